@@ -1,0 +1,44 @@
+"""Errors by who must act.
+
+    TapewireError
+    |- ConfError        the operator: refuse to start, say which key and what would be right   (exit status 78)
+    |- DataError        whoever made the recording: file, line, field, remedy                   (exit status 65)
+    |- PeerError        the other side misbehaved: count it, drop the message, go on
+    |- Transient        nobody yet: retried inside the shell                                    (exit status 75)
+    |- JournalError     the operator: a log is damaged before its tail; it is set aside, we stop (exit status 74)
+    `- InvariantError   us: a bug; crash loudly                                                 (exit status 70)
+
+Refusals are not exceptions: they are `Decision` values with a `Reason`.
+"""
+
+from __future__ import annotations
+
+
+class TapewireError(Exception):
+    """Anything this project raises on purpose. `status` is the exit status of a command that ends with it (sysexits.h)."""
+
+    status = 1
+
+
+class ConfError(TapewireError):
+    status = 78
+
+
+class DataError(TapewireError):
+    status = 65
+
+
+class PeerError(TapewireError):
+    status = 76
+
+
+class Transient(TapewireError):  # noqa: N818 - it is a state of the world, named as such
+    status = 75
+
+
+class JournalError(TapewireError):
+    status = 74
+
+
+class InvariantError(TapewireError):
+    status = 70

@@ -1,0 +1,776 @@
+"""Every message on the wire, as one typed struct each.
+
+A message is one MessagePack map. It starts with the header's fields, then `type`, then the body's own fields; `bus.wire`
+joins and splits the two, so that bodies here stay free of routing. PROTOCOL.md describes the same in words.
+
+Kinds, by what the sender means:
+    facts      what happened (`Bar`, `Session`, `Signal`, `Fill`, ...): published, true for ever
+    wishes     what should be done (`Intents`, `PlaceOrder`, ...): facts that somebody must also answer
+    answers    what the owner decided (`Decisions`, `Ack`, `Page`, ...)
+    sys        how the bus itself is doing (`Beat`, `Gap`, `Resend`, `Alarm`)
+
+Units: times are UTC nanoseconds and bars carry their open and close; prices are floats on the tick grid; `qty` is contracts,
+signed where a direction is meant; `*_cents` is money in integer cents of a dollar; everything else says so.
+
+Evolution (msgspec's rules): a new field has a default, no field changes its type, no field is removed without a new
+protocol version.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from msgspec import Struct
+
+PROTOCOL_VERSION = 1
+
+
+class Header(Struct, frozen=True):
+    """Who says this, as which message, at which moment of the market, and because of what.
+
+    `seq` counts messages of one topic from 1 within an epoch of their source, so `topic@epoch:seq` names a message.
+    `event_ns` is the market time the message belongs to (for a bar its close), never a wall clock, except on `sys.` topics.
+    `cause` is the name of the message that led to this one; empty at the start of a chain.
+    """
+
+    v: int
+    source: str
+    epoch: int
+    seq: int
+    event_ns: int
+    cause: str = ""
+
+
+class Action(StrEnum):
+    """What a strategy may ask for. Entries are only proposed when flat, the other three only in a position."""
+
+    ENTER_LONG = "ENTER_LONG"
+    ENTER_SHORT = "ENTER_SHORT"
+    EXIT = "EXIT"
+    MOVE_STOP = "MOVE_STOP"
+    MOVE_TARGET = "MOVE_TARGET"
+
+
+class Reason(StrEnum):
+    """Why the gate refused. The order here is the order in which the checks run."""
+
+    DUPLICATE = "DUPLICATE"
+    UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
+    TRADING_DISABLED = "TRADING_DISABLED"
+    KILLED = "KILLED"
+    EXPIRED = "EXPIRED"
+    NOT_FINITE = "NOT_FINITE"
+    OFF_TICK = "OFF_TICK"
+    STOP_MISSING = "STOP_MISSING"
+    STOP_SIDE = "STOP_SIDE"
+    TARGET_SIDE = "TARGET_SIDE"
+    NO_POSITION = "NO_POSITION"
+    POSITION_OPEN = "POSITION_OPEN"
+    ORDER_WORKING = "ORDER_WORKING"
+    VENUE_DOWN = "VENUE_DOWN"
+    DEGRADED = "DEGRADED"
+    DAILY_LOSS = "DAILY_LOSS"
+    MAX_DRAWDOWN = "MAX_DRAWDOWN"
+    MAX_TRADES = "MAX_TRADES"
+    STRATEGY_DAILY_LOSS = "STRATEGY_DAILY_LOSS"
+    SIZE_ZERO = "SIZE_ZERO"
+    UNANSWERED = "UNANSWERED"
+
+
+# --- raw. : what NinjaTrader (or a recording) says ---------------------------------------------------------------------
+
+
+class CrossBar(Struct, frozen=True):
+    """The bar of another instrument with the same close stamp (ES and YM beside NQ)."""
+
+    instrument: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None = None
+    bid_volume: int | None = None
+
+
+class Position(Struct, frozen=True):
+    """The account's position in one instrument as the venue reports it. Position truth is the venue's.
+
+    qty: signed contracts, 0 when flat. price: average fill of the entry, None when flat.
+    entry_id: our order id behind the open position; empty when flat or when somebody else opened it.
+    stop, target: prices of the resting bracket; None when there is no such order.
+    working: ids of our orders that have been accepted and not finished (entries and market exits, not the bracket).
+    realised: net profit of the trade date in dollars, after commissions.
+    """
+
+    account: str
+    qty: int = 0
+    price: float | None = None
+    entry_id: str = ""
+    stop: float | None = None
+    target: float | None = None
+    working: tuple[str, ...] = ()
+    realised: float = 0.0
+
+
+class Bar(Struct, frozen=True, tag="bar"):
+    """One closed bar of the traded instrument, with what the venue knew at its close.
+
+    ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
+    index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar.
+    phase: "historical" (warm-up, never traded), "playback" or "realtime".
+    """
+
+    instrument: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None = None
+    bid_volume: int | None = None
+    index: int = 0
+    cross: tuple[CrossBar, ...] = ()
+    position: Position | None = None
+    phase: str = "realtime"
+
+
+# --- session. : everything the tracker knows after a bar ---------------------------------------------------------------
+
+
+class Range(Struct, frozen=True):
+    """A clock range of the session (opening drive, OR15, OR30, IB). Runs until `final`, then stands.
+
+    valid: final, with enough bars (and for the IB a height above 0). open is the first bar's open, close the last bar's close.
+    """
+
+    high: float
+    low: float
+    open: float
+    close: float
+    bars: int
+    final: bool = False
+    valid: bool = False
+
+
+class Flow(Struct, frozen=True):
+    """Order flow of the bar against the last 20 RTH bars (playbook 2.3, 2.5). None means missing, which fails every test.
+
+    quality: how many of delta_percentile >= 60, imbalance_ratio > 1, volume_spike >= 1 hold (0 to 3).
+    present: False for a bar with volume but no order flow; no strategy may propose on it.
+    """
+
+    delta: float
+    delta10: float
+    delta_previous9: float | None
+    delta_percentile: float | None
+    imbalance_ratio: float | None
+    volume_spike: float | None
+    quality: int
+    cvd: float
+    present: bool = True
+
+
+class Scores(Struct, frozen=True):
+    """Day confidence (playbook 2.7): share of true checks, 0 to 1."""
+
+    trend_bull: float = 0.0
+    trend_bear: float = 0.0
+    b_day: float = 0.0
+
+
+class Levels(Struct, frozen=True):
+    """Price levels of the session (playbook 1.3), None without bars. pd* come from the last session with a valid IB."""
+
+    overnight_high: float | None = None
+    overnight_low: float | None = None
+    asia_high: float | None = None
+    asia_low: float | None = None
+    london_high: float | None = None
+    london_low: float | None = None
+    premarket_high: float | None = None
+    premarket_low: float | None = None
+    pdh: float | None = None
+    pdl: float | None = None
+    pdc: float | None = None
+
+
+class IbHistory(Struct, frozen=True):
+    """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are known.
+
+    count: entries kept (at most 20). mean5, mean10: means of the last 5 and 10. p90: 90th percentile, linear.
+    regime: "low", "normal", "high" by the median; None while unknown.
+    """
+
+    count: int = 0
+    mean5: float | None = None
+    mean10: float | None = None
+    p90: float | None = None
+    regime: str | None = None
+
+
+class Session(Struct, frozen=True, tag="session"):
+    """The bar and everything derived from the session so far. The evaluator decides from this stream and nothing else.
+
+    session: trade date, YYYY-MM-DD. minute: the bar's close stamp as minutes after midnight, America/New_York (18:01 is 1081).
+    rth: the bar belongs to regular trading hours; only then do i, k and everything below advance.
+    i: RTH bar number from 0. k: post-IB bar number from 0, None before the IB is final or without a valid IB.
+    closes: the session's close in minutes after midnight (960, earlier on a half day).
+    vwap: from the first RTH bar; vwap_eth: from 18:01. None until there is volume.
+    above, below: consecutive post-IB closes beyond the IB; accepted_* latch; first_side is "long", "short" or None.
+    day_type_edge, day_type_midpoint: of this bar; "none" before the IB. widest: the widest edge type of the day, for display.
+    touches, max_down: low touches and downside extension of the IB (playbook 2.4).
+    rth_high, rth_low: extremes of the RTH bars so far.
+    missing: RTH minutes without a bar so far. degraded: a feed gap did not heal, or this bar says why not to trust the session.
+    """
+
+    bar: Bar
+    session: str
+    minute: int
+    rth: bool
+    closes: int
+    i: int | None = None
+    k: int | None = None
+    vwap: float | None = None
+    vwap_eth: float | None = None
+    drive: Range | None = None
+    or15: Range | None = None
+    or30: Range | None = None
+    ib: Range | None = None
+    above: int = 0
+    below: int = 0
+    accepted_long: bool = False
+    accepted_short: bool = False
+    first_side: str | None = None
+    flow: Flow | None = None
+    touches: int = 0
+    max_down: float = 0.0
+    fvg_bull: bool = False
+    fvg_bear: bool = False
+    fvg_bull_15m: bool = False
+    scores: Scores = Scores()
+    day_type_edge: str = "none"
+    day_type_midpoint: str = "none"
+    widest: str = "none"
+    levels: Levels = Levels()
+    history: IbHistory = IbHistory()
+    rth_high: float | None = None
+    rth_low: float | None = None
+    missing: int = 0
+    degraded: bool = False
+
+
+# --- intent., decision., eval.done. : what is wanted, and what the gate says ---------------------------------------------
+
+
+class Quality(Struct, frozen=True):
+    """The order-flow terms a decision was taken on."""
+
+    delta_percentile: float | None = None
+    imbalance_ratio: float | None = None
+    volume_spike: float | None = None
+    score: int = 0
+
+
+class Intent(Struct, frozen=True):
+    """One thing a strategy wants on one bar.
+
+    id: a pure function of instrument, bar, setup and action; the same bars give the same id for ever. At most 50 characters.
+    entry, stop, target: prices as computed, unrounded; a null target means no target order. For MOVE_STOP and MOVE_TARGET
+        `stop` or `target` holds the new price; for EXIT all three may be null.
+    entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: whatever is open).
+    reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS, VWAP_BREACH_PM, ...).
+    valid_until_ns: market time after which the intent must not be executed.
+    """
+
+    id: str
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    entry_id: str = ""
+    day_type: str = "none"
+    confidence: str = "normal"
+    day_confidence: float = 0.0
+    quality: Quality = Quality()
+
+
+class Intents(Struct, frozen=True, tag="intents"):
+    """All intents of one bar, asked of the gate at once so that it decides on them in one step.
+
+    id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price.
+    degraded: the session is not to be trusted; the gate refuses entries.
+    """
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    bar_index: int
+    close: float
+    intents: tuple[Intent, ...]
+    degraded: bool = False
+
+
+class Decision(Struct, frozen=True):
+    """The gate's word on one intent. order_id is the order it became, empty if refused; size 0 if refused."""
+
+    intent_id: str
+    approved: bool
+    order_id: str = ""
+    size: int = 0
+    reason: Reason | None = None
+    detail: str = ""
+
+
+class Decisions(Struct, frozen=True, tag="decisions"):
+    """The answer to `Intents` with the same id, one decision each, in the same order."""
+
+    id: str
+    instrument: str
+    bar_ns: int
+    decisions: tuple[Decision, ...]
+
+
+class EvalDone(Struct, frozen=True, tag="eval_done"):
+    """The evaluator has finished a bar: how many intents it had and which orders the gate made of them."""
+
+    instrument: str
+    session: str
+    bar_ns: int
+    bar_index: int
+    intents: int = 0
+    orders: tuple[str, ...] = ()
+
+
+# --- signal., reject., order., fill., position., trade., risk. : the gate's facts ----------------------------------------
+
+
+class Signal(Struct, frozen=True, tag="signal"):
+    """An approved intent: what is being traded and what subscribers may follow. Prices are rounded to the tick."""
+
+    id: str
+    order_id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    size: int
+    reason: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    day_type: str = "none"
+    confidence: str = "normal"
+    day_confidence: float = 0.0
+    quality: Quality = Quality()
+
+
+class Reject(Struct, frozen=True, tag="reject"):
+    """An intent the gate refused, with the first reason in the documented order and a sentence for a person."""
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: Reason
+    detail: str
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+
+
+class OrderStatus(StrEnum):
+    """The life of an order at the gate. PENDING until the venue has answered; see daemons/gate/orders.py for the table."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    PARTIAL = "PARTIAL"
+    FILLED = "FILLED"
+    DONE = "DONE"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+
+
+class OrderEvent(Struct, frozen=True, tag="order_event"):
+    """An order changed its status. `detail` holds the venue's words where it gave any."""
+
+    order_id: str
+    instrument: str
+    action: Action
+    status: OrderStatus
+    qty: int
+    filled: int = 0
+    stop: float | None = None
+    target: float | None = None
+    detail: str = ""
+
+
+class Fill(Struct, frozen=True, tag="fill"):
+    """One execution as booked: qty is signed (positive buys). role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN."""
+
+    execution_id: str
+    order_id: str
+    instrument: str
+    account: str
+    qty: int
+    price: float
+    role: str
+    bar_ns: int
+    bar_index: int
+
+
+class PositionChanged(Struct, frozen=True, tag="position_changed"):
+    """Our position after a fill, by our own books. price: average entry, None when flat."""
+
+    instrument: str
+    account: str
+    qty: int
+    price: float | None = None
+
+
+class Trade(Struct, frozen=True, tag="trade"):
+    """A finished round turn.
+
+    signal_ns: close of the bar that decided; entry_ns, exit_ns: close of the bars in which the fills happened.
+    bars_held: bars closed in the position, the first bar after the signal bar being 1 (playbook 5.2).
+    stop, target: as they stood at the exit. reason: STOP, TARGET, SESSION_END or the exit's code.
+    gross_cents = (exit - entry) * direction in money; net_cents = gross_cents - commission_cents.
+    """
+
+    id: str
+    instrument: str
+    account: str
+    session: str
+    strategy: str
+    setup: str
+    direction: str
+    size: int
+    signal_ns: int
+    entry_ns: int
+    entry_price: float
+    exit_ns: int
+    exit_price: float
+    reason: str
+    bars_held: int
+    stop: float | None
+    target: float | None
+    gross_cents: int
+    commission_cents: int
+    net_cents: int
+
+
+class Risk(Struct, frozen=True, tag="risk"):
+    """The account's standing after a trade or a change of state. drawdown_cents: highest realised equity minus current."""
+
+    account: str
+    session: str
+    state: str
+    realised_cents: int
+    total_cents: int
+    drawdown_cents: int
+    trades: int
+
+
+# --- the venue link: gate to NinjaTrader --------------------------------------------------------------------------------
+
+
+class PlaceOrder(Struct, frozen=True, tag="place_order"):
+    """Enter at the market with a resting bracket. id is unique for ever: the venue acts on it once. target None: no target."""
+
+    id: str
+    account: str
+    instrument: str
+    action: Action
+    qty: int
+    stop: float
+    target: float | None
+    valid_until_ns: int
+
+
+class ClosePosition(Struct, frozen=True, tag="close_position"):
+    """Close the open position at the market and cancel its bracket. reason travels to the trade."""
+
+    id: str
+    account: str
+    instrument: str
+    entry_id: str
+    reason: str
+
+
+class MoveBracket(Struct, frozen=True, tag="move_bracket"):
+    """Replace the resting stop and/or target; None leaves it as it is."""
+
+    id: str
+    account: str
+    instrument: str
+    entry_id: str
+    stop: float | None = None
+    target: float | None = None
+
+
+class CancelOrder(Struct, frozen=True, tag="cancel_order"):
+    """Cancel a working order. Confirmed by an OrderUpdate; a fill may still overtake it."""
+
+    id: str
+    account: str
+    instrument: str
+    order_id: str
+
+
+class Lease(Struct, frozen=True, tag="lease"):
+    """The gate is alive. The venue refuses new entries when the last one is older than 5 s; resting stops stay."""
+
+    killed: bool = False
+
+
+# --- the venue link: NinjaTrader to gate --------------------------------------------------------------------------------
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """First words on the link, and after every reconnect: who is there, with which accounts, and what stands there now."""
+
+    venue: str
+    version: str
+    accounts: tuple[str, ...]
+    positions: tuple[VenuePosition, ...] = ()
+    working: tuple[str, ...] = ()
+
+
+class VenuePosition(Struct, frozen=True):
+    """One position in the venue's snapshot."""
+
+    instrument: str
+    position: Position
+
+
+class OrderUpdate(Struct, frozen=True, tag="order_update"):
+    """The venue's word on one of our orders: ACCEPTED, REJECTED, CANCELLED or DONE (a move or a close that was carried out).
+
+    id: unique event id, so that a repeat is recognised. stop, target: the bracket as it stands after a move.
+    """
+
+    id: str
+    order_id: str
+    instrument: str
+    status: OrderStatus
+    stop: float | None = None
+    target: float | None = None
+    detail: str = ""
+
+
+class Execution(Struct, frozen=True, tag="execution"):
+    """One fill at the venue. id is the venue's execution id; qty is signed (positive buys).
+
+    order_id: our id of the order that filled; for STOP, TARGET and SESSION_END the entry whose position it closed.
+    role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN. bar_ns, bar_index: the bar in which it happened.
+    """
+
+    id: str
+    order_id: str
+    account: str
+    instrument: str
+    qty: int
+    price: float
+    role: str
+    bar_ns: int
+    bar_index: int
+
+
+class Ack(Struct, frozen=True, tag="ack"):
+    """The receiver owns this message now (the gate: it is on disk). ref is its `topic@epoch:seq`."""
+
+    ref: str
+
+
+# --- public. : what subscribers see -----------------------------------------------------------------------------------
+
+
+class PublicSignal(Struct, frozen=True, tag="public_signal"):
+    """An approved signal as the public reads it: no account, no order id, no size of ours."""
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    confidence: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+
+
+class PublicTrade(Struct, frozen=True, tag="public_trade"):
+    """A finished trade as the public reads it, per contract."""
+
+    id: str
+    instrument: str
+    session: str
+    strategy: str
+    setup: str
+    direction: str
+    entry_ns: int
+    entry_price: float
+    exit_ns: int
+    exit_price: float
+    reason: str
+    ticks: int
+
+
+# --- history and control ------------------------------------------------------------------------------------------------
+
+
+class TopicsRequest(Struct, frozen=True, tag="topics_request"):
+    """Which topics with this prefix are in the journal, and how far."""
+
+    id: str
+    prefix: str = ""
+
+
+class TopicLength(Struct, frozen=True):
+    """One topic of the journal: number of records, and epoch and seq of the last one."""
+
+    topic: str
+    records: int
+    epoch: int
+    seq: int
+
+
+class Topics(Struct, frozen=True, tag="topics"):
+    id: str
+    topics: tuple[TopicLength, ...]
+
+
+class HistoryRequest(Struct, frozen=True, tag="history_request"):
+    """Records [start, start + count) of one topic. A reader keeps a few requests under way: that is its credit."""
+
+    id: str
+    topic: str
+    start: int
+    count: int
+
+
+class Page(Struct, frozen=True, tag="page"):
+    """Frames as they were published, oldest first. end: how many records the topic has now; fewer than asked means the end."""
+
+    id: str
+    topic: str
+    start: int
+    frames: tuple[bytes, ...]
+    end: int
+
+
+class Control(Struct, frozen=True, tag="control"):
+    """A question to one daemon's control port or service. verb: ping, state, stop, init, parameters, flush, ..."""
+
+    id: str
+    verb: str
+    argument: str = ""
+
+
+class Report(Struct, frozen=True, tag="report"):
+    """The answer to Control: ok, and a JSON text with the details."""
+
+    id: str
+    ok: bool
+    text: str
+
+
+# --- sys. : the bus itself ------------------------------------------------------------------------------------------------
+
+
+class Beat(Struct, frozen=True, tag="beat"):
+    """One second's sign of life. wall_ns is the sender's clock; last maps each topic it writes to (epoch, seq)."""
+
+    name: str
+    pid: int
+    started_ns: int
+    wall_ns: int
+    last: dict[str, tuple[int, int]]
+    received: int = 0
+    sent: int = 0
+    healed: int = 0
+    lost: int = 0
+    note: str = ""
+
+
+class Resend(Struct, frozen=True, tag="resend"):
+    """Please publish these again, with their old numbers. first and last are inclusive."""
+
+    topic: str
+    of_epoch: int
+    first: int
+    last: int
+
+
+class Gap(Struct, frozen=True, tag="gap"):
+    """Messages that did not come back: the loss, as a fact. The receiver's core is told and decides."""
+
+    topic: str
+    of_epoch: int
+    first: int
+    last: int
+    reader: str
+
+
+class Alarm(Struct, frozen=True, tag="alarm"):
+    """Something a person should look at."""
+
+    name: str
+    text: str
+
+
+Fact: TypeAlias = (
+    Bar
+    | Session
+    | Intents
+    | Decisions
+    | EvalDone
+    | Signal
+    | Reject
+    | OrderEvent
+    | Fill
+    | PositionChanged
+    | Trade
+    | Risk
+    | PublicSignal
+    | PublicTrade
+    | Beat
+    | Resend
+    | Gap
+    | Alarm
+)
+VenueWord: TypeAlias = (
+    PlaceOrder
+    | ClosePosition
+    | MoveBracket
+    | CancelOrder
+    | Lease
+    | Hello
+    | OrderUpdate
+    | Execution
+    | Ack
+)
+Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report
+Body: TypeAlias = Fact | VenueWord | Service

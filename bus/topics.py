@@ -1,0 +1,41 @@
+"""Topics: dotted names that end with a dot, so that a prefix matches whole fields (`raw.bar.ES.` never matches `ESH6`).
+
+Each topic has exactly one writer. One function per kind of topic, so that nobody spells one by hand.
+"""
+
+from __future__ import annotations
+
+RAW = "raw."
+SESSION = "session."
+INTENT = "intent."
+DECISION = "decision."
+EVAL_DONE = "eval.done."
+SIGNAL = "signal."
+REJECT = "reject."
+ORDER = "order."
+FILL = "fill."
+POSITION = "position."
+TRADE = "trade."
+RISK = "risk."
+VENUE = "venue."
+PUBLIC = "public."
+SYS = "sys."
+BEAT = "sys.beat."
+RESEND = "sys.resend."
+GAP = "sys.gap."
+ALARM = "sys.alarm."
+WELCOME = "sys.welcome."
+
+
+def bar(instrument: str, timeframe: str = "1m") -> str:
+    return f"raw.bar.{instrument}.{timeframe}."
+
+
+def of(domain: str, subject: str) -> str:
+    """The topic of one subject in a domain: `of(SESSION, "MNQ")` is `session.MNQ.`."""
+    return f"{domain}{subject}."
+
+
+def matches(topic: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a subscription to any of these prefixes would receive the topic. An empty prefix takes everything."""
+    return topic.startswith(prefixes)

@@ -1,0 +1,84 @@
+"""Frames to values and back. A message on the wire is two frames: the topic, and one MessagePack map.
+
+The map holds the header's fields first, then `type`, then the body's. It is made by joining the encoded header and the encoded
+body (a map in MessagePack is its length followed by its pairs), and read by two typed decoders that each ignore the other's
+fields. So bodies stay free of routing, and any MessagePack reader sees one flat map.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from bus.errors import PeerError
+from bus.messages import PROTOCOL_VERSION, Body, Header
+
+MAX_FRAME = 1 << 20
+
+_encoder = msgspec.msgpack.Encoder()
+_header_decoder = msgspec.msgpack.Decoder(Header)
+_body_decoder: msgspec.msgpack.Decoder[Body] = msgspec.msgpack.Decoder(Body)
+
+
+class Message(NamedTuple):
+    """A decoded message."""
+
+    topic: str
+    header: Header
+    body: Body
+
+
+def encode(header: Header, body: Body) -> bytes:
+    """One MessagePack map with the header's fields first."""
+    head, tail = _encoder.encode(header), _encoder.encode(body)
+    head_pairs, head_at = _map_size(head)
+    tail_pairs, tail_at = _map_size(tail)
+    pairs = head_pairs + tail_pairs
+    prefix = bytes((0x80 | pairs,)) if pairs < 16 else b"\xde" + pairs.to_bytes(2, "big")
+    return prefix + head[head_at:] + tail[tail_at:]
+
+
+def decode(frame: bytes) -> tuple[Header, Body]:
+    """Read one map.
+
+    Raises:
+        PeerError: the frame is too long, not MessagePack, of an unknown version or type, or a field has the wrong type.
+            The text names the field.
+    """
+    if len(frame) > MAX_FRAME:
+        raise PeerError(f"frame of {len(frame)} bytes, the limit is {MAX_FRAME}")
+    try:
+        header = _header_decoder.decode(frame)
+        if header.v != PROTOCOL_VERSION:
+            raise PeerError(f"protocol version {header.v}, this side speaks {PROTOCOL_VERSION}")
+        return header, _body_decoder.decode(frame)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise PeerError(f"undecodable frame: {error}") from error
+
+
+def decode_message(frames: list[bytes]) -> Message:
+    """Read the two frames of a published message. Raises PeerError as `decode` does."""
+    if len(frames) != 2:
+        raise PeerError(f"{len(frames)} frames, a message has 2 (topic, map)")
+    try:
+        topic = frames[0].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise PeerError(f"topic is not ASCII: {frames[0][:40]!r}") from error
+    header, body = decode(frames[1])
+    return Message(topic, header, body)
+
+
+def finite(*prices: float | None) -> bool:
+    """Whether every given price is a real number; None counts as absent, not as wrong."""
+    return all(price is None or math.isfinite(price) for price in prices)
+
+
+def _map_size(encoded: bytes) -> tuple[int, int]:
+    first = encoded[0]
+    if first & 0xF0 == 0x80:
+        return first & 0x0F, 1
+    if first == 0xDE:
+        return int.from_bytes(encoded[1:3], "big"), 3
+    raise AssertionError(f"a struct encodes to a map, got 0x{first:02x}")
