@@ -32,7 +32,7 @@ class PeerError(TapewireError):
     status = 76
 
 
-class Transient(TapewireError):  # noqa: N818 - it is a state of the world, named as such
+class Transient(TapewireError):
     status = 75
 
 

@@ -761,16 +761,6 @@ Fact: TypeAlias = (
     | Gap
     | Alarm
 )
-VenueWord: TypeAlias = (
-    PlaceOrder
-    | ClosePosition
-    | MoveBracket
-    | CancelOrder
-    | Lease
-    | Hello
-    | OrderUpdate
-    | Execution
-    | Ack
-)
+VenueWord: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | OrderUpdate | Execution | Ack
 Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report
 Body: TypeAlias = Fact | VenueWord | Service

@@ -14,152 +14,21 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from bus.errors import ConfError
+from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Trading
 
-# Offsets from bus.base_port. Everything that binds is ours and listed here.
-PORTS: Mapping[str, int] = {
-    "broker.in": 0,
-    "broker.out": 1,
-    "tracker": 10,
-    "evaluator": 11,
-    "gate": 12,
-    "venue": 13,
-    "history": 14,
-    "replay": 15,
-    "public": 20,
-    "control.broker": 30,
-    "control.tracker": 31,
-    "control.evaluator": 32,
-    "control.gate": 33,
-    "control.publisher": 34,
-    "control.logger": 35,
-}
-PORT_SPAN = 36
-
-
-class Bus(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic."""
-
-    host: str = "127.0.0.1"
-    base_port: int = 5550
-    pin: str | int = "auto"
-    beat_s: float = 1.0
-    heal_s: float = 2.0
-    ring: int = 4096
-
-    def address(self, name: str) -> str:
-        """The tcp address of a named port (a key of PORTS)."""
-        return f"tcp://{self.host}:{self.base_port + PORTS[name]}"
-
-
-class Trading(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether orders may go out at all, and to which account."""
-
-    enabled: bool = False
-    account: str = ""
-
-
-class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill."""
-
-    root: str
-    point_value: float
-    tick: float
-    commission: float
-    slippage_ticks: int
-
-    @property
-    def tick_cents(self) -> int:
-        """Money per tick and contract, in cents."""
-        return round(self.point_value * self.tick * 100)
-
-    @property
-    def commission_cents(self) -> int:
-        """Commission per side and contract, in cents."""
-        return round(self.commission * 100)
-
-
-class Exits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Exit rules of playbook 5.2.
-
-    exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
-    IB range; breach_points: the same in points (exactly one of the two). *_exempt: strategies the rule does not touch.
-    trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
-    """
-
-    exit_time: str = "15:59"
-    breach_r: float | None = 0.07
-    breach_points: float | None = None
-    breach_exempt: tuple[str, ...] = ()
-    trail: bool = False
-    breakeven_exempt: tuple[str, ...] = ()
-    day_loss: float = 2000.0
-
-
-class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Account limits and sizing (playbook 6). Dollars, positive.
-
-    contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
-    strategy_day_loss: per strategy name, entries of that strategy stop at this loss of the session.
-    """
-
-    start: float = 150_000.0
-    day_loss: float = 2000.0
-    drawdown: float = 4000.0
-    max_trades: int = 10
-    max_contracts: int = 30
-    contracts: int | None = 1
-    budget: float = 400.0
-    risk_cap: float = 800.0
-    strategy_day_loss: dict[str, float] = {}
-
-
-class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A preset is data: which strategies in which priority, with which numbers. No strategy asks for its name.
-
-    strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
-    """
-
-    name: str
-    description: str
-    day_type: str
-    strategies: tuple[str, ...]
-    exits: Exits = Exits()
-    risk: RiskLimits = RiskLimits()
-    parameters: dict[str, dict[str, Any]] = {}
-
-
-class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
-
-    half_days: dict[str, str] = {}
-    holidays: tuple[str, ...] = ()
-
-
-class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades."""
-
-    instance: str
-    bus: Bus
-    trading: Trading
-    instruments: dict[str, Instrument]
-    traded: tuple[str, ...]
-    preset: Preset
-    calendar: Calendar = Calendar()
-    fill: str = "next_open"
-    epoch: int = 1
+T = TypeVar("T")
 
 
 def instruments() -> dict[str, Instrument]:
     """The instruments of conf/instruments.toml by symbol."""
     return {
-        symbol: convert(table, Instrument, f"instruments.toml [{symbol}]")
-        for symbol, table in _read("instruments.toml").items()
+        symbol: convert(table, Instrument, f"instruments.toml [{symbol}]") for symbol, table in _read("instruments.toml").items()
     }
 
 
@@ -178,7 +47,9 @@ def preset_names() -> list[str]:
 def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
     """A preset by name; `strategies` replaces its list."""
     if name not in preset_names():
-        raise ConfError(f"unknown preset {name!r}{suggest(name, preset_names())}; known: {', '.join(preset_names())} (conf/presets/)")
+        raise ConfError(
+            f"unknown preset {name!r}{suggest(name, preset_names())}; known: {', '.join(preset_names())} (conf/presets/)"
+        )
     table = _read(f"presets/{name}.toml")
     if strategies is not None:
         table["strategies"] = list(strategies)
@@ -243,7 +114,7 @@ def read(run: Path) -> Conf:
         raise ConfError(f"{path}: {error}") from error
 
 
-def convert(table: Mapping[str, Any], kind: type[Any], where: str) -> Any:
+def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
     """A table as a struct; the error names the place, the key and the nearest known key."""
     try:
         return msgspec.convert(table, kind)

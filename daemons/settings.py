@@ -1,0 +1,141 @@
+"""The settings of a run as frozen structs: plain data, safe for cores to import. `daemons.conf` reads them from TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+# Offsets from bus.base_port. Everything that binds is ours and listed here.
+PORTS: Mapping[str, int] = {
+    "broker.in": 0,
+    "broker.out": 1,
+    "tracker": 10,
+    "evaluator": 11,
+    "gate": 12,
+    "venue": 13,
+    "history": 14,
+    "replay": 15,
+    "public": 20,
+    "control.broker": 30,
+    "control.tracker": 31,
+    "control.evaluator": 32,
+    "control.gate": 33,
+    "control.publisher": 34,
+    "control.logger": 35,
+}
+PORT_SPAN = 36
+
+
+class Bus(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic."""
+
+    host: str = "127.0.0.1"
+    base_port: int = 5550
+    pin: str | int = "auto"
+    beat_s: float = 1.0
+    heal_s: float = 2.0
+    ring: int = 4096
+
+    def address(self, name: str) -> str:
+        """The tcp address of a named port (a key of PORTS)."""
+        return f"tcp://{self.host}:{self.base_port + PORTS[name]}"
+
+
+class Trading(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether orders may go out at all, and to which account."""
+
+    enabled: bool = False
+    account: str = ""
+
+
+class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill."""
+
+    root: str
+    point_value: float
+    tick: float
+    commission: float
+    slippage_ticks: int
+
+    @property
+    def tick_cents(self) -> int:
+        """Money per tick and contract, in cents."""
+        return round(self.point_value * self.tick * 100)
+
+    @property
+    def commission_cents(self) -> int:
+        """Commission per side and contract, in cents."""
+        return round(self.commission * 100)
+
+
+class Exits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Exit rules of playbook 5.2.
+
+    exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
+    IB range; breach_points: the same in points (exactly one of the two). *_exempt: strategies the rule does not touch.
+    trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
+    """
+
+    exit_time: str = "15:59"
+    breach_r: float | None = 0.07
+    breach_points: float | None = None
+    breach_exempt: tuple[str, ...] = ()
+    trail: bool = False
+    breakeven_exempt: tuple[str, ...] = ()
+    day_loss: float = 2000.0
+
+
+class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Account limits and sizing (playbook 6). Dollars, positive.
+
+    contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
+    strategy_day_loss: per strategy name, entries of that strategy stop at this loss of the session.
+    """
+
+    start: float = 150_000.0
+    day_loss: float = 2000.0
+    drawdown: float = 4000.0
+    max_trades: int = 10
+    max_contracts: int = 30
+    contracts: int | None = 1
+    budget: float = 400.0
+    risk_cap: float = 800.0
+    strategy_day_loss: dict[str, float] = {}
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A preset is data: which strategies in which priority, with which numbers. No strategy asks for its name.
+
+    strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
+    """
+
+    name: str
+    description: str
+    day_type: str
+    strategies: tuple[str, ...]
+    exits: Exits = Exits()
+    risk: RiskLimits = RiskLimits()
+    parameters: dict[str, dict[str, Any]] = {}
+
+
+class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
+    """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
+
+    half_days: dict[str, str] = {}
+    holidays: tuple[str, ...] = ()
+
+
+class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades."""
+
+    instance: str
+    bus: Bus
+    trading: Trading
+    instruments: dict[str, Instrument]
+    traded: tuple[str, ...]
+    preset: Preset
+    calendar: Calendar = Calendar()
+    fill: str = "next_open"
+    epoch: int = 1
