@@ -1,0 +1,11 @@
+"""Where the reference data lies on a developer's machine. Tests that need it skip, with a plain message, where it is absent."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the reference data (../shared beside the project) is not on this machine"
+)
