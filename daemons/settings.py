@@ -74,12 +74,12 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True):
     """Exit rules of playbook 5.2.
 
     exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
-    IB range; breach_points: the same in points (exactly one of the two). *_exempt: strategies the rule does not touch.
-    trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
+    IB range; breach_points: the same in points (one of the two; neither means no such rule). *_exempt: display names of strategies
+    ("Edge Fade") that the rule does not touch. trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
     """
 
     exit_time: str = "15:59"
-    breach_r: float | None = 0.07
+    breach_r: float | None = None
     breach_points: float | None = None
     breach_exempt: tuple[str, ...] = ()
     trail: bool = False
@@ -91,7 +91,8 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Account limits and sizing (playbook 6). Dollars, positive.
 
     contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
-    strategy_day_loss: per strategy name, entries of that strategy stop at this loss of the session.
+        TOML has no null, so leaving it out is what says "by risk".
+    strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
     """
 
     start: float = 150_000.0
@@ -99,7 +100,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     drawdown: float = 4000.0
     max_trades: int = 10
     max_contracts: int = 30
-    contracts: int | None = 1
+    contracts: int | None = None
     budget: float = 400.0
     risk_cap: float = 800.0
     strategy_day_loss: dict[str, float] = {}
