@@ -1,0 +1,54 @@
+"""Time for shells. Cores never see a clock: their only now is the event's time.
+
+A shell takes a `Clock` as an argument, so that a test moves time by hand and finishes at once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings in nanoseconds."""
+
+    def now_ns(self) -> int:
+        """UTC wall time since 1970. May jump; only for what people read and for comparing with market time."""
+        ...
+
+    def monotonic_ns(self) -> int:
+        """Time that never goes back, from an unknown origin. For every waiting, timing out and trying again."""
+        ...
+
+
+class WallClock:
+    """The machine's own clocks."""
+
+    __slots__ = ()
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+class ManualClock:
+    """A clock that stands still until somebody moves it. Both readings are the same number."""
+
+    __slots__ = ("_at_ns",)
+
+    def __init__(self, at_ns: int = 0) -> None:
+        self._at_ns = at_ns
+
+    def now_ns(self) -> int:
+        return self._at_ns
+
+    def monotonic_ns(self) -> int:
+        return self._at_ns
+
+    def advance(self, by_ns: int) -> None:
+        """Move on. Raises ValueError for a step back: time that goes back would hide the bug it causes."""
+        if by_ns < 0:
+            raise ValueError(f"by_ns is {by_ns}: a ManualClock only moves forward; make a new one to start earlier")
+        self._at_ns += by_ns

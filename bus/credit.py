@@ -1,0 +1,95 @@
+"""Reading history page by page, the reader setting the pace.
+
+A reader keeps at most `window` requests under way: that is the credit it grants, and all that can be queued towards it. Pages may
+arrive repeated or out of order; frames come out in order and once. The machine below knows no socket: the shell sends what
+`requests` says, gives answers to `take`, and after a time-out sends what `resend` says.
+"""
+
+from __future__ import annotations
+
+from bus.errors import PeerError
+from bus.messages import HistoryRequest, Page
+
+
+class Pager:
+    """Fetches one topic from record `start` to the end as it is known when the end is reached.
+
+    Later records reach the reader by its subscription, which it makes before it asks (PROTOCOL.md, "History").
+
+    Args:
+        topic: the topic, whole.
+        start: first record wanted, from 0.
+        chunk: records per request.
+        window: requests under way at most.
+    """
+
+    def __init__(self, topic: str, *, start: int = 0, chunk: int = 500, window: int = 2) -> None:
+        if start < 0 or chunk < 1 or window < 1:
+            raise ValueError(f"start={start}, chunk={chunk}, window={window}: need start >= 0, chunk >= 1, window >= 1")
+        self.topic = topic
+        self.position = start  # the next record to come out
+        self.done = False
+        self._chunk = chunk
+        self._window = window
+        self._next = start  # the next record to ask for
+        self._end: int | None = None  # as the newest page said
+        self._asked: dict[str, HistoryRequest] = {}
+        self._rest: list[HistoryRequest] = []  # what short pages left out, to be asked next
+        self._pages: dict[int, tuple[bytes, ...]] = {}
+
+    def requests(self) -> list[HistoryRequest]:
+        """What may be asked now. Each request comes out once; `resend` repeats the unanswered ones."""
+        new, self._rest = self._rest, []
+        while not self.done and len(self._asked) < self._window and (self._end is None or self._next < self._end):
+            # Pages that wait for an earlier one count against the credit too, or a lost page would let them pile up.
+            if self._next >= self.position + self._chunk * self._window:
+                break
+            new.append(self._ask(self._next, self._chunk))
+            self._next += self._chunk
+        return new
+
+    def resend(self) -> list[HistoryRequest]:
+        """The requests without an answer, with their old ids, oldest first. For use after a time-out."""
+        return sorted(self._asked.values(), key=lambda request: request.start)
+
+    def take(self, page: Page) -> list[bytes]:
+        """The frames this page makes available, in order. Empty for a repeat, or for a page that came before its turn.
+
+        Raises:
+            PeerError: the page answers our request with another topic or start, with more frames than asked for, or with
+                none although the topic goes on.
+        """
+        request = self._asked.get(page.id)
+        if request is None or self.done:
+            return []
+        starved = not page.frames and page.start < page.end
+        if page.topic != request.topic or page.start != request.start or len(page.frames) > request.count or starved:
+            raise PeerError(
+                f"page {page.id!r} holds {len(page.frames)} frames of {page.topic!r} from {page.start} (its end: {page.end}), "
+                f"asked were {request.count} of {request.topic!r} from {request.start}"
+            )
+        del self._asked[page.id]
+        self._end = max(page.end, self._end or 0)
+        if page.frames:
+            self._pages[page.start] = page.frames
+        after = page.start + len(page.frames)
+        if len(page.frames) < request.count and after < self._end:  # cut short by the frame limit, or the topic has grown since
+            self._rest.append(self._ask(after, request.count - len(page.frames)))
+        return self._release(self._end)
+
+    def _ask(self, start: int, count: int) -> HistoryRequest:
+        request = HistoryRequest(f"{self.topic}[{start}:{start + count}]", self.topic, start, count)
+        self._asked[request.id] = request
+        return request
+
+    def _release(self, end: int) -> list[bytes]:
+        out: list[bytes] = []
+        while self.position in self._pages:
+            frames = self._pages.pop(self.position)
+            out += frames
+            self.position += len(frames)
+        if self.position >= end:
+            self.done = True
+            self._asked.clear()
+            self._rest.clear()
+        return out

@@ -1,0 +1,338 @@
+"""An append-only file of records that survives its writer being killed at any byte.
+
+    file    = magic line, record, record, ...
+    record  = u32 length, u32 crc32 of the payload, payload        (little-endian; a payload is 1 byte to 2 MiB)
+
+A length of 0 is never valid: file systems leave runs of zeros behind after a power cut, and crc32 of nothing is 0.
+
+Opening is recovering. Damage at the end of the file with no good record behind it is the last write of a process that died: the
+torn tail is cut off and kept beside the file as `<name>.torn`. Damage with good records behind it, or more of it than one record
+can explain, is no crash of ours: the file is set aside as `<name>.quarantined` and nobody starts from it by accident.
+
+Appends are buffered; `flush` hands them to the operating system (enough against a kill), `sync` to the disk (enough against a
+power cut). One process writes; `scan` lets any other read along.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, NoReturn
+
+from bus.errors import JournalError
+
+MAGIC = b"tapewire journal 1\n"
+MAX_RECORD = 2 << 20
+
+_HEAD = struct.Struct("<II")
+_FLUSH_AT = 1 << 18
+_READ_AT_ONCE = 1 << 18
+
+
+class Journal:
+    """One file of records, open for appending and for reading at any position. Positions count records from 0.
+
+    Every method raises JournalError when the disk fails, naming the file and what to do; after a failed write the file holds
+    whole records only, and every further write raises again.
+    """
+
+    def __init__(self, path: Path, fd: int, starts: array[int], size: int) -> None:
+        """Use `Journal.open`."""
+        self.path = path
+        self._fd = fd
+        self._starts = starts  # byte offset of each record
+        self._size = size  # byte offset behind the last record, buffered ones included
+        self._buffer = bytearray()
+        self._broken = ""
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Journal:
+        """Open a journal for this process alone, recovering it first; a new one is made with its directories.
+
+        Raises:
+            JournalError: damaged before its tail (it is then set aside), not a journal, of another format version, in use by
+                another process, absent with `create=False`, or the disk refuses.
+        """
+        try:
+            new = not path.exists()
+            if new and create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o644)
+        except FileNotFoundError as error:
+            raise JournalError(f"{path}: there is no such journal; check the path, or start the run that writes it") from error
+        except OSError as error:
+            raise JournalError(f"{path}: cannot be opened ({error.strerror}); give this user write access to it") from error
+        try:
+            return cls._recover(path, fd, new)
+        except OSError as error:
+            os.close(fd)
+            raise _disk_error(path, error) from error
+        except JournalError:
+            os.close(fd)
+            raise
+
+    @classmethod
+    def _recover(cls, path: Path, fd: int, new: bool) -> Journal:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise JournalError(f"{path}: another process is writing this journal; stop it first (tapewire down)") from error
+        starts: array[int] = array("Q")
+        size = len(MAGIC)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            if _fresh(path, file):
+                os.ftruncate(fd, 0)
+                _write_all(fd, MAGIC, 0)
+                os.fsync(fd)
+            else:
+                for offset, payload in _records(path, file):
+                    if isinstance(payload, _Damage):
+                        _set_right(path, fd, payload, len(starts))
+                        break
+                    starts.append(offset)
+                    size = offset + _HEAD.size + len(payload)
+        if new:
+            _sync_directory(path.parent)
+        return cls(path, fd, starts, size)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def append(self, record: bytes) -> int:
+        """Add a record and return its position. It is buffered: `flush` or `sync` makes it last.
+
+        Raises ValueError for an empty record or one of more than MAX_RECORD bytes.
+        """
+        if not 0 < len(record) <= MAX_RECORD:
+            raise ValueError(f"record of {len(record)} bytes; a journal takes 1 to {MAX_RECORD}")
+        if self._broken:
+            raise JournalError(self._broken)
+        self._buffer += _HEAD.pack(len(record), zlib.crc32(record))
+        self._buffer += record
+        self._starts.append(self._size)
+        self._size += _HEAD.size + len(record)
+        if len(self._buffer) >= _FLUSH_AT:
+            self.flush()
+        return len(self._starts) - 1
+
+    def flush(self) -> None:
+        """Hand everything appended to the operating system: it survives the death of this process."""
+        if self._broken:
+            raise JournalError(self._broken)
+        if not self._buffer:
+            return
+        written = self._size - len(self._buffer)
+        try:
+            _write_all(self._fd, self._buffer, written)
+        except OSError as error:
+            self._give_up(written, error)
+        self._buffer.clear()
+
+    def sync(self) -> None:
+        """Flush, and wait until the disk has it: it survives a power cut."""
+        self.flush()
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            # After a failed fsync the kernel may have dropped the pages: nothing is known about the tail, so write no more.
+            self._broken = str(_disk_error(self.path, error))
+            raise JournalError(self._broken) from error
+
+    def read(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:
+        """Records from position `start` on, at most `count`, up to the end as it is at the time of the call."""
+        if start < 0 or (count is not None and count < 0):
+            raise ValueError(f"start={start}, count={count}: both count from 0")
+        self.flush()
+        stop = len(self._starts) if count is None else min(start + count, len(self._starts))
+        return self._read(start, stop)
+
+    def last(self) -> bytes | None:
+        """The newest record, None in an empty journal."""
+        return next(self.read(len(self) - 1), None) if self._starts else None
+
+    def close(self) -> None:
+        """Flush and close. A journal that is already closed stays so."""
+        if self._fd < 0:
+            return
+        try:
+            if not self._broken:
+                self.flush()
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+            self._broken = f"{self.path}: this journal was closed"
+
+    def _read(self, start: int, stop: int) -> Iterator[bytes]:
+        while start < stop:
+            first = self._starts[start]
+            ahead = start + 1
+            while ahead < stop and self._after(ahead) - first <= _READ_AT_ONCE:
+                ahead += 1
+            try:
+                block = os.pread(self._fd, self._after(ahead - 1) - first, first)
+            except OSError as error:
+                raise _disk_error(self.path, error) from error
+            for position in range(start, ahead):
+                at = self._starts[position] - first
+                record = block[at + _HEAD.size : self._after(position) - first]
+                if block[at : at + _HEAD.size] != _HEAD.pack(len(record), zlib.crc32(record)):
+                    raise JournalError(
+                        f"{self.path}: record {position} at byte {first + at} was good when the file was opened and is not any "
+                        "more; stop, check the disk, restore the file from a copy"
+                    )
+                yield record
+            start = ahead
+
+    def _after(self, position: int) -> int:
+        """The byte offset behind a record."""
+        return self._starts[position + 1] if position + 1 < len(self._starts) else self._size
+
+    def _give_up(self, written: int, error: OSError) -> NoReturn:
+        """Leave whole records only on disk and forget the rest, so that a restart finds nothing torn."""
+        self._broken = str(_disk_error(self.path, error))
+        while self._starts and self._starts[-1] >= written:
+            self._starts.pop()
+        self._size = written
+        self._buffer.clear()
+        try:
+            os.ftruncate(self._fd, written)
+        except OSError as second:
+            self._broken += f" (and it could not be cut back to its last whole record: {second.strerror})"
+        raise JournalError(self._broken) from error
+
+
+def scan(path: Path) -> Iterator[bytes]:
+    """Read a journal's records without owning it: no lock, no repair, also while somebody writes it.
+
+    Ends at a torn tail, which may be a record being written at this moment.
+
+    Raises:
+        JournalError: it cannot be read, is not a journal, or is damaged before its tail. Records in front of the damage come first.
+    """
+    try:
+        with path.open("rb") as file:
+            if _fresh(path, file):
+                return
+            for number, (_, payload) in enumerate(_records(path, file)):
+                if not isinstance(payload, _Damage):
+                    yield payload
+                elif not payload.torn:
+                    raise JournalError(f"{payload.text(path, number)}; restore it from a copy")
+    except FileNotFoundError as error:
+        raise JournalError(f"{path}: there is no such journal; check the path") from error
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+class _Damage(NamedTuple):
+    """Bytes that are no record. torn: they are explained by a writer that died in its last write."""
+
+    offset: int
+    rest: bytes
+    torn: bool
+
+    def text(self, path: Path, number: int) -> str:
+        return f"{path}: record {number} at byte {self.offset} is damaged, and what follows it is no torn last write"
+
+
+def _fresh(path: Path, file: BinaryIO) -> bool:
+    """Whether the file holds nothing yet: no byte, or a part of the magic line (killed at birth). Else it stands behind it."""
+    magic = file.read(len(MAGIC))
+    if magic == MAGIC:
+        return False
+    if MAGIC.startswith(magic):
+        return True
+    if magic.startswith(MAGIC.rstrip(b"1\n")):
+        raise JournalError(
+            f"{path}: journal format {magic[-2:-1].decode('ascii', 'replace')}, this program reads 1; use a matching version"
+        )
+    raise JournalError(f"{path}: not a tapewire journal (it starts with {magic!r}); check the path, nothing was changed")
+
+
+def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes | _Damage]]:
+    """Offset and payload of each record from where the file stands, ending with the damage if there is any."""
+    size = os.fstat(file.fileno()).st_size
+    offset = len(MAGIC)
+    while offset < size:
+        head = file.read(_HEAD.size)
+        if len(head) == _HEAD.size:
+            length, crc = _HEAD.unpack(head)
+            if 0 < length <= min(MAX_RECORD, size - offset - _HEAD.size):
+                payload = file.read(length)
+                if zlib.crc32(payload) == crc:
+                    yield offset, payload
+                    offset += _HEAD.size + length
+                    continue
+        file.seek(offset)
+        rest = file.read(size - offset)
+        yield offset, _Damage(offset, rest, _is_torn(rest))
+        return
+
+
+def _is_torn(rest: bytes) -> bool:
+    """Whether the end of a file is one unfinished record (or a run of zeros), with no good record behind its first byte."""
+    if not rest.strip(b"\0"):
+        return True
+    if len(rest) > _HEAD.size + MAX_RECORD:
+        return False
+    for at in range(1, len(rest) - _HEAD.size):
+        length, crc = _HEAD.unpack_from(rest, at)
+        if 0 < length <= len(rest) - at - _HEAD.size and zlib.crc32(rest[at + _HEAD.size : at + _HEAD.size + length]) == crc:
+            return False
+    return True
+
+
+def _set_right(path: Path, fd: int, damage: _Damage, number: int) -> None:
+    """Cut a torn tail off and keep it beside the file; set aside a file with any other damage."""
+    if damage.torn:
+        with path.with_name(path.name + ".torn").open("ab") as torn:
+            torn.write(damage.rest)
+            torn.flush()
+            os.fsync(torn.fileno())
+        os.ftruncate(fd, damage.offset)
+        os.fsync(fd)
+        _sync_directory(path.parent)
+        return
+    aside = path.with_name(path.name + ".quarantined")
+    count = 1
+    while aside.exists():
+        count += 1
+        aside = path.with_name(f"{path.name}.quarantined{count}")
+    path.rename(aside)
+    _sync_directory(path.parent)
+    raise JournalError(
+        f"{damage.text(path, number)}; the file was set aside as {aside.name} with {number} good records before the damage. "
+        f"Check the disk, then restore {path.name} from a copy, or start without it and reconcile by hand"
+    )
+
+
+def _write_all(fd: int, data: bytes | bytearray, at: int) -> None:
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.pwrite(fd, view[done:], at + done)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a new or renamed entry last: fsync of a file does not cover its name."""
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _disk_error(path: Path, error: OSError) -> JournalError:
+    return JournalError(f"{path}: cannot be written ({error.strerror}); free space or make it writable, then start again")
