@@ -1,0 +1,1 @@
+"""Where the bars of a run come from."""

@@ -1,0 +1,38 @@
+"""What a recording holds once it has been read: bars in order, and a plain account of every row that was left out."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from bus.messages import Bar
+
+
+class Ignored(Struct, frozen=True):
+    """A row that was not taken (playbook 1.1). why: "repeated" has the stamp of the last accepted row, "late" an earlier one."""
+
+    file: str
+    line: int
+    stamp: str
+    why: str
+
+
+class SourceFile(Struct, frozen=True):
+    """One file that was read. rows are data lines; accepted ones became bars, the others are listed as `Ignored`."""
+
+    file: str
+    instrument: str
+    rows: int
+    accepted: int
+
+
+class Recording(Struct, frozen=True):
+    """Bars of one traded instrument, oldest first and strictly rising in time.
+
+    instrument: the traded symbol (MNQ). root: whose bars these are (NQ). files: the root's file first, then the others.
+    """
+
+    instrument: str
+    root: str
+    bars: list[Bar]
+    ignored: tuple[Ignored, ...] = ()
+    files: tuple[SourceFile, ...] = ()

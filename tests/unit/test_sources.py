@@ -1,0 +1,287 @@
+"""NinjaTrader exports as bars: what is read, what is left out and reported, and what is refused with a remedy."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from bus.errors import DataError
+from daemons.conf import instruments
+from replay.sources.ninjatrader import read
+from replay.sources.recording import Ignored, Recording
+from tests.shared import SHARED, needs_shared
+
+HEADER = "timestamp,instrument,period,open,high,low,close,volume,ema20,vol_ask,vol_bid,vol_delta,session_date"
+GOOD = "2027-02-24T09:31:00.000,NQ,Volumetric_1,100.25,101,99.5,100.75,30,1,20,10,10,2027-02-24"
+NEXT = "2027-02-24T09:32:00.000,NQ,Volumetric_1,100.75,102,100.5,101.5,12,1,5,7,-2,2027-02-24"
+SYMBOLS = instruments()
+
+
+def export(folder: Path, *rows: str, root: str = "NQ", header: str = HEADER) -> Path:
+    path = folder / f"{root}_Volumetric_1.csv"
+    path.write_text("\n".join((header, *rows)) + "\n")
+    return path
+
+
+def read_mnq(folder: Path) -> Recording:
+    return read(folder, "MNQ", SYMBOLS)
+
+
+def test_a_row_becomes_a_bar_of_the_traded_instrument(tmp_path):
+    """MNQ trades on NQ's bars; the stamp is the close, Eastern wall time, and the bar opened a minute before."""
+    export(tmp_path, GOOD)
+
+    (bar,) = read_mnq(tmp_path).bars
+
+    assert (bar.instrument, bar.index, bar.phase, bar.position) == ("MNQ", 0, "playback", None)
+    assert (bar.open, bar.high, bar.low, bar.close) == (100.25, 101.0, 99.5, 100.75)
+    assert (bar.volume, bar.ask_volume, bar.bid_volume) == (30, 20, 10)
+    assert bar.close_ns == 1_803_479_460_000_000_000  # 2027-02-24T14:31:00Z
+    assert bar.close_ns - bar.open_ns == 60_000_000_000
+
+
+@pytest.mark.parametrize(
+    "stamp, utc_s",
+    [
+        ("2027-03-12T16:00:00.000", 1_804_885_200),
+        ("2027-03-15T16:00:00.000", 1_805_140_800),
+        ("2027-11-07T01:30:00.000", 1_825_565_400),
+        ("2027-02-24T00:00:00", 1_803_445_200),
+    ],
+    ids=["winter", "summer", "repeated hour, first pass", "midnight, no fraction"],
+)
+def test_wall_time_is_new_york_time(tmp_path, stamp, utc_s):
+    """Both sides of a clock change are read by the rules of America/New_York; a repeated hour is its first pass."""
+    export(tmp_path, GOOD.replace("2027-02-24T09:31:00.000", stamp))
+
+    assert read_mnq(tmp_path).bars[0].close_ns == utc_s * 1_000_000_000
+
+
+def test_columns_are_found_by_name(tmp_path):
+    """Their order is free, and columns nobody asked for are not looked at."""
+    names = HEADER.split(",")
+    export(tmp_path, ",".join(reversed(GOOD.split(","))), header=",".join(reversed(names)))
+    shuffled = read_mnq(tmp_path)
+    export(tmp_path, GOOD.replace(",1,20", ",not a number,20"))
+
+    assert read_mnq(tmp_path).bars == shuffled.bars
+
+
+def test_a_comment_before_the_header_is_skipped(tmp_path):
+    """Exports of the add-on open with `#schema: ...`; line numbers still count it."""
+    export(tmp_path, HEADER, GOOD, GOOD, header="#schema: NinjaDataExport/v2.3, volumetric=True")
+
+    recording = read_mnq(tmp_path)
+
+    assert len(recording.bars) == 1
+    assert recording.ignored[0].line == 4
+
+
+def test_compressed_exports_read_the_same(tmp_path):
+    """A .csv.gz gives the bars of its .csv."""
+    path = export(tmp_path, GOOD, NEXT)
+    plain = read_mnq(tmp_path)
+    path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+
+    assert read_mnq(tmp_path).bars == plain.bars
+
+
+def test_other_roots_stand_beside_bars_of_the_same_stamp(tmp_path):
+    """ES and YM bars join the NQ bar with their stamp; a minute without one simply has none."""
+    export(tmp_path, GOOD, NEXT)
+    export(tmp_path, GOOD.replace("NQ", "ES"), root="ES")
+    export(tmp_path, "2027-02-24T09:32:00.000,YM,Volumetric_1,50,52,49,51,3,1,2,1,1,2027-02-24", root="YM")
+
+    first, second = read_mnq(tmp_path).bars
+
+    assert [(c.instrument, c.close, c.ask_volume) for c in first.cross] == [("ES", 100.75, 20)]
+    assert [(c.instrument, c.close, c.bid_volume) for c in second.cross] == [("YM", 51.0, 1)]
+
+
+def test_repeated_and_late_rows_are_left_out_and_named(tmp_path):
+    """A stamp not later than the last accepted one is ignored whatever the row holds (playbook 1.1), and reported."""
+    late = GOOD.replace("100.25", "nonsense")
+    export(tmp_path, GOOD, NEXT, NEXT.replace(",101.5,", ",100.75,"), late)
+
+    recording = read_mnq(tmp_path)
+
+    assert [bar.close for bar in recording.bars] == [100.75, 101.5]
+    assert recording.ignored == (
+        Ignored("NQ_Volumetric_1.csv", 4, "2027-02-24T09:32:00.000", "repeated"),
+        Ignored("NQ_Volumetric_1.csv", 5, "2027-02-24T09:31:00.000", "late"),
+    )
+    assert (recording.files[0].rows, recording.files[0].accepted) == (4, 2)
+
+
+def test_volume_without_order_flow_is_a_bar(tmp_path):
+    """Both sides 0 means that the flow is missing (playbook 1.1), not that the file contradicts itself."""
+    export(tmp_path, GOOD.replace(",20,10,10,", ",0,0,0,"))
+
+    (bar,) = read_mnq(tmp_path).bars
+
+    assert (bar.volume, bar.ask_volume, bar.bid_volume) == (30, 0, 0)
+
+
+def test_progress_runs_to_one(tmp_path):
+    """The caller hears shares of the input that never fall and end at 1."""
+    rows = [f"2027-02-{24 + i // 1440:02d}T{i // 60 % 24:02d}:{i % 60:02d}{GOOD[16:]}" for i in range(5000)]
+    export(tmp_path, *(row for row in rows if row < "2027-02-29"))
+    heard: list[float] = []
+
+    read(tmp_path, "MNQ", SYMBOLS, heard.append)
+
+    assert heard == sorted(heard)
+    assert len(heard) > 1
+    assert heard[-1] == 1.0
+
+
+def changed(field: str, value: str) -> str:
+    fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
+    return ",".join((fields | {field: value}).values())
+
+
+@pytest.mark.parametrize(
+    "field, value, complaint",
+    [
+        ("open", "abc", "not a price"),
+        ("open", "1_00", "not a price"),
+        ("open", " 100.25", "not a price"),
+        ("open", "", "not a price"),
+        ("high", "NaN", "not a price"),
+        ("low", "-Infinity", "not a price"),
+        ("high", "1e999", "not a price above 0"),
+        ("low", "0", "not a price above 0"),
+        ("close", "-100.75", "not a price"),
+        ("close", "100.8", "not a multiple of the tick 0.25"),
+        ("high", "99.25", "below the low '99.5'"),
+        ("open", "101.25", "outside low '99.5' ... high '101'"),
+        ("close", "99.25", "outside low '99.5' ... high '101'"),
+        ("volume", "-30", "not a whole number of contracts"),
+        ("volume", "30.5", "not a whole number of contracts"),
+        ("vol_ask", "", "not a whole number of contracts"),
+        ("vol_bid", "ten", "not a whole number of contracts"),
+        ("volume", "31", "do not add up"),
+        ("timestamp", "24.02.2027 09:31", "not a time"),
+        ("timestamp", "2027-02-30T09:31:00.000", "not a time"),
+        ("timestamp", "2027-02-24T09:31:30.000", "not a whole minute"),
+        ("timestamp", "0001-02-24T09:31:00.000", "the year 1 cannot be right"),
+        ("instrument", "ES", "this is the file of NQ"),
+        ("period", "Volumetric_5", "only Volumetric_1"),
+    ],
+)
+def test_a_row_that_cannot_be_a_bar_stops_the_reading(tmp_path, field, value, complaint):
+    """The error names file, line, field and value, says what is wrong, and ends with a remedy."""
+    path = export(tmp_path, changed(field, value))
+
+    with pytest.raises(DataError) as refused:
+        read_mnq(tmp_path)
+
+    text = str(refused.value)
+    assert text.startswith(f"{path}, line 2, {field} {value!r}: ")
+    assert complaint in text
+    assert "; " in text
+
+
+@pytest.mark.parametrize("column", ["timestamp", "period", "close", "vol_ask", "session_date"])
+def test_a_missing_column_is_named(tmp_path, column):
+    """An export without a needed column (a series that is not volumetric has no vol_ask) is refused by name."""
+    export(tmp_path, GOOD, header=HEADER.replace(column, f"my_{column}"))
+
+    with pytest.raises(DataError, match=f"line 1: column '{column}' is missing, did you mean 'my_{column}'"):
+        read_mnq(tmp_path)
+
+
+def test_a_row_cut_short_is_refused(tmp_path):
+    """A file that was still being written ends inside a row."""
+    export(tmp_path, GOOD, NEXT[:40])
+
+    with pytest.raises(DataError, match="line 3: 4 fields, the header names 13"):
+        read_mnq(tmp_path)
+
+
+def test_a_compressed_file_cut_short_is_refused(tmp_path):
+    """Half a .gz never passes for a shorter recording."""
+    packed = gzip.compress("\n".join([HEADER, GOOD, NEXT]).encode())
+    (tmp_path / "NQ_Volumetric_1.csv.gz").write_bytes(packed[:-20])
+
+    with pytest.raises(DataError, match="ends in the middle"):
+        read_mnq(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, content, complaint",
+    [
+        ("NQ_Volumetric_1.csv.gz", b"timestamp,instrument", "unreadable"),
+        ("NQ_Volumetric_1.csv", b"", "no header and no rows"),
+        ("NQ_Volumetric_1.csv", HEADER.encode(), "no rows"),
+        ("NQ_Volumetric_1.csv", HEADER.encode() + b"\n" + GOOD.encode() + b"\n\xff\xfe", "line 3: byte 0xff is not UTF-8"),
+        ("NQ_Volumetric_1.csv", HEADER.encode() + b"\r" + GOOD.encode(), "unreadable"),
+        ("NQ_Volumetric_1.csv", HEADER.replace("ema20", "open").encode(), "column 'open' appears twice"),
+    ],
+    ids=["not gzip", "empty", "header only", "not UTF-8", "old line ends", "two columns of one name"],
+)
+def test_a_file_that_is_no_export_is_refused(tmp_path, name, content, complaint):
+    """Whatever the file holds, the error is a DataError that names it."""
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=complaint) as refused:
+        read_mnq(tmp_path)
+
+    assert str(tmp_path / name) in str(refused.value)
+
+
+def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
+    """The expected file is named, and so is what lies there instead."""
+    (tmp_path / "NQ_Minute_1.csv").write_text("")
+
+    with pytest.raises(DataError, match=r"has no NQ_Volumetric_1.csv .*it holds NQ_Minute_1.csv; export NQ"):
+        read_mnq(tmp_path)
+
+
+def test_an_empty_folder_says_so(tmp_path):
+    """Nothing there is an answer too."""
+    with pytest.raises(DataError, match="it holds nothing"):
+        read_mnq(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path):
+    """The remedy names the file that would have to be there."""
+    with pytest.raises(DataError, match=r"is not a folder; name the folder that holds NQ_Volumetric_1.csv"):
+        read_mnq(tmp_path / "nowhere")
+
+
+def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
+    """Nobody guesses which of two recordings was meant."""
+    export(tmp_path, GOOD).with_suffix(".csv.gz").write_bytes(gzip.compress(b""))
+
+    with pytest.raises(DataError, match=r"holds both NQ_Volumetric_1\.csv and NQ_Volumetric_1\.csv\.gz; remove one"):
+        read_mnq(tmp_path)
+
+
+def test_an_unknown_instrument_is_refused_with_a_suggestion(tmp_path):
+    """There is no default contract."""
+    with pytest.raises(DataError, match="unknown instrument 'MNK', did you mean 'MNQ'"):
+        read(tmp_path, "MNK", SYMBOLS)
+
+
+@needs_shared
+def test_the_real_export_reads_whole():
+    """Four real sessions: every row of NQ is a bar, and nearly every bar has ES and YM beside it."""
+    recording = read_mnq(SHARED / "data" / "ninjatrader")
+
+    assert len(recording.bars) == 5520
+    assert recording.ignored == ()
+    assert sum(len(bar.cross) == 2 for bar in recording.bars) == 5498
+
+
+@needs_shared
+def test_the_imperfect_export_reads_with_its_known_flaws():
+    """The synthetic vectors hold one repeated and one late row, on 2027-03-12."""
+    recording = read_mnq(SHARED / "conformance" / "synth")
+
+    assert len(recording.bars) == 21793
+    assert [(row.stamp, row.why) for row in recording.ignored] == [
+        ("2027-03-12T10:45:00.000", "repeated"),
+        ("2027-03-12T10:40:00.000", "late"),
+    ]
