@@ -1,0 +1,76 @@
+"""The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from bus import topics
+from bus.daemon import Daemon, Event, Output, Publish
+from bus.messages import Bar, Gap
+from daemons.settings import Calendar, Conf
+from daemons.tracker.clock import Clock
+from daemons.tracker.market import Market
+
+
+class Feed(NamedTuple):
+    """One tracked instrument: its name, the topic its sessions go to, its session model."""
+
+    instrument: str
+    says: str
+    market: Market
+
+
+class Tracker:
+    """The core: one session model per instrument, fed by that instrument's one-minute topic alone.
+
+    late: repeated and late bars. refused: bars with a price that is no number. foreign: bars of instruments or timeframes that
+    are not tracked. All three are ignored, and only counted.
+    """
+
+    __slots__ = ("_feeds", "foreign")
+
+    def __init__(self, instruments: Sequence[str], calendar: Calendar) -> None:
+        clock = Clock(calendar)
+        self._feeds = {
+            topics.bar(instrument): Feed(instrument, topics.of(topics.SESSION, instrument), Market(clock))
+            for instrument in instruments
+        }
+        self.foreign = 0
+
+    @property
+    def late(self) -> int:
+        return sum(feed.market.late for feed in self._feeds.values())
+
+    @property
+    def refused(self) -> int:
+        return sum(feed.market.refused for feed in self._feeds.values())
+
+    def step(self, event: Event) -> Sequence[Output]:
+        """Fold a `Bar`, or take note of a `Gap` in a raw topic; anything else changes nothing."""
+        body = event.body
+        if type(body) is Bar:
+            return self._bar(event.topic, body)
+        if type(body) is Gap and body.topic in self._feeds:
+            # Whoever lost them: if it was the logger, a recovery rebuilds the session from the same hole.
+            self._feeds[body.topic].market.distrust()
+        return ()
+
+    def _bar(self, topic: str, bar: Bar) -> Sequence[Output]:
+        feed = self._feeds.get(topic)
+        if feed is None or feed.instrument != bar.instrument:
+            self.foreign += 1
+            return ()
+        session = feed.market.fold(bar)
+        return (Publish(feed.says, session),) if session else ()
+
+
+def daemon(conf: Conf) -> Daemon:
+    """The tracker of a run, for the instruments it trades."""
+    return Daemon(
+        name="tracker",
+        core=Tracker(conf.traded, conf.calendar),
+        subscribe=(topics.RAW, topics.GAP),
+        serves="tracker",
+        recover=(topics.RAW,),
+    )

@@ -1,0 +1,129 @@
+"""Fair value gaps (playbook 2.6): prices that a move left behind untraded, and whether a bar is trading back into one.
+
+One-minute zones live on the RTH stream across sessions, both ways, for 30 bars; fifteen-minute zones live inside one session,
+upwards only, until filled. A zone counts on the very bar that creates it (one minute) or closes its bucket (fifteen).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from bus.messages import Bar
+from daemons.tracker.clock import RTH_OPEN
+
+EXPIRY = 30  # one-minute bars after a zone was born
+BUCKET = 15  # minutes
+
+
+class Zone(NamedTuple):
+    """An open gap between two prices, born on RTH bar number `born`."""
+
+    top: float
+    bottom: float
+    born: int = 0
+
+
+class MinuteGaps:
+    """One-minute gaps over the RTH stream, carried from session to session."""
+
+    __slots__ = ("_bears", "_before", "_bulls", "_j", "_last")
+
+    def __init__(self) -> None:
+        self._j = -1
+        self._before: Bar | None = None
+        self._last: Bar | None = None
+        self._bulls: list[Zone] = []
+        self._bears: list[Zone] = []
+
+    def fold(self, bar: Bar) -> tuple[bool, bool]:
+        """Take an RTH bar; say whether it has `fvg_bull` and `fvg_bear`."""
+        self._j = j = self._j + 1
+        before, last = self._before, self._last
+        self._before, self._last = last, bar
+        if before is None or last is None:
+            return False, False
+        bulls, bears = self._bulls, self._bears
+        g = 0.0001 * last.close
+        if bar.low > before.high + g:
+            bulls.append(Zone(bar.low, before.high, j - 1))
+        if bar.high < before.low - g:
+            bears.append(Zone(before.low, bar.high, j - 1))
+        return bool(bulls) and self._test_bulls(bar), bool(bears) and self._test_bears(bar)
+
+    def _test_bulls(self, bar: Bar) -> bool:
+        low, close, zones = bar.low, bar.close, self._bulls
+        if self._j - zones[0].born > EXPIRY:
+            del zones[0]
+        traded = filled = False
+        for top, bottom, _ in zones:
+            if low <= top:
+                if close > bottom:
+                    traded = True
+                elif close < bottom:
+                    filled = True
+        if filled:
+            self._bulls = [zone for zone in zones if not (low <= zone.top and close < zone.bottom)]
+        return traded
+
+    def _test_bears(self, bar: Bar) -> bool:
+        high, close, zones = bar.high, bar.close, self._bears
+        if self._j - zones[0].born > EXPIRY:
+            del zones[0]
+        traded = filled = False
+        for top, bottom, _ in zones:
+            if high >= bottom:
+                if close < top:
+                    traded = True
+                elif close > top:
+                    filled = True
+        if filled:
+            self._bears = [zone for zone in zones if not (high >= zone.bottom and close > zone.top)]
+        return traded
+
+
+class QuarterHourGaps:
+    """Fifteen-minute bull gaps of one session. Buckets follow the clock; one without bars simply does not exist."""
+
+    __slots__ = ("_bucket", "_close", "_closed", "_high", "_low", "_zones")
+
+    def __init__(self) -> None:
+        self._bucket = -1
+        self._high = self._low = self._close = 0.0
+        self._closed: deque[tuple[float, float, float]] = deque(maxlen=3)
+        self._zones: list[Zone] = []
+
+    def fold(self, at: int, bar: Bar) -> bool:
+        """Take the RTH bar stamped `at`; say whether it has `fvg_bull_15m`."""
+        low, close = bar.low, bar.close
+        bucket = (at - RTH_OPEN - 1) // BUCKET
+        if bucket != self._bucket:
+            if self._bucket >= 0:
+                self._close_bucket()
+            self._bucket = bucket
+            self._high, self._low = bar.high, low
+        else:
+            if bar.high > self._high:
+                self._high = bar.high
+            if low < self._low:
+                self._low = low
+        self._close = close
+        return bool(self._zones) and self._test(low, close)
+
+    def _close_bucket(self) -> None:
+        self._closed.append((self._high, self._low, self._close))
+        if len(self._closed) == 3:
+            (x_high, _, _), (_, _, y_close), (_, z_low, _) = self._closed
+            if z_low > x_high + 0.0002 * y_close:
+                self._zones.append(Zone(z_low, x_high))
+
+    def _test(self, low: float, close: float) -> bool:
+        traded = filled = False
+        for top, bottom, _ in self._zones:
+            if low <= top and close > bottom:
+                traded = True
+            elif close < bottom:
+                filled = True
+        if filled:
+            self._zones = [zone for zone in self._zones if not close < zone.bottom]
+        return traded

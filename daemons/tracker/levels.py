@@ -1,0 +1,89 @@
+"""The price levels a session starts with (playbook 1.3): the night's highs and lows, and the previous session's.
+
+Levels are what is known so far: the night's run until 09:30, then stand. They are built from bars alone; a platform's own "prior
+day high" is another number.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bus.messages import Bar, Levels
+
+# Close stamps as places in the trade date (see clock.py), both ends included.
+OVERNIGHT = (-359, 570)
+ASIA = (-239, 0)
+LONDON = (121, 300)
+PREMARKET = (361, 570)
+
+
+class Previous(NamedTuple):
+    """RTH high, low and last close of the latest earlier session with a valid IB."""
+
+    high: float
+    low: float
+    close: float
+
+
+class Extremes:
+    """High and low of the bars within one window; None without bars."""
+
+    __slots__ = ("_first", "_last", "high", "low")
+
+    def __init__(self, window: tuple[int, int]) -> None:
+        self._first, self._last = window
+        self.high: float | None = None
+        self.low: float | None = None
+
+    def fold(self, at: int, bar: Bar) -> bool:
+        """Take a bar; say whether it changed the window's high or low."""
+        if not self._first <= at <= self._last:
+            return False
+        high, low = self.high, self.low
+        if high is None or low is None:
+            self.high, self.low = bar.high, bar.low
+            return True
+        if low <= bar.low and bar.high <= high:
+            return False
+        self.high = max(high, bar.high)
+        self.low = min(low, bar.low)
+        return True
+
+
+class NightLevels:
+    """The levels of one trade date as they become known."""
+
+    __slots__ = ("_asia", "_london", "_overnight", "_premarket", "_previous", "levels")
+
+    def __init__(self, previous: Previous | None) -> None:
+        self._previous = previous
+        self._overnight = Extremes(OVERNIGHT)
+        self._asia = Extremes(ASIA)
+        self._london = Extremes(LONDON)
+        self._premarket = Extremes(PREMARKET)
+        self.levels = self._known()
+
+    def fold(self, at: int, bar: Bar) -> None:
+        """Take a bar outside RTH."""
+        changed = self._overnight.fold(at, bar)
+        changed |= self._asia.fold(at, bar)
+        changed |= self._london.fold(at, bar)
+        changed |= self._premarket.fold(at, bar)
+        if changed:
+            self.levels = self._known()
+
+    def _known(self) -> Levels:
+        previous = self._previous
+        return Levels(
+            overnight_high=self._overnight.high,
+            overnight_low=self._overnight.low,
+            asia_high=self._asia.high,
+            asia_low=self._asia.low,
+            london_high=self._london.high,
+            london_low=self._london.low,
+            premarket_high=self._premarket.high,
+            premarket_low=self._premarket.low,
+            pdh=previous.high if previous else None,
+            pdl=previous.low if previous else None,
+            pdc=previous.close if previous else None,
+        )

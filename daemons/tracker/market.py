@@ -1,0 +1,265 @@
+"""One instrument's session model: bars in, session records out (playbook 1 and 2).
+
+`Market` holds what is carried from session to session: the order-flow window and CVD, the one-minute gaps, the IB history, the
+previous session's levels. `Today` holds what restarts with the trade date; `PostIb` the part that exists only beyond a valid
+initial balance. Outside RTH only the night's levels and the 18:01 VWAP advance.
+"""
+
+from __future__ import annotations
+
+from bus.messages import Bar, Scores, Session
+from daemons.tracker.acceptance import Acceptance
+from daemons.tracker.clock import DAY, RTH_OPEN, Clock, TradeDate
+from daemons.tracker.confidence import DayConfidence
+from daemons.tracker.daytype import Widest, edge, extensions, midpoint
+from daemons.tracker.flow import OrderFlow, PreDelta
+from daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
+from daemons.tracker.history import BalanceHistory
+from daemons.tracker.levels import NightLevels, Previous
+from daemons.tracker.ranges import Balance, OpeningRanges
+from daemons.tracker.vwap import Vwap
+
+IB_END = RTH_OPEN + 60
+
+
+class PostIb:
+    """The post-IB part of a session. k: its last bar's number from 0, None before the first."""
+
+    __slots__ = ("_balance", "_confidence", "acceptance", "day_type_edge", "day_type_midpoint", "k", "scores", "widest")
+
+    def __init__(self, balance: Balance) -> None:
+        self._balance = balance
+        self._confidence = DayConfidence(balance)
+        self.acceptance = Acceptance(balance)
+        self.scores = Scores()
+        self.day_type_edge = "none"
+        self.day_type_midpoint = "none"
+        self.widest = Widest()
+        self.k: int | None = None
+
+    def fold(self, bar: Bar) -> None:
+        """Take a post-IB bar."""
+        self.k = k = 0 if self.k is None else self.k + 1
+        self.acceptance.fold(k, bar)
+        self.scores = self._confidence.fold(bar)
+        u, w = extensions(self._balance, bar)
+        self.day_type_edge = edge(u, w)
+        self.day_type_midpoint = midpoint(self._balance, bar.close)
+        self.widest.fold(u, w, self.day_type_edge)
+
+
+# Stands in until there is a valid initial balance, and is never folded.
+NO_POST_IB = PostIb(Balance(high=0.0, low=0.0, mid=0.0, r=0.0))
+
+
+class Today:
+    """Everything that restarts with the trade date. i: the last RTH bar's number from 0, None before the first."""
+
+    __slots__ = ("close", "day", "high", "i", "low", "night", "post_ib", "pre_delta", "quarter_gaps", "ranges", "vwap", "vwap_eth")
+
+    def __init__(self, day: TradeDate, previous: Previous | None) -> None:
+        self.day = day
+        self.night = NightLevels(previous)
+        self.vwap = Vwap()
+        self.vwap_eth = Vwap()
+        self.ranges = OpeningRanges()
+        self.pre_delta = PreDelta()
+        self.quarter_gaps = QuarterHourGaps()
+        self.post_ib = NO_POST_IB
+        self.i: int | None = None
+        self.high: float | None = None
+        self.low: float | None = None
+        self.close: float | None = None
+
+    def advance(self, at: int, bar: Bar) -> bool:
+        """Take an RTH bar; say whether it is a post-IB bar."""
+        self.i = 0 if self.i is None else self.i + 1
+        if self.high is None or bar.high > self.high:
+            self.high = bar.high
+        if self.low is None or bar.low < self.low:
+            self.low = bar.low
+        self.close = bar.close
+        self.vwap.fold(bar)
+        self.ranges.fold(at, bar)
+        balance = self.ranges.balance
+        if balance is None:
+            return False
+        if self.post_ib is NO_POST_IB:
+            self.post_ib = PostIb(balance)
+        if at <= IB_END:
+            return False
+        self.post_ib.fold(bar)
+        return True
+
+    def missing(self, at: int) -> int:
+        """RTH minutes up to place `at` that brought no bar."""
+        minutes = min(at, self.day.closes) - RTH_OPEN
+        return max(0, minutes) - (0 if self.i is None else self.i + 1)
+
+    def finish(self) -> tuple[float, Previous] | None:
+        """What a session with a valid initial balance leaves behind: its R, and its RTH high, low and close."""
+        balance = self.ranges.balance
+        if balance is None or self.high is None or self.low is None or self.close is None:
+            return None
+        return balance.r, Previous(self.high, self.low, self.close)
+
+
+class Market:
+    """The session model of one instrument.
+
+    late: bars ignored because their stamp was not later than the last accepted one.
+    refused: bars ignored because a price was not a finite number; they degrade the session.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_degraded",
+        "_distrusted",
+        "_flow",
+        "_gaps",
+        "_history",
+        "_last_ns",
+        "_previous",
+        "_today",
+        "late",
+        "refused",
+    )
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._flow = OrderFlow()
+        self._gaps = MinuteGaps()
+        self._history = BalanceHistory()
+        self._previous: Previous | None = None
+        self._today: Today | None = None
+        self._last_ns: int | None = None
+        self._degraded = False
+        self._distrusted = ""  # a trade date that was degraded before its first bar
+        self.late = 0
+        self.refused = 0
+
+    def distrust(self) -> None:
+        """Bars were lost for good: the session is degraded until the next trade date (design 3.3)."""
+        self._degraded = True
+
+    def fold(self, bar: Bar) -> Session | None:
+        """Take a bar; None if it is ignored: repeated, late, or with a price that is no number."""
+        if self._last_ns is not None and bar.close_ns <= self._last_ns:
+            self.late += 1
+            return None
+        day, at = self._clock.read(bar.close_ns)
+        prices = bar.open + bar.high + bar.low + bar.close
+        if prices - prices != 0.0:  # inf - inf and nan - nan are nan
+            self.refused += 1
+            self._degraded = True
+            self._distrusted = day.date
+            return None
+        self._last_ns = bar.close_ns
+        today = self._today
+        if today is None or today.day.date != day.date:
+            today = self._open(day)
+        today.vwap_eth.fold(bar)
+        if RTH_OPEN < at <= day.closes:
+            return self._rth(today, at, bar)
+        today.night.fold(at, bar)
+        return self._outside_rth(today, at, bar)
+
+    def _open(self, day: TradeDate) -> Today:
+        """Begin a trade date: what the last one leaves behind becomes history."""
+        last = self._today
+        self._degraded = self._distrusted == day.date or (last is None and self._degraded)
+        left = last.finish() if last else None
+        if left:
+            r, self._previous = left
+            self._history.add(r)
+        self._today = Today(day, self._previous)
+        return self._today
+
+    def _rth(self, today: Today, at: int, bar: Bar) -> Session:
+        is_post_ib = today.advance(at, bar)
+        fvg_bull, fvg_bear = self._gaps.fold(bar)
+        day, ranges, post_ib = today.day, today.ranges, today.post_ib
+        acceptance = post_ib.acceptance
+        return Session(
+            bar=bar,
+            session=day.date,
+            minute=at,
+            rth=True,
+            closes=day.closes,
+            i=today.i,
+            k=post_ib.k,
+            vwap=today.vwap.value,
+            vwap_eth=today.vwap_eth.value,
+            drive=ranges.drive,
+            or15=ranges.or15,
+            or30=ranges.or30,
+            ib=ranges.ib,
+            above=acceptance.above,
+            below=acceptance.below,
+            accepted_long=acceptance.accepted_long,
+            accepted_short=acceptance.accepted_short,
+            first_side=acceptance.first_side,
+            flow=self._flow.fold(bar, today.pre_delta, post_ib=is_post_ib),
+            touches=acceptance.touches,
+            max_down=acceptance.max_down,
+            fvg_bull=fvg_bull,
+            fvg_bear=fvg_bear,
+            fvg_bull_15m=today.quarter_gaps.fold(at, bar),
+            scores=post_ib.scores,
+            day_type_edge=post_ib.day_type_edge,
+            day_type_midpoint=post_ib.day_type_midpoint,
+            widest=post_ib.widest.type,
+            levels=today.night.levels,
+            history=self._history.summary,
+            rth_high=today.high,
+            rth_low=today.low,
+            missing=today.missing(at),
+            degraded=self._degraded,
+        )
+
+    def _outside_rth(self, today: Today, at: int, bar: Bar) -> Session:
+        """What stands, without anything that is said of an RTH bar itself: its numbers, flow, gaps and day type."""
+        day = today.day
+        if today.i is None:
+            return Session(
+                bar=bar,
+                session=day.date,
+                minute=at % DAY,
+                rth=False,
+                closes=day.closes,
+                vwap_eth=today.vwap_eth.value,
+                levels=today.night.levels,
+                history=self._history.summary,
+                missing=today.missing(at),
+                degraded=self._degraded,
+            )
+        ranges, post_ib = today.ranges, today.post_ib
+        acceptance = post_ib.acceptance
+        return Session(
+            bar=bar,
+            session=day.date,
+            minute=at % DAY,
+            rth=False,
+            closes=day.closes,
+            vwap=today.vwap.value,
+            vwap_eth=today.vwap_eth.value,
+            drive=ranges.drive,
+            or15=ranges.or15,
+            or30=ranges.or30,
+            ib=ranges.ib,
+            above=acceptance.above,
+            below=acceptance.below,
+            accepted_long=acceptance.accepted_long,
+            accepted_short=acceptance.accepted_short,
+            first_side=acceptance.first_side,
+            touches=acceptance.touches,
+            max_down=acceptance.max_down,
+            scores=post_ib.scores,
+            widest=post_ib.widest.type,
+            levels=today.night.levels,
+            history=self._history.summary,
+            rth_high=today.high,
+            rth_low=today.low,
+            missing=today.missing(at),
+            degraded=self._degraded,
+        )
