@@ -1,0 +1,305 @@
+"""The files of a finished run, written from its journal alone, so that two runs with equal journals leave equal files.
+
+    signals.jsonl    one line per approved intent: entries, exits, moves
+    intents.jsonl    one line per entry that was asked for, approved or refused
+    trades.jsonl     one line per finished trade
+    summary.json     what was read, what was refused and why, what came of it
+
+Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each
+file appears whole or not at all, and `summary.json` comes last: where it stands, the others are complete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bus import topics
+from bus.errors import ConfError, DataError
+from bus.messages import Action, Reject, Signal, Trade
+from daemons.gate import rounding
+from daemons.settings import Conf
+from replay import tapes
+from replay.sources.recording import Ignored, Recording, SourceFile
+
+ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
+RTH_OPENS = 9 * 60 + 30
+
+
+class SessionCount(Struct, frozen=True):
+    """How complete a session was: RTH bars received, RTH minutes without one, and both in words."""
+
+    instrument: str
+    session: str
+    rth_bars: int
+    missing: int
+    note: str
+
+
+class Tally(Struct, frozen=True):
+    """Trades of one kind: how many, how many with a net above 0, and their net in dollars."""
+
+    trades: int
+    wins: int
+    net: float
+
+
+class Summary(Struct, frozen=True):
+    """A run in figures. Dollars; max_drawdown is the deepest fall of realised net profit from its peak, as a positive number."""
+
+    instruments: tuple[str, ...]
+    preset: str
+    strategies: tuple[str, ...]
+    day_type: str
+    fill: str
+    epoch: int
+    bars: int
+    sessions: tuple[SessionCount, ...]
+    files: tuple[SourceFile, ...]
+    ignored: tuple[Ignored, ...]
+    intents: int
+    signals: int
+    refusals: dict[str, int]
+    trades: int
+    wins: int
+    gross: float
+    commission: float
+    net: float
+    max_drawdown: float
+    by_strategy: dict[str, Tally]
+    by_reason: dict[str, Tally]
+
+
+def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
+    """Write the four files of a run into its folder.
+
+    Args:
+        run: holds `journal/`. conf: what it ran with. recording: what it read, if it read files; its left-out rows are listed.
+    Raises:
+        ConfError: the folder is not a run's. DataError, JournalError: its journal cannot be read.
+    """
+    signals = sorted(tapes.facts(run, topics.SIGNAL, Signal), key=lambda signal: signal.bar_ns)
+    rejects = sorted(tapes.facts(run, topics.REJECT, Reject), key=lambda reject: reject.bar_ns)
+    trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
+    intents = list(_intents(signals, rejects, conf))
+    summary = _summary(run, conf, recording, len(intents), signals, rejects, trades)
+    (run / "summary.json").unlink(missing_ok=True)
+    _lines(run / "signals.jsonl", map(_signal, signals))
+    _lines(run / "intents.jsonl", intents)
+    _lines(run / "trades.jsonl", map(_trade, trades))
+    replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    return summary
+
+
+def read_summary(run: Path) -> Summary:
+    """The summary of a finished run.
+
+    Raises:
+        ConfError: no run lies there, or it has not finished. DataError: the file is not a summary.
+    """
+    path = run / "summary.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Summary)
+    except FileNotFoundError as error:
+        tapes.topics(run)
+        raise ConfError(f"{run} has no summary.json: the run did not finish; start it again") from error
+    except msgspec.MsgspecError as error:
+        raise DataError(f"{path}: {error}; start the run again") from error
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put a file in place whole: readers see the old one or the new one, never half of one."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
+
+
+def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def _signal(signal: Signal) -> dict[str, Any]:
+    return {
+        "session": signal.session,
+        "time": tapes.wall(signal.bar_ns),
+        "strategy": signal.strategy,
+        "setup": signal.setup,
+        "direction": signal.direction,
+        "entry": signal.entry,
+        "stop": signal.stop,
+        "target": signal.target,
+        "size": signal.size,
+        "rejected": None,
+        "id": signal.id,
+        "order_id": signal.order_id,
+        "instrument": signal.instrument,
+        "action": signal.action,
+        "reason": signal.reason,
+        "day_type": signal.day_type,
+        "confidence": signal.confidence,
+        "day_confidence": signal.day_confidence,
+        "quality": signal.quality,
+    }
+
+
+def _intents(signals: list[Signal], rejects: list[Reject], conf: Conf) -> Iterator[dict[str, Any]]:
+    """Entries in the order in which they were asked for. A refused one shows the prices it would have had."""
+    asked: list[Signal | Reject] = [*(s for s in signals if s.action in ENTRIES), *(r for r in rejects if r.action in ENTRIES)]
+    for intent in sorted(asked, key=lambda intent: intent.bar_ns):
+        approved = isinstance(intent, Signal)
+        yield {
+            "session": intent.session,
+            "time": tapes.wall(intent.bar_ns),
+            "strategy": intent.strategy,
+            "setup": intent.setup,
+            "direction": intent.direction,
+            "entry": intent.entry,
+            "stop": intent.stop if approved else _rounded(intent.stop, intent, conf),
+            "target": intent.target if approved else _rounded(intent.target, intent, conf),
+            "size": intent.size if isinstance(intent, Signal) else 0,
+            "rejected": intent.reason if isinstance(intent, Reject) else None,
+            "id": intent.id,
+            "instrument": intent.instrument,
+        }
+
+
+def _rounded(price: float | None, intent: Signal | Reject, conf: Conf) -> float | None:
+    instrument = conf.instruments.get(intent.instrument)
+    if price is None or instrument is None or not math.isfinite(price):
+        return price
+    return rounding.protective(price, instrument.tick, 1 if intent.action is Action.ENTER_LONG else -1)
+
+
+def _trade(trade: Trade) -> dict[str, Any]:
+    return {
+        "session": trade.session,
+        "strategy": trade.strategy,
+        "setup": trade.setup,
+        "direction": trade.direction,
+        "size": trade.size,
+        "signal_time": tapes.wall(trade.signal_ns),
+        "entry_time": tapes.wall(trade.entry_ns),
+        "entry_price": trade.entry_price,
+        "exit_time": tapes.wall(trade.exit_ns),
+        "exit_price": trade.exit_price,
+        "reason": trade.reason,
+        "bars_held": trade.bars_held,
+        "stop": trade.stop,
+        "target": trade.target,
+        "gross": _dollars(trade.gross_cents),
+        "commission": _dollars(trade.commission_cents),
+        "net": _dollars(trade.net_cents),
+        "id": trade.id,
+        "instrument": trade.instrument,
+    }
+
+
+def _summary(
+    run: Path,
+    conf: Conf,
+    recording: Recording | None,
+    intents: int,
+    signals: list[Signal],
+    rejects: list[Reject],
+    trades: list[Trade],
+) -> Summary:
+    return Summary(
+        instruments=conf.traded,
+        preset=conf.preset.name,
+        strategies=conf.preset.strategies,
+        day_type=conf.preset.day_type,
+        fill=conf.fill,
+        epoch=conf.epoch,
+        bars=sum(1 for topic in tapes.topics(run, "raw.bar.") for _ in tapes.frames(run, topic)),
+        sessions=tuple(_sessions(run)),
+        files=recording.files if recording else (),
+        ignored=recording.ignored if recording else (),
+        intents=intents,
+        signals=len(signals),
+        refusals=dict(sorted(Counter(str(reject.reason) for reject in rejects).items())),
+        trades=len(trades),
+        wins=sum(trade.net_cents > 0 for trade in trades),
+        gross=_dollars(sum(trade.gross_cents for trade in trades)),
+        commission=_dollars(sum(trade.commission_cents for trade in trades)),
+        net=_dollars(sum(trade.net_cents for trade in trades)),
+        max_drawdown=_dollars(max_drawdown_cents(trade.net_cents for trade in trades)),
+        by_strategy=_tallies((trade.strategy, trade.net_cents) for trade in trades),
+        by_reason=_tallies((trade.reason, trade.net_cents) for trade in trades),
+    )
+
+
+def max_drawdown_cents(nets: Iterable[int]) -> int:
+    """The deepest fall of the running sum below its highest value so far, the start being 0. Never negative."""
+    equity = peak = deepest = 0
+    for net in nets:
+        equity += net
+        peak = max(peak, equity)
+        deepest = max(deepest, peak - equity)
+    return deepest
+
+
+def _tallies(trades: Iterable[tuple[str, int]]) -> dict[str, Tally]:
+    nets: dict[str, list[int]] = {}
+    for name, net in trades:
+        nets.setdefault(name, []).append(net)
+    return {name: Tally(len(all_), sum(net > 0 for net in all_), _dollars(sum(all_))) for name, all_ in sorted(nets.items())}
+
+
+class _Minute(Struct, frozen=True):
+    """The few fields of a Session that say whether a minute had its bar."""
+
+    session: str
+    minute: int
+    rth: bool
+    closes: int
+
+
+def _sessions(run: Path) -> Iterator[SessionCount]:
+    for topic in tapes.topics(run, topics.SESSION):
+        instrument = topic.removeprefix(topics.SESSION).removesuffix(".")
+        closes: dict[str, int] = {}
+        received: dict[str, set[int]] = {}
+        for at in tapes.facts(run, topic, _Minute):
+            closes[at.session] = at.closes
+            minutes = received.setdefault(at.session, set())
+            if at.rth:
+                minutes.add(at.minute)
+        for session in sorted(received):
+            yield _count(instrument, session, received[session], closes[session])
+
+
+def _count(instrument: str, session: str, received: set[int], closes: int) -> SessionCount:
+    missing = [minute for minute in range(RTH_OPENS + 1, closes + 1) if minute not in received]
+    if closes <= RTH_OPENS:
+        note = "holiday, no RTH"
+    elif not received:
+        note = "no RTH bars"
+    else:
+        half = f" of a half day (closes {_clock(closes)})" if closes < 16 * 60 else ""
+        note = f"{len(received)} RTH bars{half}, " + (f"{len(missing)} missing: {_ranges(missing)}" if missing else "none missing")
+    return SessionCount(instrument, session, len(received), len(missing), note)
+
+
+def _ranges(minutes: list[int]) -> str:
+    """Rising minutes as clock times, runs joined: `10:05-10:15, 11:03`."""
+    runs: list[list[int]] = []
+    for minute in minutes:
+        if runs and minute == runs[-1][-1] + 1:
+            runs[-1].append(minute)
+        else:
+            runs.append([minute])
+    return ", ".join(_clock(run[0]) + (f"-{_clock(run[-1])}" if len(run) > 1 else "") for run in runs)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _dollars(cents: int) -> float:
+    return cents / 100

@@ -1,0 +1,62 @@
+"""Reading what a finished run said: one journal file per topic under `RUN/journal/`, `<topic without its last dot>.tape`.
+
+Facts are decoded into the struct that the reader names. It may be the message itself or a narrower struct with a few of its fields:
+MessagePack maps have names, and a reader who needs three of forty fields pays for three.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bus.errors import ConfError, DataError
+from bus.journal import scan
+
+NEW_YORK = ZoneInfo("America/New_York")
+SUFFIX = ".tape"
+
+T = TypeVar("T")
+
+
+def topics(run: Path, prefix: str = "") -> list[str]:
+    """The topics of a run, sorted.
+
+    Raises:
+        ConfError: there is no journal; the path is not a run's.
+    """
+    folder = run / "journal"
+    if not folder.is_dir():
+        why = "does not exist" if not run.exists() else "has no journal/"
+        raise ConfError(f"{run} {why}; name the folder that `tapewire backtest` or `tapewire replay` left (its --out)")
+    found = (f"{path.name.removesuffix(SUFFIX)}." for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(topic for topic in found if topic.startswith(prefix))
+
+
+def frames(run: Path, topic: str) -> Iterator[bytes]:
+    """The messages of one topic as they were published, oldest first. Raises JournalError if the file is damaged."""
+    return scan(run / "journal" / f"{topic.removesuffix('.')}{SUFFIX}")
+
+
+def facts(run: Path, prefix: str, kind: type[T]) -> Iterator[T]:
+    """Every fact on the topics with this prefix, topic by topic.
+
+    Raises:
+        ConfError: no journal. DataError: a record is not of this kind; the text names topic and record.
+    """
+    decoder = msgspec.msgpack.Decoder(kind)
+    for topic in topics(run, prefix):
+        for number, frame in enumerate(frames(run, topic), 1):
+            try:
+                yield decoder.decode(frame)
+            except msgspec.MsgspecError as error:
+                raise DataError(f"{run}: record {number} of {topic} is not what the topic holds ({error}); run it again") from error
+
+
+def wall(at_ns: int) -> str:
+    """A time as an Eastern wall stamp, `2027-02-24T10:31:00`, the way bars are stamped."""
+    return f"{dt.datetime.fromtimestamp(at_ns // 1_000_000_000, NEW_YORK):%Y-%m-%dT%H:%M:%S}"
