@@ -1,0 +1,158 @@
+"""Strategies by the name a preset uses for them: the seven of the playbook, the plumbing test, and plug-ins.
+
+A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class after `strategies.protocol`:
+
+    [options.entry_points]
+    tapewire.strategies =
+        first_green = mypackage.first_green:FirstGreen
+
+A plug-in is imported only when a preset names it, so a broken one stops nobody else; `survey` loads all and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from bus.errors import ConfError
+from strategies.b_day_ibl_fade import BDayIblFade
+from strategies.bear_accept_short import BearAcceptShort
+from strategies.edge_fade import EdgeFade
+from strategies.ibh_sweep_fail import IbhSweepFail
+from strategies.or_reversal import OrReversal
+from strategies.p_day import PDay
+from strategies.pipeline import Pipeline
+from strategies.protocol import MAX_SETUP, DayTypeOf, Strategy, StrategyClass
+from strategies.trend_day_bull import TrendDayBull
+
+GROUP = "tapewire.strategies"
+
+BUILT_IN: Mapping[str, StrategyClass] = {
+    "or_reversal": OrReversal,
+    "trend_day_bull": TrendDayBull,
+    "p_day": PDay,
+    "b_day_ibl_fade": BDayIblFade,
+    "edge_fade": EdgeFade,
+    "ibh_sweep_fail": IbhSweepFail,
+    "bear_accept_short": BearAcceptShort,
+    "pipeline": Pipeline,
+}
+
+DAY_TYPES: Mapping[str, DayTypeOf] = {
+    "edge": attrgetter("day_type_edge"),
+    "midpoint": attrgetter("day_type_midpoint"),
+}
+"""The day type models of playbook 2.9 by the name a preset uses."""
+
+_METHODS = ("start", "update", "propose", "consume")
+_SETUP = re.compile(rf"[A-Z0-9_]{{1,{MAX_SETUP}}}")
+
+
+def known() -> tuple[str, ...]:
+    """Every name a preset may use, without importing a plug-in."""
+    return (*BUILT_IN, *(name for name in _plug_ins() if name not in BUILT_IN))
+
+
+def load(name: str) -> StrategyClass:
+    """The class of one strategy.
+
+    Raises:
+        ConfError: nothing has this name, or the plug-in does not import or is not a strategy.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    plug_in = _plug_ins().get(name)
+    if plug_in is None:
+        raise ConfError(f"unknown strategy {name!r}{_suggest(name, known())}; known: {', '.join(known())}")
+    where = f"strategy plug-in {name!r} ({plug_in.value})"
+    try:
+        cls: StrategyClass = plug_in.load()
+    except Exception as error:  # whatever a stranger's module raises on import is theirs; ours is to say so and go on
+        raise ConfError(f"{where} does not load: {type(error).__name__}: {error}; repair it or uninstall it") from error
+    _check(cls, where)
+    return cls
+
+
+def survey() -> tuple[dict[str, StrategyClass], dict[str, ConfError]]:
+    """Load everything there is: the strategies by name, and what is wrong with those that do not load."""
+    loaded: dict[str, StrategyClass] = {}
+    broken: dict[str, ConfError] = {}
+    for name in known():
+        try:
+            loaded[name] = load(name)
+        except ConfError as error:
+            broken[name] = error
+    for name, plug_in in _plug_ins().items():
+        if name in BUILT_IN:
+            broken[f"{name} ({plug_in.value})"] = ConfError(
+                f"strategy plug-in {name!r} ({plug_in.value}) has a built-in name and is not used; rename the entry point"
+            )
+    return loaded, broken
+
+
+def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day_type: str) -> list[Strategy]:
+    """The strategies of a preset in priority order.
+
+    Args:
+        names: registry names, the most important first.
+        parameters: thresholds by registry name; strategies without a table use the defaults of their Params.
+        day_type: "edge" or "midpoint", the model whose day type they read.
+    Raises:
+        ConfError: an unknown or repeated name, an unknown, missing or wrong parameter, or a broken plug-in.
+    """
+    if day_type not in DAY_TYPES:
+        raise ConfError(f"unknown day_type {day_type!r}{_suggest(day_type, DAY_TYPES)}; known: {', '.join(DAY_TYPES)}")
+    names = list(names)
+    everything = {*BUILT_IN, *names} if BUILT_IN.keys() >= parameters.keys() else set(known())
+    for name in parameters:
+        if name not in everything:
+            raise ConfError(f"[parameters.{name}]: unknown strategy {name!r}{_suggest(name, everything)}")
+    strategies: list[Strategy] = []
+    for name in names:
+        cls = load(name)
+        if any(other.name == cls.name for other in strategies):
+            raise ConfError(f"strategies: {name!r} repeats {cls.name!r}; name each strategy once")
+        strategies.append(cls(_params(name, cls, parameters.get(name, {})), DAY_TYPES[day_type]))
+    return strategies
+
+
+def _params(name: str, cls: StrategyClass, table: Mapping[str, Any]) -> Any:
+    try:
+        return msgspec.convert(table, cls.Params)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        unknown = re.search(r"unknown field `([^`]+)`", text)
+        hint = _suggest(unknown[1], [field.name for field in msgspec.structs.fields(cls.Params)]) if unknown else ""
+        raise ConfError(f"[parameters.{name}]: {text}{hint}") from error
+
+
+def _check(cls: Any, where: str) -> None:
+    """Refuse an object that is not a strategy, naming what it lacks."""
+    if not isinstance(cls, type):
+        raise ConfError(f"{where} is not a class; point the entry point at the strategy's class")
+    missing = [method for method in _METHODS if not callable(getattr(cls, method, None))]
+    if not isinstance(getattr(cls, "name", None), str):
+        missing.append("name (text)")
+    params = getattr(cls, "Params", None)
+    if not (isinstance(params, type) and issubclass(params, msgspec.Struct)):
+        missing.append("Params (a msgspec Struct)")
+    setups = getattr(cls, "setups", None)
+    if not isinstance(setups, tuple) or not all(isinstance(setup, str) and _SETUP.fullmatch(setup) for setup in setups):
+        missing.append(f"setups (a tuple of codes of A-Z, 0-9 and _, at most {MAX_SETUP} characters)")
+    if missing:
+        raise ConfError(f"{where} is not a strategy, it lacks {', '.join(missing)}; see strategies/protocol.py")
+
+
+def _plug_ins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))}
+
+
+def _suggest(word: str, words: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""
