@@ -1,0 +1,374 @@
+"""Tools for testing whatever lives on the bus: your strategy, your daemon, your reader. Public, and used by our own tests.
+
+    builders     `bar()`, `session()`, `intent()`, `intents()`, `event()`: valid messages of an ordinary morning; name only what
+                 your test is about
+    MemoryBus    several daemons wired together in memory: same numbers, same causes, same order every time, no sockets
+    LossyBus     one writer and one reader with a bad network between them, from a seed
+
+    def test_the_evaluator_asks_for_what_my_strategy_proposes():
+        bus = MemoryBus(evaluator)
+        bus.say("tracker", session("11:00", above=5, accepted_long=True))
+
+        assert [asked.intents[0].setup for asked in bus.bodies(Intents)] == ["FIRST_GREEN"]
+
+Nothing here sleeps, opens a socket or reads a clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from bus import topics, wire
+from bus.clock import ManualClock
+from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell
+from bus.errors import InvariantError
+from bus.messages import Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
+from bus.ring import Ring
+from bus.sequence import ASK_EVERY_NS, Sequencer
+from bus.stamp import Stamper
+
+B = TypeVar("B")
+
+DAY = "2026-03-03"
+MINUTE_NS = 60_000_000_000
+
+_NEW_YORK = ZoneInfo("America/New_York")
+_TOPIC_DOMAINS = {
+    "Session": topics.SESSION,
+    "Intents": topics.INTENT,
+    "Decisions": topics.DECISION,
+    "EvalDone": topics.EVAL_DONE,
+    "Signal": topics.SIGNAL,
+    "Reject": topics.REJECT,
+    "OrderEvent": topics.ORDER,
+    "PlaceOrder": topics.ORDER,
+    "ClosePosition": topics.ORDER,
+    "MoveBracket": topics.ORDER,
+    "CancelOrder": topics.ORDER,
+    "Fill": topics.FILL,
+    "PositionChanged": topics.POSITION,
+    "Trade": topics.TRADE,
+    "OrderUpdate": topics.VENUE,
+    "Execution": topics.VENUE,
+}
+
+
+# --- builders ---------------------------------------------------------------------------------------------------------------
+
+
+def eastern(clock: str, day: str = DAY) -> int:
+    """`HH:MM` on a date in New York, as UTC nanoseconds."""
+    return int(dt.datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=_NEW_YORK).timestamp()) * 1_000_000_000
+
+
+def bar(at: str = "11:00", open: float = 21_000.0, close: float | None = None, *, day: str = DAY, **fields: Any) -> Bar:
+    """A one-minute bar that closes at `at` (New York).
+
+    close is the open unless given; high and low are the body's ends unless given; any other field of Bar by its name.
+    """
+    close = open if close is None else close
+    close_ns = eastern(at, day)
+    given = {
+        "instrument": "MNQ",
+        "open_ns": close_ns - MINUTE_NS,
+        "close_ns": close_ns,
+        "high": max(open, close),
+        "low": min(open, close),
+        "volume": 1_000,
+    }
+    return Bar(**{**given, "open": open, "close": close, **fields})
+
+
+def session(at: str = "11:00", *, day: str = DAY, **fields: Any) -> Session:
+    """The session after the bar that closes at `at`: RTH counters run, and from 10:31 on the initial balance stands.
+
+    Any field of Session by its name; `bar` is `bar(at)` unless given.
+    """
+    hours, minutes = map(int, at.split(":"))
+    minute = hours * 60 + minutes
+    rth = 570 < minute <= 960
+    given: dict[str, Any] = {
+        "bar": bar(at, day=day),
+        "session": day,
+        "minute": minute,
+        "rth": rth,
+        "closes": 960,
+    }
+    if rth:
+        given |= {"i": minute - 571, "vwap": 21_000.0, "vwap_eth": 21_000.0}
+    if rth and minute > 630:
+        given |= {"k": minute - 631, "ib": Range(21_050.0, 20_950.0, 21_000.0, 21_000.0, 60, final=True, valid=True)}
+    return Session(**{**given, **fields})
+
+
+def intent(action: Action = Action.ENTER_LONG, *, at: str = "11:00", day: str = DAY, **fields: Any) -> Intent:
+    """What a strategy wants at the close of the bar at `at`: by default a long at 21,000, stop 20 points, target 40 points away.
+
+    For ENTER_SHORT the bracket is mirrored; for the other actions prices are None until given.
+    """
+    short = action is Action.ENTER_SHORT
+    sign = -1 if short else 1
+    given: dict[str, Any] = {
+        "id": f"MNQ-{day.replace('-', '')}-{at.replace(':', '')}-TEST-{action.value}",
+        "action": action,
+        "strategy": "Test",
+        "setup": "TEST",
+        "direction": "SHORT" if short else "LONG",
+        "reason": "a test wants it",
+        "valid_until_ns": eastern(at, day) + MINUTE_NS,
+    }
+    if action in (Action.ENTER_LONG, Action.ENTER_SHORT):
+        given |= {"entry": 21_000.0, "stop": 21_000.0 - sign * 20.0, "target": 21_000.0 + sign * 40.0}
+    return Intent(**{**given, **fields})
+
+
+def intents(*wanted: Intent, at: str = "11:00", day: str = DAY, **fields: Any) -> Intents:
+    """All intents of the bar that closes at `at`, as the evaluator asks them of the gate; `intent()` if none is given."""
+    given: dict[str, Any] = {
+        "id": f"MNQ-{day.replace('-', '')}-{at.replace(':', '')}",
+        "instrument": "MNQ",
+        "session": day,
+        "bar_ns": eastern(at, day),
+        "bar_index": 90,
+        "close": 21_000.0,
+        "intents": wanted or (intent(at=at, day=day),),
+    }
+    return Intents(**{**given, **fields})
+
+
+def event(
+    body: Body, *, topic: str = "", source: str = "test", epoch: int = 1, seq: int = 1, event_ns: int | None = None, **fields: Any
+) -> Event:
+    """A message as a core sees it. Topic and event time follow from the body; `cause` and `sender` by name."""
+    at_ns = moment_of(body) if event_ns is None else event_ns
+    header = Header(1, source, epoch, seq, at_ns, fields.pop("cause", ""))
+    return Event(topic or topic_of(body), header, body, **fields)
+
+
+def topic_of(body: Body) -> str:
+    """The topic this message goes on. Raises ValueError for messages whose topic does not follow from themselves."""
+    if isinstance(body, Bar):
+        return topics.bar(body.instrument)
+    subject = body.bar.instrument if isinstance(body, Session) else getattr(body, "instrument", "")
+    domain = _TOPIC_DOMAINS.get(type(body).__name__)
+    if domain is None or not subject:
+        raise ValueError(f"the topic of {type(body).__name__} does not follow from it; give topic=...")
+    return topics.of(domain, subject)
+
+
+def moment_of(body: Body) -> int:
+    """The market time this message belongs to, as far as it says one itself; else 0."""
+    if isinstance(body, Bar):
+        return body.close_ns
+    if isinstance(body, Session):
+        return body.bar.close_ns
+    return getattr(body, "bar_ns", 0)
+
+
+# --- several daemons, no sockets ----------------------------------------------------------------------------------------------
+
+
+class MemoryBus:
+    """Daemons wired together in memory, each message delivered to everyone who would get it, first said first delivered.
+
+    A `Publish` reaches the subscribers of its topic; an `Ask` also the daemon that serves under that name; an `Answer` also the
+    asker; a `Tell` also the other end of the venue link: from the daemon with `venue=True` to `venue`, from `venue` back to it.
+    Nobody gets one message twice. Acknowledgements, resending and recovery are the shell's and do not exist here.
+
+    Attributes:
+        said: every message in the order in which it was said.
+    """
+
+    def __init__(self, *daemons: Daemon, venue: Daemon | None = None) -> None:
+        self.said: list[Event] = []
+        everyone = daemons if venue is None else (*daemons, venue)
+        self._daemons: dict[str, Daemon] = {daemon.name: daemon for daemon in everyone}
+        if len(self._daemons) != len(everyone):
+            raise ValueError(f"two daemons share a name: {', '.join(daemon.name for daemon in everyone)}")
+        self._venue = venue.name if venue else ""
+        self._stampers: dict[str, Stamper] = {}
+        self._queue: deque[tuple[str, Event]] = deque()
+
+    def say(self, source: str, body: Body, *, topic: str = "", event_ns: int | None = None, cause: str = "") -> Event:
+        """Publish a fact from outside, as `source`, and let the daemons react until all is quiet."""
+        said = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, cause)
+        self._deliver(said)
+        return self._settle(said)
+
+    def ask(self, source: str, service: str, body: Body, *, topic: str = "", event_ns: int | None = None) -> Event:
+        """Ask a daemon from outside and let all react. The answer is among `caused_by` the returned event."""
+        said = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, "")
+        self._deliver(said, self._serving(service))
+        return self._settle(said)
+
+    def bodies(self, kind: type[B]) -> list[B]:
+        """Everything of this type that was said, in order."""
+        return [said.body for said in self.said if isinstance(said.body, kind)]
+
+    def caused_by(self, cause: Event) -> list[Event]:
+        """Everything that names this message as its cause, in order."""
+        return [said for said in self.said if said.header.cause == cause.ref]
+
+    def _settle(self, first: Event, limit: int = 100_000) -> Event:
+        for _ in range(limit):
+            if not self._queue:
+                return first
+            name, received = self._queue.popleft()
+            for output in self._daemons[name].core.step(received):
+                self._speak(name, output, received)
+        raise InvariantError(f"{first.ref} led to more than {limit} deliveries: daemons answer each other for ever")
+
+    def _speak(self, name: str, output: Output, received: Event) -> None:
+        cause = received.ref if isinstance(output, Answer) else output.cause or received.ref
+        said = self._stamp(name, output.topic, output.body, received.header.event_ns, cause)
+        match output:
+            case Publish():
+                self._deliver(said)
+            case Ask():
+                self._deliver(said, self._serving(output.service))
+            case Answer():
+                self._deliver(said, received.sender)
+            case Tell():
+                self._deliver(said, self._across(name))
+
+    def _stamp(self, source: str, topic: str, body: Body, event_ns: int, cause: str) -> Event:
+        stamper = self._stampers.setdefault(source, Stamper(source))
+        said = Event(topic, stamper.header(topic, event_ns, cause), body)
+        self.said.append(said)
+        return said
+
+    def _deliver(self, said: Event, direct: str = "") -> None:
+        for name, daemon in self._daemons.items():
+            if name == direct:
+                self._queue.append((name, said._replace(sender=said.header.source)))
+            elif daemon.subscribe and topics.matches(said.topic, daemon.subscribe):
+                self._queue.append((name, said))
+
+    def _serving(self, service: str) -> str:
+        for name, daemon in self._daemons.items():
+            if daemon.serves == service:
+                return name
+        raise ValueError(f"nobody on this bus serves {service!r}; add the daemon that does")
+
+    def _across(self, name: str) -> str:
+        if name != self._venue:
+            return self._venue
+        return next((other for other, daemon in self._daemons.items() if daemon.venue and other != name), "")
+
+
+# --- one writer, one reader, a bad network ------------------------------------------------------------------------------------
+
+
+class LossyBus:
+    """A writer with its ring and a reader with its sequencer, and between them a network that loses, repeats and delays.
+
+    Resend requests and what is sent again are lost like everything else. The same seed and calls give the same losses.
+
+    Args:
+        seed: of all chance here.
+        drop, repeat, delay: probability for each frame to be lost, to arrive twice, to be overtaken (each time). delay < 1.
+        ring: frames the writer keeps for sending again.
+        heal_ns, hold, complete: the reader's, as in `Sequencer`.
+
+    Attributes:
+        received: what the reader's core would see: an Event or a Gap each, in order.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        drop: float = 0.2,
+        repeat: float = 0.1,
+        delay: float = 0.2,
+        ring: int = 4096,
+        heal_ns: int = 2_000_000_000,
+        hold: int = 4096,
+        complete: bool = True,
+        topic: str = "raw.bar.MNQ.1m.",
+    ) -> None:
+        if not (0 <= drop <= 1 and 0 <= repeat <= 1 and 0 <= delay < 1):
+            raise ValueError(f"drop={drop}, repeat={repeat}, delay={delay}: probabilities, and delay below 1 or nothing arrives")
+        self.topic = topic
+        self.received: list[Event | Gap] = []
+        self.clock = ManualClock()
+        self.stamper = Stamper("writer")
+        self.sequencer: Sequencer[Event] = Sequencer("reader", complete=complete, heal_ns=heal_ns, hold=hold)
+        self._ring = Ring(ring)
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable bad luck, not a secret
+        self._drop, self._repeat, self._delay = drop, repeat, delay
+        self._flight: list[bytes] = []
+
+    def say(self, body: Body, event_ns: int = 0) -> Header:
+        """The writer publishes; the network moves once."""
+        header = self.stamper.header(self.topic, event_ns)
+        frame = wire.encode(header, body)
+        self._ring.keep(self.topic, header.epoch, header.seq, frame)
+        self._send(frame)
+        self._move()
+        return header
+
+    def restart(self) -> None:
+        """The writer dies and comes back in a new epoch, with an empty ring."""
+        self.stamper = Stamper("writer", self.stamper.epoch + 1)
+        self._ring = Ring(self._ring.size)
+
+    def beat(self) -> None:
+        """The writer's heartbeat arrives: the reader hears how far it has come."""
+        said = self.stamper.last.get(self.topic, 0)
+        if said:
+            self.sequencer.heard(self.topic, self.stamper.epoch, said, self.clock.monotonic_ns())
+
+    def advance(self, by_ns: int = ASK_EVERY_NS) -> None:
+        """Time passes: frames in flight arrive, the reader asks for holes and owns up to what is too old."""
+        self.clock.advance(by_ns)
+        self._move()
+        now_ns = self.clock.monotonic_ns()
+        for resend in self.sequencer.missing(now_ns):
+            if self._chance.random() >= self._drop:
+                for frame in self._ring.again(resend.topic, resend.of_epoch, resend.first, resend.last):
+                    self._send(frame)
+        for gap, released in self.sequencer.given_up(now_ns):
+            self.received += [gap, *released]
+
+    def settle(self) -> None:
+        """Beat and wait until the reader has come as far as the writer, by messages or by gaps."""
+        self.beat()
+        end = (self.stamper.epoch, self.stamper.last.get(self.topic, 0))
+        while self._flight or (end[1] and self.sequencer.last.get(self.topic, end) != end):
+            self.advance()
+        self.advance()
+
+    def _send(self, frame: bytes) -> None:
+        if self._chance.random() < self._drop:
+            return
+        self._flight += [frame] * (2 if self._chance.random() < self._repeat else 1)
+
+    def _move(self) -> None:
+        moving, self._flight = self._flight, []
+        for frame in moving:
+            if self._chance.random() < self._delay:
+                self._flight.append(frame)
+            else:
+                self._admit(frame)
+
+    def _admit(self, frame: bytes) -> None:
+        header, body = wire.decode(frame)
+        arrived = Event(self.topic, header, body)
+        self.received += self.sequencer.admit(self.topic, header, arrived, self.clock.monotonic_ns())
+
+
+def account_for(received: Iterable[Event | Gap]) -> list[tuple[int, int]]:
+    """Every (epoch, seq) a reader was told of, as a message or inside a Gap, in the order in which it was told."""
+    told: list[tuple[int, int]] = []
+    for each in received:
+        if isinstance(each, Gap):
+            told += [(each.of_epoch, seq) for seq in range(each.first, each.last + 1)]
+        else:
+            told.append((each.header.epoch, each.header.seq))
+    return told
