@@ -1,0 +1,61 @@
+"""The writer's side of a resend: which frames are still there."""
+
+import pytest
+
+from bus.ring import Ring
+
+
+def ring_of(size, count, topic="raw.bar.MNQ.1m.", epoch=1):
+    ring = Ring(size)
+    for seq in range(1, count + 1):
+        ring.keep(topic, epoch, seq, b"%d" % seq)
+    return ring
+
+
+@pytest.mark.parametrize(
+    "first, last, again",
+    [
+        pytest.param(2, 3, [b"2", b"3"], id="a hole in the middle, both ends included"),
+        pytest.param(1, 9, [b"1", b"2", b"3", b"4"], id="more than there is"),
+        pytest.param(5, 9, [], id="not said yet"),
+        pytest.param(3, 2, [], id="an empty range"),
+    ],
+)
+def test_what_was_said_can_be_said_again(first, last, again):
+    """A range gives the frames with those numbers, oldest first, unchanged."""
+    assert ring_of(10, 4).again("raw.bar.MNQ.1m.", 1, first, last) == again
+
+
+def test_a_full_ring_forgets_the_oldest():
+    """The memory of a topic is bounded; what fell out stays a hole at the reader and becomes a Gap there."""
+    assert ring_of(3, 5).again("raw.bar.MNQ.1m.", 1, 1, 5) == [b"3", b"4", b"5"]
+
+
+def test_each_topic_has_its_own_room():
+    """A busy topic does not push a quiet one out."""
+    ring = ring_of(2, 5)
+    ring.keep("session.MNQ.", 1, 1, b"quiet")
+
+    assert ring.again("session.MNQ.", 1, 1, 1) == [b"quiet"]
+    assert ring.again("raw.bar.MNQ.1m.", 1, 1, 5) == [b"4", b"5"]
+
+
+@pytest.mark.parametrize("topic, epoch", [("raw.bar.MNQ.1m.", 2), ("raw.bar.ES.1m.", 1)])
+def test_an_unknown_epoch_or_topic_gives_nothing(topic, epoch):
+    """Numbers of another life of the writer mean other messages."""
+    assert ring_of(10, 4).again(topic, epoch, 1, 4) == []
+
+
+def test_a_new_epoch_forgets_the_old_one():
+    """Who asks for the old epoch gets nothing rather than something else."""
+    ring = ring_of(10, 4)
+    ring.keep("raw.bar.MNQ.1m.", 2, 1, b"new")
+
+    assert ring.again("raw.bar.MNQ.1m.", 1, 1, 4) == []
+    assert ring.again("raw.bar.MNQ.1m.", 2, 1, 4) == [b"new"]
+
+
+def test_a_ring_without_room_is_refused():
+    """A ring of 0 would turn every lost message into a Gap, in silence."""
+    with pytest.raises(ValueError, match=r"size is 0: .* bus\.ring"):
+        Ring(0)

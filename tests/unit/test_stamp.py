@@ -1,0 +1,25 @@
+"""Numbers for what a source says."""
+
+from bus.daemon import ref
+from bus.messages import PROTOCOL_VERSION, Header
+from bus.stamp import Stamper
+
+
+def test_each_topic_is_counted_from_one():
+    """Holes show per topic, so each topic has its own count."""
+    stamper = Stamper("tracker")
+
+    assert [stamper.header(topic, 7).seq for topic in ("a.", "a.", "b.", "a.")] == [1, 2, 1, 3]
+    assert stamper.last == {"a.": 3, "b.": 1}
+
+
+def test_a_header_says_who_when_and_because_of_what():
+    """Source and epoch are the stamper's, event time and cause the message's own."""
+    header = Stamper("gate", epoch=4).header("order.MNQ.", 99, "intent.MNQ.@4:1")
+
+    assert header == Header(PROTOCOL_VERSION, "gate", 4, 1, 99, "intent.MNQ.@4:1")
+
+
+def test_a_message_is_named_by_topic_epoch_and_number():
+    """The name in `cause` is greppable and unique."""
+    assert ref("session.MNQ.", Stamper("tracker", epoch=3).header("session.MNQ.", 0)) == "session.MNQ.@3:1"
