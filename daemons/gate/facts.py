@@ -1,0 +1,172 @@
+"""What the gate says: orders, executions and refusals as messages. Building only, no deciding."""
+
+from __future__ import annotations
+
+from bus import topics
+from bus.daemon import Publish
+from bus.errors import InvariantError
+from bus.messages import (
+    Action,
+    Alarm,
+    ClosePosition,
+    Execution,
+    Fill,
+    MoveBracket,
+    OrderEvent,
+    PlaceOrder,
+    Reason,
+    Reject,
+    Signal,
+    Trade,
+)
+from daemons.gate.ledger import Ledger, Turn
+from daemons.gate.orders import Order
+from daemons.gate.risk import Case
+
+# Roles of an execution, and what a trade gives as its reason where somebody else closed it.
+ENTRY, EXIT, FOREIGN = "ENTRY", "EXIT", "FOREIGN"
+
+
+def wish(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
+    """What the venue is told to do for an approved order."""
+    intent = order.intent
+    if order.entry:
+        if order.stop is None:
+            raise InvariantError(f"{order.order_id} passed the checks without a stop")
+        return PlaceOrder(
+            id=order.order_id,
+            account=order.account,
+            instrument=order.instrument,
+            action=intent.action,
+            qty=order.qty,
+            stop=order.stop,
+            target=order.target,
+            valid_until_ns=intent.valid_until_ns,
+        )
+    if intent.action is Action.EXIT:
+        return ClosePosition(order.order_id, order.account, order.instrument, intent.entry_id, intent.reason)
+    return MoveBracket(
+        id=order.order_id,
+        account=order.account,
+        instrument=order.instrument,
+        entry_id=intent.entry_id,
+        stop=order.stop if intent.action is Action.MOVE_STOP else None,
+        target=order.target if intent.action is Action.MOVE_TARGET else None,
+    )
+
+
+def signal(order: Order) -> Signal:
+    """An approved intent, with the prices and the size that were sent."""
+    intent = order.intent
+    return Signal(
+        id=intent.id,
+        order_id=order.order_id,
+        instrument=order.instrument,
+        session=order.session,
+        bar_ns=order.bar_ns,
+        action=intent.action,
+        strategy=intent.strategy,
+        setup=intent.setup,
+        direction=intent.direction,
+        size=order.qty,
+        reason=intent.reason,
+        valid_until_ns=intent.valid_until_ns,
+        entry=intent.entry,
+        stop=order.stop,
+        target=order.target,
+        day_type=intent.day_type,
+        confidence=intent.confidence,
+        day_confidence=intent.day_confidence,
+        quality=intent.quality,
+    )
+
+
+def reject(case: Case, reason: Reason, detail: str) -> Reject:
+    """A refused intent. Its prices are rounded as they would have been sent, where there is anything to round."""
+    asked, intent = case.asked, case.intent
+    return Reject(
+        id=intent.id,
+        instrument=asked.instrument,
+        session=asked.session,
+        bar_ns=asked.bar_ns,
+        action=intent.action,
+        strategy=intent.strategy,
+        setup=intent.setup,
+        direction=intent.direction,
+        reason=reason,
+        detail=detail,
+        entry=intent.entry,
+        stop=case.stop if case.measurable else intent.stop,
+        target=case.target if case.measurable else intent.target,
+    )
+
+
+def order_event(order: Order, detail: str) -> Publish:
+    """An order as it stands now, caused by the intents it came from."""
+    body = OrderEvent(
+        order_id=order.order_id,
+        instrument=order.instrument,
+        action=order.intent.action,
+        status=order.status,
+        qty=order.qty,
+        filled=order.filled,
+        stop=order.stop,
+        target=order.target,
+        detail=detail,
+    )
+    return Publish(topics.of(topics.ORDER, order.instrument), body, order.cause)
+
+
+def fill(execution: Execution, *, ours: bool) -> Fill:
+    """An execution as booked. One that belongs to no order of ours is FOREIGN, whatever the venue calls it."""
+    return Fill(
+        execution_id=execution.id,
+        order_id=execution.order_id,
+        instrument=execution.instrument,
+        account=execution.account,
+        qty=execution.qty,
+        price=execution.price,
+        role=execution.role if ours else FOREIGN,
+        bar_ns=execution.bar_ns,
+        bar_index=execution.bar_index,
+    )
+
+
+def trade(book: Ledger, turn: Turn, entry: Order, execution: Execution, order: Order | None, money: tuple[int, int]) -> Trade:
+    """A finished round turn of one of our entries.
+
+    order: of the fill that ended it: the close, or the entry itself for its bracket; None if somebody else did.
+    money: gross and commission in cents.
+    """
+    closed_by = order if order is not None and execution.role == EXIT and not order.entry else None
+    reason = FOREIGN if order is None else closed_by.intent.reason if closed_by else execution.role
+    # A close decided on bar n fills at the open of n+1: that bar was not held to its close (playbook 5.2, `held`).
+    last_index = closed_by.bar_index if closed_by else execution.bar_index
+    gross, commission = money
+    return Trade(
+        id=entry.order_id,
+        instrument=entry.instrument,
+        account=execution.account,
+        session=entry.session,
+        strategy=entry.intent.strategy,
+        setup=entry.intent.setup,
+        direction=entry.intent.direction,
+        size=turn.opened,
+        signal_ns=entry.bar_ns,
+        entry_ns=turn.first_ns,
+        entry_price=book.entry_price(turn, entry.instrument),
+        exit_ns=execution.bar_ns,
+        exit_price=book.exit_price(turn, entry.instrument),
+        reason=reason,
+        bars_held=last_index - entry.bar_index,
+        stop=entry.stop,
+        target=entry.target,
+        gross_cents=gross,
+        commission_cents=commission,
+        net_cents=gross - commission,
+    )
+
+
+def alarm(name: str, text: str) -> Publish:
+    """Something for a person to look at."""
+    return Publish(topics.of(topics.ALARM, "gate"), Alarm(name, text))

@@ -1,0 +1,155 @@
+"""The account's books: executions in, positions, round turns and profit out. Integer ticks and cents, so sums are exact.
+
+A round turn runs from flat to flat. Its profit is known, to the tick, when it is flat again, and is booked then and not before:
+while it is open no entry is allowed anyway, so no limit waits for it. A fill that passes through zero ends one turn and
+opens the next. Positions belong to whoever opened them: a turn that one of our entries opened is a trade of its strategy,
+whoever closes it; any other turn is the account's alone (somebody traded by hand), which counts as profit but not as a trade.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bus.messages import Execution
+from daemons.gate.rounding import price, ticks
+from daemons.settings import Instrument
+
+
+@dataclass(slots=True)
+class Turn:
+    """A round turn. Ticks are sums over contracts, so that averages lose nothing.
+
+    direction: 1 long, -1 short. entry_id: our entry order that opened it, "" if none did. opened, closed: contracts so far.
+    first_ns: the bar of the first fill.
+    """
+
+    direction: int
+    entry_id: str
+    first_ns: int
+    opened: int = 0
+    opened_ticks: int = 0
+    closed: int = 0
+    closed_ticks: int = 0
+
+    @property
+    def qty(self) -> int:
+        """The open position, signed."""
+        return self.direction * (self.opened - self.closed)
+
+    @property
+    def gross_ticks(self) -> int:
+        """Profit in ticks over all contracts, once flat."""
+        return self.direction * (self.closed_ticks - self.opened_ticks)
+
+
+@dataclass(slots=True)
+class Account:
+    """Realised money of one session."""
+
+    realised_cents: int = 0
+    trades: int = 0
+
+
+class Ledger:
+    """The books of one account. `book` is the only way in, and takes each execution once."""
+
+    __slots__ = ("_instruments", "_seen", "_sessions", "_strategies", "_turns", "peak_cents", "total_cents")
+
+    def __init__(self, instruments: Mapping[str, Instrument]) -> None:
+        self._instruments = instruments
+        self._seen: set[str] = set()
+        self._turns: dict[str, Turn] = {}
+        self._sessions: defaultdict[str, Account] = defaultdict(Account)
+        self._strategies: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.total_cents = 0
+        self.peak_cents = 0
+
+    def seen(self, execution_id: str) -> bool:
+        return execution_id in self._seen
+
+    def book(self, execution: Execution, entry_id: str = "") -> Turn | None:
+        """Move the position. Each execution counts once: callers ask `seen` first, and a repeat changes nothing.
+
+        Args:
+            execution: a fill in a known instrument; its price is on the tick grid.
+            entry_id: our entry order if this fill is its, else "".
+        Returns:
+            The round turn that this fill ended, or None.
+        """
+        if execution.id in self._seen:
+            return None
+        self._seen.add(execution.id)
+        at = ticks(execution.price, self._instruments[execution.instrument].tick)
+        qty = abs(execution.qty)
+        direction = 1 if execution.qty > 0 else -1
+        turn = self._turns.get(execution.instrument)
+        ended = None
+        if turn is not None and turn.direction != direction:
+            closing = min(qty, abs(turn.qty))
+            turn.closed += closing
+            turn.closed_ticks += closing * at
+            qty -= closing
+            if turn.qty == 0:
+                ended = self._turns.pop(execution.instrument)
+                turn = None
+        if qty:
+            if turn is None:
+                turn = self._turns[execution.instrument] = Turn(direction, entry_id, execution.bar_ns)
+            turn.opened += qty
+            turn.opened_ticks += qty * at
+        return ended
+
+    def realise(self, turn: Turn, instrument: str, session: str, strategy: str = "") -> tuple[int, int]:
+        """Count a finished round turn in its session, and in its strategy if it has one. Returns gross and commission in cents."""
+        terms = self._instruments[instrument]
+        gross = turn.gross_ticks * terms.tick_cents
+        commission = (turn.opened + turn.closed) * terms.commission_cents
+        net = gross - commission
+        self.total_cents += net
+        self.peak_cents = max(self.peak_cents, self.total_cents)
+        account = self._sessions[session]
+        account.realised_cents += net
+        if strategy:
+            account.trades += 1
+            self._strategies[session, strategy] += net
+        return gross, commission
+
+    def qty(self, instrument: str) -> int:
+        """The position in contracts, signed."""
+        turn = self._turns.get(instrument)
+        return turn.qty if turn else 0
+
+    def average(self, instrument: str) -> float | None:
+        """The average entry price of the open position, None when flat."""
+        turn = self._turns.get(instrument)
+        return self.entry_price(turn, instrument) if turn else None
+
+    def entry_id(self, instrument: str) -> str:
+        """The entry order that opened the position, "" when flat or when somebody else did."""
+        turn = self._turns.get(instrument)
+        return turn.entry_id if turn else ""
+
+    def entry_price(self, turn: Turn, instrument: str) -> float:
+        return price(turn.opened_ticks / turn.opened, self._instruments[instrument].tick)
+
+    def exit_price(self, turn: Turn, instrument: str) -> float:
+        return price(turn.closed_ticks / turn.closed, self._instruments[instrument].tick)
+
+    def realised_cents(self, session: str) -> int:
+        """Net profit of the session's finished round turns, after commissions."""
+        return self._sessions[session].realised_cents if session in self._sessions else 0
+
+    def trades(self, session: str) -> int:
+        """Finished round turns of the session that our strategies opened."""
+        return self._sessions[session].trades if session in self._sessions else 0
+
+    def strategy_cents(self, session: str, strategy: str) -> int:
+        """Net profit of one strategy in the session."""
+        return self._strategies.get((session, strategy), 0)
+
+    @property
+    def drawdown_cents(self) -> int:
+        """Highest realised equity minus current. The start counts as the first high."""
+        return self.peak_cents - self.total_cents

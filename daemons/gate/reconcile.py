@@ -1,0 +1,65 @@
+"""What the venue says on connecting, against what our books say.
+
+The venue's word on positions is the truth, but not always news: fills that we have not acknowledged are sent again after its
+Hello. So a difference is never booked as if it were a fill, with one exception: a position that stood there before us and that
+no order of ours opened is adopted as a foreign one. Every other difference stops entries in that instrument until the fills
+that follow explain it, or the next Hello agrees. Exits still go out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bus.messages import Execution, Hello, VenuePosition
+from daemons.gate.ledger import Ledger
+from daemons.gate.orders import PENDING, Orders
+
+
+class Findings(NamedTuple):
+    """adopted: foreign positions to book. disputed: the venue's quantity where ours differs. texts: each finding in words."""
+
+    adopted: list[Execution]
+    disputed: dict[str, int]
+    texts: list[str]
+
+
+def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, traded: tuple[str, ...]) -> Findings:
+    """Hold the venue's snapshot of `account` against our books, for every traded instrument."""
+    reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
+    findings = Findings([], {}, [])
+    for name in traded:
+        stands = reported.get(name)
+        theirs, ours = (stands.position.qty if stands else 0), book.qty(name)
+        if stands is not None and theirs and _foreign(stands, book, orders):
+            findings.adopted.append(_adoption(stands, hello, at_ns))
+            findings.texts.append(f"{theirs:+d} {name} stood at the venue before us; adopted as foreign")
+        elif theirs != ours:
+            findings.disputed[name] = theirs
+            findings.texts.append(f"the venue reports {theirs:+d} {name}, our books say {ours:+d}; no entries until they agree")
+        entry_id = stands.position.entry_id if stands else ""
+        findings.texts.extend(
+            f"{order.order_id} is {order.status} here and unknown to the venue"
+            for order in orders.working(name)
+            if order.status is not PENDING and order.order_id not in hello.working and order.order_id != entry_id
+        )
+    return findings
+
+
+def _foreign(stands: VenuePosition, book: Ledger, orders: Orders) -> bool:
+    nothing_of_ours = book.qty(stands.instrument) == 0 and not any(orders.working(stands.instrument))
+    return nothing_of_ours and stands.position.entry_id not in orders and stands.position.price is not None
+
+
+def _adoption(stands: VenuePosition, hello: Hello, at_ns: int) -> Execution:
+    position = stands.position
+    return Execution(
+        id=f"{stands.instrument}-{hello.venue}-{at_ns}-ADOPTED",
+        order_id="",
+        account=position.account,
+        instrument=stands.instrument,
+        qty=position.qty,
+        price=position.price or 0.0,
+        role="FOREIGN",
+        bar_ns=at_ns,
+        bar_index=0,
+    )

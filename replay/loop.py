@@ -1,0 +1,163 @@
+"""The daemons in one process: the same values that `daemons.runner` gives sockets, here with a queue.
+
+One bar runs in lockstep, as between processes. The venue takes the bar and its words go to the gate; when all is quiet the bar is
+published with the position as it stands; then messages are delivered, in the order in which they were said, until no more are:
+
+    Publish   to every subscriber of its topic
+    Ask       to the service asked, and to every other subscriber
+    Answer    to the asker, and to every other subscriber
+    Tell      to the venue, whose words go to the gate at once, and to every subscriber
+
+Each source numbers its own messages, the venue as "nt"; outputs inherit event time and cause from the event that led to them. So
+what is recorded here is, message for message, what the processes would have published. The venue's words are delivered to the
+gate alone and are not published, on either path.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from bus import topics
+from bus.daemon import Answer, Ask, Daemon, Event, Output, Tell, ref
+from bus.errors import ConfError
+from bus.messages import Bar, Body, Header
+from bus.stamp import Stamper
+from replay.venue import Venue, Word
+
+Record: TypeAlias = Callable[[str, Header, Body], None]
+
+VENUE_SOURCE = "nt"
+
+
+class Participant:
+    """A daemon in the loop: its core's step and the numbers of what it has said."""
+
+    __slots__ = ("name", "stamper", "step")
+
+    def __init__(self, daemon: Daemon, epoch: int) -> None:
+        self.name = daemon.name
+        self.step = daemon.core.step
+        self.stamper = Stamper(daemon.name, epoch)
+
+
+class Loop:
+    """Daemons, a venue and a queue. `bar` takes one bar to the end; `finish` says that there are no more.
+
+    Args:
+        daemons: cores that nobody else steps; at most one may own the venue link.
+        venue: what fills orders.
+        record: called with each published message, in the order of publishing.
+        epoch: of every source, as in the run's configuration.
+
+    Raises:
+        ConfError: a daemon asks a service that none of the others serves, or two serve the same.
+    """
+
+    def __init__(self, daemons: list[Daemon], venue: Venue, record: Record | None = None, epoch: int = 1) -> None:
+        self._venue = venue
+        self._record = record
+        self._nt = Stamper(VENUE_SOURCE, epoch)
+        self._queue: deque[tuple[Participant, Event]] = deque()
+        self._prefixes = [(Participant(daemon, epoch), daemon.subscribe) for daemon in daemons]
+        self._named = {participant.name: participant for participant, _ in self._prefixes}
+        self._services = _services(daemons, self._named)
+        self._gate = next((self._named[daemon.name] for daemon in daemons if daemon.venue), None)
+        self._routes: dict[str, tuple[Participant, ...]] = {}
+        self._bar_topics: dict[str, str] = {}
+
+    def bar(self, bar: Bar) -> None:
+        """One bar of a traded instrument, from the venue's fills to the last message it leads to."""
+        name = bar.instrument
+        words = self._venue.on_bar(bar)
+        if words:
+            self._hear(words, bar.close_ns, "")
+            self._drain()
+        topic = self._bar_topics.get(name)
+        if topic is None:
+            topic = self._bar_topics[name] = topics.bar(name)
+        self._publish(topic, self._nt.header(topic, bar.close_ns), replace(bar, position=self._venue.position(name)))
+        self._drain()
+
+    def finish(self) -> None:
+        """The bars have ended: the venue closes what is open."""
+        self._hear(self._venue.finish(), self._venue.now_ns, "")
+        self._drain()
+
+    def _drain(self) -> None:
+        """Deliver until nobody has anything to say."""
+        queue = self._queue
+        while queue:
+            participant, event = queue.popleft()
+            outputs = participant.step(event)
+            if outputs:
+                self._say(participant, event, outputs)
+
+    def _say(self, participant: Participant, event: Event, outputs: Iterable[Output]) -> None:
+        event_ns = event.header.event_ns
+        led = ref(event.topic, event.header)
+        for output in outputs:
+            topic, body = output.topic, output.body
+            if isinstance(output, Answer):
+                header = participant.stamper.header(topic, event_ns, led)
+                self._publish(topic, header, body, self._named.get(event.sender))
+                continue
+            header = participant.stamper.header(topic, event_ns, output.cause or led)
+            if isinstance(output, Ask):
+                self._publish(topic, header, body, self._services[output.service], participant.name)
+            else:
+                self._publish(topic, header, body)
+                if isinstance(output, Tell):
+                    self._hear(self._venue.on_order(body), event_ns, ref(topic, header))
+
+    def _publish(self, topic: str, header: Header, body: Body, to: Participant | None = None, sender: str = "") -> None:
+        """Record it and queue it: for `to` as a request or an answer, for everyone else who subscribed as a fact."""
+        if self._record is not None:
+            self._record(topic, header, body)
+        queue = self._queue
+        if to is not None:
+            queue.append((to, Event(topic, header, body, sender)))
+        readers = self._routes.get(topic)
+        if readers is None:
+            readers = self._routes[topic] = tuple(
+                reader for reader, prefixes in self._prefixes if prefixes and topics.matches(topic, prefixes)
+            )
+        if readers:
+            event = Event(topic, header, body)
+            for reader in readers:
+                if reader is not to:
+                    queue.append((reader, event))
+
+    def _hear(self, words: Iterable[Word], event_ns: int, cause: str) -> None:
+        """The venue's words on their way to the gate, who is the only one to hear them."""
+        gate = self._gate
+        if gate is None:
+            return
+        for word in words:
+            topic = topics.of(topics.VENUE, word.instrument)
+            self._queue.append((gate, Event(topic, self._nt.header(topic, event_ns, cause), word, VENUE_SOURCE)))
+
+
+def run(daemons: list[Daemon], venue: Venue, bars: Iterable[Bar], record: Record | None = None, epoch: int = 1) -> None:
+    """Play all bars through the daemons, to the end of the data. Arguments as for `Loop`."""
+    loop = Loop(daemons, venue, record, epoch)
+    for bar in bars:
+        loop.bar(bar)
+    loop.finish()
+
+
+def _services(daemons: list[Daemon], named: dict[str, Participant]) -> dict[str, Participant]:
+    services: dict[str, Participant] = {}
+    for daemon in daemons:
+        if daemon.serves:
+            if daemon.serves in services:
+                raise ConfError(f"{daemon.name} and {services[daemon.serves].name} both serve {daemon.serves!r}; one owner each")
+            services[daemon.serves] = named[daemon.name]
+    for daemon in daemons:
+        for service in daemon.asks:
+            if service not in services:
+                raise ConfError(f"{daemon.name} asks {service!r}, which nobody in this loop serves")
+    return services
