@@ -205,7 +205,7 @@ class Journal:
         while self._starts and self._starts[-1] >= written:
             self._starts.pop()
         self._size = written
-        self._buffer.clear()
+        self._buffer = bytearray()  # not clear(): the error's traceback still holds a view of the old one
         try:
             os.ftruncate(self._fd, written)
         except OSError as second:

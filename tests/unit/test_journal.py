@@ -1,0 +1,360 @@
+"""The append-only file: what survives, what is cut, what is set aside, and what the operator is told."""
+
+import errno
+import os
+import struct
+import zlib
+
+import pytest
+
+from bus import journal
+from bus.errors import JournalError
+from bus.journal import MAGIC, MAX_RECORD, Journal, scan
+
+THREE = [b"one", b"two" * 100, b"three"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal" / "session.MNQ.tape"
+
+
+def written(path, records=THREE):
+    """A journal with these records, closed."""
+    with Journal.open(path) as log:
+        for record in records:
+            log.append(record)
+    return path
+
+
+def offset_of(records, number):
+    """The byte at which a record starts."""
+    return len(MAGIC) + sum(8 + len(record) for record in records[:number])
+
+
+def damage(path, at, byte=0xFF):
+    """Flip one byte."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= byte
+    path.write_bytes(bytes(data))
+
+
+def test_records_come_back_in_order(path):
+    """What was appended is read again after closing and opening."""
+    written(path)
+
+    with Journal.open(path) as log:
+        assert list(log.read()) == THREE
+        assert log.last() == THREE[-1]
+        assert len(log) == 3
+
+
+def test_a_position_is_the_number_of_the_record(path):
+    """append returns where read finds it; the count goes on after a restart."""
+    written(path, [b"one"])
+
+    with Journal.open(path) as log:
+        assert [log.append(b"two"), log.append(b"three")] == [1, 2]
+        assert list(log.read(1, 1)) == [b"two"]
+
+
+def test_the_format_is_what_it_says_it_is(path):
+    """Magic line, then little-endian length and crc32 in front of each payload."""
+    written(path, [b"one"])
+
+    assert path.read_bytes() == b"tapewire journal 1\n" + struct.pack("<II", 3, zlib.crc32(b"one")) + b"one"
+
+
+@pytest.mark.parametrize(
+    "start, count, expected",
+    [
+        (0, None, THREE),
+        (1, None, THREE[1:]),
+        (0, 2, THREE[:2]),
+        (2, 10, THREE[2:]),
+        (3, None, []),
+        (9, 1, []),
+        (0, 0, []),
+    ],
+)
+def test_any_part_can_be_read(path, start, count, expected):
+    """From a position, at most so many; beyond the end there is nothing."""
+    with Journal.open(written(path)) as log:
+        assert list(log.read(start, count)) == expected
+
+
+def test_reading_sees_what_has_not_been_flushed_and_stops_where_it_began(path):
+    """A reader gets everything up to its call, and is not chased by a writer that goes on."""
+    with Journal.open(path) as log:
+        log.append(b"one")
+        reading = log.read()
+        log.append(b"two")
+
+        assert list(reading) == [b"one"]
+
+
+def test_more_than_one_buffer_is_read_back(path):
+    """Records larger and smaller than what is read at once."""
+    records = [bytes([number % 251]) * size for number, size in enumerate([1, 100_000, 300_000, 7, 250_000, 20_000] * 3)]
+
+    with Journal.open(written(path, records)) as log:
+        assert list(log.read()) == records
+
+
+def test_an_empty_journal_has_no_last_record(path):
+    """None, not an error: nothing has happened yet."""
+    with Journal.open(path) as log:
+        assert log.last() is None
+        assert list(log.read()) == []
+
+
+@pytest.mark.parametrize("record", [b"", b"x" * (MAX_RECORD + 1)], ids=["empty", "too long"])
+def test_a_record_that_could_not_be_recovered_is_refused(path, record):
+    """A length of 0 looks like the zeros of a power cut; one beyond the limit looks like damage."""
+    with Journal.open(path) as log, pytest.raises(ValueError, match="a journal takes 1 to"):
+        log.append(record)
+
+
+def test_buffered_records_are_lost_with_the_process_and_flushed_ones_are_not(path):
+    """flush is the line between what a SIGKILL takes and what it leaves."""
+    log = Journal.open(path)
+    log.append(b"flushed")
+    log.flush()
+    log.append(b"buffered")
+
+    assert list(scan(path)) == [b"flushed"]
+    log.close()
+    assert list(scan(path)) == [b"flushed", b"buffered"]
+
+
+def test_a_torn_tail_is_cut_and_kept(path):
+    """The half record of a killed writer goes to <name>.torn; everything before it stands, and appending goes on."""
+    written(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2])
+
+    with Journal.open(path) as log:
+        assert list(log.read()) == THREE[:2]
+        log.append(b"next")
+
+    assert list(scan(path)) == [*THREE[:2], b"next"]
+    assert path.with_name("session.MNQ.tape.torn").read_bytes() == whole[offset_of(THREE, 2) : -2]
+
+
+def test_a_last_record_with_a_wrong_checksum_is_torn(path):
+    """A disk may have the length of the last write and not its bytes."""
+    written(path)
+    damage(path, -1)
+
+    with Journal.open(path) as log:
+        assert list(log.read()) == THREE[:2]
+
+
+@pytest.mark.parametrize("zeros", [1, 8, 100, 3 * MAX_RECORD])
+def test_zeros_at_the_end_are_torn(path, zeros):
+    """A file system that lost power may leave a run of zeros of any length where data was to come."""
+    written(path)
+    with path.open("ab") as file:
+        file.write(bytes(zeros))
+
+    with Journal.open(path) as log:
+        assert list(log.read()) == THREE
+
+
+def test_two_torn_tails_are_both_kept(path):
+    """The second crash does not erase the evidence of the first."""
+    for _ in range(2):
+        with Journal.open(path) as log:
+            log.append(b"whole")
+        with path.open("ab") as file:
+            file.write(b"torn")
+    Journal.open(path).close()
+
+    assert path.with_name("session.MNQ.tape.torn").read_bytes() == b"torntorn"
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(offset_of(THREE, 1) + 20, id="payload"),
+        pytest.param(offset_of(THREE, 1) + 5, id="checksum"),
+        pytest.param(offset_of(THREE, 1), id="length, shorter or longer than true"),
+        pytest.param(offset_of(THREE, 1) + 3, id="length, beyond the end of the file"),
+    ],
+)
+def test_damage_before_the_tail_sets_the_file_aside(path, at):
+    """Good records behind the damage prove that no crash of ours made it: nobody starts from this file by accident."""
+    written(path)
+    damage(path, at)
+    damaged = path.read_bytes()
+
+    with pytest.raises(JournalError, match=rf"record 1 at byte {offset_of(THREE, 1)} .* set aside as .*restore"):
+        Journal.open(path)
+    assert not path.exists()
+    assert path.with_name("session.MNQ.tape.quarantined").read_bytes() == damaged
+
+
+def test_a_second_quarantine_does_not_replace_the_first(path):
+    """Evidence is never overwritten."""
+    for _ in range(2):
+        written(path)
+        damage(path, offset_of(THREE, 0) + 8)
+        with pytest.raises(JournalError):
+            Journal.open(path)
+
+    assert sorted(p.name for p in path.parent.iterdir()) == ["session.MNQ.tape.quarantined", "session.MNQ.tape.quarantined2"]
+
+
+def test_more_damage_than_one_write_can_leave_is_not_a_torn_tail(path):
+    """Garbage longer than any record is set aside too, although nothing good follows it."""
+    written(path)
+    with path.open("ab") as file:
+        file.write(b"\xff" * (MAX_RECORD + 9))
+
+    with pytest.raises(JournalError, match="record 3"):
+        Journal.open(path)
+
+
+@pytest.mark.parametrize("kept", range(len(MAGIC)))
+def test_a_journal_killed_at_birth_is_a_new_one(path, kept):
+    """Any part of the magic line is an empty journal."""
+    path.parent.mkdir()
+    path.write_bytes(MAGIC[:kept])
+
+    assert list(scan(path)) == []
+    with Journal.open(path) as log:
+        log.append(b"one")
+    assert list(scan(path)) == [b"one"]
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (b"time,open,high,low,close\n" + b"0" * 50, "not a tapewire journal"),
+        (b"tapewire journal 2\n", "journal format 2, this program reads 1"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_left_alone(path, content, complaint):
+    """A wrong path or another version is the operator's to settle; not a byte changes."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+
+    for attempt in (lambda: Journal.open(path), lambda: list(scan(path))):
+        with pytest.raises(JournalError, match=complaint):
+            attempt()
+    assert path.read_bytes() == content
+
+
+def test_one_process_writes(path):
+    """A second writer is refused while the first lives; readers are not."""
+    with Journal.open(path) as log:
+        log.append(b"one")
+        log.flush()
+        with pytest.raises(JournalError, match="another process is writing"):
+            Journal.open(path)
+        assert list(scan(path)) == [b"one"]
+    Journal.open(path).close()
+
+
+def test_a_journal_that_must_exist_is_not_made(path):
+    """create=False is for readers of a run that should have happened."""
+    for attempt in (lambda: Journal.open(path, create=False), lambda: list(scan(path))):
+        with pytest.raises(JournalError, match="there is no such journal"):
+            attempt()
+    assert not path.parent.exists()
+
+
+def test_scanning_ends_at_a_torn_tail_and_changes_nothing(path):
+    """The torn tail may be a record that is being written at this moment."""
+    written(path)
+    path.write_bytes(path.read_bytes()[:-2])
+    before = path.read_bytes()
+
+    assert list(scan(path)) == THREE[:2]
+    assert path.read_bytes() == before
+
+
+def test_scanning_a_damaged_file_gives_what_is_good_and_then_says_where(path):
+    """A quarantined file can still be read up to its damage."""
+    written(path)
+    damage(path, offset_of(THREE, 1) + 20)
+    reading = scan(path)
+
+    assert next(reading) == b"one"
+    with pytest.raises(JournalError, match=f"record 1 at byte {offset_of(THREE, 1)}"):
+        next(reading)
+
+
+def test_a_full_disk_leaves_whole_records(path, monkeypatch):
+    """The failed write is cut back, the error names the file and the remedy, and nothing more is accepted."""
+    log = Journal.open(path)
+    log.append(b"safe")
+    log.flush()
+    real = os.pwrite
+
+    def full(fd, data, at):
+        if len(data) < 8:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data[: len(data) - 4], at)
+
+    monkeypatch.setattr(journal.os, "pwrite", full)
+    log.append(b"lost")
+
+    for attempt in (log.flush, lambda: log.append(b"more"), log.sync):
+        with pytest.raises(JournalError, match=r"session\.MNQ\.tape: cannot be written \(No space left on device\); free space"):
+            attempt()
+    monkeypatch.undo()
+    log.close()
+    with Journal.open(path) as again:
+        assert list(again.read()) == [b"safe"]
+    assert not path.with_name("session.MNQ.tape.torn").exists()
+
+
+def test_after_a_failed_fsync_nothing_more_is_written(path, monkeypatch):
+    """The kernel may have dropped the pages, so nobody can say what the tail holds: stop, and recover on the next start."""
+    log = Journal.open(path)
+    log.append(b"one")
+
+    def broken(fd):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(journal.os, "fsync", broken)
+    with pytest.raises(JournalError, match="Input/output error"):
+        log.sync()
+    monkeypatch.undo()
+    with pytest.raises(JournalError, match="Input/output error"):
+        log.append(b"two")
+    log.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_write_access_is_named(tmp_path):
+    """The operator reads which path needs what."""
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(JournalError, match=r"a\.tape: cannot be opened \(Permission denied\); give this user write access"):
+            Journal.open(tmp_path / "a.tape")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_rot_while_the_file_is_open_is_seen(path):
+    """Reading checks each record again: history never serves what was not written."""
+    written(path)
+    with Journal.open(path) as log:
+        damage(path, offset_of(THREE, 1) + 20)
+        reading = log.read()
+
+        assert next(reading) == b"one"
+        with pytest.raises(JournalError, match=f"record 1 at byte {offset_of(THREE, 1)} was good when the file was opened"):
+            next(reading)
+
+
+def test_a_closed_journal_takes_nothing(path):
+    """Closing twice is fine; appending afterwards is an error that says so."""
+    log = Journal.open(path)
+    log.close()
+    log.close()
+
+    with pytest.raises(JournalError, match="was closed"):
+        log.append(b"late")
