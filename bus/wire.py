@@ -15,7 +15,7 @@ import msgspec
 from bus.errors import PeerError
 from bus.messages import PROTOCOL_VERSION, Body, Header
 
-MAX_FRAME = 1 << 20
+MAX_FRAME = 4 << 20  # a page of history is the longest
 
 _encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(Header)

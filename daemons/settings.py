@@ -16,7 +16,7 @@ PORTS: Mapping[str, int] = {
     "gate": 12,
     "venue": 13,
     "history": 14,
-    "replay": 15,
+    "control.replay": 15,
     "public": 20,
     "control.broker": 30,
     "control.tracker": 31,

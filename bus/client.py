@@ -1,0 +1,153 @@
+"""Thin clients: history, control, and reading the bus. A few lines around a socket each; the machines are in the pure modules."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import zmq
+
+from bus import sockets, wire
+from bus.clock import WallClock
+from bus.credit import Pager
+from bus.errors import PeerError, Transient
+from bus.messages import (
+    PROTOCOL_VERSION,
+    Body,
+    Control,
+    Header,
+    HistoryRequest,
+    Page,
+    Report,
+    TopicLength,
+    Topics,
+    TopicsRequest,
+)
+from bus.sequence import Sequencer
+
+Context = zmq.Context[zmq.Socket[bytes]]
+Wait = Callable[[zmq.Socket[bytes], float], bool]
+
+RETRY_S = 1.0
+
+
+def poll(socket: zmq.Socket[bytes], timeout_s: float) -> bool:
+    """Wait until the socket is readable; the plain way, for tools that have nothing else to do meanwhile."""
+    return bool(socket.poll(int(timeout_s * 1000)))
+
+
+def request(body: Body, name: str = "client") -> list[bytes]:
+    """The frames of a question that is not a fact: it has no number, its own `id` names it."""
+    return [b"", b"request.", wire.encode(Header(PROTOCOL_VERSION, name, 0, 0, 0), body)]
+
+
+class History:
+    """The journal over the wire, page by page. `wait` is how to wait for a reply: a daemon passes one that keeps it alive.
+
+    Args:
+        deadline_s: give up after this long without an answer; None asks again for ever (a daemon that cannot start without).
+    """
+
+    def __init__(self, context: Context, address: str, *, wait: Wait = poll, deadline_s: float | None = None) -> None:
+        self.socket = sockets.asker(context, address)
+        self.address = address
+        self.wait = wait
+        self.deadline_s = deadline_s
+        self._ids = itertools.count(1)
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.socket.close()
+
+    def topics(self, prefix: str = "") -> tuple[TopicLength, ...]:
+        """Which topics with this prefix are in the journal, and how far.
+
+        Raises:
+            Transient: no answer within the deadline.
+        """
+        asked = TopicsRequest(f"topics-{next(self._ids)}", prefix)
+        self.socket.send_multipart(request(asked))
+        while True:
+            body = self._receive(lambda: self.socket.send_multipart(request(asked)))
+            if isinstance(body, Topics) and body.id == asked.id:
+                return body.topics
+
+    def read(self, topic: str, start: int = 0, *, chunk: int = 500, window: int = 2) -> Iterator[bytes]:
+        """Frames of one topic from record `start` to the end as it is now, oldest first, never more than `window` pages ahead."""
+        pager = Pager(topic, start=start, chunk=chunk, window=window)
+        while not pager.done:
+            self._send(pager.requests())
+            body = self._receive(lambda: self._send(pager.resend()))
+            if isinstance(body, Page) and body.topic == topic:
+                yield from pager.take(body)
+
+    def _send(self, asked: list[HistoryRequest]) -> None:
+        for each in asked:
+            self.socket.send_multipart(request(each))
+
+    def _receive(self, again: Callable[[], None]) -> Body:
+        clock = WallClock()
+        started_ns = asked_ns = clock.monotonic_ns()
+        while not self.wait(self.socket, RETRY_S):
+            now_ns = clock.monotonic_ns()
+            if self.deadline_s is not None and now_ns - started_ns > self.deadline_s * 1e9:
+                raise Transient(f"no answer from the logger at {self.address} within {self.deadline_s:g} s; is it running?")
+            if now_ns - asked_ns >= RETRY_S * 1e9:
+                asked_ns = now_ns
+                again()
+        return wire.decode(self.socket.recv_multipart()[-1])[1]
+
+
+def ask_control(context: Context, address: str, verb: str, argument: str = "", *, timeout_s: float = 2.0) -> Any:
+    """Ask a daemon's control port (or the control verbs of its service) and return the decoded JSON of its report.
+
+    Raises:
+        Transient: nobody answered in time.
+        PeerError: it answered that it cannot.
+    """
+    with sockets.asker(context, address) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.send_multipart(request(Control("1", verb, argument)))
+        if not poll(socket, timeout_s):
+            raise Transient(f"no answer from {address} within {timeout_s:g} s")
+        body = wire.decode(socket.recv_multipart()[-1])[1]
+    if not isinstance(body, Report):
+        raise PeerError(f"{address} answered {type(body).__name__}, expected Report")
+    if not body.ok:
+        raise PeerError(body.text)
+    return json.loads(body.text)
+
+
+class Reader:
+    """Facts of some topics, live. Repeats (the broker's last values) are dropped; a hole shows as `lost`."""
+
+    def __init__(self, context: Context, address: str, prefixes: tuple[str, ...], *, name: str = "reader") -> None:
+        self.socket = sockets.subscriber(context, address, prefixes)
+        self.sequencer: Sequencer[tuple[wire.Message, bytes]] = Sequencer(name, complete=False, heal_ns=0)
+        self.joined = False
+        self._clock = WallClock()
+
+    def receive(self, timeout_s: float) -> list[tuple[wire.Message, bytes]]:
+        """What arrived, decoded, with the raw frame; empty after `timeout_s` without anything."""
+        if not poll(self.socket, timeout_s):
+            return []
+        frames = self.socket.recv_multipart()
+        if frames[0] == b"sys.welcome.":
+            self.joined = True
+            return []
+        message = wire.decode_message(frames)
+        if message.topic.startswith("sys."):
+            return [(message, frames[1])]
+        now_ns = self._clock.monotonic_ns()
+        ready = self.sequencer.admit(message.topic, message.header, (message, frames[1]), now_ns)
+        for _, released in self.sequencer.given_up(now_ns):
+            ready += released
+        return ready
+
+    def close(self) -> None:
+        self.socket.close()

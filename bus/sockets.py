@@ -1,0 +1,112 @@
+"""The one place that makes sockets. Every option is set here, with its reason; everything else in the project asks by purpose.
+
+Shape (PROTOCOL.md has it in words): facts go PUB -> broker -> SUB; wishes go DEALER -> ROUTER to one owner; history is pulled.
+Publishers are XPUB because XPUB can see its subscriber: a PUB that has just connected drops everything in silence until the
+broker's subscription has arrived, an XPUB waits for it.
+"""
+
+from __future__ import annotations
+
+import zmq
+
+from bus import topics
+
+# Messages kept per peer before a publisher drops (facts) or a dealer refuses (wishes). A dropped fact shows as a hole in its
+# topic's numbers and is sent again from the writer's ring, so this bounds memory and costs no data.
+FACTS_HWM = 20_000
+WISHES_HWM = 10_000
+LINGER_MS = 500  # a stopping process may finish its last sentence, and no longer
+RECONNECT_MS = 50
+RECONNECT_MAX_MS = 500
+PEER_PING_MS = 2_000  # a peer that is gone without a word (a stopped tap, a sleeping machine) is noticed and its queue freed
+PEER_DEAD_MS = 8_000
+
+
+def broker_in(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """XSUB where every writer connects. Subscribes to everything at once: the broker keeps last values of all topics."""
+    socket = _socket(context, zmq.XSUB)
+    socket.setsockopt(zmq.RCVHWM, FACTS_HWM)
+    socket.bind(address)
+    socket.send(b"\x01")
+    return socket
+
+
+def broker_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """XPUB where every reader connects.
+
+    XPUB_VERBOSE: without it a second subscription to a prefix is not reported, and the joiner would get no last values.
+    XPUB_WELCOME_MSG: a joiner learns that its subscription stands; nobody sleeps to hope so.
+    """
+    socket = _socket(context, zmq.XPUB)
+    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
+    socket.bind(address)
+    return socket
+
+
+def public_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """XPUB that subscribers of the public streams connect to. A slow one loses its own messages and nobody else's."""
+    socket = _socket(context, zmq.XPUB)
+    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
+    socket.bind(address)
+    return socket
+
+
+def publisher(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """A writer of facts, connected to the broker. Wait until it is readable (the broker's subscription) before the first one."""
+    socket = _socket(context, zmq.XPUB)
+    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
+    socket.connect(address)
+    return socket
+
+
+def subscriber(
+    context: zmq.Context[zmq.Socket[bytes]], address: str, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM
+) -> zmq.Socket[bytes]:
+    """A reader of facts. The first message it gets is `sys.welcome.`: from then on nothing is missed unseen."""
+    socket = _socket(context, zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, hwm)
+    for prefix in (*prefixes, topics.WELCOME):
+        socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
+    socket.connect(address)
+    return socket
+
+
+def owner(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """ROUTER of a service, or of the venue link.
+
+    ROUTER_MANDATORY: sending to a peer that has gone is an error we see, by default it is a silent drop.
+    ROUTER_HANDOVER: a restarted peer with its old name takes its old place at once.
+    """
+    socket = _socket(context, zmq.ROUTER)
+    socket.setsockopt(zmq.SNDHWM, WISHES_HWM)
+    socket.setsockopt(zmq.RCVHWM, WISHES_HWM)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+    socket.bind(address)
+    return socket
+
+
+def asker(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:
+    """DEALER towards an owner. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
+    socket = _socket(context, zmq.DEALER)
+    socket.setsockopt(zmq.SNDHWM, WISHES_HWM)
+    socket.setsockopt(zmq.RCVHWM, WISHES_HWM)
+    if name:
+        socket.setsockopt(zmq.ROUTING_ID, name.encode())
+    socket.connect(address)
+    return socket
+
+
+def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    socket.setsockopt(zmq.LINGER, LINGER_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, PEER_PING_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PEER_DEAD_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, 64 << 20)  # a page of history is the longest message there is
+    return socket

@@ -1,0 +1,130 @@
+"""The broker: one address pair for every writer and reader. It forwards facts, keeps last values, and decides nothing.
+
+A poll loop of our own instead of `zmq.proxy`, because it hands a joiner the last value of every topic it asks for, counts, and
+stops on a signal. A stopped or slow reader fills its own queue and then loses its own messages; writers never wait.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket as sockets_of_python
+from contextlib import suppress
+
+import structlog
+import zmq
+
+from bus import sockets, topics, wire
+from bus.clock import WallClock
+from bus.errors import PeerError, Transient
+from bus.lastvalue import LastValues
+from bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
+from daemons.process import SECOND_NS, pin
+from daemons.settings import Conf
+
+NAME = "broker"
+BATCH = 256
+
+
+class Broker:
+    """XSUB in, XPUB out, a control port, and a beat of its own."""
+
+    def __init__(self, conf: Conf, logger: structlog.stdlib.BoundLogger) -> None:
+        self.conf = conf
+        self.logger = logger
+        self.clock = WallClock()
+        self.started_ns = self.clock.now_ns()
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.last = LastValues()
+        self.forwarded = 0
+        self.stopping = False
+        try:
+            self.control = sockets.owner(self.context, conf.bus.address("control.broker"))
+            self.incoming = sockets.broker_in(self.context, conf.bus.address("broker.in"))
+            self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
+        except zmq.ZMQError as error:
+            self.context.destroy(linger=0)
+            raise Transient(f"broker: cannot bind near port {conf.bus.base_port}: {error}; is another tapewire there?") from error
+
+    def run(self) -> int:
+        """Forward until told to stop."""
+        wakeup, wakeup_w = sockets_of_python.socketpair()
+        wakeup.setblocking(False)
+        wakeup_w.setblocking(False)
+        signal.set_wakeup_fd(wakeup_w.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        pin(self.conf)
+        poller = zmq.Poller()
+        for socket in (wakeup, self.control, self.outgoing, self.incoming):
+            poller.register(socket, zmq.POLLIN)
+        beat_ns = int(self.conf.bus.beat_s * SECOND_NS)
+        next_beat_ns = self.clock.monotonic_ns()
+        self.logger.info("ready", base_port=self.conf.bus.base_port)
+        while not self.stopping:
+            ready = dict(poller.poll(max(0, (next_beat_ns - self.clock.monotonic_ns()) // 1_000_000)))
+            if self.control in ready:
+                self._controlled()
+            if self.outgoing in ready:
+                self._subscribed()
+            if self.incoming in ready:
+                self._forward()
+            if self.clock.monotonic_ns() >= next_beat_ns:
+                next_beat_ns = self.clock.monotonic_ns() + beat_ns
+                self._beat()
+        self.logger.info("stopped", forwarded=self.forwarded)
+        signal.set_wakeup_fd(-1)
+        wakeup.close()
+        wakeup_w.close()
+        self.context.destroy(linger=sockets.LINGER_MS)
+        return 0
+
+    def _forward(self) -> None:
+        for _ in range(BATCH):
+            try:
+                frames = self.incoming.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if len(frames) != 2:  # not a fact; a fact has a topic and a map
+                continue
+            self.outgoing.send_multipart(frames)
+            self.forwarded += 1
+            self.last.keep(frames[0].decode("latin-1"), frames[1])
+
+    def _subscribed(self) -> None:
+        while True:
+            try:
+                (frame,) = self.outgoing.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            if frame[:1] == b"\x01":
+                for topic, last in self.last.matching(frame[1:].decode("latin-1")):
+                    self.outgoing.send_multipart((topic.encode("latin-1"), last))
+
+    def _beat(self) -> None:
+        now_ns = self.clock.now_ns()
+        beat = Beat(NAME, os.getpid(), self.started_ns, now_ns, {}, self.forwarded, self.forwarded, note="ready")
+        topic = topics.of(topics.BEAT, NAME)
+        frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, now_ns, now_ns), beat)
+        self.outgoing.send_multipart((topic.encode(), frame))
+        self.last.keep(topic, frame)
+
+    def _controlled(self) -> None:
+        sender, *rest = self.control.recv_multipart()
+        try:
+            _, asked = wire.decode(rest[-1])
+        except (PeerError, IndexError) as error:
+            self.logger.warning("undecodable_control", error=str(error))
+            return
+        if isinstance(asked, Control):
+            ok = asked.verb in ("ping", "state", "stop")
+            self.stopping = self.stopping or asked.verb == "stop"
+            text = f'{{"name": "{NAME}", "pid": {os.getpid()}, "note": "ready", "forwarded": {self.forwarded}}}'
+            report = Report(asked.id, ok, text if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop")
+            with suppress(zmq.ZMQError):
+                self.control.send_multipart(
+                    (sender, b"", b"control.", wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), report))
+                )
+
+    def _signalled(self, number: int, frame: object) -> None:
+        self.stopping = True

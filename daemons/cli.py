@@ -1,0 +1,42 @@
+"""The command line: one program, `tapewire`. Each command is a thin call of what does the work.
+
+Commands of other packages (replay's `backtest`, `replay`, `diff`, `demo`) arrive by the entry point group `tapewire.commands`, so
+that nothing here imports them.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+from rich.console import Console
+
+from bus.errors import TapewireError
+from daemons import commands
+
+app = typer.Typer(
+    name="tapewire",
+    help="The wire between NinjaTrader 8 and Python: supervised trading daemons on a ZeroMQ bus.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+commands.register(app)
+for point in entry_points(group="tapewire.commands"):
+    point.load()(app)
+
+
+def main() -> None:
+    """Run a command. An error of ours is one line on stderr and its own exit status; Ctrl-C is 130."""
+    try:
+        app()
+    except TapewireError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"tapewire: {error}", style="red", markup=False)
+        sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # `tapewire tap | head`: the reader has had enough

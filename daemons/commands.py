@@ -1,0 +1,122 @@
+"""The operator's commands: up, down, status, tap, doctor."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from bus.errors import ConfError
+from daemons import conf as configuration
+from daemons import doctor as checks
+from daemons import instances, supervise
+from daemons import status as standing
+from daemons import tap as tapping
+from daemons.settings import Calendar, Conf
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+InstanceOption = Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (up, down, status, tap, doctor):
+        app.command()(command)
+
+
+def up(
+    instrument: Annotated[list[str] | None, typer.Option("--instrument", help="What to trade; may be repeated.")] = None,
+    preset: Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")] = "seed",
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")] = None,
+    var: Annotated[Path, typer.Option(help="Where the run's journal and logs go.")] = Path("var"),
+) -> None:
+    """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml says otherwise."""
+    name = "live"
+    for each in instances.running():
+        if each.name == name:
+            raise ConfError(f"{name} is up already (supervisord {each.pid}, {each.run}); stop it with `tapewire down`")
+    chosen = configuration.preset(preset, split(strategies))
+    conf = configuration.load("live", instance=name, traded=instrument or ["MNQ"], preset=chosen, calendar=exchange_calendar())
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    if base != conf.bus.base_port:
+        raise ConfError(
+            f"ports from {conf.bus.base_port} on are in use and NinjaTrader expects them there; stop what uses them "
+            f"(`tapewire doctor` names the port) or set bus.base_port in conf/live.toml"
+        )
+    run = (var / name).resolve()
+    run.mkdir(parents=True, exist_ok=True)
+    configuration.write(conf, run)
+    with err.status("starting the daemons") as spinner:
+        instance = supervise.start(conf, run, "live", attached=False)
+        supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
+    trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
+    out.print(f"up: {len(supervise.DAEMONS)} daemons in {run}, {', '.join(conf.traded)}, preset {preset}; {trading}")
+
+
+def down(instance: InstanceOption = None) -> None:
+    """Stop the daemons and supervisord, and leave nothing behind."""
+    chosen = instances.choose(instance)
+    with err.status(f"stopping {chosen.name}"):
+        supervise.stop(chosen)
+    out.print(f"down: {chosen.name}")
+
+
+def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
+    """Every daemon with pid, uptime, heartbeat age and last number. Exit status 1 if one is missing or silent."""
+    chosen = instances.choose(instance)
+    rows = standing.collect(chosen)
+    if json:
+        out.print(msgspec.json.encode(rows).decode(), markup=False)
+    else:
+        out.print(standing.table(chosen, rows))
+    raise typer.Exit(0 if all(row.healthy for row in rows) else 1)
+
+
+def tap(
+    topic: Annotated[list[str] | None, typer.Argument(help="Topic prefixes such as session. signal. (default: all).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    since: Annotated[str | None, typer.Option(help="First what the journal has: all, or a time such as 2027-02-24T10:30.")] = None,
+    rate: Annotated[bool, typer.Option("--rate", help="Messages per second of each topic instead of the messages.")] = False,
+    count: Annotated[int | None, typer.Option(help="Stop after this many messages.")] = None,
+    instance: InstanceOption = None,
+) -> None:
+    """Print decoded messages as they pass. A stopped or slow tap loses its own messages and hurts nobody."""
+    chosen = instances.choose(instance)
+    tapping.run(chosen, tuple(topic or ("",)), as_json=json, since=since, rate=rate, count=count)
+
+
+def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
+    """Check every hop, file, port and clock, and name the broken one. Exit status 1 if one is broken."""
+    running = instances.running()
+    chosen = instances.choose(instance) if instance or len(running) == 1 else None
+    results = checks.examine(chosen)
+    if json:
+        out.print(msgspec.json.encode(results).decode(), markup=False)
+    else:
+        out.print(checks.table(results))
+    raise typer.Exit(0 if all(check.ok for check in results) else 1)
+
+
+def split(names: str | None) -> list[str] | None:
+    """`A,B` as a list; None stays None."""
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
+def exchange_calendar() -> Calendar:
+    """Half days and holidays from a month ago to two years ahead."""
+    from replay.calendar import calendar_for
+
+    today = dt.date.today()
+    return calendar_for(None, today - dt.timedelta(31), today + dt.timedelta(731))
+
+
+def describe(conf: Conf) -> str:
+    """One line for a person: what this run trades, and with what."""
+    return f"{', '.join(conf.traded)} with {', '.join(conf.preset.strategies)} ({conf.preset.name})"

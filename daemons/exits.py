@@ -1,0 +1,119 @@
+"""The exit rules that hold for every strategy, judged on the closed bar (playbook 5.2). Pure: a bar and a position in, a wish out.
+
+    1  EOD              the exit time has come, or the bar lies outside RTH
+    2  DAILY_LOSS       realised net of the session and open profit reach the loss limit of the day
+    3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
+    4  a tighter stop   trend trail, breakeven
+    5  whatever the strategy itself wants (`strategies.protocol.Manages`), asked by the evaluator
+
+The first rule that matches is the answer. Of a position that we did not open only the first two are applied. A stop that is moved
+on a bar protects from the next one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bus.messages import Position, Range, Session
+from daemons.gate import rounding
+from daemons.settings import Exits, Instrument
+from strategies.clock import minute_of
+from strategies.protocol import Exit, Move
+from strategies.trend_day_bull import TrendDayBull
+
+AFTERNOON = minute_of("13:00")
+TRAIL_AFTER_BARS = 20
+TRAIL_PROFIT_R = 0.5
+TRAIL_BELOW_HIGH_R = 1.0
+BREAKEVEN_PROFIT_R = 0.3
+
+
+class Held(NamedTuple):
+    """A position of ours: the strategy's display name and its setup, and the bars closed since the signal bar (the first is 1)."""
+
+    strategy: str
+    setup: str
+    bars: int
+
+
+class ExitRules:
+    """The rules of one instrument with a preset's numbers."""
+
+    def __init__(self, exits: Exits, instrument: Instrument) -> None:
+        self.exits = exits
+        self.tick = instrument.tick
+        self.point_value = instrument.point_value
+
+    def wish(self, s: Session, position: Position, held: Held | None, *, closing: bool) -> Exit | Move | None:
+        """What the rules want done with an open position at this bar's close.
+
+        Args:
+            position: not flat, with nothing working.
+            held: None for a position that we did not open.
+            closing: the exit time has come.
+        """
+        if closing or not s.rth:
+            return Exit("EOD")
+        direction = 1 if position.qty > 0 else -1
+        profit = 0.0 if position.price is None else (s.bar.close - position.price) * direction
+        if position.realised + profit * abs(position.qty) * self.point_value <= -self.exits.day_loss:
+            return Exit("DAILY_LOSS")
+        ib = s.ib
+        if held is None or ib is None or not ib.valid:
+            return None
+        if self._breached(s, held, ib, direction):
+            return Exit("VWAP_BREACH_PM")
+        return self._tighter(s, position, held, profit / (ib.high - ib.low), direction)
+
+    def tightened(self, stop: float, position: Position) -> float | None:
+        """A new stop on the grid, or None if it is not tighter than the standing one by at least a tick (or none stands)."""
+        if position.stop is None:
+            return None
+        direction = 1 if position.qty > 0 else -1
+        price = rounding.protective(stop, self.tick, direction)
+        ticks = rounding.ticks(price, self.tick) - rounding.ticks(position.stop, self.tick)
+        return price if ticks * direction >= 1 else None
+
+    def _breached(self, s: Session, held: Held, ib: Range, direction: int) -> bool:
+        exits = self.exits
+        if s.minute < AFTERNOON or s.vwap is None or held.strategy in exits.breach_exempt:
+            return False
+        if exits.breach_points is not None:
+            distance = exits.breach_points
+        elif exits.breach_r is not None:
+            distance = exits.breach_r * (ib.high - ib.low)
+        else:
+            return False
+        close = s.bar.close
+        return close < s.vwap - distance if direction > 0 else close > s.vwap + distance
+
+    def _tighter(self, s: Session, position: Position, held: Held, profit_r: float, direction: int) -> Move | None:
+        """Trend trail and breakeven; if both apply, the tighter one."""
+        best: Move | None = None
+        for name, stop in self._stops(s, position, held, profit_r, direction):
+            price = self.tightened(stop, position)
+            if price is not None and (best is None or best.stop is None or (price - best.stop) * direction > 0):
+                best = Move(name, stop=price)
+        return best
+
+    def _stops(self, s: Session, position: Position, held: Held, profit_r: float, direction: int) -> list[tuple[str, float]]:
+        exits, ib, stops = self.exits, s.ib, list[tuple[str, float]]()
+        if ib is None:
+            return stops
+        if (
+            exits.trail
+            and held.strategy == TrendDayBull.name
+            and direction > 0
+            and held.bars >= TRAIL_AFTER_BARS
+            and profit_r > TRAIL_PROFIT_R
+            and s.rth_high is not None
+        ):
+            stops.append(("TREND_TRAIL", s.rth_high - TRAIL_BELOW_HIGH_R * (ib.high - ib.low)))
+        if (
+            s.minute >= AFTERNOON
+            and held.strategy not in exits.breakeven_exempt
+            and profit_r > BREAKEVEN_PROFIT_R
+            and position.price is not None
+        ):
+            stops.append(("BREAKEVEN", position.price))
+        return stops

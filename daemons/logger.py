@@ -1,0 +1,154 @@
+"""The logger: everything that was said, on disk, one file per topic in the order of its numbers; and history for who asks.
+
+One file per topic because a topic has one writer and one order. So the same run leaves the same bytes, whatever the processes'
+timing was, and a hole in a file is a hole in the numbers. Heartbeats and resend requests are not kept: they say nothing about
+the market and change with every run.
+
+Each batch is flushed to the operating system at once (a killed process loses nothing) and synced to the disk once a second (a
+power cut loses at most that; the gate, which must not lose anything, syncs its own log before it speaks).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+import zmq
+
+from bus import sockets, wire
+from bus.daemon import Event
+from bus.errors import PeerError
+from bus.journal import Journal
+from bus.messages import Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
+from daemons.process import SECOND_NS, Process, Stopped
+from daemons.settings import Conf
+
+MAX_PAGE = 1_000
+SUFFIX = ".tape"
+
+
+class Tape:
+    """The journal directory of a run: `<topic without its last dot>.tape` for every topic ever heard."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.files: dict[str, Journal] = {}
+        self.ends: dict[str, tuple[int, int]] = {}
+        self._dirty: set[str] = set()
+        self._unsynced: set[str] = set()
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            self._open(f"{path.name.removesuffix(SUFFIX)}.")
+
+    def append(self, topic: str, epoch: int, seq: int, frame: bytes) -> None:
+        """Add one frame; it is on disk for other processes to read after `flush`."""
+        if topic not in self.files:
+            self._open(topic)
+        self.files[topic].append(frame)
+        self.ends[topic] = (epoch, seq)
+        self._dirty.add(topic)
+
+    def flush(self) -> None:
+        for topic in self._dirty:
+            self.files[topic].flush()
+        self._unsynced |= self._dirty
+        self._dirty.clear()
+
+    def sync(self) -> None:
+        self.flush()
+        for topic in self._unsynced:
+            self.files[topic].sync()
+        self._unsynced.clear()
+
+    def close(self) -> None:
+        self.sync()
+        for journal in self.files.values():
+            journal.close()
+
+    def lengths(self, prefix: str) -> tuple[TopicLength, ...]:
+        return tuple(
+            TopicLength(topic, len(self.files[topic]), *self.ends[topic])
+            for topic in sorted(self.files)
+            if topic.startswith(prefix)
+        )
+
+    def page(self, asked: HistoryRequest) -> Page:
+        journal = self.files.get(asked.topic)
+        if journal is None:
+            return Page(asked.id, asked.topic, asked.start, (), 0)
+        frames = tuple(journal.read(asked.start, min(max(asked.count, 0), MAX_PAGE)))
+        return Page(asked.id, asked.topic, asked.start, frames, len(journal))
+
+    def _open(self, topic: str) -> None:
+        journal = Journal.open(self.folder / f"{topic.removesuffix('.')}{SUFFIX}")
+        self.files[topic] = journal
+        last = journal.last()
+        if last is None:
+            self.ends[topic] = (0, 0)
+        else:
+            header, _ = wire.decode(last)
+            self.ends[topic] = (header.epoch, header.seq)
+
+
+class Logger(Process):
+    """Writes every fact and serves pages of them."""
+
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__("logger", conf, subscribe=("",), logger=logger)
+        self.tape = Tape(run_dir / "journal")
+        for topic, (epoch, seq) in self.tape.ends.items():
+            self.sequencer.prime(topic, epoch, seq)
+        self._next_sync_ns = 0
+        self.service = self._bind(sockets.owner, "history")
+        self.listen(self.service, self._asked)
+
+    def take(self, event: Event, frame: bytes) -> None:
+        self.tape.append(event.topic, event.header.epoch, event.header.seq, frame)
+
+    def settle(self, now_ns: int) -> None:
+        self.tape.flush()
+        if now_ns >= self._next_sync_ns:
+            self._next_sync_ns = now_ns + SECOND_NS
+            self.tape.sync()
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "records": {topic: len(journal) for topic, journal in self.tape.files.items()}}
+
+    def _asked(self) -> None:
+        sender, *rest = self.service.recv_multipart()
+        try:
+            _, asked = wire.decode(rest[-1])
+        except (PeerError, IndexError) as error:
+            self.refused += 1
+            self.logger.warning("undecodable_request", error=str(error))
+            return
+        answer: Body
+        match asked:
+            case TopicsRequest():
+                answer = Topics(asked.id, self.tape.lengths(asked.prefix))
+            case HistoryRequest():
+                answer = self.tape.page(asked)
+            case _:
+                self.refused += 1
+                return
+        with suppress(zmq.ZMQError):  # the asker has gone
+            self.service.send_multipart((sender, b"", b"history.", self._passing("history.", answer, 0)))
+
+
+def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
+    """Record until told to stop. Returns the exit status."""
+    with Logger(conf, run_dir, logger) as process:
+        try:
+            process.join()
+            process.note = "ready"
+            process.beat()
+            logger.info("ready", topics=len(process.tape.files))
+            while True:
+                process.pump(1.0)
+        except Stopped:
+            logger.info("stopped", **{k: process.state()[k] for k in ("received", "healed", "lost")})
+            return 0
+        finally:
+            process.tape.close()

@@ -1,0 +1,364 @@
+"""From a daemon value to a process: recover, then take events, step the core, and say what it says.
+
+    run(daemon, conf, run_dir)
+
+There is one way up. A durable daemon folds its own fsynced log; another one folds the journal of the topics that make its state.
+Either way the core sees the same events in the same order as the first time, so it says the same things with the same numbers;
+what it says while folding goes into the rings and outboxes only. The first heartbeat then shows readers what they missed, and
+the ordinary healing of gaps brings it to them. Nothing is said twice, nothing is lost.
+
+    dies before the append          the asker resends; nothing had happened
+    dies after the sync, unsaid     the fold says it again into the ring and the outbox; readers heal, the outbox resends
+    dies after saying it            the repeat is answered from `Served`; readers drop known numbers
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import zmq
+
+from bus import sockets, topics, wire
+from bus.client import History
+from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
+from bus.errors import PeerError
+from bus.journal import Journal
+from bus.messages import Ack, Body, Control, Header, Hello, Lease, Report
+from bus.outbox import Outbox
+from bus.sequence import Sequencer
+from bus.served import Served
+from daemons.process import SECOND_NS, Process, Stopped, Taken
+from daemons.settings import Conf
+
+VENUE_PEER = b"nt"
+FACT, ASKED, LINK = "fact", "asked", "link"
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One input of a durable daemon, as its own log keeps it."""
+
+    way: str
+    sender: bytes
+    topic: str
+    frame: bytes
+
+
+class Runner(Process):
+    """A core with sockets around it."""
+
+    def __init__(self, daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        # A reader's own gaps come to its core through `take`; another reader's gaps are not its business.
+        subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
+        super().__init__(daemon.name, conf, subscribe=subscribe, logger=logger)
+        self.daemon = daemon
+        self.core = daemon.core
+        self.run_dir = run_dir
+        self.folding = True
+        self.batch: list[Entry] = []
+        self.batch_events: list[Event] = []
+        self.acks: list[tuple[bytes, Event]] = []
+        self.peers: dict[str, bytes] = {}
+        self.served = Served()
+        self.direct: Sequencer[Taken] = Sequencer(daemon.name, complete=True, heal_ns=None)
+        self.outboxes: dict[str, Outbox] = {service: Outbox() for service in daemon.asks}
+        self.dealers: dict[str, zmq.Socket[bytes]] = {}
+        self.service: zmq.Socket[bytes] | None = None
+        self.link: zmq.Socket[bytes] | None = None
+        self.public: zmq.Socket[bytes] | None = None
+        self.log: Journal | None = None
+        self.venue_up = False
+        self.latest: dict[str, Body] = {}
+        self._next_lease_ns = 0
+        if daemon.venue:
+            self.outboxes["venue"] = Outbox()
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    # --- up -------------------------------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Fold what happened before, then open for business."""
+        self.note = "recovering"
+        self.hold()
+        folded = self._fold_log() if self.daemon.durable else self._fold_history()
+        self.folding = False
+        for service in self.daemon.asks:
+            dealer = sockets.asker(self.context, self.conf.bus.address(service), self.name)
+            self.dealers[service] = dealer
+            self.listen(dealer, lambda dealer=dealer: self._answered(dealer))  # type: ignore[misc]
+        if self.daemon.serves:
+            self.service = self._bind(sockets.owner, self.daemon.serves)
+            self.listen(self.service, self._asked)
+        if self.daemon.venue:
+            self.link = self._bind(sockets.owner, "venue")
+            self.listen(self.link, self._linked)
+        self.release()
+        self.note = "ready"
+        self.logger.info("ready", folded=folded, pending={name: len(box) for name, box in self.outboxes.items()})
+        self.beat()
+
+    def _fold_log(self) -> int:
+        self.log = Journal.open(self.run_dir / f"{self.name}.log")
+        decoder = msgspec.msgpack.Decoder(Entry)
+        count = 0
+        for record in self.log.read():
+            entry = decoder.decode(record)
+            header, body = wire.decode(entry.frame)
+            if isinstance(body, Ack):
+                self.outboxes["venue"].done(body.ref)
+                continue
+            event = Event(entry.topic, header, body, entry.sender.decode())
+            (self.sequencer if entry.way == FACT else self.direct).prime(entry.topic, header.epoch, header.seq)
+            self._step(event)
+            count += 1
+        return count
+
+    def _fold_history(self) -> int:
+        if not self.daemon.recover:
+            return 0
+        count = 0
+        with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
+            names = [length for prefix in self.daemon.recover for length in history.topics(prefix)]
+            answers = [length.topic for length in names if not topics.matches(length.topic, self.subscribe)]
+            given = {
+                header.cause: Event(topic, header, body)
+                for topic in answers
+                for header, body in map(wire.decode, history.read(topic))
+            }
+            facts = [self._events(history, length.topic) for length in names if length.topic not in answers]
+            for event in heapq.merge(*facts, key=lambda event: (event.header.event_ns, event.topic)):
+                self.sequencer.prime(event.topic, event.header.epoch, event.header.seq)
+                self._step(event)
+                count += 1
+                for box in self.outboxes.values():
+                    for asked in box.pending():
+                        if asked in given:
+                            box.done(asked)
+                            self._step(given.pop(asked))
+        return count
+
+    def _events(self, history: History, topic: str) -> Iterator[Event]:
+        for frame in history.read(topic):
+            header, body = wire.decode(frame)
+            yield Event(topic, header, body)
+
+    def _wait(self, socket: zmq.Socket[bytes], timeout_s: float) -> bool:
+        """Wait for a reply while control, heartbeats and signals go on."""
+        if socket.poll(0):
+            return True
+        self.poller.register(socket, zmq.POLLIN)
+        self.handlers[socket] = lambda: None
+        try:
+            self.pump(timeout_s)
+        finally:
+            self.poller.unregister(socket)
+            del self.handlers[socket]
+        return bool(socket.poll(0))
+
+    # --- events in ------------------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event, frame: bytes) -> None:
+        self._queue(Entry(FACT, b"", event.topic, frame), event)
+
+    def _asked(self) -> None:
+        assert self.service is not None
+        while True:
+            try:
+                sender, *rest = self.service.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            event = self._decode(sender, rest)
+            if event is None:
+                continue
+            if isinstance(event.body, Control):
+                self._reply(sender, (b"", b"control.", self._passing("control.", self._answer_control(event.body), 0)))
+                continue
+            stored = self.served.get(event.ref)
+            if stored is not None:
+                self._reply(sender, tuple(stored))
+                continue
+            self.peers[event.sender] = sender
+            self._admit_direct(ASKED, sender, event, rest[-1])
+
+    def _linked(self) -> None:
+        assert self.link is not None
+        while True:
+            try:
+                sender, *rest = self.link.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            event = self._decode(sender, rest)
+            if event is None:
+                continue
+            if isinstance(event.body, Ack):
+                if self.outboxes["venue"].done(event.body.ref):
+                    self.batch.append(Entry(LINK, sender, event.topic, rest[-1]))
+                continue
+            if isinstance(event.body, Hello):
+                self.venue_up = True
+                self._next_lease_ns = 0
+                self.logger.info("venue_connected", venue=event.body.venue, version=event.body.version)
+            self._admit_direct(LINK, sender, event, rest[-1])
+            if self._known(event):  # new or a repeat: ours, once this batch is on disk
+                self.acks.append((sender, event))
+
+    def _admit_direct(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
+        for each, its_frame in self.direct.admit(event.topic, event.header, (event, frame), self.clock.monotonic_ns()):
+            self._queue(Entry(way, sender, each.topic, its_frame), each)
+
+    def _known(self, event: Event) -> bool:
+        epoch, seq = self.direct.last.get(event.topic, (0, 0))
+        return (event.header.epoch, event.header.seq) <= (epoch, seq)
+
+    def _queue(self, entry: Entry, event: Event) -> None:
+        self.batch.append(entry)
+        self.batch_events.append(event)
+
+    def _decode(self, sender: bytes, rest: list[bytes]) -> Event | None:
+        try:
+            topic, header, body = wire.decode_message(rest[-2:])
+        except PeerError as error:
+            self.refused += 1
+            self.logger.warning("undecodable_request", sender=sender.decode("latin-1"), error=str(error))
+            return None
+        return Event(topic, header, body, sender.decode("latin-1"))
+
+    def _answered(self, dealer: zmq.Socket[bytes]) -> None:
+        while True:
+            try:
+                frames = dealer.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            event = self._decode(b"", frames)
+            if event is None:
+                continue
+            # Only the first answer to a question we still have counts.
+            if any(box.done(event.header.cause) for box in self.outboxes.values()):
+                self._queue(Entry(ASKED, b"", event.topic, frames[-1]), event)
+
+    # --- one batch: append, sync, step, speak ---------------------------------------------------------------------------------
+
+    def settle(self, now_ns: int) -> None:
+        if self.batch:
+            entries, self.batch = self.batch, []
+            if self.log is not None:
+                for entry in entries:
+                    self.log.append(self._encode(entry))
+                self.log.sync()
+            events, self.batch_events = self.batch_events, []
+            for event in events:
+                self._step(event)
+        acks, self.acks = self.acks, []
+        for sender, event in acks:
+            self._acknowledge(sender, event)
+        self._deliver(now_ns)
+
+    def _step(self, event: Event) -> None:
+        for output in self.core.step(event):
+            self._speak(output, event)
+
+    def _speak(self, output: Output, event: Event) -> None:
+        cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
+        topic, body = output.topic, output.body
+        header, frame = self.stamp(topic, body, event.header.event_ns, cause)
+        self.latest[topic] = body
+        if not self.folding:
+            self.say(topic, frame)
+            if self.public is not None and topic.startswith(topics.PUBLIC):
+                self.public.send_multipart((topic.encode(), frame))
+        match output:
+            case Publish():
+                return
+            case Ask():
+                self._post(output.service, topic, header, frame)
+            case Tell():
+                self._post("venue", topic, header, frame)
+            case Answer():
+                answer = [b"", topic.encode(), frame]
+                self.served.store(event.ref, answer)
+                if not self.folding and event.sender in self.peers:
+                    self._reply(self.peers[event.sender], tuple(answer))
+
+    def _post(self, box: str, topic: str, header: Header, frame: bytes) -> None:
+        self.outboxes[box].put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
+
+    def _deliver(self, now_ns: int) -> None:
+        for name, box in self.outboxes.items():
+            if name == "venue":
+                self._deliver_to_venue(box, now_ns)
+                continue
+            for frames in box.due(now_ns):
+                with suppress(zmq.Again):  # its high-water mark: the next round tries again
+                    self.dealers[name].send_multipart(frames, zmq.NOBLOCK)
+
+    def _deliver_to_venue(self, box: Outbox, now_ns: int) -> None:
+        if self.link is None or not self.venue_up:
+            return
+        for frames in box.due(now_ns):
+            self._link_send(frames)
+        if now_ns >= self._next_lease_ns:
+            self._next_lease_ns = now_ns + SECOND_NS
+            self._link_send([b"", b"lease.", self._passing("lease.", Lease(), self.clock.now_ns())])
+
+    def _link_send(self, frames: list[bytes]) -> None:
+        assert self.link is not None
+        try:
+            self.link.send_multipart([VENUE_PEER, *frames], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            if self.venue_up:
+                self.venue_up = False
+                self.logger.warning("venue_disconnected", undelivered=len(self.outboxes["venue"]))
+
+    def _acknowledge(self, sender: bytes, event: Event) -> None:
+        assert self.link is not None
+        with suppress(zmq.ZMQError):
+            self.link.send_multipart((sender, b"", b"ack.", self._passing("ack.", Ack(event.ref), self.clock.now_ns())))
+
+    def _reply(self, sender: bytes, frames: tuple[bytes, ...]) -> None:
+        assert self.service is not None
+        with suppress(zmq.ZMQError):  # the asker is gone; it will ask again and get the stored answer
+            self.service.send_multipart((sender, *frames))
+
+    # --- services -------------------------------------------------------------------------------------------------------------
+
+    def _answer_control(self, asked: Control) -> Report:
+        match asked.verb:
+            case "state":
+                latest = {t: b for t, b in self.latest.items() if t.startswith(asked.argument)}
+                return Report(asked.id, True, msgspec.json.encode(latest).decode())
+            case "parameters":
+                return Report(asked.id, True, msgspec.json.encode(self.conf.preset).decode())
+        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: state, parameters")
+
+    def state(self) -> dict[str, Any]:
+        boxes = {name: len(box) for name, box in self.outboxes.items()}
+        return {**super().state(), "pending": boxes, "venue_up": self.venue_up}
+
+    def next_timer_ns(self) -> int:
+        due = [at for box in self.outboxes.values() if (at := box.next_ns()) is not None]
+        if self.venue_up:
+            due.append(self._next_lease_ns)
+        return min(due, default=super().next_timer_ns())
+
+
+def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False) -> int:
+    """Run a daemon until it is told to stop. Returns the exit status (0 for a clean stop)."""
+    with Runner(daemon, conf, run_dir, logger) as runner:
+        try:
+            if public:
+                runner.public = sockets.public_out(runner.context, conf.bus.address("public"))
+            runner.join()
+            runner.recover()
+            while True:
+                runner.pump(1.0)
+        except Stopped:
+            runner.logger.info("stopped", **{k: runner.state()[k] for k in ("received", "sent", "healed", "lost")})
+            return 0
+        finally:
+            if runner.log is not None:
+                runner.log.close()

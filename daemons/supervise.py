@@ -1,0 +1,166 @@
+"""Starting, asking and stopping the supervised daemons of a run. supervisord does the supervising; this talks to it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import signal
+import socket as sockets_of_python
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import zmq
+from supervisor.xmlrpc import SupervisorTransport
+
+from bus.client import ask_control
+from bus.errors import ConfError, PeerError, Transient
+from daemons import instances
+from daemons.instances import Instance
+from daemons.settings import PORT_SPAN, Conf
+
+DAEMONS = ("broker", "logger", "publisher", "gate", "tracker", "evaluator")
+START_S = 30.0
+STOP_S = 20.0
+PR_SET_PDEATHSIG = 1
+
+
+def conf_file() -> Path:
+    """supervisord.conf of this installation: beside the packages in a checkout, under share/ in an installed wheel."""
+    here = Path(__file__).resolve().parents[1] / "supervisord.conf"
+    shared = Path(sysconfig.get_path("data")) / "share" / "tapewire" / "supervisord.conf"
+    for path in (here, shared):
+        if path.is_file():
+            return path
+    raise ConfError(f"supervisord.conf is missing (looked at {here} and {shared}); reinstall tapewire")
+
+
+def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> Instance:
+    """Start supervisord and its daemons for a run whose run.json is written.
+
+    Args:
+        attached: supervisord dies with this process (a replay); otherwise it goes on by itself (`tapewire up`).
+
+    Raises:
+        Transient: it did not come up; the text names the log to read.
+    """
+    run_dir = run_dir.resolve()
+    (run_dir / "logs").mkdir(parents=True, exist_ok=True)
+    socket = socket_path(run_dir)
+    environment = {
+        **os.environ,
+        "TAPEWIRE_RUN": str(run_dir),
+        "TAPEWIRE_SOCKET": str(socket),
+        "TAPEWIRE_PYTHON": sys.executable,
+    }
+    command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
+    log = (run_dir / "logs" / "start.log").open("wb")
+    try:
+        process = subprocess.Popen(
+            [*command, "--nodaemon"],
+            env=environment,
+            cwd=run_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if attached else None,
+        )
+    finally:
+        log.close()
+    instance = Instance(conf.instance, kind, str(run_dir), conf.bus.host, conf.bus.base_port, process.pid, str(socket))
+    _wait(lambda: socket.exists() or process.poll() is not None, START_S)
+    if process.poll() is not None or not socket.exists():
+        raise Transient(f"supervisord did not start; see {run_dir / 'logs' / 'start.log'}")
+    instances.register(instance)
+    return instance
+
+
+def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:
+    """Wait until every daemon says that it is ready. `tick` is told whom we wait for."""
+    waiting = list(DAEMONS)
+    until = time.monotonic() + START_S
+    with zmq.Context() as context:
+        while waiting:
+            tick(waiting[0])
+            try:
+                if ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)["note"] == "ready":
+                    waiting.pop(0)
+            except (Transient, PeerError):
+                if time.monotonic() > until or not instances.alive(instance.pid):
+                    log = Path(instance.run) / "logs" / f"{waiting[0]}.log"
+                    raise Transient(f"{waiting[0]} did not become ready within {START_S:g} s; see {log}") from None
+
+
+def processes(instance: Instance) -> list[dict[str, Any]]:
+    """What supervisord knows: name, statename, pid, start (seconds since 1970), description of each daemon."""
+    with _rpc(instance) as rpc:
+        answer: Any = rpc.supervisor.getAllProcessInfo()
+    return sorted(answer, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
+
+
+def stop(instance: Instance) -> None:
+    """Stop all daemons and supervisord itself, and leave no process, socket or registry file behind.
+
+    Raises:
+        Transient: something is still there after the time allowed.
+    """
+    with suppress(OSError, xmlrpc.client.Fault), _rpc(instance) as rpc:
+        rpc.supervisor.shutdown()
+    if not _wait(lambda: not instances.alive(instance.pid), STOP_S):
+        with suppress(ProcessLookupError):
+            os.kill(instance.pid, signal.SIGKILL)
+        raise Transient(f"supervisord {instance.pid} did not stop within {STOP_S:g} s and was killed; see {instance.run}/logs")
+    Path(instance.socket).unlink(missing_ok=True)
+    instances.forget(instance.name)
+
+
+def socket_path(run_dir: Path) -> Path:
+    """A short path that belongs to this run alone."""
+    digest = hashlib.sha256(str(run_dir).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"tapewire-{digest}.sock"
+
+
+def free_base_port(host: str, wanted: int) -> int:
+    """`wanted`, if all the ports from there on are free, else the next block that is."""
+    for base in range(wanted, wanted + 20_000, 100):
+        if all(port_free(host, base + offset) for offset in range(PORT_SPAN)):
+            return base
+    raise Transient(f"no free block of {PORT_SPAN} ports from {wanted} on {host}")
+
+
+def port_free(host: str, port: int) -> bool:
+    """Whether we could bind there now."""
+    with sockets_of_python.socket() as probe:
+        probe.setsockopt(sockets_of_python.SOL_SOCKET, sockets_of_python.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _rpc(instance: Instance) -> xmlrpc.client.ServerProxy:
+    transport = SupervisorTransport(serverurl=f"unix://{instance.socket}")
+    return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+
+
+def _wait(done: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,199 @@
+"""The commands that play recordings: demo, backtest, replay, diff, report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from bus.errors import ConfError
+from daemons import conf as configuration
+from daemons import logs, supervise
+from daemons.commands import split
+from daemons.conf import suggest
+from daemons.settings import Conf
+from replay import diff as differences
+from replay import report as reports
+from replay import runs
+from replay.outputs import Summary
+from replay.sources import synthetic
+from replay.sources.recording import Recording
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder with NinjaTrader exports (NQ_Volumetric_1.csv[.gz], ES, YM).")]
+InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
+PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")]
+StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
+FillOption = Annotated[str, typer.Option(help="next_open or close.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+DEMO_SEED = 7
+DEMO_SESSIONS = 6
+DEMO_START = dt.date(2026, 3, 2)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (demo, backtest, replay, report):
+        app.command()(command)
+    app.command(name="diff")(diff)
+
+
+def backtest(
+    data: DataOption,
+    out_dir: OutOption,
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    fill: FillOption = "next_open",
+    json: JsonOption = False,
+) -> None:
+    """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest")
+    with bar() as (tell, progress):
+        tell("backtest")
+        summary = runs.backtest(conf, recording, out_dir, progress)
+    show(summary, out_dir, json)
+
+
+def replay(
+    data: DataOption,
+    out_dir: OutOption,
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    fill: FillOption = "next_open",
+    speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
+    json: JsonOption = False,
+) -> None:
+    """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay")
+    play(conf, recording, out_dir, speed, json)
+
+
+def demo(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out/demo"),
+    seed: Annotated[int, typer.Option(help="Another seed makes other sessions.")] = DEMO_SEED,
+    sessions: Annotated[int, typer.Option(min=1, max=60, help="How many trading days.")] = DEMO_SESSIONS,
+) -> None:
+    """Make synthetic sessions and replay them through the real daemons; leaves signals, trades and a report."""
+    runs.prepare(out_dir)
+    bars = out_dir / "bars"
+    bars.mkdir()
+    kinds = synthetic.generate(bars, sessions=sessions, seed=seed, start=DEMO_START)
+    err.print(f"made {sessions} synthetic sessions ({', '.join(kinds)}) in {bars}")
+    conf, recording = prepare(bars, "MNQ", "seed", None, "next_open", "demo")
+    play(conf, recording, out_dir, "max", False)
+    for name in ("signals.jsonl", "trades.jsonl"):
+        out.print(f"\n{out_dir / name}", style="bold")
+        for line in (out_dir / name).read_text().splitlines()[:8]:
+            out.print(line, markup=False)
+    out.print("\nSynthetic bars show that the machine works. They say nothing about profit: their patterns are planned.")
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(help="A run's folder.")],
+    b: Annotated[Path, typer.Argument(help="Another run's folder.")],
+    json: JsonOption = False,
+) -> None:
+    """The first difference of two runs, with its cause. Exit status 1 if they differ."""
+    found = differences.compare(a, b)
+    if json:
+        out.print(msgspec.json.encode(found).decode(), markup=False)
+    elif found is None:
+        out.print(f"no difference: {a} and {b} hold the same messages and the same results")
+    else:
+        out.print(str(found), markup=False)
+    raise typer.Exit(0 if found is None else 1)
+
+
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Write a finished run's report.html again."""
+    out.print(f"report: {reports.write(run)}")
+
+
+def prepare(data: Path, instrument: str, preset: str, strategies: str | None, fill: str, instance: str) -> tuple[Conf, Recording]:
+    """Read and check everything that can be wrong before anything is written or started."""
+    chosen = configuration.preset(preset, split(strategies))
+    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill)
+    with bar() as (tell, progress):
+        tell(f"reading {data}")
+        recording, calendar = runs.read(data, instrument, progress)
+    for row in recording.ignored:
+        err.print(f"ignored: {row.file} line {row.line}: {row.stamp} is {row.why}", markup=False)
+    return msgspec.structs.replace(conf, calendar=calendar), recording
+
+
+def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, json: bool) -> None:
+    """Replay on the first free block of ports, so that it never meets live daemons or another replay."""
+    pace = None if speed == "max" else _speed(speed)
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    bus = msgspec.structs.replace(conf.bus, base_port=base)
+    name = conf.instance if base == conf.bus.base_port else f"{conf.instance}-{base}"
+    conf = msgspec.structs.replace(conf, bus=bus, instance=name)
+    with bar() as (tell, progress):
+        summary = runs.replay(conf, recording, out_dir, progress, speed=pace, logger=logs.configure("replay"), tell=tell)
+    show(summary, out_dir, json)
+
+
+@contextmanager
+def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
+    """A progress bar on stderr: how to name what is going on, and how to tell the share done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+        yield (
+            lambda text: progress.update(task, description=text),
+            lambda share: progress.update(task, completed=share),
+        )
+
+
+def show(summary: Summary, out_dir: Path, json: bool) -> None:
+    """The result for a person, or as JSON."""
+    if json:
+        out.print(msgspec.json.encode(summary).decode(), markup=False)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, text in lines(summary):
+        table.add_row(name, text)
+    out.print(table)
+    out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json, journal/)")
+
+
+def lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    """A summary in a dozen short lines: name, text."""
+    yield "traded", f"{', '.join(summary.instruments)} with {', '.join(summary.strategies)} ({summary.preset}, fill {summary.fill})"
+    yield "bars", f"{summary.bars}, of {len(summary.sessions)} sessions"
+    for session in summary.sessions:
+        yield "", f"{session.session}: {session.note}"
+    if summary.ignored:
+        yield "ignored rows", f"{len(summary.ignored)} (repeated or late; listed in summary.json)"
+    refused = ", ".join(f"{reason} {count}" for reason, count in summary.refusals.items())
+    yield "intents", f"{summary.intents} entries asked for; refused: {refused or 'none'}"
+    yield "signals", f"{summary.signals} (entries, exits and moves)"
+    yield "trades", f"{summary.trades}, of which {summary.wins} with a profit"
+    for name, tally in (*summary.by_strategy.items(), *summary.by_reason.items()):
+        yield "", f"{name}: {tally.trades}, net {tally.net:+.2f}"
+    yield "net", f"{summary.net:+.2f} $ (gross {summary.gross:+.2f}, commission {summary.commission:.2f})"
+    yield "drawdown", f"{summary.max_drawdown:.2f} $ from the peak of realised profit"
+
+
+def _speed(text: str) -> float:
+    try:
+        pace = float(text)
+    except ValueError as error:
+        raise ConfError(f"--speed {text!r}{suggest(text, ['max'])}; write max or a number such as 60") from error
+    if not 0 < pace < 1e6:
+        raise ConfError(f"--speed {text}: must be more than 0; write max or a number such as 60")
+    return pace

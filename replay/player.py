@@ -1,0 +1,198 @@
+"""The bus player: plays NinjaTrader to the real daemons, in lockstep.
+
+It publishes recorded bars as `raw.` and holds the other end of the venue link with the simulated venue. The next bar goes out
+only when the previous one is done everywhere: the gate owns every execution of the bar, the evaluator has said `eval.done.`, and
+each order it names has reached the venue and been acknowledged. So no process's speed can change a result, nothing can
+overflow, and the slowest one sets the pace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import msgspec
+import structlog
+import zmq
+
+from bus import sockets, topics, wire
+from bus.client import History, ask_control
+from bus.daemon import Event, ref
+from bus.errors import PeerError, Transient
+from bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
+from bus.outbox import Outbox
+from bus.sequence import Sequencer
+from daemons.process import SECOND_NS, Process, Taken
+from daemons.settings import Conf
+from replay.venue import Venue
+
+SOURCE = "nt"
+PATIENCE_S = 60.0  # a restarted daemon is back in seconds; after this something is broken and a person should look
+FLOW_BARS = 512  # how far the journal may trail behind
+READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
+
+
+class Player(Process):
+    """The process `replay`, which speaks as the source `nt`."""
+
+    def __init__(self, conf: Conf, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__(SOURCE, conf, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
+        self.venue = venue
+        self.outbox = Outbox()
+        self.direct: Sequencer[Taken] = Sequencer(SOURCE, complete=True, heal_ns=None)
+        self.done_ns: dict[str, int] = {}
+        self.awaited: set[str] = set()
+        self.handled: set[str] = set()
+        self.link = sockets.asker(self.context, conf.bus.address("venue"), SOURCE)
+        self.listen(self.link, self._linked)
+
+    # --- the run --------------------------------------------------------------------------------------------------------------
+
+    def play(self, bars: Iterable[Bar], *, speed: float | None = None, played: Callable[[Bar], None] = lambda _: None) -> None:
+        """Play all bars.
+
+        Args:
+            speed: multiple of real time (a bar every 60/speed seconds); None: as fast as the daemons go.
+            played: called after each bar that is done everywhere.
+        Raises:
+            Transient: a daemon did not come back within PATIENCE_S. The text says what was waited for.
+        """
+        self._say_hello()
+        start_ns = self.clock.monotonic_ns()
+        for number, bar in enumerate(bars):
+            if speed is not None:
+                self._pace(start_ns + int(number * 60 * SECOND_NS / speed))
+            self.bar(bar)
+            played(bar)
+            if number % FLOW_BARS == FLOW_BARS - 1:
+                self._flow(bar)
+        for body in self.venue.finish():
+            self._tell(body, self.venue.now_ns)
+        self._until(lambda: not len(self.outbox), "the gate to own the last executions")
+
+    def bar(self, bar: Bar) -> None:
+        """One bar, until it is done everywhere."""
+        stamp = f"{bar.instrument} bar {bar.index}"
+        for body in self.venue.on_bar(bar):
+            self._tell(body, bar.close_ns)
+        self._until(lambda: not len(self.outbox), f"the gate to own the executions of {stamp}")
+        stamped = msgspec.structs.replace(bar, position=self.venue.position(bar.instrument))
+        self.publish(topics.bar(bar.instrument), stamped, bar.close_ns)
+        self._until(lambda: self.done_ns.get(bar.instrument, 0) >= bar.close_ns, f"eval.done of {stamp}")
+        self._until(lambda: self.awaited <= self.handled and not len(self.outbox), f"the orders of {stamp}")
+        self.handled -= self.awaited
+        self.awaited.clear()
+
+    def settle_all(self) -> None:
+        """Wait until everyone has read what there is to read, and the logger has written it.
+
+        Raises:
+            Transient: it did not happen within PATIENCE_S.
+        """
+        self._until(self._all_read, "every daemon to have read everything", pause_s=0.02)
+
+    # --- the venue link ---------------------------------------------------------------------------------------------------------
+
+    def _say_hello(self) -> None:
+        account = self.conf.trading.account
+        self._post("venue.nt.", Hello("tapewire replay", "1", (account,)), 0, "")
+        self._until(lambda: not len(self.outbox), "the gate to answer hello")
+
+    def _tell(self, body: Body, event_ns: int, cause: str = "") -> None:
+        self._post(topics.of(topics.VENUE, getattr(body, "instrument", SOURCE)), body, event_ns, cause)
+
+    def _post(self, topic: str, body: Body, event_ns: int, cause: str) -> None:
+        header = self.stamper.header(topic, event_ns, cause)
+        frame = wire.encode(header, body)
+        self.outbox.put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
+
+    def _linked(self) -> None:
+        while True:
+            try:
+                frames = self.link.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                topic, header, body = wire.decode_message(frames[-2:])
+            except PeerError as error:
+                self.refused += 1
+                self.logger.warning("undecodable_link_message", error=str(error))
+                continue
+            if isinstance(body, Ack):
+                self.outbox.done(body.ref)
+            elif not isinstance(body, Lease):
+                event = Event(topic, header, body)
+                for ready, _ in self.direct.admit(topic, header, (event, frames[-1]), self.clock.monotonic_ns()):
+                    self._order(ready)
+                if header.seq <= self.direct.last[topic][1]:
+                    self._send([b"", b"ack.", self._passing("ack.", Ack(event.ref), self.clock.now_ns())])
+
+    def _order(self, event: Event) -> None:
+        for body in self.venue.on_order(event.body):
+            self._tell(body, event.header.event_ns, event.ref)
+        self.handled.add(getattr(event.body, "id", ""))
+
+    def _send(self, frames: list[bytes]) -> None:
+        with suppress(zmq.Again):
+            self.link.send_multipart(frames, zmq.NOBLOCK)
+
+    # --- Process ----------------------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event, frame: bytes) -> None:
+        if isinstance(event.body, EvalDone):
+            self.done_ns[event.body.instrument] = event.body.bar_ns
+            self.awaited.update(event.body.orders)
+
+    def settle(self, now_ns: int) -> None:
+        for frames in self.outbox.due(now_ns):
+            self._send(frames)
+
+    def next_timer_ns(self) -> int:
+        due = self.outbox.next_ns()
+        return super().next_timer_ns() if due is None else due
+
+    # --- waiting ----------------------------------------------------------------------------------------------------------------
+
+    def _until(self, done: Callable[[], bool], what: str, *, pause_s: float = 1.0) -> None:
+        until_ns = self.clock.monotonic_ns() + int(PATIENCE_S * SECOND_NS)
+        while not done():
+            if self.clock.monotonic_ns() > until_ns:
+                raise Transient(f"waited {PATIENCE_S:g} s for {what}; `tapewire status` and the logs show who is stuck")
+            self.pump(pause_s)
+
+    def _pace(self, at_ns: int) -> None:
+        while (left_ns := at_ns - self.clock.monotonic_ns()) > 0:
+            self.pump(min(left_ns / SECOND_NS, 1.0))
+
+    def _flow(self, bar: Bar) -> None:
+        """Hold the next bar while the journal is far behind: the rings must still have what it may have to ask for."""
+        topic = topics.of(topics.EVAL_DONE, bar.instrument)
+        said = self.sequencer.last[topic][1]
+        with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
+            self._until(
+                lambda: any(length.seq >= said - FLOW_BARS for length in history.topics(topic)),
+                "the logger to catch up",
+                pause_s=0.02,
+            )
+
+    def _wait(self, socket: zmq.Socket[bytes], timeout_s: float) -> bool:
+        if not socket.poll(0):
+            self.pump(min(timeout_s, 0.005))
+        return bool(socket.poll(0))
+
+    def _all_read(self) -> bool:
+        states = []
+        for name in READERS:
+            try:
+                states.append(ask_control(self.context, self.conf.bus.address(f"control.{name}"), "state", timeout_s=1.0))
+            except (Transient, PeerError):
+                return False
+        states.append(self.state())
+        written = {topic: at for state in states for topic, at in state["last"].items() if not topic.startswith(topics.VENUE)}
+        for state in states:
+            wanted = {topic for topic in written if topics.matches(topic, tuple(state["subscribe"]))}
+            if any(state["seen"].get(topic, [0, 0]) < written[topic] for topic in wanted):
+                return False
+            if any(state.get("pending", {}).values()):
+                return False
+        return True

@@ -1,0 +1,157 @@
+"""A run from beginning to end: recording in, journal and results out. The two ways differ only in what carries the messages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from bus.errors import ConfError, DataError
+from bus.messages import Bar, Body, Header
+from bus.wire import encode
+from daemons import conf as configuration
+from daemons import evaluator, publisher, supervise
+from daemons.gate import core as gate
+from daemons.instances import Instance
+from daemons.logger import Tape
+from daemons.settings import Calendar, Conf
+from daemons.tracker import core as tracker
+from replay import loop, outputs, report
+from replay.calendar import calendar_for
+from replay.outputs import Summary
+from replay.player import Player
+from replay.sources import ninjatrader
+from replay.sources.recording import Recording
+from replay.venue import Venue
+
+Progress = Callable[[float], None]
+RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", "report.html")
+OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "bars", *RESULTS)
+
+
+def prepare(out: Path, *, keep: str = "") -> Path:
+    """An empty folder for a run. What an earlier run left there is removed (but for `keep`); anything else is not ours to touch.
+
+    Raises:
+        ConfError: the folder holds files that no run of ours writes, or it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
+    strangers = sorted(path.name for path in out.iterdir() if path.name not in OURS)
+    if strangers:
+        raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(strangers[:3])}); name a new or empty folder")
+    for path in out.iterdir():
+        if path.name == keep:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return out.resolve()
+
+
+def read(data: Path, instrument: str, progress: Progress) -> tuple[Recording, Calendar]:
+    """The recording of an instrument and the calendar of its dates.
+
+    Raises:
+        ConfError, DataError: with file, line, field and remedy.
+    """
+    configuration.instrument(instrument)
+    recording = ninjatrader.read(data, instrument, configuration.instruments(), progress)
+    if not recording.bars:
+        raise DataError(f"{data}: no bars of {recording.root} were read; the export is empty")
+    first, last = (dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC).date() for bar in (recording.bars[0], recording.bars[-1]))
+    return recording, calendar_for(data, first, last + dt.timedelta(1))
+
+
+def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:
+    """In this process: the same daemon values, a queue instead of sockets."""
+    prepare(out)
+    configuration.write(conf, out)
+    tape = Tape(out / "journal")
+
+    def record(topic: str, header: Header, body: Body) -> None:
+        tape.append(topic, header.epoch, header.seq, encode(header, body))
+
+    daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
+    try:
+        loop.run(daemons, venue(conf), counted(recording.bars, progress), record)
+    finally:
+        tape.close()
+    return finish(out, conf, recording)
+
+
+def replay(
+    conf: Conf,
+    recording: Recording,
+    out: Path,
+    progress: Progress,
+    *,
+    speed: float | None,
+    logger: structlog.stdlib.BoundLogger,
+    tell: Callable[[str], None],
+) -> Summary:
+    """Over the bus: supervised processes, in lockstep."""
+    prepare(out, keep="bars")
+    configuration.write(conf, out)
+    with supervised(conf, out, tell), Player(conf, venue(conf), logger) as player:
+        player.join()
+        tell("replaying")
+        done = counting(len(recording.bars), progress)
+        player.play(recording.bars, speed=speed, played=lambda bar: done())
+        tell("waiting for the journal")
+        player.settle_all()
+    return finish(out, conf, recording)
+
+
+@contextmanager
+def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[Instance]:
+    """The daemons of a run, for as long as the block lasts."""
+    tell("starting the daemons")
+    instance = supervise.start(conf, run, "replay", attached=True)
+    try:
+        supervise.wait_ready(conf, instance, lambda name: tell(f"waiting for {name}"))
+        yield instance
+    finally:
+        tell("stopping the daemons")
+        supervise.stop(instance)
+
+
+def venue(conf: Conf) -> Venue:
+    """The simulated venue of a run."""
+    return Venue({symbol: conf.instruments[symbol] for symbol in conf.traded}, conf.trading.account, conf.fill)
+
+
+def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
+    """Results from the journal, then the page."""
+    summary = outputs.write(out, conf, recording)
+    report.write(out)
+    return summary
+
+
+def counted(bars: list[Bar], progress: Progress) -> Iterator[Bar]:
+    """The bars, telling how far we are as they are taken."""
+    done = counting(len(bars), progress)
+    for bar in bars:
+        yield bar
+        done()
+
+
+def counting(total: int, progress: Progress) -> Callable[[], None]:
+    """A counter that reports the share done, a few hundred times in all."""
+    step = max(1, total // 400)
+    count = 0
+
+    def done() -> None:
+        nonlocal count
+        count += 1
+        if count % step == 0 or count == total:
+            progress(count / total)
+
+    return done
