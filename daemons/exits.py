@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bus.messages import Position, Range, Session
+from bus.messages import Position, Session
 from daemons.gate import rounding
 from daemons.settings import Exits, Instrument
 from strategies.clock import minute_of
@@ -58,12 +58,12 @@ class ExitRules:
         profit = 0.0 if position.price is None else (s.bar.close - position.price) * direction
         if position.realised + profit * abs(position.qty) * self.point_value <= -self.exits.day_loss:
             return Exit("DAILY_LOSS")
-        ib = s.ib
-        if held is None or ib is None or not ib.valid:
+        if held is None or s.ib is None or not s.ib.valid:
             return None
-        if self._breached(s, held, ib, direction):
+        r = s.ib.high - s.ib.low
+        if self._breached(s, held, r, direction):
             return Exit("VWAP_BREACH_PM")
-        return self._tighter(s, position, held, profit / (ib.high - ib.low), direction)
+        return self._tighter(s, position, held, profit, r, direction)
 
     def tightened(self, stop: float, position: Position) -> float | None:
         """A new stop on the grid, or None if it is not tighter than the standing one by at least a tick (or none stands)."""
@@ -74,46 +74,29 @@ class ExitRules:
         ticks = rounding.ticks(price, self.tick) - rounding.ticks(position.stop, self.tick)
         return price if ticks * direction >= 1 else None
 
-    def _breached(self, s: Session, held: Held, ib: Range, direction: int) -> bool:
+    def _breached(self, s: Session, held: Held, r: float, direction: int) -> bool:
         exits = self.exits
         if s.minute < AFTERNOON or s.vwap is None or held.strategy in exits.breach_exempt:
             return False
         if exits.breach_points is not None:
             distance = exits.breach_points
         elif exits.breach_r is not None:
-            distance = exits.breach_r * (ib.high - ib.low)
+            distance = exits.breach_r * r
         else:
             return False
         close = s.bar.close
         return close < s.vwap - distance if direction > 0 else close > s.vwap + distance
 
-    def _tighter(self, s: Session, position: Position, held: Held, profit_r: float, direction: int) -> Move | None:
+    def _tighter(self, s: Session, position: Position, held: Held, profit: float, r: float, direction: int) -> Move | None:
         """Trend trail and breakeven; if both apply, the tighter one."""
-        best: Move | None = None
-        for name, stop in self._stops(s, position, held, profit_r, direction):
-            price = self.tightened(stop, position)
-            if price is not None and (best is None or best.stop is None or (price - best.stop) * direction > 0):
-                best = Move(name, stop=price)
-        return best
+        trail = breakeven = None
+        if self._trails(held, direction) and profit > TRAIL_PROFIT_R * r and s.rth_high is not None:
+            trail = self.tightened(s.rth_high - TRAIL_BELOW_HIGH_R * r, position)
+        if s.minute >= AFTERNOON and held.strategy not in self.exits.breakeven_exempt and profit > BREAKEVEN_PROFIT_R * r:
+            breakeven = None if position.price is None else self.tightened(position.price, position)
+        if trail is not None and (breakeven is None or trail > breakeven):  # only a long is trailed, so higher is tighter
+            return Move("TREND_TRAIL", stop=trail)
+        return None if breakeven is None else Move("BREAKEVEN", stop=breakeven)
 
-    def _stops(self, s: Session, position: Position, held: Held, profit_r: float, direction: int) -> list[tuple[str, float]]:
-        exits, ib, stops = self.exits, s.ib, list[tuple[str, float]]()
-        if ib is None:
-            return stops
-        if (
-            exits.trail
-            and held.strategy == TrendDayBull.name
-            and direction > 0
-            and held.bars >= TRAIL_AFTER_BARS
-            and profit_r > TRAIL_PROFIT_R
-            and s.rth_high is not None
-        ):
-            stops.append(("TREND_TRAIL", s.rth_high - TRAIL_BELOW_HIGH_R * (ib.high - ib.low)))
-        if (
-            s.minute >= AFTERNOON
-            and held.strategy not in exits.breakeven_exempt
-            and profit_r > BREAKEVEN_PROFIT_R
-            and position.price is not None
-        ):
-            stops.append(("BREAKEVEN", position.price))
-        return stops
+    def _trails(self, held: Held, direction: int) -> bool:
+        return self.exits.trail and held.strategy == TrendDayBull.name and direction > 0 and held.bars >= TRAIL_AFTER_BARS

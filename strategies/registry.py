@@ -59,6 +59,11 @@ def known() -> tuple[str, ...]:
     return (*BUILT_IN, *(name for name in _plug_ins() if name not in BUILT_IN))
 
 
+def display_names() -> tuple[str, ...]:
+    """What the built-in strategies are called on signals and in a preset's exempt lists."""
+    return tuple(cls.name for cls in BUILT_IN.values())
+
+
 def load(name: str) -> StrategyClass:
     """The class of one strategy.
 
@@ -69,7 +74,7 @@ def load(name: str) -> StrategyClass:
         return BUILT_IN[name]
     plug_in = _plug_ins().get(name)
     if plug_in is None:
-        raise ConfError(f"unknown strategy {name!r}{_suggest(name, known())}; known: {', '.join(known())}")
+        raise ConfError(f"unknown strategy {name!r}{suggest(name, known())}; known: {', '.join(known())}")
     where = f"strategy plug-in {name!r} ({plug_in.value})"
     try:
         cls: StrategyClass = plug_in.load()
@@ -107,12 +112,12 @@ def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day
         ConfError: an unknown or repeated name, an unknown, missing or wrong parameter, or a broken plug-in.
     """
     if day_type not in DAY_TYPES:
-        raise ConfError(f"unknown day_type {day_type!r}{_suggest(day_type, DAY_TYPES)}; known: {', '.join(DAY_TYPES)}")
+        raise ConfError(f"unknown day_type {day_type!r}{suggest(day_type, DAY_TYPES)}; known: {', '.join(DAY_TYPES)}")
     names = list(names)
     everything = {*BUILT_IN, *names} if BUILT_IN.keys() >= parameters.keys() else set(known())
     for name in parameters:
         if name not in everything:
-            raise ConfError(f"[parameters.{name}]: unknown strategy {name!r}{_suggest(name, everything)}")
+            raise ConfError(f"[parameters.{name}]: unknown strategy {name!r}{suggest(name, everything)}")
     strategies: list[Strategy] = []
     for name in names:
         cls = load(name)
@@ -128,7 +133,7 @@ def _params(name: str, cls: StrategyClass, table: Mapping[str, Any]) -> Any:
     except msgspec.ValidationError as error:
         text = str(error)
         unknown = re.search(r"unknown field `([^`]+)`", text)
-        hint = _suggest(unknown[1], [field.name for field in msgspec.structs.fields(cls.Params)]) if unknown else ""
+        hint = suggest(unknown[1], [field.name for field in msgspec.structs.fields(cls.Params)]) if unknown else ""
         raise ConfError(f"[parameters.{name}]: {text}{hint}") from error
 
 
@@ -153,6 +158,7 @@ def _plug_ins() -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))}
 
 
-def _suggest(word: str, words: Iterable[str]) -> str:
+def suggest(word: str, words: Iterable[str]) -> str:
+    """`, did you mean 'x'?` for the nearest known word, else nothing."""
     near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f", did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,284 @@
+"""The strategy evaluator: sessions in, intents asked of the gate, `EvalDone` when a bar is finished (playbook 4 and 5.2).
+
+What it decides depends on the ordered `session.` stream and on nothing else; the gate's answers never reach a strategy. On each
+closed bar, in this order:
+
+    update every strategy           RTH bars only
+    position unknown, or warm-up    no intent
+    an order is working             no intent
+    in a position                   the exit rules, then the exits of the strategy that opened it
+    flat                            the first proposal in priority order; that one is consumed, whatever risk says later
+
+The gate is asked once per bar, with all intents of it. `EvalDone` of a bar with intents waits for the gate's answer; those of an
+instrument go out in the order of its sessions, even if a later bar was finished first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bus import topics
+from bus.daemon import Ask, Daemon, Event, Output, Publish
+from bus.errors import ConfError
+from bus.messages import Action, Decisions, EvalDone, Intent, Intents, Position, Session
+from daemons.exits import ExitRules, Held
+from daemons.gate import rounding
+from daemons.settings import Conf, Instrument, Preset
+from strategies import registry
+from strategies.clock import minute_of
+from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Manages, Move, Proposal, Strategy
+from strategies.roster import Roster
+
+VALID_NS = 120_000_000_000
+"""An intent is good for two minutes after its bar's close: one bar to fill on, one for whatever was slow."""
+
+MAX_SYMBOL = 8
+"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
+
+SUFFIX = {
+    Action.ENTER_LONG: "EL",
+    Action.ENTER_SHORT: "ES",
+    Action.EXIT: "X",
+    Action.MOVE_STOP: "MS",
+    Action.MOVE_TARGET: "MT",
+}
+
+
+def daemon(conf: Conf) -> Daemon:
+    """The evaluator of a run, for the instruments it trades."""
+    traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
+    return Daemon(
+        name="evaluator",
+        core=Evaluator(traded, conf.preset),
+        subscribe=(topics.SESSION,),
+        asks=("gate",),
+        serves="evaluator",
+        recover=(topics.SESSION, topics.DECISION),
+    )
+
+
+class Evaluator:
+    """The core: one desk per traded instrument.
+
+    Raises:
+        ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
+    """
+
+    def __init__(self, traded: Mapping[str, Instrument], preset: Preset) -> None:
+        self._desks = {symbol: Desk(symbol, instrument, preset) for symbol, instrument in traded.items()}
+
+    def step(self, event: Event) -> Sequence[Output]:
+        """Take a `Session` or the gate's `Decisions`; anything else, and any instrument that is not traded, changes nothing."""
+        body = event.body
+        if type(body) is Session:
+            desk = self._desks.get(body.bar.instrument)
+            return desk.session(event, body) if desk else ()
+        if type(body) is Decisions:
+            desk = self._desks.get(body.instrument)
+            return desk.decided(event, body) if desk else ()
+        return ()
+
+
+class Asked(NamedTuple):
+    """An entry we asked for: by whom, and on which bar (a running number of the session's bars)."""
+
+    strategy: str
+    setup: str
+    at: int
+
+
+class Waiting:
+    """A bar whose `EvalDone` cannot go out yet. intents: id of what was asked, empty if it only waits for earlier bars."""
+
+    __slots__ = ("cause", "done", "intents")
+
+    def __init__(self, intents: str, done: EvalDone, cause: str) -> None:
+        self.intents = intents
+        self.done = done
+        self.cause = cause
+
+
+class Desk:
+    """One instrument: its strategies, what we asked for today, and the bars that are not finished."""
+
+    def __init__(self, symbol: str, instrument: Instrument, preset: Preset) -> None:
+        if len(symbol) > MAX_SYMBOL:
+            raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
+        strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
+        check(preset, strategies)
+        self.symbol = symbol
+        self.tick = instrument.tick
+        self.roster = Roster(strategies, preset.exits.exit_time)
+        self.rules = ExitRules(preset.exits, instrument)
+        self.managing: dict[str, Manages] = {each.name: each for each in strategies if isinstance(each, Manages)}
+        self.asks_on = topics.of(topics.INTENT, symbol)
+        self.done_on = topics.of(topics.EVAL_DONE, symbol)
+        self.date = ""
+        self.bars = 0
+        self.asked: dict[str, Asked] = {}
+        self.open_entry = ""
+        self.waiting: deque[Waiting] = deque()
+
+    def session(self, event: Event, s: Session) -> Sequence[Output]:
+        """Decide on a closed bar."""
+        intents = self._decide(s)
+        bar = s.bar
+        done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
+        if intents:
+            asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, s.degraded)
+            self.waiting.append(Waiting(asked.id, done, ""))
+            return (Ask("gate", self.asks_on, asked),)
+        if self.waiting:
+            self.waiting.append(Waiting("", done, event.ref))
+            return ()
+        return (Publish(self.done_on, done),)
+
+    def decided(self, event: Event, answer: Decisions) -> Sequence[Output]:
+        """Take the gate's answer for one bar. An answer to nothing we asked, or a repeated one, changes nothing."""
+        for bar in self.waiting:
+            if bar.intents and bar.intents == answer.id:
+                orders = tuple(decision.order_id for decision in answer.decisions if decision.approved)
+                bar.done = msgspec.structs.replace(bar.done, orders=orders)
+                bar.intents, bar.cause = "", event.ref
+                break
+        else:
+            return ()
+        outputs: list[Output] = []
+        while self.waiting and not self.waiting[0].intents:
+            bar = self.waiting.popleft()
+            outputs.append(Publish(self.done_on, bar.done, bar.cause))
+        return outputs
+
+    def _decide(self, s: Session) -> tuple[Intent, ...]:
+        if s.session != self.date:
+            self.date, self.bars = s.session, 0
+            self.asked.clear()
+        self.bars += 1
+        self.roster.fold(s)
+        position = s.bar.position
+        if position is None or s.bar.phase == "historical":
+            return ()
+        if position.qty == 0:
+            if self.open_entry:
+                self.asked.pop(self.open_entry, None)
+                self.open_entry = ""
+        else:
+            self.open_entry = position.entry_id
+        if position.working:
+            return ()
+        return self._leave_or_move(s, position) if position.qty else self._enter(s)
+
+    def _enter(self, s: Session) -> tuple[Intent, ...]:
+        proposal = self.roster.first(s)
+        if proposal is None:
+            return ()
+        intent = _entry(proposal, s)
+        self.asked[intent.id] = Asked(proposal.strategy, proposal.setup, self.bars)
+        return (intent,)
+
+    def _leave_or_move(self, s: Session, position: Position) -> tuple[Intent, ...]:
+        """The first exit rule that matches, else what the strategy behind the position wants."""
+        asked = self.asked.get(position.entry_id)
+        held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at)
+        wish = self.rules.wish(s, position, held, closing=self.roster.closing(s))
+        if wish is None and held is not None and held.strategy in self.managing:
+            wish = self._restrained(self.managing[held.strategy].manage(s, position), position)
+        if wish is None:
+            return ()
+        if isinstance(wish, Exit):
+            return (_change(Action.EXIT, s, position, held, wish.reason),)
+        intents: list[Intent] = []
+        if wish.stop is not None:
+            intents.append(_change(Action.MOVE_STOP, s, position, held, wish.reason, stop=wish.stop))
+        if wish.target is not None:
+            intents.append(_change(Action.MOVE_TARGET, s, position, held, wish.reason, target=wish.target))
+        return tuple(intents)
+
+    def _restrained(self, wish: Exit | Move | None, position: Position) -> Exit | Move | None:
+        """A strategy's own wish with prices on the grid: stops only tighten, and a target that stays is no wish."""
+        if wish is None or isinstance(wish, Exit):
+            return wish
+        stop = None if wish.stop is None else self.rules.tightened(wish.stop, position)
+        target = None if wish.target is None else rounding.protective(wish.target, self.tick, 1 if position.qty > 0 else -1)
+        return Move(wish.reason, stop, None if target == position.target else target)
+
+
+def check(preset: Preset, strategies: Sequence[Strategy]) -> None:
+    """Refuse a preset whose exits or limits name unknown strategies or contradict themselves. Raises ConfError."""
+    exits, where = preset.exits, f"preset {preset.name!r}"
+    try:
+        minute_of(exits.exit_time)
+    except ValueError as error:
+        raise ConfError(f"{where} [exits] exit_time: {error}") from error
+    if exits.breach_r is not None and exits.breach_points is not None:
+        raise ConfError(f"{where} [exits]: breach_r and breach_points exclude each other; keep one")
+    known = {*registry.display_names(), *(strategy.name for strategy in strategies)}
+    named: dict[str, Any] = {
+        "[exits] breach_exempt": exits.breach_exempt,
+        "[exits] breakeven_exempt": exits.breakeven_exempt,
+        "[risk] strategy_day_loss": preset.risk.strategy_day_loss,
+    }
+    for key, names in named.items():
+        for name in names:
+            if name not in known:
+                hint = registry.suggest(name, known)
+                raise ConfError(f"{where} {key}: no strategy is called {name!r}{hint}; write names as signals carry them")
+
+
+def _stamp(s: Session) -> str:
+    """`MNQ-20270224-1031`: the bar by trade date and Eastern close stamp."""
+    return f"{s.bar.instrument}-{s.session.replace('-', '')}-{s.minute // 60:02}{s.minute % 60:02}"
+
+
+def _id(s: Session, setup: str, action: Action) -> str:
+    return f"{_stamp(s)}-{setup[:MAX_SETUP]}-{SUFFIX[action]}"
+
+
+def _entry(proposal: Proposal, s: Session) -> Intent:
+    action = Action.ENTER_LONG if proposal.direction == LONG else Action.ENTER_SHORT
+    return Intent(
+        id=_id(s, proposal.setup, action),
+        action=action,
+        strategy=proposal.strategy,
+        setup=proposal.setup,
+        direction=proposal.direction,
+        reason=proposal.reason,
+        valid_until_ns=s.bar.close_ns + VALID_NS,
+        entry=proposal.entry,
+        stop=proposal.stop,
+        target=proposal.target,
+        day_type=proposal.day_type,
+        confidence=proposal.confidence,
+        day_confidence=proposal.day_confidence,
+        quality=proposal.quality,
+    )
+
+
+def _change(
+    action: Action,
+    s: Session,
+    position: Position,
+    held: Held | None,
+    reason: str,
+    *,
+    stop: float | None = None,
+    target: float | None = None,
+) -> Intent:
+    """An exit or a move of the open position; FOREIGN stands for the setup of a position that is not ours."""
+    setup = held.setup if held else "FOREIGN"
+    return Intent(
+        id=_id(s, setup, action),
+        action=action,
+        strategy=held.strategy if held else "",
+        setup=setup,
+        direction=LONG if position.qty > 0 else SHORT,
+        reason=reason,
+        valid_until_ns=s.bar.close_ns + VALID_NS,
+        stop=stop,
+        target=target,
+        entry_id=position.entry_id,
+    )
