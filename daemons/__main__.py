@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
@@ -10,7 +11,13 @@ from bus.errors import TapewireError
 from daemons import conf as configuration
 from daemons import logs
 
-NAMES = ("broker", "logger", "publisher", "gate", "tracker", "evaluator")
+CORES = {
+    "publisher": "daemons.publisher",
+    "gate": "daemons.gate.core",
+    "tracker": "daemons.tracker.core",
+    "evaluator": "daemons.evaluator",
+}
+NAMES = ("broker", "logger", *CORES)
 
 
 def main() -> int:
@@ -40,13 +47,9 @@ def start(name: str, run_dir: Path) -> int:
 
         return recorder.run(conf, run_dir, logger)
     from daemons import runner
-    from daemons.evaluator import daemon as evaluator
-    from daemons.gate.core import daemon as gate
-    from daemons.publisher import daemon as publisher
-    from daemons.tracker.core import daemon as tracker
 
-    made = {"publisher": publisher, "gate": gate, "tracker": tracker, "evaluator": evaluator}[name](conf)
-    return runner.run(made, conf, run_dir, logger, public=name == "publisher")
+    module = importlib.import_module(CORES[name])
+    return runner.run(module.daemon(conf), conf, run_dir, logger, public=name == "publisher")
 
 
 if __name__ == "__main__":

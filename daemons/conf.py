@@ -12,7 +12,6 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,9 @@ from bus.errors import ConfError
 from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Trading
 
 T = TypeVar("T")
+
+# Beside the packages, in a checkout as in an installation; not imported by name, because `conf` is a common one.
+FOLDER = Path(__file__).resolve().parents[1] / "conf"
 
 
 def instruments() -> dict[str, Instrument]:
@@ -41,7 +43,7 @@ def instrument(symbol: str) -> Instrument:
 
 
 def preset_names() -> list[str]:
-    return sorted(p.name.removesuffix(".toml") for p in (Path(str(files("conf"))) / "presets").glob("*.toml"))
+    return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "presets").glob("*.toml"))
 
 
 def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
@@ -152,7 +154,7 @@ def _field_names(kind: type[Any]) -> set[str]:
 
 
 def _read(name: str) -> dict[str, Any]:
-    path = Path(str(files("conf"))) / name
+    path = FOLDER / name
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:

@@ -22,6 +22,7 @@ from bus.errors import PeerError, Transient
 from bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
+from bus.stamp import Stamper
 from daemons.process import SECOND_NS, Process, Taken
 from daemons.settings import Conf
 from replay.venue import Venue
@@ -39,6 +40,7 @@ class Player(Process):
         super().__init__(SOURCE, conf, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
         self.venue = venue
         self.outbox = Outbox()
+        self.words = Stamper(SOURCE, conf.epoch)  # of the link: not published, so not in our heartbeat
         self.direct: Sequencer[Taken] = Sequencer(SOURCE, complete=True, heal_ns=None)
         self.done_ns: dict[str, int] = {}
         self.awaited: set[str] = set()
@@ -102,7 +104,7 @@ class Player(Process):
         self._post(topics.of(topics.VENUE, getattr(body, "instrument", SOURCE)), body, event_ns, cause)
 
     def _post(self, topic: str, body: Body, event_ns: int, cause: str) -> None:
-        header = self.stamper.header(topic, event_ns, cause)
+        header = self.words.header(topic, event_ns, cause)
         frame = wire.encode(header, body)
         self.outbox.put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
 
@@ -188,7 +190,7 @@ class Player(Process):
             except (Transient, PeerError):
                 return False
         states.append(self.state())
-        written = {topic: at for state in states for topic, at in state["last"].items() if not topic.startswith(topics.VENUE)}
+        written = {topic: at for state in states for topic, at in state["last"].items()}
         for state in states:
             wanted = {topic for topic in written if topics.matches(topic, tuple(state["subscribe"]))}
             if any(state["seen"].get(topic, [0, 0]) < written[topic] for topic in wanted):

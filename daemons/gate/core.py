@@ -106,7 +106,7 @@ class Gate:
             return Decision(intent.id, approved=False, reason=reason, detail=detail)
         order = self._order(case, event.ref)
         self.orders.add(order)
-        outputs.append(Tell(topics.of(topics.ORDER, asked.instrument), facts.wish(order)))
+        outputs.append(Tell(topics.of(topics.COMMAND, asked.instrument), facts.wish(order)))
         outputs.append(Publish(topics.of(topics.SIGNAL, asked.instrument), facts.signal(order)))
         return Decision(intent.id, approved=True, order_id=order.order_id, size=order.qty)
 
