@@ -19,9 +19,12 @@ NOTHING = Scores()
 
 
 class PointOfControl:
-    """The bin with the most of the last 20 closes, the lowest of them on a tie; and how far it has moved, in bins' prices."""
+    """The price of the bin with the most of the last 20 closes, the lowest such bin on a tie; and how far it has moved.
 
-    __slots__ = ("_bins", "_counts", "_first", "_found", "_mode", "_width", "move")
+    value: in points, None for the first four closes. move: the latest value minus the first, 0 until there are three.
+    """
+
+    __slots__ = ("_bins", "_counts", "_first", "_found", "_mode", "_width", "move", "value")
 
     def __init__(self, width: float) -> None:
         """width: the height of a bin, in points."""
@@ -31,10 +34,11 @@ class PointOfControl:
         self._mode: int | None = None
         self._first = 0.0
         self._found = 0
+        self.value: float | None = None
         self.move = 0.0
 
     def fold(self, bin: int) -> None:
-        """Take the bin of a close. Afterwards `move` is the latest value minus the first, 0 until there are three."""
+        """Take the bin of a close."""
         counts = self._counts
         if len(self._bins) == CLOSES:
             self._forget(self._bins.popleft())
@@ -48,7 +52,7 @@ class PointOfControl:
         self._mode = mode
         if len(self._bins) < LEAST:
             return
-        value = self._width * mode
+        self.value = value = self._width * mode
         if self._found == 0:
             self._first = value
         self._found += 1
