@@ -95,6 +95,8 @@ def load(
     )
     if conf.trading.enabled and not conf.trading.account:
         raise ConfError(f"{where} [trading]: enabled = true needs an account; name the account that may be traded")
+    if overlay == "live" and conf.trading.unlimited:
+        raise ConfError(f"{where} [trading]: unlimited = {list(conf.trading.unlimited)} is for replays only; remove the key")
     return conf
 
 

@@ -44,10 +44,15 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Trading(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether orders may go out at all, and to which account."""
+    """Whether orders may go out at all, and to which account.
+
+    unlimited: strategies (display names) that the account's daily limits do not touch. For the plumbing test on recorded bars,
+    which must trade all day; a live configuration that names one is refused.
+    """
 
     enabled: bool = False
     account: str = ""
+    unlimited: tuple[str, ...] = ()
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

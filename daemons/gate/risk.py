@@ -226,7 +226,12 @@ LIMITS: dict[Reason, Callable[[RiskLimits, Ledger, str], str | None]] = {
 
 
 def _limit(reason: Reason) -> Check:
-    return lambda case: LIMITS[reason](case.conf.preset.risk, case.book, case.asked.session)
+    def check(case: Case) -> str | None:
+        if case.intent.strategy in case.conf.trading.unlimited:
+            return None
+        return LIMITS[reason](case.conf.preset.risk, case.book, case.asked.session)
+
+    return check
 
 
 CHECKS: dict[Reason, Check] = {
