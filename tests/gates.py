@@ -1,0 +1,94 @@
+"""Builders for tests of the gate and the venue: a configuration, and a gate that is asked and told without a bus."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from bus import topics
+from bus.daemon import Output
+from bus.messages import Action, Decision, Decisions, Execution, Intent, OrderStatus, OrderUpdate
+from bus.testing import DAY, eastern, event, intent, intents
+from daemons.conf import instruments
+from daemons.gate.core import Gate
+from daemons.settings import Bus, Conf, Preset, RiskLimits, Trading
+
+B = TypeVar("B")
+
+ACCOUNT = "Sim101"
+
+
+def conf(*, risk: RiskLimits | None = None, trading: Trading | None = None, fill: str = "next_open") -> Conf:
+    """Trading MNQ in one account, by default one contract at a time."""
+    return Conf(
+        instance="test",
+        bus=Bus(),
+        trading=trading or Trading(enabled=True, account=ACCOUNT),
+        instruments=instruments(),
+        traded=("MNQ",),
+        preset=Preset(name="test", description="", day_type="edge", strategies=(), risk=risk or RiskLimits(contracts=1)),
+        fill=fill,
+    )
+
+
+class Desk:
+    """A gate, and the short words to talk to it: each call is one event, and returns what the gate said.
+
+    `ask` and `enter` and so on make intents of the bar at `at`; `filled`, `updated` are the venue's words.
+    """
+
+    def __init__(self, settings: Conf | None = None) -> None:
+        self.gate = Gate(settings or conf())
+        self.said: list[Output] = []
+        self.events = 0
+
+    def step(self, body: Any, *, topic: str = "") -> Sequence[Output]:
+        self.events += 1
+        said = self.gate.step(event(body, topic=topic, seq=self.events, sender="evaluator"))
+        self.said += said
+        return said
+
+    def ask(self, *wanted: Intent, at: str = "11:00", **fields: Any) -> tuple[Decision, ...]:
+        """Ask about all of these at once; the answer's decisions."""
+        said = self.step(intents(*wanted, at=at, **fields))
+        (answer,) = (output.body for output in said if isinstance(output.body, Decisions))
+        return answer.decisions
+
+    def enter(self, at: str = "11:00", **fields: Any) -> str:
+        """An approved entry; its order id."""
+        (decision,) = self.ask(intent(fields.pop("action", Action.ENTER_LONG), at=at, **fields), at=at)
+        assert decision.approved, decision.detail
+        return decision.order_id
+
+    def updated(self, order_id: str, status: OrderStatus, number: int = 1, **fields: Any) -> Sequence[Output]:
+        """The venue's word on an order. The same number is the same word again."""
+        body = OrderUpdate(f"{order_id}-{status}-{number}", order_id, "MNQ", status, **fields)
+        return self.step(body)
+
+    def filled(
+        self, order_id: str, qty: int, price: float, role: str = "ENTRY", *, at: str = "11:01", index: int = 91, number: int = 1
+    ) -> Sequence[Output]:
+        """An execution. The same order, role and number is the same execution again."""
+        body = Execution(f"{order_id}-{role}-{number}", order_id, ACCOUNT, "MNQ", qty, price, role, eastern(at), index)
+        return self.step(body, topic=topics.of(topics.VENUE, "MNQ"))
+
+    def position(self, at: str = "11:00", **fields: Any) -> str:
+        """An entry that has filled at 21,000 a minute later; its order id."""
+        order_id = self.enter(at, **fields)
+        order = self.gate.orders.get(order_id)
+        assert order is not None
+        self.filled(order_id, order.qty if fields.get("action") is not Action.ENTER_SHORT else -order.qty, 21_000.0)
+        return order_id
+
+    def lose(self, dollars: float, at: str = "10:40", strategy: str = "Test", day: str = DAY) -> None:
+        """A round turn of one contract that nets minus this much (commission 1.24 included; a multiple of 0.50 plus 1.24)."""
+        order_id = self.enter_on(day, at, strategy)
+        self.filled(order_id, 1, 21_000.0, at=at)
+        self.filled(order_id, -1, 21_000.0 - (dollars - 1.24) / 2, "STOP", at=at)
+
+    def enter_on(self, day: str, at: str, strategy: str) -> str:
+        (decision,) = self.ask(intent(at=at, day=day, strategy=strategy), at=at, day=day)
+        assert decision.approved, decision.detail
+        return decision.order_id
+
+    def bodies(self, kind: type[B]) -> list[B]:
+        """Everything of this type that the gate has said so far, in order."""
+        return [output.body for output in self.said if isinstance(output.body, kind)]
