@@ -37,6 +37,7 @@ from daemons.process import SECOND_NS, Process, Stopped, Taken
 from daemons.settings import Conf
 
 VENUE_PEER = b"nt"
+PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
 FACT, ASKED, LINK = "fact", "asked", "link"
 
 
@@ -200,9 +201,8 @@ class Runner(Process):
                     self.batch.append(Entry(LINK, sender, event.topic, rest[-1]))
                 continue
             if isinstance(event.body, Hello):
-                self.venue_up = True
                 self._next_lease_ns = 0
-                self.logger.info("venue_connected", venue=event.body.venue, version=event.body.version)
+                self.logger.info("venue_says_hello", venue=event.body.venue, version=event.body.version)
             self._admit_direct(LINK, sender, event, rest[-1])
             if self._known(event):  # new or a repeat: ours, once this batch is on disk
                 self.acks.append((sender, event))
@@ -297,22 +297,29 @@ class Runner(Process):
                     self.dealers[name].send_multipart(frames, zmq.NOBLOCK)
 
     def _deliver_to_venue(self, box: Outbox, now_ns: int) -> None:
-        if self.link is None or not self.venue_up:
+        """The lease first: it also finds out whether the venue is there, and with it gone nothing else is tried."""
+        if self.link is None:
             return
-        for frames in box.due(now_ns):
-            self._link_send(frames)
         if now_ns >= self._next_lease_ns:
-            self._next_lease_ns = now_ns + SECOND_NS
-            self._link_send([b"", b"lease.", self._passing("lease.", Lease(), self.clock.now_ns())])
+            lease = [b"", b"lease.", self._passing("lease.", Lease(), self.clock.now_ns())]
+            self._venue_is(self._link_send(lease))
+            self._next_lease_ns = now_ns + (SECOND_NS if self.venue_up else PROBE_NS)
+        if self.venue_up:
+            for frames in box.due(now_ns):
+                self._venue_is(self._link_send(frames))
 
-    def _link_send(self, frames: list[bytes]) -> None:
+    def _link_send(self, frames: list[bytes]) -> bool:
         assert self.link is not None
         try:
             self.link.send_multipart([VENUE_PEER, *frames], zmq.NOBLOCK)
-        except zmq.ZMQError:
-            if self.venue_up:
-                self.venue_up = False
-                self.logger.warning("venue_disconnected", undelivered=len(self.outboxes["venue"]))
+        except zmq.ZMQError:  # no such peer, or its queue is full: the outbox has it and tries again
+            return False
+        return True
+
+    def _venue_is(self, up: bool) -> None:
+        if up != self.venue_up:
+            self.venue_up = up
+            self.logger.info("venue_connected" if up else "venue_disconnected", undelivered=len(self.outboxes["venue"]))
 
     def _acknowledge(self, sender: bytes, event: Event) -> None:
         assert self.link is not None
@@ -341,7 +348,7 @@ class Runner(Process):
 
     def next_timer_ns(self) -> int:
         due = [at for box in self.outboxes.values() if (at := box.next_ns()) is not None]
-        if self.venue_up:
+        if self.link is not None:
             due.append(self._next_lease_ns)
         return min(due, default=super().next_timer_ns())
 
