@@ -1,0 +1,245 @@
+"""The first difference of two runs, and what led to it.
+
+"First" follows the market and then causality: the earliest event time; at one event time the topic that others follow from; and
+if a message differs because the one that caused it differs, the cause is the answer. One early difference explains a thousand
+later ones, so only that one is told, with the chain of messages from it back to the bar.
+
+Heartbeats and alarms (`sys.`) tell of processes, not of the market, and are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bus import topics
+from bus.errors import ConfError, DataError
+from bus.messages import Header
+from replay import tapes
+
+CAUSAL_ORDER = (
+    topics.RAW,
+    topics.SESSION,
+    topics.INTENT,
+    topics.DECISION,
+    topics.SIGNAL,
+    topics.REJECT,
+    topics.ORDER,
+    topics.VENUE,
+    topics.FILL,
+    topics.POSITION,
+    topics.TRADE,
+    topics.RISK,
+    topics.EVAL_DONE,
+    topics.PUBLIC,
+)
+FILES = ("signals.jsonl", "intents.jsonl", "trades.jsonl", "summary.json")
+ABSENT = "(absent)"
+SHOWN_FIELDS = 12
+
+_header = msgspec.msgpack.Decoder(Header)
+_map = msgspec.msgpack.Decoder(dict[str, Any])
+
+
+class FieldDifference(Struct, frozen=True):
+    """One field with both its values; `path` is dotted, `(absent)` stands for a field or message that one side lacks."""
+
+    path: str
+    a: Any
+    b: Any
+
+
+class Link(Struct, frozen=True):
+    """One message of a cause chain: its name, kind and market time, and whether both runs hold the same bytes for it."""
+
+    ref: str
+    type: str
+    time: str
+    same: bool
+
+
+class Difference(Struct, frozen=True):
+    """Where two runs part.
+
+    where: a topic, or the name of a result file. seq: the message's number in its topic (the line, in a file), from 1.
+    time: market time, Eastern wall stamp; empty for a result file. fields: what differs, headers first; never empty.
+    causes: from the message itself back to the bar, newest first; empty for a result file.
+    """
+
+    where: str
+    seq: int
+    time: str
+    fields: tuple[FieldDifference, ...]
+    causes: tuple[Link, ...] = ()
+
+    def __str__(self) -> str:
+        first = f"first difference: {self.where} number {self.seq}" + (f", market time {self.time}" if self.time else "")
+        width = max(len(field.path) for field in self.fields)
+        lines = [first]
+        for field in self.fields[:SHOWN_FIELDS]:
+            lines.append(f"  {field.path:<{width}}  A: {_text(field.a)}")
+            lines.append(f"  {'':<{width}}  B: {_text(field.b)}")
+        if len(self.fields) > SHOWN_FIELDS:
+            lines.append(f"  and {len(self.fields) - SHOWN_FIELDS} fields more")
+        if self.causes:
+            lines.append("from it back to the bar:")
+            refs, kinds = (max(map(len, column)) for column in zip(*((c.ref, c.type) for c in self.causes), strict=True))
+            for link in self.causes:
+                verdict = "same in both" if link.same else "DIFFERS"
+                lines.append(f"  {link.ref:<{refs}}  {link.type:<{kinds}}  {link.time}  {verdict}")
+        return "\n".join(lines)
+
+
+class _Parting(Struct, frozen=True):
+    """The first record of one topic that is not the same in both runs; None where a run has no more records."""
+
+    topic: str
+    seq: int
+    a: bytes | None
+    b: bytes | None
+
+    @property
+    def frame(self) -> bytes:
+        frame = self.a if self.a is not None else self.b
+        if frame is None:
+            raise AssertionError("a parting has at least one record")
+        return frame
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Market time, then causality, then the topic's name, so that the answer never depends on the order of files."""
+        times = [_header.decode(frame).event_ns for frame in (self.a, self.b) if frame is not None]
+        order = next((at for at, prefix in enumerate(CAUSAL_ORDER) if self.topic.startswith(prefix)), len(CAUSAL_ORDER))
+        return min(times), order, self.topic
+
+
+def compare(a: Path, b: Path) -> Difference | None:
+    """The first difference of two finished runs, None if they hold the same messages and the same results.
+
+    Raises:
+        ConfError: one of the folders is not a finished run. DataError, JournalError: a journal cannot be read.
+    """
+    names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
+    partings = {parting.topic: parting for name in names if (parting := _parting(a, b, name))}
+    if partings:
+        return _explained(a, b, partings)
+    return next((found for name in FILES if (found := _file(a, b, name))), None)
+
+
+def _parting(a: Path, b: Path, topic: str) -> _Parting | None:
+    for number, (left, right) in enumerate(zip_longest(_frames(a, topic), _frames(b, topic)), 1):
+        if left != right:
+            return _Parting(topic, number, left, right)
+    return None
+
+
+def _frames(run: Path, topic: str) -> Iterator[bytes]:
+    return tapes.frames(run, topic) if topic in tapes.topics(run, topic) else iter(())
+
+
+def _explained(a: Path, b: Path, partings: Mapping[str, _Parting]) -> Difference:
+    """The parting that comes first, or the one that led to it."""
+    try:
+        first = min(partings.values(), key=lambda parting: parting.rank)
+        others = dict(partings)
+        chain = _chain(a, b, others.pop(first.topic))
+        # What led to it may differ already, or its topic may have parted even earlier: then that is the first difference.
+        while earlier := next((others[topic] for topic, at, _ in chain if topic in others and others[topic].seq <= at), None):
+            first = earlier
+            chain = _chain(a, b, others.pop(first.topic))
+        values = [_map.decode(frame) if frame is not None else None for frame in (first.a, first.b)]
+        return Difference(
+            where=first.topic,
+            seq=first.seq,
+            time=tapes.wall(_header.decode(first.frame).event_ns),
+            fields=tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(first.a), _hex(first.b)),),
+            causes=tuple(link for _, _, link in chain),
+        )
+    except msgspec.MsgspecError as error:
+        raise DataError(f"{a}, {b}: a record in the journal is not a message ({error}); run it again") from error
+
+
+def _chain(a: Path, b: Path, parting: _Parting) -> list[tuple[str, int, Link]]:
+    """The message and its causes back to one without: topic, number of the record, and how to show it."""
+    run, other = (a, b) if parting.a is not None else (b, a)
+    topic, number, frame = parting.topic, parting.seq, parting.frame
+    same = False
+    chain: list[tuple[str, int, Link]] = []
+    seen: set[str] = set()
+    while True:
+        header = _header.decode(frame)
+        name = f"{topic}@{header.epoch}:{header.seq}"
+        kind = str(_map.decode(frame).get("type", "?"))
+        chain.append((topic, number, Link(name, kind, tapes.wall(header.event_ns), same)))
+        seen.add(name)
+        if not header.cause or header.cause in seen:
+            return chain
+        found = _find(run, header.cause)
+        if found is None:
+            return chain
+        topic, number, frame = found
+        same = next((right == frame for at, right in enumerate(_frames(other, topic), 1) if at == number), False)
+
+
+def _find(run: Path, name: str) -> tuple[str, int, bytes] | None:
+    """The record with this `topic@epoch:seq`; None if the run does not hold it (a cause on a topic that is not kept)."""
+    topic, _, numbers = name.partition("@")
+    for number, frame in enumerate(_frames(run, topic), 1):
+        header = _header.decode(frame)
+        if f"{header.epoch}:{header.seq}" == numbers:
+            return topic, number, frame
+    return None
+
+
+def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
+    """What differs between two decoded values, field by field, in the order in which they are written."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in dict.fromkeys((*a, *b)):
+            yield from _fields(f"{path}.{key}" if path else str(key), a.get(key, ABSENT), b.get(key, ABSENT))
+    elif isinstance(a, list) and isinstance(b, list):
+        for at, (left, right) in enumerate(zip_longest(a, b, fillvalue=ABSENT)):
+            yield from _fields(f"{path}[{at}]", left, right)
+    elif a != b or type(a) is not type(b):
+        yield FieldDifference(path or "message", ABSENT if a is None and not path else a, ABSENT if b is None and not path else b)
+
+
+def _file(a: Path, b: Path, name: str) -> Difference | None:
+    """The first line of a result file that differs. summary.json is compared as one value."""
+    whole = name == "summary.json"
+    left, right = ([_read(run / name)] if whole else _read(run / name).splitlines() for run in (a, b))
+    for number, (one, other) in enumerate(zip_longest(left, right), 1):
+        if one != other:
+            values = [None if line is None else _json(line, name, number) for line in (one, other)]
+            fields = tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(one), _hex(other)),)
+            return Difference(name, number, "", fields)
+    return None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfError(f"{path} is missing: the run did not finish; start it again") from error
+
+
+def _json(line: bytes, name: str, number: int) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError as error:
+        raise DataError(f"{name}, line {number}: {error}; start the run again") from error
+
+
+def _hex(content: bytes | None) -> str:
+    return ABSENT if content is None else content.hex()
+
+
+def _text(value: Any) -> str:
+    if value == ABSENT:
+        return ABSENT
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else f"{text[:197]}..."
