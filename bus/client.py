@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -71,9 +71,9 @@ class History:
             Transient: no answer within the deadline.
         """
         asked = TopicsRequest(f"topics-{next(self._ids)}", prefix)
-        self.socket.send_multipart(request(asked))
+        self._send([asked])
         while True:
-            body = self._receive(lambda: self.socket.send_multipart(request(asked)))
+            body = self._receive(lambda: self._send([asked]))
             if isinstance(body, Topics) and body.id == asked.id:
                 return body.topics
 
@@ -86,7 +86,7 @@ class History:
             if isinstance(body, Page) and body.topic == topic:
                 yield from pager.take(body)
 
-    def _send(self, asked: list[HistoryRequest]) -> None:
+    def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:
             self.socket.send_multipart(request(each))
 

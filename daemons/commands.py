@@ -111,7 +111,7 @@ def split(names: str | None) -> list[str] | None:
 
 def exchange_calendar() -> Calendar:
     """Half days and holidays from a month ago to two years ahead."""
-    from replay.calendar import calendar_for
+    from daemons.calendar import calendar_for
 
     today = dt.date.today()
     return calendar_for(None, today - dt.timedelta(31), today + dt.timedelta(731))

@@ -62,7 +62,7 @@ def examine(instance: Instance | None) -> list[Check]:
         ("disk", lambda: _disk(run)),
         ("supervisord", lambda: _supervised(instance)),
         ("bus", lambda: _bus(conf)),
-        *((f"{name} control", lambda name=name: _control(conf, name)) for name in supervise.DAEMONS),  # type: ignore[misc]
+        *((f"{name} control", lambda name=name: _control(conf, name)) for name in supervise.DAEMONS),
         ("heartbeats", lambda: _beats(instance)),
         ("history", lambda: _history(conf)),
         ("gate log", lambda: _gate_log(run)),

@@ -15,13 +15,13 @@ from bus.messages import Bar, Body, Header
 from bus.wire import encode
 from daemons import conf as configuration
 from daemons import evaluator, publisher, supervise
+from daemons.calendar import calendar_for
 from daemons.gate import core as gate
 from daemons.instances import Instance
 from daemons.logger import Tape
 from daemons.settings import Calendar, Conf
 from daemons.tracker import core as tracker
 from replay import loop, outputs, report
-from replay.calendar import calendar_for
 from replay.outputs import Summary
 from replay.player import Player
 from replay.sources import ninjatrader

@@ -166,7 +166,9 @@ class Gate:
         outputs: list[Output] = []
         if order is not None and execution.role in (facts.ENTRY, facts.EXIT):
             outputs += self._advanced(order, order.fill(execution.qty), "", f"filled by execution {execution.id}")
-        ended = self.book.book(execution, order.order_id if order is not None and order.entry else "")
+        # A bracket names its entry too, but a stop that fills after somebody closed by hand opens a position that is nobody's.
+        opens = order is not None and order.entry and execution.role == facts.ENTRY
+        ended = self.book.book(execution, execution.order_id if opens else "")
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.errors import ConfError
+from daemons.calendar import FILE, calendar_for
 from daemons.conf import suggest
 from daemons.settings import Calendar
-from replay.calendar import FILE, calendar_for
 
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,vol_delta,session_date"
 COMMENT = "#schema: tapewire synthetic, volumetric=True"

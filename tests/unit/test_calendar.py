@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bus.errors import DataError
+from daemons.calendar import calendar_for
 from daemons.settings import Calendar
-from replay.calendar import calendar_for
 
 
 def exchange(first: str, last: str) -> Calendar:

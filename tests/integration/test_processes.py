@@ -1,0 +1,127 @@
+"""The daemons as an operator meets them: up, status, kill one, down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.errors import ConfError
+from daemons import instances, supervise
+from tests.integration.conftest import Run, processes_with
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 30.0
+
+
+def status(tapewire: Run) -> dict[str, dict[str, Any]]:
+    done = tapewire("status", "--json")
+    assert done.stdout, done.stderr
+    return {row["name"]: row for row in json.loads(done.stdout)}
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Ask until it holds. Each question takes its own time; the bound only ends a test that would never pass."""
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > until:
+            return False
+    return True
+
+
+@pytest.fixture
+def up(tapewire: Run, tmp_path: Path) -> Any:
+    """The live daemons, up for one test."""
+    done = tapewire("up", "--var", tmp_path / "var")
+    if "in use" in done.stderr:
+        pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
+    assert done.returncode == 0, done.stderr
+    yield instances.choose("live")
+    tapewire("down")
+
+
+def test_status_lists_every_daemon(tapewire: Run, up: instances.Instance) -> None:
+    """Each with pid, uptime, a fresh heartbeat and a state; the exit status says that all is well."""
+    rows = status(tapewire)
+
+    assert set(rows) == set(supervise.DAEMONS)
+    assert all(row["state"] == "RUNNING" and row["note"] == "ready" for row in rows.values())
+    assert len({row["pid"] for row in rows.values()}) == len(rows)
+    assert all(row["beat_age_s"] < 5 for row in rows.values())
+    assert tapewire("status").returncode == 0
+
+
+@pytest.mark.parametrize("name", supervise.DAEMONS)
+def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance, name: str) -> None:
+    """SIGKILL one: supervisord starts it again, it recovers and beats under a new pid, and the others stay."""
+    before = status(tapewire)
+
+    os.kill(before[name]["pid"], signal.SIGKILL)
+
+    def back() -> bool:
+        row = status(tapewire)[name]
+        return row["pid"] not in (0, before[name]["pid"]) and row["note"] == "ready" and row["beat_age_s"] is not None
+
+    assert eventually(back)
+    after = status(tapewire)
+    assert {other: row["pid"] for other, row in after.items() if other != name} == {
+        other: row["pid"] for other, row in before.items() if other != name
+    }
+
+
+def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
+    """No process, no socket file, no registry entry, no port."""
+    assert tapewire("down").returncode == 0
+
+    assert not processes_with(str(tmp_path / "var"))
+    assert not Path(up.socket).exists()
+    assert instances.running() == []
+    assert all(supervise.port_free(up.host, up.base_port + offset) for offset in range(supervise.PORT_SPAN))
+
+
+def test_a_second_up_is_refused(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
+    """Two sets of live daemons would both believe that they own the account."""
+    again = tapewire("up", "--var", tmp_path / "other")
+
+    assert again.returncode == ConfError.status
+    assert "tapewire down" in again.stderr
+
+
+def test_trading_is_off_until_an_account_is_named(tapewire: Run, tmp_path: Path, up: instances.Instance) -> None:
+    """A fresh installation says so, and its configuration holds no account."""
+    conf = json.loads((tmp_path / "var" / "live" / "run.json").read_text())
+
+    assert conf["trading"] == {"enabled": False, "account": "", "unlimited": []}
+
+
+def test_the_doctor_names_a_stopped_daemon(tapewire: Run, up: instances.Instance) -> None:
+    """All is well at first; with the evaluator frozen, the check that fails is the evaluator's."""
+    well = tapewire("doctor", "--json")
+    pid = status(tapewire)["evaluator"]["pid"]
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ill = tapewire("doctor", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert well.returncode == 0, well.stdout
+    assert ill.returncode == 1
+    assert "evaluator control" in {check["name"] for check in json.loads(ill.stdout) if not check["ok"]}
+
+
+def test_without_a_run_the_commands_say_what_to_do(tapewire: Run) -> None:
+    """`status`, `down` and `tap` without daemons end with the remedy and not with a stack trace."""
+    for command in ("status", "down", "tap"):
+        done = tapewire(command)
+
+        assert done.returncode == ConfError.status
+        assert "tapewire up" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,122 @@
+"""Configuration: what is written is what runs, and what is misspelt is refused with a suggestion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bus.errors import ConfError
+from daemons import conf
+from daemons.settings import PORT_SPAN, PORTS, Bus, Conf, Trading
+
+
+def load(overlay: str = "replay", **changes: dict[str, object]) -> Conf:
+    return conf.load(overlay, instance="test", traded=["MNQ"], preset=conf.preset("seed"), changes=changes)
+
+
+def test_live_trading_is_off_until_an_account_is_named() -> None:
+    """The shipped live configuration trades nothing."""
+    assert load("live").trading == Trading(enabled=False, account="")
+
+
+def test_enabling_without_an_account_is_refused() -> None:
+    """Both are needed, on purpose."""
+    with pytest.raises(ConfError, match="needs an account"):
+        load("live", trading={"enabled": True})
+
+
+def test_a_live_configuration_knows_no_unlimited_strategies() -> None:
+    """The key that lets the plumbing test trade all day is for replays."""
+    with pytest.raises(ConfError, match="replays only"):
+        load("live", trading={"unlimited": ["Pipeline"]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"bus": {"base_prot": 1}}, ["base_prot", "base_port"]),
+        ({"trading": {"acount": "Sim101"}}, ["acount", "account"]),
+        ({"tradin": {"enabled": True}}, ["tradin", "trading"]),
+        ({"bus": {"base_port": "high"}}, ["base_port", "int"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], names: list[str]) -> None:
+    """The message holds the key as written and the nearest known one, or the type that was expected."""
+    with pytest.raises(ConfError) as caught:
+        load(**changes)
+
+    assert all(name in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("ask", "suggestion"),
+    [
+        (lambda: conf.instrument("MNG"), "MNQ"),
+        (lambda: conf.preset("sead"), "seed"),
+        (lambda: conf.load("live", instance="t", traded=["MNQ"], preset=conf.preset("seed"), fill="close_"), "close"),
+    ],
+)
+def test_an_unknown_name_gets_a_suggestion(ask: object, suggestion: str) -> None:
+    """Instruments, presets and fill models."""
+    with pytest.raises(ConfError, match=f"did you mean '{suggestion}'"):
+        ask()  # type: ignore[operator]
+
+
+def test_every_instrument_states_all_its_terms() -> None:
+    """Point value, tick, commission and slippage are mandatory; the money of one tick is whole cents."""
+    known = conf.instruments()
+
+    assert set(known) == {"NQ", "MNQ", "ES", "MES", "YM", "MYM"}
+    assert {name: each.tick_cents for name, each in known.items()} == {
+        "NQ": 500,
+        "MNQ": 50,
+        "ES": 1250,
+        "MES": 125,
+        "YM": 500,
+        "MYM": 50,
+    }
+
+
+@pytest.mark.parametrize("missing", ["root", "point_value", "tick", "commission", "slippage_ticks"])
+def test_an_instrument_without_one_of_its_terms_is_refused(missing: str) -> None:
+    """There is no default multiplier."""
+    table = {"root": "NQ", "point_value": 2.0, "tick": 0.25, "commission": 0.62, "slippage_ticks": 1}
+    del table[missing]
+
+    with pytest.raises(ConfError, match=missing):
+        conf.convert(table, conf.Instrument, "instruments.toml [MNQ]")
+
+
+def test_every_preset_can_be_loaded() -> None:
+    """And names only strategies that exist."""
+    for name in conf.preset_names():
+        assert conf.preset(name).strategies
+
+
+def test_a_run_reads_back_what_it_was_started_with(tmp_path: Path) -> None:
+    """run.json is the whole configuration: written, read, equal."""
+    written = load()
+    conf.write(written, tmp_path)
+
+    assert conf.read(tmp_path) == written
+
+
+def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:
+    """The message says which file is missing and how to get one."""
+    with pytest.raises(ConfError, match=r"run\.json is missing.*tapewire up"):
+        conf.read(tmp_path)
+
+
+def test_ports_are_distinct_and_within_the_span() -> None:
+    """No two sockets of a run share a port, and a block of PORT_SPAN holds them all."""
+    assert len(set(PORTS.values())) == len(PORTS)
+    assert max(PORTS.values()) < PORT_SPAN
+    assert Bus(base_port=7000).address("venue") == "tcp://127.0.0.1:7013"
+
+
+def test_live_and_replay_never_share_a_port() -> None:
+    """A replay on the trading PC cannot meet the live daemons."""
+    live, replay = load("live").bus.base_port, load("replay").bus.base_port
+
+    assert abs(live - replay) >= PORT_SPAN
