@@ -1,0 +1,117 @@
+"""What the page shows, read from a finished run: its summary, its trades, and the bars of the sessions that traded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from bus import topics
+from bus.messages import Action, Signal, Trade
+from replay import outputs, tapes
+from replay.outputs import Summary
+
+
+class Candle(Struct, frozen=True):
+    """The prices of a bar."""
+
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+
+
+class Balance(Struct, frozen=True):
+    """The initial balance as it stood."""
+
+    high: float
+    low: float
+    valid: bool = False
+
+
+class Minute(Struct, frozen=True):
+    """The few fields of a Session that a chart draws. minute counts from midnight, Eastern."""
+
+    bar: Candle
+    session: str
+    minute: int
+    rth: bool
+    closes: int
+    vwap: float | None = None
+    ib: Balance | None = None
+    day_type_edge: str = "none"
+    day_type_midpoint: str = "none"
+    widest: str = "none"
+
+
+class Holding(Struct, frozen=True):
+    """A trade with the stops that protected it: (time from which it stood, price), the first from the entry on."""
+
+    trade: Trade
+    stops: tuple[tuple[int, float], ...]
+
+
+class Day(Struct, frozen=True):
+    """One session of one instrument that traded."""
+
+    instrument: str
+    session: str
+    minutes: tuple[Minute, ...]
+    holdings: tuple[Holding, ...]
+
+
+class Facts(Struct, frozen=True):
+    """All of the page. trades in the order of their exits; days in the order of their dates, at most as many as asked for."""
+
+    summary: Summary
+    trades: tuple[Trade, ...]
+    days: tuple[Day, ...]
+    traded_days: int
+
+
+def read(run: Path, most_days: int) -> Facts:
+    """Read a finished run.
+
+    Raises:
+        ConfError: no run, or not finished. DataError, JournalError: its files cannot be read.
+    """
+    summary = outputs.read_summary(run)
+    trades = tuple(sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns))
+    signals = list(tapes.facts(run, topics.SIGNAL, Signal)) if trades else []
+    traded = sorted({(trade.session, trade.instrument) for trade in trades})
+    drawn = traded[:most_days]
+    minutes = _minutes(run, drawn)
+    days = tuple(
+        Day(instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument)))
+        for session, instrument in drawn
+    )
+    return Facts(summary, trades, days, len(traded))
+
+
+def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:
+    """The RTH bars of these sessions."""
+    minutes: dict[tuple[str, str], list[Minute]] = {key: [] for key in drawn}
+    for instrument in sorted({instrument for _, instrument in drawn}):
+        for minute in tapes.facts(run, topics.of(topics.SESSION, instrument), Minute):
+            if minute.rth and (minute.session, instrument) in minutes:
+                minutes[minute.session, instrument].append(minute)
+    return minutes
+
+
+def _holdings(trades: tuple[Trade, ...], signals: list[Signal], session: str, instrument: str) -> Iterator[Holding]:
+    own = [signal for signal in signals if (signal.session, signal.instrument) == (session, instrument)]
+    entries = (Action.ENTER_LONG, Action.ENTER_SHORT)
+    for trade in trades:
+        if (trade.session, trade.instrument) != (session, instrument):
+            continue
+        stops = [
+            (trade.entry_ns, s.stop) for s in own if s.action in entries and s.bar_ns == trade.signal_ns and s.stop is not None
+        ]
+        moved = [s for s in own if s.action is Action.MOVE_STOP and trade.signal_ns < s.bar_ns <= trade.exit_ns]
+        stops += [(signal.bar_ns, signal.stop) for signal in moved if signal.stop is not None]
+        if not stops and trade.stop is not None:
+            stops = [(trade.entry_ns, trade.stop)]
+        yield Holding(trade, tuple(stops))
