@@ -186,9 +186,10 @@ class Gate:
         money = self.book.realise(turn, name, session, entry.intent.strategy if entry else "")
         cause = entry.cause if entry else ""
         outputs: list[Output] = []
-        for left in self.orders.working(name):
-            if not left.entry:
-                outputs += self._advanced(left, left.apply(Trigger.FLAT), "the position is gone", "")
+        if self.book.qty(name) == 0:
+            for left in self.orders.working(name):
+                if not left.entry:
+                    outputs += self._advanced(left, left.apply(Trigger.FLAT), "the position is gone", "")
         if entry is not None:
             trade = facts.trade(self.book, turn, entry, execution, order, money)
             outputs.append(Publish(topics.of(topics.TRADE, name), trade, cause))

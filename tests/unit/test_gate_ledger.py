@@ -158,6 +158,19 @@ def test_foreign_round_turns_are_profit_but_no_trade() -> None:
     assert desk.gate.book.trades(DAY) == 0
 
 
+def test_a_stop_that_fills_after_a_manual_close_opens_nobodys_position() -> None:
+    """The race at the exchange: the round turn ended by hand, and the short that the stop leaves is no trade of the strategy."""
+    desk = Desk()
+    entry_id = desk.position()
+    desk.filled("", -1, 21_003.0, "FOREIGN", at="11:10")
+    desk.filled(entry_id, -1, 20_980.0, "STOP", at="11:10")
+    desk.filled("", 1, 20_981.0, "FOREIGN", at="11:11", number=2)
+
+    assert [p.qty for p in desk.bodies(PositionChanged)] == [1, 0, -1, 0]
+    assert [trade.reason for trade in desk.bodies(Trade)] == ["FOREIGN"]
+    assert desk.gate.book.total_cents == 600 - 124 - 200 - 124
+
+
 @pytest.mark.parametrize(
     ("qty", "price", "name"), [(0, 21_000.0, "MNQ"), (1, float("nan"), "MNQ"), (1, 1e300, "MNQ"), (1, 9.0, "ZZ")]
 )

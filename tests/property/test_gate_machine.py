@@ -1,0 +1,225 @@
+"""Gate and venue against a bad link: whatever is repeated, late or traded by hand, the books are right and nothing happens twice.
+
+The machine plays evaluator, market and link. Orders and the venue's words wait in two queues, each in its own order, as the
+link's numbering guarantees; but bars pass while they wait, and anything said before may be said again at any time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
+
+from bus.daemon import Event, Output, Tell
+from bus.messages import Action, Alarm, Body, Decisions, Execution, Header, Intent, Intents, OrderUpdate, PlaceOrder, Reason
+from bus.testing import bar, eastern, intent
+from daemons.gate.core import Gate
+from daemons.settings import RiskLimits
+from replay.venue import Venue
+from tests.gates import ACCOUNT, conf
+
+MINUTE_NS = 60_000_000_000
+TICK = 0.25
+CONF = conf(risk=RiskLimits(budget=4_000.0, risk_cap=8_000.0, day_loss=1e9, drawdown=1e9, max_trades=1_000, max_contracts=5))
+
+ticks = st.integers(1, 60)
+
+
+class GateAndVenue(RuleBasedStateMachine):
+    """One instrument, one account. Prices walk in ticks around 21,000."""
+
+    fill = "next_open"
+
+    @initialize()
+    def begin(self) -> None:
+        self.gate = Gate(CONF)
+        self.venue = Venue(CONF.instruments, ACCOUNT, self.fill)
+        self.minutes = 0
+        self.close = 21_000.0
+        self.numbers = 0
+        self.events: list[tuple[Event, list[Output]]] = []
+        self.approved: set[str] = set()
+        self.told: Counter[str] = Counter()
+        self.orders: list[Body] = []
+        self.orders_at = 0
+        self.words: list[Body] = []
+        self.words_at = 0
+        self.asked: list[Intents] = []
+        self.executions: dict[str, Execution] = {}
+        self.foreign = 0
+        self.by_hand = False
+        self.next_bar(0, 1, 1, 0)
+
+    # --- the market -------------------------------------------------------------------------------------------------------
+
+    @rule(gap=st.integers(-40, 40), up=ticks, down=ticks, body=st.integers(-20, 20))
+    def next_bar(self, gap: int, up: int, down: int, body: int) -> None:
+        """A minute passes; the venue fills what it has."""
+        self.minutes += 1
+        opened = self.close + gap * TICK
+        self.close = opened + body * TICK
+        high, low = max(opened, self.close) + up * TICK, min(opened, self.close) - down * TICK
+        now_ns = eastern("09:30") + self.minutes * MINUTE_NS
+        candle = bar("09:31", opened, self.close, high=high, low=low, index=self.minutes)
+        self.words += self.venue.on_bar(replace(candle, close_ns=now_ns))
+
+    # --- the evaluator ------------------------------------------------------------------------------------------------------
+
+    @rule(long=st.booleans(), stop=ticks, goal=st.none() | ticks)
+    def ask_to_enter(self, long: bool, stop: int, goal: int | None) -> None:
+        """A new entry at the last close. Approved exactly when we are flat with nothing under way."""
+        sign = 1 if long else -1
+        free = self.gate.book.qty("MNQ") == 0 and not self.gate.orders.working("MNQ")
+        wanted = self._intent(
+            Action.ENTER_LONG if long else Action.ENTER_SHORT,
+            entry=self.close,
+            stop=self.close - sign * stop * TICK,
+            target=None if goal is None else self.close + sign * goal * TICK,
+        )
+
+        assert self._ask(wanted) is free
+
+    @rule()
+    def ask_to_exit(self) -> None:
+        """Exits are never blocked: refused only when there is nothing to close."""
+        wanted = self._intent(Action.EXIT, reason="EOD", entry_id=self.gate.book.entry_id("MNQ"))
+
+        assert self._ask(wanted) is (self.gate.book.qty("MNQ") != 0)
+
+    @rule(distance=ticks)
+    def ask_to_move(self, distance: int) -> None:
+        """A stop somewhere on the losing side of the last close; only a tighter one passes."""
+        qty = self.gate.book.qty("MNQ")
+        stop = self.close - distance * TICK if qty > 0 else self.close + distance * TICK
+        self._ask(self._intent(Action.MOVE_STOP, stop=stop, entry_id=self.gate.book.entry_id("MNQ")))
+
+    @rule()
+    def the_switch(self) -> None:
+        """The kill switch goes on and off; entries of that moment are refused, exits are not."""
+        self.gate.killed = True
+        assert not self._ask(self._intent(Action.ENTER_LONG, entry=self.close, stop=self.close - 5))
+        assert self._ask(self._intent(Action.EXIT, reason="KILL")) is (self.gate.book.qty("MNQ") != 0)
+        self.gate.killed = False
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def ask_again(self, data: st.DataObject) -> None:
+        """An old question comes again: it never leads to a new order."""
+        outputs = self._step(data.draw(st.sampled_from(self.asked)))
+
+        assert not any(isinstance(output, Tell) for output in outputs)
+
+    # --- the link -----------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.orders_at < len(self.orders))
+    @rule()
+    def an_order_arrives(self) -> None:
+        self.words += self.venue.on_order(self.orders[self.orders_at])
+        self.orders_at += 1
+
+    @precondition(lambda self: self.orders_at)
+    @rule(data=st.data())
+    def an_order_arrives_again(self, data: st.DataObject) -> None:
+        self.words += self.venue.on_order(self.orders[data.draw(st.integers(0, self.orders_at - 1))])
+
+    @precondition(lambda self: self.words_at < len(self.words))
+    @rule()
+    def a_word_arrives(self) -> None:
+        self._hear(self.words[self.words_at])
+        self.words_at += 1
+
+    @precondition(lambda self: self.words_at)
+    @rule(data=st.data())
+    def a_word_arrives_again(self, data: st.DataObject) -> None:
+        """Repeats say nothing."""
+        assert self._hear(self.words[data.draw(st.integers(0, self.words_at - 1))]) == []
+
+    @rule(qty=st.sampled_from([-2, -1, 1, 2]))
+    def somebody_trades_by_hand(self, qty: int) -> None:
+        self.numbers += 1
+        self.foreign += qty
+        self.by_hand = True
+        now_ns = self.venue.now_ns
+        self._hear(Execution(f"HAND-{self.numbers}", "", ACCOUNT, "MNQ", qty, self.close, "FOREIGN", now_ns, self.minutes))
+
+    # --- what always holds ----------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_position_is_the_sum_of_the_fills(self) -> None:
+        assert self.gate.book.qty("MNQ") == sum(execution.qty for execution in self.executions.values())
+
+    @invariant()
+    def every_order_was_approved_and_told_once(self) -> None:
+        assert set(self.told) == self.approved
+        assert all(count == 1 for count in self.told.values())
+
+    @invariant()
+    def the_venue_never_holds_more_than_one_entry(self) -> None:
+        largest = max((order.qty for order in self.orders if isinstance(order, PlaceOrder)), default=0)
+        assert abs(self.venue.position("MNQ").qty) <= largest
+
+    def teardown(self) -> None:
+        """When the link has caught up both sides agree; and the same events give the same gate again."""
+        while self.orders_at < len(self.orders) or self.words_at < len(self.words):
+            if self.words_at < len(self.words):
+                self.a_word_arrives()
+            else:
+                self.an_order_arrives()
+        assert self.gate.book.qty("MNQ") == self.venue.position("MNQ").qty + self.foreign
+        alarms = [output.body for _, said in self.events for output in said if isinstance(output.body, Alarm)]
+        assert alarms == [] or self.by_hand  # a hand in our position does contradict what we know of our orders
+        again = Gate(CONF)
+        for event, said in self.events:
+            again.killed = any(decision_killed(output.body) for output in said)
+            assert list(again.step(event)) == said
+
+    # --- helpers of the machine -------------------------------------------------------------------------------------------------
+
+    def _intent(self, action: Action, **fields: object) -> Intent:
+        self.numbers += 1
+        return intent(action, id=f"I-{self.numbers}", valid_until_ns=self.venue.now_ns + 2 * MINUTE_NS, **fields)
+
+    def _ask(self, wanted: Intent) -> bool:
+        asked = Intents(f"Q-{wanted.id}", "MNQ", "2026-03-03", self.venue.now_ns, self.minutes, self.close, (wanted,))
+        self.asked.append(asked)
+        outputs = self._step(asked)
+        (answer,) = (output.body for output in outputs if isinstance(output.body, Decisions))
+        (decision,) = answer.decisions
+        if decision.approved:
+            self.approved.add(decision.order_id)
+        return decision.approved
+
+    def _hear(self, word: Body) -> list[Output]:
+        assert isinstance(word, Execution | OrderUpdate)
+        if isinstance(word, Execution):
+            self.executions.setdefault(word.id, word)
+        return self._step(word)
+
+    def _step(self, body: Body) -> list[Output]:
+        event = Event("test.", Header(1, "test", 1, len(self.events) + 1, self.venue.now_ns), body, "evaluator")
+        outputs = list(self.gate.step(event))
+        self.events.append((event, outputs))
+        for output in outputs:
+            if isinstance(output, Tell):
+                self.told[output.body.id] += 1  # type: ignore[union-attr]
+                self.orders.append(output.body)
+        return outputs
+
+
+def decision_killed(body: Body) -> bool:
+    return isinstance(body, Decisions) and any(decision.reason is Reason.KILLED for decision in body.decisions)
+
+
+class GateAndVenueAtTheClose(GateAndVenue):
+    """The same with fills at the close of the bar that decided: fills come with the acceptance, before any bar."""
+
+    fill = "close"
+
+
+TestNextOpen = GateAndVenue.TestCase
+TestNextOpen.settings = settings(max_examples=100, stateful_step_count=50, deadline=None, print_blob=True)
+TestAtTheClose = GateAndVenueAtTheClose.TestCase
+TestAtTheClose.settings = settings(max_examples=100, stateful_step_count=50, deadline=None, print_blob=True)

@@ -1,0 +1,246 @@
+"""The in-process loop: who gets what, in which order, under which name and cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pytest
+
+from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, ref
+from bus.errors import ConfError
+from bus.messages import (
+    Alarm,
+    Bar,
+    Body,
+    Decisions,
+    EvalDone,
+    Execution,
+    Fill,
+    Header,
+    Intents,
+    OrderEvent,
+    OrderUpdate,
+    PlaceOrder,
+    Session,
+    Signal,
+    Trade,
+)
+from bus.testing import bar, intent, intents, session
+from daemons.gate import core as gate
+from replay import loop
+from replay.venue import Venue
+from tests.gates import ACCOUNT, conf
+
+
+class Core:
+    """A core that keeps what it sees and answers with what a function of the body says."""
+
+    def __init__(self, say: Callable[[Body], Iterable[Output]] = lambda _: ()) -> None:
+        self.seen: list[Event] = []
+        self._say = say
+
+    def step(self, event: Event) -> Sequence[Output]:
+        self.seen.append(event)
+        return tuple(self._say(event.body))
+
+    @property
+    def bodies(self) -> list[str]:
+        return [type(event.body).__name__ for event in self.seen]
+
+
+class Tape:
+    """Records what is published, with its name and its cause."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Header, Body]] = []
+
+    def __call__(self, topic: str, header: Header, body: Body) -> None:
+        self.messages.append((topic, header, body))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [type(body).__name__ for _, _, body in self.messages]
+
+
+def venue(fill: str = "next_open") -> Venue:
+    return Venue(conf().instruments, ACCOUNT, fill)
+
+
+def tracker() -> Daemon:
+    """Says a session per bar."""
+    return Daemon("tracker", Core(lambda body: [Publish("session.MNQ.", session("11:00"))]), subscribe=("raw.",))
+
+
+def evaluator() -> Daemon:
+    """Wants a long on the 11:00 bar, and is done with every bar."""
+
+    def say(body: Body) -> Iterable[Output]:
+        if isinstance(body, Session):
+            yield Ask("gate", "intent.MNQ.", intents(intent(stop=20_980.0)))
+        if isinstance(body, Decisions):
+            yield Publish("eval.done.MNQ.", EvalDone("MNQ", "2026-03-03", body.bar_ns, 0))
+
+    return Daemon("evaluator", Core(say), subscribe=("session.",), asks=("gate",), serves="evaluator")
+
+
+def played(*bars: Bar, daemons: list[Daemon] | None = None, fill: str = "next_open") -> Tape:
+    tape = Tape()
+    loop.run([tracker(), evaluator(), gate.daemon(conf())] if daemons is None else daemons, venue(fill), bars, tape)
+    return tape
+
+
+def test_one_bar_from_the_feed_to_the_order() -> None:
+    """Bar, session, intents, the order and its signal, the decision, done, and then the venue's acceptance as a fact."""
+    tape = played(bar("11:00"))
+
+    assert tape.kinds[:8] == ["Bar", "Session", "Intents", "PlaceOrder", "Signal", "Decisions", "OrderEvent", "EvalDone"]
+
+
+def test_every_cause_names_a_recorded_message() -> None:
+    """From the trade back to the bar, one name at a time; only bars have no cause."""
+    tape = played(bar("11:00"), bar("11:01", low=20_900.0), bar("11:02"))
+    causes = {ref(topic, header): header.cause for topic, header, _ in tape.messages}
+    kinds = {ref(topic, header): type(body).__name__ for topic, header, body in tape.messages}
+
+    assert {kinds[name] for name, cause in causes.items() if not cause} == {"Bar"}
+    assert all(cause in causes for cause in causes.values() if cause)
+    name, path = next(name for name, kind in kinds.items() if kind == "Trade"), []
+    while name:
+        path.append(kinds[name])
+        name = causes[name]
+    assert path == ["Trade", "Intents", "Session", "Bar"]
+
+
+def test_event_time_is_the_bars_throughout() -> None:
+    """Whatever a bar leads to belongs to its close; a fill belongs to the bar that filled it."""
+    first, second = bar("11:00"), bar("11:01")
+    tape = played(first, second)
+
+    assert next(h.event_ns for _, h, body in tape.messages if isinstance(body, Signal)) == first.close_ns
+    assert next(h.event_ns for _, h, body in tape.messages if isinstance(body, Fill)) == second.close_ns
+
+
+def test_the_bar_carries_the_position_of_its_close() -> None:
+    """At 11:00 flat, at 11:01 the entry has filled at that bar's open."""
+    tape = played(bar("11:00"), bar("11:01"))
+
+    positions = [body.position for _, _, body in tape.messages if isinstance(body, Bar)]
+    assert [position and position.qty for position in positions] == [0, 1]
+
+
+def test_fills_are_booked_before_the_bar_is_published() -> None:
+    """Whoever reads the bar may rely on the gate knowing what the bar did."""
+    tape = played(bar("11:00"), bar("11:01"))
+
+    second_bar = [kind for kind in range(len(tape.kinds)) if tape.kinds[kind] == "Bar"][1]
+    assert tape.kinds.index("Fill") < second_bar
+
+
+def test_the_venues_words_are_heard_by_the_gate_alone() -> None:
+    """A reader of everything sees facts and orders, never the link's own messages."""
+    reader = Core()
+    tape = played(
+        bar("11:00"), bar("11:01"), daemons=[tracker(), evaluator(), gate.daemon(conf()), Daemon("tap", reader, subscribe=("",))]
+    )
+
+    assert not any(isinstance(body, Execution | OrderUpdate) for _, _, body in tape.messages)
+    assert reader.bodies == tape.kinds
+
+
+def test_nobody_gets_a_message_twice() -> None:
+    """A service that also reads the topic it is asked on, and an asker that reads the answers, get each once."""
+    service = Core(lambda body: [Answer("decision.MNQ.", Decisions("", "MNQ", 0, ()))] if isinstance(body, Intents) else [])
+    asker = Core(lambda body: [Ask("gate", "intent.MNQ.", intents())] if isinstance(body, Bar) else [])
+    loop.run(
+        [
+            Daemon("gate", service, subscribe=("intent.", "decision."), serves="gate"),
+            Daemon("evaluator", asker, subscribe=("raw.", "intent.", "decision."), asks=("gate",)),
+        ],
+        venue(),
+        [bar()],
+    )
+
+    assert service.bodies == ["Intents", "Decisions"]
+    assert asker.bodies == ["Bar", "Intents", "Decisions"]
+    assert [event.sender for event in service.seen] == ["evaluator", ""]
+
+
+def test_an_answer_names_its_question() -> None:
+    """Even if the daemon gave another cause to everything else, the asker finds its question by the answer's cause."""
+    tape = played(bar("11:00"))
+    asked = next(ref(topic, header) for topic, header, body in tape.messages if isinstance(body, Intents))
+
+    assert [header.cause for _, header, body in tape.messages if isinstance(body, Decisions)] == [asked]
+
+
+def test_each_source_numbers_its_own_topics() -> None:
+    """seq counts the messages of one topic from 1; the venue speaks as nt."""
+    tape = played(bar("11:00"), bar("11:01"))
+
+    bars = [header for topic, header, _ in tape.messages if topic == "raw.bar.MNQ.1m."]
+    assert [(header.source, header.seq) for header in bars] == [("nt", 1), ("nt", 2)]
+    orders = [header for _, header, body in tape.messages if isinstance(body, OrderEvent)]
+    assert [(header.source, header.seq) for header in orders] == [("gate", number) for number in range(1, len(orders) + 1)]
+
+
+def test_a_prefix_matches_whole_fields() -> None:
+    """Subscribed to MNQ's bars, not to those of another symbol that begins alike."""
+    reader = Core()
+    bars = [bar("11:00"), bar("11:00", instrument="MES")]
+    loop.run([Daemon("tap", reader, subscribe=("raw.bar.MNQ.",))], venue(), bars)
+
+    assert len(reader.seen) == 1
+
+
+def test_a_daemon_without_subscriptions_hears_nothing() -> None:
+    """No prefix at all is not the empty prefix."""
+    deaf = Core()
+    loop.run([Daemon("deaf", deaf)], venue(), [bar()])
+
+    assert deaf.seen == []
+
+
+def test_the_end_of_the_bars_closes_what_is_open() -> None:
+    """The last word of a run is a trade that ended with the data."""
+    tape = played(bar("11:00", index=90), bar("11:01", index=91))
+
+    (trade,) = (body for _, _, body in tape.messages if isinstance(body, Trade))
+    assert (trade.reason, trade.bars_held) == ("SESSION_END", 1)
+
+
+def test_filled_at_the_close_before_the_next_bar() -> None:
+    """With the fill model close, order and fill belong to one bar."""
+    tape = played(bar("11:00"), fill="close")
+
+    placed, filled = (
+        next(header.event_ns for _, header, body in tape.messages if isinstance(body, kind)) for kind in (PlaceOrder, Fill)
+    )
+    assert placed == filled == bar("11:00").close_ns
+
+
+def test_the_same_bars_give_the_same_tape() -> None:
+    """Two runs of fresh daemons agree in every header and body."""
+    bars = [bar("11:00"), bar("11:01", low=20_900.0), bar("11:02")]
+
+    assert played(*bars).messages == played(*bars).messages
+
+
+@pytest.mark.parametrize(
+    ("daemons", "text"),
+    [
+        ([Daemon("a", Core(), asks=("gate",))], "a asks 'gate', which nobody in this loop serves"),
+        ([Daemon("a", Core(), serves="gate"), Daemon("b", Core(), serves="gate")], "b and a both serve 'gate'"),
+    ],
+)
+def test_a_wrong_wiring_is_refused_at_the_start(daemons: list[Daemon], text: str) -> None:
+    """Nobody waits for an answer that cannot come."""
+    with pytest.raises(ConfError, match=text):
+        loop.Loop(daemons, venue())
+
+
+def test_without_a_gate_the_venue_speaks_to_nobody() -> None:
+    """Research runs have no orders, and the loop runs all the same."""
+    alarm = Core(lambda body: [Publish("sys.alarm.a.", Alarm("a", "b"))])
+    tape = played(bar(), daemons=[Daemon("a", alarm, subscribe=("raw.",))])
+
+    assert tape.kinds == ["Bar", "Alarm"]

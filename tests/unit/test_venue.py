@@ -1,0 +1,445 @@
+"""The simulated venue by small candle tables. MNQ: tick 0.25, one tick of slippage, 62 cents a side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bus.errors import ConfError, InvariantError
+from bus.messages import (
+    Ack,
+    Action,
+    Bar,
+    CancelOrder,
+    ClosePosition,
+    Execution,
+    MoveBracket,
+    OrderStatus,
+    OrderUpdate,
+    PlaceOrder,
+    Position,
+)
+from bus.testing import bar, eastern
+from daemons.conf import instruments
+from replay.venue import CLOSE, NEXT_OPEN, Venue, Word
+
+ACCOUNT = "Sim101"
+LONG, SHORT = Action.ENTER_LONG, Action.ENTER_SHORT
+SIGNAL_BAR = bar("11:00", 100.0, index=10)
+
+Candle = tuple[float, float, float, float]
+
+
+def entry(action: Action = LONG, **fields: Any) -> PlaceOrder:
+    """One contract at 100 with the stop 10 and the target 20 points away."""
+    sign = 1 if action is LONG else -1
+    given = {
+        "id": "IN",
+        "account": ACCOUNT,
+        "instrument": "MNQ",
+        "action": action,
+        "qty": 1,
+        "stop": 100.0 - 10 * sign,
+        "target": 100.0 + 20 * sign,
+        "valid_until_ns": eastern("11:02"),
+    }
+    return PlaceOrder(**{**given, **fields})
+
+
+def close(order_id: str = "OUT", entry_id: str = "IN", account: str = ACCOUNT) -> ClosePosition:
+    return ClosePosition(order_id, account, "MNQ", entry_id, "EOD")
+
+
+def at(minute: int, candle: Candle) -> Bar:
+    """Bar number `minute` after the signal bar."""
+    opened, high, low, closed = candle
+    return bar(f"11:{minute:02}", opened, closed, high=high, low=low, index=10 + minute)
+
+
+def opened(fill: str = NEXT_OPEN) -> Venue:
+    """A venue after the signal bar."""
+    venue = Venue(instruments(), ACCOUNT, fill)
+    venue.on_bar(SIGNAL_BAR)
+    return venue
+
+
+def fills(words: list[Word]) -> list[tuple[str, int, float]]:
+    """Role, quantity and price of each execution."""
+    return [(word.role, word.qty, word.price) for word in words if isinstance(word, Execution)]
+
+
+def statuses(words: list[Word]) -> list[tuple[str, OrderStatus]]:
+    return [(word.order_id, word.status) for word in words if isinstance(word, OrderUpdate)]
+
+
+@pytest.mark.parametrize(
+    ("story", "action", "candles", "expected"),
+    [
+        ("nothing touched: the entry fills at the open, and stays", LONG, [(100, 101, 99, 100)], [("ENTRY", 1, 100.25)]),
+        ("a short sells one tick lower", SHORT, [(100, 101, 99, 100)], [("ENTRY", -1, 99.75)]),
+        (
+            "the stop is touched exactly",
+            LONG,
+            [(100, 101, 99, 100), (95, 96, 90, 95)],
+            [("ENTRY", 1, 100.25), ("STOP", -1, 89.75)],
+        ),
+        ("one tick above the stop nothing happens", LONG, [(100, 101, 99, 100), (95, 96, 90.25, 95)], [("ENTRY", 1, 100.25)]),
+        (
+            "the target is touched exactly, and pays slippage too",
+            LONG,
+            [(100, 101, 99, 100), (115, 120, 110, 115)],
+            [("ENTRY", 1, 100.25), ("TARGET", -1, 119.75)],
+        ),
+        ("one tick below the target nothing happens", LONG, [(100, 101, 99, 100), (115, 119.75, 110, 115)], [("ENTRY", 1, 100.25)]),
+        (
+            "stop and target on one bar: the stop",
+            LONG,
+            [(100, 101, 99, 100), (100, 125, 85, 100)],
+            [("ENTRY", 1, 100.25), ("STOP", -1, 89.75)],
+        ),
+        (
+            "a gap through the stop fills at the open",
+            LONG,
+            [(100, 101, 99, 100), (80, 125, 79, 100)],
+            [("ENTRY", 1, 100.25), ("STOP", -1, 79.75)],
+        ),
+        (
+            "a gap through the target fills at the open, though the stop is touched later",
+            LONG,
+            [(100, 101, 99, 100), (130, 131, 85, 100)],
+            [("ENTRY", 1, 100.25), ("TARGET", -1, 129.75)],
+        ),
+        (
+            "an open exactly at the stop is beyond it",
+            LONG,
+            [(100, 101, 99, 100), (90, 95, 90, 95)],
+            [("ENTRY", 1, 100.25), ("STOP", -1, 89.75)],
+        ),
+        (
+            "the bar of the entry is tested against the bracket",
+            LONG,
+            [(100, 101, 89, 95)],
+            [("ENTRY", 1, 100.25), ("STOP", -1, 89.75)],
+        ),
+        (
+            "an entry that opens beyond its stop is out at once",
+            LONG,
+            [(85, 86, 84, 85)],
+            [("ENTRY", 1, 85.25), ("STOP", -1, 84.75)],
+        ),
+        (
+            "short: stopped above",
+            SHORT,
+            [(100, 101, 99, 100), (105, 110, 104, 105)],
+            [("ENTRY", -1, 99.75), ("STOP", 1, 110.25)],
+        ),
+        (
+            "short: a gap up through the stop",
+            SHORT,
+            [(100, 101, 99, 100), (115, 116, 70, 100)],
+            [("ENTRY", -1, 99.75), ("STOP", 1, 115.25)],
+        ),
+        (
+            "short: the target below",
+            SHORT,
+            [(100, 101, 99, 100), (85, 86, 80, 85)],
+            [("ENTRY", -1, 99.75), ("TARGET", 1, 80.25)],
+        ),
+        (
+            "short: a gap down through the target",
+            SHORT,
+            [(100, 101, 99, 100), (75, 120, 74, 80)],
+            [("ENTRY", -1, 99.75), ("TARGET", 1, 75.25)],
+        ),
+    ],
+)
+def test_candles_against_entry_and_bracket(
+    story: str, action: Action, candles: list[Candle], expected: list[tuple[str, int, float]]
+) -> None:
+    """Entry at 100 decided at 11:00, fill model next_open; stop 10 and target 20 points away (playbook 5.1)."""
+    venue = opened()
+    venue.on_order(entry(action))
+
+    words = [word for number, candle in enumerate(candles, 1) for word in venue.on_bar(at(number, candle))]
+
+    assert fills(words) == expected, story
+
+
+def test_without_a_target_nothing_is_sold_above() -> None:
+    """A null target is no order: the price may go anywhere."""
+    venue = opened()
+    venue.on_order(entry(target=None))
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+
+    assert venue.on_bar(at(2, (500, 900, 400, 800))) == []
+
+
+def test_an_exit_fills_at_the_open_before_the_bracket_is_tested() -> None:
+    """The next bar opens at 95 and falls through the stop: we are out at 95."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    accepted = venue.on_order(close())
+    words = venue.on_bar(at(2, (95, 96, 80, 85)))
+
+    assert statuses(accepted) == [("OUT", OrderStatus.ACCEPTED)]
+    assert fills(words) == [("EXIT", -1, 94.75)]
+    assert words[0].order_id == "OUT"
+    assert venue.position("MNQ").qty == 0
+
+
+def test_a_stop_moved_on_a_bar_protects_from_the_next() -> None:
+    """The low of 92 came before the stop of 95 existed; the next low of 95 is the first that can hit it."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 92, 100)))
+    (moved,) = venue.on_order(MoveBracket("MOVE", ACCOUNT, "MNQ", "IN", stop=95.0))
+
+    assert isinstance(moved, OrderUpdate)
+    assert (moved.status, moved.stop, moved.target) == (OrderStatus.DONE, 95.0, 120.0)
+    assert fills(venue.on_bar(at(2, (100, 101, 95.25, 100)))) == []
+    assert fills(venue.on_bar(at(3, (100, 101, 95, 100)))) == [("STOP", -1, 94.75)]
+
+
+def test_a_moved_target_leaves_the_stop() -> None:
+    """None in a move means: as it is."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    venue.on_order(MoveBracket("MOVE", ACCOUNT, "MNQ", "", target=105.0))
+
+    assert (venue.position("MNQ").stop, venue.position("MNQ").target) == (90.0, 105.0)
+
+
+# --- the fill model `close` -------------------------------------------------------------------------------------------
+
+
+def test_at_the_close_an_entry_fills_at_once_and_is_tested_from_the_next_bar() -> None:
+    """Filled at the close of the bar that decided, whose own low no longer matters."""
+    venue = Venue(instruments(), ACCOUNT, CLOSE)
+    venue.on_bar(bar("11:00", 100.0, high=130.0, low=80.0, index=10))
+    words = venue.on_order(entry())
+
+    assert statuses(words) == [("IN", OrderStatus.ACCEPTED)]
+    assert fills(words) == [("ENTRY", 1, 100.25)]
+    assert isinstance(words[1], Execution)
+    assert (words[1].bar_ns, words[1].bar_index) == (eastern("11:00"), 10)
+    assert fills(venue.on_bar(at(1, (99, 101, 90, 100)))) == [("STOP", -1, 89.75)]
+
+
+def test_at_the_close_an_exit_fills_at_once() -> None:
+    """The same bar's close, one tick worse."""
+    venue = opened(CLOSE)
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 105, 99, 104)))
+
+    assert fills(venue.on_order(close())) == [("EXIT", -1, 103.75)]
+
+
+def test_an_unknown_fill_model_is_refused() -> None:
+    """The error names what is known."""
+    with pytest.raises(ConfError, match="known: next_open, close"):
+        Venue(instruments(), ACCOUNT, "perfect")
+
+
+# --- the end of a trade date ------------------------------------------------------------------------------------------
+
+
+def test_a_position_left_open_ends_at_the_last_close_of_its_date() -> None:
+    """The first bar of the evening closes it at the close of 17:00, and as of that bar."""
+    venue = opened()
+    venue.on_order(entry(target=None))
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    venue.on_bar(bar("17:00", 104.0, 105.0, index=370))
+    words = venue.on_bar(bar("18:01", 50.0, index=371))
+
+    assert fills(words) == [("SESSION_END", -1, 104.75)]
+    assert isinstance(words[0], Execution)
+    assert (words[0].order_id, words[0].bar_ns, words[0].bar_index) == ("IN", eastern("17:00"), 370)
+
+
+def test_midnight_does_not_end_a_trade_date() -> None:
+    """From 18:01 to 17:00 is one date: a position opened in the evening is still there in the morning."""
+    venue = Venue(instruments(), ACCOUNT)
+    venue.on_bar(bar("18:01", 100.0, day="2026-03-03", index=0))
+    venue.on_order(entry(valid_until_ns=eastern("18:03")))
+    venue.on_bar(bar("18:02", 100.0, day="2026-03-03", index=1))
+
+    assert venue.on_bar(bar("09:31", 100.0, day="2026-03-04", index=2)) == []
+    assert venue.position("MNQ").qty == 1
+
+
+def test_a_working_exit_keeps_its_reason_at_the_end_of_the_date() -> None:
+    """The exit was already decided: it is that order which fills, at the last close."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 104)))
+    venue.on_order(close())
+    words = venue.on_bar(bar("18:01", 50.0, index=12))
+
+    assert fills(words) == [("EXIT", -1, 103.75)]
+    assert words[0].order_id == "OUT"
+
+
+def test_a_working_entry_is_cancelled_at_the_end_of_the_date() -> None:
+    """It never fills in another session."""
+    venue = opened()
+    venue.on_order(entry())
+    words = venue.on_bar(bar("18:01", 100.0, index=11))
+
+    assert statuses(words) == [("IN", OrderStatus.CANCELLED)]
+    assert fills(words) == []
+    assert venue.position("MNQ").working == ()
+
+
+def test_the_end_of_the_data_is_the_end_of_a_date() -> None:
+    """A recording may stop at any bar; what is open ends at its last close."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 101)))
+
+    assert fills(venue.finish()) == [("SESSION_END", -1, 100.75)]
+    assert venue.finish() == []
+
+
+# --- what the venue knows ---------------------------------------------------------------------------------------------
+
+
+def test_the_position_is_told_as_it_stands() -> None:
+    """Flat, working, open, flat again with what it earned: 19.50 points, less two sides."""
+    venue = opened()
+    assert venue.position("MNQ") == Position(ACCOUNT)
+
+    venue.on_order(entry())
+    assert venue.position("MNQ") == Position(ACCOUNT, working=("IN",))
+
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    assert venue.position("MNQ") == Position(ACCOUNT, 1, 100.25, "IN", 90.0, 120.0)
+
+    venue.on_order(close())
+    assert venue.position("MNQ").working == ("OUT",)
+
+    venue.on_bar(at(2, (120, 121, 119, 120)))
+    assert venue.position("MNQ") == Position(ACCOUNT, realised=39.0 - 1.24)
+
+
+def test_realised_profit_starts_anew_with_the_trade_date() -> None:
+    """What one date earned does not count in the next, also when it was realised by the change itself."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 105)))
+    venue.on_bar(bar("18:01", 105.0, index=12))
+
+    assert venue.position("MNQ") == Position(ACCOUNT)
+
+
+def test_a_bar_that_is_not_later_is_ignored() -> None:
+    """A repeated or late bar fills nothing (playbook 1.1)."""
+    venue = opened()
+    venue.on_order(entry())
+
+    assert venue.on_bar(bar("11:00", 50.0)) == []
+    assert venue.on_bar(bar("10:59", 50.0)) == []
+    assert fills(venue.on_bar(at(1, (100, 101, 99, 100)))) == [("ENTRY", 1, 100.25)]
+
+
+# --- refusals and repeats ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("order", "detail"),
+    [
+        (entry(account="Other"), "account 'Other' is not known here, only 'Sim101'"),
+        (entry(instrument="CL"), "CL is not traded here"),
+        (entry(instrument="MES"), "no bar of MES yet, so there is no market"),
+        (entry(qty=0), "quantity 0; at least 1 contract"),
+        (entry(qty=-1), "quantity -1; at least 1 contract"),
+        (entry(stop=100.0), "stop 100.0 is on the wrong side of the market at 100.0"),
+        (entry(SHORT, stop=99.0), "stop 99.0 is on the wrong side of the market at 100.0"),
+        (entry(stop=float("nan")), "stop nan, target 120.0: not prices"),
+        (entry(valid_until_ns=eastern("11:00") - 1), f"valid until {eastern('11:00') - 1}, it is {eastern('11:00')}"),
+        (entry(Action.EXIT, stop=90.0), "EXIT opens no position"),
+        (close(), "no position in MNQ"),
+        (close(account="Other"), "account 'Other' is not known here, only 'Sim101'"),
+        (MoveBracket("MOVE", ACCOUNT, "MNQ", "IN", stop=95.0), "no position in MNQ"),
+        (CancelOrder("CANCEL", ACCOUNT, "MNQ", "IN"), "IN is not working"),
+    ],
+)
+def test_refusals_say_why(order: Any, detail: str) -> None:
+    """Nothing is changed, and the reason is a sentence."""
+    venue = opened()
+    (word,) = venue.on_order(order)
+
+    assert isinstance(word, OrderUpdate)
+    assert (word.order_id, word.status, word.detail) == (order.id, OrderStatus.REJECTED, detail)
+    assert venue.position("MNQ") == Position(ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("order", "detail"),
+    [
+        (entry(id="SECOND"), "IN is open or working; one position per instrument"),
+        (close(entry_id="ELSE"), "the position was opened by IN, not by ELSE"),
+        (MoveBracket("MOVE", ACCOUNT, "MNQ", "IN", stop=float("inf")), "stop inf, target None: not prices"),
+    ],
+)
+def test_refusals_in_a_position(order: Any, detail: str) -> None:
+    """One entry at a time, and a close must mean the position that is there."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    (word,) = venue.on_order(order)
+
+    assert isinstance(word, OrderUpdate)
+    assert (word.status, word.detail) == (OrderStatus.REJECTED, detail)
+
+
+def test_a_second_close_is_refused_while_the_first_works() -> None:
+    """The position can only be closed once."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 100)))
+    venue.on_order(close())
+
+    assert statuses(venue.on_order(close("AGAIN"))) == [("AGAIN", OrderStatus.REJECTED)]
+    assert fills(venue.on_bar(at(2, (100, 101, 99, 100)))) == [("EXIT", -1, 99.75)]
+
+
+def test_a_cancelled_entry_never_fills() -> None:
+    """Both orders are answered: the entry is cancelled, the wish to cancel is done."""
+    venue = opened()
+    venue.on_order(entry())
+    words = venue.on_order(CancelOrder("CANCEL", ACCOUNT, "MNQ", "IN"))
+
+    assert statuses(words) == [("IN", OrderStatus.CANCELLED), ("CANCEL", OrderStatus.DONE)]
+    assert venue.on_bar(at(1, (100, 101, 99, 100))) == []
+
+
+@pytest.mark.parametrize("fill", [NEXT_OPEN, CLOSE])
+def test_a_repeated_order_is_answered_again_and_not_carried_out(fill: str) -> None:
+    """Same words with the same ids, also long after the position is gone."""
+    venue = opened(fill)
+    first = venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 85, 90)))
+
+    assert venue.on_order(entry()) == first
+    assert venue.on_bar(at(2, (100, 101, 99, 100))) == []
+    assert venue.position("MNQ").qty == 0
+
+
+def test_ids_follow_from_what_happened() -> None:
+    """Two venues with the same history say the same; executions of one order are numbered."""
+
+    def story() -> list[Word]:
+        venue = opened()
+        return [*venue.on_order(entry()), *venue.on_bar(at(1, (100, 101, 85, 90)))]
+
+    assert story() == story()
+    assert [word.id for word in story()] == ["MNQ-IN-U1", "MNQ-IN-E1", "MNQ-IN-E2"]
+
+
+def test_what_is_not_an_order_is_a_bug_of_ours() -> None:
+    """The gate tells the venue orders and nothing else."""
+    with pytest.raises(InvariantError, match="takes orders, not Ack"):
+        opened().on_order(Ack("x"))
