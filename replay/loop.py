@@ -22,7 +22,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from bus import topics
-from bus.daemon import Answer, Ask, Daemon, Event, Output, Tell, ref
+from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
 from bus.errors import ConfError
 from bus.messages import Bar, Body, Header
 from bus.stamp import Stamper
@@ -99,18 +99,20 @@ class Loop:
     def _say(self, participant: Participant, event: Event, outputs: Iterable[Output]) -> None:
         event_ns = event.header.event_ns
         led = ref(event.topic, event.header)
+        stamp = participant.stamper.header
         for output in outputs:
             topic, body = output.topic, output.body
-            if isinstance(output, Answer):
-                header = participant.stamper.header(topic, event_ns, led)
-                self._publish(topic, header, body, self._named.get(event.sender))
-                continue
-            header = participant.stamper.header(topic, event_ns, output.cause or led)
-            if isinstance(output, Ask):
-                self._publish(topic, header, body, self._services[output.service], participant.name)
-            else:
-                self._publish(topic, header, body)
-                if isinstance(output, Tell):
+            match output:
+                case Publish():
+                    self._publish(topic, stamp(topic, event_ns, output.cause or led), body)
+                case Ask():
+                    to = self._services[output.service]
+                    self._publish(topic, stamp(topic, event_ns, output.cause or led), body, to, participant.name)
+                case Answer():
+                    self._publish(topic, stamp(topic, event_ns, led), body, self._named.get(event.sender))
+                case Tell():
+                    header = stamp(topic, event_ns, output.cause or led)
+                    self._publish(topic, header, body)
                     self._hear(self._venue.on_order(body), event_ns, ref(topic, header))
 
     def _publish(self, topic: str, header: Header, body: Body, to: Participant | None = None, sender: str = "") -> None:
