@@ -1,0 +1,82 @@
+"""Whatever the network does, a reader is told of every message: as itself, or inside a Gap. In order, and once."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import Gap
+from bus.testing import LossyBus, account_for, bar
+
+CHANCE = st.floats(0, 0.9)
+SAY = st.integers(1, 12).map(lambda count: ["say"] * count)
+BEAT = st.just(["beat"])
+WAIT = st.integers(0, 3_000_000_000).map(lambda wait_ns: [wait_ns])
+RESTART = st.just(["restart"])
+
+
+def script(*parts):
+    """What happens, one thing after the other; saying comes in bursts."""
+    return st.lists(st.one_of(*parts), min_size=1, max_size=20).map(lambda bursts: [step for burst in bursts for step in burst])
+
+
+STEPS = script(SAY, BEAT, WAIT)
+LIMITS = st.fixed_dictionaries({"ring": st.sampled_from([1, 5, 4096]), "hold": st.sampled_from([1, 5, 4096])})
+
+
+def played(seed, steps, **network):
+    """A bus after a script of saying, beating and waiting (in nanoseconds)."""
+    bus = LossyBus(seed, **network)
+    for step in steps:
+        match step:
+            case "say":
+                bus.say(bar())
+            case "beat":
+                bus.beat()
+            case "restart":
+                bus.restart()
+            case wait_ns:
+                bus.advance(wait_ns)
+    bus.settle()
+    return bus
+
+
+@given(st.integers(0), STEPS, CHANCE, CHANCE, CHANCE, LIMITS)
+def test_any_pattern_of_loss_ends_healed_or_as_a_gap(seed, steps, drop, repeat, delay, limits):
+    """Every number from the first to the last, each once and in order, whatever was lost, repeated or overtaken."""
+    bus = played(seed, steps, drop=drop, repeat=repeat, delay=delay, **limits)
+
+    assert account_for(bus.received) == [(1, seq) for seq in range(1, steps.count("say") + 1)]
+    assert bus.sequencer.lost == sum(gap.last - gap.first + 1 for gap in bus.received if isinstance(gap, Gap))
+    assert bus.sequencer.missing(10**18) == []
+
+
+@given(st.integers(0), STEPS, CHANCE, CHANCE)
+def test_without_loss_nothing_is_given_up(seed, steps, repeat, delay):
+    """Repeats and overtaking alone never cost a message, as long as holes wait longer than frames travel."""
+    bus = played(seed, [step for step in steps if step != "beat"], drop=0, repeat=repeat, delay=delay, heal_ns=10**15)
+
+    assert not [gap for gap in bus.received if isinstance(gap, Gap)]
+    assert len(bus.received) == steps.count("say")
+
+
+@given(
+    st.integers(0), st.lists(st.sampled_from(["say", "say", "say", "beat", "restart", 100_000_000]), max_size=80), CHANCE, CHANCE
+)
+def test_across_restarts_of_the_writer_order_holds_and_the_last_life_is_complete(seed, steps, drop, delay):
+    """Epochs rise, numbers rise within each, nothing comes twice; of an earlier life only the unannounced end may be missing."""
+    bus = played(seed, steps, drop=drop, delay=delay)
+    told = account_for(bus.received)
+
+    assert told == sorted(set(told))
+    for epoch in range(1, bus.stamper.epoch + 1):
+        numbers = [seq for its_epoch, seq in told if its_epoch == epoch]
+        assert numbers == list(range(1, len(numbers) + 1))
+    assert [seq for epoch, seq in told if epoch == bus.stamper.epoch] == list(range(1, bus.stamper.last.get(bus.topic, 0) + 1))
+
+
+@given(st.integers(0), STEPS, CHANCE)
+def test_a_tap_is_told_of_everything_after_the_first_it_sees(seed, steps, drop):
+    """A late reader misses the past, and nothing since."""
+    bus = played(seed, steps, drop=drop, delay=0, complete=False)
+    told = [seq for _, seq in account_for(bus.received)]
+
+    assert told == list(range(told[0], steps.count("say") + 1)) if told else drop > 0 or "say" not in steps
