@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
 
 from bus.errors import ConfError
 from daemons import conf as configuration
@@ -42,6 +42,9 @@ DEMO_SEED = 7
 DEMO_SESSIONS = 6
 DEMO_START = dt.date(2026, 3, 2)
 
+SIGNAL_COLUMNS = ("time", "action", "strategy", "size", "entry", "stop", "target", "reason")
+TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_time", "exit_price", "reason", "net")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -57,14 +60,14 @@ def backtest(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
-    json: JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
     conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest")
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
-    show(summary, out_dir, json)
+    show(summary, out_dir, as_json)
 
 
 def replay(
@@ -75,11 +78,11 @@ def replay(
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
-    json: JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
     conf, recording = prepare(data, instrument, preset, strategies, fill, "replay")
-    play(conf, recording, out_dir, speed, json)
+    play(conf, recording, out_dir, speed, as_json)
 
 
 def demo(
@@ -95,9 +98,9 @@ def demo(
     err.print(f"made {sessions} synthetic sessions ({', '.join(kinds)}) in {bars}")
     conf, recording = prepare(bars, "MNQ", "seed", None, "next_open", "demo")
     play(conf, recording, out_dir, "max", False)
-    for name in ("signals.jsonl", "trades.jsonl"):
+    for name, columns in (("signals.jsonl", SIGNAL_COLUMNS), ("trades.jsonl", TRADE_COLUMNS)):
         out.print(f"\n{out_dir / name}", style="bold")
-        for line in (out_dir / name).read_text().splitlines()[:8]:
+        for line in table(out_dir / name, columns):
             out.print(line, markup=False)
     out.print("\nSynthetic bars show that the machine works. They say nothing about profit: their patterns are planned.")
 
@@ -105,11 +108,11 @@ def demo(
 def diff(
     a: Annotated[Path, typer.Argument(help="A run's folder.")],
     b: Annotated[Path, typer.Argument(help="Another run's folder.")],
-    json: JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The first difference of two runs, with its cause. Exit status 1 if they differ."""
     found = differences.compare(a, b)
-    if json:
+    if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
     elif found is None:
         out.print(f"no difference: {a} and {b} hold the same messages and the same results")
@@ -135,7 +138,7 @@ def prepare(data: Path, instrument: str, preset: str, strategies: str | None, fi
     return msgspec.structs.replace(conf, calendar=calendar), recording
 
 
-def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, json: bool) -> None:
+def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool) -> None:
     """Replay on the first free block of ports, so that it never meets live daemons or another replay."""
     pace = None if speed == "max" else _speed(speed)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
@@ -144,7 +147,7 @@ def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, json: bool
     conf = msgspec.structs.replace(conf, bus=bus, instance=name)
     with bar() as (tell, progress):
         summary = runs.replay(conf, recording, out_dir, progress, speed=pace, logger=logs.configure("replay"), tell=tell)
-    show(summary, out_dir, json)
+    show(summary, out_dir, as_json)
 
 
 @contextmanager
@@ -159,16 +162,26 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
         )
 
 
-def show(summary: Summary, out_dir: Path, json: bool) -> None:
+def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
     """The result for a person, or as JSON."""
-    if json:
+    if as_json:
         out.print(msgspec.json.encode(summary).decode(), markup=False)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
     for name, text in lines(summary):
-        table.add_row(name, text)
-    out.print(table)
+        out.print(f"{name:<13} {text}", markup=False)
     out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json, journal/)")
+
+
+def table(path: Path, columns: tuple[str, ...]) -> Iterator[str]:
+    """Some fields of a results file in aligned columns, with a heading; the last one is not padded."""
+    rows = [columns, *(tuple(_text(json.loads(line)[name]) for name in columns) for line in path.read_text().splitlines())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def lines(summary: Summary) -> Iterator[tuple[str, str]]:
