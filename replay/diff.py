@@ -29,6 +29,7 @@ CAUSAL_ORDER = (
     topics.DECISION,
     topics.SIGNAL,
     topics.REJECT,
+    topics.COMMAND,
     topics.ORDER,
     topics.VENUE,
     topics.FILL,

@@ -33,6 +33,7 @@ IB = 60
 EVENING = 930  # bars from 18:01 to 09:30
 AFTER = 60  # bars from 16:01 to 17:00
 NQ_START = 25_000.0
+WICK = 0.03  # room that closes leave for wicks within a shape's limits, in IB ranges
 
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
@@ -65,9 +66,9 @@ class Shape(NamedTuple):
 SHAPES = {
     "b_day": Shape(
         (110, 150),
-        ((0, 0.5), (10, 0.9), (28, 0.05), (44, 0.95), (60, 0.45), (80, 0.6), (150, 0.62), (188, 0.06), (236, 0.8), (320, 0.4)),
+        ((0, 0.5), (10, 0.9), (28, 0.05), (44, 0.95), (60, 0.45), (80, 0.6), (128, 0.7), (190, 0.06), (240, 0.75), (320, 0.4)),
         (-0.12, 1.12),
-        (Hold(97), Sweep(254)),
+        (Hold(97), Sweep(150)),
     ),
     "p_day": Shape(
         (150, 200),
@@ -217,6 +218,7 @@ def _regular(rng: np.random.Generator, shape: Shape, scripted: Sequence[Hold | S
         by_minute |= {bar.minute - 1: before, bar.minute: after}
     by_minute.setdefault(RTH, shape.path[-1][1])
     closes = _bridge(rng, sorted(by_minute.items()), 0.022)
+    closes[IB:] = _reflected(closes[IB:], shape.limits[0] + WICK, shape.limits[1] - WICK)
     candles = _candles(rng, closes, 0.018)
     first = candles[:IB]
     candles[:IB] = (first - first.min()) / (first.max() - first.min())
@@ -241,6 +243,13 @@ def _bridge(rng: np.random.Generator, points: Sequence[tuple[int, float]], noise
         share = np.arange(1, until - since + 1) / (until - since)
         pieces.append(value + (target - value) * share + steps - steps[-1] * share)
     return np.concatenate(pieces)
+
+
+def _reflected(path: Floats, low: float, high: float) -> Floats:
+    """The same walk between two mirrors."""
+    span = high - low
+    folded: Floats = high - np.abs((path - low) % (2 * span) - span)
+    return folded
 
 
 def _candles(rng: np.random.Generator, path: Floats, wick: float) -> Floats:
