@@ -37,7 +37,7 @@ def scene(
     high: float | None = None,
     low: float | None = None,
     close: float = 21_000.0,
-    ib: tuple[float, float] = (20_950.0, 21_050.0),
+    ib: tuple[float, float] | Range | None = (20_950.0, 21_050.0),
     day_type: str = "b_day",
     flow: Mapping[str, Any] | None = None,
     levels: Mapping[str, float] | None = None,
@@ -45,12 +45,15 @@ def scene(
     scores: Mapping[str, float] | None = None,
     **fields: Any,
 ) -> Session:
-    """A session as the tracker would publish it. The day type is that of both models; flow starts from a bar full of buyers."""
+    """A session as the tracker would publish it. The day type is that of both models; flow starts from a bar full of buyers.
+
+    ib: low and high of a valid initial balance, or any range; it is there from 10:31 on.
+    """
     opened = close if open is None else open
     shape = {"high": high, "low": low}
     bar = testing.bar(at, opened, close, **{name: price for name, price in shape.items() if price is not None})
     if at > "10:30":
-        fields = {"ib": initial_balance(*ib), **fields}
+        fields = {"ib": clock_range(*ib, bars=60) if isinstance(ib, tuple) else ib, **fields}
     return testing.session(
         at,
         **{
@@ -64,10 +67,6 @@ def scene(
             **fields,
         },
     )
-
-
-def initial_balance(low: float, high: float) -> Range:
-    return clock_range(low, high, bars=60)
 
 
 def clock_range(low: float, high: float, *, bars: int, final: bool = True, valid: bool = True) -> Range:

@@ -1,0 +1,478 @@
+"""The evaluator's core: which intents a bar gives, and when the bar is finished (playbook 4, 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from bus.daemon import Ask, Event, Output, Publish
+from bus.errors import ConfError
+from bus.messages import Action, Decision, Decisions, EvalDone, Gap, Header, Intent, Intents, Position, Session
+from bus.testing import eastern
+from daemons import conf, evaluator
+from daemons.evaluator import Evaluator
+from daemons.settings import Exits, Instrument, Preset, RiskLimits
+from strategies import registry
+from strategies.pipeline import Pipeline
+from strategies.protocol import Exit, Move
+from tests.scenes import scene
+
+FLAT = Position("Replay")
+# A bar on which Edge Fade proposes in every preset (playbook 3.4).
+FADE: dict[str, Any] = {"close": 20_960.0}
+FADE_ID = "MNQ-20260303-1100-EDGE_TO_MID-EL"
+
+
+class Desk:
+    """An evaluator under test: says sessions and answers in order, numbers them, and keeps what came out."""
+
+    def __init__(self, preset: str = "seed", strategies: Sequence[str] | None = None, **changes: Any) -> None:
+        shipped = msgspec.structs.replace(conf.preset(preset, strategies), **changes)
+        self.core = Evaluator({"MNQ": conf.instrument("MNQ")}, shipped)
+        self.seq = 0
+
+    def bar(
+        self, at: str = "11:00", *, position: Position | None = FLAT, phase: str = "realtime", **fields: Any
+    ) -> Sequence[Output]:
+        s = scene(at, **fields)
+        return self.say(s, position=position, phase=phase)
+
+    def say(self, s: Session, **fields: Any) -> Sequence[Output]:
+        bar = msgspec.structs.replace(s.bar, **fields)
+        return self._step("session.MNQ.", msgspec.structs.replace(s, bar=bar), bar.close_ns)
+
+    def decided(self, intents: Intents, *, approved: bool = True, id: str = "") -> Sequence[Output]:
+        decisions = tuple(Decision(each.id, approved, order_id=each.id if approved else "") for each in intents.intents)
+        answer = Decisions(id or intents.id, intents.instrument, intents.bar_ns, decisions)
+        return self._step("decision.MNQ.", answer, intents.bar_ns)
+
+    def _step(self, topic: str, body: Any, event_ns: int) -> Sequence[Output]:
+        self.seq += 1
+        return self.core.step(Event(topic, Header(1, "test", 1, self.seq, event_ns), body))
+
+
+def asked(outputs: Sequence[Output]) -> Intents:
+    """The one question among the outputs."""
+    (ask,) = outputs
+    assert isinstance(ask, Ask)
+    assert (ask.service, ask.topic) == ("gate", "intent.MNQ.")
+    assert isinstance(ask.body, Intents)
+    return ask.body
+
+
+def only(outputs: Sequence[Output]) -> Intent:
+    """The one intent asked for."""
+    (intent,) = asked(outputs).intents
+    return intent
+
+
+def finished(outputs: Sequence[Output]) -> list[tuple[int, int, tuple[str, ...], str]]:
+    """Each finished bar as (close, intents, orders, cause)."""
+    bars = []
+    for output in outputs:
+        assert isinstance(output, Publish)
+        assert output.topic == "eval.done.MNQ."
+        assert isinstance(output.body, EvalDone)
+        bars.append((output.body.bar_ns, output.body.intents, output.body.orders, output.cause))
+    return bars
+
+
+def quiet(outputs: Sequence[Output]) -> bool:
+    """Whether the bar was finished without an intent."""
+    return [each[1] for each in finished(outputs)] == [0]
+
+
+def opened(desk: Desk, at: str = "11:00", **position: Any) -> Position:
+    """The position behind an Edge Fade entry that was asked for and approved on the bar at `at`."""
+    question = asked(desk.bar(at, **FADE))
+    desk.decided(question)
+    intent = question.intents[0]
+    return Position(
+        "Replay", **{"qty": 1, "price": 20_960.25, "entry_id": intent.id, "stop": 20_935.0, "target": 21_000.0, **position}
+    )
+
+
+def foreign(**fields: Any) -> Position:
+    return Position("Replay", **{"qty": 1, "price": 21_000.0, "stop": 20_900.0, **fields})
+
+
+# --- entries -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_proposal_becomes_an_intent_that_says_everything() -> None:
+    """Id from bar, setup and action; prices unrounded; valid for two minutes after the close."""
+    question = asked(Desk().bar("11:00", **FADE))
+    intent = question.intents[0]
+
+    assert (question.id, question.instrument, question.session) == ("MNQ-20260303-1100", "MNQ", "2026-03-03")
+    assert (question.bar_ns, question.close, question.degraded) == (eastern("11:00"), 20_960.0, False)
+    assert (intent.id, intent.action, intent.strategy) == (FADE_ID, Action.ENTER_LONG, "Edge Fade")
+    assert (intent.entry, intent.stop, intent.target, intent.entry_id) == (20_960.0, 20_935.0, 21_000.0, "")
+    assert intent.valid_until_ns == eastern("11:02")
+    assert (intent.day_type, intent.confidence, intent.quality.score) == ("b_day", "medium", 3)
+
+
+def test_a_short_is_asked_for_as_a_short() -> None:
+    """The action and the id's ending follow the direction."""
+    below = {"close": 20_890.0, "below": 3, "day_type": "trend_down"}
+    intent = only(Desk().bar("11:00", **below))
+
+    assert (intent.action, intent.direction, intent.id) == (Action.ENTER_SHORT, "SHORT", "MNQ-20260303-1100-BEAR_ACCEPTANCE-ES")
+
+
+def test_a_bar_without_intents_is_finished_at_once() -> None:
+    """`EvalDone` with nothing in it, caused by the session itself."""
+    assert finished(Desk().bar("11:00")) == [(eastern("11:00"), 0, (), "")]
+
+
+def test_a_suppressed_setup_stays_available_for_a_later_bar() -> None:
+    """B-Day IBL Fade and Edge Fade both want this bar; the one of higher priority is asked for, the other one bar later."""
+    both = {"open": 20_958.0, "high": 20_960.0, "low": 20_950.0, "close": 20_955.0, "fvg_bull": True, "scores": {"b_day": 0.8}}
+    desk = Desk()
+    setups = []
+    for at in ("11:00", "11:01"):
+        question = asked(desk.bar(at, **both))
+        desk.decided(question)
+        setups.append(question.intents[0].setup)
+
+    assert setups == ["B_DAY_IBL_FADE", "EDGE_TO_MID"]
+    assert quiet(desk.bar("11:02", **both))
+
+
+def test_a_proposal_that_was_refused_stays_consumed() -> None:
+    """State is a function of the session stream alone: Edge Fade pauses whether the gate approved or not."""
+    desk = Desk()
+    desk.decided(asked(desk.bar("11:00", **FADE)), approved=False)
+
+    assert quiet(desk.bar("11:19", **FADE))
+    assert only(desk.bar("11:20", **FADE))
+
+
+@pytest.mark.parametrize(
+    ("fields", "asks"),
+    [
+        ({}, True),
+        ({"position": None}, False),  # unknown is not flat
+        ({"phase": "historical"}, False),
+        ({"phase": "playback"}, True),
+        ({"position": Position("Replay", working=("an order",))}, False),
+        ({"position": foreign()}, False),
+        ({"at": "15:59"}, False),
+        ({"flow": {"present": False}}, False),
+    ],
+)
+def test_an_entry_needs_a_live_bar_and_a_known_flat_position_with_nothing_working(fields: dict[str, Any], asks: bool) -> None:
+    """Otherwise the bar gives no intent."""
+    outputs = Desk().bar(**{"at": "11:00", **FADE, **fields})
+
+    assert isinstance(outputs[0], Ask) is asks
+
+
+def test_a_suspect_session_is_asked_about_with_its_flag() -> None:
+    """The gate refuses entries of it; the evaluator only says so."""
+    assert asked(Desk().bar("11:00", **FADE, degraded=True)).degraded
+
+
+@pytest.mark.parametrize("hidden", [{"phase": "historical"}, {"position": None}])
+def test_state_advances_on_bars_that_may_not_trade(hidden: dict[str, Any]) -> None:
+    """Acceptance seen during warm-up lets Trend Day Bull enter on the first live bar."""
+    pullback = {"close": 21_060.0, "vwap": 21_030.0, "day_type": "trend_up", "accepted_long": True}
+    desk = Desk()
+    desk.bar("11:00", **pullback, **hidden)
+
+    assert only(desk.bar("11:01", **pullback)).setup == "VWAP_PULLBACK"
+
+
+def test_a_bracket_that_closed_during_the_bar_leaves_it_free_to_enter_again() -> None:
+    """Flat at the close is flat."""
+    desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
+    position = opened(desk, "11:00")
+    desk.bar("11:01", **FADE, position=position)
+
+    assert only(desk.bar("11:02", **FADE, position=FLAT)).id == "MNQ-20260303-1102-EDGE_TO_MID-EL"
+
+
+# --- in a position -------------------------------------------------------------------------------------------------------------
+
+
+def test_in_a_position_only_exits_are_considered() -> None:
+    """A bar that would enter when flat gives nothing."""
+    desk = Desk()
+    position = opened(desk)
+
+    assert quiet(desk.bar("11:30", **FADE, position=position))
+
+
+def test_a_stop_is_moved_for_the_strategy_that_opened_the_position() -> None:
+    """Breakeven in the afternoon: the new price, the entry's id, and no other price."""
+    desk = Desk()
+    position = opened(desk)
+    intent = only(desk.bar("13:00", close=20_995.0, vwap=20_995.0, position=position))
+
+    assert (intent.action, intent.reason, intent.id) == (Action.MOVE_STOP, "BREAKEVEN", "MNQ-20260303-1300-EDGE_TO_MID-MS")
+    assert (intent.stop, intent.target, intent.entry, intent.entry_id) == (20_960.25, None, None, FADE_ID)
+    assert (intent.strategy, intent.direction) == ("Edge Fade", "LONG")
+
+
+def test_the_day_ends_with_an_exit() -> None:
+    """Its reason is the code of the rule, its id has the setup of the position."""
+    desk = Desk()
+    position = opened(desk)
+    intent = only(desk.bar("15:59", close=20_995.0, position=position))
+
+    assert (intent.action, intent.reason, intent.id) == (Action.EXIT, "EOD", "MNQ-20260303-1559-EDGE_TO_MID-X")
+    assert (intent.entry_id, intent.stop, intent.target) == (FADE_ID, None, None)
+
+
+def test_while_an_exit_works_no_further_rule_runs() -> None:
+    """The venue has accepted it; another one would only be a second order."""
+    desk = Desk()
+    position = opened(desk, working=("MNQ-20260303-1559-EDGE_TO_MID-X",))
+
+    assert quiet(desk.bar("16:00", position=position))
+
+
+@pytest.mark.parametrize(
+    ("fields", "action"),
+    [
+        ({"at": "13:00", "close": 21_040.0}, None),  # breakeven, but not for a stranger
+        ({"at": "13:00", "close": 20_980.0, "vwap": 21_000.0}, None),  # VWAP breach
+        ({"at": "14:00", "close": 20_000.0}, "DAILY_LOSS"),
+        ({"at": "15:59", "close": 21_040.0}, "EOD"),
+    ],
+)
+@pytest.mark.parametrize("position", [foreign(), foreign(entry_id="MNQ-20260302-1100-EDGE_TO_MID-EL")])
+def test_a_position_that_we_did_not_open_is_only_closed(fields: dict[str, Any], action: str | None, position: Position) -> None:
+    """End of day and the day's loss limit hold for it too; its setup is FOREIGN."""
+    outputs = Desk().bar(**{**fields, "position": position})
+
+    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == action
+    if action:
+        assert only(outputs).setup == "FOREIGN"
+        assert only(outputs).entry_id == position.entry_id
+
+
+def test_once_flat_our_position_is_forgotten() -> None:
+    """If the same entry were reported again after that, it would be a stranger's."""
+    desk = Desk()
+    position = opened(desk)
+    afternoon = {"close": 20_995.0, "vwap": 20_995.0}
+    desk.bar("11:01", position=position)
+    desk.bar("11:02", position=FLAT)
+
+    assert quiet(desk.bar("13:00", **afternoon, position=position))
+
+
+def test_our_position_is_known_however_late_it_appears() -> None:
+    """The order may be working, or the venue slow, for a bar or two: the entry's id decides."""
+    desk = Desk()
+    position = opened(desk)
+    desk.bar("11:01", position=Position("Replay", working=(FADE_ID,)))
+    desk.bar("11:02", position=FLAT)
+
+    assert only(desk.bar("13:00", close=20_995.0, vwap=20_995.0, position=position)).reason == "BREAKEVEN"
+
+
+@pytest.mark.parametrize(("bars", "moves"), [(19, False), (20, True)])
+def test_bars_held_count_from_the_first_bar_after_the_signal(bars: int, moves: bool) -> None:
+    """The trend trail begins with the twentieth; bars are counted, not minutes."""
+    desk = Desk("absolute")
+    pullback = {"close": 21_060.0, "vwap": 21_030.0, "day_type": "trend_up", "accepted_long": True, "scores": {"trend_bull": 1.0}}
+    desk.bar("10:35", **pullback)
+    question = asked(desk.bar("10:36", **pullback))
+    desk.decided(question)
+    position = Position("Replay", qty=1, price=21_060.0, entry_id=question.intents[0].id, stop=20_990.0)
+    rally = {"close": 21_150.0, "rth_high": 21_150.0, "position": position}
+    outputs = [desk.bar(f"11:{minute:02}", **rally) for minute in range(0, 2 * bars, 2)]
+
+    assert isinstance(outputs[-1][0], Ask) is moves
+    assert all(quiet(each) for each in outputs[:-1])
+
+
+# --- a strategy's own exits ----------------------------------------------------------------------------------------------------
+
+
+class Managed(Pipeline):
+    """The plumbing test with another wish on its third bar."""
+
+    wish: Exit | Move | None = None
+
+    def manage(self, s: Session, position: Position) -> Exit | Move | None:  # type: ignore[override]
+        return self.wish if super().manage(s, position) else None
+
+
+@pytest.mark.parametrize(
+    ("wish", "intents"),
+    [
+        (Exit("TIRED"), [("X", "TIRED", None, None)]),
+        (Move("UP", stop=20_990.3), [("MS", "UP", 20_990.25, None)]),
+        (Move("UP", stop=20_980.2), []),  # not tighter by a tick
+        (Move("DOWN", stop=20_970.0), []),  # stops only tighten
+        (Move("ON", target=21_030.3), [("MT", "ON", None, 21_030.25)]),
+        (Move("ON", target=21_020.2), []),  # the target that stands
+        (Move("BOTH", stop=20_990.0, target=21_030.0), [("MS", "BOTH", 20_990.0, None), ("MT", "BOTH", None, 21_030.0)]),
+        (None, []),
+    ],
+)
+def test_a_strategy_may_exit_and_move_by_itself(
+    monkeypatch: pytest.MonkeyPatch, wish: Exit | Move | None, intents: list[tuple[str, str, float | None, float | None]]
+) -> None:
+    """After the common rules; prices go to the tick, and stops only tighten."""
+    monkeypatch.setattr(Managed, "wish", wish)
+    monkeypatch.setitem(registry.BUILT_IN, "pipeline", Managed)  # type: ignore[arg-type]
+    desk = Desk("seed", ["pipeline"])
+    question = asked(desk.bar("09:31"))
+    desk.decided(question)
+    position = Position("Replay", qty=1, price=21_000.0, entry_id=question.intents[0].id, stop=20_980.0, target=21_020.0)
+    desk.bar("09:32", position=position)
+    outputs = desk.bar("09:33", position=position)
+
+    wanted = asked(outputs).intents if isinstance(outputs[0], Ask) else ()
+    assert [(each.id.rsplit("-", 1)[1], each.reason, each.stop, each.target) for each in wanted] == intents
+
+
+@pytest.mark.parametrize(
+    ("at", "position", "reason"),
+    [
+        ("11:01", {}, "PIPELINE"),
+        ("11:01", {"realised": -2_100.0}, "DAILY_LOSS"),
+        ("11:00", {}, None),
+        ("11:01", {"entry_id": "somebody else's"}, None),
+    ],
+)
+def test_the_pipeline_leaves_on_the_third_bar_after_the_common_rules(at: str, position: dict[str, Any], reason: str | None) -> None:
+    """10:59 is the first of four (i = 88), 11:01 the third."""
+    desk = Desk("seed", ["pipeline"])
+    question = asked(desk.bar("10:59"))
+    desk.decided(question)
+    entry = {"qty": 1, "price": 21_000.0, "entry_id": question.intents[0].id, "stop": 20_980.0}
+    outputs = desk.bar(at, position=Position("Replay", **{**entry, **position}))
+
+    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == reason
+
+
+# --- when a bar is finished ----------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_with_intents_is_finished_by_the_gates_answer() -> None:
+    """With the orders that were approved; caused by the answer."""
+    desk = Desk()
+    question = asked(desk.bar("11:00", **FADE))
+
+    assert finished(desk.decided(question)) == [(eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:2")]
+
+
+def test_a_refused_intent_makes_no_order() -> None:
+    """The bar is finished all the same."""
+    desk = Desk()
+    question = asked(desk.bar("11:00", **FADE))
+
+    assert finished(desk.decided(question, approved=False)) == [(eastern("11:00"), 1, (), "decision.MNQ.@1:2")]
+
+
+def test_bars_are_finished_in_the_order_of_their_sessions() -> None:
+    """Later bars wait for an unanswered one; each then names the session that caused it."""
+    desk = Desk()
+    question = asked(desk.bar("11:00", **FADE))
+
+    assert desk.bar("11:01") == ()
+    assert desk.bar("11:02") == ()
+    assert finished(desk.decided(question)) == [
+        (eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:4"),
+        (eastern("11:01"), 0, (), "session.MNQ.@1:2"),
+        (eastern("11:02"), 0, (), "session.MNQ.@1:3"),
+    ]
+
+
+def test_answers_out_of_order_wait_for_the_earlier_bar() -> None:
+    """The later answer is kept, with its name as the cause, until the earlier one has come."""
+    desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
+    first, second = (asked(desk.bar(at, **FADE)) for at in ("11:00", "11:01"))
+
+    assert desk.decided(second) == []
+    assert finished(desk.decided(first)) == [
+        (eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:4"),
+        (eastern("11:01"), 1, ("MNQ-20260303-1101-EDGE_TO_MID-EL",), "decision.MNQ.@1:3"),
+    ]
+
+
+def test_repeated_and_unknown_answers_change_nothing() -> None:
+    """A bar is finished once, by the answer to its own question."""
+    desk = Desk()
+    question = asked(desk.bar("11:00", **FADE))
+
+    assert desk.decided(question, id="MNQ-20260303-1059") == ()
+    assert finished(desk.decided(question))
+    assert desk.decided(question) == ()
+
+
+def test_the_same_events_give_the_same_outputs() -> None:
+    """Nothing but the events decides: two evaluators agree byte for byte, answers included."""
+    runs = []
+    for _ in range(2):
+        desk = Desk()
+        said = list(desk.bar("11:00", **FADE))
+        said += desk.decided(said[0].body)  # type: ignore[arg-type]
+        said += desk.bar("11:01", **FADE)
+        runs.append(msgspec.msgpack.encode([(output.topic, output.body) for output in said]))
+
+    assert runs[0] == runs[1]
+
+
+def test_other_events_and_other_instruments_change_nothing() -> None:
+    """A gap is the tracker's business, and an instrument that is not traded nobody's."""
+    desk = Desk()
+    stranger = scene("11:00", **FADE)
+
+    assert desk._step("sys.gap.", Gap("session.MNQ.", 1, 4, 5, "evaluator"), 0) == ()
+    assert desk.say(stranger, instrument="MES") == ()
+    assert desk._step("decision.MES.", Decisions("MES-20260303-1100", "MES", 0, ()), 0) == ()
+
+
+# --- presets that make no sense --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"exits": Exits(exit_time="4 pm")}, r"preset 'seed' \[exits\] exit_time: '4 pm' is not a time; write HH:MM"),
+        ({"exits": Exits(breach_r=0.07, breach_points=10.0)}, "breach_r and breach_points exclude each other; keep one"),
+        (
+            {"exits": Exits(breach_exempt=("edge fade",))},
+            r"breach_exempt: no strategy is called 'edge fade', did you mean 'Edge Fade'\?",
+        ),
+        ({"exits": Exits(breakeven_exempt=("edge_fade",))}, r"breakeven_exempt: no strategy is called 'edge_fade'"),
+        ({"risk": RiskLimits(strategy_day_loss={"Edge": 400.0})}, r"strategy_day_loss: no strategy is called 'Edge'"),
+    ],
+)
+def test_a_contradictory_preset_is_refused(changes: dict[str, Any], message: str) -> None:
+    """The operator reads the preset, the key and the remedy; a misspelt exemption would otherwise just not exempt."""
+    with pytest.raises(ConfError, match=message):
+        Desk(**changes)
+
+
+def test_an_instrument_whose_name_makes_ids_too_long_is_refused() -> None:
+    """Ids have at most 50 characters, whatever the setup."""
+    terms: Instrument = conf.instrument("MNQ")
+    preset: Preset = conf.preset("seed")
+
+    with pytest.raises(ConfError, match="'MNQ-03-2026' has 11 characters, at most 8 fit"):
+        Evaluator({"MNQ-03-2026": terms}, preset)
+
+
+def test_the_longest_id_has_fifty_characters() -> None:
+    """Symbol, date, minute, the longest setup and the longest ending."""
+    longest = f"{'S' * evaluator.MAX_SYMBOL}-20260303-1100-{'X' * registry.MAX_SETUP}-EL"
+
+    assert len(longest) == 50
+
+
+def test_the_daemon_reads_sessions_and_asks_the_gate() -> None:
+    """Its state is rebuilt from sessions and decisions."""
+    made = evaluator.daemon(conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset("seed")))
+
+    assert (made.name, made.subscribe, made.asks, made.serves) == ("evaluator", ("session.",), ("gate",), "evaluator")
+    assert made.recover == ("session.", "decision.")
