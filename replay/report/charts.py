@@ -1,7 +1,7 @@
 """The page's drawings as SVG: realised equity, and one price chart per session.
 
-Colours are classes, so that the page's style decides them for light and dark. A session's candles are three paths, not 390 elements:
-a report of many sessions stays small and scrolls smoothly.
+Colours are classes, so that the page's style decides them for light and dark. A session's candles are four paths, not 780
+elements: a report of many sessions stays small and scrolls smoothly.
 """
 
 from __future__ import annotations
@@ -88,8 +88,10 @@ def session(day: Day, day_type: str) -> str:
         *_volume(frame, minutes, bottom + 26, base),
         *_candles(frame, minutes),
         *_vwap(frame, minutes),
+        *_balance_names(frame, minutes),
         *_day_types(frame, minutes, day_type),
-        f'<svg x="0" y="{top}" width="{right}" height="{bottom - top}" viewBox="0 {top} {right} {bottom - top}">',
+        # A frame of its own cuts off brackets that lie beyond the prices; a little wider, for a marker on the last bar.
+        f'<svg y="{top}" width="{right + 10}" height="{bottom - top}" viewBox="0 {top} {right + 10} {bottom - top}">',
         *_trades(frame, day.holdings),
         "</svg>",
     ]
@@ -109,7 +111,7 @@ def _price_range(day: Day) -> tuple[float, float]:
 
 
 def _price_grid(low: float, high: float, y: Scale, label: Callable[[float], str]) -> Iterator[str]:
-    for value in _round_steps(low, high, 6):
+    for value in round_steps(low, high, 6):
         yield f'<path class="grid" d="M0 {y(value):.1f}H{WIDTH - AXIS}"/>'
         yield f'<text x="{WIDTH - AXIS + 8}" y="{y(value) + 4:.1f}">{text(label(value))}</text>'
 
@@ -124,20 +126,25 @@ def _time_grid(frame: Frame, closes: int, height: int) -> Iterator[str]:
 
 def _balance(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
     """The first hour as a shaded field, and its high, low and middle through the rest of the session."""
-    known = next((m.ib for m in reversed(minutes) if m.ib is not None and m.ib.valid), None)
-    if known is None:
-        return
-    top, low = frame.y(known.high), frame.y(known.low)
     edge = frame.x(IB_ENDS + 0.5)
-    yield f'<rect class="ib" x="0" y="{top:.1f}" width="{edge:.1f}" height="{low - top:.1f}"/>'
-    for name, value, kind in (
-        ("IBH", known.high, "ib-edge"),
-        ("IBM", (known.high + known.low) / 2, "ib-mid"),
-        ("IBL", known.low, "ib-edge"),
-    ):
-        y = frame.y(value)
+    levels = {name: (value, frame.y(value)) for name, value in _balance_levels(minutes)}
+    if levels:
+        top, low = levels["IBH"][1], levels["IBL"][1]
+        yield f'<rect class="ib" x="0" y="{top:.1f}" width="{edge:.1f}" height="{low - top:.1f}"/>'
+    for name, (value, y) in levels.items():
+        kind = "ib-mid" if name == "IBM" else "ib-edge"
         yield f'<path class="{kind}" d="M{edge:.1f} {y:.1f}H{frame.right}"><title>{name} {price(value)}</title></path>'
-        yield f'<text class="ib-name" x="{frame.right - 4}" y="{y - 4:.1f}">{name}</text>'
+
+
+def _balance_names(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
+    for name, value in _balance_levels(minutes):
+        yield f'<text class="ib-name" x="{frame.right - 4}" y="{frame.y(value) - 4:.1f}">{name}</text>'
+
+
+def _balance_levels(minutes: Sequence[Minute]) -> tuple[tuple[str, float], ...]:
+    """The valid initial balance by name, nothing without one."""
+    ib = next((m.ib for m in reversed(minutes) if m.ib is not None and m.ib.valid), None)
+    return (("IBH", ib.high), ("IBM", (ib.high + ib.low) / 2), ("IBL", ib.low)) if ib else ()
 
 
 def _candles(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
@@ -177,8 +184,8 @@ def _day_types(frame: Frame, minutes: Sequence[Minute], day_type: str) -> Iterat
     for kind, group in groupby((pair for pair in typed if pair[1] != "none"), key=lambda pair: pair[1]):
         run = [minute for minute, _ in group]
         x, width = frame.x(run[0] - 0.5), frame.x(run[-1] + 0.5) - frame.x(run[0] - 0.5)
-        title = f"{kind}, {clock(run[0])} to {clock(run[-1])}"
-        yield f'<rect class="type {text(kind)}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="14"><title>{text(title)}</title></rect>'
+        title = f"<title>{text(kind)}, {clock(run[0])} to {clock(run[-1])}</title>"
+        yield f'<rect class="type {text(kind)}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="14">{title}</rect>'
         if width > 9 + 6.2 * len(kind):
             yield f'<text class="type-name" x="{x + 5:.1f}" y="{y + 10.5}">{text(kind)}</text>'
 
@@ -203,11 +210,12 @@ def _trades(frame: Frame, holdings: Sequence[Holding]) -> Iterator[str]:
             f"net {money(trade.net_cents / 100)}"
         )
         arrow = f"M{entry:.1f} {y_in - lean:.1f}l{size * 0.85:.1f} {lean * 1.7:.1f}h-{size * 1.7:.1f}z"
-        exit_mark = f"M{left:.1f} {y_out - size * 0.8:.1f}l{size * 0.8:.1f} {size * 0.8:.1f}l-{size * 0.8:.1f} {size * 0.8:.1f}l-{size * 0.8:.1f} -{size * 0.8:.1f}z"
+        half = size * 0.8
+        diamond = f"M{left:.1f} {y_out - half:.1f}l{half:.1f} {half:.1f}l-{half:.1f} {half:.1f}l-{half:.1f} -{half:.1f}z"
         yield (
             f'<g class="trade {won}"><title>{text(title)}</title>'
             f'<path class="held" d="M{entry:.1f} {y_in:.1f}L{left:.1f} {y_out:.1f}"/>'
-            f'<path class="entry" d="{arrow}"/><path class="exit" d="{exit_mark}"/></g>'
+            f'<path class="entry" d="{arrow}"/><path class="exit" d="{diamond}"/></g>'
         )
 
 
@@ -236,7 +244,7 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _round_steps(low: float, high: float, most: int) -> list[float]:
+def round_steps(low: float, high: float, most: int) -> list[float]:
     """Round values (1, 2, 2.5 or 5 times a power of ten apart) between low and high, at most `most` of them."""
     raw = (high - low) / most
     power = 10.0 ** math.floor(math.log10(raw))
@@ -246,4 +254,5 @@ def _round_steps(low: float, high: float, most: int) -> list[float]:
 
 
 def _svg(height: int, label: str, parts: Sequence[str]) -> str:
-    return f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text(label)}">{"".join(parts)}</svg>'
+    drawing = f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{text(label)}">{"".join(parts)}</svg>'
+    return f'<div class="plot">{drawing}</div>'

@@ -175,13 +175,13 @@ def _completeness(summary: Summary) -> str:
     rows = ((text(s.session), text(s.instrument), text(s.note)) for s in summary.sessions)
     parts = [_panel(_table("Sessions", ("Session", "Instrument", "RTH bars"), rows, wide={2}))]
     if summary.files:
-        rows = ((text(f.file), text(f.instrument), f"{f.rows:,}", f"{f.rows - f.accepted:,}") for f in summary.files)
-        parts.append(_panel(_table("Files", ("File", "Bars of", "Rows", "Left out"), rows, numbers={2, 3})))
+        files = ((text(f.file), text(f.instrument), f"{f.rows:,}", f"{f.rows - f.accepted:,}") for f in summary.files)
+        parts.append(_panel(_table("Files", ("File", "Bars of", "Rows", "Left out"), files, numbers={2, 3})))
     if summary.ignored:
-        rows = ((text(i.file), f"{i.line:,}", text(i.stamp), text(i.why)) for i in summary.ignored[:MOST_IGNORED])
+        left_out = ((text(i.file), f"{i.line:,}", text(i.stamp), text(i.why)) for i in summary.ignored[:MOST_IGNORED])
         more = len(summary.ignored) - MOST_IGNORED
         caption = "Rows left out" + (f" (the first {MOST_IGNORED} of {len(summary.ignored):,})" if more > 0 else "")
-        parts.append(_panel(_table(caption, ("File", "Line", "Stamp", "Why"), rows, numbers={1})))
+        parts.append(_panel(_table(caption, ("File", "Line", "Stamp", "Why"), left_out, numbers={1})))
     whole = sum(s.missing for s in summary.sessions)
     lead = "No RTH minute is missing" if not whole else f"{count(whole, 'RTH minute')} without a bar"
     left = f"{count(len(summary.ignored), 'row')} left out." if summary.files else "The bars did not come from files."
@@ -192,11 +192,11 @@ def _notes(summary: Summary) -> str:
     fill = FILLS.get(summary.fill, f"Fill model {summary.fill}")
     return (
         "<h2>What these figures assume</h2>"
-        f"<p>{text(fill)}. A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, beyond "
-        "the stop. Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. Real fills "
-        "can still be worse: nothing here knows the queue, the spread or how much could be had at a price.</p>"
-        "<p>If the bars are synthetic, their reversals were built in: such a run shows that the machine works, and proves nothing about "
-        "profit. A few sessions of real bars prove hardly more.</p>"
+        f"<p>{text(fill)}. A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, "
+        "beyond the stop. Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. "
+        "Real fills can still be worse: nothing here knows the queue, the spread or how much could be had at a price.</p>"
+        "<p>If the bars are synthetic, their reversals were built in: such a run shows that the machine works, and proves "
+        "nothing about profit. A few sessions of real bars prove hardly more.</p>"
     )
 
 

@@ -26,7 +26,7 @@ h2 { font-size: 17px; letter-spacing: -.005em; margin: 52px 0 12px; font-weight:
 h3 { font-size: 15px; margin: 0; font-weight: 650; }
 p { margin: 0 0 10px; max-width: 78ch; }
 .soft, .facts, figcaption, .note { color: var(--soft); }
-.facts { margin: 0; }
+.facts { margin: 0; max-width: none; }
 .facts b { color: var(--ink); font-weight: 550; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 1px; margin: 30px 0 0; padding: 0;
   background: var(--faint); border: 1px solid var(--faint); border-radius: 10px; overflow: hidden; }
@@ -35,12 +35,14 @@ p { margin: 0 0 10px; max-width: 78ch; }
 .figures dd { margin: 2px 0 0; font-size: 23px; font-weight: 600; letter-spacing: -.02em; line-height: 1.25; }
 .figures small { display: block; font-size: 12.5px; font-weight: 400; letter-spacing: 0; color: var(--soft); }
 .gain { color: var(--gain); } .loss { color: var(--loss); }
-figure, .panel { margin: 0 0 22px; background: var(--panel); border: 1px solid var(--faint); border-radius: 10px; padding: 16px 18px; }
+figure, .panel { margin: 0 0 22px; padding: 16px 18px;
+  background: var(--panel); border: 1px solid var(--faint); border-radius: 10px; }
 .title { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: baseline; margin-bottom: 10px; }
 .title span { color: var(--soft); }
 .title .gain { color: var(--gain); } .title .loss { color: var(--loss); }
 figcaption { font-size: 13px; margin-top: 8px; display: flex; flex-wrap: wrap; gap: 2px 20px; }
-.key::before { content: ""; display: inline-block; width: 16px; height: 0; border-top: 2px solid; margin-right: 7px; vertical-align: 4px; }
+.key::before { content: ""; display: inline-block; width: 16px; height: 0; margin-right: 7px; vertical-align: 4px;
+  border-top: 2px solid; }
 .key.k-vwap::before { border-color: var(--vwap); } .key.k-ib::before { border-color: var(--ib); }
 .key.k-stop::before { border-color: var(--loss); border-top-style: dashed; }
 .key.k-target::before { border-color: var(--gain); border-top-style: dashed; }
@@ -54,7 +56,8 @@ th.n, td.n { text-align: right; }
 th:last-child, td:last-child { padding-right: 0; }
 td.wide { white-space: normal; }
 .none { color: var(--soft); }
-svg.chart { display: block; width: 100%; height: auto; overflow: visible; }
+.plot { overflow-x: auto; }
+svg.chart { display: block; width: 100%; min-width: 720px; height: auto; }
 svg text { font-size: 11px; fill: var(--soft); }
 svg path { fill: none; }
 .grid { stroke: var(--grid); } .rule { stroke: var(--faint); }
@@ -64,7 +67,8 @@ svg .equity-area { fill: var(--area); }
 .dot { fill: var(--panel); stroke: var(--ink); stroke-width: 1.3; }
 .ib { fill: var(--ib-field); } .ib-edge { stroke: var(--ib); stroke-width: 1.1; }
 .ib-mid { stroke: var(--ib); stroke-dasharray: 2 4; }
-svg .ib-name { fill: var(--ib); text-anchor: end; font-size: 10px; letter-spacing: .04em; }
+svg .ib-name { fill: var(--ib); text-anchor: end; font-size: 10px; letter-spacing: .04em;
+  stroke: var(--panel); stroke-width: 3px; paint-order: stroke; }
 .vwap { stroke: var(--vwap); stroke-width: 1.5; stroke-linejoin: round; }
 .wick { stroke-width: .9; } .wick.up { stroke: var(--up); } .wick.down { stroke: var(--down); }
 svg .body.up { fill: var(--up); } svg .body.down { fill: var(--down); }
