@@ -24,7 +24,7 @@ import msgspec
 from bus import topics
 from bus.daemon import Ask, Daemon, Event, Output, Publish
 from bus.errors import ConfError
-from bus.messages import Action, Decisions, EvalDone, Intent, Intents, Position, Session
+from bus.messages import Action, Decisions, EvalDone, Gap, Intent, Intents, Position, Session
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
 from daemons.settings import Conf, Instrument, Preset
@@ -64,6 +64,9 @@ def daemon(conf: Conf) -> Daemon:
 class Evaluator:
     """The core: one desk per traded instrument.
 
+    A hole in the session stream that did not heal means that the strategies have not seen every bar. Their desk goes on, but asks
+    with `degraded` for the trade date of the first bar behind the hole, so the gate lets exits pass and refuses entries.
+
     Raises:
         ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
     """
@@ -72,7 +75,7 @@ class Evaluator:
         self._desks = {symbol: Desk(symbol, instrument, preset) for symbol, instrument in traded.items()}
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Take a `Session` or the gate's `Decisions`; anything else, and any instrument that is not traded, changes nothing."""
+        """Take a `Session`, the gate's `Decisions` or a `Gap`; anything else, and any other instrument, changes nothing."""
         body = event.body
         if type(body) is Session:
             desk = self._desks.get(body.bar.instrument)
@@ -80,6 +83,9 @@ class Evaluator:
         if type(body) is Decisions:
             desk = self._desks.get(body.instrument)
             return desk.decided(event, body) if desk else ()
+        if type(body) is Gap:
+            for desk in self._desks.values():
+                desk.hole = desk.hole or body.topic == desk.reads
         return ()
 
 
@@ -115,9 +121,12 @@ class Desk:
         self.roster = Roster(strategies, preset.exits.exit_time)
         self.rules = ExitRules(preset.exits, instrument)
         self.managing: dict[str, Manages] = {each.name: each for each in strategies if isinstance(each, Manages)}
+        self.reads = topics.of(topics.SESSION, symbol)
         self.asks_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)
         self.date = ""
+        self.hole = False
+        self.degraded_date = ""
         self.bars = 0
         self.asked: dict[str, Asked] = {}
         self.open_entry = ""
@@ -129,7 +138,8 @@ class Desk:
         bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
-            asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, s.degraded)
+            degraded = s.degraded or s.session == self.degraded_date
+            asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, degraded)
             self.waiting.append(Waiting(asked.id, done, ""))
             return (Ask("gate", self.asks_on, asked),)
         if self.waiting:
@@ -157,6 +167,8 @@ class Desk:
         if s.session != self.date:
             self.date, self.bars = s.session, 0
             self.asked.clear()
+        if self.hole:
+            self.hole, self.degraded_date = False, s.session
         self.bars += 1
         self.roster.fold(s)
         position = s.bar.position

@@ -10,7 +10,7 @@ import pytest
 
 from bus.daemon import Ask, Event, Output, Publish
 from bus.errors import ConfError
-from bus.messages import Action, Decision, Decisions, EvalDone, Gap, Header, Intent, Intents, Position, Session
+from bus.messages import Action, Alarm, Decision, Decisions, EvalDone, Gap, Header, Intent, Intents, Position, Session
 from bus.testing import eastern
 from daemons import conf, evaluator
 from daemons.evaluator import Evaluator
@@ -174,6 +174,18 @@ def test_an_entry_needs_a_live_bar_and_a_known_flat_position_with_nothing_workin
 def test_a_suspect_session_is_asked_about_with_its_flag() -> None:
     """The gate refuses entries of it; the evaluator only says so."""
     assert asked(Desk().bar("11:00", **FADE, degraded=True)).degraded
+
+
+@pytest.mark.parametrize(("topic", "degraded"), [("session.MNQ.", True), ("session.MES.", False), ("raw.bar.MNQ.1m.", False)])
+def test_a_hole_in_the_session_stream_degrades_the_day_behind_it(topic: str, degraded: bool) -> None:
+    """Strategies that have not seen every bar may not enter; on the trade date after that they may."""
+    desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
+    desk.bar("10:59")
+
+    assert desk._step("sys.gap.", Gap(topic, 1, 4, 5, "evaluator"), 0) == ()
+    assert asked(desk.bar("11:00", **FADE)).degraded is degraded
+    assert asked(desk.bar("11:05", **FADE)).degraded is degraded
+    assert not asked(desk.bar("11:00", **FADE, session="2026-03-04")).degraded
 
 
 @pytest.mark.parametrize("hidden", [{"phase": "historical"}, {"position": None}])
@@ -423,11 +435,11 @@ def test_the_same_events_give_the_same_outputs() -> None:
 
 
 def test_other_events_and_other_instruments_change_nothing() -> None:
-    """A gap is the tracker's business, and an instrument that is not traded nobody's."""
+    """What the desk does not trade or read is nobody's business."""
     desk = Desk()
     stranger = scene("11:00", **FADE)
 
-    assert desk._step("sys.gap.", Gap("session.MNQ.", 1, 4, 5, "evaluator"), 0) == ()
+    assert desk._step("sys.beat.", Alarm("feed", "slow"), 0) == ()
     assert desk.say(stranger, instrument="MES") == ()
     assert desk._step("decision.MES.", Decisions("MES-20260303-1100", "MES", 0, ()), 0) == ()
 
