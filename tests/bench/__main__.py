@@ -1,0 +1,49 @@
+"""`python -m tests.bench [NAME ...] [--quick] [--json]`: measure and report. Nothing is asserted; README.md says what it means."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from tests.bench import chain, codec, hop, journal, lockstep, loop
+from tests.bench.figures import Figure, table
+from tests.bench.ours import Recorded
+
+BENCHES: dict[str, Callable[..., list[Figure]]] = {
+    "codec": codec.run,
+    "journal": journal.run,
+    "loop": loop.run,
+    "hop": hop.run,
+    "chain": chain.run,
+    "lockstep": lockstep.run,
+}
+
+
+def main() -> None:
+    """Run the named benches (all by default) and print their figures: a table, or JSON for programs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(BENCHES)}")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it runs, too noisy to quote")
+    parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        if name not in BENCHES:
+            parser.error(f"unknown bench {name!r}; known: {', '.join(BENCHES)}")
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder:
+        recorded = Recorded(Path(folder) / "bars", 4 if arguments.quick else 12)
+        for name in arguments.names or BENCHES:
+            start = time.monotonic()
+            figures += BENCHES[name](Path(folder), recorded, quick=arguments.quick)
+            print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
+    print(msgspec.json.format(msgspec.json.encode(figures), indent=2).decode() if arguments.json else table(figures))
+
+
+if __name__ == "__main__":
+    main()

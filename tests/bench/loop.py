@@ -1,0 +1,188 @@
+"""The in-process backtest: bars per second of the whole pipeline, where each bar's time goes, and how much memory it takes.
+
+The baseline is a bare Python loop over the same bars that calls seven strategy objects which do next to nothing: what Python takes
+for a bar before anything is decided, told or kept.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bus.daemon import Daemon, Event, Output
+from bus.messages import Bar, Body, Header
+from bus.wire import encode
+from daemons import conf as configuration
+from daemons.logger import Tape
+from daemons.settings import Conf
+from replay import loop, runs
+from replay.loop import Record
+from replay.venue import Venue, Word
+from tests.bench import ours
+from tests.bench.figures import Figure, compared, quantile
+
+BARE = "bare loop, seven near-empty strategies"
+
+
+class NearEmpty:
+    """What a strategy costs that remembers one price."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+
+    def next(self, bar: Bar) -> bool:
+        rose = bar.close > self.last
+        self.last = bar.close
+        return rose
+
+
+class TimedCore:
+    """A core whose steps are clocked."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._step = daemon.core.step
+        self.spent_ns = 0
+
+    def step(self, event: Event) -> Sequence[Output]:
+        start = time.perf_counter_ns()
+        outputs = self._step(event)
+        self.spent_ns += time.perf_counter_ns() - start
+        return outputs
+
+
+class TimedVenue(Venue):
+    """The simulated venue, clocked."""
+
+    spent_ns = 0
+
+    def on_bar(self, bar: Bar) -> list[Word]:
+        start = time.perf_counter_ns()
+        words = super().on_bar(bar)
+        self.spent_ns += time.perf_counter_ns() - start
+        return words
+
+    def on_order(self, order: Body) -> list[Word]:
+        start = time.perf_counter_ns()
+        words = super().on_order(order)
+        self.spent_ns += time.perf_counter_ns() - start
+        return words
+
+
+def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
+    """Throughput by preset with and without a journal, then by kind of bar, then by stage, then memory."""
+    folder = folder / "loop"
+    folder.mkdir()
+    return [
+        *_throughput(folder, recorded, rounds=3 if quick else 9),
+        *_by_kind_of_bar(recorded, rounds=2 if quick else 5),
+        *_by_stage(recorded, rounds=2 if quick else 5),
+        *_memory(folder, recorded),
+    ]
+
+
+def _throughput(folder: Path, recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
+    bars = recorded.bars
+    ways: dict[str, Callable[[], None]] = {BARE: lambda: _bare(bars)}
+    for name in configuration.preset_names():
+        conf = ours.settings(name)
+        ways[f"{name}, no journal"] = lambda conf=conf: _play(conf, bars)  # type: ignore[misc]
+        ways[f"{name}, with journal"] = lambda conf=conf: _recorded(conf, bars, folder)  # type: ignore[misc]
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.perf_counter_ns()
+            way()
+            taken[name].append((time.perf_counter_ns() - start) / 1000 / len(bars))
+    return compared("loop", taken, BARE, rate=True, notes={BARE: f"{len(bars)} bars"})
+
+
+def _by_kind_of_bar(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
+    """RTH bars take more: all the rules apply to them, and only to them."""
+    conf = ours.settings("seed")
+    taken: dict[str, list[float]] = {"RTH bars": [], "other bars": []}
+    for _ in range(rounds):
+        played = loop.Loop(ours.daemons(conf), runs.venue(conf))
+        for bar, rth in zip(recorded.bars, recorded.rth, strict=True):
+            start = time.perf_counter_ns()
+            played.bar(bar)
+            taken["RTH bars" if rth else "other bars"].append((time.perf_counter_ns() - start) / 1000)
+    return [
+        Figure("loop, seed by kind of bar", name, quantile(each, 0.5), quantile(each, 0.99), per_s=1e6 * len(each) / sum(each))
+        for name, each in taken.items()
+    ]
+
+
+def _by_stage(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
+    """Each core's step by the clock, and what is left for queue, numbers and routes. The clock itself is in the figures."""
+    conf = ours.settings("seed")
+    spent: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        cores = {daemon.name: (daemon, TimedCore(daemon)) for daemon in ours.daemons(conf)}
+        venue = TimedVenue({symbol: conf.instruments[symbol] for symbol in conf.traded}, conf.trading.account, conf.fill)
+        start = time.perf_counter_ns()
+        loop.run([daemon._replace(core=core) for daemon, core in cores.values()], venue, recorded.bars)
+        total = time.perf_counter_ns() - start
+        parts = {name: core.spent_ns for name, (_, core) in cores.items()} | {"venue": venue.spent_ns}
+        parts["loop itself"] = total - sum(parts.values())
+        for name, each in parts.items():
+            spent.setdefault(name, []).append(each / 1000 / len(recorded.bars))
+    total_us = sum(quantile(each, 0.5) for each in spent.values())
+    return [
+        Figure("loop, seed by stage", name, quantile(each, 0.5), note=f"{quantile(each, 0.5) / total_us:.0%} of a bar")
+        for name, each in spent.items()
+    ]
+
+
+def _memory(folder: Path, recorded: ours.Recorded) -> list[Figure]:
+    """The high-water mark of a fresh process: with the bars read, after a run, after a run with a journal."""
+    spawn = multiprocessing.get_context("spawn")
+    ours_end, theirs = spawn.Pipe()
+    process = spawn.Process(target=_measured, args=(folder, len(recorded.bars), recorded.sessions, theirs))
+    process.start()
+    theirs.close()
+    marks: dict[str, float] = ours_end.recv()
+    process.join()
+    return [Figure("loop, peak memory", name, each, note="MB, not us") for name, each in marks.items()]
+
+
+def _measured(folder: Path, count: int, sessions: int, parent: Connection) -> None:
+    marks = {"imports": _peak_mb()}
+    recorded = ours.Recorded(folder / "bars", sessions)
+    marks[f"{count} bars made and read"] = _peak_mb()
+    _play(ours.settings("seed"), recorded.bars)
+    marks["after a run"] = _peak_mb()
+    _recorded(ours.settings("seed"), recorded.bars, folder)
+    marks["after a run with journal"] = _peak_mb()
+    parent.send(marks)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _bare(bars: Iterable[Bar]) -> None:
+    strategies = [NearEmpty() for _ in range(7)]
+    for bar in bars:
+        for strategy in strategies:
+            strategy.next(bar)
+
+
+def _play(conf: Conf, bars: Iterable[Bar], record: Record | None = None) -> None:
+    loop.run(ours.daemons(conf), runs.venue(conf), bars, record)
+
+
+def _recorded(conf: Conf, bars: Iterable[Bar], folder: Path) -> None:
+    """As `tapewire backtest` does it, up to the closed journal."""
+    run = runs.prepare(folder / "run")
+    tape = Tape(run / "journal")
+
+    def record(topic: str, header: Header, body: Any) -> None:
+        tape.append(topic, header.epoch, header.seq, encode(header, body))
+
+    _play(conf, bars, record)
+    tape.close()

@@ -1,0 +1,175 @@
+"""Our side of the measurements: bars to play, the real daemons of a run, and a player that looks at the clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import zmq
+
+from bus import topics, wire
+from bus.daemon import Daemon, Event
+from bus.messages import Bar, Body, EvalDone, Header, Session, Signal
+from daemons import conf as configuration
+from daemons import evaluator, logs, publisher, supervise
+from daemons.gate import core as gate
+from daemons.settings import Conf
+from daemons.tracker import core as tracker
+from replay import loop, runs
+from replay.player import Player
+from replay.sources import synthetic
+from tests.bench.bare import Lengths
+
+SEED = 7
+START = dt.date(2026, 3, 2)
+INSTRUMENT = "MNQ"
+PORTS_FROM = 21_050  # away from the live daemons and from anybody's replay
+
+
+class Recorded:
+    """Synthetic sessions, made once per run of the benches. rth: for each bar, whether it belongs to regular trading hours."""
+
+    def __init__(self, folder: Path, sessions: int) -> None:
+        synthetic.generate(folder, sessions=sessions, seed=SEED, start=START)
+        recording, self.calendar = runs.read(folder, INSTRUMENT, lambda share: None)
+        self.sessions = sessions
+        self.bars = recording.bars
+        conf = settings("seed")
+        seen: list[bool] = []
+
+        def look(topic: str, header: Header, body: Body) -> None:
+            if isinstance(body, Session):
+                seen.append(body.rth)
+
+        loop.run([tracker.daemon(conf)], runs.venue(conf), self.bars, look)
+        self.rth = seen
+
+
+def settings(preset: str, strategies: Iterable[str] | None = None, **bus: object) -> Conf:
+    """A replay's configuration; `bus` are changes to its [bus] section."""
+    chosen = configuration.preset(preset, strategies)
+    return configuration.load("replay", instance="bench", traded=[INSTRUMENT], preset=chosen, changes={"bus": bus})
+
+
+def daemons(conf: Conf) -> list[Daemon]:
+    """Fresh values of the daemons that a backtest runs."""
+    return [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
+
+
+def lengths(conf: Conf, bars: Iterable[Bar]) -> Lengths:
+    """How long the messages of these bars are on the wire, in the median."""
+    taken: dict[str, list[int]] = {}
+
+    def record(topic: str, header: Header, body: Body) -> None:
+        taken.setdefault(topic.partition(".")[0], []).append(len(wire.encode(header, body)))
+
+    loop.run(daemons(conf), runs.venue(conf), bars, record)
+    middle = {kind: sorted(each)[len(each) // 2] for kind, each in taken.items()}
+    defaults = Lengths()
+    return Lengths(
+        middle["raw"],
+        middle["session"],
+        middle.get("intent", defaults.intents),
+        middle.get("signal", defaults.signal),
+        middle["eval"],
+    )
+
+
+@contextmanager
+def running(conf: Conf, run: Path) -> Iterator[Conf]:
+    """The supervised daemons of a run on free ports, for as long as the block lasts. Yields the configuration with its ports."""
+    base = supervise.free_base_port(conf.bus.host, PORTS_FROM)
+    conf = configuration.load(
+        "replay",
+        instance=f"bench-{base}",
+        traded=conf.traded,
+        preset=conf.preset,
+        changes={"bus": {"base_port": base, "pin": conf.bus.pin}},
+    )
+    run.mkdir()
+    configuration.write(conf, run)
+    with runs.supervised(conf, run, lambda text: None):
+        yield conf
+
+
+class TimedPlayer(Player):
+    """Plays bars and measures, for each, from just before it is encoded until its answer has been decoded here.
+
+    Args:
+        rest_s: leave the machine alone for so long before each bar, as a live feed would.
+    """
+
+    def __init__(self, conf: Conf, *, rest_s: float = 0.0) -> None:
+        super().__init__(conf, runs.venue(conf), quiet())
+        self.rest_s = rest_s
+        self.signal_us: list[float] = []
+        self.done_us: list[float] = []
+        self.idle_us: list[float] = []
+        self._start_ns = 0
+        self._expected = 0
+        self.subscribe = (topics.EVAL_DONE, topics.SIGNAL)
+        self.facts_in.setsockopt(zmq.SUBSCRIBE, topics.SIGNAL.encode())
+
+    def publish(self, topic: str, body: Body, event_ns: int, cause: str = "") -> str:
+        if self.rest_s:
+            time.sleep(self.rest_s)
+        self._start_ns = time.perf_counter_ns()
+        return super().publish(topic, body, event_ns, cause)
+
+    def take(self, event: Event, frame: bytes) -> None:
+        spent = (time.perf_counter_ns() - self._start_ns) / 1000
+        super().take(event, frame)
+        if isinstance(event.body, Signal):
+            self.signal_us.append(spent)
+            self._expected -= 1
+        elif isinstance(event.body, EvalDone):
+            (self.done_us if event.body.intents else self.idle_us).append(spent)
+            self._expected += len(event.body.orders)
+
+    def bar(self, bar: Bar) -> None:
+        super().bar(bar)
+        self._until(lambda: self._expected <= 0, "the signals of the bar")
+
+
+def blocks(bars: list[Bar], size: int, between: Callable[[], None], on: Callable[[float], None]) -> Iterator[Bar]:
+    """The bars, with `between` called after every `size` of them. `on` is told the microseconds per bar of each block."""
+    for first in range(0, len(bars), size):
+        block = bars[first : first + size]
+        start = time.perf_counter_ns()
+        yield from block
+        on((time.perf_counter_ns() - start) / 1000 / len(block))
+        between()
+
+
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """Put this process on a core; afterwards it may run where it could before."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def now_us() -> float:
+    """The clock of all measurements, in microseconds."""
+    return time.perf_counter_ns() / 1000
+
+
+def chain_core() -> int | None:
+    """The core that `pin = "auto"` means here, None where there is only one."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[-1] if len(cores) > 1 else None
+
+
+def quiet() -> structlog.stdlib.BoundLogger:
+    """A logger that says only what is wrong."""
+    return logs.configure("bench", level=logging.WARNING)
