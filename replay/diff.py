@@ -97,7 +97,7 @@ class Difference(Struct, frozen=True):
 
 
 class _Parting(Struct, frozen=True):
-    """The first record of one topic that is not the same in both runs; None where a run has no more records."""
+    """The first record of one topic that is not the same in both runs; None in a run that has no such record."""
 
     topic: str
     seq: int
@@ -114,9 +114,8 @@ class _Parting(Struct, frozen=True):
     @property
     def rank(self) -> tuple[int, int, str]:
         """Market time, then causality, then the topic's name, so that the answer never depends on the order of files."""
-        times = [_header.decode(frame).event_ns for frame in (self.a, self.b) if frame is not None]
         order = next((at for at, prefix in enumerate(CAUSAL_ORDER) if self.topic.startswith(prefix)), len(CAUSAL_ORDER))
-        return min(times), order, self.topic
+        return _header.decode(self.frame).event_ns, order, self.topic
 
 
 def compare(a: Path, b: Path) -> Difference | None:
@@ -126,17 +125,28 @@ def compare(a: Path, b: Path) -> Difference | None:
         ConfError: one of the folders is not a finished run. DataError, JournalError: a journal cannot be read.
     """
     names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
-    partings = {parting.topic: parting for name in names if (parting := _parting(a, b, name))}
-    if partings:
-        return _explained(a, b, partings)
+    try:
+        partings = {parting.topic: parting for name in names if (parting := _parting(a, b, name))}
+        if partings:
+            return _explained(a, b, partings)
+    except msgspec.MsgspecError as error:
+        raise DataError(f"{a}, {b}: a record in the journal is not a message ({error}); start the run again") from error
     return next((found for name in FILES if (found := _file(a, b, name))), None)
 
 
 def _parting(a: Path, b: Path, topic: str) -> _Parting | None:
     for number, (left, right) in enumerate(zip_longest(_frames(a, topic), _frames(b, topic)), 1):
         if left != right:
-            return _Parting(topic, number, left, right)
+            return _Parting(topic, number, *_same_moment(left, right))
     return None
+
+
+def _same_moment(left: bytes | None, right: bytes | None) -> tuple[bytes | None, bytes | None]:
+    """Records of two moments are not two versions of one message: the later one goes, the earlier is what the other run lacks."""
+    if left is None or right is None:
+        return left, right
+    left_ns, right_ns = _header.decode(left).event_ns, _header.decode(right).event_ns
+    return left if left_ns <= right_ns else None, right if right_ns <= left_ns else None
 
 
 def _frames(run: Path, topic: str) -> Iterator[bytes]:
@@ -145,24 +155,21 @@ def _frames(run: Path, topic: str) -> Iterator[bytes]:
 
 def _explained(a: Path, b: Path, partings: Mapping[str, _Parting]) -> Difference:
     """The parting that comes first, or the one that led to it."""
-    try:
-        first = min(partings.values(), key=lambda parting: parting.rank)
-        others = dict(partings)
+    first = min(partings.values(), key=lambda parting: parting.rank)
+    others = dict(partings)
+    chain = _chain(a, b, others.pop(first.topic))
+    # What led to it may differ already, or its topic may have parted even earlier: then that is the first difference.
+    while earlier := next((others[topic] for topic, at, _ in chain if topic in others and others[topic].seq <= at), None):
+        first = earlier
         chain = _chain(a, b, others.pop(first.topic))
-        # What led to it may differ already, or its topic may have parted even earlier: then that is the first difference.
-        while earlier := next((others[topic] for topic, at, _ in chain if topic in others and others[topic].seq <= at), None):
-            first = earlier
-            chain = _chain(a, b, others.pop(first.topic))
-        values = [_map.decode(frame) if frame is not None else None for frame in (first.a, first.b)]
-        return Difference(
-            where=first.topic,
-            seq=first.seq,
-            time=tapes.wall(_header.decode(first.frame).event_ns),
-            fields=tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(first.a), _hex(first.b)),),
-            causes=tuple(link for _, _, link in chain),
-        )
-    except msgspec.MsgspecError as error:
-        raise DataError(f"{a}, {b}: a record in the journal is not a message ({error}); run it again") from error
+    values = [_map.decode(frame) if frame is not None else None for frame in (first.a, first.b)]
+    return Difference(
+        where=first.topic,
+        seq=first.seq,
+        time=tapes.wall(_header.decode(first.frame).event_ns),
+        fields=tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(first.a), _hex(first.b)),),
+        causes=tuple(link for _, _, link in chain),
+    )
 
 
 def _chain(a: Path, b: Path, parting: _Parting) -> list[tuple[str, int, Link]]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.errors import ConfError
+from bus.errors import ConfError, DataError
+from bus.journal import Journal
 from bus.messages import Fill, Reason
 from replay import outputs
 from replay.diff import ABSENT, Difference, FieldDifference, compare
@@ -103,6 +104,36 @@ def test_a_cause_that_differs_is_followed_even_against_the_topic_order(tmp_path)
         tape.close()
 
     assert found(tmp_path / "a", tmp_path / "b").fields == (FieldDifference("price", 100.0, 100.25),)
+
+
+def test_messages_of_two_moments_are_not_two_versions_of_one(tmp_path):
+    """One run asked at 11:01 and 11:03, the other at 11:03 only: the answer is the intent that one of them lacks."""
+    for name, asked in (("a", (663,)), ("b", (661, 663))):
+        tape = Tape(tmp_path / name)
+        for minute in range(660, 665):
+            # The bar after an entry shows its position, and so differs as a consequence.
+            seen = msgspec.structs.replace(bar(minute), index=minute + (minute > min(asked)))
+            cause = tape.say("raw.bar.MNQ.1m.", at(minute), seen)
+            if minute in asked:
+                tape.say("intent.MNQ.", at(minute), intents(minute), cause)
+        tape.close()
+
+    difference = found(tmp_path / "a", tmp_path / "b")
+
+    assert (difference.where, difference.time) == ("intent.MNQ.", "2027-02-24T11:01:00")
+    assert [(field.path, field.a) for field in difference.fields] == [("message", ABSENT)]
+    assert [(link.type, link.same) for link in difference.causes] == [("intents", False), ("bar", True)]
+
+
+def test_a_record_that_is_no_message_is_refused(tmp_path):
+    """A journal of something else is a damaged input, not a difference."""
+    for name in ("a", "b"):
+        (tmp_path / name / "journal").mkdir(parents=True)
+        with Journal.open(tmp_path / name / "journal" / "raw.bar.MNQ.1m.tape") as journal:
+            journal.append(name.encode())
+
+    with pytest.raises(DataError, match="is not a message"):
+        compare(tmp_path / "a", tmp_path / "b")
 
 
 def test_heartbeats_are_not_compared(tmp_path):
