@@ -1,7 +1,7 @@
 """An append-only file of records that survives its writer being killed at any byte.
 
     file    = magic line, record, record, ...
-    record  = u32 length, u32 crc32 of the payload, payload        (little-endian; a payload is 1 byte to 2 MiB)
+    record  = u32 length, u32 crc32 of the payload, payload        (little-endian; a payload is 1 byte to 8 MiB)
 
 A length of 0 is never valid: file systems leave runs of zeros behind after a power cut, and crc32 of nothing is 0.
 
@@ -28,7 +28,7 @@ from typing import BinaryIO, NamedTuple, NoReturn
 from bus.errors import JournalError
 
 MAGIC = b"tapewire journal 1\n"
-MAX_RECORD = 2 << 20
+MAX_RECORD = 8 << 20
 
 _HEAD = struct.Struct("<II")
 _FLUSH_AT = 1 << 18

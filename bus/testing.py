@@ -55,6 +55,8 @@ _TOPIC_DOMAINS = {
     "Trade": topics.TRADE,
     "OrderUpdate": topics.VENUE,
     "Execution": topics.VENUE,
+    "PublicSignal": f"{topics.PUBLIC}{topics.SIGNAL}",
+    "PublicTrade": f"{topics.PUBLIC}{topics.TRADE}",
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from bus import journal
 from bus.errors import JournalError
 from bus.journal import MAGIC, MAX_RECORD, Journal, scan
+from bus.wire import MAX_FRAME
 
 THREE = [b"one", b"two" * 100, b"three"]
 
@@ -113,6 +114,11 @@ def test_a_record_that_could_not_be_recovered_is_refused(path, record):
     """A length of 0 looks like the zeros of a power cut; one beyond the limit looks like damage."""
     with Journal.open(path) as log, pytest.raises(ValueError, match="a journal takes 1 to"):
         log.append(record)
+
+
+def test_the_longest_message_fits_into_a_record():
+    """Whatever the wire lets in, a journal can keep, with what its owner writes around it."""
+    assert MAX_RECORD >= 2 * MAX_FRAME
 
 
 def test_buffered_records_are_lost_with_the_process_and_flushed_ones_are_not(path):
