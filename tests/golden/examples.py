@@ -62,7 +62,7 @@ MINUTE_NS = 60_000_000_000
 BAR_REF = "raw.bar.MNQ.1m.@1:91"
 SESSION_REF = "session.MNQ.@1:91"
 INTENTS_REF = "intent.MNQ.@1:2"
-ORDER_REF = "order.MNQ.@1:5"
+COMMAND_REF = "command.MNQ.@1:5"
 INTENT_ID = "MNQ-20260303-1101-VWAP_PULLBACK-L"
 EXIT_ID = "MNQ-20260303-1101-EOD-X"
 
@@ -263,23 +263,23 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         Risk("Sim101", DAY, "ACTIVE", -201_550, 15_000_000, 201_550, 10),
     ),
     "place_order": (
-        "order.MNQ.",
+        "command.MNQ.",
         head("gate", 5, INTENTS_REF),
         PlaceOrder(INTENT_ID, "Sim101", "MNQ", Action.ENTER_LONG, 3, 20990.5, 21040.0, BAR_NS + MINUTE_NS),
     ),
     "place_order - no target": (
-        "order.MNQ.",
+        "command.MNQ.",
         head("gate", 7, INTENTS_REF),
         PlaceOrder("MNQ-20260303-1102-BEAR-S", "Sim101", "MNQ", Action.ENTER_SHORT, 130, 21020.0, None, BAR_NS + 2 * MINUTE_NS),
     ),
-    "close_position": ("order.MNQ.", head("gate", 8, INTENTS_REF), ClosePosition(EXIT_ID, "Sim101", "MNQ", INTENT_ID, "EOD")),
+    "close_position": ("command.MNQ.", head("gate", 8, INTENTS_REF), ClosePosition(EXIT_ID, "Sim101", "MNQ", INTENT_ID, "EOD")),
     "move_bracket": (
-        "order.MNQ.",
+        "command.MNQ.",
         head("gate", 9, INTENTS_REF),
         MoveBracket("MNQ-20260303-1105-TRAIL-MS", "Sim101", "MNQ", INTENT_ID, stop=21000.0),
     ),
     "cancel_order": (
-        "order.MNQ.",
+        "command.MNQ.",
         head("gate", 10, INTENTS_REF),
         CancelOrder(f"{INTENT_ID}-cancel", "Sim101", "MNQ", INTENT_ID),
     ),
@@ -297,12 +297,12 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     ),
     "order_update": (
         "venue.MNQ.",
-        head("nt", 1, ORDER_REF),
+        head("nt", 1, COMMAND_REF),
         OrderUpdate("NT-U-1", INTENT_ID, "MNQ", OrderStatus.REJECTED, detail="Konto nicht verfügbar: 口座"),
     ),
     "execution": (
         "venue.MNQ.",
-        head("nt", 2, ORDER_REF),
+        head("nt", 2, COMMAND_REF),
         Execution("NT-000123", INTENT_ID, "Sim101", "MNQ", 3, 21006.0, "ENTRY", BAR_NS + MINUTE_NS, 70_001),
     ),
     "ack": ("ack.", Header(1, "gate", 1, BAR_NS + 9, BAR_NS + 9), Ack("venue.MNQ.@1:2")),

@@ -45,7 +45,7 @@ def chain():
         Session=lambda e: [Ask("gate", "intent.MNQ.", intents())],
         Decisions=lambda e: [Publish("eval.done.MNQ.", EvalDone("MNQ", "2026-03-03", 0, 0))],
     )
-    gate = Core(Intents=lambda e: [Tell("order.MNQ.", ORDER), Answer("decision.MNQ.", DECIDED)])
+    gate = Core(Intents=lambda e: [Tell("command.MNQ.", ORDER), Answer("decision.MNQ.", DECIDED)])
     venue = Core(PlaceOrder=lambda e: [Tell("venue.MNQ.", OrderUpdate("U-1", "O-1", "MNQ", OrderStatus.ACCEPTED))])
     cores = {"tracker": tracker, "evaluator": evaluator, "gate": gate, "nt": venue}
     bus = MemoryBus(
@@ -66,7 +66,7 @@ def test_one_bar_runs_through_all_daemons_in_order():
         "raw.bar.MNQ.1m.",
         "session.MNQ.",
         "intent.MNQ.",
-        "order.MNQ.",
+        "command.MNQ.",
         "decision.MNQ.",
         "venue.MNQ.",
         "eval.done.MNQ.",
@@ -196,7 +196,7 @@ def test_an_intents_bracket_is_on_the_right_side(action, stop, target):
         (bar(), "raw.bar.MNQ.1m."),
         (session(), "session.MNQ."),
         (intents(), "intent.MNQ."),
-        (ORDER, "order.MNQ."),
+        (ORDER, "command.MNQ."),
         (Execution("X-1", "O-1", "Sim101", "MNQ", 1, 1.0, "ENTRY", 0, 0), "venue.MNQ."),
     ],
 )
