@@ -54,7 +54,7 @@ def up(
     run.mkdir(parents=True, exist_ok=True)
     configuration.write(conf, run)
     with err.status("starting the daemons") as spinner:
-        instance = supervise.start(conf, run, "live", attached=False)
+        instance, _ = supervise.start(conf, run, "live", attached=False)
         supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     out.print(f"up: {len(supervise.DAEMONS)} daemons in {run}, {', '.join(conf.traded)}, preset {preset}; {trading}")

@@ -43,11 +43,14 @@ def conf_file() -> Path:
     raise ConfError(f"supervisord.conf is missing (looked at {here} and {shared}); reinstall tapewire")
 
 
-def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> Instance:
+def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Instance, subprocess.Popen[bytes]]:
     """Start supervisord and its daemons for a run whose run.json is written.
 
     Args:
         attached: supervisord dies with this process (a replay); otherwise it goes on by itself (`tapewire up`).
+
+    Returns:
+        The registered run, and supervisord as our child: wait for it after `stop`, or it stays a zombie while we live.
 
     Raises:
         Transient: it did not come up; the text names the log to read.
@@ -81,7 +84,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> Instance:
     if process.poll() is not None or not socket.exists():
         raise Transient(f"supervisord did not start; see {run_dir / 'logs' / 'start.log'}")
     instances.register(instance)
-    return instance
+    return instance, process
 
 
 def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:

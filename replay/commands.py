@@ -38,7 +38,7 @@ FillOption = Annotated[str, typer.Option(help="next_open or close.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 
-DEMO_SEED = 7
+DEMO_SEED = 8
 DEMO_SESSIONS = 6
 DEMO_START = dt.date(2026, 3, 2)
 

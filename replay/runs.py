@@ -114,13 +114,14 @@ def replay(
 def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[Instance]:
     """The daemons of a run, for as long as the block lasts."""
     tell("starting the daemons")
-    instance = supervise.start(conf, run, "replay", attached=True)
+    instance, process = supervise.start(conf, run, "replay", attached=True)
     try:
         supervise.wait_ready(conf, instance, lambda name: tell(f"waiting for {name}"))
         yield instance
     finally:
         tell("stopping the daemons")
         supervise.stop(instance)
+        process.wait()
 
 
 def venue(conf: Conf) -> Venue:

@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,32 +20,37 @@ from tests.integration.test_parity import journal
 pytestmark = pytest.mark.slow
 
 
-def replay(bars: Path, out: Path, *options: str) -> subprocess.Popen[str]:
-    command = [str(TAPEWIRE), "replay", "--data", str(bars), "--out", str(out), "--strategies", "pipeline", *options]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+@contextmanager
+def replaying(bars: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+    """A replay in another process. Its run is up when the block begins; the block ends when it has ended well."""
+    command = [str(TAPEWIRE), "replay", "--data", str(bars), "--out", str(out), "--strategies", "pipeline"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as player:
+        until = time.monotonic() + 60
+        while not instances.running():
+            assert time.monotonic() < until, "the replay did not come up"
+            assert player.poll() is None, player.communicate()[1]
+        yield player
+        _, errors = player.communicate(timeout=240)
+        assert player.returncode == 0, errors
 
 
-def is_up() -> bool:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if instances.running():
-            return True
-    return False
+@contextmanager
+def stopped_tap() -> Iterator[subprocess.Popen[bytes]]:
+    """A tap on everything that has shown its first line and then stopped reading for good."""
+    with subprocess.Popen([str(TAPEWIRE), "tap"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tap:
+        assert tap.stdout is not None
+        assert tap.stdout.readline()
+        os.kill(tap.pid, signal.SIGSTOP)
+        try:
+            yield tap
+        finally:
+            tap.kill()
 
 
-def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, tmp_path: Path) -> None:
+def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
     """`tapewire tap session. signal.` in a second terminal: named messages with readable fields, of these topics only."""
-    player = replay(bars, tmp_path / "out")
-    assert is_up()
-
-    tap = subprocess.run(
-        [str(TAPEWIRE), "tap", "session.", "signal.", "--count", "900", "--since", "all"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    player.wait(240)
+    with replaying(bars, tmp_path / "out"):
+        tap = tapewire("tap", "session.", "signal.", "--count", 900, "--since", "all")
     lines = tap.stdout.splitlines()
 
     assert tap.returncode == 0, tap.stderr
@@ -53,19 +59,10 @@ def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, t
     assert any("vwap=" in line and "close=" in line for line in lines)
 
 
-def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path) -> None:
+def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
     """For programs: every line parses and carries topic, header and body in one flat map."""
-    player = replay(bars, tmp_path / "out")
-    assert is_up()
-
-    tap = subprocess.run(
-        [str(TAPEWIRE), "tap", "raw.", "--count", "50", "--json", "--since", "all"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    player.wait(240)
+    with replaying(bars, tmp_path / "out"):
+        tap = tapewire("tap", "raw.", "--count", 50, "--json", "--since", "all")
     messages = [json.loads(line) for line in tap.stdout.splitlines()]
 
     assert [message["seq"] for message in messages] == list(range(1, 51))
@@ -74,21 +71,11 @@ def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path)
 
 def test_a_stopped_tap_changes_nothing(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
     """SIGSTOP a tap that has subscribed to everything: the replay ends as usual, with the same bytes as without a tap."""
-    assert tapewire("backtest", "--data", bars, "--out", tmp_path / "alone", "--strategies", "pipeline").returncode == 0
-    player = replay(bars, tmp_path / "out")
-    assert is_up()
-    tap = subprocess.Popen([str(TAPEWIRE), "tap"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert tap.stdout is not None
-    tap.stdout.readline()
+    alone, watched = tmp_path / "alone", tmp_path / "out"
+    assert tapewire("backtest", "--data", bars, "--out", alone, "--strategies", "pipeline").returncode == 0
 
-    os.kill(tap.pid, signal.SIGSTOP)
-    try:
-        _, errors = player.communicate(timeout=240)
-    finally:
-        os.kill(tap.pid, signal.SIGCONT)
-        threading.Thread(target=tap.stdout.read, daemon=True).start()
-        tap.kill()
-        tap.wait()
+    with replaying(bars, watched) as player, stopped_tap() as tap:
+        player.wait(240)
+        assert tap.poll() is None
 
-    assert player.returncode == 0, errors
-    assert journal(tmp_path / "out") == journal(tmp_path / "alone")
+    assert journal(watched) == journal(alone)
