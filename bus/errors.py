@@ -13,6 +13,9 @@ Refusals are not exceptions: they are `Decision` values with a `Reason`.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class TapewireError(Exception):
     """Anything this project raises on purpose. `status` is the exit status of a command that ends with it (sysexits.h)."""
@@ -42,3 +45,9 @@ class JournalError(TapewireError):
 
 class InvariantError(TapewireError):
     status = 70
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` for the nearest known word, else nothing: to be put behind the word that was not known."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else ""

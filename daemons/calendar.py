@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bus.errors import DataError
-from daemons.conf import suggest
+from bus.errors import DataError, suggest
 from daemons.settings import Calendar
 
 NEW_YORK = ZoneInfo("America/New_York")

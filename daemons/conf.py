@@ -8,7 +8,6 @@ one file and nothing else, so a run can always say what it ran with.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from bus.errors import ConfError
+from bus.errors import ConfError, suggest
+from daemons.evaluator import Evaluator
 from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Trading
 
 T = TypeVar("T")
@@ -97,6 +97,8 @@ def load(
         raise ConfError(f"{where} [trading]: enabled = true needs an account; name the account that may be traded")
     if overlay == "live" and conf.trading.unlimited:
         raise ConfError(f"{where} [trading]: unlimited = {list(conf.trading.unlimited)} is for replays only; remove the key")
+    # What the evaluator would refuse on its start is refused here, before anything is written or started.
+    Evaluator({symbol: known[symbol] for symbol in conf.traded}, preset)
     return conf
 
 
@@ -129,12 +131,6 @@ def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
         if unknown:
             hint = suggest(unknown[1], _field_names(kind))
         raise ConfError(f"{where}: {text}{hint}") from error
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` for the nearest known word, else nothing."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def minutes(clock: str, where: str) -> int:

@@ -23,7 +23,7 @@ import msgspec
 
 from bus import topics
 from bus.daemon import Ask, Daemon, Event, Output, Publish
-from bus.errors import ConfError
+from bus.errors import ConfError, suggest
 from bus.messages import Action, Decisions, EvalDone, Gap, Intent, Intents, Position, Session
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
@@ -237,7 +237,7 @@ def check(preset: Preset, strategies: Sequence[Strategy]) -> None:
     for key, names in named.items():
         for name in names:
             if name not in known:
-                hint = registry.suggest(name, known)
+                hint = suggest(name, known)
                 raise ConfError(f"{where} {key}: no strategy is called {name!r}{hint}; write names as signals carry them")
 
 

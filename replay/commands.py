@@ -14,11 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bus.errors import ConfError
+from bus.errors import ConfError, suggest
 from daemons import conf as configuration
 from daemons import logs, supervise
 from daemons.commands import split
-from daemons.conf import suggest
 from daemons.settings import Conf
 from replay import diff as differences
 from replay import report as reports

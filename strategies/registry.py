@@ -11,7 +11,6 @@ A plug-in is imported only when a preset names it, so a broken one stops nobody 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -20,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from bus.errors import ConfError
+from bus.errors import ConfError, suggest
 from strategies.b_day_ibl_fade import BDayIblFade
 from strategies.bear_accept_short import BearAcceptShort
 from strategies.edge_fade import EdgeFade
@@ -156,9 +155,3 @@ def _check(cls: Any, where: str) -> None:
 
 def _plug_ins() -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))}
-
-
-def suggest(word: str, words: Iterable[str]) -> str:
-    """`, did you mean 'x'?` for the nearest known word, else nothing."""
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""

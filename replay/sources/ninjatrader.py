@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import BinaryIO, Generic, NamedTuple, NoReturn, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from bus.errors import DataError
+from bus.errors import DataError, suggest
 from bus.messages import Bar, CrossBar
-from daemons.conf import suggest
 from daemons.settings import Instrument
 from replay.sources.recording import Ignored, Recording, SourceFile
 

@@ -21,9 +21,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.errors import ConfError
+from bus.errors import ConfError, suggest
 from daemons.calendar import FILE, calendar_for
-from daemons.conf import suggest
 from daemons.settings import Calendar
 
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,vol_delta,session_date"

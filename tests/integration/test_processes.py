@@ -36,6 +36,12 @@ def eventually(holds: Callable[[], bool]) -> bool:
     return True
 
 
+def is_back(tapewire: Run, name: str, old: int) -> bool:
+    """It runs under a new pid, has recovered, and beats."""
+    row = status(tapewire)[name]
+    return row["pid"] not in (0, old) and row["note"] == "ready" and row["beat_age_s"] is not None
+
+
 @pytest.fixture
 def up(tapewire: Run, tmp_path: Path) -> Any:
     """The live daemons, up for one test."""
@@ -58,22 +64,17 @@ def test_status_lists_every_daemon(tapewire: Run, up: instances.Instance) -> Non
     assert tapewire("status").returncode == 0
 
 
-@pytest.mark.parametrize("name", supervise.DAEMONS)
-def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance, name: str) -> None:
-    """SIGKILL one: supervisord starts it again, it recovers and beats under a new pid, and the others stay."""
-    before = status(tapewire)
+def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance) -> None:
+    """SIGKILL one after the other: each is started again, recovers and beats under a new pid, while the others stay."""
+    for name in supervise.DAEMONS:
+        before = status(tapewire)
 
-    os.kill(before[name]["pid"], signal.SIGKILL)
+        os.kill(before[name]["pid"], signal.SIGKILL)
 
-    def back() -> bool:
-        row = status(tapewire)[name]
-        return row["pid"] not in (0, before[name]["pid"]) and row["note"] == "ready" and row["beat_age_s"] is not None
-
-    assert eventually(back)
-    after = status(tapewire)
-    assert {other: row["pid"] for other, row in after.items() if other != name} == {
-        other: row["pid"] for other, row in before.items() if other != name
-    }
+        assert eventually(lambda name=name, old=before[name]["pid"]: is_back(tapewire, name, old))
+        after = status(tapewire)
+        others = set(supervise.DAEMONS) - {name}
+        assert {other: after[other]["pid"] for other in others} == {other: before[other]["pid"] for other in others}
 
 
 def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:

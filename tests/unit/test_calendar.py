@@ -64,7 +64,7 @@ def test_without_a_calendar_json_the_exchange_decides(tmp_path):
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ('{"halfdays": {}}', "unknown key 'halfdays', did you mean 'half_days'"),
+        ('{"halfdays": {}}', "unknown key 'halfdays' (did you mean 'half_days'"),
         ('{"half_days": ["2026-03-11"]}', "write dates with their close"),
         ('{"half_days": {"11.03.2026": "13:00"}}', "'11.03.2026' is not a date; write YYYY-MM-DD"),
         ('{"half_days": {"2026-03-11": "1 pm"}}', "'1 pm' is not a time; write HH:MM"),

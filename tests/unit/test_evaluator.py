@@ -454,7 +454,7 @@ def test_other_events_and_other_instruments_change_nothing() -> None:
         ({"exits": Exits(breach_r=0.07, breach_points=10.0)}, "breach_r and breach_points exclude each other; keep one"),
         (
             {"exits": Exits(breach_exempt=("edge fade",))},
-            r"breach_exempt: no strategy is called 'edge fade', did you mean 'Edge Fade'\?",
+            r"breach_exempt: no strategy is called 'edge fade' \(did you mean 'Edge Fade'\?\)",
         ),
         ({"exits": Exits(breakeven_exempt=("edge_fade",))}, r"breakeven_exempt: no strategy is called 'edge_fade'"),
         ({"risk": RiskLimits(strategy_day_loss={"Edge": 400.0})}, r"strategy_day_loss: no strategy is called 'Edge'"),

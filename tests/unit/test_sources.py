@@ -188,7 +188,7 @@ def test_a_missing_column_is_named(tmp_path, column):
     """An export without a needed column (a series that is not volumetric has no vol_ask) is refused by name."""
     export(tmp_path, GOOD, header=HEADER.replace(column, f"my_{column}"))
 
-    with pytest.raises(DataError, match=f"line 1: column '{column}' is missing, did you mean 'my_{column}'"):
+    with pytest.raises(DataError, match=f"line 1: column '{column}' is missing \\(did you mean 'my_{column}'"):
         read_mnq(tmp_path)
 
 
@@ -261,7 +261,7 @@ def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
 
 def test_an_unknown_instrument_is_refused_with_a_suggestion(tmp_path):
     """There is no default contract."""
-    with pytest.raises(DataError, match="unknown instrument 'MNK', did you mean 'MNQ'"):
+    with pytest.raises(DataError, match="unknown instrument 'MNK' \\(did you mean 'MNQ'"):
         read(tmp_path, "MNK", SYMBOLS)
 
 

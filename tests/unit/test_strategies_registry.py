@@ -91,13 +91,13 @@ def test_setups_fit_into_an_intents_id() -> None:
 @pytest.mark.parametrize(
     ("names", "parameters", "day_type", "message"),
     [
-        (["edge_fad"], {}, "edge", r"unknown strategy 'edge_fad', did you mean 'edge_fade'\?; known: or_reversal"),
+        (["edge_fad"], {}, "edge", r"unknown strategy 'edge_fad' \(did you mean 'edge_fade'\?\); known: or_reversal"),
         (["edge_fade"], {"edge_fad": {}}, "edge", r"\[parameters.edge_fad\]: unknown strategy .*did you mean 'edge_fade'\?"),
         (
             ["edge_fade"],
             {"edge_fade": {"pause_bar": 1}},
             "edge",
-            r"\[parameters.edge_fade\].*`pause_bar`, did you mean 'pause_bars'\?",
+            r"\[parameters.edge_fade\].*`pause_bar` \(did you mean 'pause_bars'\?\)",
         ),
         (["edge_fade"], {"edge_fade": {"pause_bars": "20"}}, "edge", r"Expected `int`, got `str` - at `\$.pause_bars`"),
         (["edge_fade"], {"edge_fade": {"until": "1:30 pm"}}, "edge", r"at `\$.until`"),
@@ -114,7 +114,7 @@ def test_setups_fit_into_an_intents_id() -> None:
             "exactly one of vwap_at_most_points",
         ),
         (["edge_fade", "edge_fade"], {}, "edge", "'edge_fade' repeats 'Edge Fade'; name each strategy once"),
-        (["edge_fade"], {}, "edges", r"unknown day_type 'edges', did you mean 'edge'\?; known: edge, midpoint"),
+        (["edge_fade"], {}, "edges", r"unknown day_type 'edges' \(did you mean 'edge'\?\); known: edge, midpoint"),
     ],
 )
 def test_a_wrong_preset_is_refused_with_the_place_and_the_remedy(

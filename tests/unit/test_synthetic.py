@@ -164,7 +164,7 @@ def test_a_calendar_without_special_days_lies_beside_the_data(week):
 @pytest.mark.parametrize(
     "wrong, complaint",
     [
-        ({"kinds": ("bday",)}, "unknown kind of day 'bday', did you mean 'b_day'"),
+        ({"kinds": ("bday",)}, "unknown kind of day 'bday' \\(did you mean 'b_day'"),
         ({"kinds": ()}, "0 kinds"),
         ({"sessions": 0}, "sessions=0"),
         ({"seed": -1}, "seed=-1"),
