@@ -673,7 +673,7 @@ class HistoryRequest(Struct, frozen=True, tag="history_request"):
 
 
 class Page(Struct, frozen=True, tag="page"):
-    """Frames as they were published, oldest first. end: how many records the topic has now; fewer than asked means the end."""
+    """Frames as they were published, oldest first. end: how many records the topic has now; below it, fewer than asked is a cut."""
 
     id: str
     topic: str
