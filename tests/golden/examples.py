@@ -260,7 +260,7 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     "risk": (
         "risk.Sim101.",
         head("gate", 1, "venue.MNQ.@1:3"),
-        Risk("Sim101", DAY, "ACTIVE", -201_550, 15_000_000, 201_550, 10),
+        Risk("Sim101", DAY, "DAILY_LOSS", -201_550, 15_000_000, 201_550, 10),
     ),
     "place_order": (
         "command.MNQ.",
@@ -372,6 +372,6 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     "alarm": (
         "sys.alarm.gate.",
         Header(1, "gate", 1, 1, BAR_NS),
-        Alarm("KILLED", "the kill switch is on; `tapewire arm` re-arms it"),
+        Alarm("reconcile", "the venue reports +3 MNQ, our books +0; a person must look"),
     ),
 }

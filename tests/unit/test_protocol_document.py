@@ -1,0 +1,149 @@
+"""PROTOCOL.md says what the code does: every message with every field, every code, every topic and port."""
+
+import re
+from enum import Enum
+from itertools import pairwise
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+
+import bus
+from bus import topics
+from bus.messages import PROTOCOL_VERSION, Action, Body, Header, OrderStatus, Reason
+from bus.outbox import Outbox
+from bus.sequence import ASK_EVERY_NS, Sequencer
+from bus.wire import MAX_FRAME
+from daemons.settings import PORTS, Bus
+
+DOCUMENT = (Path(bus.__file__).parent / "PROTOCOL.md").read_text("utf-8")
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| (\S.*) \|$", re.MULTILINE)
+PLAIN = {int: "int", float: "float", str: "str", bool: "bool", bytes: "bytes"}
+
+
+def section(title):
+    """The text from a heading to the next one of any level."""
+    found = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert found, f"PROTOCOL.md has no heading {title!r}"
+    return found[1]
+
+
+def notation(hint):
+    """A type as the document writes it."""
+    if get_origin(hint) in (Union, UnionType):
+        (inner,) = (each for each in get_args(hint) if each is not NoneType)
+        return f"{notation(inner)}?"
+    if get_origin(hint) is tuple:
+        kinds = [kind for kind in get_args(hint) if kind is not Ellipsis]
+        return f"[{', '.join(map(notation, kinds))}]"
+    if get_origin(hint) is dict:
+        return "{" + ": ".join(map(notation, get_args(hint))) + "}"
+    return PLAIN.get(hint) or hint.__name__
+
+
+def default(field):
+    if field.required:
+        return ""
+    if field.default is None or isinstance(field.default, (tuple, msgspec.Struct)):
+        return " ="
+    if field.default == "":
+        return ' = ""'
+    return f" = {str(field.default).lower() if isinstance(field.default, bool) else field.default}"
+
+
+def structs():
+    """Every struct on the wire: the messages and what their fields hold."""
+    seen, todo = {}, list(get_args(Body))
+    while todo:
+        each = todo.pop(0)
+        todo += get_args(each)
+        if isinstance(each, type) and issubclass(each, msgspec.Struct) and each not in seen:
+            seen[each] = None
+            todo += get_type_hints(each).values()
+    return list(seen)
+
+
+@pytest.mark.parametrize("kind", structs(), ids=lambda kind: kind.__name__)
+def test_every_field_is_documented_with_its_type_and_default(kind):
+    """Same fields, same order, same types, same defaults; a meaning for each."""
+    tag = kind.__struct_config__.tag
+    hints = get_type_hints(kind)
+    rows = ROW.findall(section(f"`{tag}`" if tag else kind.__name__))
+
+    assert [(name, written) for name, written, _ in rows] == [
+        (field.name, notation(hints[field.name]) + default(field)) for field in msgspec.structs.fields(kind)
+    ]
+
+
+def test_the_header_is_documented():
+    """Its fields in their order, then `type`."""
+    assert [name for name, _, _ in ROW.findall(section("2. A message"))] == [*Header.__struct_fields__, "type"]
+
+
+def test_the_version_is_the_one_we_speak():
+    """In the title and in the changes."""
+    assert DOCUMENT.startswith(f"# The tapewire protocol, version {PROTOCOL_VERSION}\n")
+    assert f"- **{PROTOCOL_VERSION}** " in section("13. Changes")
+
+
+def test_reasons_stand_in_the_order_of_the_checks():
+    """A client may rely on the first one given."""
+    assert re.findall(r"^\| `([A-Z_]+)` \|", section("8. Reason codes"), re.MULTILINE) == list(Reason)
+
+
+@pytest.mark.parametrize("codes", [Action, OrderStatus], ids=lambda codes: codes.__name__)
+def test_other_codes_are_listed(codes):
+    """In the order of their definition."""
+    assert issubclass(codes, Enum)
+    assert f"{codes.__name__} is {', '.join(codes)}" in section("12. Message reference").replace("\n", " ")
+
+
+def test_every_topic_domain_is_documented():
+    """Whatever bus.topics can spell has a place in section 3, or in section 1 for the welcome."""
+    written = section("3. Topics") + section("1. Transport")
+    domains = {value for name, value in vars(topics).items() if name.isupper()} - {topics.SYS, topics.RAW, topics.PUBLIC}
+
+    assert [domain for domain in sorted(domains) if f"`{domain}" not in written] == []
+    assert all(f"`{domain}" in written for domain in (topics.bar("<instrument>"), "public.signal.", "public.trade."))
+
+
+def test_every_message_has_a_topic():
+    """Named in section 3, or in the sections on requests, link, history and control."""
+    written = DOCUMENT[: DOCUMENT.index("## 12.")]
+
+    assert [kind.__name__ for kind in get_args(Body) if f"`{kind.__struct_config__.tag}`" not in written] == []
+
+
+def test_every_port_is_documented_with_its_offset():
+    """The table of section 1, with its ranges and lists written out."""
+    listed = {}
+    for names, offsets in re.findall(r"^\| (`.+?) \| ([\d, to]+) \|", section("1. Transport"), re.MULTILINE):
+        first, *rest = re.findall(r"`([\w.]+)`", names)
+        domain = first.split(".")[0]
+        spelled = [first, *(f"{domain}{name}" if name.startswith(".") else name for name in rest)]
+        numbers = [int(number) for number in re.findall(r"\d+", offsets)]
+        if "to" in offsets:
+            numbers = list(range(numbers[0], numbers[1] + 1))
+        listed |= dict(zip(spelled, numbers, strict=True))
+
+    assert listed == dict(PORTS)
+
+
+def test_the_numbers_in_the_text_are_those_in_force():
+    """Pauses, limits and sizes that a client is told of."""
+    text = " ".join(DOCUMENT.split())
+    outbox = Outbox()
+    outbox.put("a", [], 0)
+    at_ms = [now_ms for now_ms in range(8_000) if outbox.due(now_ms * 1_000_000)]
+
+    assert f"at most {MAX_FRAME >> 20} MiB" in text
+    assert f"last {Bus().ring:,} messages per topic" in text
+    assert f"does not fill within {Bus().heal_s:g} s" in text
+    assert Sequencer("reader", complete=True).heal_ns == Bus().heal_s * 1e9
+    assert f"`base_port` ({Bus().base_port} by default)" in text
+    assert "at most 4 times a second" in text
+    assert ASK_EVERY_NS * 4 == 1_000_000_000
+    assert [later - at for at, later in pairwise(at_ms)] == [250, 500, 1000, 2000, 2000]
+    assert "250 ms, 500 ms, 1 s and then every 2 s" in text
