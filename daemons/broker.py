@@ -32,6 +32,7 @@ class Broker:
     def __init__(self, conf: Conf, logger: structlog.stdlib.BoundLogger) -> None:
         self.conf = conf
         self.logger = logger
+        pin(conf, NAME)  # before the context: its threads stay where they are born
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -54,7 +55,6 @@ class Broker:
         signal.set_wakeup_fd(wakeup_w.fileno())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        pin(self.conf)
         poller = zmq.Poller()
         for socket in (wakeup, self.control, self.outgoing, self.incoming):
             poller.register(socket, zmq.POLLIN)

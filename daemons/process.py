@@ -36,6 +36,7 @@ from daemons.settings import Conf
 
 Taken = tuple[Event, bytes]
 SECOND_NS = 1_000_000_000
+CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
 BATCH = 512  # facts taken in one round before control and timers are looked at again
 
 
@@ -57,6 +58,8 @@ class Process:
     ) -> None:
         self.name = name
         self.conf = conf
+        self._cores = os.sched_getaffinity(0)
+        pin(conf, name)  # before the context: its threads stay where they are born
         self.subscribe = subscribe
         self.logger = logger
         self.clock = WallClock()
@@ -93,7 +96,6 @@ class Process:
         self._old_wakeup = signal.set_wakeup_fd(self._wakeup_w.fileno())
         for number in (signal.SIGTERM, signal.SIGINT):
             self._signals[number] = signal.signal(number, self._signalled)
-        pin(self.conf)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -103,6 +105,7 @@ class Process:
         self._wakeup.close()
         self._wakeup_w.close()
         self.context.destroy(linger=sockets.LINGER_MS)
+        os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
 
     def join(self) -> None:
         """Wait until both directions of the bus stand: our subscription is acknowledged and the broker listens to us."""
@@ -316,11 +319,15 @@ class Process:
         return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: ping, state, stop")
 
 
-def pin(conf: Conf) -> None:
-    """Keep the decision chain on one core: waking a process on another core is most of the cost of a hop."""
+def pin(conf: Conf, name: str) -> None:
+    """Keep the decision chain on one core: waking a process on another core is most of the cost of a hop.
+
+    The logger and the publisher stay free. They hear most of what is said; on the chain's core they would take their turns between
+    a bar and its order.
+    """
     choice = conf.bus.pin
     cores = sorted(os.sched_getaffinity(0))
-    if choice == "off" or len(cores) < 2:
+    if choice == "off" or len(cores) < 2 or name not in CHAIN:
         return
     core = cores[-1] if choice == "auto" else int(choice)
     with suppress(OSError):  # a core that does not exist on this machine: run unpinned
