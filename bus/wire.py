@@ -8,6 +8,8 @@ fields. So bodies stay free of routing, and any MessagePack reader sees one flat
 from __future__ import annotations
 
 import math
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +18,8 @@ from bus.errors import PeerError
 from bus.messages import PROTOCOL_VERSION, Body, Header
 
 MAX_FRAME = 4 << 20  # a page of history is the longest
+
+_TOPIC = re.compile(rb"([A-Za-z0-9_-]+\.)+")
 
 _encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(Header)
@@ -62,12 +66,17 @@ def decode_message(frames: list[bytes]) -> Message:
     """Read the two frames of a published message. Raises PeerError as `decode` does."""
     if len(frames) != 2:
         raise PeerError(f"{len(frames)} frames, a message has 2 (topic, map)")
-    try:
-        topic = frames[0].decode("ascii")
-    except UnicodeDecodeError as error:
-        raise PeerError(f"topic is not ASCII: {frames[0][:40]!r}") from error
+    topic = _topic(frames[0])
     header, body = decode(frames[1])
     return Message(topic, header, body)
+
+
+@lru_cache(maxsize=4096)
+def _topic(frame: bytes) -> str:
+    # A topic becomes a file name in the journal, so what it may hold is what is safe there. A run has a few dozen topics.
+    if not _TOPIC.fullmatch(frame):
+        raise PeerError(f"not a topic: {frame[:40]!r}; topics are dotted words of A-Z, a-z, 0-9, _ and -, with a dot at the end")
+    return frame.decode("ascii")
 
 
 def finite(*prices: float | None) -> bool:

@@ -99,7 +99,10 @@ def test_a_bad_frame_is_the_peers_fault(frame, complaint):
         ([], "0 frames, a message has 2"),
         ([b"ack."], "1 frames, a message has 2"),
         ([b"", b"ack.", b""], "3 frames, a message has 2"),
-        (["straße.".encode(), msgpack.packb(GOOD)], "topic is not ASCII"),
+        (["straße.".encode(), msgpack.packb(GOOD)], "not a topic"),
+        ([b"../../etc/passwd.", msgpack.packb(GOOD)], "not a topic"),
+        ([b"session.MNQ", msgpack.packb(GOOD)], "not a topic"),
+        ([b"session..MNQ.", msgpack.packb(GOOD)], "not a topic"),
     ],
 )
 def test_a_message_has_an_ascii_topic_and_one_map(frames, complaint):
