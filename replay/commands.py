@@ -16,10 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bus.errors import ConfError, suggest
 from daemons import conf as configuration
-from daemons import logs, supervise
+from daemons import instances, logs, supervise
 from daemons.commands import split
 from daemons.settings import Conf
 from replay import diff as differences
+from replay import explain as stories
 from replay import report as reports
 from replay import runs
 from replay.outputs import Summary
@@ -47,7 +48,7 @@ TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_tim
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (demo, backtest, replay, report):
+    for command in (demo, backtest, replay, report, explain):
         app.command()(command)
     app.command(name="diff")(diff)
 
@@ -118,6 +119,21 @@ def diff(
     else:
         out.print(str(found), markup=False)
     raise typer.Exit(0 if found is None else 1)
+
+
+def explain(
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="Of an intent, order, execution or trade; or topic@epoch:seq.")],
+    run: Annotated[Path | None, typer.Option("--run", help="A run's folder; without it the run that is up.")] = None,
+    instance: Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """From an order, signal or trade back to the bar it came from, and on to its fills and what it earned."""
+    steps = stories.explain(run or Path(instances.choose(instance).run), wanted)
+    if as_json:
+        out.print(msgspec.json.encode(steps).decode(), markup=False)
+        return
+    for step in steps:
+        out.print(str(step), markup=False)
 
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
