@@ -133,6 +133,14 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     holidays: tuple[str, ...] = ()
 
 
+class Fault(Struct, frozen=True, forbid_unknown_fields=True):
+    """A death on order (daemons/faults.py): which daemon, at which step of its round, from which market time on."""
+
+    daemon: str
+    step: str
+    at_ns: int
+
+
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades."""
 
@@ -145,3 +153,4 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: Calendar = Calendar()
     fill: str = "next_open"
     epoch: int = 1
+    faults: tuple[Fault, ...] = ()
