@@ -8,9 +8,13 @@ closed bar, in this order:
     an order is working             no intent
     in a position                   the exit rules, then the exits of the strategy that opened it
     flat                            the first proposal in priority order; that one is consumed, whatever risk says later
+                                    (other ways to resolve several at once: `strategies.roster`, the preset's `conflict`)
 
 The gate is asked once per bar, with all intents of it. `EvalDone` of a bar with intents waits for the gate's answer; those of an
 instrument go out in the order of its sessions, even if a later bar was finished first.
+
+A strategy that fails is switched off by the roster; this daemon says so as an `Alarm` fact, and the others go on. A position that
+the strategy holds keeps its bracket and the common exit rules.
 """
 
 from __future__ import annotations
@@ -24,13 +28,13 @@ import msgspec
 from bus import topics
 from bus.daemon import Ask, Daemon, Event, Output, Publish
 from bus.errors import ConfError, suggest
-from bus.messages import Action, Decisions, EvalDone, Gap, Intent, Intents, Position, Session
+from bus.messages import Action, Alarm, Decisions, EvalDone, Gap, Intent, Intents, Position, Session
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
 from daemons.settings import Conf, Instrument, Preset
 from strategies import registry
 from strategies.clock import minute_of
-from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Manages, Move, Proposal, Strategy
+from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Strategy
 from strategies.roster import Roster
 
 VALID_NS = 120_000_000_000
@@ -118,9 +122,9 @@ class Desk:
         check(preset, strategies)
         self.symbol = symbol
         self.tick = instrument.tick
-        self.roster = Roster(strategies, preset.exits.exit_time)
+        self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
+        self.faults = 0
         self.rules = ExitRules(preset.exits, instrument)
-        self.managing: dict[str, Manages] = {each.name: each for each in strategies if isinstance(each, Manages)}
         self.reads = topics.of(topics.SESSION, symbol)
         self.asks_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)
@@ -135,17 +139,18 @@ class Desk:
     def session(self, event: Event, s: Session) -> Sequence[Output]:
         """Decide on a closed bar."""
         intents = self._decide(s)
+        alarms = self._alarms(s) if len(self.roster.faults) > self.faults else ()
         bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
             degraded = s.degraded or s.session == self.degraded_date
             asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, degraded)
             self.waiting.append(Waiting(asked.id, done, ""))
-            return (Ask("gate", self.asks_on, asked),)
+            return (*alarms, Ask("gate", self.asks_on, asked))
         if self.waiting:
             self.waiting.append(Waiting("", done, event.ref))
-            return ()
-        return (Publish(self.done_on, done),)
+            return alarms
+        return (*alarms, Publish(self.done_on, done))
 
     def decided(self, event: Event, answer: Decisions) -> Sequence[Output]:
         """Take the gate's answer for one bar. An answer to nothing we asked, or a repeated one, changes nothing."""
@@ -184,21 +189,26 @@ class Desk:
             return ()
         return self._leave_or_move(s, position) if position.qty else self._enter(s)
 
+    def _alarms(self, s: Session) -> tuple[Publish, ...]:
+        """Each strategy that was switched off on this bar, as a fact."""
+        new, self.faults = self.roster.faults[self.faults :], len(self.roster.faults)
+        topic = topics.of(topics.ALARM, "evaluator")
+        return tuple(Publish(topic, Alarm("strategy_off", f"{self.symbol} {_clock(s)}: {fault}")) for fault in new)
+
     def _enter(self, s: Session) -> tuple[Intent, ...]:
-        proposal = self.roster.first(s)
-        if proposal is None:
-            return ()
-        intent = _entry(proposal, s)
-        self.asked[intent.id] = Asked(proposal.strategy, proposal.setup, self.bars)
-        return (intent,)
+        intents = tuple(_entry(proposal, s) for proposal in self.roster.answers(s))
+        for intent in intents:
+            # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as its duplicate.
+            self.asked.setdefault(intent.id, Asked(intent.strategy, intent.setup, self.bars))
+        return intents
 
     def _leave_or_move(self, s: Session, position: Position) -> tuple[Intent, ...]:
         """The first exit rule that matches, else what the strategy behind the position wants."""
         asked = self.asked.get(position.entry_id)
         held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at)
         wish = self.rules.wish(s, position, held, closing=self.roster.closing(s))
-        if wish is None and held is not None and held.strategy in self.managing:
-            wish = self._restrained(self.managing[held.strategy].manage(s, position), position)
+        if wish is None and held is not None:
+            wish = self._restrained(self.roster.manage(held.strategy, s, position), position)
         if wish is None:
             return ()
         if isinstance(wish, Exit):
@@ -244,6 +254,11 @@ def check(preset: Preset, strategies: Sequence[Strategy]) -> None:
 def _stamp(s: Session) -> str:
     """`MNQ-20270224-1031`: the bar by trade date and Eastern close stamp."""
     return f"{s.bar.instrument}-{s.session.replace('-', '')}-{s.minute // 60:02}{s.minute % 60:02}"
+
+
+def _clock(s: Session) -> str:
+    """The bar for a person: `2027-02-24 10:31`."""
+    return f"{s.session} {s.minute // 60:02}:{s.minute % 60:02}"
 
 
 def _id(s: Session, setup: str, action: Action) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from strategies.roster import Conflict
+
 # Offsets from bus.base_port. Everything that binds is ours and listed here.
 PORTS: Mapping[str, int] = {
     "broker.in": 0,
@@ -115,12 +117,14 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A preset is data: which strategies in which priority, with which numbers. No strategy asks for its name.
 
     strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
+    conflict: what several proposals on one bar become: "priority", "additive" or "veto" (see strategies/roster.py).
     """
 
     name: str
     description: str
     day_type: str
     strategies: tuple[str, ...]
+    conflict: Conflict = "priority"
     exits: Exits = Exits()
     risk: RiskLimits = RiskLimits()
     parameters: dict[str, dict[str, Any]] = {}

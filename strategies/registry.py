@@ -122,8 +122,17 @@ def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day
         cls = load(name)
         if any(other.name == cls.name for other in strategies):
             raise ConfError(f"strategies: {name!r} repeats {cls.name!r}; name each strategy once")
-        strategies.append(cls(_params(name, cls, parameters.get(name, {})), DAY_TYPES[day_type]))
+        strategies.append(_built(name, cls, _params(name, cls, parameters.get(name, {})), DAY_TYPES[day_type]))
     return strategies
+
+
+def _built(name: str, cls: StrategyClass, params: Any, day_type: DayTypeOf) -> Strategy:
+    try:
+        strategy: Strategy = cls(params, day_type)
+    except Exception as error:  # as on import: a stranger's constructor may raise anything
+        where = type(error).__name__
+        raise ConfError(f"strategy {name!r} cannot be built: {where}: {error}; repair it or leave it out of the preset") from error
+    return strategy
 
 
 def _params(name: str, cls: StrategyClass, table: Mapping[str, Any]) -> Any:

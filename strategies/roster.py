@@ -1,50 +1,112 @@
 """The strategies of one instrument in priority order, asked together (playbook 4).
 
-arbitrated    `first`: one answer per bar, and only that one is consumed; a suppressed setup stays available
+arbitrated    `answers`: what is traded of a bar's proposals. How several are resolved is the preset's `conflict`:
+
+                  priority   the first in priority order; only that one is consumed, a suppressed setup stays available
+                  additive   all of them, in priority order, each consumed; the gate decides on one after another
+                  veto       as priority, but a LONG and a SHORT on one bar cancel: no answer, nothing consumed
+
 independent   `every`: each strategy alone, as if the others did not exist; every proposal is reported and consumed
+
+A strategy that raises, or answers with something that cannot be traded, is switched off for the rest of the run: the others must
+not suffer from it, and its own state can no longer be trusted. `faults` says which one, in which call, and why. The same bars
+switch it off at the same place, so a replay or a recovery tells the same story. What cannot be caught is a call that never returns.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from bus.messages import Session
+import msgspec
+
+from bus.messages import Position, Session
 from strategies.clock import minute_of
-from strategies.protocol import Proposal, Strategy
+from strategies.protocol import LONG, SHORT, Exit, Manages, Move, Proposal, Strategy
+
+Conflict: TypeAlias = Literal["priority", "additive", "veto"]
+
+T = TypeVar("T")
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+LONGEST_WHY = 300
+
+
+class Fault(NamedTuple):
+    """A strategy that was switched off: its display name, the call in which it failed, and the error with its place."""
+
+    strategy: str
+    call: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.strategy} is switched off for the rest of the run: {self.call} failed with {self.why}"
 
 
 class Roster:
-    """Folds sessions into its strategies and asks them. exit_time: "HH:MM", no proposal from then on (playbook 5.2)."""
+    """Folds sessions into its strategies and asks them.
 
-    def __init__(self, strategies: Sequence[Strategy], exit_time: str) -> None:
+    Args:
+        exit_time: "HH:MM", no proposal from then on (playbook 5.2).
+        conflict: how several proposals on one bar are resolved.
+
+    Attributes:
+        strategies: those that still run, in priority order.
+        faults: those that were switched off, oldest first.
+    """
+
+    def __init__(self, strategies: Sequence[Strategy], exit_time: str, conflict: Conflict = "priority") -> None:
         self.strategies = tuple(strategies)
+        self._managing = {strategy.name: strategy for strategy in self.strategies if isinstance(strategy, Manages)}
         self.exit_minute = minute_of(exit_time)
+        self.conflict = conflict
         self.session = ""
+        self.faults: list[Fault] = []
 
     def fold(self, s: Session) -> None:
         """Let every strategy see the bar. State advances on RTH bars only, whatever may be traded."""
         if s.session != self.session:
             self.session = s.session
             for strategy in self.strategies:
-                strategy.start(s.session)
+                try:
+                    strategy.start(s.session)
+                except Exception as error:
+                    self._switch_off(strategy, "start", error)
         if s.rth:
             for strategy in self.strategies:
-                strategy.update(s)
+                try:
+                    strategy.update(s)
+                except Exception as error:
+                    self._switch_off(strategy, "update", error)
 
     def closing(self, s: Session) -> bool:
         """Whether the exit time has come, which is never later than one minute before the session's close."""
         return not s.rth or s.minute >= self.exit_minute or s.minute >= s.closes - 1
 
-    def first(self, s: Session) -> Proposal | None:
-        """The first proposal in priority order, consumed."""
+    def answers(self, s: Session) -> list[Proposal]:
+        """What to trade on this bar, consumed; empty if nothing."""
+        if self.conflict == "additive":
+            return self.every(s)
         if self.closing(s):
-            return None
+            return []
+        first: tuple[Strategy, Proposal] | None = None
         for strategy in self.strategies:
-            proposal = strategy.propose(s)
-            if proposal is not None:
-                strategy.consume(proposal)
-                return proposal
-        return None
+            proposal = self._proposal(strategy, s)
+            if proposal is None:
+                continue
+            if first is None:
+                first = strategy, proposal
+                if self.conflict == "priority":
+                    break
+            elif proposal.direction != first[1].direction:
+                return []
+        if first is None:
+            return []
+        self._consume(*first)
+        return [first[1]]
 
     def every(self, s: Session) -> list[Proposal]:
         """All proposals of the bar in priority order, each consumed."""
@@ -52,11 +114,44 @@ class Roster:
         if self.closing(s):
             return proposals
         for strategy in self.strategies:
-            proposal = strategy.propose(s)
+            proposal = self._proposal(strategy, s)
             if proposal is not None:
-                strategy.consume(proposal)
+                self._consume(strategy, proposal)
                 proposals.append(proposal)
         return proposals
+
+    def manage(self, name: str, s: Session, position: Position) -> Exit | Move | None:
+        """What the strategy of this display name wants done with its position; None if it has no exits of its own, or is off."""
+        strategy = self._managing.get(name)
+        if strategy is None:
+            return None
+        try:
+            wish = strategy.manage(s, position)
+            if wish is None:
+                return None
+            return _sound(wish, Exit) if isinstance(wish, Exit) else _sound(wish, Move)
+        except Exception as error:
+            self._switch_off(strategy, "manage", error)
+            return None
+
+    def _proposal(self, strategy: Strategy, s: Session) -> Proposal | None:
+        try:
+            proposal = strategy.propose(s)
+            return None if proposal is None else _tradable(proposal, strategy)
+        except Exception as error:
+            self._switch_off(strategy, "propose", error)
+            return None
+
+    def _consume(self, strategy: Strategy, proposal: Proposal) -> None:
+        try:
+            strategy.consume(proposal)
+        except Exception as error:
+            self._switch_off(strategy, "consume", error)
+
+    def _switch_off(self, strategy: Strategy, call: str, error: Exception) -> None:
+        self.strategies = tuple(each for each in self.strategies if each is not strategy)
+        self._managing.pop(strategy.name, None)
+        self.faults.append(Fault(strategy.name, call, _why(error)))
 
 
 class Independent:
@@ -69,3 +164,39 @@ class Independent:
         """What each strategy alone would do at this bar's close."""
         self.roster.fold(s)
         return self.roster.every(s)
+
+
+def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
+    """The proposal as it can travel. Raises ValueError or a msgspec error that says what is wrong with it."""
+    sound = _sound(proposal, Proposal)
+    if sound.strategy != strategy.name:
+        raise ValueError(f"the proposal says strategy = {sound.strategy!r}; write {strategy.name!r}")
+    if sound.setup not in strategy.setups:
+        raise ValueError(f"setup {sound.setup!r} is not one of its setups {strategy.setups}")
+    if sound.direction not in (LONG, SHORT):
+        raise ValueError(f"direction {sound.direction!r}: write {LONG!r} or {SHORT!r}")
+    return sound
+
+
+def _sound(answer: object, kind: type[T]) -> T:
+    """A strategy's answer as plain typed data with real numbers: what it is after a journey over the bus."""
+    if type(answer) is not kind:
+        raise TypeError(f"answered with a {type(answer).__name__}, not a {kind.__name__}")
+    plain = msgspec.to_builtins(answer)
+    for name, value in plain.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} is {value}, not a price")
+    return msgspec.convert(plain, kind)
+
+
+def _why(error: Exception) -> str:
+    """The error in one line: its type, its words without memory addresses, which change from run to run, and its place."""
+    try:
+        words = _ADDRESS.sub("0x...", str(error))
+    except Exception:  # a stranger's exception may be broken, too
+        words = ""
+    at: TracebackType | None = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    place = f" ({at.tb_frame.f_code.co_qualname}, line {at.tb_lineno})" if at is not None else ""
+    return f"{type(error).__name__}: {words[:LONGEST_WHY]}{place}"

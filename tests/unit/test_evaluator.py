@@ -115,6 +115,42 @@ def test_a_proposal_becomes_an_intent_that_says_everything() -> None:
     assert (intent.day_type, intent.confidence, intent.quality.score) == ("b_day", "medium", 3)
 
 
+@pytest.mark.parametrize(
+    ("conflict", "asked_for"),
+    [
+        ("priority", [["Edge Fade"], ["Pipeline"]]),
+        ("additive", [["Edge Fade", "Pipeline"], ["Pipeline"]]),
+        ("veto", [["Edge Fade"], ["Pipeline"]]),
+    ],
+)
+def test_several_proposals_of_a_bar_become_intents_as_the_preset_says(conflict: Any, asked_for: list[list[str]]) -> None:
+    """Both want to be long at 11:03; with `additive` the gate is asked for both at once, in priority order."""
+    desk = Desk(strategies=["edge_fade", "pipeline"], conflict=conflict)
+    wanted = []
+    for at in ("11:03", "11:07"):  # the first of four RTH bars, on which Pipeline buys
+        question = asked(desk.bar(at, **FADE))
+        desk.decided(question)
+        wanted.append([intent.strategy for intent in question.intents])
+
+    assert wanted == asked_for
+
+
+def test_a_strategy_that_fails_becomes_an_alarm_and_the_bar_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fact says which strategy, where and why; the others trade on, and it is said once."""
+    monkeypatch.setattr(Pipeline, "update", lambda self, s: {}["level"])
+    desk = Desk(strategies=["pipeline", "edge_fade"])
+    alarm, question = desk.bar("11:00", **FADE)
+    desk.decided(asked([question]))
+    later = desk.bar("11:01")
+
+    assert isinstance(alarm, Publish)
+    assert alarm.topic == "sys.alarm.evaluator."
+    assert isinstance(alarm.body, Alarm)
+    assert alarm.body.name == "strategy_off"
+    assert alarm.body.text.startswith("MNQ 2026-03-03 11:00: Pipeline is switched off for the rest of the run: update failed with")
+    assert quiet(later)
+
+
 def test_a_short_is_asked_for_as_a_short() -> None:
     """The action and the id's ending follow the direction."""
     below = {"close": 20_890.0, "below": 3, "day_type": "trend_down"}

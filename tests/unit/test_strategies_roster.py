@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
-from bus.messages import Session
-from strategies.protocol import DayTypeOf, Proposal
-from strategies.roster import Independent, Roster
+from bus.messages import Position, Session
+from strategies.protocol import DayTypeOf, Exit, Move, Proposal
+from strategies.roster import Conflict, Independent, Roster
 from tests.scenes import scene
 
 
@@ -17,6 +20,7 @@ class Eager:
     """Proposes on every bar until consumed, and remembers what it was told."""
 
     setups = ("EAGER",)
+    direction = "LONG"
 
     class Params(Struct, frozen=True):
         """None."""
@@ -38,11 +42,15 @@ class Eager:
             return None
         close = s.bar.close
         return Proposal(
-            strategy=self.name, setup="EAGER", direction="LONG", entry=close, stop=close - 5, target=None, reason="it may"
+            strategy=self.name, setup="EAGER", direction=self.direction, entry=close, stop=close - 5, target=None, reason="it may"
         )
 
     def consume(self, proposal: Proposal) -> None:
         self.used = True
+
+
+class Bear(Eager):
+    direction = "SHORT"
 
 
 def pair() -> tuple[Eager, Eager]:
@@ -57,9 +65,9 @@ def test_arbitrated_the_first_in_priority_is_the_answer_and_the_only_one_consume
     for at in ("11:00", "11:01", "11:02"):
         bar = scene(at)
         roster.fold(bar)
-        answers.append(roster.first(bar))
+        answers.append([answer.strategy for answer in roster.answers(bar)])
 
-    assert [answer.strategy if answer else None for answer in answers] == ["first", "second", None]
+    assert answers == [["first"], ["second"], []]
 
 
 def test_independent_every_proposal_is_reported_in_priority_order_and_consumed() -> None:
@@ -90,7 +98,7 @@ def test_nothing_is_proposed_from_the_exit_time_on(at: str, closes: int, exit_ti
     roster, independent = Roster([pair()[0]], exit_time), Independent([pair()[0]], exit_time)
     roster.fold(bar)
 
-    assert (roster.first(bar) is not None) is proposes
+    assert bool(roster.answers(bar)) is proposes
     assert bool(independent.step(bar)) is proposes
 
 
@@ -112,3 +120,205 @@ def test_a_new_trade_date_starts_everybody_anew() -> None:
         roster.fold(bar)
 
     assert eager.told == ["start 2026-03-03", "update 660", "start 2026-03-04"]
+
+
+# --- several proposals on one bar -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("conflict", "answered"),
+    [
+        ("priority", [["bull"], ["bear"], ["second bull"]]),
+        ("additive", [["bull", "bear", "second bull"], [], []]),
+        ("veto", [[], [], []]),
+    ],
+)
+def test_opposite_proposals_are_resolved_as_the_preset_says(conflict: Conflict, answered: list[list[str]]) -> None:
+    """The same three strategies on the same three bars: one after the other, all at once, or none while they disagree."""
+    roster = Roster([Eager("bull", str), Bear("bear", str), Eager("second bull", str)], "15:59", conflict)
+
+    assert [names(roster, at) for at in ("11:00", "11:01", "11:02")] == answered
+
+
+@pytest.mark.parametrize(
+    ("conflict", "answered"),
+    [
+        ("priority", [["bull"], ["second bull"], []]),
+        ("additive", [["bull", "second bull"], [], []]),
+        ("veto", [["bull"], ["second bull"], []]),
+    ],
+)
+def test_agreeing_proposals_need_no_veto(conflict: Conflict, answered: list[list[str]]) -> None:
+    """Where all point one way, veto is priority."""
+    roster = Roster([Eager("bull", str), Eager("second bull", str)], "15:59", conflict)
+
+    assert [names(roster, at) for at in ("11:00", "11:01", "11:02")] == answered
+
+
+def test_a_vetoed_proposal_stays_available() -> None:
+    """Nothing was consumed: when the other side has gone, the setup trades."""
+    bull, bear = Eager("bull", str), Bear("bear", str)
+    roster = Roster([bull, bear], "15:59", "veto")
+    before = names(roster, "11:00")
+    bear.used = True
+
+    assert before == []
+    assert names(roster, "11:01") == ["bull"]
+
+
+def names(roster: Roster, at: str) -> list[str]:
+    bar = scene(at)
+    roster.fold(bar)
+    return [answer.strategy for answer in roster.answers(bar)]
+
+
+# --- a strategy that fails --------------------------------------------------------------------------------------------------
+
+
+class Failing(Eager):
+    """Fails in one call, from 11:01 on."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__("failing", str)
+        self.call = call
+        self.clock = 0
+
+    def _maybe(self, call: str) -> None:
+        if call == self.call and self.clock >= 661:
+            raise KeyError("no such level")
+
+    def start(self, session: str) -> None:
+        self._maybe("start")
+        super().start(session)
+
+    def update(self, s: Session) -> None:
+        self.clock = s.minute
+        self._maybe("update")
+
+    def propose(self, s: Session) -> Proposal | None:
+        self._maybe("propose")
+        return super().propose(s)
+
+    def consume(self, proposal: Proposal) -> None:
+        self._maybe("consume")
+
+    def manage(self, s: Session, position: Position) -> Exit | None:
+        self._maybe("manage")
+        return Exit("ENOUGH")
+
+
+@pytest.mark.parametrize("call", ["update", "propose", "consume"])
+def test_a_strategy_that_raises_is_switched_off_and_the_others_go_on(call: str) -> None:
+    """Which one, in which call, the error and its line; it is never asked again. What it had proposed by then stands."""
+    failing, other = Failing(call), Eager("other", str)
+    roster = Roster([failing, other], "15:59", "additive")
+    answered = [names(roster, at) for at in ("11:00", "11:01", "11:02")]
+
+    (fault,) = roster.faults
+    assert answered == [["failing", "other"], ["failing"] if call == "consume" else [], []]
+    assert (fault.strategy, fault.call) == ("failing", call)
+    assert fault.why.startswith("KeyError: 'no such level' (Failing._maybe, line ")
+    assert roster.strategies == (other,)
+
+
+def test_a_strategy_that_fails_to_start_a_date_is_switched_off() -> None:
+    """The next date begins without it."""
+    failing = Failing("start")
+    roster = Roster([failing, Eager("other", str)], "15:59", "additive")
+    answered = [names(roster, "11:01")]
+    tomorrow = scene("11:02", session="2026-03-04")
+    roster.fold(tomorrow)
+    answered.append([answer.strategy for answer in roster.answers(tomorrow)])
+
+    assert answered == [["failing", "other"], ["other"]]
+    assert [fault.call for fault in roster.faults] == ["start"]
+
+
+def test_a_strategy_that_fails_to_manage_its_position_is_asked_no_more() -> None:
+    """Its position is left to the bracket and the common exit rules."""
+    roster = Roster([Failing("manage")], "15:59")
+    wishes = []
+    for at in ("11:00", "11:01", "11:02"):
+        bar = scene(at)
+        roster.fold(bar)
+        wishes.append(roster.manage("failing", bar, Position("Replay", qty=1)))
+
+    assert wishes == [Exit("ENOUGH"), None, None]
+    assert [fault.call for fault in roster.faults] == ["manage"]
+
+
+PROPOSAL = Proposal(strategy="odd", setup="EAGER", direction="LONG", entry=100.0, stop=95.0, target=None, reason="it may")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("BUY", "TypeError: answered with a str, not a Proposal"),
+        (replace(PROPOSAL, stop=math.nan), "ValueError: stop is nan, not a price"),
+        (replace(PROPOSAL, target=math.inf), "ValueError: target is inf, not a price"),
+        (replace(PROPOSAL, entry="100"), "ValidationError: Expected `float`, got `str` - at `$.entry`"),
+        (replace(PROPOSAL, reason=object()), "TypeError: Encoding objects of type object is unsupported"),
+        (replace(PROPOSAL, direction="BUY"), "ValueError: direction 'BUY': write 'LONG' or 'SHORT'"),
+        (replace(PROPOSAL, setup="OTHER"), "ValueError: setup 'OTHER' is not one of its setups ('EAGER',)"),
+        (replace(PROPOSAL, strategy="Edge Fade"), "ValueError: the proposal says strategy = 'Edge Fade'; write 'odd'"),
+    ],
+)
+def test_a_proposal_that_cannot_be_traded_switches_its_strategy_off(answer: Any, why: str) -> None:
+    """It would stop the whole evaluator on its way to the gate, or trade under another strategy's name."""
+    roster = Roster([Odd(lambda: answer)], "15:59")
+
+    assert names(roster, "11:00") == []
+    assert [fault.why.partition(" (")[0] for fault in roster.faults] == [why.partition(" (")[0]]
+
+
+def test_whole_numbers_are_prices_too() -> None:
+    """A stop of 95 is a stop of 95.0: what leaves is what it would be after a journey over the bus."""
+    roster = Roster([Odd(lambda: replace(PROPOSAL, stop=95))], "15:59")
+    bar = scene("11:00")
+    roster.fold(bar)
+    (answer,) = roster.answers(bar)
+
+    assert type(answer.stop) is float
+
+
+def test_the_same_failure_is_told_in_the_same_words_every_time() -> None:
+    """No memory address in them, and an exception that cannot even be printed is named by its type."""
+    unprintable = type("Unprintable", (Exception,), {"__str__": lambda self: 1 / 0})
+
+    def at_an_address() -> Proposal:
+        raise RuntimeError(f"lost {object()}")
+
+    def in_silence() -> Proposal:
+        raise unprintable
+
+    roster = Roster([Odd(at_an_address), Odd(in_silence)], "15:59", "additive")
+    names(roster, "11:00")
+
+    assert [fault.why.partition(" (")[0] for fault in roster.faults] == [
+        "RuntimeError: lost <object object at 0x...>",
+        "Unprintable: ",
+    ]
+
+
+class Odd(Eager):
+    """Answers with whatever it is told to."""
+
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        super().__init__("odd", str)
+        self.answer = answer
+
+    def propose(self, s: Session) -> Proposal | None:
+        return self.answer()
+
+
+@pytest.mark.parametrize("wish", [Move("TRAIL", stop=math.nan), "EXIT"])
+def test_a_wish_that_cannot_be_carried_out_switches_its_strategy_off(wish: Any) -> None:
+    """As with a proposal."""
+    odd = Odd(lambda: None)
+    odd.manage = lambda s, position: wish  # type: ignore[attr-defined]
+    roster = Roster([odd], "15:59")
+    bar = scene("11:00")
+    roster.fold(bar)
+
+    assert roster.manage("odd", bar, Position("Replay", qty=1)) is None
+    assert [fault.call for fault in roster.faults] == ["manage"]
