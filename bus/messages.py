@@ -52,6 +52,16 @@ class Action(StrEnum):
     MOVE_TARGET = "MOVE_TARGET"
 
 
+class StopRounding(StrEnum):
+    """The side to which an entry's stop goes when it is put on the tick grid: away from the entry (playbook 5.1), or toward it.
+
+    With TOWARD the signal keeps the stop as computed, to which its followers hold, and only the order is rounded.
+    """
+
+    AWAY = "AWAY"
+    TOWARD = "TOWARD"
+
+
 class Reason(StrEnum):
     """Why the gate refused. The order here is the order in which the checks run."""
 
@@ -276,15 +286,37 @@ class Quality(Struct, frozen=True):
     score: int = 0
 
 
+class Pattern(Struct, frozen=True):
+    """The V that a V-reversal was read from: away from the origin to the extreme, back beyond the origin, and to it again.
+
+    kind, subtype: what readers of signal files call it. move: points from origin to extreme; strength: points of the breakout
+    beyond the origin. minutes: from the origin's bar to the entry's. volume_confirmed: more volume on the breakout than at the
+    extreme, by the factor that the confidence counts.
+    """
+
+    kind: str
+    subtype: str
+    origin: float
+    extreme: float
+    breakout: float
+    move: float
+    strength: float
+    minutes: int
+    volume_confirmed: bool = False
+
+
 class Intent(Struct, frozen=True):
     """One thing a strategy wants on one bar.
 
-    id: a pure function of instrument, bar, setup and action; the same bars give the same id for ever. At most 50 characters.
+    id: a pure function of instrument, bar, setup and action, or of what the strategy names its signals after; the same bars give
+        the same id for ever. At most 50 characters.
     entry, stop, target: prices as computed, unrounded; a null target means no target order. For MOVE_STOP and MOVE_TARGET
         `stop` or `target` holds the new price; for EXIT all three may be null.
     entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: whatever is open).
     reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS, VWAP_BREACH_PM, ...).
-    valid_until_ns: market time after which the intent must not be executed.
+    valid_until_ns: market time after which the intent must not be executed. A limit order works until then.
+    limit: an entry that rests at this price instead of going to the market.
+    score: the strategy's confidence as a number, 0 to 1; None if it has none.
     """
 
     id: str
@@ -302,6 +334,10 @@ class Intent(Struct, frozen=True):
     confidence: str = "normal"
     day_confidence: float = 0.0
     quality: Quality = Quality()
+    limit: float | None = None
+    stop_rounding: StopRounding = StopRounding.AWAY
+    score: float | None = None
+    pattern: Pattern | None = None
 
 
 class Intents(Struct, frozen=True, tag="intents"):
@@ -352,11 +388,36 @@ class EvalDone(Struct, frozen=True, tag="eval_done"):
     orders: tuple[str, ...] = ()
 
 
+class Suppressed(Struct, frozen=True, tag="suppressed"):
+    """A setup that is complete and that its strategy does not propose, with the strategy's own reason. It does not come back.
+
+    id: the intent it would have been. reason: a code of the strategy's; detail: a sentence for a person. Prices as computed.
+    """
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    detail: str
+    entry: float
+    stop: float
+    target: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
+
+
 # --- signal., reject., order., fill., position., trade., risk. : the gate's facts ----------------------------------------
 
 
 class Signal(Struct, frozen=True, tag="signal"):
-    """An approved intent: what is being traded and what subscribers may follow. Prices are rounded to the tick."""
+    """An approved intent: what is being traded and what subscribers may follow. Prices are rounded to the tick.
+
+    A stop whose rounding is TOWARD stands as computed; the order event has the rounded one. limit: where the entry rests.
+    """
 
     id: str
     order_id: str
@@ -377,6 +438,9 @@ class Signal(Struct, frozen=True, tag="signal"):
     confidence: str = "normal"
     day_confidence: float = 0.0
     quality: Quality = Quality()
+    limit: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
 
 
 class Reject(Struct, frozen=True, tag="reject"):
@@ -493,7 +557,10 @@ class Risk(Struct, frozen=True, tag="risk"):
 
 
 class PlaceOrder(Struct, frozen=True, tag="place_order"):
-    """Enter at the market with a resting bracket. id is unique for ever: the venue acts on it once. target None: no target."""
+    """Enter with a resting bracket. id is unique for ever: the venue acts on it once. target None: no target.
+
+    limit: None enters at the market; a price rests there, and the venue cancels what has not filled by `valid_until_ns`.
+    """
 
     id: str
     account: str
@@ -503,10 +570,11 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     stop: float
     target: float | None
     valid_until_ns: int
+    limit: float | None = None
 
 
 class ClosePosition(Struct, frozen=True, tag="close_position"):
-    """Close the open position at the market and cancel its bracket. reason travels to the trade."""
+    """Close the open position at the market, cancel its bracket and what is left of its entry. reason travels to the trade."""
 
     id: str
     account: str
@@ -620,6 +688,9 @@ class PublicSignal(Struct, frozen=True, tag="public_signal"):
     entry: float | None = None
     stop: float | None = None
     target: float | None = None
+    limit: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
 
 
 class PublicTrade(Struct, frozen=True, tag="public_trade"):
@@ -748,6 +819,7 @@ Fact: TypeAlias = (
     | Intents
     | Decisions
     | EvalDone
+    | Suppressed
     | Signal
     | Reject
     | OrderEvent

@@ -43,6 +43,7 @@ _TOPIC_DOMAINS = {
     "Intents": topics.INTENT,
     "Decisions": topics.DECISION,
     "EvalDone": topics.EVAL_DONE,
+    "Suppressed": topics.SUPPRESSED,
     "Signal": topics.SIGNAL,
     "Reject": topics.REJECT,
     "OrderEvent": topics.ORDER,

@@ -5,7 +5,7 @@ from typing import Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from bus.messages import PROTOCOL_VERSION, Action, Body, Header, OrderStatus, Reason
+from bus.messages import PROTOCOL_VERSION, Action, Body, Header, OrderStatus, Reason, StopRounding
 
 BODIES = get_args(Body)
 
@@ -70,7 +70,7 @@ def test_money_is_whole_cents_and_time_is_whole_nanoseconds(kind):
 @pytest.mark.parametrize("kind", BODIES, ids=tag_of)
 def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
     """Numbers, texts, booleans, byte strings, null, arrays and maps of these: nothing that needs an extension type."""
-    plain = {int, float, str, bool, bytes, type(None), Action, Reason, OrderStatus}
+    plain = {int, float, str, bool, bytes, type(None), Action, Reason, OrderStatus, StopRounding}
 
     def check(hint):
         if get_origin(hint) in (tuple, dict, Union) or get_args(hint):
@@ -82,5 +82,5 @@ def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
 
 def test_codes_are_their_own_names():
     """What stands in a log is what stands in the code and on the wire."""
-    for codes in (Action, Reason, OrderStatus):
+    for codes in (Action, Reason, OrderStatus, StopRounding):
         assert all(code.value == code.name for code in codes)
