@@ -30,11 +30,13 @@ from replay.venue import Venue
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", "report.html")
-OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "bars", *RESULTS)
+OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "bars", *RESULTS)
+# Of `tapewire signals`. The two may share a folder: each replaces its own files and leaves the other's alone.
+RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 
 
-def prepare(out: Path, *, keep: str = "") -> Path:
-    """An empty folder for a run. What an earlier run left there is removed (but for `keep`); anything else is not ours to touch.
+def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Path:
+    """A folder for a run. Of what an earlier one left there, `writes` is removed (but for `keep`); strangers' files are not ours.
 
     Raises:
         ConfError: the folder holds files that no run of ours writes, or it cannot be made.
@@ -43,17 +45,22 @@ def prepare(out: Path, *, keep: str = "") -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
-    strangers = sorted(path.name for path in out.iterdir() if path.name not in OURS)
+    strangers = sorted(path.name for path in out.iterdir() if _whole(path) not in OURS + RESEARCH)
     if strangers:
         raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(strangers[:3])}); name a new or empty folder")
     for path in out.iterdir():
-        if path.name == keep:
+        if path.name == keep or _whole(path) not in writes:
             continue
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
     return out.resolve()
+
+
+def _whole(path: Path) -> str:
+    """The name a file would have had if it had been finished; a crash may leave `.signals.jsonl.unfinished`."""
+    return path.name.removeprefix(".").removesuffix(".unfinished")
 
 
 def read(data: Path, instrument: str, progress: Progress) -> tuple[Recording, Calendar]:

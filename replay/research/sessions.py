@@ -1,0 +1,25 @@
+"""A recording as the strategies see it: its bars through the tracker's core, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bus import topics
+from bus.daemon import Event, Publish
+from bus.errors import InvariantError
+from bus.messages import Bar, Session
+from bus.stamp import Stamper
+from daemons.settings import Conf
+from daemons.tracker import core as tracker
+
+
+def sessions(conf: Conf, bars: Iterable[Bar]) -> Iterator[Session]:
+    """One `Session` per accepted bar, in order. There is no venue, so no bar carries a position."""
+    core = tracker.daemon(conf).core
+    stamper = Stamper("nt", conf.epoch)
+    for bar in bars:
+        topic = topics.bar(bar.instrument)
+        for output in core.step(Event(topic, stamper.header(topic, bar.close_ns), bar)):
+            if not isinstance(output, Publish) or not isinstance(output.body, Session):
+                raise InvariantError(f"the tracker said {type(output.body).__name__} to a bar, not a Session")
+            yield output.body
