@@ -7,6 +7,9 @@ broker's subscription has arrived, an XPUB waits for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import cast
+
 import zmq
 
 from bus import topics
@@ -20,6 +23,12 @@ RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
 PEER_PING_MS = 2_000  # a peer that is gone without a word (a stopped tap, a sleeping machine) is noticed and its queue freed
 PEER_DEAD_MS = 8_000
+
+# Plain numbers: to combine two of pyzmq's enum flags takes longer than to send a message.
+NOBLOCK = int(zmq.NOBLOCK)
+_MORE = int(zmq.SNDMORE)
+_EVENTS = int(zmq.EVENTS)
+_READABLE = int(zmq.POLLIN)
 
 
 def broker_in(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
@@ -99,6 +108,37 @@ def asker(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "")
         socket.setsockopt(zmq.ROUTING_ID, name.encode())
     socket.connect(address)
     return socket
+
+
+def send(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> None:
+    """`send_multipart` for bytes in less than half the time: no checks of what we know, no enum arithmetic.
+
+    Raises:
+        zmq.Again: with NOBLOCK, when the peer's queue is full. Nothing was sent: only the first frame can fail.
+    """
+    last = len(frames) - 1
+    for at in range(last):
+        socket.send(frames[at], flags | _MORE)
+    socket.send(frames[last], flags)
+
+
+def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
+    """The frames of each message that is there, of `limit` at most: what is left over waits for the next round.
+
+    Asks whether there is more instead of trying: an exception that says no takes longer than a message.
+    """
+    for _ in range(limit):
+        try:
+            frame = socket.recv(NOBLOCK, copy=False)
+        except zmq.Again:
+            return
+        frames = [frame.bytes]
+        while frame.more:
+            frame = socket.recv(NOBLOCK, copy=False)
+            frames.append(frame.bytes)
+        yield frames
+        if not cast(int, socket.getsockopt(_EVENTS)) & _READABLE:
+            return
 
 
 def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:

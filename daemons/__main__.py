@@ -41,7 +41,7 @@ def start(name: str, run_dir: Path) -> int:
     if name == "broker":
         from daemons.broker import Broker
 
-        return Broker(conf, logger).run()
+        return Broker(conf, run_dir, logger).run()
     if name == "logger":
         from daemons import logger as recorder
 

@@ -10,6 +10,7 @@ import os
 import signal
 import socket as sockets_of_python
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 import zmq
@@ -19,6 +20,7 @@ from bus.clock import WallClock
 from bus.errors import PeerError, Transient
 from bus.lastvalue import LastValues
 from bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
+from daemons.faults import Faults
 from daemons.process import SECOND_NS, pin
 from daemons.settings import Conf
 
@@ -29,7 +31,7 @@ BATCH = 256
 class Broker:
     """XSUB in, XPUB out, a control port, and a beat of its own."""
 
-    def __init__(self, conf: Conf, logger: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         self.conf = conf
         self.logger = logger
         pin(conf, NAME)  # before the context: its threads stay where they are born
@@ -38,6 +40,7 @@ class Broker:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.last = LastValues()
         self.forwarded = 0
+        self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
         try:
             self.control = sockets.owner(self.context, conf.bus.address("control.broker"))
@@ -62,13 +65,13 @@ class Broker:
         next_beat_ns = self.clock.monotonic_ns()
         self.logger.info("ready", base_port=self.conf.bus.base_port)
         while not self.stopping:
-            ready = dict(poller.poll(max(0, (next_beat_ns - self.clock.monotonic_ns()) // 1_000_000)))
-            if self.control in ready:
-                self._controlled()
-            if self.outgoing in ready:
-                self._subscribed()
-            if self.incoming in ready:
-                self._forward()
+            for socket, _ in poller.poll(max(0, (next_beat_ns - self.clock.monotonic_ns()) // 1_000_000)):
+                if socket is self.incoming:
+                    self._forward()
+                elif socket is self.outgoing:
+                    self._subscribed()
+                elif socket is self.control:
+                    self._controlled()
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
                 self._beat()
@@ -80,16 +83,20 @@ class Broker:
         return 0
 
     def _forward(self) -> None:
-        for _ in range(BATCH):
-            try:
-                frames = self.incoming.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if len(frames) != 2:  # not a fact; a fact has a topic and a map
-                continue
-            self.outgoing.send_multipart(frames)
-            self.forwarded += 1
-            self.last.keep(frames[0].decode("latin-1"), frames[1])
+        for frames in sockets.arrived(self.incoming, BATCH):
+            if len(frames) == 2:  # else not a fact; a fact has a topic and a map
+                if self.faults:
+                    self._strike("receive", frames)
+                    self._strike("speak", frames)
+                sockets.send(self.outgoing, frames)
+                if self.faults:
+                    self._strike("sent", frames)
+                self.forwarded += 1
+                self.last.keep(frames[0].decode("latin-1"), frames[1])
+
+    def _strike(self, step: str, frames: list[bytes]) -> None:
+        if not frames[0].startswith(topics.SYS.encode()):
+            self.faults.strike(step, wire.decode(frames[1])[0].event_ns)
 
     def _subscribed(self) -> None:
         while True:

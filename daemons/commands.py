@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,8 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
     if json:
         out.print(msgspec.json.encode(rows).decode(), markup=False)
     else:
-        out.print(standing.table(chosen, rows))
+        out.print(f"{chosen.name} ({chosen.kind}), ports from {chosen.base_port}, {chosen.run}", markup=False)
+        show(standing.lines(rows))
     raise typer.Exit(0 if all(row.healthy for row in rows) else 1)
 
 
@@ -100,8 +102,14 @@ def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
     if json:
         out.print(msgspec.json.encode(results).decode(), markup=False)
     else:
-        out.print(checks.table(results))
+        show(checks.lines(results))
     raise typer.Exit(0 if all(check.ok for check in results) else 1)
+
+
+def show(lines: Iterable[tuple[str, bool]]) -> None:
+    """Print lines; those that are not well in red, where there is colour."""
+    for line, well in lines:
+        out.print(line, markup=False, style=None if well else "red")
 
 
 def split(names: str | None) -> list[str] | None:

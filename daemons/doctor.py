@@ -11,13 +11,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import zmq
 from msgspec import Struct
-from rich.table import Table
 
 from bus import topics
 from bus.client import History, Reader, ask_control
@@ -28,6 +27,7 @@ from daemons import conf as configuration
 from daemons import status, supervise
 from daemons.instances import Instance
 from daemons.settings import PORT_SPAN, PORTS, Conf
+from daemons.tables import aligned
 
 PACKAGES = ("zmq", "msgspec", "msgpack", "structlog", "supervisor", "typer", "rich", "numpy", "pandas")
 FREE_BYTES = 1 << 30
@@ -72,12 +72,10 @@ def examine(instance: Instance | None) -> list[Check]:
     return [_look(name, check) for name, check in checks]
 
 
-def table(checks: list[Check]) -> Table:
-    """The findings for a person."""
-    made = Table(show_header=False, box=None, pad_edge=False)
-    for check in checks:
-        made.add_row("[green]ok[/]" if check.ok else "[bold red]broken[/]", check.name, check.text)
-    return made
+def lines(checks: list[Check]) -> Iterator[tuple[str, bool]]:
+    """The findings for a person, each line with whether it is well."""
+    rows = [("ok" if check.ok else "broken", check.name, check.text) for check in checks]
+    yield from zip(aligned(rows), (check.ok for check in checks), strict=True)
 
 
 def _look(name: str, check: Callable[[], str]) -> Check:

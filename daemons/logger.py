@@ -22,6 +22,7 @@ from bus.daemon import Event
 from bus.errors import PeerError
 from bus.journal import Journal
 from bus.messages import Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
+from daemons.faults import Faults
 from daemons.process import SECOND_NS, Process, Stopped
 from daemons.settings import Conf
 
@@ -101,17 +102,27 @@ class Logger(Process):
         for topic, (epoch, seq) in self.tape.ends.items():
             self.sequencer.prime(topic, epoch, seq)
         self._next_sync_ns = 0
+        self._newest_ns = 0  # market time, of what is written
+        self.faults = Faults("logger", conf.faults, run_dir)
         self.service = self._bind(sockets.owner, "history")
         self.listen(self.service, self._asked)
 
     def take(self, event: Event, frame: bytes) -> None:
+        self._strike("receive", event.header.event_ns)
         self.tape.append(event.topic, event.header.epoch, event.header.seq, frame)
+        self._strike("append", event.header.event_ns)
+        self._newest_ns = max(self._newest_ns, event.header.event_ns)
 
     def settle(self, now_ns: int) -> None:
         self.tape.flush()
+        self._strike("sync", self._newest_ns)
         if now_ns >= self._next_sync_ns:
             self._next_sync_ns = now_ns + SECOND_NS
             self.tape.sync()
+
+    def _strike(self, step: str, event_ns: int) -> None:
+        if self.faults:
+            self.faults.strike(step, event_ns)
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "records": {topic: len(journal) for topic, journal in self.tape.files.items()}}

@@ -37,7 +37,8 @@ from daemons.settings import Conf
 Taken = tuple[Event, bytes]
 SECOND_NS = 1_000_000_000
 CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
-BATCH = 512  # facts taken in one round before control and timers are looked at again
+WELCOME = topics.WELCOME.encode()
+BATCH = 512  # messages taken from a socket in one round, before control and timers are looked at again
 
 
 class Stopped(Exception):
@@ -192,7 +193,7 @@ class Process:
 
     def say(self, topic: str, frame: bytes) -> None:
         """Publish a stamped fact."""
-        self.facts_out.send_multipart((topic.encode(), frame))
+        sockets.send(self.facts_out, (topic.encode(), frame))
         self.sent += 1
 
     def publish(self, topic: str, body: Body, event_ns: int, cause: str = "") -> str:
@@ -248,15 +249,11 @@ class Process:
 
     def _facts(self) -> None:
         now_ns = self.clock.monotonic_ns()
-        for _ in range(BATCH):
-            try:
-                frames = self.facts_in.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for frames in sockets.arrived(self.facts_in, BATCH):
             self._fact(frames, now_ns)
 
     def _fact(self, frames: list[bytes], now_ns: int) -> None:
-        if frames[0] == topics.WELCOME.encode():
+        if frames[0] == WELCOME:
             self._welcome = True
             return
         if self._backlog is not None:

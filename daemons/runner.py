@@ -15,7 +15,7 @@ the ordinary healing of gaps brings it to them. Nothing is said twice, nothing i
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from bus.messages import Ack, Body, Control, Header, Hello, Lease, Report
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
-from daemons.process import SECOND_NS, Process, Stopped, Taken
+from daemons.faults import Faults
+from daemons.process import BATCH, SECOND_NS, Process, Stopped, Taken
 from daemons.settings import Conf
 
 VENUE_PEER = b"nt"
@@ -60,6 +61,7 @@ class Runner(Process):
         self.daemon = daemon
         self.core = daemon.core
         self.run_dir = run_dir
+        self.faults = Faults(daemon.name, conf.faults, run_dir)
         self.folding = True
         self.batch: list[Entry] = []
         self.batch_events: list[Event] = []
@@ -168,11 +170,7 @@ class Runner(Process):
 
     def _asked(self) -> None:
         assert self.service is not None
-        while True:
-            try:
-                sender, *rest = self.service.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for sender, *rest in sockets.arrived(self.service, BATCH):
             event = self._decode(sender, rest)
             if event is None:
                 continue
@@ -188,11 +186,7 @@ class Runner(Process):
 
     def _linked(self) -> None:
         assert self.link is not None
-        while True:
-            try:
-                sender, *rest = self.link.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for sender, *rest in sockets.arrived(self.link, BATCH):
             event = self._decode(sender, rest)
             if event is None:
                 continue
@@ -229,11 +223,7 @@ class Runner(Process):
         return Event(topic, header, body, sender.decode("latin-1"))
 
     def _answered(self, dealer: zmq.Socket[bytes]) -> None:
-        while True:
-            try:
-                frames = dealer.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for frames in sockets.arrived(dealer, BATCH):
             event = self._decode(b"", frames)
             if event is None:
                 continue
@@ -246,21 +236,35 @@ class Runner(Process):
     def settle(self, now_ns: int) -> None:
         if self.batch:
             entries, self.batch = self.batch, []
+            events, self.batch_events = self.batch_events, []
+            self._strike("receive", events)
             if self.log is not None:
                 for entry in entries:
                     self.log.append(self._encode(entry))
+                self._strike("append", events)
                 self.log.sync()
-            events, self.batch_events = self.batch_events, []
+                self._strike("sync", events)
             for event in events:
                 self._step(event)
+            self._strike("said", events)
+            self._deliver(now_ns)
+            self._strike("sent", events)
         acks, self.acks = self.acks, []
         for sender, event in acks:
             self._acknowledge(sender, event)
         self._deliver(now_ns)
 
     def _step(self, event: Event) -> None:
-        for output in self.core.step(event):
+        outputs = self.core.step(event)
+        if not self.folding:
+            self._strike("speak", (event,))
+        for output in outputs:
             self._speak(output, event)
+
+    def _strike(self, step: str, events: Sequence[Event]) -> None:
+        if self.faults:
+            for event in events:
+                self.faults.strike(step, event.header.event_ns)
 
     def _speak(self, output: Output, event: Event) -> None:
         cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
@@ -294,7 +298,7 @@ class Runner(Process):
                 continue
             for frames in box.due(now_ns):
                 with suppress(zmq.Again):  # its high-water mark: the next round tries again
-                    self.dealers[name].send_multipart(frames, zmq.NOBLOCK)
+                    sockets.send(self.dealers[name], frames, sockets.NOBLOCK)
 
     def _deliver_to_venue(self, box: Outbox, now_ns: int) -> None:
         """The lease first: it also finds out whether the venue is there, and with it gone nothing else is tried."""
@@ -311,7 +315,7 @@ class Runner(Process):
     def _link_send(self, frames: list[bytes]) -> bool:
         assert self.link is not None
         try:
-            self.link.send_multipart([VENUE_PEER, *frames], zmq.NOBLOCK)
+            sockets.send(self.link, (VENUE_PEER, *frames), sockets.NOBLOCK)
         except zmq.ZMQError:  # no such peer, or its queue is full: the outbox has it and tries again
             return False
         return True
@@ -324,12 +328,13 @@ class Runner(Process):
     def _acknowledge(self, sender: bytes, event: Event) -> None:
         assert self.link is not None
         with suppress(zmq.ZMQError):
-            self.link.send_multipart((sender, b"", b"ack.", self._passing("ack.", Ack(event.ref), self.clock.now_ns())))
+            ack = self._passing("ack.", Ack(event.ref), self.clock.now_ns())
+            sockets.send(self.link, (sender, b"", b"ack.", ack))
 
     def _reply(self, sender: bytes, frames: tuple[bytes, ...]) -> None:
         assert self.service is not None
         with suppress(zmq.ZMQError):  # the asker is gone; it will ask again and get the stored answer
-            self.service.send_multipart((sender, *frames))
+            sockets.send(self.service, (sender, *frames))
 
     # --- services -------------------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import zmq
 from msgspec import Struct
-from rich.table import Table
 
 from bus import topics
 from bus.client import Reader
@@ -14,6 +14,7 @@ from bus.messages import Beat
 from daemons import supervise
 from daemons.instances import Instance
 from daemons.settings import PORTS
+from daemons.tables import aligned
 
 SILENT_S = 5.0
 LISTEN_S = 2.0
@@ -90,19 +91,19 @@ def furthest(beat: Beat) -> str:
     return f"{topic}@{epoch}:{seq}"
 
 
-def table(instance: Instance, rows: list[Row]) -> Table:
-    """The rows for a person."""
-    made = Table(title=f"{instance.name} ({instance.kind}), ports from {instance.base_port}, {instance.run}", title_justify="left")
-    for heading in ("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"):
-        made.add_column(heading, justify="left" if heading in ("daemon", "state", "last") else "right", no_wrap=True)
-    for row in rows:
-        age = "none" if row.beat_age_s is None else f"{row.beat_age_s:.1f} s"
-        state = row.state.lower() if row.note in ("ready", "") else f"{row.state.lower()}, {row.note}"
-        colour = "green" if row.healthy else "red"
-        uptime = str(int(row.uptime_s // 3600)) + f":{int(row.uptime_s) // 60 % 60:02}:{int(row.uptime_s) % 60:02}"
-        numbers = (str(row.received), str(row.healed), str(row.lost))
-        made.add_row(row.name, f"[{colour}]{state}[/]", str(row.pid or ""), uptime, age, row.last, *numbers)
-    return made
+def lines(rows: list[Row]) -> Iterator[tuple[str, bool]]:
+    """The rows for a person, with a heading; each line with whether its daemon is well."""
+    table = [("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"), *map(_cells, rows)]
+    yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    state = row.state.lower() if row.note in ("ready", "") else f"{row.state.lower()}, {row.note}"
+    seconds = int(row.uptime_s)
+    uptime = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    age = "none" if row.beat_age_s is None else f"{row.beat_age_s:.1f} s"
+    numbers = (str(row.received), str(row.healed), str(row.lost))
+    return (row.name, state, str(row.pid or "-"), uptime, age, row.last or "-", *numbers)
 
 
 def _all_fresh(beats: dict[str, Beat], names: set[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ from daemons import conf as configuration
 from daemons import instances, logs, supervise
 from daemons.commands import split
 from daemons.settings import Conf
+from daemons.tables import aligned
+from replay import chaos as storms
 from replay import diff as differences
 from replay import explain as stories
 from replay import report as reports
@@ -48,7 +52,7 @@ TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_tim
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (demo, backtest, replay, report, explain):
+    for command in (demo, backtest, replay, report, explain, chaos):
         app.command()(command)
     app.command(name="diff")(diff)
 
@@ -121,6 +125,38 @@ def diff(
     raise typer.Exit(0 if found is None else 1)
 
 
+def chaos(
+    data: DataOption,
+    out_dir: OutOption,
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Kill every daemon at every step of its round, in every state.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Of the random kills and freezes; printed, so that it can be had again.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Bars between two random strikes, on average.")] = 150,
+    bars: Annotated[int | None, typer.Option(help="Only the first so many bars.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos")
+    recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
+    conf = elsewhere(conf)
+    chosen = secrets.randbelow(1_000_000) if seed is None else seed
+    logger = logs.configure("replay", level=logging.WARNING)
+    with bar() as (tell, progress):
+        if matrix:
+            outcome = storms.matrix(conf, recording, out_dir, progress, tell, logger)
+        else:
+            err.print(f"seed {chosen}")
+            outcome = storms.storm(conf, recording, out_dir, chosen, every, progress, tell, logger)
+    if as_json:
+        out.print(msgspec.json.encode(outcome).decode(), markup=False)
+    else:
+        for line in storms.account(outcome):
+            out.print(line, markup=False)
+    raise typer.Exit(0 if outcome.well else 1)
+
+
 def explain(
     wanted: Annotated[str, typer.Argument(metavar="ID", help="Of an intent, order, execution or trade; or topic@epoch:seq.")],
     run: Annotated[Path | None, typer.Option("--run", help="A run's folder; without it the run that is up.")] = None,
@@ -156,13 +192,19 @@ def prepare(data: Path, instrument: str, preset: str, strategies: str | None, fi
 def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool) -> None:
     """Replay on the first free block of ports, so that it never meets live daemons or another replay."""
     pace = None if speed == "max" else _speed(speed)
-    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
-    bus = msgspec.structs.replace(conf.bus, base_port=base)
-    name = conf.instance if base == conf.bus.base_port else f"{conf.instance}-{base}"
-    conf = msgspec.structs.replace(conf, bus=bus, instance=name)
+    conf = elsewhere(conf)
     with bar() as (tell, progress):
         summary = runs.replay(conf, recording, out_dir, progress, speed=pace, logger=logs.configure("replay"), tell=tell)
     show(summary, out_dir, as_json)
+
+
+def elsewhere(conf: Conf) -> Conf:
+    """The same on the first free block of ports, with a name of its own if that is not the usual one."""
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    if base == conf.bus.base_port:
+        return conf
+    bus = msgspec.structs.replace(conf.bus, base_port=base)
+    return msgspec.structs.replace(conf, bus=bus, instance=f"{conf.instance}-{base}")
 
 
 @contextmanager
@@ -190,9 +232,7 @@ def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
 def table(path: Path, columns: tuple[str, ...]) -> Iterator[str]:
     """Some fields of a results file in aligned columns, with a heading; the last one is not padded."""
     rows = [columns, *(tuple(_text(json.loads(line)[name]) for name in columns) for line in path.read_text().splitlines())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    yield from aligned(rows)
 
 
 def _text(value: object) -> str:
