@@ -43,6 +43,9 @@ def public_signal(signal: Signal) -> PublicSignal:
         entry=signal.entry,
         stop=signal.stop,
         target=signal.target,
+        limit=signal.limit,
+        score=signal.score,
+        pattern=signal.pattern,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from daemons.programs import Program
 from strategies.roster import Conflict
 
 # Offsets from bus.base_port. Everything that binds is ours and listed here.
@@ -50,11 +51,13 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
 
     unlimited: strategies (display names) that the account's daily limits do not touch. For the plumbing test on recorded bars,
     which must trade all day; a live configuration that names one is refused.
+    program: the account is in this prop-firm program (a name in conf/programs); empty for none.
     """
 
     enabled: bool = False
     account: str = ""
     unlimited: tuple[str, ...] = ()
+    program: str = ""
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,12 +97,32 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True):
     day_loss: float = 2000.0
 
 
+class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How large the entries of one strategy are, in place of the account's rule. Either `contracts`, or `account` and `risk_share`.
+
+    contracts: a fixed size. account: dollars; risk_share: the share of them that one trade may lose, 0.01 for 1 %. max_contracts:
+    at most, besides the account's own maximum; 0 for no other.
+    """
+
+    contracts: int | None = None
+    account: float = 0.0
+    risk_share: float = 0.0
+    max_contracts: int = 0
+
+    def __post_init__(self) -> None:
+        fixed, by_risk = self.contracts is not None, self.account > 0 and 0 < self.risk_share < 1
+        half = not by_risk and (self.account or self.risk_share)
+        if fixed == by_risk or half or (self.contracts is not None and self.contracts < 1) or self.max_contracts < 0:
+            raise ValueError("write either contracts (1 or more), or account (dollars) and risk_share (0.01 for 1 %)")
+
+
 class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Account limits and sizing (playbook 6). Dollars, positive.
 
     contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
         TOML has no null, so leaving it out is what says "by risk".
     strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
+    sizing: per display name, the size of that strategy's entries instead of the rule above.
     """
 
     start: float = 150_000.0
@@ -111,6 +134,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     budget: float = 400.0
     risk_cap: float = 800.0
     strategy_day_loss: dict[str, float] = {}
+    sizing: dict[str, Sizing] = {}
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -146,7 +170,10 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades."""
+    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades.
+
+    program: the prop-firm program that the account is in, None for none.
+    """
 
     instance: str
     bus: Bus
@@ -157,4 +184,5 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: Calendar = Calendar()
     fill: str = "next_open"
     epoch: int = 1
+    program: Program | None = None
     faults: tuple[Fault, ...] = ()

@@ -8,8 +8,15 @@ entry, one position with its bracket, and one working exit. The order of one bar
     the bracket          open beyond the stop, open beyond the target, stop touched, target touched: first match
     the close            our rules run; their orders arrive through `on_order`; with the model `close` they fill at once
 
-Every fill costs the instrument's slippage in ticks, targets included; that is pessimistic on purpose. An order id is acted on
-once. A repeat gets the first answer again, with the same event ids, so that whoever reads it can tell.
+Every fill costs the instrument's slippage in ticks, targets included; that is pessimistic on purpose. The one exception is an entry
+with a limit (capabilities A.5), which has rules of its own in both fill models:
+
+    it rests         the bar that decided is over; the first bar that may fill it is the next one
+    the fill         a bar that trades at the limit or beyond: at the limit, or better at the open; never worse, so no slippage
+    the fill's bar   its stop counts if touched, its target does not: nobody knows whether the high came before the fill
+    too late         after the last bar that closes by `valid_until_ns` it is CANCELLED
+
+An order id is acted on once. A repeat gets the first answer again, with the same event ids, so that whoever reads it can tell.
 """
 
 from __future__ import annotations
@@ -104,12 +111,15 @@ class Venue:
             desk.stands = None
         desk.bar = bar
         self.now_ns = bar.close_ns
-        if desk.entry is not None:
-            self._enter(desk, desk.entry, bar, bar.open, words)
+        limit = None if desk.entry is None else desk.entry.limit
+        if desk.entry is not None and limit is not None:
+            self._work_limit(desk, desk.entry, limit, bar, words)
+        elif desk.entry is not None:
+            self._enter(desk, desk.entry, bar, _slipped(desk.instrument, bar.open, _side(desk.entry)), words)
         elif desk.exit is not None and desk.held is not None:
             self._leave(desk, desk.held, bar, bar.open, "EXIT", words)
         if desk.held is not None:
-            self._test_bracket(desk, desk.held, bar, words)
+            self._test_bracket(desk, desk.held, bar, words, target=desk.target if limit is None else None)
         if words:
             desk.stands = None
         return words
@@ -194,8 +204,8 @@ class Venue:
     def _place(self, desk: Desk, order: PlaceOrder, bar: Bar, words: list[Word]) -> None:
         desk.entry = order
         words.append(self._word(order.instrument, order.id, OrderStatus.ACCEPTED))
-        if self._fills_at_close:
-            self._enter(desk, order, bar, bar.close, words)
+        if self._fills_at_close and order.limit is None:
+            self._enter(desk, order, bar, _slipped(desk.instrument, bar.close, _side(order)), words)
 
     def _take_exit(self, desk: Desk, order: ClosePosition, bar: Bar, words: list[Word]) -> None:
         desk.exit = order
@@ -216,16 +226,25 @@ class Venue:
 
     # --- fills -------------------------------------------------------------------------------------------------------
 
-    def _enter(self, desk: Desk, order: PlaceOrder, bar: Bar, at: float, words: list[Word]) -> None:
-        direction = 1 if order.action is Action.ENTER_LONG else -1
-        desk.entry, desk.held = None, order
-        desk.qty, desk.stop, desk.target = direction * order.qty, order.stop, order.target
-        desk.price = _slipped(desk.instrument, at, direction)
-        words.append(self._execution(bar, order.id, desk.qty, desk.price, "ENTRY"))
+    def _work_limit(self, desk: Desk, order: PlaceOrder, limit: float, bar: Bar, words: list[Word]) -> None:
+        """Fill a resting entry if the bar came to its price; cancel it once no later bar can be in time."""
+        buys = _side(order) > 0
+        came = bar.low <= limit if buys else bar.high >= limit
+        if came and bar.close_ns <= order.valid_until_ns:
+            self._enter(desk, order, bar, min(bar.open, limit) if buys else max(bar.open, limit), words)
+        elif bar.close_ns >= order.valid_until_ns:
+            desk.entry = None
+            text = f"the limit {limit} was not reached in time"
+            words.append(self._word(order.instrument, order.id, OrderStatus.CANCELLED, detail=text))
 
-    def _test_bracket(self, desk: Desk, held: PlaceOrder, bar: Bar, words: list[Word]) -> None:
-        """First match: open beyond the stop, open beyond the target, stop touched, target touched."""
-        stop, target = desk.stop, desk.target
+    def _enter(self, desk: Desk, order: PlaceOrder, bar: Bar, price: float, words: list[Word]) -> None:
+        desk.entry, desk.held, desk.price = None, order, price
+        desk.qty, desk.stop, desk.target = _side(order) * order.qty, order.stop, order.target
+        words.append(self._execution(bar, order.id, desk.qty, price, "ENTRY"))
+
+    def _test_bracket(self, desk: Desk, held: PlaceOrder, bar: Bar, words: list[Word], *, target: float | None) -> None:
+        """First match: open beyond the stop, open beyond the target, stop touched, target touched. target: None does not count."""
+        stop = desk.stop
         if desk.qty > 0:
             beyond_stop = stop is not None and bar.open <= stop
             beyond_target = target is not None and bar.open >= target
@@ -315,14 +334,22 @@ def _entry_refusal(desk: Desk, order: PlaceOrder, bar: Bar) -> str:
         return f"{order.action} opens no position"
     if order.qty <= 0:
         return f"quantity {order.qty}; at least 1 contract"
-    if not finite(order.stop, order.target):
-        return f"stop {order.stop}, target {order.target}: not prices"
-    if (bar.close - order.stop) * direction <= 0:
-        return f"stop {order.stop} is on the wrong side of the market at {bar.close}"
+    if not finite(order.stop, order.target, order.limit):
+        limit = "" if order.limit is None else f", limit {order.limit}"
+        return f"stop {order.stop}, target {order.target}{limit}: not prices"
+    enters = bar.close if order.limit is None else order.limit
+    if (enters - order.stop) * direction <= 0:
+        where = f"the market at {enters}" if order.limit is None else f"its limit {enters}"
+        return f"stop {order.stop} is on the wrong side of {where}"
     if order.valid_until_ns < bar.close_ns:
         return f"valid until {order.valid_until_ns}, it is {bar.close_ns}"
     earlier = desk.held or desk.entry
     return f"{earlier.id} is open or working; one position per instrument" if earlier else ""
+
+
+def _side(order: PlaceOrder) -> int:
+    """1 buys, -1 sells."""
+    return 1 if order.action is Action.ENTER_LONG else -1
 
 
 def _slipped(terms: Instrument, at: float, side: int) -> float:

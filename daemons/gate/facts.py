@@ -17,6 +17,7 @@ from bus.messages import (
     Reason,
     Reject,
     Signal,
+    StopRounding,
     Trade,
 )
 from daemons.gate.ledger import Ledger, Turn
@@ -42,6 +43,7 @@ def wish(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
             stop=order.stop,
             target=order.target,
             valid_until_ns=intent.valid_until_ns,
+            limit=intent.limit,
         )
     if intent.action is Action.EXIT:
         return ClosePosition(order.order_id, order.account, order.instrument, intent.entry_id, intent.reason)
@@ -56,8 +58,9 @@ def wish(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
 
 
 def signal(order: Order) -> Signal:
-    """An approved intent, with the prices and the size that were sent."""
+    """An approved intent, with the prices and the size that were sent. A stop rounded toward the entry stands as computed."""
     intent = order.intent
+    as_computed = order.entry and intent.stop_rounding is StopRounding.TOWARD
     return Signal(
         id=intent.id,
         order_id=order.order_id,
@@ -72,12 +75,15 @@ def signal(order: Order) -> Signal:
         reason=intent.reason,
         valid_until_ns=intent.valid_until_ns,
         entry=intent.entry,
-        stop=order.stop,
+        stop=intent.stop if as_computed else order.stop,
         target=order.target,
         day_type=intent.day_type,
         confidence=intent.confidence,
         day_confidence=intent.day_confidence,
         quality=intent.quality,
+        limit=intent.limit,
+        score=intent.score,
+        pattern=intent.pattern,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bus.messages import Action, Intent, Intents, Reason
+from bus.messages import Action, Intent, Intents, Reason, StopRounding
 from bus.wire import finite
 from daemons.gate import rounding, sizing
 from daemons.gate.ledger import Ledger
@@ -63,24 +63,30 @@ class Case:
         return self.asked.instrument in self.conf.instruments and real(self.intent.stop, self.intent.target)
 
     @property
+    def enters(self) -> float | None:
+        """The price from which risk and sides are measured: where the entry rests, else the close that it was proposed at."""
+        return self.intent.entry if self.intent.limit is None else self.intent.limit
+
+    @property
     def stop(self) -> float | None:
         """The stop as it would be sent, on the tick."""
-        return self._protective(self.intent.stop)
+        toward = self.intent.stop_rounding is StopRounding.TOWARD
+        return self._on_grid(self.intent.stop, -self.direction if toward else self.direction)
 
     @property
     def target(self) -> float | None:
         """The target as it would be sent, on the tick."""
-        return self._protective(self.intent.target)
+        return self._on_grid(self.intent.target, self.direction)
 
     @property
     def size(self) -> int:
         """Contracts the entry would get. 0 without an entry price or a stop to measure the risk with."""
-        if self.intent.entry is None or self.stop is None:
+        if self.enters is None or self.stop is None:
             return 0
-        return sizing.size(self.conf.preset.risk, self.terms, self.intent.entry, self.stop)
+        return sizing.size(self.conf.preset.risk, self.terms, self.enters, self.stop, self.intent.strategy)
 
-    def _protective(self, price: float | None) -> float | None:
-        return None if price is None else rounding.protective(price, self.terms.tick, self.direction)
+    def _on_grid(self, price: float | None, direction: int) -> float | None:
+        return None if price is None else rounding.protective(price, self.terms.tick, direction)
 
 
 Check: TypeAlias = Callable[[Case], str | None]
@@ -118,8 +124,9 @@ def expired(case: Case) -> str | None:
 
 def not_finite(case: Case) -> str | None:
     intent = case.intent
-    if not real(intent.entry, intent.stop, intent.target):
-        return f"prices must be real numbers: entry {intent.entry}, stop {intent.stop}, target {intent.target}"
+    if not real(intent.entry, intent.stop, intent.target, intent.limit):
+        prices = f"entry {intent.entry}, stop {intent.stop}, target {intent.target}, limit {intent.limit}"
+        return f"prices must be real numbers: {prices}"
     if intent.action in (Action.ENTER_LONG, Action.ENTER_SHORT) and intent.entry is None:
         return "an entry needs its price"
     if intent.action is Action.MOVE_TARGET and intent.target is None:
@@ -128,9 +135,10 @@ def not_finite(case: Case) -> str | None:
 
 
 def off_tick(case: Case) -> str | None:
-    entry, tick = case.intent.entry, case.terms.tick
-    if entry is not None and not rounding.on_grid(entry, tick):
-        return f"entry {entry} is not a multiple of the tick {tick}"
+    tick = case.terms.tick
+    for name, price in (("entry", case.intent.entry), ("limit", case.intent.limit)):
+        if price is not None and not rounding.on_grid(price, tick):
+            return f"{name} {price} is not a multiple of the tick {tick}"
     return None
 
 
@@ -139,14 +147,14 @@ def stop_missing(case: Case) -> str | None:
 
 
 def stop_side(case: Case) -> str | None:
-    entry, stop = case.intent.entry, case.stop
+    entry, stop = case.enters, case.stop
     if entry is not None and stop is not None and (entry - stop) * case.direction <= 0:
         return f"{case.intent.direction} from {entry} needs its stop on the losing side, not at {stop}"
     return None
 
 
 def target_side(case: Case) -> str | None:
-    entry, target = case.intent.entry, case.target
+    entry, target = case.enters, case.target
     if entry is not None and target is not None and (target - entry) * case.direction <= 0:
         return f"{case.intent.direction} from {entry} needs its target on the winning side, not at {target}"
     return None
@@ -211,10 +219,11 @@ def strategy_daily_loss(case: Case) -> str | None:
 
 
 def size_zero(case: Case) -> str | None:
-    if case.size > 0 or case.intent.entry is None or case.stop is None:
+    if case.size > 0 or case.enters is None or case.stop is None:
         return None
-    risk = sizing.risk_cents(case.terms, case.intent.entry, case.stop)
-    return f"one contract risks {_money(risk)}, cap {_money(_cents(case.conf.preset.risk.risk_cap))}"
+    risk = sizing.risk_cents(case.terms, case.enters, case.stop)
+    cap = sizing.cap_cents(case.conf.preset.risk, case.intent.strategy)
+    return f"one contract risks {_money(risk)}, cap {_money(cap)}"
 
 
 # The account's own limits: they hold whatever is asked, so `standing` can name them without an intent.

@@ -1,7 +1,8 @@
 """Prices to the tick, once, in one place (playbook 5.1).
 
-A stop is rounded away from the entry and a target toward it: both down for a long, both up for a short. Ledgers count ticks as
-integers, so this module is also where a price becomes a number of ticks.
+A stop is rounded away from the entry and a target toward it: both down for a long, both up for a short. A setup may ask for
+its stop toward the entry instead (capabilities A.4), which is the other way. Ledgers count ticks as integers, so this module is
+also where a price becomes a number of ticks.
 """
 
 from __future__ import annotations

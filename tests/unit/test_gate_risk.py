@@ -13,17 +13,19 @@ from bus.messages import (
     ClosePosition,
     Decisions,
     MoveBracket,
+    OrderEvent,
     OrderStatus,
     PlaceOrder,
     Reason,
     Reject,
     Risk,
     Signal,
+    StopRounding,
 )
 from bus.testing import DAY, bar, eastern, event, intent, intents
 from daemons.gate.core import Gate
 from daemons.gate.risk import APPLIES, CHECKS
-from daemons.settings import RiskLimits, Trading
+from daemons.settings import RiskLimits, Sizing, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 NAN, INFINITE = float("nan"), float("inf")
@@ -69,6 +71,14 @@ AT = eastern("11:00")
         ({"target": 20_999.0}, Reason.TARGET_SIDE),
         ({**SHORT, "target": 20_999.75}, None),
         ({**SHORT, "target": 21_000.0}, Reason.TARGET_SIDE),
+        ({"limit": 20_990.0}, None),
+        ({"limit": NAN}, Reason.NOT_FINITE),
+        ({"limit": 20_990.1}, Reason.OFF_TICK),
+        ({"limit": 20_980.25}, None),  # the stop is 20,980: one tick below where it would enter
+        ({"limit": 20_980.0}, Reason.STOP_SIDE),
+        ({"limit": 21_040.0, "stop": 21_030.0}, Reason.TARGET_SIDE),
+        ({"stop": 20_999.8, "stop_rounding": StopRounding.TOWARD}, Reason.STOP_SIDE),  # rounds up, onto the entry
+        ({"stop": 20_999.75, "stop_rounding": StopRounding.TOWARD}, None),
         ({"degraded": True}, Reason.DEGRADED),
     ],
 )
@@ -235,6 +245,15 @@ def test_a_refusal_says_why_in_numbers() -> None:
     assert desk.bodies(PlaceOrder) == []
 
 
+def test_too_small_a_risk_says_what_one_contract_costs() -> None:
+    """20 points of MNQ are 40 dollars; 1 % of 3,000 is 30, and nothing is forced."""
+    sizing = {"Test": Sizing(account=3_000.0, risk_share=0.01)}
+    desk = Desk(conf(risk=RiskLimits(sizing=sizing)))
+    (decision,) = desk.ask(intent())
+
+    assert (decision.reason, decision.detail) == (Reason.SIZE_ZERO, "one contract risks 40.00, cap 30.00")
+
+
 def test_no_target_is_no_target_order() -> None:
     """A null target stays null; it is never a target of 0."""
     desk = Desk()
@@ -245,6 +264,51 @@ def test_no_target_is_no_target_order() -> None:
 
 
 # --- repeats ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_rests_where_the_intent_says_and_for_as_long() -> None:
+    """The venue is told price and time, and followers see the same."""
+    desk = Desk()
+    desk.ask(intent(limit=20_995.0, valid_until_ns=eastern("11:30"), score=0.8))
+    (order,), (signal,) = desk.bodies(PlaceOrder), desk.bodies(Signal)
+
+    assert (order.limit, order.valid_until_ns) == (20_995.0, eastern("11:30"))
+    assert (signal.limit, signal.score) == (20_995.0, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("action", "rounding", "computed", "sent", "signalled"),
+    [
+        (Action.ENTER_LONG, StopRounding.AWAY, 20_980.1, 20_980.0, 20_980.0),
+        (Action.ENTER_LONG, StopRounding.TOWARD, 20_980.1, 20_980.25, 20_980.1),
+        (Action.ENTER_SHORT, StopRounding.AWAY, 21_020.1, 21_020.25, 21_020.25),
+        (Action.ENTER_SHORT, StopRounding.TOWARD, 21_020.1, 21_020.0, 21_020.1),
+        (Action.ENTER_LONG, StopRounding.TOWARD, 20_980.25, 20_980.25, 20_980.25),
+    ],
+)
+def test_the_stop_goes_on_the_grid_on_the_side_that_the_setup_wants(
+    action: Action, rounding: StopRounding, computed: float, sent: float, signalled: float
+) -> None:
+    """Away from the entry (playbook 5.1), or toward it: then the signal keeps the promised decimals (capabilities A.4)."""
+    desk = Desk()
+    order_id = desk.enter(action=action, stop=computed, stop_rounding=rounding)
+    desk.updated(order_id, OrderStatus.ACCEPTED)
+    (order,), (signal,), (fact,) = desk.bodies(PlaceOrder), desk.bodies(Signal), desk.bodies(OrderEvent)
+
+    assert (order.stop, fact.stop, signal.stop) == (sent, sent, signalled)
+
+
+def test_a_resting_limit_is_an_order_under_way_until_the_venue_cancels_it() -> None:
+    """No second entry beside it; when its time is over the next one may pass."""
+    desk = Desk()
+    first = desk.enter(limit=20_995.0, valid_until_ns=eastern("11:30"))
+    desk.updated(first, OrderStatus.ACCEPTED)
+    (refused,) = desk.ask(intent(at="11:05"), at="11:05")
+    desk.updated(first, OrderStatus.CANCELLED)
+    (approved,) = desk.ask(intent(at="11:31"), at="11:31")
+
+    assert refused.reason is Reason.ORDER_WORKING
+    assert approved.approved
 
 
 def test_a_repeat_gets_the_first_answer() -> None:

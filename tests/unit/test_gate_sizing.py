@@ -5,9 +5,9 @@ import pytest
 from daemons.conf import instruments
 from daemons.gate import rounding
 from daemons.gate.sizing import risk_cents, size
-from daemons.settings import RiskLimits
+from daemons.settings import RiskLimits, Sizing
 
-MNQ = instruments()["MNQ"]
+MNQ, ES = instruments()["MNQ"], instruments()["ES"]
 BY_RISK = RiskLimits(contracts=None, budget=400.0, risk_cap=800.0, max_contracts=30)
 
 
@@ -72,3 +72,57 @@ def test_a_fixed_size_ignores_the_risk() -> None:
     """`contracts` is the size however far the stop, up to max_contracts."""
     assert size(RiskLimits(contracts=1), MNQ, 25_000.0, 20_000.0) == 1
     assert size(RiskLimits(contracts=50, max_contracts=30), MNQ, 25_000.0, 24_990.0) == 30
+
+
+@pytest.mark.parametrize(
+    ("ticks", "contracts"),
+    [
+        (8, 5),  # vector W2: 500 dollars of risk, 8 ticks of 12.50
+        (7, 5),  # 500 / 87.50 = 5.7
+        (40, 1),  # exactly the risk
+        (41, 0),  # one contract would risk more: none, there is no forced minimum (capabilities B.5)
+        (2, 20),
+        (1, 25),  # 40 would fit, but never more than the strategy's maximum
+    ],
+)
+def test_a_strategy_may_be_sized_by_its_own_account_risk(ticks: int, contracts: int) -> None:
+    """1 % of 50,000 dollars, at most 25 contracts, whatever the account's own rule says."""
+    limits = RiskLimits(contracts=1, sizing={"VWAP Bounce": Sizing(account=50_000.0, risk_share=0.01, max_contracts=25)})
+
+    assert size(limits, ES, 5800.0, 5800.0 - ticks * 0.25, "VWAP Bounce") == contracts
+    assert size(limits, ES, 5800.0, 5800.0 - ticks * 0.25, "Edge Fade") == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "most", "contracts"),
+    [
+        (Sizing(contracts=3), 30, 3),
+        (Sizing(contracts=3), 2, 2),
+        (Sizing(contracts=3, max_contracts=1), 30, 1),
+        (Sizing(account=50_000.0, risk_share=0.012, max_contracts=3), 30, 3),  # 600 / 137.50 = 4.4
+        (Sizing(account=50_000.0, risk_share=0.012), 30, 4),
+        (Sizing(account=50_000.0, risk_share=0.012), 2, 2),
+    ],
+)
+def test_neither_maximum_is_passed(own: Sizing, most: int, contracts: int) -> None:
+    """The strategy's and the account's; 11 ticks of ES away from the stop."""
+    assert size(RiskLimits(max_contracts=most, sizing={"Own": own}), ES, 5795.0, 5792.25, "Own") == contracts
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"contracts": 0},
+        {"account": 50_000.0},
+        {"risk_share": 0.01},
+        {"account": 50_000.0, "risk_share": 1.0},
+        {"contracts": 3, "account": 50_000.0, "risk_share": 0.01},
+        {"contracts": 3, "account": 50_000.0},
+        {"contracts": 3, "max_contracts": -1},
+    ],
+)
+def test_a_size_of_its_own_is_said_in_one_way(wrong: dict[str, float]) -> None:
+    """Neither, both, or half of one would have to be guessed; the refusal says what to write."""
+    with pytest.raises(ValueError, match=r"write either contracts .* or account .* and risk_share"):
+        Sizing(**wrong)

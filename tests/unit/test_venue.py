@@ -443,3 +443,114 @@ def test_what_is_not_an_order_is_a_bug_of_ours() -> None:
     """The gate tells the venue orders and nothing else."""
     with pytest.raises(InvariantError, match="takes orders, not Ack"):
         opened().on_order(Ack("x"))
+
+
+# --- entries that rest at a limit (capabilities A.5) ---------------------------------------------------------------------
+
+
+def resting(action: Action = LONG, **fields: Any) -> PlaceOrder:
+    """One contract at a limit of 100, good for three bars."""
+    return entry(action, **{"limit": 100.0, "valid_until_ns": eastern("11:03"), **fields})
+
+
+@pytest.mark.parametrize("fill", [NEXT_OPEN, CLOSE])
+@pytest.mark.parametrize(
+    ("story", "action", "candles", "expected"),
+    [
+        ("the low stays one tick above the limit", LONG, [(101, 102, 100.25, 101)], []),
+        ("the limit is touched exactly: no slippage", LONG, [(101, 102, 100, 101)], [("ENTRY", 1, 100.0)]),
+        ("it is passed: still the limit", LONG, [(101, 102, 95, 96)], [("ENTRY", 1, 100.0)]),
+        ("the bar opens beyond it: the open is better", LONG, [(98, 99, 97, 98)], [("ENTRY", 1, 98.0)]),
+        ("a later bar comes to it", LONG, [(101, 102, 101, 101), (101, 101, 99, 101)], [("ENTRY", 1, 100.0)]),
+        ("a short waits for a high", SHORT, [(99, 99.75, 98, 99)], []),
+        ("a short is touched exactly", SHORT, [(99, 100, 98, 99)], [("ENTRY", -1, 100.0)]),
+        ("a short opens beyond it", SHORT, [(102, 103, 101, 102)], [("ENTRY", -1, 102.0)]),
+        ("the bar of the fill does not credit the target", LONG, [(101, 125, 99, 121)], [("ENTRY", 1, 100.0)]),
+        (
+            "the next bar does, at its open",
+            LONG,
+            [(101, 125, 99, 121), (121, 122, 119, 120)],
+            [("ENTRY", 1, 100.0), ("TARGET", -1, 120.75)],
+        ),
+        (
+            "the next bar does, at the price",
+            SHORT,
+            [(99, 101, 75, 90), (90, 91, 80, 85)],
+            [("ENTRY", -1, 100.0), ("TARGET", 1, 80.25)],
+        ),
+        ("the stop counts on the bar of the fill", LONG, [(101, 125, 90, 121)], [("ENTRY", 1, 100.0), ("STOP", -1, 89.75)]),
+        ("one tick above the stop it does not", LONG, [(101, 125, 90.25, 121)], [("ENTRY", 1, 100.0)]),
+        ("an open beyond the stop fills and stops", LONG, [(88, 89, 87, 88)], [("ENTRY", 1, 88.0), ("STOP", -1, 87.75)]),
+    ],
+)
+def test_a_limit_entry_rests_until_the_price_comes(
+    story: str, action: Action, candles: list[Candle], expected: list[tuple[str, int, float]], fill: str
+) -> None:
+    """At the limit or better, on a bar after the one that decided, whatever the fill model; its own bar may stop it out only."""
+    venue = opened(fill)
+    words = venue.on_order(resting(action))
+    for minute, candle in enumerate(candles, 1):
+        words = words + venue.on_bar(at(minute, candle))
+
+    assert fills(words) == expected, story
+
+
+def test_a_limit_entry_works_until_it_is_too_late_and_is_then_cancelled() -> None:
+    """The bar that closes at the last moment may still fill it; when it does not, the order is gone for good."""
+    venue = opened()
+    venue.on_order(resting())
+    away = (101.0, 102.0, 100.5, 101.0)
+    waiting = [venue.on_bar(at(minute, away)) for minute in (1, 2)]
+    working = venue.position("MNQ").working
+    (cancelled,) = venue.on_bar(at(3, away))
+
+    assert (waiting, working) == ([[], []], ("IN",))
+    assert isinstance(cancelled, OrderUpdate)
+    assert (cancelled.order_id, cancelled.status, cancelled.detail) == (
+        "IN",
+        OrderStatus.CANCELLED,
+        "the limit 100.0 was not reached in time",
+    )
+    assert venue.position("MNQ") == Position(ACCOUNT)
+    assert venue.on_bar(at(4, (101, 101, 90, 95))) == []
+
+
+def test_the_last_bar_in_time_may_fill_a_limit_entry() -> None:
+    """A bar that closes exactly at the end of the order's life is in time."""
+    venue = opened()
+    venue.on_order(resting())
+
+    assert fills(venue.on_bar(at(3, (101, 102, 100, 101)))) == [("ENTRY", 1, 100.0)]
+
+
+def test_a_bar_behind_a_hole_in_the_data_does_not_fill_an_old_limit() -> None:
+    """The first bar after the end of its life cancels it, even if its price was there."""
+    venue = opened()
+    venue.on_order(resting())
+    words = venue.on_bar(at(4, (101, 102, 99, 101)))
+
+    assert (fills(words), statuses(words)) == ([], [("IN", OrderStatus.CANCELLED)])
+
+
+@pytest.mark.parametrize(
+    ("order", "detail"),
+    [
+        (resting(stop=100.0), "stop 100.0 is on the wrong side of its limit 100.0"),
+        (resting(SHORT, stop=99.75), "stop 99.75 is on the wrong side of its limit 100.0"),
+        (resting(limit=float("inf")), "stop 90.0, target 120.0, limit inf: not prices"),
+    ],
+)
+def test_a_limit_entry_is_refused_by_its_own_price(order: PlaceOrder, detail: str) -> None:
+    """Where it would enter counts, not where the market is."""
+    (word,) = opened().on_order(order)
+
+    assert isinstance(word, OrderUpdate)
+    assert (word.status, word.detail) == (OrderStatus.REJECTED, detail)
+
+
+def test_the_end_of_the_trade_date_cancels_a_resting_limit() -> None:
+    """Like any entry that has not filled."""
+    venue = opened()
+    venue.on_order(resting(valid_until_ns=eastern("18:30")))
+
+    assert statuses(venue.on_bar(bar("18:01", 105.0, index=12))) == [("IN", OrderStatus.CANCELLED)]
