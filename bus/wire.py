@@ -25,6 +25,12 @@ _encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(Header)
 _body_decoder: msgspec.msgpack.Decoder[Body] = msgspec.msgpack.Decoder(Body)
 
+# A struct encodes to a map: of up to 15 pairs with one byte in front (0x80 + pairs), of more with three (0xDE, pairs in two bytes).
+_MAP16 = 0xDE
+_HEADER_PAIRS = len(Header.__struct_fields__)
+_STARTS = tuple(bytes((0x80 | pairs,)) if pairs < 16 else b"\xde" + pairs.to_bytes(2, "big") for pairs in range(_HEADER_PAIRS, 256))
+"""How a message starts, by the number of its body's pairs (`type` is one of them)."""
+
 
 class Message(NamedTuple):
     """A decoded message."""
@@ -36,12 +42,10 @@ class Message(NamedTuple):
 
 def encode(header: Header, body: Body) -> bytes:
     """One MessagePack map with the header's fields first."""
-    head, tail = _encoder.encode(header), _encoder.encode(body)
-    head_pairs, head_at = _map_size(head)
-    tail_pairs, tail_at = _map_size(tail)
-    pairs = head_pairs + tail_pairs
-    prefix = bytes((0x80 | pairs,)) if pairs < 16 else b"\xde" + pairs.to_bytes(2, "big")
-    return prefix + head[head_at:] + tail[tail_at:]
+    tail = _encoder.encode(body)
+    if tail[0] == _MAP16:
+        return b"".join((_STARTS[tail[1] << 8 | tail[2]], _encoder.encode(header)[1:], tail[3:]))
+    return b"".join((_STARTS[tail[0] & 0x0F], _encoder.encode(header)[1:], tail[1:]))
 
 
 def decode(frame: bytes) -> tuple[Header, Body]:
@@ -82,12 +86,3 @@ def _topic(frame: bytes) -> str:
 def finite(*prices: float | None) -> bool:
     """Whether every given price is a real number; None counts as absent, not as wrong."""
     return all(price is None or math.isfinite(price) for price in prices)
-
-
-def _map_size(encoded: bytes) -> tuple[int, int]:
-    first = encoded[0]
-    if first & 0xF0 == 0x80:
-        return first & 0x0F, 1
-    if first == 0xDE:
-        return int.from_bytes(encoded[1:3], "big"), 3
-    raise AssertionError(f"a struct encodes to a map, got 0x{first:02x}")
