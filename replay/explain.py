@@ -15,7 +15,9 @@ from msgspec import Struct
 
 from bus import topics
 from bus.errors import ConfError, suggest
-from replay import tapes
+from bus.messages import Signal, Trade
+from daemons import conf as configuration
+from replay import excursion, tapes
 
 # Where an id may stand, and in which fields. The evaluator's intents and the gate's decisions hold several.
 PLACES: dict[str, tuple[str, ...]] = {
@@ -52,7 +54,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "reject": ("action", "strategy", "reason", "detail", "entry", "stop", "target"),
     "order_event": ("status", "qty", "filled", "stop", "target", "detail"),
     "fill": ("role", "qty", "price", "execution_id"),
-    "trade": ("direction", "size", "entry_price", "exit_price", "reason", "bars_held", "net_cents"),
+    "trade": ("direction", "size", "entry_price", "exit_price", "reason", "bars_held", "net_cents", "mae", "mfe", "r"),
 }
 ROUTING = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 
@@ -90,7 +92,7 @@ def explain(run: Path, wanted: str) -> list[Step]:
     for name in list(found):
         found |= set(_causes(name, index))
     ordered = sorted(found, key=lambda name: (index[name][1]["event_ns"], _stage(index[name][0]), index[name][1]["seq"]))
-    return [_step(name, *index[name]) for name in ordered]
+    return [_step(name, *_with_measures(run, *index[name])) for name in ordered]
 
 
 def _index(run: Path) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
@@ -99,6 +101,16 @@ def _index(run: Path) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
             for frame in tapes.frames(run, topic):
                 message = _decode(frame)
                 yield f"{topic}@{message['epoch']}:{message['seq']}", (topic, message)
+
+
+def _with_measures(run: Path, topic: str, message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A trade with its MAE, MFE and R, any other message as it is."""
+    if not topic.startswith(topics.TRADE):
+        return topic, message
+    trade = msgspec.convert(message, Trade)
+    signals = tapes.facts(run, topics.of(topics.SIGNAL, trade.instrument), Signal)
+    measures = excursion.measured(run, [trade], signals, configuration.read(run).instruments)[trade.id]
+    return topic, {**message, **msgspec.to_builtins(measures)}
 
 
 def _causes(name: str, index: dict[str, tuple[str, dict[str, Any]]]) -> Iterator[str]:

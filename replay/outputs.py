@@ -2,7 +2,7 @@
 
     signals.jsonl    one line per approved intent: entries, exits, moves
     intents.jsonl    one line per entry that was asked for, approved or refused
-    trades.jsonl     one line per finished trade
+    trades.jsonl     one line per finished trade, with its MAE, MFE and R (replay/excursion.py)
     summary.json     what was read, what was refused and why, what came of it
 
 Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each
@@ -25,7 +25,8 @@ from bus.errors import ConfError, DataError
 from bus.messages import Action, Reject, Signal, Trade
 from daemons.gate import rounding
 from daemons.settings import Conf
-from replay import tapes
+from replay import excursion, tapes
+from replay.excursion import Measures
 from replay.sources.recording import Ignored, Recording, SourceFile
 
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
@@ -92,7 +93,8 @@ def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
     (run / "summary.json").unlink(missing_ok=True)
     _lines(run / "signals.jsonl", map(_signal, signals))
     _lines(run / "intents.jsonl", intents)
-    _lines(run / "trades.jsonl", map(_trade, trades))
+    measures = excursion.measured(run, trades, signals, conf.instruments)
+    _lines(run / "trades.jsonl", (_trade(trade, measures[trade.id]) for trade in trades))
     replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     return summary
 
@@ -176,7 +178,7 @@ def _rounded(price: float | None, intent: Signal | Reject, conf: Conf) -> float 
     return rounding.protective(price, instrument.tick, 1 if intent.action is Action.ENTER_LONG else -1)
 
 
-def _trade(trade: Trade) -> dict[str, Any]:
+def _trade(trade: Trade, measures: Measures) -> dict[str, Any]:
     return {
         "session": trade.session,
         "strategy": trade.strategy,
@@ -197,6 +199,9 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "net": _dollars(trade.net_cents),
         "id": trade.id,
         "instrument": trade.instrument,
+        "mae": measures.mae,
+        "mfe": measures.mfe,
+        "r": measures.r,
     }
 
 

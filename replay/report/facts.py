@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from bus import topics
+from bus.errors import DataError
 from bus.messages import Action, Signal, Trade
 from replay import outputs, tapes
+from replay.excursion import Measures
 from replay.outputs import Summary
 
 
@@ -64,10 +67,14 @@ class Day(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """All of the page. trades in the order of their exits; days in the order of their dates, at most as many as asked for."""
+    """All of the page.
+
+    trades in the order of their exits, measures by their ids; days in the order of their dates, at most as many as asked for.
+    """
 
     summary: Summary
     trades: tuple[Trade, ...]
+    measures: dict[str, Measures]
     days: tuple[Day, ...]
     traded_days: int
 
@@ -88,7 +95,21 @@ def read(run: Path, most_days: int) -> Facts:
         Day(instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument)))
         for session, instrument in drawn
     )
-    return Facts(summary, trades, days, len(traded))
+    return Facts(summary, trades, _measures(run), days, len(traded))
+
+
+class _Line(Measures, frozen=True, kw_only=True):
+    """The few fields of a line of trades.jsonl that are not in the journal."""
+
+    id: str
+
+
+def _measures(run: Path) -> dict[str, Measures]:
+    path = run / "trades.jsonl"
+    try:
+        return {line.id: line for line in msgspec.json.Decoder(_Line).decode_lines(path.read_bytes())}
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(f"{path}: {error}; run it again") from error
 
 
 def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:

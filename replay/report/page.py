@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bus.messages import Trade
 from replay import outputs, tapes
+from replay.excursion import Measures
 from replay.outputs import Summary, Tally
 from replay.report import charts, facts
 from replay.report.facts import Day, Facts
 from replay.report.style import CSS
-from replay.report.text import count, money, price, text, tone
+from replay.report.text import MINUS, count, money, price, text, tone
 
 MOST_DAYS = 60
 MOST_TRADES = 1000
@@ -50,7 +50,7 @@ def page(run: Facts) -> str:
             _equity(run),
             _tallies(run.summary),
             _days(run),
-            _trades(run.trades),
+            _trades(run),
             _completeness(run.summary),
             _notes(run.summary),
             "</main></body></html>\n",
@@ -144,10 +144,12 @@ def _day(day: Day, day_type: str) -> str:
     )
 
 
-def _trades(trades: Sequence[Trade]) -> str:
+def _trades(run: Facts) -> str:
+    trades = run.trades
     if not trades:
         return ""
     names = ("Session", "Strategy", "Side", "Size", "In", "Price", "Out", "Price", "Exit", "Bars", "Stop", "Target", "Net")
+    measures = ("MAE", "MFE", "R")
     rows = (
         (
             text(t.session),
@@ -163,12 +165,20 @@ def _trades(trades: Sequence[Trade]) -> str:
             price(t.stop),
             price(t.target),
             _net(t.net_cents / 100),
+            *_measured(run.measures.get(t.id)),
         )
         for t in trades[:MOST_TRADES]
     )
     more = len(trades) - MOST_TRADES
     left = f'<p class="note">{count(more, "later trade")} not listed here; trades.jsonl has them all.</p>' if more > 0 else ""
-    return f"<h2>Trades</h2>{_panel(_table('', names, rows, numbers={3, 5, 7, 9, 10, 11, 12}))}{left}"
+    meaning = '<p class="note">MAE, MFE: furthest price against and for the trade, in points. R: net over the risk at entry.</p>'
+    return f"<h2>Trades</h2>{_panel(_table('', names + measures, rows, numbers={3, 5, 7, *range(9, 16)}))}{meaning}{left}"
+
+
+def _measured(measures: Measures | None) -> tuple[str, str, str]:
+    if measures is None:
+        return price(None), price(None), price(None)
+    return price(measures.mae), price(measures.mfe), price(measures.r).replace("-", MINUS)
 
 
 def _completeness(summary: Summary) -> str:

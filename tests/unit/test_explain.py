@@ -45,6 +45,16 @@ def test_an_order_is_walked_back_to_its_bar_and_on_to_its_trade(run: Path, trade
     assert [step.time for step in steps] == sorted(step.time for step in steps)
 
 
+def test_a_trade_is_told_with_its_measures(run: Path, trade: Trade) -> None:
+    """MAE and MFE frame what it made per contract; R is its net over the 20 points that were at risk."""
+    told = next(step for step in explain(run, trade.id) if step.type == "trade")
+    points = trade.exit_price - trade.entry_price
+
+    assert -told.body["mae"] <= points <= told.body["mfe"]
+    assert told.body["r"] == round(trade.net_cents / 4_000, 4)
+    assert "mae=" in str(told)
+
+
 def test_every_step_but_the_bar_names_one_that_is_told(run: Path, trade: Trade) -> None:
     """The walk has no hole: the cause of each message is itself in the story."""
     steps = explain(run, trade.id)

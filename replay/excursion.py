@@ -1,0 +1,107 @@
+"""What a trade went through between its two fills, from the bars in the journal: MAE, MFE and R.
+
+    mae   maximum adverse excursion: the furthest price against us, in points per contract from the entry fill, 0 or more
+    mfe   maximum favourable excursion: the furthest price in our favour, likewise
+    r     net profit as a multiple of what the entry put at risk: its price to its first stop, before costs
+
+Only prices count that were certainly there while the position was held. A bar held from its open to its close counts with its high
+and low. Of a bar in which a bracket (or somebody's hand) ended the trade only the open and the exit fill are certain, because
+nobody knows which of its extremes came first; for the same reason the bar in which a resting limit filled counts with its close
+and with its extreme beyond the limit, which lies behind the fill. Both fills always count, so mfe is never less than the gross
+profit per contract and mae never less than the loss.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from bus import topics
+from bus.messages import Action, Signal, Trade
+from daemons.settings import Instrument
+from replay import tapes
+
+ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
+# What ends a trade somewhere inside a bar. Every other exit is a fill at an open or a close.
+INSIDE_A_BAR = frozenset({"STOP", "TARGET", "FOREIGN"})
+
+
+class Prices(Struct, frozen=True):
+    """The fields of a Bar that this needs."""
+
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+class Measures(Struct, frozen=True):
+    """Of one trade, as the module says. r is None where the journal has no entry signal with a stop."""
+
+    mae: float
+    mfe: float
+    r: float | None
+
+
+def measured(
+    run: Path, trades: Iterable[Trade], signals: Iterable[Signal], instruments: Mapping[str, Instrument]
+) -> dict[str, Measures]:
+    """Every trade of a run, by its id. Raises what `tapes.facts` raises."""
+    entries = {signal.order_id: signal for signal in signals if signal.action in ENTRIES}
+    by_instrument: dict[str, list[Trade]] = {}
+    for trade in trades:
+        by_instrument.setdefault(trade.instrument, []).append(trade)
+    found: dict[str, Measures] = {}
+    for name, own in by_instrument.items():
+        bars = list(tapes.facts(run, topics.bar(name), Prices))
+        for trade in own:
+            found[trade.id] = measure(trade, entries.get(trade.id), bars, instruments.get(name))
+    return found
+
+
+def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrument: Instrument | None) -> Measures:
+    """One trade.
+
+    Args:
+        entry: the signal that it began with. bars: of its instrument, in their order. instrument: its terms, for the money of R.
+    """
+    direction = 1 if trade.direction == "LONG" else -1
+    limited = entry is not None and entry.limit is not None
+    distances = [(price - trade.entry_price) * direction for price in _prices(trade, bars, direction, limited=limited)]
+    mae, mfe = (round(max(0.0, furthest), 10) for furthest in (-min(distances), max(distances)))
+    return Measures(mae, mfe, _multiple(trade, entry, instrument))
+
+
+def _prices(trade: Trade, bars: Sequence[Prices], direction: int, *, limited: bool) -> Iterator[float]:
+    """What was certainly traded while the position was held."""
+    yield trade.entry_price
+    yield trade.exit_price
+    first = bisect_right(bars, trade.signal_ns, key=lambda bar: bar.close_ns)
+    last = first + trade.bars_held - 1
+    for at, bar in enumerate(bars[first : last + 1], first):
+        if bar.close_ns < trade.entry_ns:
+            continue  # the limit rested
+        filled_inside = limited and bar.close_ns == trade.entry_ns and trade.entry_price != bar.open
+        left_inside = at == last and trade.reason in INSIDE_A_BAR
+        if filled_inside and not left_inside:
+            yield bar.low if direction > 0 else bar.high
+            yield bar.close
+        elif left_inside and not filled_inside:
+            yield bar.open
+        elif not left_inside:
+            yield bar.high
+            yield bar.low
+
+
+def _multiple(trade: Trade, entry: Signal | None, instrument: Instrument | None) -> float | None:
+    if entry is None or entry.stop is None or instrument is None:
+        return None
+    enters = entry.entry if entry.limit is None else entry.limit
+    if enters is None or enters == entry.stop:
+        return None
+    risk = abs(enters - entry.stop) * instrument.point_value * trade.size
+    return round(trade.net_cents / 100 / risk, 4)
