@@ -11,15 +11,19 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
 from bus.errors import ConfError, suggest
 from daemons.evaluator import Evaluator
+from daemons.programs import Program, SizeTable
 from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Trading
+from strategies import registry
+from strategies.clock import minute_of
 
 T = TypeVar("T")
 
@@ -58,6 +62,34 @@ def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
     return convert({"name": name, **table}, Preset, f"presets/{name}.toml")
 
 
+def program_names() -> list[str]:
+    return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "programs").glob("*.toml"))
+
+
+def program(name: str) -> Program:
+    """A prop firm's program by name.
+
+    Raises:
+        ConfError: no such program, or its terms are misspelt, out of order or contradict themselves.
+    """
+    if name not in program_names():
+        raise ConfError(
+            f"unknown program {name!r}{suggest(name, program_names())}; known: {', '.join(program_names())} (conf/programs/)"
+        )
+    where = f"programs/{name}.toml"
+    terms = convert({"name": name, **_read(where)}, Program, where)
+    if terms.funded is not None and terms.evaluation.target is None:
+        raise ConfError(f"{where} [funded] is never reached: [evaluation] has no target")
+    for symbol, tiers in terms.contracts.items():
+        if symbol not in instruments():
+            raise ConfError(f"{where} [contracts]: unknown instrument {symbol!r}{suggest(symbol, instruments())}")
+        _rising([tier.profit for tier in tiers], f"{where} [contracts] {symbol}: profit")
+    for phase, table in _sizes(terms):
+        _rising([tier.profit for tier in table.tiers], f"{where} [{phase}.sizing] tiers: profit")
+        _rising([cut.drawdown_over for cut in table.cuts], f"{where} [{phase}.sizing] cuts: drawdown_over")
+    return terms
+
+
 def load(
     overlay: str,
     *,
@@ -67,8 +99,12 @@ def load(
     calendar: Calendar | None = None,
     fill: str = "next_open",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
+    program: str | None = None,
 ) -> Conf:
-    """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}})."""
+    """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
+
+    program: a prop-firm program by name, in place of the one that [trading] names.
+    """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
     bus: dict[str, Any] = {}
     trading: dict[str, Any] = {}
@@ -93,6 +129,9 @@ def load(
         calendar=calendar or Calendar(),
         fill=fill,
     )
+    chosen = program or conf.trading.program
+    if chosen:
+        conf = msgspec.structs.replace(conf, program=_entered(chosen, conf))
     if conf.trading.enabled and not conf.trading.account:
         raise ConfError(f"{where} [trading]: enabled = true needs an account; name the account that may be traded")
     if overlay == "live" and conf.trading.unlimited:
@@ -142,13 +181,41 @@ def minutes(clock: str, where: str) -> int:
     return at.hour * 60 + at.minute
 
 
-def _field_names(kind: type[Any]) -> set[str]:
-    names: set[str] = set()
-    for field in msgspec.structs.fields(kind):
-        names.add(field.name)
-        if isinstance(field.type, type) and issubclass(field.type, Struct):
-            names |= _field_names(field.type)
-    return names
+def _entered(name: str, conf: Conf) -> Program:
+    """A program that this run can be in. Raises ConfError where the two contradict each other."""
+    terms, where = program(name), f"programs/{name}.toml"
+    for symbol in conf.traded:
+        if terms.contracts and symbol not in terms.contracts:
+            raise ConfError(f"{where} [contracts] does not name {symbol}; trade {', '.join(terms.contracts)}, or add its tiers")
+    exit_time = conf.preset.exits.exit_time
+    # Decided on the bar of the exit time, filled on the next one.
+    if terms.flat_by is not None and minute_of(exit_time) >= minute_of(terms.flat_by):
+        raise ConfError(f"{where}: flat_by {terms.flat_by}, but preset {conf.preset.name!r} leaves at {exit_time}; leave earlier")
+    known = {*registry.display_names(), *(registry.load(each).name for each in conf.preset.strategies)}
+    for phase, table in _sizes(terms):
+        for strategy in table.a:
+            if strategy not in known:
+                raise ConfError(f"{where} [{phase}.sizing] a: no strategy is called {strategy!r}{suggest(strategy, known)}")
+    return terms
+
+
+def _sizes(terms: Program) -> list[tuple[str, SizeTable]]:
+    phases = (("evaluation", terms.evaluation), ("funded", terms.funded))
+    return [(name, phase.sizing) for name, phase in phases if phase is not None and phase.sizing is not None]
+
+
+def _rising(values: list[float], what: str) -> None:
+    for before, after in pairwise(values):
+        if after <= before:
+            raise ConfError(f"{what} {after:g} comes after {before:g}; write the lines in rising order")
+
+
+def _field_names(kind: Any) -> set[str]:
+    """Every key that a table of this type may have, at any depth."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        fields = msgspec.structs.fields(kind)
+        return {field.name for field in fields}.union(*(_field_names(field.type) for field in fields))
+    return set().union(*map(_field_names, get_args(kind)))
 
 
 def _read(name: str) -> dict[str, Any]:
