@@ -63,11 +63,13 @@ class StopRounding(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the gate refused. The order here is the order in which the checks run."""
+    """Why the gate refused. The order here is the order in which the checks run; daemons/gate/REASONS.md explains each."""
 
     DUPLICATE = "DUPLICATE"
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
+    INSTRUMENT_DISABLED = "INSTRUMENT_DISABLED"
     TRADING_DISABLED = "TRADING_DISABLED"
+    ACCOUNT_UNKNOWN = "ACCOUNT_UNKNOWN"
     KILLED = "KILLED"
     EXPIRED = "EXPIRED"
     NOT_FINITE = "NOT_FINITE"
@@ -75,18 +77,48 @@ class Reason(StrEnum):
     STOP_MISSING = "STOP_MISSING"
     STOP_SIDE = "STOP_SIDE"
     TARGET_SIDE = "TARGET_SIDE"
+    STOP_TOO_NEAR = "STOP_TOO_NEAR"
+    STOP_TOO_FAR = "STOP_TOO_FAR"
+    REWARD_TOO_SMALL = "REWARD_TOO_SMALL"
+    OFF_MARKET = "OFF_MARKET"
     NO_POSITION = "NO_POSITION"
     STOP_WIDENED = "STOP_WIDENED"
+    FEED_STALE = "FEED_STALE"
+    DEGRADED = "DEGRADED"
+    MISSING_BARS = "MISSING_BARS"
+    VENUE_DOWN = "VENUE_DOWN"
+    UNRECONCILED = "UNRECONCILED"
+    HOLIDAY = "HOLIDAY"
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW"
+    FLATTENING = "FLATTENING"
+    SESSION_CLOSING = "SESSION_CLOSING"
+    ENTRY_ON_BAR = "ENTRY_ON_BAR"
     POSITION_OPEN = "POSITION_OPEN"
     ORDER_WORKING = "ORDER_WORKING"
-    VENUE_DOWN = "VENUE_DOWN"
-    DEGRADED = "DEGRADED"
+    MAX_POSITIONS = "MAX_POSITIONS"
+    INSTRUMENT_CONTRACTS = "INSTRUMENT_CONTRACTS"
+    ACCOUNT_CONTRACTS = "ACCOUNT_CONTRACTS"
     DAILY_LOSS = "DAILY_LOSS"
+    DAILY_LOSS_OPEN = "DAILY_LOSS_OPEN"
+    DAILY_PROFIT = "DAILY_PROFIT"
     MAX_DRAWDOWN = "MAX_DRAWDOWN"
     MAX_TRADES = "MAX_TRADES"
     STRATEGY_DAILY_LOSS = "STRATEGY_DAILY_LOSS"
+    PROGRAM = "PROGRAM"
+    LOSS_STREAK = "LOSS_STREAK"
+    ORDERS_PER_SECOND = "ORDERS_PER_SECOND"
+    ORDERS_PER_MINUTE = "ORDERS_PER_MINUTE"
+    ORDERS_PER_DAY = "ORDERS_PER_DAY"
     SIZE_ZERO = "SIZE_ZERO"
     UNANSWERED = "UNANSWERED"
+
+
+class TradingState(StrEnum):
+    """What the gate lets through: everything; exits and moves only, until a limit is free again; or those until a person acts."""
+
+    ACTIVE = "ACTIVE"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
 
 
 # --- raw. : what NinjaTrader (or a recording) says ---------------------------------------------------------------------
@@ -344,7 +376,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     """All intents of one bar, asked of the gate at once so that it decides on them in one step.
 
     id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price.
-    degraded: the session is not to be trusted; the gate refuses entries.
+    degraded: the session is not to be trusted; the gate refuses entries. missing: RTH minutes without a bar so far.
     """
 
     id: str
@@ -355,6 +387,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     close: float
     intents: tuple[Intent, ...]
     degraded: bool = False
+    missing: int = 0
 
 
 class Decision(Struct, frozen=True):
@@ -542,7 +575,11 @@ class Trade(Struct, frozen=True, tag="trade"):
 
 
 class Risk(Struct, frozen=True, tag="risk"):
-    """The account's standing after a trade or a change of state. drawdown_cents: highest realised equity minus current."""
+    """The account's standing after a trade or a change of state.
+
+    state: a `TradingState`. reason: the `Reason` behind it, empty while ACTIVE. drawdown_cents: highest realised equity minus
+    current. open_cents: profit of open positions at the last closes the gate has seen, before commissions.
+    """
 
     account: str
     session: str
@@ -551,6 +588,24 @@ class Risk(Struct, frozen=True, tag="risk"):
     total_cents: int
     drawdown_cents: int
     trades: int
+    reason: str = ""
+    open_cents: int = 0
+
+
+# --- the operator, to the gate -------------------------------------------------------------------------------------------
+
+
+class Kill(Struct, frozen=True, tag="kill"):
+    """Latch the kill switch: no entry passes until `Arm`. flatten: also cancel what works and close what is open."""
+
+    by: str
+    flatten: bool = False
+
+
+class Arm(Struct, frozen=True, tag="arm"):
+    """Release the kill switch, and what reconciliation has disputed: a person has looked."""
+
+    by: str
 
 
 # --- the venue link: gate to NinjaTrader --------------------------------------------------------------------------------
@@ -604,9 +659,14 @@ class CancelOrder(Struct, frozen=True, tag="cancel_order"):
 
 
 class Lease(Struct, frozen=True, tag="lease"):
-    """The gate is alive. The venue refuses new entries when the last one is older than 5 s; resting stops stay."""
+    """The gate is alive. The venue refuses new entries when the last one is older than 5 s; resting stops stay.
+
+    killed: the kill switch is latched; the venue keeps a copy and refuses entries by itself. boot: when this gate process started
+    (its clock); a new value asks the venue to say `Hello` again, with what stands there now.
+    """
 
     killed: bool = False
+    boot: int = 0
 
 
 # --- the venue link: NinjaTrader to gate --------------------------------------------------------------------------------
@@ -627,6 +687,13 @@ class VenuePosition(Struct, frozen=True):
 
     instrument: str
     position: Position
+
+
+class LinkState(Struct, frozen=True, tag="link_state"):
+    """The venue link came up or went down, as the gate's own process saw it. In the gate's log, never on the bus."""
+
+    up: bool
+    detail: str = ""
 
 
 class OrderUpdate(Struct, frozen=True, tag="order_update"):
@@ -834,6 +901,8 @@ Fact: TypeAlias = (
     | Gap
     | Alarm
 )
-VenueWord: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | OrderUpdate | Execution | Ack
+VenueWord: TypeAlias = (
+    PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | LinkState | OrderUpdate | Execution | Ack
+)
 Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report
-Body: TypeAlias = Fact | VenueWord | Service
+Body: TypeAlias = Fact | OperatorWord | VenueWord | Service

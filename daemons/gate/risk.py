@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 from bus.messages import Action, Intent, Intents, Reason, StopRounding
 from bus.wire import finite
-from daemons.gate import rounding, sizing
+from daemons.gate import allowance, rounding, sizing, stake
 from daemons.gate.ledger import Ledger
 from daemons.gate.orders import Orders
+from daemons.gate.program import ProgramAccount
 from daemons.settings import Conf, Instrument, RiskLimits
 
 HIGHEST = 1e9  # points; far above any contract, far below where a float loses the tick
@@ -26,6 +27,7 @@ class Case:
 
     now_ns: the market time of the question. killed: the latched kill switch. decided: ids of all intents before this one.
     disputed: positions the venue reported on connecting that our books do not show, by instrument.
+    program: the account's way through its prop-firm program, if it is in one.
     """
 
     conf: Conf
@@ -37,6 +39,7 @@ class Case:
     now_ns: int
     asked: Intents
     intent: Intent
+    program: ProgramAccount | None = None
 
     @property
     def terms(self) -> Instrument:
@@ -83,7 +86,13 @@ class Case:
         """Contracts the entry would get. 0 without an entry price or a stop to measure the risk with."""
         if self.enters is None or self.stop is None:
             return 0
-        return sizing.size(self.conf.preset.risk, self.terms, self.enters, self.stop, self.intent.strategy)
+        limits = self.conf.preset.risk
+        if self.program is not None:
+            risk = sizing.risk_cents(self.terms, self.enters, self.stop)
+            granted = allowance.size(self.program, self.asked.instrument, self.intent.strategy, risk)
+            if granted is not None:
+                return min(granted, limits.max_contracts)
+        return sizing.size(limits, self.terms, self.enters, self.stop, self.intent.strategy)
 
     def _on_grid(self, price: float | None, direction: int) -> float | None:
         return None if price is None else rounding.protective(price, self.terms.tick, direction)
@@ -218,6 +227,16 @@ def strategy_daily_loss(case: Case) -> str | None:
     )
 
 
+def program(case: Case) -> str | None:
+    """The terms of the account's prop-firm program (playbook 6, daemons/gate/allowance.py)."""
+    if case.program is None or case.enters is None or case.stop is None:
+        return None
+    name, size = case.asked.instrument, case.size
+    at_stake = stake.entry_cents(case.terms, size, case.enters, case.stop)
+    at_stake += stake.others_cents(case.conf.instruments, case.book, case.orders, name)
+    return allowance.refusal(case.program, name, case.asked.bar_ns, size, at_stake)
+
+
 def size_zero(case: Case) -> str | None:
     if case.size > 0 or case.enters is None or case.stop is None:
         return None
@@ -256,13 +275,14 @@ CHECKS: dict[Reason, Check] = {
     Reason.TARGET_SIDE: target_side,
     Reason.NO_POSITION: no_position,
     Reason.STOP_WIDENED: stop_widened,
+    Reason.DEGRADED: degraded,
     Reason.POSITION_OPEN: position_open,
     Reason.ORDER_WORKING: order_working,
-    Reason.DEGRADED: degraded,
     Reason.DAILY_LOSS: _limit(Reason.DAILY_LOSS),
     Reason.MAX_DRAWDOWN: _limit(Reason.MAX_DRAWDOWN),
     Reason.MAX_TRADES: _limit(Reason.MAX_TRADES),
     Reason.STRATEGY_DAILY_LOSS: strategy_daily_loss,
+    Reason.PROGRAM: program,
     Reason.SIZE_ZERO: size_zero,
 }
 

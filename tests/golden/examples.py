@@ -5,6 +5,7 @@
 
 from bus.messages import (
     Ack,
+    Arm,
     Action,
     Alarm,
     Bar,
@@ -27,7 +28,9 @@ from bus.messages import (
     IbHistory,
     Intent,
     Intents,
+    Kill,
     Lease,
+    LinkState,
     Levels,
     MoveBracket,
     OrderEvent,
@@ -304,7 +307,9 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         head("gate", 10, INTENTS_REF),
         CancelOrder(f"{INTENT_ID}-cancel", "Sim101", "MNQ", INTENT_ID),
     ),
-    "lease": ("lease.", Header(1, "gate", 1, BAR_NS + 7, BAR_NS + 7), Lease(True)),
+    "lease - killed": ("lease.", Header(1, "gate", 1, BAR_NS + 7, BAR_NS + 7), Lease(True, BAR_NS)),
+    "kill": ("operator.word.", Header(1, "operator", BAR_NS, 1, BAR_NS), Kill("anna", flatten=True)),
+    "arm": ("operator.word.", Header(1, "operator", BAR_NS + 1, 1, BAR_NS + 1), Arm("anna")),
     "hello": (
         "venue.nt.",
         head("nt", 1, event_ns=0),
@@ -506,4 +511,15 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
             pattern=V,
         ),
     ),
+    "intents - after missing bars": (
+        "intent.MNQ.",
+        head("evaluator", 5, SESSION_REF),
+        Intents("MNQ-20260303-1101", "MNQ", DAY, BAR_NS, 70_000, 21005.75, (LONG,), degraded=False, missing=7),
+    ),
+    "risk - reducing": (
+        "risk.Sim101.",
+        head("gate", 2, INTENTS_REF),
+        Risk("Sim101", DAY, "REDUCING", -201_550, 15_000_000, 201_550, 10, "DAILY_LOSS", -12_500),
+    ),
+    "link_state": ("venue.link.", head("gate", 1), LinkState(False, "no lease could be sent")),
 }
