@@ -63,6 +63,12 @@ def display_names() -> tuple[str, ...]:
     return tuple(cls.name for cls in BUILT_IN.values())
 
 
+def packages(names: Iterable[str]) -> dict[str, str]:
+    """The top-level Python package of each plug-in among these names, without importing it. Built-in strategies are not in it."""
+    points = _plug_ins()
+    return {name: points[name].module.partition(".")[0] for name in names if name not in BUILT_IN and name in points}
+
+
 def load(name: str) -> StrategyClass:
     """The class of one strategy.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Annotated
+
 import msgspec
 import typer
 
@@ -17,12 +20,13 @@ from replay.commands import (
     out,
     prepare,
 )
+from replay.research import lookahead as cutting
 from replay.research import signals as independent
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (signals,):
+    for command in (signals, lookahead):
         app.command()(command)
 
 
@@ -52,3 +56,45 @@ def signals(
     for text in findings.off:
         err.print(text, style="red", markup=False)
     raise typer.Exit(1 if findings.off else 0)
+
+
+def lookahead(
+    data: DataOption,
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    cuts: Annotated[int, typer.Option(min=0, help="Fresh folds that end anywhere, beside those right after decisions.")] = 20,
+    seed: Annotated[int, typer.Option(help="Another seed cuts elsewhere.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if a strategy looks ahead."""
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead")
+    with bar() as (tell, progress):
+        analysis = cutting.analyse(conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress)
+    if as_json:
+        out.print(msgspec.json.encode(analysis).decode(), markup=False)
+    else:
+        for line in account(analysis):
+            out.print(line, markup=False)
+    raise typer.Exit(0 if analysis.well else 1)
+
+
+def account(analysis: cutting.Analysis) -> Iterator[str]:
+    """A look-ahead analysis for a person."""
+    yield f"bars          {analysis.bars}, folded whole; {analysis.decided} of them with a proposal or an intent"
+    yield "withheld      each bar handed to another process after its answer to the one before: a cut after every bar"
+    yield (
+        f"fresh folds   {analysis.cuts} cuts: {analysis.anywhere} anywhere (seed {analysis.seed}), "
+        f"{analysis.after} right after the {analysis.decided} bars with a decision"
+    )
+    yield "compared      every field of sessions, of each strategy's own proposals and of arbitrated intents up to the cut"
+    yield ""
+    rows = [("subject", "decisions", "verdict"), *((row.subject, str(row.decisions), row.verdict) for row in analysis.rows)]
+    wide = max(len(row[0]) for row in rows)
+    for subject, decisions, verdict in rows:
+        yield f"{subject:<{wide}}  {decisions:>9}  {verdict}"
+    for difference in analysis.differences:
+        yield f"\n{difference}"
+    for use in analysis.uses:
+        when = "while deciding" if use.deciding else "while it was imported and built; if it holds the future, no cut can show it"
+        yield f"\n{use.plug_in} {use.what} {when}"

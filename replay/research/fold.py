@@ -1,0 +1,94 @@
+"""Everything that is decided on a recording, bar by bar: what look-ahead analysis compares.
+
+A `Fold` holds the daemons' cores with a simulated venue, as a backtest has them, and beside them every strategy alone, as `tapewire
+signals` has them. `bar` takes one bar to the end and says what was decided on it, encoded, so that two folds over the same bars can
+be compared byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bus.messages import Bar, Body, Header, Intents, Session
+from daemons import evaluator
+from daemons.gate import core as gate
+from daemons.settings import Conf
+from daemons.tracker import core as tracker
+from replay import loop, runs
+from strategies import registry
+from strategies.roster import Independent
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Step(Struct, frozen=True, array_like=True):
+    """What one bar led to.
+
+    session: the `Session`, empty if the bar was ignored. proposals: each `Proposal` of a strategy alone, in priority order.
+    intents: the `Intents` of arbitration, if any. off: strategies that were switched off on this bar, and why.
+    """
+
+    session: bytes = b""
+    proposals: tuple[bytes, ...] = ()
+    intents: tuple[bytes, ...] = ()
+    off: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether a strategy alone or arbitration wanted something on this bar."""
+        return bool(self.proposals or self.intents)
+
+
+class Fold:
+    """Fresh cores, at the beginning of a recording."""
+
+    def __init__(self, conf: Conf) -> None:
+        preset = conf.preset
+        daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
+        self._loop = loop.Loop(daemons, runs.venue(conf), self._record, conf.epoch)
+        self._alone = Independent(registry.build(preset.strategies, preset.parameters, preset.day_type), preset.exits.exit_time)
+        self._sessions: list[Session] = []
+        self._intents: list[bytes] = []
+        self._off = 0
+
+    def bar(self, bar: Bar) -> Step:
+        """Take the next bar."""
+        self._sessions.clear()
+        self._intents.clear()
+        self._loop.bar(bar)
+        if not self._sessions:
+            return Step()
+        (s,) = self._sessions
+        # A strategy alone has no position; the one of arbitration is none of its business.
+        alone = s if s.bar.position is None else replace(s, bar=replace(s.bar, position=None))
+        proposals = tuple(_encode(proposal) for proposal in self._alone.step(alone))
+        faults = self._alone.roster.faults
+        off, self._off = tuple(map(str, faults[self._off :])), len(faults)
+        return Step(_encode(s), proposals, tuple(self._intents), off)
+
+    def _record(self, topic: str, header: Header, body: Body) -> None:
+        if type(body) is Session:
+            self._sessions.append(body)
+        elif type(body) is Intents:
+            self._intents.append(_encode(body))
+
+
+def fields(encoded: bytes) -> dict[str, Any]:
+    """An encoded message as plain fields by their dotted names, in the order in which it has them: `flow.delta`, `bar.close`."""
+    return dict(_leaves(msgspec.msgpack.decode(encoded), "")) if encoded else {}
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and value:
+        for at, inner in enumerate(value):
+            yield from _leaves(inner, f"{name}.{at}" if name else str(at))
+    else:
+        yield name, value

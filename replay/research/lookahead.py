@@ -1,0 +1,270 @@
+"""Look-ahead analysis by prefix invariance: cutting the stream after any bar changes nothing up to that bar (playbook 7.2).
+
+The recording is folded whole, with every bar in memory, and then twice more:
+
+    withheld       in a process that gets one bar at a time, each after it has decided on the one before: a cut after every bar
+    fresh folds    in this process, anew from the first bar up to a number of cuts: anywhere by a seed, and right after decisions
+
+Compared are decisions, not trades: every field of every session message, of what each strategy alone proposes and of what
+arbitration asks of the gate, byte for byte. The first fold catches whatever knows bars that are still to come, and a decision that
+hangs on a clock or on chance; the others what one run leaves behind for the next. Inputs are compared before decisions, so a
+difference names the input that differed, or says that none did: then the strategy knows more than the stream.
+
+What a plug-in reads beside the stream (a file, a connection) cannot be cut by anyone who does not know it. It is watched for: during
+a decision, or inside the recording's own folder, it counts as look-ahead; while the plug-in is imported and built, it is told.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from bus.messages import Bar
+from daemons.settings import Conf
+from replay import tapes
+from replay.research import withheld
+from replay.research.fold import Fold, Step, fields
+from replay.research.watch import Use
+from replay.sources.recording import Recording
+from strategies import registry
+
+MOST_BARS = 1_000_000
+"""Bars that the fresh folds together may take; cuts after decisions beyond that are thinned evenly. Half a minute."""
+
+SESSION = "session"
+ARBITRATED = "arbitrated"
+
+
+class Difference(Struct, frozen=True):
+    """The first decision of one subject that is not what it was in the whole run.
+
+    subject: a strategy's display name, "session" (the tracker) or "arbitrated" (evaluator and gate together).
+    cut: which fold, in words. at: the bar, Eastern wall stamp. field: its dotted name, with the values whole and cut.
+    cause: the first input field that differs, or that none does.
+    """
+
+    subject: str
+    cut: str
+    at: str
+    field: str
+    whole: str
+    cut_short: str
+    cause: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.subject} at {self.at}: {self.field} is {self.whole} in the whole run, {self.cut_short} {self.cut}; {self.cause}"
+        )
+
+
+class Row(Struct, frozen=True):
+    """One subject of the table. decisions: messages, proposals or intents of the whole run. verdict: "same" or what is wrong."""
+
+    subject: str
+    decisions: int
+    verdict: str
+
+
+class Analysis(Struct, frozen=True):
+    """What was compared and what came of it. after: cuts right after a decision, of so many `decided` bars."""
+
+    bars: int
+    seed: int
+    cuts: int
+    anywhere: int
+    after: int
+    decided: int
+    rows: tuple[Row, ...]
+    differences: tuple[Difference, ...]
+    uses: tuple[Use, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing was found."""
+        return all(row.verdict == SAME for row in self.rows)
+
+
+SAME = "same"
+
+Different: TypeAlias = tuple[str, str, str]
+"""A field's name, its value in the whole run and in the cut one."""
+
+Apart: TypeAlias = Callable[[Conf, Iterable[Bar]], Iterator[withheld.Told]]
+
+
+def analyse(
+    conf: Conf,
+    recording: Recording,
+    *,
+    count: int,
+    seed: int,
+    data: Path | None,
+    tell: Callable[[str], None],
+    progress: Callable[[float], None],
+    apart: Apart = withheld.steps,
+) -> Analysis:
+    """Fold three ways and compare.
+
+    Args:
+        count: cuts anywhere. seed: of their choice. data: the recording's folder, which no strategy has business with.
+        apart: folds bar by bar without knowing the rest.
+    """
+    bars = recording.bars
+    tell("whole run")
+    whole = list(_folded(conf, bars, lambda at: progress(at / len(bars) / 3)))
+    comparison = Comparison(bars, whole)
+    uses: list[Use] = []
+    tell("withheld")
+    for at, told in enumerate(apart(conf, bars)):
+        uses += told.uses
+        comparison.bar(at, told.step, "when later bars are withheld")
+        progress((1 + (at + 1) / len(bars)) / 3)
+    tell("fresh folds")
+    decided = [at for at, step in enumerate(whole) if step.decided]
+    anywhere, after = choose(len(bars), decided, count, seed)
+    cuts = sorted({*anywhere, *after})
+    total, done = sum(cuts), 0
+    for cut in cuts:
+        words = f"in a fresh fold that ends after {tapes.wall(bars[cut - 1].close_ns)}"
+        for at, step in enumerate(_folded(conf, bars[:cut])):
+            comparison.bar(at, step, words)
+        done += cut
+        progress((2 + done / total) / 3)
+    return Analysis(
+        bars=len(bars),
+        seed=seed,
+        cuts=len(cuts),
+        anywhere=len(anywhere),
+        after=len(after),
+        decided=len(decided),
+        rows=tuple(_rows(conf, whole, comparison, uses, data)),
+        differences=tuple(comparison.found.values()),
+        uses=tuple(uses),
+    )
+
+
+def choose(total: int, decided: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
+    """Where to cut, as numbers of bars kept: `count` places by the seed, and right after decisions while MOST_BARS allows.
+
+    Args:
+        total: bars of the recording. decided: indexes of bars with a decision.
+    """
+    anywhere = random.Random(seed).sample(range(1, total + 1), min(count, total))  # noqa: S311 - places to look, not secrets
+    after = [at + 1 for at in decided]
+    every = 1
+    while sum(after[::every]) > MOST_BARS:
+        every += 1
+    return sorted(anywhere), after[::every]
+
+
+class Comparison:
+    """The whole run against others, bar by bar. found: the first difference of each subject, in the order in which they showed."""
+
+    def __init__(self, bars: Sequence[Bar], whole: Sequence[Step]) -> None:
+        self._bars = bars
+        self._whole = whole
+        self.found: dict[str, Difference] = {}
+
+    def bar(self, at: int, other: Step, cut: str) -> None:
+        """Compare what another fold decided on the bar with this index."""
+        whole = self._whole[at]
+        if other == whole:
+            return
+        inputs = _first(fields(whole.session), fields(other.session))
+        # The position is the venue's answer to earlier intents: an input of arbitration, but not the tracker's doing.
+        market = _first(_without_position(whole.session), _without_position(other.session))
+        if market is not None:
+            self._note(SESSION, at, market, cut, "the bars are equal, what the tracker makes of them is not")
+        mine, theirs = _by_strategy(whole.proposals), _by_strategy(other.proposals)
+        for strategy in dict.fromkeys((*mine, *theirs)):
+            if mine.get(strategy) != theirs.get(strategy):
+                self._note(strategy, at, _first(mine.get(strategy, {}), theirs.get(strategy, {})), cut, _cause(market))
+        self._note(ARBITRATED, at, _first(_joined(whole.intents), _joined(other.intents)), cut, _cause(inputs))
+        for text in sorted({*whole.off} ^ {*other.off}):
+            name = text.partition(" is switched off")[0]
+            self._note(name, at, ("running", str(text not in whole.off), str(text not in other.off)), cut, text)
+
+    def _note(self, subject: str, at: int, different: Different | None, cut: str, cause: str) -> None:
+        if different is not None and subject not in self.found:
+            name, whole, short = different
+            self.found[subject] = Difference(subject, cut, tapes.wall(self._bars[at].close_ns), name, whole, short, cause)
+
+
+def _folded(conf: Conf, bars: Sequence[Bar], progress: Callable[[int], None] | None = None) -> Iterator[Step]:
+    fold = Fold(conf)
+    every = max(1, len(bars) // 200)
+    for at, bar in enumerate(bars, 1):
+        yield fold.bar(bar)
+        if progress is not None and at % every == 0:
+            progress(at)
+
+
+def _by_strategy(proposals: Iterable[bytes]) -> dict[str, dict[str, object]]:
+    decoded = map(fields, proposals)
+    return {str(each["strategy"]): each for each in decoded}
+
+
+def _joined(intents: Iterable[bytes]) -> dict[str, object]:
+    return {name: value for each in intents for name, value in fields(each).items()}
+
+
+def _without_position(session: bytes) -> dict[str, object]:
+    return {name: value for name, value in fields(session).items() if not name.startswith("bar.position")}
+
+
+def _first(whole: Mapping[str, object], short: Mapping[str, object]) -> Different | None:
+    """The first field that differs, with both values. Where one side has no fields at all, the decision itself is missing."""
+    if whole == short:
+        return None
+    if not whole or not short:
+        return "the decision", _words(whole), _words(short)
+    name = next(name for name in (*whole, *short) if name not in whole or name not in short or whole[name] != short[name])
+    return name, repr(whole.get(name)), repr(short.get(name))
+
+
+def _cause(inputs: Different | None) -> str:
+    if inputs is None:
+        return "no input differs: the strategy knows more than the stream, or remembers another run"
+    return f"the first input that differs is {inputs[0]} ({inputs[1]} and {inputs[2]})"
+
+
+def _words(decision: Mapping[str, object]) -> str:
+    """A decision in short."""
+    if not decision:
+        return "nothing"
+    names = ("setup", "direction", "intents.0.setup", "intents.0.action", "intents.0.direction")
+    return " ".join(str(decision[name]) for name in names if name in decision) or "there"
+
+
+def _rows(conf: Conf, whole: Sequence[Step], comparison: Comparison, uses: Sequence[Use], data: Path | None) -> Iterator[Row]:
+    preset = conf.preset
+    yield Row(SESSION, sum(bool(step.session) for step in whole), _verdict(comparison.found.get(SESSION)))
+    counts: dict[str, int] = {}
+    for step in whole:
+        for proposal in step.proposals:
+            name = str(fields(proposal)["strategy"])
+            counts[name] = counts.get(name, 0) + 1
+    off = {text.partition(" is switched off")[0]: text for step in whole for text in step.off}
+    for key in preset.strategies:
+        name = registry.load(key).name
+        verdict = _verdict(comparison.found.get(name))
+        beside = [use.what for use in uses if use.plug_in == key and (use.deciding or _inside(use, data))]
+        if verdict == SAME and beside:
+            verdict = f"reads beside the stream: {beside[0]}" + (f" and {len(beside) - 1} more" if beside[1:] else "")
+        if verdict == SAME and name in off:
+            verdict = "was switched off"
+        yield Row(name, counts.get(name, 0), verdict)
+    yield Row(ARBITRATED, sum(bool(step.intents) for step in whole), _verdict(comparison.found.get(ARBITRATED)))
+
+
+def _inside(use: Use, data: Path | None) -> bool:
+    path = Path(use.what.partition(" ")[2])
+    return data is not None and path.is_absolute() and path.resolve().is_relative_to(data.resolve())
+
+
+def _verdict(difference: Difference | None) -> str:
+    return SAME if difference is None else f"differs at {difference.at}"

@@ -1,0 +1,101 @@
+"""A fold that cannot know the future: another process that gets one bar at a time.
+
+It is started fresh, knows the configuration and nothing of the recording, and is handed the next bar only after it has said what it
+decided on the one before. So its answer to a bar is what it would be if the recording ended there: this is a cut after every bar at
+the price of one run. Whatever in the first process could reach bars that are still to come (a shared list, a global, a frame of the
+caller) is not there. Beside that, `replay.research.watch` notes what plug-ins read elsewhere.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import Connection
+
+import msgspec
+from msgspec import Struct
+
+from bus.errors import ConfError, TapewireError
+from bus.messages import Bar
+from daemons.settings import Conf
+from replay.research.fold import Fold, Step
+from replay.research.watch import Use, Watch
+from strategies import registry
+
+PATIENCE_S = 10.0
+
+
+class Told(Struct, frozen=True, array_like=True, tag=True):
+    """The step of one bar, and what plug-ins used since the one before."""
+
+    step: Step
+    uses: tuple[Use, ...]
+
+
+class Broken(Struct, frozen=True, array_like=True, tag=True):
+    """The process cannot fold: why, in one line."""
+
+    why: str
+
+
+_answers: msgspec.msgpack.Decoder[Told | Broken] = msgspec.msgpack.Decoder(Told | Broken)
+_bars = msgspec.msgpack.Decoder(Bar)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def steps(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
+    """What the other process says to each bar.
+
+    Raises:
+        ConfError: it cannot build the strategies, or it ended in the middle.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, msgspec.json.encode(conf)), name="tapewire-withheld", daemon=True)
+    process.start()
+    there.close()
+    try:
+        for bar in bars:
+            try:
+                here.send_bytes(_encode(bar))
+                answer = _answers.decode(here.recv_bytes())
+            except (EOFError, OSError) as error:
+                process.join(PATIENCE_S)
+                raise ConfError(
+                    f"the process that folds bar by bar ended with status {process.exitcode}; a strategy may have ended it: "
+                    "try them one by one with --strategies"
+                ) from error
+            if isinstance(answer, Broken):
+                raise ConfError(f"the strategies cannot be folded in a process of their own: {answer.why}")
+            yield answer
+    finally:
+        here.close()
+        process.join(PATIENCE_S)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+
+def _serve(connection: Connection, configuration: bytes) -> None:
+    """The other process: a fold over the bars that come in, until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other side, and with it this one
+    conf = msgspec.json.decode(configuration, type=Conf)
+    watch = Watch(registry.packages(conf.preset.strategies))
+    watch.install()
+    try:
+        fold = Fold(conf)
+    except TapewireError as error:
+        connection.recv_bytes()
+        connection.send_bytes(_encode(Broken(str(error))))
+        return
+    while True:
+        try:
+            bar = _bars.decode(connection.recv_bytes())
+        except EOFError:
+            return
+        watch.deciding = True
+        step = fold.bar(bar)
+        watch.deciding = False
+        connection.send_bytes(_encode(Told(step, tuple(watch.new()))))
