@@ -901,6 +901,7 @@ Fact: TypeAlias = (
     | Gap
     | Alarm
 )
+OperatorWord: TypeAlias = Kill | Arm
 VenueWord: TypeAlias = (
     PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | LinkState | OrderUpdate | Execution | Ack
 )

@@ -307,6 +307,7 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         head("gate", 10, INTENTS_REF),
         CancelOrder(f"{INTENT_ID}-cancel", "Sim101", "MNQ", INTENT_ID),
     ),
+    "lease": ("lease.", Header(1, "gate", 1, BAR_NS + 7, BAR_NS + 7), Lease(True)),
     "lease - killed": ("lease.", Header(1, "gate", 1, BAR_NS + 7, BAR_NS + 7), Lease(True, BAR_NS)),
     "kill": ("operator.word.", Header(1, "operator", BAR_NS, 1, BAR_NS), Kill("anna", flatten=True)),
     "arm": ("operator.word.", Header(1, "operator", BAR_NS + 1, 1, BAR_NS + 1), Arm("anna")),
