@@ -8,13 +8,13 @@ from __future__ import annotations
 from daemons.gate.program import ENDED, ProgramAccount, cents, money
 
 
-def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:
+def refusal(account: ProgramAccount, instrument: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:
     """Why the program does not allow an entry, or None. The account has been told the trade date (`on`).
 
     Args:
         bar_ns: close of the bar it was decided on. contracts: its size.
-        stake_cents: what the account loses if the entry is stopped, commissions included. An entry whose stop would be a breach
-            is refused, so the last trade of an account is never one that could only end it.
+        stake_cents: what the account loses if it and all else that is open are stopped. An entry whose stop would be a breach is
+            refused.
     """
     name = account.program.name
     if account.state in ENDED:

@@ -14,23 +14,29 @@ from collections.abc import Sequence
 
 from bus import topics
 from bus.daemon import Answer, Daemon, Event, Output, Publish, Tell
-from bus.messages import Action, Decision, Decisions, Execution, Hello, Intent, Intents, OrderUpdate, PositionChanged, Risk
+from bus.messages import Action, Bar, Decision, Decisions, Execution, Hello, Intent, Intents, OrderUpdate, PositionChanged, Risk
 from daemons.gate import facts, reconcile, risk
 from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
+from daemons.gate.program import ProgramAccount
 from daemons.settings import Conf
 from daemons.tracker.clock import Clock
 
 
 def daemon(conf: Conf) -> Daemon:
-    """The gate as a process: it answers for orders, owns the venue link, and keeps its own fsynced log."""
-    return Daemon("gate", Gate(conf), serves="gate", venue=True, durable=True)
+    """The gate as a process: it answers for orders, owns the venue link, and keeps its own fsynced log.
+
+    It reads bars only for a prop-firm program with a rule about open equity; nothing else here looks at one.
+    """
+    bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
+    return Daemon("gate", Gate(conf), subscribe=bars, serves="gate", venue=True, durable=True)
 
 
 class Gate:
     """The one owner of orders and of the account's books.
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
+    program: the account's way through its prop-firm program, None without one.
     """
 
     def __init__(self, conf: Conf) -> None:
@@ -38,6 +44,8 @@ class Gate:
         self.killed = False
         self.orders = Orders()
         self.book = Ledger(conf.instruments)
+        self.program = ProgramAccount(conf.program, conf.instruments, conf.calendar) if conf.program else None
+        self._told = 0
         self._clock = Clock(conf.calendar)
         self._decided: set[str] = set()
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
@@ -56,6 +64,9 @@ class Gate:
             return self._execute(body)
         if isinstance(body, Hello):
             return self._reconcile(event, body)
+        if isinstance(body, Bar) and self.program is not None:
+            self.program.bar(body)
+            return self._news()
         return ()
 
     def standing(self, session: str) -> Risk:
@@ -79,7 +90,9 @@ class Gate:
         if before is not None and before[0] == asked:
             return [Answer(topic, before[1])]
         self._now_ns = max(self._now_ns, event.header.event_ns, asked.bar_ns)
-        outputs: list[Output] = []
+        if self.program is not None:
+            self.program.on(asked.session)
+        outputs = self._news()
         decisions = tuple(self._decide_one(event, asked, intent, outputs) for intent in asked.intents)
         answer = Decisions(asked.id, asked.instrument, asked.bar_ns, decisions)
         self._answered[asked.instrument] = (asked, answer)
@@ -97,6 +110,7 @@ class Gate:
             now_ns=self._now_ns,
             asked=asked,
             intent=intent,
+            program=self.program,
         )
         refused = risk.refusal(case)
         self._decided.add(intent.id)
@@ -185,7 +199,9 @@ class Gate:
         session = entry.session if entry else self._clock.read(execution.bar_ns)[0].date
         money = self.book.realise(turn, name, session, entry.intent.strategy if entry else "")
         cause = entry.cause if entry else ""
-        outputs: list[Output] = []
+        if self.program is not None:
+            self.program.trade(name, session, turn.first_ns, execution.bar_ns, money[0] - money[1])
+        outputs = self._news()
         if self.book.qty(name) == 0:
             for left in self.orders.working(name):
                 if not left.entry:
@@ -201,6 +217,13 @@ class Gate:
         if changed is None:
             return [facts.alarm("contradiction", f"{order.order_id} is {order.status}, yet {contradiction}")]
         return [facts.order_event(order, detail)] if changed else []
+
+    def _news(self) -> list[Output]:
+        """What has become of the account's program since the last time, each for a person to look at."""
+        if self.program is None:
+            return []
+        news, self._told = self.program.news[self._told :], len(self.program.news)
+        return [facts.alarm("program", text) for text in news]
 
     def _reconcile(self, event: Event, hello: Hello) -> list[Output]:
         """The venue is there: what stands at it against our books."""
