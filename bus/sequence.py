@@ -113,6 +113,11 @@ class Sequencer(Generic[T]):
         """Epoch and number of the last delivered (or given up) message of each topic."""
         return {topic: (track.epoch, track.done) for topic, track in self._tracks.items()}
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing in any topic. Stays true while each `admit` gives its one item and `heard` is not called."""
+        return not any(track.blocked for track in self._tracks.values())
+
     def prime(self, topic: str, epoch: int, seq: int) -> list[T]:
         """Everything up to `seq` of this epoch is known, from the journal. Returns what was held back for the lack of it."""
         track = self._tracks.get(topic)

@@ -36,6 +36,7 @@ from daemons.settings import Conf
 
 Taken = tuple[Event, bytes]
 SECOND_NS = 1_000_000_000
+NEVER_NS = 1 << 62
 CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
 WELCOME = topics.WELCOME.encode()
 BATCH = 512  # messages taken from a socket in one round, before control and timers are looked at again
@@ -76,6 +77,7 @@ class Process:
         self.stopping = False
         self._next_beat_ns = 0
         self._welcome = False
+        self._whole = True
         self._backlog: list[list[bytes]] | None = None
         self._writable = False
         self._wakeup, self._wakeup_w = sockets_of_python.socketpair()
@@ -144,7 +146,8 @@ class Process:
         for socket, _ in self.poller.poll(wait_ms):
             self.handlers[socket]()
         now_ns = self.clock.monotonic_ns()
-        self._heal(now_ns)
+        if not self._whole:
+            self._heal(now_ns)
         self.settle(now_ns)
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
@@ -162,7 +165,7 @@ class Process:
 
     def next_timer_ns(self) -> int:
         """When `pump` must wake up at the latest (monotonic)."""
-        return self.clock.monotonic_ns() + SECOND_NS
+        return NEVER_NS
 
     def state(self) -> dict[str, Any]:
         """What `status` and the control port show about this process."""
@@ -269,12 +272,16 @@ class Process:
             for written, (epoch, seq) in body.last.items():
                 if topics.matches(written, self.subscribe):
                     self.sequencer.heard(written, epoch, seq, now_ns)
+            self._whole = False  # perhaps: the round looks
         elif isinstance(body, Resend):
             for again in self.ring.again(body.topic, body.of_epoch, body.first, body.last):
                 self.say(body.topic, again)
         else:
             self.received += 1
-            for event, frame in self.sequencer.admit(topic, header, (Event(topic, header, body), frames[1]), now_ns):
+            ready = self.sequencer.admit(topic, header, (Event(topic, header, body), frames[1]), now_ns)
+            if len(ready) != 1:
+                self._whole = False
+            for event, frame in ready:
                 self.take(event, frame)
 
     def _heal(self, now_ns: int) -> None:
@@ -291,6 +298,7 @@ class Process:
                 self.take(Event(topic, header, gap), frame)
             for event, held in released:
                 self.take(event, held)
+        self._whole = self.sequencer.whole
 
     def _controlled(self) -> None:
         sender, *rest = self.control.recv_multipart()

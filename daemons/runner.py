@@ -34,7 +34,7 @@ from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
 from daemons.faults import Faults
-from daemons.process import BATCH, SECOND_NS, Process, Stopped, Taken
+from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
 from daemons.settings import Conf
 
 VENUE_PEER = b"nt"
@@ -166,7 +166,7 @@ class Runner(Process):
     # --- events in ------------------------------------------------------------------------------------------------------------
 
     def take(self, event: Event, frame: bytes) -> None:
-        self._queue(Entry(FACT, b"", event.topic, frame), event)
+        self._queue(FACT, b"", event, frame)
 
     def _asked(self) -> None:
         assert self.service is not None
@@ -203,14 +203,15 @@ class Runner(Process):
 
     def _admit_direct(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
         for each, its_frame in self.direct.admit(event.topic, event.header, (event, frame), self.clock.monotonic_ns()):
-            self._queue(Entry(way, sender, each.topic, its_frame), each)
+            self._queue(way, sender, each, its_frame)
 
     def _known(self, event: Event) -> bool:
         epoch, seq = self.direct.last.get(event.topic, (0, 0))
         return (event.header.epoch, event.header.seq) <= (epoch, seq)
 
-    def _queue(self, entry: Entry, event: Event) -> None:
-        self.batch.append(entry)
+    def _queue(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
+        if self.daemon.durable:
+            self.batch.append(Entry(way, sender, event.topic, frame))
         self.batch_events.append(event)
 
     def _decode(self, sender: bytes, rest: list[bytes]) -> Event | None:
@@ -229,12 +230,12 @@ class Runner(Process):
                 continue
             # Only the first answer to a question we still have counts.
             if any(box.done(event.header.cause) for box in self.outboxes.values()):
-                self._queue(Entry(ASKED, b"", event.topic, frames[-1]), event)
+                self._queue(ASKED, b"", event, frames[-1])
 
     # --- one batch: append, sync, step, speak ---------------------------------------------------------------------------------
 
     def settle(self, now_ns: int) -> None:
-        if self.batch:
+        if self.batch_events or self.batch:
             entries, self.batch = self.batch, []
             events, self.batch_events = self.batch_events, []
             self._strike("receive", events)
@@ -352,10 +353,11 @@ class Runner(Process):
         return {**super().state(), "pending": boxes, "venue_up": self.venue_up}
 
     def next_timer_ns(self) -> int:
-        due = [at for box in self.outboxes.values() if (at := box.next_ns()) is not None]
-        if self.link is not None:
-            due.append(self._next_lease_ns)
-        return min(due, default=super().next_timer_ns())
+        at_ns = NEVER_NS if self.link is None else self._next_lease_ns
+        for box in self.outboxes.values():
+            if len(box) and (due_ns := box.next_ns()) is not None and due_ns < at_ns:
+                at_ns = due_ns
+        return at_ns
 
 
 def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False) -> int:
