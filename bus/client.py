@@ -13,6 +13,7 @@ import zmq
 from bus import sockets, wire
 from bus.clock import WallClock
 from bus.credit import Pager
+from bus.daemon import ref
 from bus.errors import PeerError, Transient
 from bus.messages import (
     PROTOCOL_VERSION,
@@ -121,6 +122,28 @@ def ask_control(context: Context, address: str, verb: str, argument: str = "", *
     if not body.ok:
         raise PeerError(body.text)
     return json.loads(body.text)
+
+
+def ask(context: Context, address: str, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
+    """Ask an owner something that it must answer (PROTOCOL.md 5), once: a repeat has the same name and gets the same answer.
+
+    Raises:
+        Transient: no answer in time. Whether it was obeyed is then not known; asking again starts a new question.
+    """
+    clock = WallClock()
+    header = Header(PROTOCOL_VERSION, name, clock.now_ns(), 1, 0)
+    frames = [b"", topic.encode(), wire.encode(header, body)]
+    wanted = ref(topic, header)
+    until_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
+    with sockets.asker(context, address) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        while (left_ns := until_ns - clock.monotonic_ns()) > 0:
+            socket.send_multipart(frames)
+            while poll(socket, min(RETRY_S, left_ns / 1e9)):
+                answered, answer = wire.decode(socket.recv_multipart()[-1])
+                if answered.cause == wanted:
+                    return answer
+    raise Transient(f"no answer from {address} within {timeout_s:g} s")
 
 
 class Reader:

@@ -29,7 +29,7 @@ from bus.client import History
 from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
 from bus.errors import PeerError
 from bus.journal import Journal
-from bus.messages import Ack, Body, Control, Header, Hello, Lease, Report
+from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Header, Hello, Kill, Lease, LinkState, Report
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
@@ -78,6 +78,8 @@ class Runner(Process):
         self.venue_up = False
         self.latest: dict[str, Body] = {}
         self._next_lease_ns = 0
+        self._link_changes = 0
+        self._market_ns = 0
         if daemon.venue:
             self.outboxes["venue"] = Outbox()
         self._encode = msgspec.msgpack.Encoder().encode
@@ -182,7 +184,12 @@ class Runner(Process):
                 self._reply(sender, tuple(stored))
                 continue
             self.peers[event.sender] = sender
-            self._admit_direct(ASKED, sender, event, rest[-1])
+            frame = rest[-1]
+            if isinstance(event.body, Kill | Arm):
+                # The operator's clock is not the market's: in a replay it may be years away. It happens now, as we know it.
+                event = event._replace(header=msgspec.structs.replace(event.header, event_ns=self._market_ns))
+                frame = wire.encode(event.header, event.body)
+            self._admit_direct(ASKED, sender, event, frame)
 
     def _linked(self) -> None:
         assert self.link is not None
@@ -256,6 +263,7 @@ class Runner(Process):
         self._deliver(now_ns)
 
     def _step(self, event: Event) -> None:
+        self._market_ns = max(self._market_ns, event.header.event_ns)
         outputs = self.core.step(event)
         if not self.folding:
             self._strike("speak", (event,))
@@ -306,7 +314,7 @@ class Runner(Process):
         if self.link is None:
             return
         if now_ns >= self._next_lease_ns:
-            lease = [b"", b"lease.", self._passing("lease.", Lease(), self.clock.now_ns())]
+            lease = [b"", b"lease.", self._passing("lease.", Lease(self._killed, self.started_ns), self.clock.now_ns())]
             self._venue_is(self._link_send(lease))
             self._next_lease_ns = now_ns + (SECOND_NS if self.venue_up else PROBE_NS)
         if self.venue_up:
@@ -322,9 +330,20 @@ class Runner(Process):
         return True
 
     def _venue_is(self, up: bool) -> None:
-        if up != self.venue_up:
-            self.venue_up = up
-            self.logger.info("venue_connected" if up else "venue_disconnected", undelivered=len(self.outboxes["venue"]))
+        """The core hears of it as an event like any other, in its log and at the market time we have reached."""
+        if up == self.venue_up:
+            return
+        self.venue_up = up
+        self._link_changes += 1
+        undelivered = len(self.outboxes["venue"])
+        self.logger.info("venue_connected" if up else "venue_disconnected", undelivered=undelivered)
+        header = Header(PROTOCOL_VERSION, self.name, self.started_ns, self._link_changes, self._market_ns)
+        event = Event("venue.link.", header, LinkState(up, "" if up else f"{undelivered} commands undelivered"))
+        self._queue(FACT, b"", event, wire.encode(header, event.body))
+
+    @property
+    def _killed(self) -> bool:
+        return bool(getattr(self.core, "killed", False))
 
     def _acknowledge(self, sender: bytes, event: Event) -> None:
         assert self.link is not None

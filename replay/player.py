@@ -29,6 +29,7 @@ from replay.venue import Venue
 
 SOURCE = "nt"
 PATIENCE_S = 60.0  # a restarted daemon is back in seconds; after this something is broken and a person should look
+LEASE_S = 5.0  # without a word from the gate for longer, no new entries
 FLOW_BARS = 512  # how far the journal may trail behind
 READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
 
@@ -45,6 +46,9 @@ class Player(Process):
         self.done_ns: dict[str, int] = {}
         self.awaited: set[str] = set()
         self.handled: set[str] = set()
+        self._lease = Lease()
+        self._lease_ns = self.clock.monotonic_ns()
+        self._greeted = Lease()
         self.link = sockets.asker(self.context, conf.bus.address("venue"), SOURCE)
         self.listen(self.link, self._linked)
 
@@ -74,6 +78,8 @@ class Player(Process):
 
     def bar(self, bar: Bar) -> None:
         """One bar, until it is done everywhere."""
+        if self._lease.boot != self._greeted.boot:
+            self._say_hello()
         stamp = f"{bar.instrument} bar {bar.index}"
         for body in self.venue.on_bar(bar):
             self._tell(body, bar.close_ns)
@@ -96,8 +102,13 @@ class Player(Process):
     # --- the venue link ---------------------------------------------------------------------------------------------------------
 
     def _say_hello(self) -> None:
-        account = self.conf.trading.account
-        self._post("venue.nt.", Hello("tapewire replay", "1", (account,)), 0, "")
+        """Say what stands here, to a gate we have not met. Between bars nothing is under way, so the snapshot is no news."""
+        self._until(lambda: bool(self._lease.boot), "the gate's lease")
+        self._greeted = self._lease
+        positions, working = self.venue.snapshot()
+        self._post(
+            "venue.nt.", Hello("tapewire replay", "1", (self.conf.trading.account,), positions, working), self.venue.now_ns, ""
+        )
         self._until(lambda: not len(self.outbox), "the gate to answer hello")
 
     def _tell(self, body: Body, event_ns: int, cause: str = "") -> None:
@@ -122,17 +133,31 @@ class Player(Process):
                 continue
             if isinstance(body, Ack):
                 self.outbox.done(body.ref)
-            elif not isinstance(body, Lease):
+            elif isinstance(body, Lease):
+                self._leased(body)
+            else:
                 event = Event(topic, header, body)
                 for ready, _ in self.direct.admit(topic, header, (event, frames[-1]), self.clock.monotonic_ns()):
                     self._order(ready)
                 if header.seq <= self.direct.last[topic][1]:
                     self._send([b"", b"ack.", self._passing("ack.", Ack(event.ref), self.clock.now_ns())])
 
+    def _leased(self, lease: Lease) -> None:
+        self._lease = lease
+        self._lease_ns = self.clock.monotonic_ns()
+
     def _order(self, event: Event) -> None:
+        self.venue.no_entries = self._unleased()
         for body in self.venue.on_order(event.body):
             self._tell(body, event.header.event_ns, event.ref)
         self.handled.add(getattr(event.body, "id", ""))
+
+    def _unleased(self) -> str:
+        """Why new entries are refused at this moment, as NinjaTrader's side would; empty if the gate is alive and armed."""
+        if self._lease.killed:
+            return "the gate's kill switch is latched"
+        silent_s = (self.clock.monotonic_ns() - self._lease_ns) / SECOND_NS
+        return f"no word from the gate for {silent_s:.1f} s" if silent_s > LEASE_S else ""
 
     def _send(self, frames: list[bytes]) -> None:
         with suppress(zmq.Again):

@@ -38,6 +38,7 @@ from bus.messages import (
     OrderUpdate,
     PlaceOrder,
     Position,
+    VenuePosition,
 )
 from bus.wire import finite
 from daemons.settings import Calendar, Instrument
@@ -80,7 +81,8 @@ class Venue:
         account: the only account there is.
         fill: `next_open`, or `close` for fills at the close of the bar that decided.
 
-    `now_ns` is the close of the last bar it took, 0 before the first.
+    `now_ns` is the close of the last bar it took, 0 before the first. `no_entries`, when not empty, is why every new entry is
+    refused: whoever holds the link sets it when the gate's lease has run out or its kill switch is latched.
 
     Raises:
         ConfError: an unknown fill model.
@@ -96,6 +98,7 @@ class Venue:
         self._numbers: dict[str, int] = {}
         self._clock = Clock(Calendar())
         self.now_ns = 0
+        self.no_entries = ""
 
     def on_bar(self, bar: Bar) -> list[Word]:
         """Take the new bar. Returns what it did to our orders; nothing for a bar that is not later than the last one."""
@@ -170,6 +173,14 @@ class Venue:
             )
         return desk.stands
 
+    def snapshot(self) -> tuple[tuple[VenuePosition, ...], tuple[str, ...]]:
+        """What stands here now, for a Hello: open positions, and the ids of working orders."""
+        positions = [(name, self.position(name)) for name in self._desks]
+        return (
+            tuple(VenuePosition(name, position) for name, position in positions if position.qty),
+            tuple(order for _, position in positions for order in position.working),
+        )
+
     def finish(self) -> list[Word]:
         """The data has ended: what is open ends as at the end of a trade date."""
         words: list[Word] = []
@@ -189,7 +200,7 @@ class Venue:
         if desk.bar is None:
             return f"no bar of {order.instrument} yet, so there is no market"
         if isinstance(order, PlaceOrder):
-            return _entry_refusal(desk, order, desk.bar)
+            return self.no_entries or _entry_refusal(desk, order, desk.bar)
         if isinstance(order, CancelOrder):
             working = desk.entry is not None and desk.entry.id == order.order_id
             return "" if working else f"{order.order_id} is not working"
