@@ -3,15 +3,17 @@
 What it decides depends on the ordered `session.` stream and on nothing else; the gate's answers never reach a strategy. On each
 closed bar, in this order:
 
-    update every strategy           RTH bars only
+    update every strategy           RTH bars only, but for those that keep their own hours
     position unknown, or warm-up    no intent
-    an order is working             no intent
+    an order is working             no intent (but for the rest of an entry that has filled in part: exits are never blocked)
     in a position                   the exit rules, then the exits of the strategy that opened it
     flat                            the first proposal in priority order; that one is consumed, whatever risk says later
                                     (other ways to resolve several at once: `strategies.roster`, the preset's `conflict`)
 
 The gate is asked once per bar, with all intents of it. `EvalDone` of a bar with intents waits for the gate's answer; those of an
 instrument go out in the order of its sessions, even if a later bar was finished first.
+
+A complete setup that its strategy does not propose (outside its windows, for one) is said as `Suppressed`, in a position or not.
 
 A strategy that fails is switched off by the roster; this daemon says so as an `Alarm` fact, and the others go on. A position that
 the strategy holds keeps its bracket and the common exit rules.
@@ -28,16 +30,17 @@ import msgspec
 from bus import topics
 from bus.daemon import Ask, Daemon, Event, Output, Publish
 from bus.errors import ConfError, suggest
-from bus.messages import Action, Alarm, Decisions, EvalDone, Gap, Intent, Intents, Position, Session
+from bus.messages import Action, Alarm, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
 from daemons.settings import Conf, Instrument, Preset
 from strategies import registry
 from strategies.clock import minute_of
-from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Strategy
+from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Strategy, Suppression
 from strategies.roster import Roster
 
-VALID_NS = 120_000_000_000
+MINUTE_NS = 60_000_000_000
+VALID_NS = 2 * MINUTE_NS
 """An intent is good for two minutes after its bar's close: one bar to fill on, one for whatever was slow."""
 
 MAX_SYMBOL = 8
@@ -120,6 +123,7 @@ class Desk:
             raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
         strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
         check(preset, strategies)
+        check_ticks(symbol, instrument, strategies)
         self.symbol = symbol
         self.tick = instrument.tick
         self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
@@ -128,6 +132,7 @@ class Desk:
         self.reads = topics.of(topics.SESSION, symbol)
         self.asks_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)
+        self.suppressed_on = topics.of(topics.SUPPRESSED, symbol)
         self.date = ""
         self.hole = False
         self.degraded_date = ""
@@ -138,19 +143,22 @@ class Desk:
 
     def session(self, event: Event, s: Session) -> Sequence[Output]:
         """Decide on a closed bar."""
+        self._fold(s)
+        said = self._suppressed(s) if self.roster.suppressing else ()
         intents = self._decide(s)
-        alarms = self._alarms(s) if len(self.roster.faults) > self.faults else ()
+        if len(self.roster.faults) > self.faults:
+            said += self._alarms(s)
         bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
             degraded = s.degraded or s.session == self.degraded_date
             asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, degraded)
             self.waiting.append(Waiting(asked.id, done, ""))
-            return (*alarms, Ask("gate", self.asks_on, asked))
+            return (*said, Ask("gate", self.asks_on, asked))
         if self.waiting:
             self.waiting.append(Waiting("", done, event.ref))
-            return alarms
-        return (*alarms, Publish(self.done_on, done))
+            return said
+        return (*said, Publish(self.done_on, done))
 
     def decided(self, event: Event, answer: Decisions) -> Sequence[Output]:
         """Take the gate's answer for one bar. An answer to nothing we asked, or a repeated one, changes nothing."""
@@ -168,7 +176,7 @@ class Desk:
             outputs.append(Publish(self.done_on, bar.done, bar.cause))
         return outputs
 
-    def _decide(self, s: Session) -> tuple[Intent, ...]:
+    def _fold(self, s: Session) -> None:
         if s.session != self.date:
             self.date, self.bars = s.session, 0
             self.asked.clear()
@@ -176,6 +184,14 @@ class Desk:
             self.hole, self.degraded_date = False, s.session
         self.bars += 1
         self.roster.fold(s)
+
+    def _suppressed(self, s: Session) -> tuple[Publish, ...]:
+        """What is not proposed, as facts; nothing of a warm-up."""
+        if s.bar.phase == "historical":
+            return ()
+        return tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.suppressed(s))
+
+    def _decide(self, s: Session) -> tuple[Intent, ...]:
         position = s.bar.position
         if position is None or s.bar.phase == "historical":
             return ()
@@ -185,7 +201,7 @@ class Desk:
                 self.open_entry = ""
         else:
             self.open_entry = position.entry_id
-        if position.working:
+        if position.working and not (position.qty and position.working == (position.entry_id,)):
             return ()
         return self._leave_or_move(s, position) if position.qty else self._enter(s)
 
@@ -205,7 +221,8 @@ class Desk:
     def _leave_or_move(self, s: Session, position: Position) -> tuple[Intent, ...]:
         """The first exit rule that matches, else what the strategy behind the position wants."""
         asked = self.asked.get(position.entry_id)
-        held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at)
+        own_hours = asked is not None and self.roster.keeps_own_hours(asked.strategy)
+        held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at, own_hours)
         wish = self.rules.wish(s, position, held, closing=self.roster.closing(s))
         if wish is None and held is not None:
             wish = self._restrained(self.roster.manage(held.strategy, s, position), position)
@@ -243,12 +260,24 @@ def check(preset: Preset, strategies: Sequence[Strategy]) -> None:
         "[exits] breach_exempt": exits.breach_exempt,
         "[exits] breakeven_exempt": exits.breakeven_exempt,
         "[risk] strategy_day_loss": preset.risk.strategy_day_loss,
+        "[risk] sizing": preset.risk.sizing,
     }
     for key, names in named.items():
         for name in names:
             if name not in known:
                 hint = suggest(name, known)
                 raise ConfError(f"{where} {key}: no strategy is called {name!r}{hint}; write names as signals carry them")
+
+
+def check_ticks(symbol: str, instrument: Instrument, strategies: Sequence[Strategy]) -> None:
+    """Refuse a strategy that counts in ticks of another instrument (its parameter `tick_size`). Raises ConfError."""
+    for strategy in strategies:
+        said = getattr(getattr(strategy, "params", None), "tick_size", instrument.tick)
+        if said != instrument.tick:
+            raise ConfError(
+                f"{strategy.name}: tick_size = {said}, but {symbol} ticks {instrument.tick}; set tick_size = {instrument.tick} "
+                f"and look at its other distances"
+            )
 
 
 def _stamp(s: Session) -> str:
@@ -266,15 +295,15 @@ def _id(s: Session, setup: str, action: Action) -> str:
 
 
 def _entry(proposal: Proposal, s: Session) -> Intent:
-    action = Action.ENTER_LONG if proposal.direction == LONG else Action.ENTER_SHORT
+    valid_ns = VALID_NS if proposal.ttl_minutes is None else proposal.ttl_minutes * MINUTE_NS
     return Intent(
-        id=_id(s, proposal.setup, action),
-        action=action,
+        id=_entry_id(proposal, s),
+        action=_action(proposal),
         strategy=proposal.strategy,
         setup=proposal.setup,
         direction=proposal.direction,
         reason=proposal.reason,
-        valid_until_ns=s.bar.close_ns + VALID_NS,
+        valid_until_ns=s.bar.close_ns + valid_ns,
         entry=proposal.entry,
         stop=proposal.stop,
         target=proposal.target,
@@ -282,7 +311,40 @@ def _entry(proposal: Proposal, s: Session) -> Intent:
         confidence=proposal.confidence,
         day_confidence=proposal.day_confidence,
         quality=proposal.quality,
+        limit=proposal.limit,
+        stop_rounding=proposal.stop_rounding,
+        score=proposal.score,
+        pattern=proposal.pattern,
     )
+
+
+def _fact(setup: Suppression, s: Session) -> Suppressed:
+    proposal = setup.proposal
+    return Suppressed(
+        id=_entry_id(proposal, s),
+        instrument=s.bar.instrument,
+        session=s.session,
+        bar_ns=s.bar.close_ns,
+        strategy=proposal.strategy,
+        setup=proposal.setup,
+        direction=proposal.direction,
+        reason=setup.reason,
+        detail=setup.detail,
+        entry=proposal.entry,
+        stop=proposal.stop,
+        target=proposal.target,
+        score=proposal.score,
+        pattern=proposal.pattern,
+    )
+
+
+def _entry_id(proposal: Proposal, s: Session) -> str:
+    """What the strategy names its signal, else bar, setup and action."""
+    return proposal.id or _id(s, proposal.setup, _action(proposal))
+
+
+def _action(proposal: Proposal) -> Action:
+    return Action.ENTER_LONG if proposal.direction == LONG else Action.ENTER_SHORT
 
 
 def _change(

@@ -6,8 +6,8 @@
     4  a tighter stop   trend trail, breakeven
     5  whatever the strategy itself wants (`strategies.protocol.Manages`), asked by the evaluator
 
-The first rule that matches is the answer. Of a position that we did not open only the first two are applied. A stop that is moved
-on a bar protects from the next one.
+The first rule that matches is the answer. Of a position that we did not open only the first two are applied; of one whose strategy
+keeps its own hours, rules 2 and 5. A stop that is moved on a bar protects from the next one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,15 @@ BREAKEVEN_PROFIT_R = 0.3
 
 
 class Held(NamedTuple):
-    """A position of ours: the strategy's display name and its setup, and the bars closed since the signal bar (the first is 1)."""
+    """A position of ours: the strategy's display name and its setup, and the bars closed since the signal bar (the first is 1).
+
+    own_hours: the strategy knows itself when to be out.
+    """
 
     strategy: str
     setup: str
     bars: int
+    own_hours: bool = False
 
 
 class ExitRules:
@@ -52,13 +56,14 @@ class ExitRules:
             held: None for a position that we did not open.
             closing: the exit time has come.
         """
-        if closing or not s.rth:
+        own_hours = held is not None and held.own_hours
+        if (closing or not s.rth) and not own_hours:
             return Exit("EOD")
         direction = 1 if position.qty > 0 else -1
         profit = 0.0 if position.price is None else (s.bar.close - position.price) * direction
         if position.realised + profit * abs(position.qty) * self.point_value <= -self.exits.day_loss:
             return Exit("DAILY_LOSS")
-        if held is None or s.ib is None or not s.ib.valid:
+        if held is None or own_hours or s.ib is None or not s.ib.valid:
             return None
         r = s.ib.high - s.ib.low
         if self._breached(s, held, r, direction):

@@ -25,7 +25,19 @@ import msgspec
 
 from bus.messages import Position, Session
 from strategies.clock import minute_of
-from strategies.protocol import LONG, SHORT, Exit, Manages, Move, Proposal, Strategy
+from strategies.protocol import (
+    LONG,
+    MAX_ID,
+    SHORT,
+    Exit,
+    Manages,
+    Move,
+    Proposal,
+    Strategy,
+    Suppresses,
+    Suppression,
+    trades_all_hours,
+)
 
 Conflict: TypeAlias = Literal["priority", "additive", "veto"]
 
@@ -33,6 +45,7 @@ T = TypeVar("T")
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 LONGEST_WHY = 300
+FAILURES = (Exception, SystemExit)  # `sys.exit()` in a strategy ends the strategy, not the evaluator
 
 
 class Fault(NamedTuple):
@@ -47,19 +60,22 @@ class Fault(NamedTuple):
 
 
 class Roster:
-    """Folds sessions into its strategies and asks them.
+    """Folds sessions into its strategies and asks them. Those that trade all hours see every bar, the others RTH bars.
 
     Args:
-        exit_time: "HH:MM", no proposal from then on (playbook 5.2).
+        exit_time: "HH:MM", no proposal from then on (playbook 5.2), but of those that trade all hours.
         conflict: how several proposals on one bar are resolved.
 
     Attributes:
         strategies: those that still run, in priority order.
+        suppressing: those of them that say what they do not propose.
         faults: those that were switched off, oldest first.
     """
 
     def __init__(self, strategies: Sequence[Strategy], exit_time: str, conflict: Conflict = "priority") -> None:
         self.strategies = tuple(strategies)
+        self._all_hours = tuple(strategy for strategy in self.strategies if trades_all_hours(strategy))
+        self.suppressing = tuple(strategy for strategy in self.strategies if isinstance(strategy, Suppresses))
         self._managing = {strategy.name: strategy for strategy in self.strategies if isinstance(strategy, Manages)}
         self.exit_minute = minute_of(exit_time)
         self.conflict = conflict
@@ -67,33 +83,47 @@ class Roster:
         self.faults: list[Fault] = []
 
     def fold(self, s: Session) -> None:
-        """Let every strategy see the bar. State advances on RTH bars only, whatever may be traded."""
+        """Let every strategy see the bar, if it is one of its hours. State advances whatever may be traded."""
         if s.session != self.session:
             self.session = s.session
             for strategy in self.strategies:
                 try:
                     strategy.start(s.session)
-                except Exception as error:
+                except FAILURES as error:
                     self._switch_off(strategy, "start", error)
-        if s.rth:
-            for strategy in self.strategies:
-                try:
-                    strategy.update(s)
-                except Exception as error:
-                    self._switch_off(strategy, "update", error)
+        for strategy in self.strategies if s.rth else self._all_hours:
+            try:
+                strategy.update(s)
+            except FAILURES as error:
+                self._switch_off(strategy, "update", error)
 
     def closing(self, s: Session) -> bool:
         """Whether the exit time has come, which is never later than one minute before the session's close."""
         return not s.rth or s.minute >= self.exit_minute or s.minute >= s.closes - 1
 
+    def keeps_own_hours(self, name: str) -> bool:
+        """Whether the strategy of this display name trades all hours, and still runs."""
+        return any(strategy.name == name for strategy in self._all_hours)
+
+    def suppressed(self, s: Session) -> list[Suppression]:
+        """The complete setups of this bar that their strategies do not propose. To be asked before `answers`."""
+        found: list[Suppression] = []
+        for strategy in self.suppressing:
+            if isinstance(strategy, Suppresses) and (s.rth or strategy in self._all_hours):
+                try:
+                    for setup in strategy.suppressed(s):
+                        proposal = _tradable(setup.proposal, strategy)
+                        found.append(Suppression(proposal, str(setup.reason), str(setup.detail)))
+                except FAILURES as error:
+                    self._switch_off(strategy, "suppressed", error)
+        return found
+
     def answers(self, s: Session) -> list[Proposal]:
         """What to trade on this bar, consumed; empty if nothing."""
         if self.conflict == "additive":
             return self.every(s)
-        if self.closing(s):
-            return []
         first: tuple[Strategy, Proposal] | None = None
-        for strategy in self.strategies:
+        for strategy in self._asked(s):
             proposal = self._proposal(strategy, s)
             if proposal is None:
                 continue
@@ -111,9 +141,7 @@ class Roster:
     def every(self, s: Session) -> list[Proposal]:
         """All proposals of the bar in priority order, each consumed."""
         proposals: list[Proposal] = []
-        if self.closing(s):
-            return proposals
-        for strategy in self.strategies:
+        for strategy in self._asked(s):
             proposal = self._proposal(strategy, s)
             if proposal is not None:
                 self._consume(strategy, proposal)
@@ -130,26 +158,31 @@ class Roster:
             if wish is None:
                 return None
             return _sound(wish, Exit) if isinstance(wish, Exit) else _sound(wish, Move)
-        except Exception as error:
+        except FAILURES as error:
             self._switch_off(strategy, "manage", error)
             return None
+
+    def _asked(self, s: Session) -> tuple[Strategy, ...]:
+        return self._all_hours if self.closing(s) else self.strategies
 
     def _proposal(self, strategy: Strategy, s: Session) -> Proposal | None:
         try:
             proposal = strategy.propose(s)
             return None if proposal is None else _tradable(proposal, strategy)
-        except Exception as error:
+        except FAILURES as error:
             self._switch_off(strategy, "propose", error)
             return None
 
     def _consume(self, strategy: Strategy, proposal: Proposal) -> None:
         try:
             strategy.consume(proposal)
-        except Exception as error:
+        except FAILURES as error:
             self._switch_off(strategy, "consume", error)
 
-    def _switch_off(self, strategy: Strategy, call: str, error: Exception) -> None:
+    def _switch_off(self, strategy: Strategy, call: str, error: BaseException) -> None:
         self.strategies = tuple(each for each in self.strategies if each is not strategy)
+        self._all_hours = tuple(each for each in self._all_hours if each is not strategy)
+        self.suppressing = tuple(each for each in self.suppressing if each is not strategy)
         self._managing.pop(strategy.name, None)
         self.faults.append(Fault(strategy.name, call, _why(error)))
 
@@ -173,6 +206,8 @@ def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
         raise ValueError(f"the proposal says strategy = {sound.strategy!r}; write {strategy.name!r}")
     if sound.setup not in strategy.setups:
         raise ValueError(f"setup {sound.setup!r} is not one of its setups {strategy.setups}")
+    if len(sound.id) > MAX_ID:
+        raise ValueError(f"id {sound.id!r} has {len(sound.id)} characters; write at most {MAX_ID}")
     if sound.direction not in (LONG, SHORT):
         raise ValueError(f"direction {sound.direction!r}: write {LONG!r} or {SHORT!r}")
     return sound
@@ -189,7 +224,7 @@ def _sound(answer: object, kind: type[T]) -> T:
     return msgspec.convert(plain, kind)
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """The error in one line: its type, its words without memory addresses, which change from run to run, and its place."""
     try:
         words = _ADDRESS.sub("0x...", str(error))

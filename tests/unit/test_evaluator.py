@@ -7,17 +7,33 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 
 from bus.daemon import Ask, Event, Output, Publish
 from bus.errors import ConfError
-from bus.messages import Action, Alarm, Decision, Decisions, EvalDone, Gap, Header, Intent, Intents, Position, Session
+from bus.messages import (
+    Action,
+    Alarm,
+    Decision,
+    Decisions,
+    EvalDone,
+    Gap,
+    Header,
+    Intent,
+    Intents,
+    Pattern,
+    Position,
+    Session,
+    StopRounding,
+    Suppressed,
+)
 from bus.testing import eastern
 from daemons import conf, evaluator
 from daemons.evaluator import Evaluator
 from daemons.settings import Exits, Instrument, Preset, RiskLimits
 from strategies import registry
 from strategies.pipeline import Pipeline
-from strategies.protocol import Exit, Move
+from strategies.protocol import Exit, Move, Proposal, Suppression
 from tests.scenes import scene
 
 FLAT = Position("Replay")
@@ -243,6 +259,150 @@ def test_a_bracket_that_closed_during_the_bar_leaves_it_free_to_enter_again() ->
     assert only(desk.bar("11:02", **FADE, position=FLAT)).id == "MNQ-20260303-1102-EDGE_TO_MID-EL"
 
 
+# --- a strategy that keeps its own hours ---------------------------------------------------------------------------------------
+
+PATTERN = Pattern("V_REVERSAL", "DOWNWARD_V", 100.0, 96.0, 101.0, 4.0, 1.0, 5)
+
+
+class Owl:
+    """Wants to be long on every bar, at a limit and under a name of its own, and out after 17:00."""
+
+    name = "Owl"
+    setups = ("OWL",)
+    hours = "all"
+
+    class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        """tick_size: points."""
+
+        tick_size: float = 0.25
+
+    def __init__(self, params: Any, day_type: Any) -> None:
+        self.params = params
+
+    def start(self, session: str) -> None:
+        pass
+
+    def update(self, s: Session) -> None:
+        pass
+
+    def propose(self, s: Session) -> Proposal | None:
+        return Proposal(
+            strategy="Owl",
+            setup="OWL",
+            direction="LONG",
+            entry=s.bar.close,
+            stop=s.bar.close - 5.1,
+            target=None,
+            reason="always",
+            limit=s.bar.close,
+            ttl_minutes=30,
+            stop_rounding=StopRounding.TOWARD,
+            score=0.8,
+            pattern=PATTERN,
+            id=f"OWL_{s.minute}",
+        )
+
+    def suppressed(self, s: Session) -> list[Suppression]:
+        proposal = self.propose(s)
+        assert proposal is not None
+        return [Suppression(proposal, "TWICE", "once is enough")] if s.minute % 60 == 30 else []
+
+    def consume(self, proposal: Proposal) -> None:
+        pass
+
+    def manage(self, s: Session, position: Position) -> Exit | None:
+        return Exit("LATE") if s.minute >= 1020 else None
+
+
+@pytest.fixture
+def owls(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setitem(registry.BUILT_IN, "owl", Owl)  # type: ignore[arg-type]
+    return Desk(strategies=["owl"])
+
+
+@pytest.mark.parametrize("at", ["03:00", "11:00", "15:59", "18:31"])
+def test_it_may_enter_on_any_bar_with_an_order_of_its_own_kind(owls: Desk, at: str) -> None:
+    """Its id, its limit, how long it works, how its stop is rounded, its score and pattern: all as proposed."""
+    intent = only(owls.bar(at, close=20_960.0))
+
+    assert intent.id == f"OWL_{int(at[:2]) * 60 + int(at[3:])}"
+    assert (intent.limit, intent.valid_until_ns - eastern(at)) == (20_960.0, 30 * 60 * 10**9)
+    assert (intent.stop, intent.stop_rounding, intent.score, intent.pattern) == (20_954.9, StopRounding.TOWARD, 0.8, PATTERN)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"at": "03:00"}, None),  # outside RTH
+        ({"at": "15:59"}, None),  # the preset's exit time
+        ({"at": "13:00", "close": 20_980.0, "vwap": 21_000.0}, None),  # VWAP breach
+        ({"at": "13:00", "close": 21_040.0}, None),  # breakeven
+        ({"at": "03:00", "close": 19_000.0}, "DAILY_LOSS"),
+        ({"at": "17:00"}, "LATE"),
+    ],
+)
+def test_its_position_is_left_to_its_own_exits_and_the_loss_limit(owls: Desk, fields: dict[str, Any], reason: str | None) -> None:
+    """It knows itself when to be out; only the day's loss is above it."""
+    owls.decided(asked(owls.bar("02:59", close=21_000.0)))
+    position = foreign(entry_id="OWL_179")
+    outputs = owls.bar(**{**fields, "position": position})
+
+    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == reason
+
+
+def test_the_position_of_one_that_failed_is_closed_like_any_other(owls: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody manages it any more, so outside RTH it is closed at once."""
+    owls.decided(asked(owls.bar("02:59", close=21_000.0)))
+    monkeypatch.setattr(Owl, "update", lambda self, s: {}["level"])
+    alarm, question = owls.bar("03:00", position=foreign(entry_id="OWL_179"))
+
+    assert isinstance(alarm, Publish)
+    assert only([question]).reason == "EOD"
+
+
+@pytest.mark.parametrize("position", [FLAT, foreign(entry_id="OWL_179"), None])
+def test_what_it_suppresses_is_said_before_anything_is_asked(owls: Desk, position: Position | None) -> None:
+    """In a position or not; with the id, the prices and the reason, for whoever wonders where the signal is."""
+    fact, *_ = owls.bar("03:30", close=20_960.0, position=position)
+
+    assert isinstance(fact, Publish)
+    assert fact.topic == "suppressed.MNQ."
+    assert fact.body == Suppressed(
+        id="OWL_210",
+        instrument="MNQ",
+        session="2026-03-03",
+        bar_ns=eastern("03:30"),
+        strategy="Owl",
+        setup="OWL",
+        direction="LONG",
+        reason="TWICE",
+        detail="once is enough",
+        entry=20_960.0,
+        stop=20_954.9,
+        score=0.8,
+        pattern=PATTERN,
+    )
+
+
+def test_a_warm_up_suppresses_in_silence(owls: Desk) -> None:
+    """Nothing would have been traded on it anyway."""
+    assert quiet(owls.bar("03:30", phase="historical"))
+
+
+@pytest.mark.parametrize(("tick_size", "refused"), [(0.25, False), (1.0, True)])
+def test_a_strategy_that_counts_in_ticks_must_know_the_right_ones(
+    monkeypatch: pytest.MonkeyPatch, tick_size: float, refused: bool
+) -> None:
+    """Eight ticks of another instrument would be another stop."""
+    monkeypatch.setitem(registry.BUILT_IN, "owl", Owl)  # type: ignore[arg-type]
+    table = {"owl": {"tick_size": tick_size}}
+    if not refused:
+        Desk(strategies=["owl"], parameters=table)
+        return
+    with pytest.raises(ConfError, match=r"Owl: tick_size = 1.0, but MNQ ticks 0.25; set tick_size = 0.25"):
+        Desk(strategies=["owl"], parameters=table)
+
+
 # --- in a position -------------------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +441,14 @@ def test_while_an_exit_works_no_further_rule_runs() -> None:
     position = opened(desk, working=("MNQ-20260303-1559-EDGE_TO_MID-X",))
 
     assert quiet(desk.bar("16:00", position=position))
+
+
+def test_a_partly_filled_entry_does_not_block_exits() -> None:
+    """A limit may work for half an hour behind its first contract; what is open must be protected all the same."""
+    desk = Desk()
+    position = opened(desk, working=(FADE_ID,))
+
+    assert only(desk.bar("15:59", close=20_995.0, position=position)).reason == "EOD"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bus.messages import Position, Session
-from strategies.protocol import DayTypeOf, Exit, Move, Proposal
+from strategies.protocol import DayTypeOf, Exit, Move, Proposal, Suppression
 from strategies.roster import Conflict, Independent, Roster
 from tests.scenes import scene
 
@@ -120,6 +120,92 @@ def test_a_new_trade_date_starts_everybody_anew() -> None:
         roster.fold(bar)
 
     assert eager.told == ["start 2026-03-03", "update 660", "start 2026-03-04"]
+
+
+# --- a strategy that keeps its own hours -------------------------------------------------------------------------------------
+
+
+class Owl(Eager):
+    """Trades all hours, is never used up, and says what it did not do."""
+
+    hours = "all"
+
+    def consume(self, proposal: Proposal) -> None:
+        pass
+
+    def suppressed(self, s: Session) -> list[Suppression]:
+        self.told.append(f"suppressed {s.minute}")
+        idle = Proposal(strategy=self.name, setup="EAGER", direction="LONG", entry=9.0, stop=8.0, target=None, reason="it may not")
+        return [Suppression(idle, "TOO_EARLY", "not yet")]
+
+
+def test_a_strategy_of_all_hours_sees_every_bar_and_the_others_see_what_they_always_saw() -> None:
+    """Outside RTH only it is told; inside it comes in priority order like the rest."""
+    owl, eager = Owl("owl", str), Eager("eager", str)
+    roster = Roster([owl, eager], "15:59")
+    for at in ("03:00", "09:31", "16:00", "16:01"):
+        roster.fold(scene(at))
+
+    assert owl.told == ["start 2026-03-03", "update 180", "update 571", "update 960", "update 961"]
+    assert eager.told == ["start 2026-03-03", "update 571", "update 960"]
+
+
+@pytest.mark.parametrize("conflict", ["priority", "additive", "veto"])
+@pytest.mark.parametrize(("at", "answered"), [("03:00", ["owl"]), ("15:59", ["owl"]), ("16:01", ["owl"])])
+def test_the_exit_time_is_not_for_those_who_keep_their_own_hours(conflict: Conflict, at: str, answered: list[str]) -> None:
+    """They are asked on any bar; the others are not from then on, nor outside RTH."""
+    assert names(Roster([Eager("eager", str), Owl("owl", str)], "15:59", conflict), at) == answered
+
+
+def test_what_is_suppressed_is_told_with_its_reason() -> None:
+    """Of those that say such things, on bars of their hours."""
+    owl, eager = Owl("owl", str), Eager("eager", str)
+    roster = Roster([eager, owl], "15:59")
+    bar = scene("03:00")
+    roster.fold(bar)
+    (told,) = roster.suppressed(bar)
+
+    assert (told.proposal.strategy, told.reason, told.detail) == ("owl", "TOO_EARLY", "not yet")
+    assert roster.suppressing == (owl,)
+    assert roster.keeps_own_hours("owl")
+    assert not roster.keeps_own_hours("eager")
+
+
+def test_outside_rth_only_those_of_all_hours_are_asked_what_they_suppress() -> None:
+    """A strategy of regular hours has not seen that bar."""
+    day_owl = Owl("day owl", str)
+    day_owl.hours = "rth"
+    roster = Roster([day_owl], "15:59")
+
+    assert roster.suppressed(scene("03:00")) == []
+    assert len(roster.suppressed(scene("11:00"))) == 1
+
+
+@pytest.mark.parametrize("call", ["update", "propose", "suppressed"])
+def test_a_failing_strategy_of_all_hours_is_switched_off_everywhere(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told nothing more, and its position falls back to the common exit rules."""
+    owl = Owl("owl", str)
+    roster = Roster([owl], "15:59")
+    monkeypatch.setattr(owl, call, lambda s: {}["level"])
+    for at in ("03:00", "03:01"):
+        bar = scene(at)
+        roster.fold(bar)
+        roster.suppressed(bar)
+        roster.answers(bar)
+
+    assert [fault.call for fault in roster.faults] == [call]
+    assert (roster.strategies, roster.suppressing, roster.keeps_own_hours("owl")) == ((), (), False)
+
+
+def test_an_id_that_no_venue_could_keep_is_a_fault() -> None:
+    """50 characters are enough for everyone; a longer one would be cut somewhere on its way."""
+    owl = Owl("owl", str)
+    named = Proposal(strategy="owl", setup="EAGER", direction="LONG", entry=9.0, stop=8.0, target=None, reason="", id="x" * 51)
+    owl.propose = lambda s: named  # type: ignore[method-assign]
+    roster = Roster([owl], "15:59")
+
+    assert names(roster, "03:00") == []
+    assert "has 51 characters; write at most 50" in roster.faults[0].why
 
 
 # --- several proposals on one bar -------------------------------------------------------------------------------------------
