@@ -574,11 +574,21 @@ class Trade(Struct, frozen=True, tag="trade"):
     net_cents: int
 
 
+class StrategyDay(Struct, frozen=True):
+    """One strategy's share of the account in a session: closed trades and their net, and open profit before commissions."""
+
+    strategy: str
+    realised_cents: int
+    open_cents: int
+    trades: int
+
+
 class Risk(Struct, frozen=True, tag="risk"):
     """The account's standing after a trade or a change of state.
 
     state: a `TradingState`. reason: the `Reason` behind it, empty while ACTIVE. drawdown_cents: highest realised equity minus
-    current. open_cents: profit of open positions at the last closes the gate has seen, before commissions.
+    current. open_cents: profit of open positions at the last closes the gate has seen, before commissions. strategies: those that
+    closed a trade in the session or hold a position, by name.
     """
 
     account: str
@@ -590,6 +600,7 @@ class Risk(Struct, frozen=True, tag="risk"):
     trades: int
     reason: str = ""
     open_cents: int = 0
+    strategies: tuple[StrategyDay, ...] = ()
 
 
 # --- the operator, to the gate -------------------------------------------------------------------------------------------

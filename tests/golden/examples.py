@@ -54,6 +54,7 @@ from bus.messages import (
     Session,
     Signal,
     StopRounding,
+    StrategyDay,
     Suppressed,
     TopicLength,
     Topics,
@@ -523,4 +524,20 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         Risk("Sim101", DAY, "REDUCING", -201_550, 15_000_000, 201_550, 10, "DAILY_LOSS", -12_500),
     ),
     "link_state": ("venue.link.", head("gate", 1), LinkState(False, "no lease could be sent")),
+    "risk - by strategy": (
+        "risk.Sim101.",
+        head("gate", 3, INTENTS_REF),
+        Risk(
+            account="Sim101",
+            session=DAY,
+            state="HALTED",
+            realised_cents=-201_550,
+            total_cents=15_000_000,
+            drawdown_cents=201_550,
+            trades=10,
+            reason="KILLED",
+            open_cents=-12_500,
+            strategies=(StrategyDay("Edge Fade", -201_550, 0, 10), StrategyDay("P-Day", 0, -12_500, 0)),
+        ),
+    ),
 }
