@@ -25,6 +25,7 @@ from daemons.tables import aligned
 from replay import chaos as storms
 from replay import diff as differences
 from replay import explain as stories
+from replay import program as programs
 from replay import report as reports
 from replay import runs
 from replay.outputs import Summary
@@ -39,6 +40,7 @@ InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ
 PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
 FillOption = Annotated[str, typer.Option(help="next_open or close.")]
+ProgramOption = Annotated[str | None, typer.Option(help="Hold the account to a prop firm's program (conf/programs).")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 
@@ -64,10 +66,11 @@ def backtest(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
+    program: ProgramOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest")
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program)
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
@@ -81,11 +84,12 @@ def replay(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
+    program: ProgramOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay")
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program)
     play(conf, recording, out_dir, speed, as_json)
 
 
@@ -177,10 +181,12 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
     out.print(f"report: {reports.write(run)}")
 
 
-def prepare(data: Path, instrument: str, preset: str, strategies: str | None, fill: str, instance: str) -> tuple[Conf, Recording]:
+def prepare(
+    data: Path, instrument: str, preset: str, strategies: str | None, fill: str, instance: str, program: str | None = None
+) -> tuple[Conf, Recording]:
     """Read and check everything that can be wrong before anything is written or started."""
     chosen = configuration.preset(preset, split(strategies))
-    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill)
+    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program)
     with bar() as (tell, progress):
         tell(f"reading {data}")
         recording, calendar = runs.read(data, instrument, progress)
@@ -220,12 +226,16 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
 
 
 def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
-    """The result for a person, or as JSON."""
+    """The result for a person, or as JSON; a run in a prop-firm program ends with its verdict."""
+    verdict = programs.read(out_dir)
     if as_json:
-        out.print(msgspec.json.encode(summary).decode(), markup=False)
+        fields = msgspec.to_builtins(summary) | ({} if verdict is None else {"program": msgspec.to_builtins(verdict)})
+        out.print(msgspec.json.encode(fields).decode(), markup=False)
         return
     for name, text in lines(summary):
         out.print(f"{name:<13} {text}", markup=False)
+    for line in () if verdict is None else programs.lines(verdict):
+        out.print(line, markup=False)
     out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json, journal/)")
 
 

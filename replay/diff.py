@@ -20,7 +20,7 @@ from msgspec import Struct
 from bus import topics
 from bus.errors import ConfError, DataError
 from bus.messages import Header
-from replay import tapes
+from replay import program, tapes
 
 CAUSAL_ORDER = (
     topics.RAW,
@@ -39,7 +39,7 @@ CAUSAL_ORDER = (
     topics.EVAL_DONE,
     topics.PUBLIC,
 )
-FILES = ("signals.jsonl", "intents.jsonl", "trades.jsonl", "summary.json")
+FILES = ("signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "summary.json")
 ABSENT = "(absent)"
 SHOWN_FIELDS = 12
 

@@ -3,6 +3,7 @@
     signals.jsonl    one line per approved intent: entries, exits, moves
     intents.jsonl    one line per entry that was asked for, approved or refused
     trades.jsonl     one line per finished trade, with its MAE, MFE and R (replay/excursion.py)
+    program.json     how the account fared in its prop-firm program, if it was in one (`replay.program`)
     summary.json     what was read, what was refused and why, what came of it
 
 Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each

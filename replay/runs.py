@@ -21,7 +21,7 @@ from daemons.instances import Instance
 from daemons.logger import Tape
 from daemons.settings import Calendar, Conf
 from daemons.tracker import core as tracker
-from replay import loop, outputs, report
+from replay import loop, outputs, program, report
 from replay.outputs import Summary
 from replay.player import Player
 from replay.sources import ninjatrader
@@ -29,7 +29,7 @@ from replay.sources.recording import Recording
 from replay.venue import Venue
 
 Progress = Callable[[float], None]
-RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", "report.html")
+RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
 OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "bars", *RESULTS)
 # Of `tapewire signals`. The two may share a folder: each replaces its own files and leaves the other's alone.
 RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
@@ -138,6 +138,8 @@ def venue(conf: Conf) -> Venue:
 
 def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
     """Results from the journal, then the page."""
+    if conf.program is not None:
+        program.write(out, conf)
     summary = outputs.write(out, conf, recording)
     report.write(out)
     return summary

@@ -11,9 +11,10 @@ from msgspec import Struct
 from bus import topics
 from bus.errors import DataError
 from bus.messages import Action, Signal, Trade
-from replay import outputs, tapes
+from replay import outputs, program, tapes
 from replay.excursion import Measures
 from replay.outputs import Summary
+from replay.program import Verdict
 
 
 class Candle(Struct, frozen=True):
@@ -77,6 +78,7 @@ class Facts(Struct, frozen=True):
     measures: dict[str, Measures]
     days: tuple[Day, ...]
     traded_days: int
+    program: Verdict | None = None
 
 
 def read(run: Path, most_days: int) -> Facts:
@@ -95,7 +97,7 @@ def read(run: Path, most_days: int) -> Facts:
         Day(instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument)))
         for session, instrument in drawn
     )
-    return Facts(summary, trades, _measures(run), days, len(traded))
+    return Facts(summary, trades, _measures(run), days, len(traded), program.read(run))
 
 
 class _Line(Measures, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from replay import outputs, tapes
 from replay.excursion import Measures
 from replay.outputs import Summary, Tally
+from replay.program import Verdict
 from replay.report import charts, facts
 from replay.report.facts import Day, Facts
 from replay.report.style import CSS
@@ -47,6 +48,7 @@ def page(run: Facts) -> str:
             f"<title>tapewire run: {text(title)}</title><style>{CSS}</style></head><body><main>",
             _header(run.summary, title),
             _figures(run.summary),
+            _program(run.program),
             _equity(run),
             _tallies(run.summary),
             _days(run),
@@ -87,6 +89,33 @@ def _figures(summary: Summary) -> str:
         for name, value, kind, small in figures
     )
     return f'<dl class="figures">{"".join(cells)}</dl>'
+
+
+def _program(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    names = ("Day", "Account", "Trades", "P&L", "Equity", "Mark", "Floor", "Best day", "Note")
+    rows = (
+        (
+            text(day.session),
+            text(day.account.capitalize()),
+            f"{day.trades:,}",
+            _net(day.pnl),
+            money(day.equity, signed=False),
+            money(day.mark, signed=False),
+            "\N{EN DASH}" if day.floor is None else money(day.floor, signed=False),
+            "\N{EN DASH}" if day.best_share is None else f"{day.best_share:.1%}",
+            text(day.note),
+        )
+        for day in verdict.days
+    )
+    payouts = "".join(f"<p>Payout {money(p.amount, signed=False)} asked for on {text(p.session)}.</p>" for p in verdict.payouts)
+    return (
+        f"<h2>Program {text(verdict.program)}</h2><p><b>{text(verdict.text)}</b></p>{payouts}"
+        f'<p class="soft">{text(verdict.description)}. Terms as of {verdict.as_of}. {text(verdict.check)}. '
+        f"{count(verdict.refused, 'entry', 'entries')} refused by the program; fees of the evaluation "
+        f"{money(verdict.fees, signed=False)}.</p>{_panel(_table('', names, rows, numbers={2, 3, 4, 5, 6, 7}, wide={8}))}"
+    )
 
 
 def _equity(run: Facts) -> str:

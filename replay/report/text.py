@@ -23,9 +23,9 @@ def price(value: float | None) -> str:
     return "\N{EN DASH}" if value is None else f"{value:,.2f}"
 
 
-def count(number: int, noun: str) -> str:
-    """`1 trade`, `1,204 trades`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, many: str = "") -> str:
+    """`1 trade`, `1,204 trades`; `many` where an s does not make the plural."""
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
 def clock(minute: int) -> str:
