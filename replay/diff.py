@@ -217,15 +217,20 @@ def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
 
 
 def _file(a: Path, b: Path, name: str) -> Difference | None:
-    """The first line of a result file that differs. summary.json is compared as one value."""
-    whole = name == "summary.json"
-    left, right = ([_read(run / name)] if whole else _read(run / name).splitlines() for run in (a, b))
+    """The first line of a result file that differs. What is not a file of lines is compared as one value."""
+    left, right = (_values(run / name) for run in (a, b))
     for number, (one, other) in enumerate(zip_longest(left, right), 1):
         if one != other:
             values = [None if line is None else _json(line, name, number) for line in (one, other)]
             fields = tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(one), _hex(other)),)
             return Difference(name, number, "", fields)
     return None
+
+
+def _values(path: Path) -> list[bytes]:
+    if path.name == program.NAME and not path.exists():  # the run was in no program
+        return []
+    return _read(path).splitlines() if path.suffix == ".jsonl" else [_read(path)]
 
 
 def _read(path: Path) -> bytes:
