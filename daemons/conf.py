@@ -51,15 +51,21 @@ def preset_names() -> list[str]:
 
 
 def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
-    """A preset by name; `strategies` replaces its list."""
-    if name not in preset_names():
+    """A preset by name, or by the path of a .toml file of your own; `strategies` replaces its list."""
+    file = f"presets/{name}.toml"
+    if name.endswith(".toml"):
+        file = str(Path(name).resolve())
+        if not Path(file).is_file():
+            raise ConfError(f"--preset {name}: there is no such file; copy one of conf/presets/ to start with")
+    elif name not in preset_names():
         raise ConfError(
-            f"unknown preset {name!r}{suggest(name, preset_names())}; known: {', '.join(preset_names())} (conf/presets/)"
+            f"unknown preset {name!r}{suggest(name, preset_names())}; known: {', '.join(preset_names())} (conf/presets/), "
+            "or the path of a .toml file"
         )
-    table = _read(f"presets/{name}.toml")
+    table = _read(file)
     if strategies is not None:
         table["strategies"] = list(strategies)
-    return convert({"name": name, **table}, Preset, f"presets/{name}.toml")
+    return convert({"name": Path(name).stem, **table}, Preset, file)
 
 
 def program_names() -> list[str]:

@@ -29,11 +29,14 @@ _encode = msgspec.msgpack.Encoder().encode
 class Step(Struct, frozen=True, array_like=True):
     """What one bar led to.
 
-    session: the `Session`, empty if the bar was ignored. proposals: each `Proposal` of a strategy alone, in priority order.
-    intents: the `Intents` of arbitration, if any. off: strategies that were switched off on this bar, and why.
+    session: the `Session` without the position, empty if the bar was ignored. position: what the venue reported with the bar, an
+        input of arbitration alone and the outcome of its own earlier intents.
+    proposals: each `Proposal` of a strategy alone, in priority order. intents: the `Intents` of arbitration, if any.
+    off: strategies that were switched off on this bar, and why.
     """
 
     session: bytes = b""
+    position: bytes = b""
     proposals: tuple[bytes, ...] = ()
     intents: tuple[bytes, ...] = ()
     off: tuple[str, ...] = ()
@@ -64,12 +67,12 @@ class Fold:
         if not self._sessions:
             return Step()
         (s,) = self._sessions
-        # A strategy alone has no position; the one of arbitration is none of its business.
-        alone = s if s.bar.position is None else replace(s, bar=replace(s.bar, position=None))
+        position = s.bar.position
+        alone = s if position is None else replace(s, bar=replace(s.bar, position=None))
         proposals = tuple(_encode(proposal) for proposal in self._alone.step(alone))
         faults = self._alone.roster.faults
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
-        return Step(_encode(s), proposals, tuple(self._intents), off)
+        return Step(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Session:

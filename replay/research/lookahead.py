@@ -10,7 +10,7 @@ arbitration asks of the gate, byte for byte. The first fold catches whatever kno
 hangs on a clock or on chance; the others what one run leaves behind for the next. Inputs are compared before decisions, so a
 difference names the input that differed, or says that none did: then the strategy knows more than the stream.
 
-What a plug-in reads beside the stream (a file, a connection) cannot be cut by anyone who does not know it. It is watched for: during
+What a plug-in reads beside the stream (a file, a connection) cannot be cut by anyone who does not know it. It is watched for: in
 a decision, or inside the recording's own folder, it counts as look-ahead; while the plug-in is imported and built, it is told.
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,8 +33,8 @@ from replay.research.watch import Use
 from replay.sources.recording import Recording
 from strategies import registry
 
-MOST_BARS = 1_000_000
-"""Bars that the fresh folds together may take; cuts after decisions beyond that are thinned evenly. Half a minute."""
+MOST_BARS = 500_000
+"""Bars that the fresh folds together may take; cuts after decisions beyond that are thinned evenly. Some ten seconds."""
 
 SESSION = "session"
 ARBITRATED = "arbitrated"
@@ -89,6 +90,9 @@ class Analysis(Struct, frozen=True):
 
 
 SAME = "same"
+
+Fields: TypeAlias = Mapping[str, object]
+"""A decision or an input as plain fields by dotted name."""
 
 Different: TypeAlias = tuple[str, str, str]
 """A field's name, its value in the whole run and in the cut one."""
@@ -174,24 +178,27 @@ class Comparison:
         whole = self._whole[at]
         if other == whole:
             return
-        inputs = _first(fields(whole.session), fields(other.session))
-        # The position is the venue's answer to earlier intents: an input of arbitration, but not the tracker's doing.
-        market = _first(_without_position(whole.session), _without_position(other.session))
-        if market is not None:
-            self._note(SESSION, at, market, cut, "the bars are equal, what the tracker makes of them is not")
-        mine, theirs = _by_strategy(whole.proposals), _by_strategy(other.proposals)
-        for strategy in dict.fromkeys((*mine, *theirs)):
-            if mine.get(strategy) != theirs.get(strategy):
-                self._note(strategy, at, _first(mine.get(strategy, {}), theirs.get(strategy, {})), cut, _cause(market))
-        self._note(ARBITRATED, at, _first(_joined(whole.intents), _joined(other.intents)), cut, _cause(inputs))
-        for text in sorted({*whole.off} ^ {*other.off}):
-            name = text.partition(" is switched off")[0]
-            self._note(name, at, ("running", str(text not in whole.off), str(text not in other.off)), cut, text)
+        if other.session != whole.session:
+            equal = "the bars are equal, what the tracker makes of them is not"
+            self._note(SESSION, at, fields(whole.session), fields(other.session), cut, lambda: equal)
+        if other.proposals != whole.proposals:
+            mine, theirs = _by_strategy(whole.proposals), _by_strategy(other.proposals)
+            for strategy in dict.fromkeys((*mine, *theirs)):
+                cause = partial(_cause, fields(whole.session), fields(other.session))
+                self._note(strategy, at, mine.get(strategy, {}), theirs.get(strategy, {}), cut, cause)
+        if other.intents != whole.intents:
+            cause = partial(_cause, _inputs(whole), _inputs(other))
+            self._note(ARBITRATED, at, _joined(whole.intents), _joined(other.intents), cut, cause)
+        for fault in {*whole.off} ^ {*other.off}:
+            was, became = ({"running": fault not in step.off} for step in (whole, other))
+            self._note(fault.partition(" is switched off")[0], at, was, became, cut, partial(str, fault))
 
-    def _note(self, subject: str, at: int, different: Different | None, cut: str, cause: str) -> None:
-        if different is not None and subject not in self.found:
-            name, whole, short = different
-            self.found[subject] = Difference(subject, cut, tapes.wall(self._bars[at].close_ns), name, whole, short, cause)
+    def _note(self, subject: str, at: int, whole: Fields, short: Fields, cut: str, cause: Callable[[], str]) -> None:
+        """Keep the first difference of each subject: those that follow are mostly its consequences."""
+        different = None if subject in self.found else _first(whole, short)
+        if different is not None:
+            name, was, became = different
+            self.found[subject] = Difference(subject, cut, tapes.wall(self._bars[at].close_ns), name, was, became, cause())
 
 
 def _folded(conf: Conf, bars: Sequence[Bar], progress: Callable[[int], None] | None = None) -> Iterator[Step]:
@@ -212,11 +219,12 @@ def _joined(intents: Iterable[bytes]) -> dict[str, object]:
     return {name: value for each in intents for name, value in fields(each).items()}
 
 
-def _without_position(session: bytes) -> dict[str, object]:
-    return {name: value for name, value in fields(session).items() if not name.startswith("bar.position")}
+def _inputs(step: Step) -> dict[str, object]:
+    """Everything arbitration saw: the session, then the position."""
+    return {**fields(step.session), **{f"position.{name}": value for name, value in fields(step.position).items()}}
 
 
-def _first(whole: Mapping[str, object], short: Mapping[str, object]) -> Different | None:
+def _first(whole: Fields, short: Fields) -> Different | None:
     """The first field that differs, with both values. Where one side has no fields at all, the decision itself is missing."""
     if whole == short:
         return None
@@ -226,13 +234,14 @@ def _first(whole: Mapping[str, object], short: Mapping[str, object]) -> Differen
     return name, repr(whole.get(name)), repr(short.get(name))
 
 
-def _cause(inputs: Different | None) -> str:
+def _cause(whole: Fields, short: Fields) -> str:
+    inputs = _first(whole, short)
     if inputs is None:
         return "no input differs: the strategy knows more than the stream, or remembers another run"
     return f"the first input that differs is {inputs[0]} ({inputs[1]} and {inputs[2]})"
 
 
-def _words(decision: Mapping[str, object]) -> str:
+def _words(decision: Fields) -> str:
     """A decision in short."""
     if not decision:
         return "nothing"

@@ -1,0 +1,222 @@
+"""Look-ahead analysis: where to cut, what is compared, and what is said about a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+import pytest
+
+from bus import testing
+from bus.errors import ConfError
+from bus.messages import Bar, Session
+from daemons import conf as configuration
+from daemons.settings import Conf
+from replay.research import lookahead, withheld
+from replay.research.fold import Fold, Step, fields
+from replay.research.lookahead import Analysis, Comparison
+from replay.research.watch import Use
+from replay.research.withheld import Told
+from replay.sources.recording import Recording
+from strategies import registry
+from strategies.pipeline import Pipeline
+from strategies.protocol import Proposal
+
+BARS = [testing.bar(f"{9 + at // 60:02}:{at % 60:02}", 21_000.0 + at % 7, index=at - 25) for at in range(25, 60)]
+
+
+class Remembers(Pipeline):
+    """Buys where an earlier run in this process has already seen later bars: it keeps what it saw in its class."""
+
+    name: ClassVar[str] = "Remembers"
+    seen: ClassVar[set[int]] = set()
+
+    def update(self, s: Session) -> None:
+        self.seen.add(s.bar.close_ns)
+
+    def propose(self, s: Session) -> Proposal | None:
+        return super().propose(s) if max(self.seen) > s.bar.close_ns else None
+
+
+def settings(*strategies: str) -> Conf:
+    return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset("seed", strategies))
+
+
+def here(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
+    """Bar by bar, in this process: honest about what is compared, without the wait for another one."""
+    fold = Fold(conf)
+    return (Told(fold.bar(bar), ()) for bar in bars)
+
+
+def analyse(conf: Conf, apart: lookahead.Apart = here, count: int = 5, data: Path | None = None) -> Analysis:
+    return lookahead.analyse(
+        conf,
+        Recording("MNQ", "NQ", BARS),
+        count=count,
+        seed=1,
+        data=data,
+        tell=lambda text: None,
+        progress=lambda share: None,
+        apart=apart,
+    )
+
+
+# --- the verdict ------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_honest_strategy_is_the_same_at_every_cut() -> None:
+    """Right after each of its decisions, and anywhere; the table counts what was compared."""
+    analysis = analyse(settings("pipeline"))
+
+    assert analysis.well
+    assert [(row.subject, row.decisions) for row in analysis.rows] == [("session", 35), ("Pipeline", 8), ("arbitrated", 15)]
+    assert (analysis.decided, analysis.after, analysis.anywhere) == (15, 15, 5)
+
+
+def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inputs are equal, which says where to look: the strategy remembers another run."""
+    monkeypatch.setattr(Remembers, "seen", set())
+    monkeypatch.setitem(registry.BUILT_IN, "remembers", Remembers)  # type: ignore[arg-type]
+    analysis = analyse(settings("remembers"))
+
+    difference = next(each for each in analysis.differences if each.subject == "Remembers")
+    assert not analysis.well
+    assert (difference.at, difference.field, difference.whole) == ("2026-03-03T09:31:00", "the decision", "nothing")
+    assert "no input differs" in difference.cause
+
+
+@pytest.mark.parametrize(
+    ("use", "verdict"),
+    [
+        (Use("pipeline", "opens /elsewhere/levels.csv", True), "reads beside the stream: opens /elsewhere/levels.csv"),
+        (Use("pipeline", "opens /elsewhere/levels.csv", False), "same"),
+        (Use("pipeline", "opens /recordings/NQ.csv", False), "reads beside the stream: opens /recordings/NQ.csv"),
+        (Use("another", "opens /elsewhere/levels.csv", True), "same"),
+    ],
+    ids=["while deciding", "while being built", "the recording, whenever", "somebody else"],
+)
+def test_reading_beside_the_stream_counts_while_deciding_or_from_the_recording(use: Use, verdict: str) -> None:
+    """What is read while a plug-in is imported and built is only told: it may be its own parameters."""
+
+    def reads(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
+        for at, told in enumerate(here(conf, bars)):
+            yield Told(told.step, (use,) if at == 0 else ())
+
+    analysis = analyse(settings("pipeline"), reads, data=Path("/recordings"))
+
+    assert next(row.verdict for row in analysis.rows if row.subject == "Pipeline") == verdict
+    assert analysis.uses == (use,)
+
+
+def test_a_strategy_that_was_switched_off_was_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal silence after a failure is no proof."""
+    monkeypatch.setattr(Pipeline, "update", lambda self, s: 1 / 0)
+    analysis = analyse(settings("pipeline"))
+
+    assert next(row.verdict for row in analysis.rows if row.subject == "Pipeline") == "was switched off"
+    assert not analysis.well
+
+
+# --- a difference in words -------------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_names_the_first_input_that_differs() -> None:
+    """A session that differs comes before the decision that it led to."""
+    whole = [Fold(settings("pipeline")).bar(BARS[6])]
+    session = fields(whole[0].session)
+    changed = msgspec.msgpack.decode(whole[0].session)
+    changed["flow"]["delta"] = 123.0
+    comparison = Comparison(BARS[6:], whole)
+    comparison.bar(0, Step(msgspec.msgpack.encode(changed), whole[0].position), "in a test")
+
+    assert session["flow.delta"] != 123.0
+    assert comparison.found["session"].field == "flow.delta"
+    assert comparison.found["session"].cut_short == "123.0"
+    assert comparison.found["Pipeline"].field == "the decision"
+    assert comparison.found["Pipeline"].cut_short == "nothing"
+    assert comparison.found["Pipeline"].cause.startswith("the first input that differs is flow.delta")
+    assert list(comparison.found) == ["session", "Pipeline", "arbitrated"]
+
+
+def test_only_the_first_difference_of_a_subject_is_kept() -> None:
+    """The rest are mostly its consequences."""
+    whole = [Step(b"", b"", (proposal(21_000.0),)), Step(b"", b"", (proposal(21_000.0),))]
+    comparison = Comparison(BARS, whole)
+    comparison.bar(0, Step(b"", b"", (proposal(21_001.0),)), "first")
+    comparison.bar(1, Step(), "second")
+
+    (difference,) = comparison.found.values()
+    assert str(difference) == (
+        "Test at 2026-03-03T09:25:00: entry is 21000.0 in the whole run, 21001.0 first; "
+        "no input differs: the strategy knows more than the stream, or remembers another run"
+    )
+
+
+def proposal(entry: float) -> bytes:
+    made = Proposal(strategy="Test", setup="TEST", direction="LONG", entry=entry, stop=1.0, target=None, reason="")
+    return msgspec.msgpack.encode(made)
+
+
+# --- where to cut ---------------------------------------------------------------------------------------------------------------
+
+
+def test_cuts_are_anywhere_by_the_seed_and_right_after_every_decision() -> None:
+    """The bar that decided is the last one that is kept."""
+    anywhere, after = lookahead.choose(1_000, [4, 9, 700], 20, seed=3)
+
+    assert after == [5, 10, 701]
+    assert len(set(anywhere)) == 20
+    assert all(1 <= cut <= 1_000 for cut in anywhere)
+    assert (anywhere, after) == lookahead.choose(1_000, [4, 9, 700], 20, seed=3)
+    assert anywhere != lookahead.choose(1_000, [4, 9, 700], 20, seed=4)[0]
+
+
+def test_too_many_decisions_are_thinned_evenly() -> None:
+    """Folding anew costs every bar up to the cut; the withheld fold covers all of them anyway."""
+    decided = range(100_000)
+    _, after = lookahead.choose(100_000, decided, 0, seed=1)
+
+    gaps = {b - a for a, b in pairwise(after)}
+    assert sum(after) <= lookahead.MOST_BARS
+    assert len(gaps) == 1
+
+
+def test_a_short_recording_has_no_more_cuts_than_bars() -> None:
+    """Asking for twenty cuts of three bars is no error."""
+    assert lookahead.choose(3, [], 20, seed=1) == ([1, 2, 3], [])
+
+
+# --- the other process -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_another_process_decides_the_same_without_knowing_the_next_bar() -> None:
+    """Byte for byte; it has answered to a bar before it is given the next one."""
+    given: list[Bar] = []
+
+    def one_by_one() -> Iterator[Bar]:
+        for bar in BARS:
+            given.append(bar)
+            yield bar
+
+    fold = Fold(settings("pipeline"))
+    answers = 0
+    for told in withheld.steps(settings("pipeline"), one_by_one()):
+        assert told.step == fold.bar(BARS[answers])
+        answers += 1
+        assert len(given) == answers
+
+    assert answers == len(BARS)
+
+
+@pytest.mark.slow
+def test_a_strategy_that_only_this_process_knows_is_refused_there() -> None:
+    """The other process starts from what is installed, and says so in one sentence."""
+    conf = settings("pipeline")
+    preset = msgspec.structs.replace(conf.preset, strategies=("only_here",))
+
+    with pytest.raises(ConfError, match="in a process of their own: unknown strategy 'only_here'"):
+        list(withheld.steps(msgspec.structs.replace(conf, preset=preset), BARS))
