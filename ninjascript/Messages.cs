@@ -1,0 +1,687 @@
+// The bodies that the bridge speaks or hears, field by field in the order of bus/PROTOCOL.md, section 12. Types that are not here
+// have a null Body; their fields can still be read by name.
+
+using System.Collections.Generic;
+
+namespace Tapewire
+{
+    /// <summary>What a message says. Read checks every field; Write gives all of them, in the documented order.</summary>
+    public abstract class Body
+    {
+        public abstract string Type { get; }
+
+        public abstract void Write(PackMap to);
+
+        /// <exception cref="Refusal">A field is missing or of a wrong type.</exception>
+        public abstract void Read(Fields from);
+
+        /// <summary>An empty body of a type; null for a type that is none of ours.</summary>
+        public static Body Of(string type)
+        {
+            switch (type)
+            {
+                case "bar": return new Bar();
+                case "hello": return new Hello();
+                case "order_update": return new OrderUpdate();
+                case "execution": return new ExecutionReport();
+                case "ack": return new Ack();
+                case "lease": return new Lease();
+                case "place_order": return new PlaceOrder();
+                case "close_position": return new ClosePosition();
+                case "move_bracket": return new MoveBracket();
+                case "cancel_order": return new CancelOrder();
+                case "beat": return new Beat();
+                case "resend": return new Resend();
+                case "alarm": return new Alarm();
+                case "eval_done": return new EvalDone();
+                case "topics_request": return new TopicsRequest();
+                case "topics": return new Topics();
+                case "history_request": return new HistoryRequest();
+                case "page": return new Page();
+                default: return null;
+            }
+        }
+    }
+
+    /// <summary>The bar of another instrument with the same close. Volumes without order flow are null, never 0.</summary>
+    public sealed class CrossBar
+    {
+        public string Instrument;
+        public double Open, High, Low, Close;
+        public long Volume;
+        public long? AskVolume, BidVolume;
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(8);
+            map.Add("instrument", Instrument);
+            map.Add("open", Open);
+            map.Add("high", High);
+            map.Add("low", Low);
+            map.Add("close", Close);
+            map.Add("volume", Volume);
+            map.Add("ask_volume", AskVolume);
+            map.Add("bid_volume", BidVolume);
+            return map;
+        }
+
+        public static CrossBar From(Fields from)
+        {
+            return new CrossBar
+            {
+                Instrument = from.Str("instrument"),
+                Open = from.Float("open"),
+                High = from.Float("high"),
+                Low = from.Float("low"),
+                Close = from.Float("close"),
+                Volume = from.Int("volume"),
+                AskVolume = from.IntOrNull("ask_volume"),
+                BidVolume = from.IntOrNull("bid_volume"),
+            };
+        }
+    }
+
+    /// <summary>The account's position in one instrument, with its bracket. Qty is signed; Price, Stop and Target are null without one.</summary>
+    public sealed class PositionReport
+    {
+        public string Account = "";
+        public long Qty;
+        public double? Price;
+        public string EntryId = "";
+        public double? Stop, Target;
+        public List<string> Working = new List<string>();
+        public double Realised;
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(8);
+            map.Add("account", Account);
+            map.Add("qty", Qty);
+            map.Add("price", Price);
+            map.Add("entry_id", EntryId);
+            map.Add("stop", Stop);
+            map.Add("target", Target);
+            map.Add("working", new List<object>(Working));
+            map.Add("realised", Realised);
+            return map;
+        }
+
+        public static PositionReport From(Fields from)
+        {
+            return new PositionReport
+            {
+                Account = from.Str("account"),
+                Qty = from.Int("qty", 0),
+                Price = from.FloatOrNull("price"),
+                EntryId = from.Str("entry_id", ""),
+                Stop = from.FloatOrNull("stop"),
+                Target = from.FloatOrNull("target"),
+                Working = from.Strings("working"),
+                Realised = from.Float("realised", 0),
+            };
+        }
+    }
+
+    public sealed class Bar : Body
+    {
+        public string Instrument;
+        public long OpenNs, CloseNs;
+        public double Open, High, Low, Close;
+        public long Volume;
+        public long? AskVolume, BidVolume;
+        public long Index;
+        public List<CrossBar> Cross = new List<CrossBar>();
+        public PositionReport Position;
+        public string Phase = "realtime";
+
+        public override string Type { get { return "bar"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("instrument", Instrument);
+            to.Add("open_ns", OpenNs);
+            to.Add("close_ns", CloseNs);
+            to.Add("open", Open);
+            to.Add("high", High);
+            to.Add("low", Low);
+            to.Add("close", Close);
+            to.Add("volume", Volume);
+            to.Add("ask_volume", AskVolume);
+            to.Add("bid_volume", BidVolume);
+            to.Add("index", Index);
+            var cross = new List<object>();
+            foreach (CrossBar each in Cross) cross.Add(each.ToMap());
+            to.Add("cross", cross);
+            to.Add("position", Position == null ? null : Position.ToMap());
+            to.Add("phase", Phase);
+        }
+
+        public override void Read(Fields from)
+        {
+            Instrument = from.Str("instrument");
+            OpenNs = from.Int("open_ns");
+            CloseNs = from.Int("close_ns");
+            Open = from.Float("open");
+            High = from.Float("high");
+            Low = from.Float("low");
+            Close = from.Float("close");
+            Volume = from.Int("volume");
+            AskVolume = from.IntOrNull("ask_volume");
+            BidVolume = from.IntOrNull("bid_volume");
+            Index = from.Int("index", 0);
+            Cross = from.Inner("cross").ConvertAll(CrossBar.From);
+            Fields position = from.MapOrNull("position");
+            Position = position == null ? null : PositionReport.From(position);
+            Phase = from.Str("phase", "realtime");
+        }
+    }
+
+    /// <summary>One position in the snapshot of a hello.</summary>
+    public sealed class VenuePosition
+    {
+        public string Instrument;
+        public PositionReport Position;
+    }
+
+    public sealed class Hello : Body
+    {
+        public string Venue, Version;
+        public List<string> Accounts = new List<string>();
+        public List<VenuePosition> Positions = new List<VenuePosition>();
+        public List<string> Working = new List<string>();
+
+        public override string Type { get { return "hello"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("venue", Venue);
+            to.Add("version", Version);
+            to.Add("accounts", new List<object>(Accounts));
+            var positions = new List<object>();
+            foreach (VenuePosition each in Positions)
+            {
+                var map = new PackMap(2);
+                map.Add("instrument", each.Instrument);
+                map.Add("position", each.Position.ToMap());
+                positions.Add(map);
+            }
+            to.Add("positions", positions);
+            to.Add("working", new List<object>(Working));
+        }
+
+        public override void Read(Fields from)
+        {
+            Venue = from.Str("venue");
+            Version = from.Str("version");
+            Accounts = from.Strings("accounts", true);
+            Positions = from.Inner("positions").ConvertAll(
+                each => new VenuePosition { Instrument = each.Str("instrument"), Position = PositionReport.From(each.MapOf("position")) });
+            Working = from.Strings("working");
+        }
+    }
+
+    /// <summary>The venue's word on one of our orders. Id is the same for a repeat.</summary>
+    public sealed class OrderUpdate : Body
+    {
+        public const string Accepted = "ACCEPTED", Rejected = "REJECTED", Cancelled = "CANCELLED", Done = "DONE";
+
+        public string Id, OrderId, Instrument, Status;
+        public double? Stop, Target;
+        public string Detail = "";
+
+        public override string Type { get { return "order_update"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("order_id", OrderId);
+            to.Add("instrument", Instrument);
+            to.Add("status", Status);
+            to.Add("stop", Stop);
+            to.Add("target", Target);
+            to.Add("detail", Detail);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            OrderId = from.Str("order_id");
+            Instrument = from.Str("instrument");
+            Status = from.Str("status");
+            Stop = from.FloatOrNull("stop");
+            Target = from.FloatOrNull("target");
+            Detail = from.Str("detail", "");
+        }
+    }
+
+    /// <summary>One fill. Qty is signed, positive buys. Named apart from NinjaTrader's own Execution.</summary>
+    public sealed class ExecutionReport : Body
+    {
+        public string Id, OrderId, Account, Instrument;
+        public long Qty;
+        public double Price;
+        public string Role;
+        public long BarNs, BarIndex;
+
+        public override string Type { get { return "execution"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("order_id", OrderId);
+            to.Add("account", Account);
+            to.Add("instrument", Instrument);
+            to.Add("qty", Qty);
+            to.Add("price", Price);
+            to.Add("role", Role);
+            to.Add("bar_ns", BarNs);
+            to.Add("bar_index", BarIndex);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            OrderId = from.Str("order_id");
+            Account = from.Str("account");
+            Instrument = from.Str("instrument");
+            Qty = from.Int("qty");
+            Price = from.Float("price");
+            Role = from.Str("role");
+            BarNs = from.Int("bar_ns");
+            BarIndex = from.Int("bar_index");
+        }
+    }
+
+    public sealed class Ack : Body
+    {
+        public string Ref;
+
+        public override string Type { get { return "ack"; } }
+        public override void Write(PackMap to) { to.Add("ref", Ref); }
+        public override void Read(Fields from) { Ref = from.Str("ref"); }
+    }
+
+    /// <summary>The gate is alive. Boot is when it started: a new value asks for a hello.</summary>
+    public sealed class Lease : Body
+    {
+        public bool Killed;
+        public long Boot;
+
+        public override string Type { get { return "lease"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("killed", Killed);
+            to.Add("boot", Boot);
+        }
+
+        public override void Read(Fields from)
+        {
+            Killed = from.Bool("killed", false);
+            Boot = from.Int("boot", 0);
+        }
+    }
+
+    /// <summary>What the gate wants done. Each has an id that is unique for ever.</summary>
+    public abstract class Command : Body
+    {
+        public string Id, Account, Instrument;
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("account", Account);
+            to.Add("instrument", Instrument);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            Account = from.Str("account");
+            Instrument = from.Str("instrument");
+        }
+    }
+
+    public sealed class PlaceOrder : Command
+    {
+        public const string EnterLong = "ENTER_LONG", EnterShort = "ENTER_SHORT";
+
+        public string Action;
+        public long Qty;
+        public double Stop;
+        public double? Target;
+        public long ValidUntilNs;
+        public double? Limit;
+
+        /// <summary>1 buys, -1 sells, 0 is no entry.</summary>
+        public int Direction { get { return Action == EnterLong ? 1 : Action == EnterShort ? -1 : 0; } }
+
+        public override string Type { get { return "place_order"; } }
+
+        public override void Write(PackMap to)
+        {
+            base.Write(to);
+            to.Add("action", Action);
+            to.Add("qty", Qty);
+            to.Add("stop", Stop);
+            to.Add("target", Target);
+            to.Add("valid_until_ns", ValidUntilNs);
+            to.Add("limit", Limit);
+        }
+
+        public override void Read(Fields from)
+        {
+            base.Read(from);
+            Action = from.Str("action");
+            Qty = from.Int("qty");
+            Stop = from.Float("stop");
+            Target = from.FloatOrNull("target", true);
+            ValidUntilNs = from.Int("valid_until_ns");
+            Limit = from.FloatOrNull("limit");
+        }
+    }
+
+    public sealed class ClosePosition : Command
+    {
+        public string EntryId, Reason;
+
+        public override string Type { get { return "close_position"; } }
+
+        public override void Write(PackMap to)
+        {
+            base.Write(to);
+            to.Add("entry_id", EntryId);
+            to.Add("reason", Reason);
+        }
+
+        public override void Read(Fields from)
+        {
+            base.Read(from);
+            EntryId = from.Str("entry_id");
+            Reason = from.Str("reason");
+        }
+    }
+
+    public sealed class MoveBracket : Command
+    {
+        public string EntryId;
+        public double? Stop, Target;
+
+        public override string Type { get { return "move_bracket"; } }
+
+        public override void Write(PackMap to)
+        {
+            base.Write(to);
+            to.Add("entry_id", EntryId);
+            to.Add("stop", Stop);
+            to.Add("target", Target);
+        }
+
+        public override void Read(Fields from)
+        {
+            base.Read(from);
+            EntryId = from.Str("entry_id");
+            Stop = from.FloatOrNull("stop");
+            Target = from.FloatOrNull("target");
+        }
+    }
+
+    public sealed class CancelOrder : Command
+    {
+        public string OrderId;
+
+        public override string Type { get { return "cancel_order"; } }
+
+        public override void Write(PackMap to)
+        {
+            base.Write(to);
+            to.Add("order_id", OrderId);
+        }
+
+        public override void Read(Fields from)
+        {
+            base.Read(from);
+            OrderId = from.Str("order_id");
+        }
+    }
+
+    /// <summary>Epoch and number of a topic's last message.</summary>
+    public struct Numbered
+    {
+        public string Topic;
+        public long Epoch, Seq;
+    }
+
+    public sealed class Beat : Body
+    {
+        public string Name;
+        public long Pid, StartedNs, WallNs;
+        public List<Numbered> Last = new List<Numbered>();
+        public long Received, Sent, Healed, Lost;
+        public string Note = "";
+
+        public override string Type { get { return "beat"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("name", Name);
+            to.Add("pid", Pid);
+            to.Add("started_ns", StartedNs);
+            to.Add("wall_ns", WallNs);
+            var last = new PackMap(Last.Count);
+            foreach (Numbered each in Last) last.Add(each.Topic, new List<object> { each.Epoch, each.Seq });
+            to.Add("last", last);
+            to.Add("received", Received);
+            to.Add("sent", Sent);
+            to.Add("healed", Healed);
+            to.Add("lost", Lost);
+            to.Add("note", Note);
+        }
+
+        public override void Read(Fields from)
+        {
+            Name = from.Str("name");
+            Pid = from.Int("pid");
+            StartedNs = from.Int("started_ns");
+            WallNs = from.Int("wall_ns");
+            Last = new List<Numbered>();
+            Fields last = from.MapOf("last");
+            foreach (KeyValuePair<string, object> pair in last.Map.Pairs)
+            {
+                List<object> at = last.List(pair.Key);
+                if (at.Count != 2 || !(at[0] is long) || !(at[1] is long)) throw last.Wrong(pair.Key, "an epoch and a number");
+                Last.Add(new Numbered { Topic = pair.Key, Epoch = (long)at[0], Seq = (long)at[1] });
+            }
+            Received = from.Int("received", 0);
+            Sent = from.Int("sent", 0);
+            Healed = from.Int("healed", 0);
+            Lost = from.Int("lost", 0);
+            Note = from.Str("note", "");
+        }
+    }
+
+    public sealed class Resend : Body
+    {
+        public string Topic;
+        public long OfEpoch, First, Last;
+
+        public override string Type { get { return "resend"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("topic", Topic);
+            to.Add("of_epoch", OfEpoch);
+            to.Add("first", First);
+            to.Add("last", Last);
+        }
+
+        public override void Read(Fields from)
+        {
+            Topic = from.Str("topic");
+            OfEpoch = from.Int("of_epoch");
+            First = from.Int("first");
+            Last = from.Int("last");
+        }
+    }
+
+    public sealed class Alarm : Body
+    {
+        public string Name, Text;
+
+        public override string Type { get { return "alarm"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("name", Name);
+            to.Add("text", Text);
+        }
+
+        public override void Read(Fields from)
+        {
+            Name = from.Str("name");
+            Text = from.Str("text");
+        }
+    }
+
+    public sealed class EvalDone : Body
+    {
+        public string Instrument, Session;
+        public long BarNs, BarIndex, Intents;
+        public List<string> Orders = new List<string>();
+
+        public override string Type { get { return "eval_done"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("instrument", Instrument);
+            to.Add("session", Session);
+            to.Add("bar_ns", BarNs);
+            to.Add("bar_index", BarIndex);
+            to.Add("intents", Intents);
+            to.Add("orders", new List<object>(Orders));
+        }
+
+        public override void Read(Fields from)
+        {
+            Instrument = from.Str("instrument");
+            Session = from.Str("session");
+            BarNs = from.Int("bar_ns");
+            BarIndex = from.Int("bar_index");
+            Intents = from.Int("intents", 0);
+            Orders = from.Strings("orders");
+        }
+    }
+
+    public sealed class TopicsRequest : Body
+    {
+        public string Id, Prefix = "";
+
+        public override string Type { get { return "topics_request"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("prefix", Prefix);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            Prefix = from.Str("prefix", "");
+        }
+    }
+
+    /// <summary>One topic of a journal: how many records, epoch and number of the last.</summary>
+    public struct TopicLength
+    {
+        public string Topic;
+        public long Records, Epoch, Seq;
+    }
+
+    public sealed class Topics : Body
+    {
+        public string Id;
+        public List<TopicLength> Lengths = new List<TopicLength>();
+
+        public override string Type { get { return "topics"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            var lengths = new List<object>();
+            foreach (TopicLength each in Lengths)
+            {
+                var map = new PackMap(4);
+                map.Add("topic", each.Topic);
+                map.Add("records", each.Records);
+                map.Add("epoch", each.Epoch);
+                map.Add("seq", each.Seq);
+                lengths.Add(map);
+            }
+            to.Add("topics", lengths);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            Lengths = from.Inner("topics", true).ConvertAll(each => new TopicLength
+            {
+                Topic = each.Str("topic"), Records = each.Int("records"), Epoch = each.Int("epoch"), Seq = each.Int("seq"),
+            });
+        }
+    }
+
+    public sealed class HistoryRequest : Body
+    {
+        public string Id, Topic;
+        public long Start, Count;
+
+        public override string Type { get { return "history_request"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("topic", Topic);
+            to.Add("start", Start);
+            to.Add("count", Count);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            Topic = from.Str("topic");
+            Start = from.Int("start");
+            Count = from.Int("count");
+        }
+    }
+
+    public sealed class Page : Body
+    {
+        public string Id, Topic;
+        public long Start;
+        public List<byte[]> Frames = new List<byte[]>();
+        public long End;
+
+        public override string Type { get { return "page"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("id", Id);
+            to.Add("topic", Topic);
+            to.Add("start", Start);
+            var frames = new List<object>();
+            foreach (byte[] each in Frames) frames.Add(each);
+            to.Add("frames", frames);
+            to.Add("end", End);
+        }
+
+        public override void Read(Fields from)
+        {
+            Id = from.Str("id");
+            Topic = from.Str("topic");
+            Start = from.Int("start");
+            Frames = from.Frames("frames");
+            End = from.Int("end");
+        }
+    }
+}

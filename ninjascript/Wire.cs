@@ -1,0 +1,218 @@
+// Frames to values and back. A message is two frames: the topic, and one MessagePack map that starts with the header's fields,
+// then `type`, then the body's own (bus/PROTOCOL.md, section 2). Read by name: unknown fields are ignored, a field with a default may
+// be absent, a field of a wrong type is a Refusal that names it.
+
+using System;
+using System.Collections.Generic;
+using System.Text;
+
+namespace Tapewire
+{
+    /// <summary>Who says a message, as which one, at which moment of the market, and because of what.</summary>
+    public struct Header
+    {
+        public string Source;
+        public long Epoch;
+        public long Seq;
+        public long EventNs;
+        public string Cause;
+
+        public Header(string source, long epoch, long seq, long eventNs, string cause)
+        {
+            Source = source;
+            Epoch = epoch;
+            Seq = seq;
+            EventNs = eventNs;
+            Cause = cause;
+        }
+    }
+
+    /// <summary>A decoded message. Body is null for a type that this side has no use for; Fields has it all the same.</summary>
+    public sealed class Message
+    {
+        public readonly string Topic;
+        public readonly Header Header;
+        public readonly string Type;
+        public readonly Body Body;
+        public readonly Fields Fields;
+
+        public Message(string topic, Header header, string type, Body body, Fields fields)
+        {
+            Topic = topic;
+            Header = header;
+            Type = type;
+            Body = body;
+            Fields = fields;
+        }
+
+        /// <summary>The message's name, `topic@epoch:seq`, as it stands in the cause of what it leads to.</summary>
+        public string Ref { get { return Wire.Ref(Topic, Header.Epoch, Header.Seq); } }
+    }
+
+    public static class Wire
+    {
+        public const int Version = 1;
+        public const int MaxFrame = 4 << 20;
+
+        static readonly string[] HeaderNames = { "v", "source", "epoch", "seq", "event_ns", "cause", "type" };
+
+        public static string Ref(string topic, long epoch, long seq) { return topic + "@" + epoch + ":" + seq; }
+
+        public static byte[] Topic(string topic) { return Encoding.ASCII.GetBytes(topic); }
+
+        /// <summary>One map with the header's fields first.</summary>
+        public static byte[] Encode(Header header, Body body)
+        {
+            var fields = new PackMap(24);
+            body.Write(fields);
+            var writer = new PackWriter();
+            writer.Map(HeaderNames.Length + fields.Pairs.Count);
+            writer.Str("v").Int(Version).Str("source").Str(header.Source).Str("epoch").Int(header.Epoch).Str("seq").Int(header.Seq);
+            writer.Str("event_ns").Int(header.EventNs).Str("cause").Str(header.Cause).Str("type").Str(body.Type);
+            foreach (KeyValuePair<string, object> pair in fields.Pairs) writer.Str(pair.Key).Value(pair.Value);
+            return writer.ToArray();
+        }
+
+        /// <summary>Reads the topic frame and the map of a message.</summary>
+        /// <exception cref="Refusal">It is too long, cut off, of another version, or a field is missing or of a wrong type.</exception>
+        public static Message Decode(byte[] topic, byte[] frame)
+        {
+            Message bare = DecodeHeader(topic, frame);
+            Body body = Body.Of(bare.Type);
+            if (body != null) body.Read(bare.Fields);
+            return new Message(bare.Topic, bare.Header, bare.Type, body, bare.Fields);
+        }
+
+        /// <summary>
+        /// Reads everything but the body, for whoever must answer even what it cannot read.
+        /// </summary>
+        /// <exception cref="Refusal">As for Decode, without the body's fields.</exception>
+        public static Message DecodeHeader(byte[] topic, byte[] frame)
+        {
+            if (frame.Length > MaxFrame) throw new Refusal("frame of " + frame.Length + " bytes, the limit is " + MaxFrame);
+            var map = PackReader.Read(frame) as PackMap;
+            if (map == null) throw new Refusal("a message is a map");
+            var fields = new Fields(map, "");
+            long version = fields.Int("v");
+            if (version != Version) throw new Refusal("protocol version " + version + ", this side speaks " + Version);
+            var header = new Header(
+                fields.Str("source"), fields.Int("epoch"), fields.Int("seq"), fields.Int("event_ns"), fields.Str("cause", ""));
+            return new Message(TopicText(topic), header, fields.Str("type"), null, fields);
+        }
+
+        /// <summary>A topic frame as text: dotted words of A-Z, a-z, 0-9, _ and -, with a dot at the end.</summary>
+        /// <exception cref="Refusal">It is something else.</exception>
+        public static string TopicText(byte[] frame)
+        {
+            bool inWord = false;
+            foreach (byte each in frame)
+            {
+                bool word = each >= 'a' && each <= 'z' || each >= 'A' && each <= 'Z' || each >= '0' && each <= '9' || each == '_' || each == '-';
+                if (!word && !(each == '.' && inWord)) throw new Refusal("not a topic");
+                inWord = word;
+            }
+            if (frame.Length == 0 || inWord) throw new Refusal("not a topic: it ends with a dot");
+            return Encoding.ASCII.GetString(frame);
+        }
+    }
+
+    /// <summary>The fields of one map by name, with the type that the caller expects.</summary>
+    public sealed class Fields
+    {
+        readonly PackMap _map;
+        readonly string _path;
+
+        /// <param name="path">Where the map stands in its message, for the text of a Refusal; empty at the top.</param>
+        public Fields(PackMap map, string path)
+        {
+            _map = map;
+            _path = path;
+        }
+
+        public PackMap Map { get { return _map; } }
+
+        public string Str(string name) { return Needed(name) as string ?? throw Wrong(name, "text"); }
+
+        public string Str(string name, string absent) { return _map.TryGet(name, out object value) ? value as string ?? throw Wrong(name, "text") : absent; }
+
+        public long Int(string name) { return Whole(name, Needed(name)); }
+
+        public long Int(string name, long absent) { return _map.TryGet(name, out object value) ? Whole(name, value) : absent; }
+
+        public long? IntOrNull(string name) { return _map.TryGet(name, out object value) && value != null ? Whole(name, value) : (long?)null; }
+
+        public double Float(string name) { return Real(name, Needed(name)); }
+
+        public double Float(string name, double absent) { return _map.TryGet(name, out object value) ? Real(name, value) : absent; }
+
+        /// <summary>A number that may be null; it may be absent only where its default is null.</summary>
+        public double? FloatOrNull(string name, bool needed = false)
+        {
+            if (!_map.TryGet(name, out object value))
+            {
+                if (needed) throw Missing(name);
+                return null;
+            }
+            return value == null ? (double?)null : Real(name, value);
+        }
+
+        public bool Bool(string name, bool absent) { return _map.TryGet(name, out object value) ? value as bool? ?? throw Wrong(name, "true or false") : absent; }
+
+        public bool Bool(string name) { return Needed(name) as bool? ?? throw Wrong(name, "true or false"); }
+
+        /// <summary>An array; empty where it is absent and may be.</summary>
+        public List<object> List(string name, bool needed = false)
+        {
+            if (!_map.TryGet(name, out object value)) return needed ? throw Missing(name) : new List<object>();
+            return value as List<object> ?? throw Wrong(name, "an array");
+        }
+
+        public List<string> Strings(string name, bool needed = false)
+        {
+            var texts = new List<string>();
+            foreach (object each in List(name, needed)) texts.Add(each as string ?? throw Wrong(name, "an array of texts"));
+            return texts;
+        }
+
+        public List<byte[]> Frames(string name)
+        {
+            var frames = new List<byte[]>();
+            foreach (object each in List(name, true)) frames.Add(each as byte[] ?? throw Wrong(name, "an array of bytes"));
+            return frames;
+        }
+
+        /// <summary>An array of maps, each with a path of its own.</summary>
+        public List<Fields> Inner(string name, bool needed = false)
+        {
+            var inner = new List<Fields>();
+            foreach (object each in List(name, needed))
+                inner.Add(new Fields(each as PackMap ?? throw Wrong(name, "an array of maps"), _path + name + "." + inner.Count + "."));
+            return inner;
+        }
+
+        /// <summary>A map in a field; null where it is null or absent.</summary>
+        public Fields MapOrNull(string name)
+        {
+            if (!_map.TryGet(name, out object value) || value == null) return null;
+            return new Fields(value as PackMap ?? throw Wrong(name, "a map"), _path + name + ".");
+        }
+
+        public Fields MapOf(string name) { return MapOrNull(name) ?? throw Missing(name); }
+
+        public Refusal Wrong(string name, string wanted) { return new Refusal("field " + _path + name + " is not " + wanted); }
+
+        object Needed(string name) { return _map.TryGet(name, out object value) ? value : throw Missing(name); }
+
+        Refusal Missing(string name) { return new Refusal("field " + _path + name + " is missing"); }
+
+        long Whole(string name, object value) { return value as long? ?? throw Wrong(name, "a whole number of 64 bits"); }
+
+        double Real(string name, object value)
+        {
+            if (value is double) return (double)value;
+            if (value is long) return (long)value;
+            if (value is ulong) return (ulong)value;
+            throw Wrong(name, "a number");
+        }
+    }
+}

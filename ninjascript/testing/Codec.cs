@@ -1,0 +1,87 @@
+// The codec's test program: reads messages as lines of hex and says what the codec makes of them, so that the tests can hold it
+// against tests/golden/frames.json and against whatever Python's decoder is fuzzed with.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Text;
+
+namespace Tapewire.Testing
+{
+    public static class CodecLines
+    {
+        /// <summary>
+        /// For each line `topic hex` one line of four columns: the topic, the map written again from its plain values, the same from the
+        /// typed body (- for a type that is none of ours), and the map as JSON.
+        /// </summary>
+        public static void Golden(TextReader from, TextWriter to)
+        {
+            foreach (string line in Lines(from))
+            {
+                string[] columns = line.Split(' ');
+                Message message = Wire.Decode(Wire.Topic(columns[0]), Bytes(columns[1]));
+                string plain = Hex(new PackWriter().Value(message.Fields.Map).ToArray());
+                string typed = message.Body == null ? "-" : Hex(Wire.Encode(message.Header, message.Body));
+                to.WriteLine(message.Topic + " " + plain + " " + typed + " " + Json(message.Fields.Map));
+            }
+        }
+
+        /// <summary>For each line of hex `read`, or `refused` and why. Anything else that happens ends the program, as it should.</summary>
+        public static void Fuzz(TextReader from, TextWriter to)
+        {
+            foreach (string line in Lines(from))
+                try
+                {
+                    Message message = Wire.Decode(Wire.Topic("fuzz."), Bytes(line));
+                    if (message.Body != null) Wire.Encode(message.Header, message.Body);
+                    to.WriteLine("read " + message.Type.Length);
+                }
+                catch (Refusal refusal)
+                {
+                    to.WriteLine("refused " + refusal.Message);
+                }
+        }
+
+        static IEnumerable<string> Lines(TextReader from)
+        {
+            for (string line = from.ReadLine(); line != null; line = from.ReadLine()) yield return line.Trim();
+        }
+
+        static byte[] Bytes(string hex)
+        {
+            var bytes = new byte[hex.Length / 2];
+            for (int i = 0; i < bytes.Length; i++) bytes[i] = byte.Parse(hex.Substring(2 * i, 2), NumberStyles.HexNumber);
+            return bytes;
+        }
+
+        static string Hex(byte[] bytes) { return BitConverter.ToString(bytes).Replace("-", "").ToLowerInvariant(); }
+
+        static string Json(object value)
+        {
+            if (value == null) return "null";
+            if (value is bool) return (bool)value ? "true" : "false";
+            if (value is double) return Real((double)value);
+            if (value is string) return Quoted((string)value);
+            if (value is byte[]) return "{\"$hex\": \"" + Hex((byte[])value) + "\"}";
+            if (value is List<object> list) return "[" + string.Join(", ", list.ConvertAll(Json)) + "]";
+            if (value is PackMap map) return "{" + string.Join(", ", map.Pairs.ConvertAll(pair => Quoted(pair.Key) + ": " + Json(pair.Value))) + "}";
+            return Convert.ToString(value, CultureInfo.InvariantCulture);
+        }
+
+        static string Real(double value)
+        {
+            string text = value.ToString("R", CultureInfo.InvariantCulture);
+            return text.IndexOfAny(new[] { '.', 'E', 'N', 'I' }) < 0 ? text + ".0" : text;
+        }
+
+        static string Quoted(string text)
+        {
+            var quoted = new StringBuilder("\"");
+            foreach (char each in text)
+                if (each >= ' ' && each < 127 && each != '"' && each != '\\') quoted.Append(each);
+                else quoted.Append("\\u").Append(((int)each).ToString("x4"));
+            return quoted.Append('"').ToString();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+"""The C# side under Mono: where the compiler is, what to compile, and the plain message where it is missing."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[1] / "ninjascript"
+DEBIAN_PACKAGES = "mono-mcs mono-runtime libmono-system-componentmodel-dataannotations4.0-cil libzmq5"
+
+needs_mono = pytest.mark.skipif(
+    not (shutil.which("mcs") and shutil.which("mono")),
+    reason=f"Mono is not on this machine, so the C# side is not tested; on Debian: apt-get install {DEBIAN_PACKAGES}",
+)
+
+
+def compile_all(folder: Path) -> Path:
+    """Everything under ninjascript/ as one program, as strictly as the compiler can. Returns the program."""
+    program = folder / "tapewire-tests.exe"
+    sources = sorted(str(path) for path in SOURCES.rglob("*.cs"))
+    command = ["mcs", "-langversion:7.2", "-warn:4", "-warnaserror", "-debug", f"-out:{program}", *sources]
+    command.append("-r:System.ComponentModel.DataAnnotations")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return program
+
+
+def run(program: Path, *arguments: object, given: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """One verb of the test program, to its end."""
+    command = ["mono", "--debug", str(program), *map(str, arguments)]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
