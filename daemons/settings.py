@@ -61,13 +61,17 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill."""
+    """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill.
+
+    enabled: False keeps new positions out of it; those that are open can still be closed and protected.
+    """
 
     root: str
     point_value: float
     tick: float
     commission: float
     slippage_ticks: int
+    enabled: bool = True
 
     @property
     def tick_cents(self) -> int:
@@ -116,25 +120,61 @@ class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("write either contracts (1 or more), or account (dollars) and risk_share (0.01 for 1 %)")
 
 
+class LossStreak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """After `losses` losing trades in a row, and after each further one, no entries for `cooldown_min` minutes."""
+
+    losses: int
+    cooldown_min: int
+
+
 class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Account limits and sizing (playbook 6). Dollars, positive.
+    """Sizing, and the rails of the account (playbook 6; daemons/gate/README.md explains each). Dollars, positive.
 
     contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
         TOML has no null, so leaving it out is what says "by risk".
     strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
     sizing: per display name, the size of that strategy's entries instead of the rule above.
+
+    Everything else is a rail. None is no limit; a live configuration sets each one or names it in `loosened` (daemons/rails.py).
+
+    loosened: rails that are left out on purpose, and switches that are off: "one_position", "one_entry_per_bar", "holidays".
+    friday_until, friday_flatten_from: what Friday's trade date has in place of the end of its windows and of `flatten_from`.
     """
 
     start: float = 150_000.0
-    day_loss: float = 2000.0
-    drawdown: float = 4000.0
-    max_trades: int = 10
-    max_contracts: int = 30
     contracts: int | None = None
     budget: float = 400.0
     risk_cap: float = 800.0
     strategy_day_loss: dict[str, float] = {}
     sizing: dict[str, Sizing] = {}
+
+    stop_ticks_at_least: int | None = None
+    stop_ticks_at_most: int | None = None
+    reward_to_risk: float | None = None
+    price_band_ticks: int | None = None
+    feed_age_s: float | None = None
+    missing_bars: int | None = None
+    entry_windows: tuple[str, ...] | None = None
+    flatten_from: str | None = None
+    close_min: int | None = None
+    max_contracts: int | None = None
+    instrument_contracts: int | None = None
+    account_contracts: int | None = None
+    max_positions: int | None = None
+    trade_risk: float | None = None
+    day_loss: float | None = None
+    day_loss_open: float | None = None
+    day_profit: float | None = None
+    drawdown: float | None = None
+    max_trades: int | None = None
+    loss_streak: LossStreak | None = None
+    orders_per_second: int | None = None
+    orders_per_minute: int | None = None
+    orders_per_day: int | None = None
+
+    loosened: tuple[str, ...] = ()
+    friday_until: str | None = None
+    friday_flatten_from: str | None = None
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

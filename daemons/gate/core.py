@@ -14,11 +14,29 @@ from collections.abc import Sequence
 
 from bus import topics
 from bus.daemon import Answer, Daemon, Event, Output, Publish, Tell
-from bus.messages import Action, Bar, Decision, Decisions, Execution, Hello, Intent, Intents, OrderUpdate, PositionChanged, Risk
+from bus.messages import (
+    Action,
+    Bar,
+    Decision,
+    Decisions,
+    Execution,
+    Hello,
+    Intent,
+    Intents,
+    LinkState,
+    OrderUpdate,
+    PositionChanged,
+    Risk,
+    TradingState,
+)
 from daemons.gate import facts, reconcile, risk
+from daemons.gate.account import Account
+from daemons.gate.case import Case, Heard, real
+from daemons.gate.hours import Hours
 from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
 from daemons.gate.program import ProgramAccount
+from daemons.gate.rates import Rates
 from daemons.settings import Conf
 from daemons.tracker.clock import Clock
 
@@ -37,6 +55,10 @@ class Gate:
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
     program: the account's way through its prop-firm program, None without one.
+    heard: what it has been told of the world outside. rates: what it has sent lately.
+
+    Raises:
+        ConfError: the limits name hours that are none.
     """
 
     def __init__(self, conf: Conf) -> None:
@@ -45,8 +67,14 @@ class Gate:
         self.orders = Orders()
         self.book = Ledger(conf.instruments)
         self.program = ProgramAccount(conf.program, conf.instruments, conf.calendar) if conf.program else None
+        self.heard = Heard()
+        self.rates = Rates()
         self._told = 0
         self._clock = Clock(conf.calendar)
+        self._hours = Hours(conf.preset.risk, conf.calendar)
+        self._entered: dict[str, int] = {}
+        self._session = ""
+        self._stands = risk.Standing(TradingState.ACTIVE, None)
         self._decided: set[str] = set()
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
         self._updates: set[str] = set()
@@ -57,29 +85,49 @@ class Gate:
         """Take one event. Total for any decodable event; what the gate has no business with gives nothing."""
         body = event.body
         if isinstance(body, Intents):
-            return self._decide(event, body)
+            return self._and_standing(self._decide(event, body))
         if isinstance(body, OrderUpdate):
-            return self._update(body)
+            self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
+            return self._and_standing(self._update(body))
         if isinstance(body, Execution):
-            return self._execute(body)
+            self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
+            return self._and_standing(self._execute(body))
         if isinstance(body, Hello):
-            return self._reconcile(event, body)
+            return self._and_standing(self._reconcile(event, body))
+        if isinstance(body, LinkState):
+            self.heard.link_up = body.up
+            return ()
         if isinstance(body, Bar) and self.program is not None:
             self.program.bar(body)
             return self._news()
         return ()
 
+    def account(self, session: str) -> Account:
+        """The account in a session, as its limits see it."""
+        return Account(
+            conf=self.conf,
+            book=self.book,
+            orders=self.orders,
+            rates=self.rates,
+            disputed=self._disputed,
+            closes=self.heard.closes,
+            session=session,
+            now_ns=self._now_ns,
+        )
+
     def standing(self, session: str) -> Risk:
         """The account as it stands in a session."""
-        return Risk(
-            account=self.conf.trading.account,
-            session=session,
-            state=risk.standing(self.conf.preset.risk, self.book, session, killed=self.killed),
-            realised_cents=self.book.realised_cents(session),
-            total_cents=self.book.total_cents,
-            drawdown_cents=self.book.drawdown_cents,
-            trades=self.book.trades(session),
-        )
+        account = self.account(session)
+        self._stands = risk.standing(account, self.heard, killed=self.killed)
+        return facts.standing(account, self._stands)
+
+    def _and_standing(self, outputs: list[Output]) -> list[Output]:
+        """What was said, and the account's standing if the trading state is no longer what was last said."""
+        if not (self._session and self.conf.trading.account):
+            return outputs
+        if risk.standing(self.account(self._session), self.heard, killed=self.killed) != self._stands:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self._session)))
+        return outputs
 
     # --- intents -----------------------------------------------------------------------------------------------------
 
@@ -90,6 +138,10 @@ class Gate:
         if before is not None and before[0] == asked:
             return [Answer(topic, before[1])]
         self._now_ns = max(self._now_ns, event.header.event_ns, asked.bar_ns)
+        self._session = max(self._session, asked.session)
+        self.heard.now_ns = max(self.heard.now_ns, self._now_ns)
+        if asked.instrument in self.conf.instruments and real(asked.close):
+            self.heard.closes[asked.instrument] = asked.close
         if self.program is not None:
             self.program.on(asked.session)
         outputs = self._news()
@@ -100,16 +152,15 @@ class Gate:
         return outputs
 
     def _decide_one(self, event: Event, asked: Intents, intent: Intent, outputs: list[Output]) -> Decision:
-        case = risk.Case(
-            conf=self.conf,
-            book=self.book,
-            orders=self.orders,
-            decided=self._decided,
-            disputed=self._disputed,
-            killed=self.killed,
-            now_ns=self._now_ns,
+        case = Case(
             asked=asked,
             intent=intent,
+            account=self.account(asked.session),
+            heard=self.heard,
+            hours=self._hours,
+            decided=self._decided,
+            entered=self._entered,
+            killed=self.killed,
             program=self.program,
         )
         refused = risk.refusal(case)
@@ -118,13 +169,17 @@ class Gate:
             reason, detail = refused
             outputs.append(Publish(topics.of(topics.REJECT, asked.instrument), facts.reject(case, reason, detail)))
             return Decision(intent.id, approved=False, reason=reason, detail=detail)
+        cut = case.cut if intent.action in ENTRIES else ""
         order = self._order(case, event.ref)
         self.orders.add(order)
+        self.rates.sent(self._now_ns, asked.session)
+        if order.entry:
+            self._entered[asked.instrument] = asked.bar_ns
         outputs.append(Tell(topics.of(topics.COMMAND, asked.instrument), facts.wish(order)))
         outputs.append(Publish(topics.of(topics.SIGNAL, asked.instrument), facts.signal(order)))
-        return Decision(intent.id, approved=True, order_id=order.order_id, size=order.qty)
+        return Decision(intent.id, approved=True, order_id=order.order_id, size=order.qty, detail=cut)
 
-    def _order(self, case: risk.Case, cause: str) -> Order:
+    def _order(self, case: Case, cause: str) -> Order:
         asked, intent = case.asked, case.intent
         closes = intent.action is Action.EXIT
         return Order(
@@ -172,7 +227,7 @@ class Gate:
         if self.book.seen(execution.id):
             return []
         name = execution.instrument
-        if name not in self.conf.instruments or execution.qty == 0 or not risk.real(execution.price):
+        if name not in self.conf.instruments or execution.qty == 0 or not real(execution.price):
             text = f"execution {execution.id}: {execution.qty} {name} at {execution.price} cannot be booked"
             return [facts.alarm("bad_execution", text)]
         order = None if execution.role == facts.FOREIGN else self.orders.get(execution.order_id)
@@ -182,7 +237,7 @@ class Gate:
             outputs += self._advanced(order, order.fill(execution.qty), "", f"filled by execution {execution.id}")
         # A bracket names its entry too, but a stop that fills after somebody closed by hand opens a position that is nobody's.
         opens = order is not None and order.entry and execution.role == facts.ENTRY
-        ended = self.book.book(execution, execution.order_id if opens else "")
+        ended = self.book.book(execution, *((order.order_id, order.intent.strategy) if order and opens else ()))
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))
@@ -197,7 +252,7 @@ class Gate:
         name = execution.instrument
         entry = self.orders.get(turn.entry_id)
         session = entry.session if entry else self._clock.read(execution.bar_ns)[0].date
-        money = self.book.realise(turn, name, session, entry.intent.strategy if entry else "")
+        money = self.book.realise(turn, name, session, execution.bar_ns)
         cause = entry.cause if entry else ""
         if self.program is not None:
             self.program.trade(name, session, turn.first_ns, execution.bar_ns, money[0] - money[1])
@@ -227,6 +282,7 @@ class Gate:
 
     def _reconcile(self, event: Event, hello: Hello) -> list[Output]:
         """The venue is there: what stands at it against our books."""
+        self.heard.link_up, self.heard.accounts = True, hello.accounts
         account, at_ns = self.conf.trading.account, event.header.event_ns
         findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         self._disputed = findings.disputed

@@ -16,13 +16,17 @@ from bus.messages import (
     PlaceOrder,
     Reason,
     Reject,
+    Risk,
     Signal,
     StopRounding,
+    StrategyDay,
     Trade,
 )
+from daemons.gate.account import Account
+from daemons.gate.case import Case
 from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import Order
-from daemons.gate.risk import Case
+from daemons.gate.risk import Standing
 
 # Roles of an execution, and what a trade gives as its reason where somebody else closed it.
 ENTRY, EXIT, FOREIGN = "ENTRY", "EXIT", "FOREIGN"
@@ -171,6 +175,28 @@ def trade(book: Ledger, turn: Turn, entry: Order, execution: Execution, order: O
         commission_cents=commission,
         net_cents=gross - commission,
     )
+
+
+def standing(account: Account, stands: Standing) -> Risk:
+    """The account's figures, with the trading state they lead to."""
+    book, session = account.book, account.session
+    return Risk(
+        account=account.conf.trading.account,
+        session=session,
+        state=stands.state,
+        realised_cents=book.realised_cents(session),
+        total_cents=book.total_cents,
+        drawdown_cents=book.drawdown_cents,
+        trades=book.trades(session),
+        reason=stands.reason or "",
+        open_cents=account.open_cents,
+        strategies=tuple(_strategy_day(account, name) for name in book.strategies(session)),
+    )
+
+
+def _strategy_day(account: Account, name: str) -> StrategyDay:
+    day = account.book.strategy_day(account.session, name)
+    return StrategyDay(name, day.realised_cents, account.book.strategy_open_cents(name, account.closes), day.trades)
 
 
 def alarm(name: str, text: str) -> Publish:

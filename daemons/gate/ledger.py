@@ -21,12 +21,13 @@ from daemons.settings import Instrument
 class Turn:
     """A round turn. Ticks are sums over contracts, so that averages lose nothing.
 
-    direction: 1 long, -1 short. entry_id: our entry order that opened it, "" if none did. opened, closed: contracts so far.
-    first_ns: the bar of the first fill.
+    direction: 1 long, -1 short. entry_id, strategy: our entry order that opened it and who wanted it, "" if none did. first_ns: the
+    bar of the first fill. opened, closed: contracts so far.
     """
 
     direction: int
     entry_id: str
+    strategy: str
     first_ns: int
     opened: int = 0
     opened_ticks: int = 0
@@ -45,11 +46,19 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Account:
-    """Realised money of one session."""
+class Tally:
+    """Realised money of one session, of the account or of one strategy, and the closed trades behind it.
+
+    losses: losing trades in a row, up to now; lost_ns: the bar in which the last of them ended.
+    """
 
     realised_cents: int = 0
     trades: int = 0
+    losses: int = 0
+    lost_ns: int = 0
+
+
+NOTHING = Tally()
 
 
 class Ledger:
@@ -61,20 +70,20 @@ class Ledger:
         self._instruments = instruments
         self._seen: set[str] = set()
         self._turns: dict[str, Turn] = {}
-        self._sessions: defaultdict[str, Account] = defaultdict(Account)
-        self._strategies: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._sessions: defaultdict[str, Tally] = defaultdict(Tally)
+        self._strategies: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
         self.total_cents = 0
         self.peak_cents = 0
 
     def seen(self, execution_id: str) -> bool:
         return execution_id in self._seen
 
-    def book(self, execution: Execution, entry_id: str = "") -> Turn | None:
+    def book(self, execution: Execution, entry_id: str = "", strategy: str = "") -> Turn | None:
         """Move the position. Each execution counts once: callers ask `seen` first, and a repeat changes nothing.
 
         Args:
             execution: a fill in a known instrument; its price is on the tick grid.
-            entry_id: our entry order if this fill is its, else "".
+            entry_id, strategy: our entry order if this fill is its, and who wanted it, else "".
         Returns:
             The round turn that this fill ended, or None.
         """
@@ -96,24 +105,34 @@ class Ledger:
                 turn = None
         if qty:
             if turn is None:
-                turn = self._turns[execution.instrument] = Turn(direction, entry_id, execution.bar_ns)
+                turn = self._turns[execution.instrument] = Turn(direction, entry_id, strategy, execution.bar_ns)
             turn.opened += qty
             turn.opened_ticks += qty * at
         return ended
 
-    def realise(self, turn: Turn, instrument: str, session: str, strategy: str = "") -> tuple[int, int]:
-        """Count a finished round turn in its session, and in its strategy if it has one. Returns gross and commission in cents."""
+    def realise(self, turn: Turn, instrument: str, session: str, at_ns: int = 0) -> tuple[int, int]:
+        """Count a finished round turn in its session, and in its strategy's if it has one.
+
+        Args:
+            at_ns: the bar in which it ended.
+        Returns:
+            Gross and commission in cents.
+        """
         terms = self._instruments[instrument]
         gross = turn.gross_ticks * terms.tick_cents
         commission = (turn.opened + turn.closed) * terms.commission_cents
         net = gross - commission
         self.total_cents += net
         self.peak_cents = max(self.peak_cents, self.total_cents)
-        account = self._sessions[session]
-        account.realised_cents += net
-        if strategy:
-            account.trades += 1
-            self._strategies[session, strategy] += net
+        day = self._sessions[session]
+        day.realised_cents += net
+        if turn.strategy:
+            own = self._strategies[session][turn.strategy]
+            own.realised_cents += net
+            for tally in (day, own):
+                tally.trades += 1
+                tally.losses = tally.losses + 1 if net < 0 else 0
+                tally.lost_ns = at_ns if net < 0 else tally.lost_ns
         return gross, commission
 
     def qty(self, instrument: str) -> int:
@@ -137,17 +156,44 @@ class Ledger:
     def exit_price(self, turn: Turn, instrument: str) -> float:
         return price(turn.closed_ticks / turn.closed, self._instruments[instrument].tick)
 
+    def open_cents(self, instrument: str, close: float) -> int:
+        """What the round turn under way would make if the rest of it closed at `close`, before commissions; 0 when flat."""
+        turn = self._turns.get(instrument)
+        if turn is None:
+            return 0
+        terms = self._instruments[instrument]
+        rest = (turn.opened - turn.closed) * ticks(close, terms.tick)
+        return turn.direction * (turn.closed_ticks + rest - turn.opened_ticks) * terms.tick_cents
+
     def realised_cents(self, session: str) -> int:
         """Net profit of the session's finished round turns, after commissions."""
-        return self._sessions[session].realised_cents if session in self._sessions else 0
+        return self.day(session).realised_cents
 
     def trades(self, session: str) -> int:
         """Finished round turns of the session that our strategies opened."""
-        return self._sessions[session].trades if session in self._sessions else 0
+        return self.day(session).trades
+
+    def day(self, session: str) -> Tally:
+        """The account's session, to be read only."""
+        return self._sessions.get(session, NOTHING)
+
+    def strategies(self, session: str) -> list[str]:
+        """Strategies that closed a trade in the session or hold a position, by name."""
+        holding = {turn.strategy for turn in self._turns.values() if turn.strategy}
+        return sorted(holding.union(self._strategies.get(session, ())))
+
+    def strategy_day(self, session: str, strategy: str) -> Tally:
+        """One strategy's session, to be read only."""
+        return self._strategies[session].get(strategy, NOTHING) if session in self._strategies else NOTHING
 
     def strategy_cents(self, session: str, strategy: str) -> int:
         """Net profit of one strategy in the session."""
-        return self._strategies.get((session, strategy), 0)
+        return self.strategy_day(session, strategy).realised_cents
+
+    def strategy_open_cents(self, strategy: str, closes: Mapping[str, float]) -> int:
+        """`open_cents` of one strategy's positions at the last closes."""
+        own = (name for name, turn in self._turns.items() if turn.strategy == strategy)
+        return sum(self.open_cents(name, closes[name]) for name in own if name in closes)
 
     @property
     def drawdown_cents(self) -> int:

@@ -128,6 +128,16 @@ class Order:
         return self.intent.action in ENTRIES
 
     @property
+    def direction(self) -> int:
+        """1 for a long position (to be) and -1 for a short one."""
+        return 1 if self.intent.direction == "LONG" else -1
+
+    @property
+    def left(self) -> int:
+        """Contracts that may still fill while it is working."""
+        return max(0, self.qty - self.filled)
+
+    @property
     def changes_position(self) -> bool:
         """Whether this order may fill: an entry or a close, not a move of the bracket."""
         return self.intent.action in ENTRIES or self.intent.action is Action.EXIT

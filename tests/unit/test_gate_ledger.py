@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.messages import Action, Alarm, Execution, Fill, Hello, Position, PositionChanged, Risk, Trade, VenuePosition
+from bus.messages import Action, Alarm, Execution, Fill, Hello, Position, PositionChanged, Risk, StrategyDay, Trade, VenuePosition
 from bus.testing import DAY, eastern, intent
 from daemons.conf import instruments
 from daemons.gate.ledger import Ledger
@@ -17,9 +17,9 @@ def booked(*fills: tuple[int, float]) -> tuple[Ledger, list[tuple[int, int]]]:
     """A ledger after these fills, and (gross, commission) in cents of each round turn that ended."""
     book, money = Ledger(instruments()), []
     for number, (qty, price) in enumerate(fills):
-        ended = book.book(execution(number, qty, price), "O")
+        ended = book.book(execution(number, qty, price), "O", "Test")
         if ended:
-            money.append(book.realise(ended, "MNQ", DAY, "Test"))
+            money.append(book.realise(ended, "MNQ", DAY, eastern("11:01")))
     return book, money
 
 
@@ -133,7 +133,8 @@ def test_every_fill_says_where_we_stand() -> None:
 
     assert [(fill.qty, fill.role) for fill in desk.bodies(Fill)] == [(1, "ENTRY"), (-1, "STOP")]
     assert [(p.qty, p.price) for p in desk.bodies(PositionChanged)] == [(1, 21_000.0), (0, None)]
-    assert desk.bodies(Risk) == [Risk(ACCOUNT, DAY, "NORMAL", -4_124, -4_124, 4_124, 1)]
+    own = StrategyDay("Test", -4_124, 0, 1)
+    assert desk.bodies(Risk) == [Risk(ACCOUNT, DAY, "ACTIVE", -4_124, -4_124, 4_124, 1, strategies=(own,))]
 
 
 def test_a_position_closed_by_hand_is_still_our_trade() -> None:

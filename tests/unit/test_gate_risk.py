@@ -143,10 +143,13 @@ def cancelled(desk: Desk) -> str:
 
 
 def test_two_entries_of_one_bar_cannot_pass_together() -> None:
-    """The second of two sees the first as working."""
+    """The second of two sees the first: as the entry of this bar, and where a bar may have several, as a working order."""
     first, second = Desk().ask(intent(), intent(Action.ENTER_SHORT))
+    desk = Desk(conf(risk=RiskLimits(contracts=1, loosened=("one_entry_per_bar",))))
+    third, fourth = desk.ask(intent(), intent(Action.ENTER_SHORT))
 
-    assert (first.reason, second.reason) == (None, Reason.ORDER_WORKING)
+    assert (first.reason, second.reason) == (None, Reason.ENTRY_ON_BAR)
+    assert (third.reason, fourth.reason) == (None, Reason.ORDER_WORKING)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ def test_a_strategy_that_only_tests_the_plumbing_may_be_unlimited() -> None:
 
     assert decided(desk, strategy="Other") is Reason.DAILY_LOSS
     assert decided(desk, id="SECOND") is None
-    assert decided(desk, id="THIRD") is Reason.ORDER_WORKING
+    assert decided(desk, id="THIRD") is Reason.ENTRY_ON_BAR
 
 
 def test_the_first_reason_in_the_documented_order_is_given() -> None:
@@ -435,23 +438,24 @@ def test_an_exit_names_what_it_closes_and_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "killed", "state"),
+    ("limits", "killed", "state", "reason"),
     [
-        ({}, False, "NORMAL"),
-        ({"day_loss": 41.24}, False, "DAILY_LOSS"),
-        ({"max_trades": 1}, False, "MAX_TRADES"),
-        ({}, True, "KILLED"),
+        ({}, False, "ACTIVE", ""),
+        ({"day_loss": 41.24}, False, "REDUCING", "DAILY_LOSS"),
+        ({"max_trades": 1}, False, "REDUCING", "MAX_TRADES"),
+        ({}, True, "HALTED", "KILLED"),
     ],
 )
-def test_the_account_states_its_standing_after_a_trade(limits: dict[str, Any], killed: bool, state: str) -> None:
-    """One word: the kill switch, the first limit reached, or NORMAL."""
+def test_the_account_states_its_standing_after_a_trade(limits: dict[str, Any], killed: bool, state: str, reason: str) -> None:
+    """The trading state and what led to it: the kill switch before the first limit that is reached."""
     desk = Desk(conf(risk=RiskLimits(**{"contracts": 1, **limits})))
     entry_id = desk.position("10:50")
     desk.gate.killed = killed
     desk.filled(entry_id, -1, 20_980.0, "STOP")
 
-    assert desk.bodies(Risk)[-1].state == state
-    assert desk.gate.standing(DAY).realised_cents == -4_124
+    stands = desk.bodies(Risk)[-1]
+    assert (stands.state, stands.reason) == (state, reason)
+    assert stands.realised_cents == -4_124
 
 
 def test_other_messages_mean_nothing_here() -> None:

@@ -2,13 +2,23 @@
 
 import pytest
 
+from bus.testing import DAY
 from daemons.conf import instruments
-from daemons.gate import rounding
-from daemons.gate.sizing import risk_cents, size
-from daemons.settings import RiskLimits, Sizing
+from daemons.gate import rounding, sizing
+from daemons.gate.core import Gate
+from daemons.gate.sizing import risk_cents
+from daemons.settings import Instrument, RiskLimits, Sizing
+from tests.gates import conf
 
 MNQ, ES = instruments()["MNQ"], instruments()["ES"]
 BY_RISK = RiskLimits(contracts=None, budget=400.0, risk_cap=800.0, max_contracts=30)
+
+
+def size(limits: RiskLimits, terms: Instrument, entry: float, stop: float, strategy: str = "") -> int:
+    """What an entry gets in an account with nothing open."""
+    gate = Gate(conf(risk=limits))
+    wanted = sizing.wanted(limits, terms, entry, stop, strategy)
+    return min(wanted, *(room for room, _ in sizing.rooms(gate.account(DAY), "MNQ", risk_cents(terms, entry, stop))))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""The account at one moment, as its limits see it: orders in flight count as if they were filled, on the worse side.
+
+So two entries under way cannot pass a limit together, and an answer that is late allows nothing that it would have forbidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from daemons.gate.ledger import Ledger
+from daemons.gate.orders import Order, Orders
+from daemons.gate.rates import Rates
+from daemons.settings import Conf, RiskLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Everything a limit may look at.
+
+    session: the trade date of the question; now_ns: its market time. disputed: positions as the venue reported them on connecting,
+    where our books differ. closes: the last close of each instrument that the gate has been told.
+    """
+
+    conf: Conf
+    book: Ledger
+    orders: Orders
+    rates: Rates
+    disputed: Mapping[str, int]
+    closes: Mapping[str, float]
+    session: str
+    now_ns: int
+
+    @property
+    def limits(self) -> RiskLimits:
+        return self.conf.preset.risk
+
+    @property
+    def realised_cents(self) -> int:
+        """Net profit of the session's finished round turns."""
+        return self.book.realised_cents(self.session)
+
+    @property
+    def open_cents(self) -> int:
+        """Profit of open positions at the last closes, before commissions. One without a close counts 0: nobody knows it."""
+        return sum(self.book.open_cents(name, close) for name, close in self.closes.items())
+
+    @property
+    def worst_cents(self) -> int:
+        """Open profit with every entry in flight filled at its price. One that would gain counts 0: it may never fill."""
+        return self.open_cents + sum(
+            min(0, self._entry_cents(name, order)) for name in self.closes for order in self.orders.working(name) if order.entry
+        )
+
+    @property
+    def exposed(self) -> set[str]:
+        """Instruments with a position or an entry in flight."""
+        return {name for name in self.conf.instruments if self.contracts(name)}
+
+    def contracts(self, name: str) -> int:
+        """Contracts in an instrument: the position, by whichever side says more, and what entries in flight may still add."""
+        held = max(abs(self.book.qty(name)), abs(self.disputed.get(name, 0)))
+        return held + sum(order.left for order in self.orders.working(name) if order.entry)
+
+    @property
+    def all_contracts(self) -> int:
+        return sum(self.contracts(name) for name in self.conf.instruments)
+
+    def _entry_cents(self, name: str, order: Order) -> int:
+        entry = order.intent.entry if order.intent.limit is None else order.intent.limit
+        if entry is None:
+            return 0
+        terms = self.conf.instruments[name]
+        points = (self.closes[name] - entry) * order.direction
+        return round(points / terms.tick) * terms.tick_cents * order.left

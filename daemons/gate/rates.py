@@ -1,0 +1,35 @@
+"""How many orders went out lately, by market time: sliding windows of a second and a minute, and the session."""
+
+from __future__ import annotations
+
+from collections import deque
+
+SECOND_NS = 1_000_000_000
+MINUTE_NS = 60 * SECOND_NS
+
+
+class Rates:
+    """Counts what is sent, of every kind. Times come in rising order, as market time does; nothing here reads a clock."""
+
+    __slots__ = ("_in_session", "_lately", "_session")
+
+    def __init__(self) -> None:
+        self._lately: deque[int] = deque()
+        self._session = ""
+        self._in_session = 0
+
+    def sent(self, at_ns: int, session: str) -> None:
+        """An order goes out."""
+        if session != self._session:
+            self._session, self._in_session = session, 0
+        self._in_session += 1
+        self._lately.append(at_ns)
+        while self._lately[0] <= at_ns - MINUTE_NS:
+            self._lately.popleft()
+
+    def within(self, window_ns: int, now_ns: int) -> int:
+        """Orders later than `now_ns - window_ns`. window_ns: a minute at most."""
+        return sum(at_ns > now_ns - window_ns for at_ns in self._lately)
+
+    def in_session(self, session: str) -> int:
+        return self._in_session if session == self._session else 0
