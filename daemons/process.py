@@ -309,8 +309,9 @@ class Process:
             self.logger.warning("undecodable_control", error=str(error))
             return
         if isinstance(body, Control):
-            with suppress(zmq.ZMQError):  # the asker has gone; that is its own affair
-                self.control.send_multipart((sender, b"", b"control.", self._passing("control.", self._report(body), 0)))
+            report = self._passing("control.", self._report(body), 0)
+            with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
+                sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
 
     def _report(self, asked: Control) -> Report:
         match asked.verb:

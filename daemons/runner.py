@@ -349,12 +349,13 @@ class Runner(Process):
         assert self.link is not None
         with suppress(zmq.ZMQError):
             ack = self._passing("ack.", Ack(event.ref), self.clock.now_ns())
-            sockets.send(self.link, (sender, b"", b"ack.", ack))
+            sockets.send(self.link, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
 
     def _reply(self, sender: bytes, frames: tuple[bytes, ...]) -> None:
         assert self.service is not None
-        with suppress(zmq.ZMQError):  # the asker is gone; it will ask again and get the stored answer
-            sockets.send(self.service, (sender, *frames))
+        # The asker is gone, or does not read (a ROUTER would wait for room): it will ask again and get the stored answer.
+        with suppress(zmq.ZMQError):
+            sockets.send(self.service, (sender, *frames), sockets.NOBLOCK)
 
     # --- services -------------------------------------------------------------------------------------------------------------
 
