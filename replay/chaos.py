@@ -102,10 +102,13 @@ def matrix(
 def plan(undisturbed: Path) -> Iterator[list[Cell]]:
     """Lay the cells on the trades of the undisturbed run: lists of cells, one list for each replay needed.
 
-    A trade serves if it was still open on the bar after its entry, so that there is a moment of each state.
+    A trade serves if it was still open on the bar after its entry, so that there is a moment of each state, and if another one
+    follows, so that there is something left to be struck in. The daemons take turns: nobody waits for a publisher that recovers,
+    and what it folds meanwhile cannot strike it.
     """
-    trades = [trade for trade in tapes.facts(undisturbed, "trade.", Trade) if trade.exit_ns > trade.entry_ns]
-    wanted = [(daemon, step, state) for daemon, steps in STEPS.items() for step in steps for state in STATES]
+    trades = [trade for trade in tapes.facts(undisturbed, "trade.", Trade) if trade.exit_ns > trade.entry_ns][:-1]
+    places = [(step, state) for step in faults.STEPS for state in STATES]
+    wanted = [(daemon, step, state) for step, state in places for daemon, steps in STEPS.items() if step in steps]
     while wanted and trades:
         now, wanted = wanted[: len(trades)], wanted[len(trades) :]
         spread = max(1, len(trades) // len(now))

@@ -14,7 +14,7 @@ import pytest
 from bus.messages import Bar
 from daemons import conf as configuration
 from daemons import logs, supervise
-from replay import runs
+from replay import chaos, runs
 from replay.player import Player
 from tests.integration.test_parity import journal
 
@@ -54,6 +54,21 @@ def test_killing_every_daemon_in_turn_changes_no_byte(home: Path, bars: Path, tm
 
     assert set(killed) == set(supervise.DAEMONS)
     assert journal(disturbed) == journal(undisturbed)
+
+
+def test_the_kill_matrix_has_no_hole(home: Path, bars: Path, tmp_path: Path) -> None:
+    """Each daemon at each step of its round, flat, in flight and open: every strike hits, and nothing differs or happens twice."""
+    conf = configuration.load("replay", instance="matrix", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    recording, calendar = runs.read(bars, "MNQ", lambda share: None)
+    conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base))
+
+    outcome = chaos.matrix(conf, recording, tmp_path, lambda share: None, lambda text: None, logs.configure("replay"))
+
+    assert outcome.difference is None, str(outcome.difference)
+    assert outcome.twice == ()
+    assert [cell for cell in outcome.cells if not cell.struck] == []
+    assert len(outcome.cells) == len(chaos.STATES) * sum(len(steps) for steps in chaos.STEPS.values())
 
 
 def _eastern(bar: Bar) -> dt.time:
