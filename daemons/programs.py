@@ -92,7 +92,8 @@ class Payouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Once `days` days made `day_profit` or more: min(share of the profit, cap). Then the count of days and the mark restart.
 
     live_after: with this payout the firm takes the account over as a live one; None: never. processing_days: calendar days
-    until the money is there. leave: the trader's own caution; a payout is asked for only if more than this stays above the floor.
+    until the money is there. leave: the trader's own caution; a payout is asked for only if more than this stays above a floor
+    that has been fixed.
     """
 
     days: Count

@@ -5,10 +5,12 @@ Questions about a `ProgramAccount` as it stands; nothing here changes it. A prog
 
 from __future__ import annotations
 
+import math
+
 from daemons.gate.program import ENDED, ProgramAccount, cents, money
 
 
-def refusal(account: ProgramAccount, instrument: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:
+def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:
     """Why the program does not allow an entry, or None. The account has been told the trade date (`on`).
 
     Args:
@@ -27,7 +29,7 @@ def refusal(account: ProgramAccount, instrument: str, bar_ns: int, contracts: in
         return f"program {name}: flat by {account.program.flat_by} (on a half day by its close), no entries from then on"
     if account.program.contracts and instrument not in account.program.contracts:
         return f"program {name} names no contracts for {instrument}"
-    if contracts == 0 and account.terms.sizing is not None:
+    if _figure(account, strategy) == 0:
         drawdown, profit = money(account.drawdown_cents), money(account.profit_cents)
         return f"program {name}: no size left, {drawdown} below the mark at a profit of {profit}"
     most = most_contracts(account, instrument)
@@ -41,12 +43,9 @@ def size(account: ProgramAccount, instrument: str, strategy: str, risk_cents: in
 
     In dollars: as many as they pay for, at least one while there are any. In contracts: the figure itself. Never above the cap.
     """
-    table = account.terms.sizing
-    if table is None:
+    table, figure = account.terms.sizing, _figure(account, strategy)
+    if table is None or figure is None:
         return None
-    tier = next((each for each in reversed(table.tiers) if account.profit_cents >= cents(each.profit)), table.tiers[0])
-    cut = next((each for each in reversed(table.cuts) if account.drawdown_cents > cents(each.drawdown_over)), None)
-    figure = (tier.a if strategy in table.a else tier.b) * (cut.share if cut else 1.0)
     in_contracts = table.unit == "contracts" or figure == 0
     wanted = int(figure) if in_contracts else max(1, cents(figure) // max(risk_cents, 1))
     most = most_contracts(account, instrument)
@@ -59,6 +58,17 @@ def most_contracts(account: ProgramAccount, instrument: str) -> int | None:
     if not tiers:
         return None
     return next((tier for tier in reversed(tiers) if account.profit_cents >= cents(tier.profit)), tiers[0]).at_most
+
+
+def _figure(account: ProgramAccount, strategy: str) -> float | None:
+    """What the table of sizes says now, in its unit (whole contracts, or dollars); None without one."""
+    table = account.terms.sizing
+    if table is None:
+        return None
+    tier = next((each for each in reversed(table.tiers) if account.profit_cents >= cents(each.profit)), table.tiers[0])
+    cut = next((each for each in reversed(table.cuts) if account.drawdown_cents > cents(each.drawdown_over)), None)
+    figure = (tier.a if strategy in table.a else tier.b) * (cut.share if cut else 1.0)
+    return math.floor(figure) if table.unit == "contracts" else figure
 
 
 def _too_close(account: ProgramAccount, stake_cents: int) -> str | None:

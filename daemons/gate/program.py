@@ -7,7 +7,8 @@
     PASSED, FAILED, LIVE                the program has ended: no more entries, and later trades are not its business
 
 The gate folds its own round turns and refuses entries by the result (`daemons.gate.allowance`); a backtest folds the same facts
-from its journal and tells the story.
+from its journal and tells the story (`replay.program`).
+
 Money is integer cents. The order at an end of day is: test the floor as it stood, move the mark, lock, then pass or pay.
 A day is a trade date with a trade. One without changes nothing, so nobody has to tell the account of it.
 
@@ -116,9 +117,9 @@ class ProgramAccount:
         self.payouts: list[Payout] = []
         self.days: list[Day] = []
         self.news: list[str] = []
+        self.today: Today | None = None
         self._instruments = instruments
         self._clock = Clock(calendar)
-        self.today: Today | None = None
         self._traded_days = 0
         self._winning_days = 0  # since the last payout
         self._best_cents = 0  # best day and sum of days since the phase began or was paid
@@ -196,6 +197,8 @@ class ProgramAccount:
         today.trades += 1
         today.pnl_cents += net_cents
         self.equity_cents += net_cents
+        if self._intraday:
+            self._raise_mark(self.equity_cents)
         self._test_flat_by(today, entry_ns, exit_ns)
         self._test_floor(self.equity_cents, exit_ns)
         self._test_day(today, today.pnl_cents, exit_ns)
@@ -239,6 +242,10 @@ class ProgramAccount:
         self.today = None
         self.days.append(self._day(today, phase, equity, share, "; ".join(notes)))
 
+    @property
+    def _intraday(self) -> bool:
+        return self.terms.trailing is not None and self.terms.trailing.mode == "intraday"
+
     # --- rules --------------------------------------------------------------------------------------------------------------
 
     def _begin(self, session: str) -> Today | None:
@@ -255,9 +262,9 @@ class ProgramAccount:
         today = self._begin(session)
         if today is None:
             return
-        trailing, daily = self.terms.trailing, self.terms.daily_loss
+        daily = self.terms.daily_loss
         worst = sum(low for low, _ in self._open.values())
-        if trailing is not None and trailing.mode == "intraday":
+        if self._intraday:
             self._raise_mark(self.equity_cents + sum(high for _, high in self._open.values()))
             self._test_floor(self.equity_cents + worst, at_ns)
         if daily is not None and daily.open:
@@ -329,7 +336,10 @@ class ProgramAccount:
         return [note]
 
     def _pay(self, today: Today) -> list[str]:
-        """A payout, once it is due. One that would leave the account at its floor is not asked for: it would be the last."""
+        """A payout, once it is due. One that would leave the account at a fixed floor is not asked for: it would be the last.
+
+        A floor that still trails restarts with the mark, so a payout cannot bring the account near it.
+        """
         payouts = self.program.funded.payouts if self.program.funded else None
         if payouts is None:
             return []
@@ -338,7 +348,7 @@ class ProgramAccount:
             return []
         amount = min(self.profit_cents * round(payouts.share * 10_000) // 10_000, cents(payouts.cap))
         floor = self.floor_cents
-        if floor is not None and self.equity_cents - amount - floor <= cents(payouts.leave):
+        if self.locked and floor is not None and self.equity_cents - amount - floor <= cents(payouts.leave):
             room = money(self.equity_cents - amount - floor)
             return [f"payout of {money(amount)} due, not asked for: it would leave {room} above the floor"]
         paid = dt.date.fromisoformat(today.session) + dt.timedelta(payouts.processing_days)
