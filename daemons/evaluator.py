@@ -46,6 +46,9 @@ VALID_NS = 2 * MINUTE_NS
 MAX_SYMBOL = 8
 """Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
 
+STRATEGY_OFF = "strategy_off"
+"""The name of the alarm that says that a strategy failed and is asked no more."""
+
 SUFFIX = {
     Action.ENTER_LONG: "EL",
     Action.ENTER_SHORT: "ES",
@@ -209,7 +212,7 @@ class Desk:
         """Each strategy that was switched off on this bar, as a fact."""
         new, self.faults = self.roster.faults[self.faults :], len(self.roster.faults)
         topic = topics.of(topics.ALARM, "evaluator")
-        return tuple(Publish(topic, Alarm("strategy_off", f"{self.symbol} {_clock(s)}: {fault}")) for fault in new)
+        return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {fault}")) for fault in new)
 
     def _enter(self, s: Session) -> tuple[Intent, ...]:
         intents = tuple(_entry(proposal, s) for proposal in self.roster.answers(s))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from daemons import conf as configuration
+from daemons.commands import split
 from replay.commands import (
     DataOption,
+    FillOption,
     InstrumentOption,
     JsonOption,
     OutOption,
@@ -20,13 +24,15 @@ from replay.commands import (
     out,
     prepare,
 )
+from replay.research import grid, table
 from replay.research import lookahead as cutting
 from replay.research import signals as independent
+from replay.research import sweep as sweeping
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (signals, lookahead):
+    for command in (signals, lookahead, sweep):
         app.command()(command)
 
 
@@ -98,3 +104,49 @@ def account(analysis: cutting.Analysis) -> Iterator[str]:
     for use in analysis.uses:
         when = "while deciding" if use.deciding else "while it was imported and built; if it holds the future, no cut can show it"
         yield f"\n{use.plug_in} {use.what} {when}"
+
+
+def sweep(
+    data: DataOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
+    settings: Annotated[list[str], typer.Option("--set", help="name=value,value; once per setting. edge_fade.pause_bars=10,20")],
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    fill: FillOption = "next_open",
+    sessions_split: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Share of the sessions on which the best is chosen.")
+    ] = 0.7,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a grid of settings over a recording, and say what there is to doubt about the best cell."""
+    axes = grid.axes(settings)
+    cells = grid.cells(axes)
+    chosen = configuration.preset(preset, split(strategies))
+    asked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill)
+    for cell in cells:
+        grid.applied(asked, cell)  # a misspelt name is told before anything is read
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep")
+    wanted = sweeping.jobs(conf, recording, data.resolve(), cells)
+    sweeping.prepare(out_dir)
+    missing = [job for job in wanted if sweeping.finished(out_dir, job) is None]
+    err.print(f"{len(wanted)} cells: {len(wanted) - len(missing)} there already, {len(missing)} to compute")
+    if missing:
+        with bar() as (tell, progress), sweeping.workers(jobs, cluster) as executor:
+            tell("sweep")
+            sweeping.compute(out_dir, missing, executor, progress)
+    made = [(cell, sweeping.result(out_dir, job)) for cell, job in zip(cells, wanted, strict=True)]
+    swept = table.write(out_dir, conf, recording, axes, made, sessions_split)
+    if as_json:
+        out.print(msgspec.json.encode(swept).decode(), markup=False)
+    else:
+        for words in swept.doubt.words:
+            out.print(f"* {words}", markup=False)
+        out.print(f"results: {out_dir} (sweep.html, table.csv, table.jsonl, sessions.jsonl, sweep.json, cells/)", markup=False)
+    for text in swept.off:
+        err.print(text, style="red", markup=False)
+    raise typer.Exit(1 if swept.off else 0)

@@ -1,0 +1,161 @@
+"""One cell of a sweep: a whole recording under one configuration, in whatever process it is asked for.
+
+A cell's name is the hash of everything its result depends on: the configuration, the bytes of the recording, the calendar and the
+code that decides, plug-ins included. So a finished cell never has to be computed again, and never stands for something else.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+import bus
+import daemons
+import strategies
+from bus.errors import ConfError
+from bus.messages import Alarm, Body, Header, Reject, Session, Trade
+from daemons import conf as configuration
+from daemons import evaluator
+from daemons.gate import core as gate
+from daemons.settings import Conf
+from daemons.tracker import core as tracker
+from replay import loop, outputs, runs, venue
+from replay.sources import ninjatrader
+from replay.sources.recording import Recording
+from strategies import registry
+
+
+class Job(Struct, frozen=True):
+    """What to compute, and what it must be computed with. data: the recording's folder, reachable under this path by the worker."""
+
+    key: str
+    data: str
+    recording: str
+    code: str
+    conf: Conf
+
+
+class Day(Struct, frozen=True):
+    """What came of one session, in cents. A session without a trade is a day of zeros."""
+
+    session: str
+    trades: int = 0
+    wins: int = 0
+    gross_cents: int = 0
+    net_cents: int = 0
+
+
+class Result(Struct, frozen=True):
+    """A finished cell. refused: intents that the gate refused. off: strategies that were switched off, and why."""
+
+    key: str
+    days: tuple[Day, ...]
+    refused: int
+    drawdown_cents: int
+    off: tuple[str, ...]
+
+
+def compute(asked: bytes) -> bytes:
+    """Run one cell: an encoded `Job` in, an encoded `Result` out. Bytes, so that any kind of worker can carry them.
+
+    Raises:
+        ConfError: this worker has another recording or other code than the one who asks.
+    """
+    job = msgspec.json.decode(asked, type=Job)
+    conf = job.conf
+    found = code_digest(conf.preset.strategies)
+    if found != job.code:
+        raise ConfError(
+            f"a worker has other code ({found[:12]}) than this program ({job.code[:12]}); install the same version there"
+        )
+    recording = _recording(job.data, conf.traded[0], job.recording)
+    return msgspec.json.encode(run(conf, recording, job.key))
+
+
+def run(conf: Conf, recording: Recording, key: str) -> Result:
+    """The recording from its first bar to its last. Sessions are not started anew: history, limits and drawdown carry over."""
+    days: dict[str, Day] = {}
+    trades: list[Trade] = []
+    off: list[str] = []
+    refused = 0
+
+    def hear(topic: str, header: Header, body: Body) -> None:
+        nonlocal refused
+        if type(body) is Session:
+            if body.i == 0:
+                days[body.session] = Day(body.session)
+        elif type(body) is Trade:
+            trades.append(body)
+        elif type(body) is Reject:
+            refused += 1
+        elif type(body) is Alarm and body.name == evaluator.STRATEGY_OFF:
+            off.append(body.text)
+
+    loop.run([tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)], runs.venue(conf), recording.bars, hear, conf.epoch)
+    for trade in trades:
+        day = days.get(trade.session, Day(trade.session))
+        days[trade.session] = Day(
+            trade.session,
+            day.trades + 1,
+            day.wins + (trade.net_cents > 0),
+            day.gross_cents + trade.gross_cents,
+            day.net_cents + trade.net_cents,
+        )
+    drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in trades)
+    return Result(key, tuple(days[session] for session in sorted(days)), refused, drawdown, tuple(off))
+
+
+def key(conf: Conf, recording: str, code: str) -> str:
+    """The name of a cell. Names of runs, ports and the like are not in it: they decide nothing."""
+    decides = {
+        "trading": conf.trading,
+        "instruments": {symbol: conf.instruments[symbol] for symbol in conf.traded},
+        "preset": conf.preset,
+        "calendar": conf.calendar,
+        "fill": conf.fill,
+        "program": conf.program,
+    }
+    text = msgspec.json.encode([decides, recording, code], order="sorted")
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def recording_digest(data: Path, files: Iterable[str]) -> str:
+    """The bytes of a recording's files."""
+    whole = hashlib.sha256()
+    for name in files:
+        whole.update(f"{name}\n".encode())
+        with (data / name).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+@functools.cache
+def code_digest(names: tuple[str, ...]) -> str:
+    """The source of everything that decides, and of the plug-ins among these strategies."""
+    packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies)]
+    sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
+    sources += [(module.__name__, Path(str(module.__file__))) for module in (loop, venue, ninjatrader, sys.modules[__name__])]
+    for name in registry.packages(names):
+        file = Path(str(inspect.getsourcefile(registry.load(name))))
+        files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]
+        sources += [(f"{name}/{path.relative_to(file.parent)}", path) for path in files]
+    whole = hashlib.sha256()
+    for label, path in sorted(sources):
+        whole.update(f"{label}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+@functools.lru_cache(maxsize=1)
+def _recording(data: str, instrument: str, digest: str) -> Recording:
+    """The recording, read once per worker."""
+    recording = ninjatrader.read(Path(data), instrument, configuration.instruments())
+    if recording_digest(Path(data), [file.file for file in recording.files]) != digest:
+        raise ConfError(f"a worker finds other files in {data} than this program; give it the same recording under the same path")
+    return recording

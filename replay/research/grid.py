@@ -1,0 +1,167 @@
+"""A grid over settings: `--set edge_fade.ib_under_points=150,200` as axes, cells, and one configuration per cell.
+
+A name is what stands in a preset, with dots between: `edge_fade.pause_bars` (a parameter of a strategy that the run trades),
+`exits.exit_time`, `risk.max_trades`, `conflict`, `day_type`, and `fill` beside them. Values are written as in TOML, separated by
+commas; text needs no quotes, a list needs its brackets, `none` is a rule that the preset does not have.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bus.errors import ConfError, suggest
+from daemons import conf as configuration
+from daemons.evaluator import Evaluator
+from daemons.settings import Conf, Exits, Preset, RiskLimits
+from strategies import registry
+
+SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, "risk": RiskLimits}
+SINGLE = ("conflict", "day_type", "fill")
+MOST_CELLS = 10_000
+
+Cell: TypeAlias = dict[str, Any]
+"""One value for each axis, by the axis' name."""
+
+
+class Axis(Struct, frozen=True):
+    """One setting and the values it takes, in the order in which they were given: neighbours in it are neighbours in the grid."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+def axes(settings: Sequence[str]) -> tuple[Axis, ...]:
+    """The axes of `name=value,value` settings.
+
+    Raises:
+        ConfError: no value, a value or a name twice, nothing to vary, or more cells than anybody would look at.
+    """
+    if not settings:
+        raise ConfError("nothing to vary; write --set name=value,value, such as --set edge_fade.pause_bars=10,20,40")
+    found = tuple(map(_axis, settings))
+    names = [axis.name for axis in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfError(f"--set {name} is given twice; write all its values in one")
+    size = 1
+    for axis in found:
+        size *= len(axis.values)
+    if size > MOST_CELLS:
+        raise ConfError(f"the grid has {size} cells, at most {MOST_CELLS} make sense; take fewer values")
+    return found
+
+
+def cells(grid: Sequence[Axis]) -> list[Cell]:
+    """Every combination, the last axis changing fastest."""
+    names = [axis.name for axis in grid]
+    return [dict(zip(names, values, strict=True)) for values in itertools.product(*(axis.values for axis in grid))]
+
+
+def applied(conf: Conf, cell: Cell) -> Conf:
+    """The configuration of one cell, checked as a run would check it.
+
+    Raises:
+        ConfError: a name that nothing has, with the nearest one that something has, or a value that does not fit.
+    """
+    table = msgspec.to_builtins(conf.preset)
+    fill = conf.fill
+    for name, value in cell.items():
+        head, _, rest = name.partition(".")
+        if name == "fill":
+            fill = value
+        elif name in SINGLE:
+            table[name] = value
+        elif rest and head in SECTIONS:
+            table[head][rest] = value
+        elif rest and head in conf.preset.strategies:
+            table["parameters"].setdefault(head, {})[rest] = value
+        else:
+            raise ConfError(_unknown(name, conf.preset))
+    where = f"--set {', '.join(f'{name}={value}' for name, value in cell.items())}"
+    if fill not in ("next_open", "close"):
+        raise ConfError(f"{where}: unknown fill model {fill!r}; known: next_open, close")
+    try:
+        preset = configuration.convert(table, Preset, where)
+        Evaluator({symbol: conf.instruments[symbol] for symbol in conf.traded}, preset)
+    except ConfError as error:
+        text = str(error)
+        raise ConfError(text if text.startswith(where) else f"{where}: {text}") from error
+    return replace(conf, preset=preset, fill=fill)
+
+
+def neighbours(grid: Sequence[Axis], cell: Cell) -> Iterator[Cell]:
+    """The cells one step away in one axis."""
+    for axis in grid:
+        at = axis.values.index(cell[axis.name])
+        for near in (at - 1, at + 1):
+            if 0 <= near < len(axis.values):
+                yield {**cell, axis.name: axis.values[near]}
+
+
+def words(cell: Cell) -> str:
+    """A cell for a person: `edge_fade.pause_bars 20, fill close`."""
+    return ", ".join(f"{name} {shown(value)}" for name, value in cell.items())
+
+
+def shown(value: Any) -> str:
+    """A value as it was written."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _axis(setting: str) -> Axis:
+    name, equals, text = setting.partition("=")
+    name = name.strip()
+    values = [_value(each.strip()) for each in _split(text)]
+    if not (equals and name and text.strip()) or "" in values:
+        raise ConfError(f"--set {setting}: write name=value,value, such as exits.exit_time=15:30,15:59")
+    for value in values:
+        if values.count(value) > 1:
+            raise ConfError(f"--set {setting}: {shown(value)} is there twice")
+    return Axis(name, tuple(values))
+
+
+def _value(text: str) -> Any:
+    if text == "none":
+        return None
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | str | list) else text
+
+
+def _split(text: str) -> list[str]:
+    """At the commas that are not inside brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _unknown(name: str, preset: Preset) -> str:
+    known = list(_names(preset))
+    head = name.partition(".")[0]
+    if head in registry.known() and head not in preset.strategies:
+        return f"--set {name}: {head} is not traded in this run; traded: {', '.join(preset.strategies)} (see --strategies)"
+    return f"--set {name}: nothing has this name{suggest(name, known)}; write a strategy, exits or risk, a dot and its setting"
+
+
+def _names(preset: Preset) -> Iterable[str]:
+    yield from SINGLE
+    for section, kind in SECTIONS.items():
+        yield from (f"{section}.{field.name}" for field in msgspec.structs.fields(kind))
+    for name in preset.strategies:
+        yield from (f"{name}.{field.name}" for field in msgspec.structs.fields(registry.load(name).Params))

@@ -1,0 +1,120 @@
+"""A sweep: a grid of settings over one recording, each cell computed once and for all.
+
+A finished cell is one file, `cells/<hash>.json`, named after everything its result depends on (`replay.research.cell`), so a second
+sweep computes only what is new. Where a cell is computed makes no difference to what it says: on the cores of this machine, or on a
+Dask cluster. `replay.research.table` makes the results of the cells.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bus.errors import ConfError
+from daemons.settings import Conf
+from replay import outputs
+from replay.research import cell as cells
+from replay.research import grid
+from replay.research.cell import Job, Result
+from replay.research.grid import Cell
+from replay.sources.recording import Recording
+
+OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
+CONNECT_S = "10s"
+
+
+def prepare(out: Path) -> None:
+    """A folder for sweeps: new, empty, or one that held sweeps before, whose finished cells stay.
+
+    Raises:
+        ConfError: it holds files that no sweep writes, or cannot be made.
+    """
+    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
+    strangers = [name for name in names if name.removeprefix(".").removesuffix(".unfinished") not in OURS]
+    if strangers:
+        raise ConfError(f"--out {out} holds files that are not a sweep's ({', '.join(strangers[:3])}); name a new or empty folder")
+    try:
+        (out / "cells").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
+    for name in OURS[1:]:
+        (out / name).unlink(missing_ok=True)
+
+
+def jobs(conf: Conf, recording: Recording, data: Path, wanted: Sequence[Cell]) -> list[Job]:
+    """One job per cell. Raises ConfError for the first setting that is wrong, before anything is computed."""
+    confs = [grid.applied(conf, cell) for cell in wanted]
+    files = cells.recording_digest(data, [file.file for file in recording.files])
+    code = cells.code_digest(conf.preset.strategies)
+    return [Job(cells.key(each, files, code), str(data), files, code, each) for each in confs]
+
+
+def finished(out: Path, job: Job) -> Result | None:
+    """A cell that was computed before, if it is there and whole."""
+    try:
+        result = msgspec.json.decode((out / "cells" / f"{job.key}.json").read_bytes(), type=Result)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+    return result if result.key == job.key else None
+
+
+def result(out: Path, job: Job) -> Result:
+    """A cell that has just been computed. Raises ConfError if its file has gone since."""
+    found = finished(out, job)
+    if found is None:
+        raise ConfError(f"{out}/cells/{job.key}.json is missing or damaged; sweep again")
+    return found
+
+
+def compute(out: Path, wanted: Sequence[Job], executor: Executor, progress: Callable[[float], None]) -> None:
+    """Compute these cells and put each in place as soon as it is finished. An interruption keeps those that are.
+
+    Raises:
+        ConfError: a worker cannot do it, or ended.
+    """
+    futures = {executor.submit(cells.compute, msgspec.json.encode(job)): job for job in wanted}
+    try:
+        for done, future in enumerate(as_completed(futures), 1):
+            outputs.replace(out / "cells" / f"{futures[future].key}.json", future.result())
+            progress(done / len(futures))
+    except (BrokenExecutor, CancelledError) as error:
+        raise ConfError("a worker ended (out of memory?); sweep again with fewer --jobs, finished cells are kept") from error
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@contextmanager
+def workers(count: int | None, cluster: str | None) -> Iterator[Executor]:
+    """Where cells are computed: `count` processes here (all cores if None), or a Dask cluster by its address.
+
+    Raises:
+        ConfError: Dask is not installed, or nothing answers at the address.
+    """
+    if cluster is None:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(count or os.cpu_count(), mp_context=context, initializer=_leave_interrupts) as pool:
+            yield pool
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ConfError("--cluster needs Dask; install it with: pip install 'tapewire[cluster]'") from error
+    try:
+        client = Client(cluster, timeout=CONNECT_S)
+    except (OSError, ValueError) as error:
+        raise ConfError(f"--cluster {cluster}: no Dask scheduler answers ({error}); start one or leave the option out") from error
+    with client:
+        yield client.get_executor()
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the program; a worker finishes its cell, which is then kept."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

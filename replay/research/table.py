@@ -1,0 +1,101 @@
+"""The results of a sweep, from its finished cells.
+
+table.csv, .jsonl    one line per cell, in the order of the grid
+sessions.jsonl       one line per cell and session
+sweep.html           the same as one page, with what there is to doubt about the best (`replay.research.overfit`)
+sweep.json           the doubt for programs; it comes last, so where it stands the others are complete
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import msgspec
+
+from daemons.settings import Conf
+from replay import outputs
+from replay.research import grid, overfit, page
+from replay.research.cell import Result
+from replay.research.grid import Axis, Cell
+from replay.research.overfit import Try
+from replay.research.page import Sweep
+from replay.sources.recording import Recording
+
+
+def write(
+    out: Path, conf: Conf, recording: Recording, axes: Sequence[Axis], made: Sequence[tuple[Cell, Result]], share: float
+) -> Sweep:
+    """The tables, the doubt and the page, from finished cells alone: equal cells give equal files.
+
+    Args:
+        made: every cell of the grid in its order. share: of the sessions, what is in sample.
+    """
+    tries = [Try(grid.words(cell), tuple(day.net_cents for day in result.days), _trades(result)) for cell, result in made]
+    places = [cell for cell, _ in made]
+    near = {at: [places.index(each) for each in grid.neighbours(axes, cell)] for at, cell in enumerate(places)}
+    doubt = overfit.judge(tries, near, share)
+    sweep = Sweep(
+        instrument=recording.instrument,
+        preset=conf.preset.name,
+        axes=tuple(axes),
+        cells=len(made),
+        sessions=tuple(day.session for day in made[0][1].days),
+        bars=len(recording.bars),
+        doubt=doubt,
+        off=tuple(f"{grid.words(cell)}: {text}" for cell, result in made for text in result.off),
+    )
+    rows = [row(cell, result, doubt.sessions_in) for cell, result in made]
+    outputs.replace(out / "table.csv", _csv(rows).encode())
+    outputs.replace(out / "table.jsonl", b"".join(msgspec.json.encode(each) + b"\n" for each in rows))
+    outputs.replace(out / "sessions.jsonl", b"".join(_session_lines(made)))
+    outputs.replace(out / "sweep.html", page.page(sweep, rows).encode())
+    outputs.replace(out / "sweep.json", msgspec.json.format(msgspec.json.encode(sweep), indent=2) + b"\n")
+    return sweep
+
+
+def row(cell: Cell, result: Result, inside: int) -> dict[str, Any]:
+    """One line of the table. Dollars; `in_` is the part of the sessions on which the best was chosen, `out_` the rest."""
+    nets = [day.net_cents / 100 for day in result.days]
+    gross = sum(day.gross_cents for day in result.days)
+    net = sum(day.net_cents for day in result.days)
+    return {
+        **cell,
+        "trades": _trades(result),
+        "wins": sum(day.wins for day in result.days),
+        "refused": result.refused,
+        "gross": gross / 100,
+        "commission": (gross - net) / 100,
+        "net": net / 100,
+        "max_drawdown": result.drawdown_cents / 100,
+        "net_per_session": round(fmean(nets), 2) if nets else 0.0,
+        "sharpe_per_session": round(overfit.sharpe(nets), 6),
+        "in_trades": sum(day.trades for day in result.days[:inside]),
+        "in_net": sum(day.net_cents for day in result.days[:inside]) / 100,
+        "out_trades": sum(day.trades for day in result.days[inside:]),
+        "out_net": sum(day.net_cents for day in result.days[inside:]) / 100,
+        "cell": result.key,
+    }
+
+
+def _session_lines(made: Sequence[tuple[Cell, Result]]) -> Iterator[bytes]:
+    for cell, result in made:
+        for day in result.days:
+            line = {**cell, "session": day.session, "trades": day.trades, "wins": day.wins, "net": day.net_cents / 100}
+            yield msgspec.json.encode(line) + b"\n"
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: grid.shown(value) for name, value in each.items()} for each in rows)
+    return text.getvalue()
+
+
+def _trades(result: Result) -> int:
+    return sum(day.trades for day in result.days)
