@@ -19,13 +19,16 @@ import msgspec
 from msgspec import Struct
 
 from bus.errors import ConfError, suggest
+from daemons import rails
 from daemons.evaluator import Evaluator
 from daemons.programs import Program, SizeTable
-from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Trading
+from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, RiskLimits, Trading
 from strategies import registry
 from strategies.clock import minute_of
 
 T = TypeVar("T")
+
+SECTIONS = ("bus", "trading", "risk")
 
 # Beside the packages, in a checkout as in an installation; not imported by name, because `conf` is a common one.
 FOLDER = Path(__file__).resolve().parents[1] / "conf"
@@ -109,16 +112,24 @@ def load(
 ) -> Conf:
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
-    program: a prop-firm program by name, in place of the one that [trading] names.
+    Their [risk] is laid over the preset's (daemons/rails.py). program: a prop-firm program by name, in place of the one that
+    [trading] names.
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
     bus: dict[str, Any] = {}
     trading: dict[str, Any] = {}
+    limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
         for section, values in layer.items():
-            if section not in ("bus", "trading"):
-                raise ConfError(f"conf/{overlay}.toml: unknown section [{section}]{suggest(section, ('bus', 'trading'))}")
-            (bus if section == "bus" else trading).update(values)
+            if section not in SECTIONS:
+                raise ConfError(f"conf/{overlay}.toml: unknown section [{section}]{suggest(section, SECTIONS)}")
+            if section == "risk":
+                limits = rails.laid_over(limits, values)
+            else:
+                (bus if section == "bus" else trading).update(values)
+    where = f"preset {preset.name!r} + conf/{overlay}.toml [risk]"
+    preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
+    rails.check(preset.risk, where, complete=overlay == "live")
     where = f"conf/base.toml + conf/{overlay}.toml"
     if fill not in ("next_open", "close"):
         raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")

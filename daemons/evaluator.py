@@ -154,8 +154,17 @@ class Desk:
         bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
-            degraded = s.degraded or s.session == self.degraded_date
-            asked = Intents(_stamp(s), self.symbol, s.session, bar.close_ns, bar.index, bar.close, intents, degraded)
+            asked = Intents(
+                id=_stamp(s),
+                instrument=self.symbol,
+                session=s.session,
+                bar_ns=bar.close_ns,
+                bar_index=bar.index,
+                close=bar.close,
+                intents=intents,
+                degraded=s.degraded or s.session == self.degraded_date,
+                missing=s.missing,
+            )
             self.waiting.append(Waiting(asked.id, done, ""))
             return (*said, Ask("gate", self.asks_on, asked))
         if self.waiting:

@@ -228,6 +228,11 @@ def test_a_suspect_session_is_asked_about_with_its_flag() -> None:
     assert asked(Desk().bar("11:00", **FADE, degraded=True)).degraded
 
 
+def test_the_gate_is_told_how_many_minutes_are_missing() -> None:
+    """It may refuse entries on a session with holes, and does not see the session itself."""
+    assert asked(Desk().bar("11:00", **FADE, missing=7)).missing == 7
+
+
 @pytest.mark.parametrize(("topic", "degraded"), [("session.MNQ.", True), ("session.MES.", False), ("raw.bar.MNQ.1m.", False)])
 def test_a_hole_in_the_session_stream_degrades_the_day_behind_it(topic: str, degraded: bool) -> None:
     """Strategies that have not seen every bar may not enter; on the trade date after that they may."""

@@ -1,0 +1,106 @@
+"""The reason codes in words: the page REASONS.md is made from this table and the enum, so neither can say what the other does not.
+
+python -m daemons.gate.reasons > daemons/gate/REASONS.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from bus.messages import Reason
+from daemons.gate.risk import ENTRY, EXIT, MOVE_STOP, MOVE_TARGET
+
+
+class Text(NamedTuple):
+    """when: what must be so for the code to be given. then: what a person can do about it. by: the setting behind it, if any."""
+
+    when: str
+    then: str
+    by: str = ""
+
+
+TEXTS: Mapping[Reason, Text] = MappingProxyType(
+    {
+        Reason.DUPLICATE: Text("the intent's id has been decided on before", "nothing; an id is used once"),
+        Reason.UNKNOWN_INSTRUMENT: Text("the instrument is not traded in this run", "name it when starting", "--instrument"),
+        Reason.INSTRUMENT_DISABLED: Text("the instrument is switched off", "switch it on", "instruments.toml: `enabled`"),
+        Reason.TRADING_DISABLED: Text(
+            "trading is off, or names no account", "set both, and start again", "[trading] `enabled`, `account`"
+        ),
+        Reason.ACCOUNT_UNKNOWN: Text("the venue's Hello does not list the account", "correct the name", "[trading] `account`"),
+        Reason.KILLED: Text("the kill switch is latched", "find out why, then arm the gate again", "`tapewire kill`, `arm`"),
+        Reason.EXPIRED: Text("market time is past the intent's validity", "nothing; late signals are shown, not executed"),
+        Reason.NOT_FINITE: Text("a price is absent, NaN, infinite or beyond any market", "look at the strategy"),
+        Reason.OFF_TICK: Text("entry or limit is not a multiple of the tick", "look at the strategy"),
+        Reason.STOP_MISSING: Text("there is no stop", "nothing is traded unprotected"),
+        Reason.STOP_SIDE: Text("the stop, on the tick, is not on the losing side of the entry", "look at the strategy"),
+        Reason.TARGET_SIDE: Text("the target, on the tick, is not on the winning side", "look at the strategy"),
+        Reason.STOP_TOO_NEAR: Text("fewer ticks from entry to stop", "", "`stop_ticks_at_least`"),
+        Reason.STOP_TOO_FAR: Text("more ticks from entry to stop", "", "`stop_ticks_at_most`"),
+        Reason.REWARD_TOO_SMALL: Text("target over stop distance is smaller", "", "`reward_to_risk`"),
+        Reason.OFF_MARKET: Text(
+            "the entry is further from the last close", "a wrong price, or a market that ran", "`price_band_ticks`"
+        ),
+        Reason.NO_POSITION: Text("nothing is open that could be closed or moved", "nothing; it is flat"),
+        Reason.STOP_WIDENED: Text("the new stop would risk more than the resting one", "stops only tighten"),
+        Reason.FEED_STALE: Text("the bar is further behind the market time of other words", "look at the feed", "`feed_age_s`"),
+        Reason.DEGRADED: Text("the session has a gap that did not heal", "entries are back with the next session"),
+        Reason.MISSING_BARS: Text("more RTH minutes of the session have no bar", "look at the feed", "`missing_bars`"),
+        Reason.VENUE_DOWN: Text("the venue is not connected", "it passes by itself when the link is back"),
+        Reason.UNRECONCILED: Text("venue and books disagree about the position", "compare both, and settle it at the venue"),
+        Reason.HOLIDAY: Text("the trade date has no RTH", "", "switch `holidays`"),
+        Reason.OUTSIDE_WINDOW: Text("the bar's close stamp lies in no window", "", "`entry_windows`, `friday_until`"),
+        Reason.FLATTENING: Text("the time to be flat by has come", "", "`flatten_from`, `friday_flatten_from`"),
+        Reason.SESSION_CLOSING: Text("the bar lies in the last minutes before the close", "", "`close_min`"),
+        Reason.ENTRY_ON_BAR: Text("the instrument has had its entry on this bar", "", "switch `one_entry_per_bar`"),
+        Reason.POSITION_OPEN: Text("a position is open that may not be added to", "", "switch `one_position`"),
+        Reason.ORDER_WORKING: Text("an entry or a close is not finished, perhaps unanswered", "", "switch `one_position`"),
+        Reason.MAX_POSITIONS: Text("as many instruments are open or under way", "", "`max_positions`"),
+        Reason.INSTRUMENT_CONTRACTS: Text("no contract is left in the instrument", "", "`instrument_contracts`"),
+        Reason.ACCOUNT_CONTRACTS: Text("no contract is left in the account", "", "`account_contracts`"),
+        Reason.DAILY_LOSS: Text("the session's realised loss has reached the limit", "the day is over", "`day_loss`"),
+        Reason.DAILY_LOSS_OPEN: Text("the same, open profit and loss included", "", "`day_loss_open`"),
+        Reason.DAILY_PROFIT: Text("the session's realised profit is locked", "the day is over", "`day_profit`"),
+        Reason.MAX_DRAWDOWN: Text("realised equity is that far below its peak", "a person decides whether to go on", "`drawdown`"),
+        Reason.MAX_TRADES: Text("closed trades and those under way use the session up", "", "`max_trades`"),
+        Reason.STRATEGY_DAILY_LOSS: Text("the strategy has reached its own loss of the session", "", "`strategy_day_loss`"),
+        Reason.PROGRAM: Text("the account's prop-firm program does not allow it", "its sentence says which rule", "conf/programs"),
+        Reason.LOSS_STREAK: Text("so many losses in a row, and the cooldown is not over", "wait", "`loss_streak`"),
+        Reason.ORDERS_PER_SECOND: Text("too many orders within a second", "look for loops", "`orders_per_second`"),
+        Reason.ORDERS_PER_MINUTE: Text("too many orders within a minute", "look for loops", "`orders_per_minute`"),
+        Reason.ORDERS_PER_DAY: Text("too many orders in the session", "", "`orders_per_day`"),
+        Reason.SIZE_ZERO: Text("not one contract fits the risk of a trade", "", "`risk_cap`, `trade_risk`, `sizing`"),
+        Reason.UNANSWERED: Text("reserved: no answer came in time", "not given by this version"),
+    }
+)
+
+
+def page() -> str:
+    """REASONS.md as it has to be."""
+    rows = "".join(f"| `{reason}` | {TEXTS[reason].when} | {_asked(reason)} | {_remedy(TEXTS[reason])} |\n" for reason in Reason)
+    return (
+        "# Why the gate refuses\n\n"
+        "Made by `python -m daemons.gate.reasons` from `bus/messages.py`, `daemons/gate/risk.py` and its texts; do not edit.\n\n"
+        "The checks run in this order and the first refusal is the answer. The code is in the `reject` fact with a sentence\n"
+        "that holds the numbers, in the `decisions` that the evaluator gets, in the journal, in `tapewire tap reject.` and in\n"
+        "`tapewire explain ID`. README.md beside this page explains the settings.\n\n"
+        "| code | given when | asked of | setting, and what to do |\n"
+        "| --- | --- | --- | --- |\n"
+        f"{rows}"
+    )
+
+
+def _asked(reason: Reason) -> str:
+    kinds = (("entries", ENTRY), ("exits", EXIT), ("moves of a stop", MOVE_STOP), ("moves of a target", MOVE_TARGET))
+    names = [name for name, reasons in kinds if reason in reasons]
+    return "everything" if len(names) == len(kinds) else ", ".join(names) or "nothing yet"
+
+
+def _remedy(text: Text) -> str:
+    return "; ".join(part for part in (text.by, text.then) if part) or "wait, or change the setting"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
