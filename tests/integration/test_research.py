@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -174,3 +179,89 @@ def test_the_cuts_are_chosen_by_the_seed(tapewire: Run, bars: Path) -> None:
 
     assert "(seed 5)" in first.stdout
     assert first.stdout == again.stdout
+
+
+# --- sweeps -----------------------------------------------------------------------------------
+
+GRID = ("--strategies", "pipeline", "--set", "pipeline.distance_points=5,20", "--set", "risk.max_trades=3,10")
+RESULTS = ("table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
+
+
+def test_a_sweep_computes_each_cell_once_and_doubts_the_best(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+    """On two processes; the second sweep computes nothing and says so, and a wider one computes what is new."""
+    options = ("sweep", "--data", bars, *GRID, "--out", tmp_path / "out")
+    first = tapewire(*options, "--jobs", 2)
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in RESULTS}
+    again = tapewire(*options)
+    after = {name: (tmp_path / "out" / name).read_bytes() for name in RESULTS}
+    wider = tapewire(*options, "--set", "conflict=priority,veto")
+
+    assert (first.returncode, again.returncode, wider.returncode) == (0, 0, 0), first.stderr
+    assert "4 cells: 0 there already, 4 to compute" in first.stderr
+    assert "4 cells: 4 there already, 0 to compute" in again.stderr
+    assert "8 cells: 4 there already, 4 to compute" in wider.stderr
+    assert before == after
+    assert "4 cells were tried" in first.stdout
+    assert "None of this says that any cell will make money." in first.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (("--set", "edge_fad.pause_bars=1,2"), ["edge_fad.pause_bars", "did you mean 'edge_fade.pause_bars'"]),
+        (("--set", "edge_fade.pause_bars=1,many"), ["edge_fade.pause_bars=many", "Expected `int`"]),
+        (("--set", "edge_fade.pause_bars=1", "--cluster", "tcp://127.0.0.1:1"), ["tcp://127.0.0.1:1"]),
+    ],
+    ids=["no such strategy", "no such value", "no such cluster"],
+)
+def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(
+    tapewire: Run, bars: Path, tmp_path: Path, settings: tuple[str, ...], told: list[str]
+) -> None:
+    """With what would be right; nothing that looks like a result is left."""
+    if "--cluster" in settings:
+        pytest.importorskip("distributed", reason="the extra tapewire[cluster] is not installed")
+    done = tapewire("sweep", "--data", bars, *settings, "--out", tmp_path / "out")
+
+    assert done.returncode == ConfError.status
+    assert all(word in done.stderr for word in told), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "table.csv").exists()
+
+
+@pytest.fixture
+def cluster(home: Path, tmp_path: Path) -> Iterator[str]:
+    """A Dask scheduler with one worker, both real processes: its address."""
+    pytest.importorskip("distributed", reason="the extra tapewire[cluster] is not installed")
+    told = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    common = ["--scheduler-file", str(told), "--no-dashboard"]
+    scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]
+    worker = [*dask, "worker", "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path / "worker"), *common]
+    with ExitStack() as stack:
+        log = stack.enter_context((tmp_path / "dask.log").open("wb"))
+        for command in (scheduler, worker):
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+            stack.callback(process.wait, 20)
+            stack.callback(process.terminate)
+        yield address_of(told, process)
+
+
+def address_of(told: Path, process: subprocess.Popen[bytes]) -> str:
+    """The scheduler's address, once it has written it down."""
+    for _ in range(600):
+        if told.exists() and told.stat().st_size:
+            address: str = json.loads(told.read_text())["address"]
+            return address
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+    raise AssertionError("the Dask scheduler did not start")
+
+
+def test_a_dask_cluster_leaves_the_same_table(tapewire: Run, bars: Path, tmp_path: Path, cluster: str) -> None:
+    """Where a cell is computed makes no difference to what it says."""
+    here = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "here", "--jobs", 1)
+    there = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "there", "--cluster", cluster)
+
+    assert (here.returncode, there.returncode) == (0, 0), there.stderr
+    assert "0 there already, 4 to compute" in there.stderr
+    assert all((tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes() for name in RESULTS)
