@@ -33,8 +33,8 @@ def _pinned(folder: Path, recorded: ours.Recorded, pin: str, *, quick: bool) -> 
     disk: list[float] = []
     with (
         ours.running(conf, folder / "run") as conf,
+        ours.on_core(core),  # before any context: its threads stay where they are born
         bare.chain(core, ours.lengths(conf, bars[:390]), folder) as chain,
-        ours.on_core(core),
         ours.TimedPlayer(conf, rest_s=REST_S) as player,
         Journal.open(folder / "fsync") as journal,
     ):

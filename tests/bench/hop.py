@@ -60,8 +60,8 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     taken: dict[str, list[float]] = {"bare, same bytes": [], "tapewire, with codec": []}
     with (
         broker() as conf,
-        bare.chain(core, bare.Lengths(), folder) as chain,
         ours.on_core(core),
+        bare.chain(core, bare.Lengths(), folder) as chain,
     ):
         ends = Wire(conf)
         length = len(wire.encode(Header(1, "bench", 1, 100_000, 1, "raw.bar.MNQ.1m.@1:1"), sessions[0]))
