@@ -16,7 +16,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bus import topics
 from bus.errors import ConfError, suggest
+from bus.messages import Alarm
 from daemons import conf as configuration
 from daemons import instances, logs, supervise
 from daemons.commands import split
@@ -27,7 +29,7 @@ from replay import diff as differences
 from replay import explain as stories
 from replay import program as programs
 from replay import report as reports
-from replay import runs
+from replay import runs, tapes
 from replay.outputs import Summary
 from replay.sources import synthetic
 from replay.sources.recording import Recording
@@ -37,7 +39,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with NinjaTrader exports (NQ_Volumetric_1.csv[.gz], ES, YM).")]
 InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
-PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")]
+PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
 FillOption = Annotated[str, typer.Option(help="next_open or close.")]
 ProgramOption = Annotated[str | None, typer.Option(help="Hold the account to a prop firm's program (conf/programs).")]
@@ -227,6 +229,8 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
 
 def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
     """The result for a person, or as JSON; a run in a prop-firm program ends with its verdict."""
+    for alarm in tapes.facts(out_dir, topics.of(topics.ALARM, "evaluator"), Alarm):
+        err.print(alarm.text, style="red", markup=False)
     verdict = programs.read(out_dir)
     if as_json:
         fields = msgspec.to_builtins(summary) | ({} if verdict is None else {"program": msgspec.to_builtins(verdict)})

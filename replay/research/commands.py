@@ -11,6 +11,7 @@ import typer
 
 from daemons import conf as configuration
 from daemons.commands import split
+from daemons.tables import aligned
 from replay.commands import (
     DataOption,
     FillOption,
@@ -95,10 +96,9 @@ def account(analysis: cutting.Analysis) -> Iterator[str]:
     )
     yield "compared      every field of sessions, of each strategy's own proposals and of arbitrated intents up to the cut"
     yield ""
-    rows = [("subject", "decisions", "verdict"), *((row.subject, str(row.decisions), row.verdict) for row in analysis.rows)]
-    wide = max(len(row[0]) for row in rows)
-    for subject, decisions, verdict in rows:
-        yield f"{subject:<{wide}}  {decisions:>9}  {verdict}"
+    yield from aligned(
+        [("subject", "decisions", "verdict"), *((row.subject, str(row.decisions), row.verdict) for row in analysis.rows)]
+    )
     for difference in analysis.differences:
         yield f"\n{difference}"
     for use in analysis.uses:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from bus.errors import ConfError
+from bus.messages import Alarm
+from replay import tapes
 from tests.integration.conftest import Run
 from tests.plug_ins import CHEAT, install
 
@@ -109,6 +111,23 @@ def test_a_plug_in_that_raises_ends_itself_alone(tapewire: Run, bars: Path, chea
     assert (with_it.returncode, without.returncode) == (1, 0)
     assert "Careless is switched off for the rest of the run: propose failed with ZeroDivisionError" in with_it.stderr
     assert (tmp_path / "with" / "proposals.jsonl").read_bytes() == (tmp_path / "without" / "proposals.jsonl").read_bytes()
+
+
+def test_a_failure_is_told_the_same_way_by_a_backtest_and_by_the_daemons(
+    tapewire: Run, bars: Path, cheats: Path, tmp_path: Path
+) -> None:
+    """The same fact at the same bar, the same trades of the others: a replay is not stopped by what a backtest survives."""
+    options = ("--data", bars, "--strategies", "careless,pipeline", "--out")
+    here = tapewire("backtest", *options, tmp_path / "here")
+    there = tapewire("replay", *options, tmp_path / "there")
+    compared = tapewire("diff", tmp_path / "here", tmp_path / "there")
+    alarms = [list(tapes.facts(tmp_path / run, "sys.alarm.evaluator.", Alarm)) for run in ("here", "there")]
+
+    assert (here.returncode, there.returncode, compared.returncode) == (0, 0, 0), there.stderr + compared.stdout
+    assert alarms[0] == alarms[1]
+    assert [alarm.name for alarm in alarms[0]] == ["strategy_off"]
+    assert alarms[0][0].text in here.stderr
+    assert json.loads((tmp_path / "there" / "summary.json").read_text())["trades"] > 0
 
 
 # --- look-ahead -----------------------------------------------------------------------------------------------------------------
