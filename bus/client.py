@@ -153,13 +153,17 @@ class Reader:
         self.socket = sockets.subscriber(context, address, prefixes)
         self.sequencer: Sequencer[tuple[wire.Message, bytes]] = Sequencer(name, complete=False, heal_ns=0)
         self.joined = False
+        self._poller = zmq.Poller()  # one for all rounds: making one takes longer than a look at it
+        self._poller.register(self.socket, zmq.POLLIN)
         self._clock = WallClock()
 
     def receive(self, timeout_s: float) -> list[tuple[wire.Message, bytes]]:
         """What arrived, decoded, with the raw frame; empty after `timeout_s` without anything."""
-        if not poll(self.socket, timeout_s):
+        if not self._poller.poll(int(timeout_s * 1000)):
             return []
-        frames = self.socket.recv_multipart()
+        frames = next(sockets.arrived(self.socket, 1), None)
+        if frames is None:
+            return []
         if frames[0] == b"sys.welcome.":
             self.joined = True
             return []

@@ -43,7 +43,7 @@ class Wire:
         """Say it and wait until it has been read, in microseconds."""
         start = time.perf_counter_ns()
         header = self._stamper.header(TOPIC, session.bar.close_ns, "raw.bar.MNQ.1m.@1:1")
-        self._out.send_multipart((TOPIC.encode(), wire.encode(header, session)))
+        sockets.send(self._out, (TOPIC.encode(), wire.encode(header, session)))
         while not self._in.receive(5.0):
             pass
         return (time.perf_counter_ns() - start) / 1000
