@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import getpass
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
+import zmq
 from rich.console import Console
 
-from bus.errors import ConfError
+from bus import topics
+from bus.client import ask
+from bus.errors import ConfError, PeerError, Transient
+from bus.messages import Arm, Kill, Risk
 from daemons import conf as configuration
 from daemons import doctor as checks
-from daemons import instances, supervise
+from daemons import instances, latch, supervise
 from daemons import status as standing
 from daemons import tap as tapping
-from daemons.settings import Calendar, Conf
+from daemons.settings import PORTS, Calendar, Conf
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -28,7 +33,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (up, down, status, tap, doctor):
+    for command in (up, down, status, tap, doctor, kill, arm):
         app.command()(command)
 
 
@@ -104,6 +109,43 @@ def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
     else:
         show(checks.lines(results))
     raise typer.Exit(0 if all(check.ok for check in results) else 1)
+
+
+def kill(
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also cancel what works and close what is open.")] = False,
+    instance: InstanceOption = None,
+) -> None:
+    """Latch the kill switch: no entry passes until `tapewire arm`, whatever restarts. Resting stops stay; exits still work."""
+    chosen = instances.choose(instance)
+    who = getpass.getuser()
+    latch.latch(Path(chosen.run), who)
+    try:
+        standing = tell_gate(chosen, Kill(who, flatten))
+    except Transient as error:
+        left = "; NOTHING WAS FLATTENED, close positions in NinjaTrader" if flatten else ""
+        raise Transient(
+            f"latched on disk, but the gate does not answer ({error}): it will obey when it starts, and meanwhile the venue "
+            f"refuses entries for want of a lease{left}"
+        ) from error
+    out.print(f"killed: {chosen.name} takes no entries; {standing}" + ("; closing what is open" if flatten else ""))
+
+
+def arm(instance: InstanceOption = None) -> None:
+    """Release the kill switch, and whatever reconciliation disputed. Say it only after you have looked."""
+    chosen = instances.choose(instance)
+    standing = tell_gate(chosen, Arm(getpass.getuser()))
+    latch.release(Path(chosen.run))
+    out.print(f"armed: {chosen.name}; {standing}")
+
+
+def tell_gate(chosen: instances.Instance, word: Kill | Arm) -> str:
+    """Ask the gate to obey, and return where the account then stands, in words."""
+    address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
+    with zmq.Context() as context:
+        answer = ask(context, address, topics.of(topics.OPERATOR, "word"), word, name="operator")
+    if not isinstance(answer, Risk):
+        raise PeerError(f"the gate answered {type(answer).__name__}, expected Risk")
+    return f"account {answer.account or 'none'} is {answer.state}, {answer.total_cents / 100:+.2f} $ realised"
 
 
 def show(lines: Iterable[tuple[str, bool]]) -> None:

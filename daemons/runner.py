@@ -34,6 +34,7 @@ from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Header, Hell
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
+from daemons import latch
 from daemons.faults import Faults
 from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
 from daemons.settings import Conf
@@ -104,6 +105,10 @@ class Runner(Process):
             self.link = self._bind(sockets.owner, "venue")
             self.listen(self.link, self._linked)
         self.release()
+        if self.daemon.venue and latch.read(self.run_dir) and not self._killed:
+            word = Kill(latch.read(self.run_dir))  # pulled while we were down
+            header = Header(PROTOCOL_VERSION, self.name, self.started_ns, 1, self._market_ns)
+            self._queue(FACT, b"", Event(topics.of(topics.OPERATOR, "latch"), header, word), wire.encode(header, word))
         self.note = "ready"
         self.logger.info("ready", folded=folded, pending={name: len(box) for name, box in self.outboxes.items()})
         self.beat()
@@ -118,7 +123,7 @@ class Runner(Process):
             if isinstance(body, Ack):
                 self.outboxes["venue"].done(body.ref)
                 continue
-            event = Event(entry.topic, header, body, entry.sender.decode())
+            event = Event(entry.topic, header, body, entry.sender.decode("latin-1"))
             (self.sequencer if entry.way == FACT else self.direct).prime(entry.topic, header.epoch, header.seq)
             self._step(event)
             count += 1
@@ -371,7 +376,7 @@ class Runner(Process):
 
     def state(self) -> dict[str, Any]:
         boxes = {name: len(box) for name, box in self.outboxes.items()}
-        return {**super().state(), "pending": boxes, "venue_up": self.venue_up}
+        return {**super().state(), "pending": boxes, "venue_up": self.venue_up, "killed": self._killed}
 
     def next_timer_ns(self) -> int:
         at_ns = NEVER_NS if self.link is None else self._next_lease_ns

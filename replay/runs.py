@@ -30,7 +30,7 @@ from replay.venue import Venue
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
-OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "bars", *RESULTS)
+OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", *RESULTS)
 # Of `tapewire signals`. The two may share a folder: each replaces its own files and leaves the other's alone.
 RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 

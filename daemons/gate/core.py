@@ -16,6 +16,7 @@ from bus import topics
 from bus.daemon import Answer, Daemon, Event, Output, Publish, Tell
 from bus.messages import (
     Action,
+    Arm,
     Bar,
     Decision,
     Decisions,
@@ -23,13 +24,14 @@ from bus.messages import (
     Hello,
     Intent,
     Intents,
+    Kill,
     LinkState,
     OrderUpdate,
     PositionChanged,
     Risk,
     TradingState,
 )
-from daemons.gate import facts, reconcile, risk
+from daemons.gate import facts, flatten, reconcile, risk
 from daemons.gate.account import Account
 from daemons.gate.case import Case, Heard, real
 from daemons.gate.hours import Hours
@@ -75,6 +77,9 @@ class Gate:
         self._entered: dict[str, int] = {}
         self._session = ""
         self._stands = risk.Standing(TradingState.ACTIVE, None)
+        self._bars: dict[str, int] = {}
+        self._kills = 0
+        self._cancels: set[str] = set()
         self._decided: set[str] = set()
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
         self._updates: set[str] = set()
@@ -97,6 +102,8 @@ class Gate:
         if isinstance(body, LinkState):
             self.heard.link_up = body.up
             return ()
+        if isinstance(body, Kill | Arm):
+            return self._obey(event, body)
         if isinstance(body, Bar) and self.program is not None:
             self.program.bar(body)
             return self._news()
@@ -139,6 +146,7 @@ class Gate:
             return [Answer(topic, before[1])]
         self._now_ns = max(self._now_ns, event.header.event_ns, asked.bar_ns)
         self._session = max(self._session, asked.session)
+        self._bars[asked.instrument] = asked.bar_index
         self.heard.now_ns = max(self.heard.now_ns, self._now_ns)
         if asked.instrument in self.conf.instruments and real(asked.close):
             self.heard.closes[asked.instrument] = asked.close
@@ -196,6 +204,49 @@ class Gate:
             target=None if closes else case.target,
         )
 
+    # --- the operator's words --------------------------------------------------------------------------------------------
+
+    def _obey(self, event: Event, word: Kill | Arm) -> list[Output]:
+        """Latch the kill switch, or release it and what reconciliation disputed. The state is a fold, so it survives a restart."""
+        self.killed = isinstance(word, Kill)
+        outputs: list[Output] = []
+        if isinstance(word, Kill):
+            self._kills += 1
+            outputs.append(facts.alarm("killed", f"{word.by} latched the kill switch" + (", flattening" * word.flatten)))
+            if word.flatten:
+                for name in self.conf.traded:
+                    outputs += self._flatten(event, name)
+        else:
+            self._disputed.clear()
+            outputs.append(facts.alarm("armed", f"{word.by} armed the gate again"))
+        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self._session)))
+        return outputs
+
+    def _flatten(self, event: Event, name: str) -> list[Output]:
+        """Take working entries back and close what is open; a position the venue disputes is closed by the venue's count."""
+        outputs: list[Output] = []
+        topic = topics.of(topics.COMMAND, name)
+        entries = [order for order in self.orders.working(name) if order.entry]
+        for of, entry in enumerate(entries, 1):
+            wish = flatten.cancel(entry, self._kills, of)
+            self._cancels.add(wish.id)
+            outputs.append(Tell(topic, wish))
+        qty = self._disputed.get(name) or self.book.qty(name)
+        if qty:
+            order = flatten.close(
+                name,
+                self.conf.trading.account,
+                qty,
+                entry_id="" if name in self._disputed else self.book.entry_id(name),
+                session=self._session,
+                at_ns=event.header.event_ns,
+                bar_index=self._bars.get(name, 0),
+                number=self._kills,
+            )
+            self.orders.add(order)
+            outputs.append(Tell(topic, facts.wish(order)))
+        return outputs
+
     # --- the venue's words -----------------------------------------------------------------------------------------------
 
     def _update(self, update: OrderUpdate) -> list[Output]:
@@ -203,6 +254,8 @@ class Gate:
         if update.id in self._updates:
             return []
         self._updates.add(update.id)
+        if update.order_id in self._cancels:
+            return []  # the cancel itself; what became of the entry is said under the entry's id
         order = self.orders.get(update.order_id)
         if order is None:
             return [facts.alarm("unknown_order", f"the venue says {update.status} of {update.order_id}, which is not ours")]
@@ -230,6 +283,7 @@ class Gate:
         if name not in self.conf.instruments or execution.qty == 0 or not real(execution.price):
             text = f"execution {execution.id}: {execution.qty} {name} at {execution.price} cannot be booked"
             return [facts.alarm("bad_execution", text)]
+        self._bars[name] = max(self._bars.get(name, 0), execution.bar_index)
         order = None if execution.role == facts.FOREIGN else self.orders.get(execution.order_id)
         cause = order.cause if order else ""
         outputs: list[Output] = []

@@ -22,6 +22,7 @@ SHELLS_OF_DAEMONS = {
     "daemons.doctor",
     "daemons.faults",
     "daemons.instances",
+    "daemons.latch",
     "daemons.logger",
     "daemons.logs",
     "daemons.process",
