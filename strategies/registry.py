@@ -1,4 +1,4 @@
-"""Strategies by the name a preset uses for them: the seven of the playbook, the plumbing test, and plug-ins.
+"""Strategies by the name a preset uses for them: the seven of the playbook, V-Reversal, VWAP Bounce, the plumbing test, plug-ins.
 
 A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class after `strategies.protocol`:
 
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -27,8 +27,10 @@ from strategies.ibh_sweep_fail import IbhSweepFail
 from strategies.or_reversal import OrReversal
 from strategies.p_day import PDay
 from strategies.pipeline import Pipeline
-from strategies.protocol import MAX_SETUP, DayTypeOf, Strategy, StrategyClass
+from strategies.protocol import MAX_SETUP, DayTypeOf, Hours, Strategy, StrategyClass
 from strategies.trend_day_bull import TrendDayBull
+from strategies.v_reversal import VReversal
+from strategies.vwap_bounce import VwapBounce
 
 GROUP = "tapewire.strategies"
 
@@ -40,6 +42,8 @@ BUILT_IN: Mapping[str, StrategyClass] = {
     "edge_fade": EdgeFade,
     "ibh_sweep_fail": IbhSweepFail,
     "bear_accept_short": BearAcceptShort,
+    "v_reversal": VReversal,
+    "vwap_bounce": VwapBounce,
     "pipeline": Pipeline,
 }
 
@@ -164,6 +168,8 @@ def _check(cls: Any, where: str) -> None:
     setups = getattr(cls, "setups", None)
     if not isinstance(setups, tuple) or not all(isinstance(setup, str) and _SETUP.fullmatch(setup) for setup in setups):
         missing.append(f"setups (a tuple of codes of A-Z, 0-9 and _, at most {MAX_SETUP} characters)")
+    if getattr(cls, "hours", "rth") not in get_args(Hours):
+        missing.append(f"hours ({' or '.join(map(repr, get_args(Hours)))})")
     if missing:
         raise ConfError(f"{where} is not a strategy, it lacks {', '.join(missing)}; see strategies/protocol.py")
 

@@ -13,7 +13,7 @@ from bus.errors import ConfError
 from bus.messages import Session
 from daemons import conf
 from strategies import registry
-from strategies.protocol import MAX_SETUP, DayTypeOf, Proposal
+from strategies.protocol import MAX_SETUP, DayTypeOf, Proposal, trades_all_hours
 from tests.scenes import PRESETS
 
 
@@ -48,6 +48,10 @@ class LongWinded(FirstGreen):
     setups = ("X" * (MAX_SETUP + 1),)
 
 
+class Nocturnal(FirstGreen):
+    hours = "night"
+
+
 @pytest.fixture
 def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site with one good plug-in and several bad ones."""
@@ -56,6 +60,7 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("broken", "no_such_module_anywhere:Strategy", registry.GROUP),
         EntryPoint("nameless", f"{__name__}:Nameless", registry.GROUP),
         EntryPoint("long_winded", f"{__name__}:LongWinded", registry.GROUP),
+        EntryPoint("nocturnal", f"{__name__}:Nocturnal", registry.GROUP),
         EntryPoint("a_function", f"{__name__}:installed", registry.GROUP),
         EntryPoint("edge_fade", f"{__name__}:FirstGreen", registry.GROUP),
     ]
@@ -81,6 +86,34 @@ def test_every_preset_builds_the_seven_in_priority_order(preset: str) -> None:
         "IBH Sweep+Fail",
         "Bear Accept Short",
     ]
+
+
+@pytest.mark.parametrize(
+    ("preset", "strategy"),
+    [
+        ("v_reversal_classic", "V-Reversal"),
+        ("v_reversal_bidirectional", "V-Reversal"),
+        ("vwap_bounce_cloud", "VWAP Bounce"),
+        ("vwap_bounce_iter3", "VWAP Bounce"),
+    ],
+)
+def test_the_presets_of_one_strategy_build_it_with_its_own_size(preset: str, strategy: str) -> None:
+    """And with its own hours; the size stands in the preset under the name that signals carry."""
+    shipped = conf.preset(preset)
+    (built,) = registry.build(shipped.strategies, shipped.parameters, shipped.day_type)
+
+    assert built.name == strategy
+    assert trades_all_hours(built)
+    assert list(shipped.risk.sizing) == [strategy]
+
+
+@pytest.mark.parametrize("preset", ["v_reversal_bidirectional", "v_reversal_classic"])
+def test_a_preset_of_one_strategy_documents_every_parameter(preset: str) -> None:
+    """Whoever reads the file knows what can be set."""
+    shipped = conf.preset(preset)
+    (name,) = shipped.strategies
+
+    assert set(shipped.parameters[name]) == set(registry.load(name).Params.__struct_fields__)
 
 
 def test_setups_fit_into_an_intents_id() -> None:
@@ -158,6 +191,7 @@ def test_a_table_of_an_installed_plug_in_may_stay_in_a_preset() -> None:
         ),
         ("nameless", r"'nameless' .*lacks start, update, consume, name \(text\), Params \(a msgspec Struct\), setups"),
         ("long_winded", "lacks setups .*at most 24 characters"),
+        ("nocturnal", r"lacks hours \('rth' or 'all'\)"),
         ("a_function", "is not a class; point the entry point at the strategy's class"),
     ],
 )
@@ -174,5 +208,5 @@ def test_a_broken_plug_in_stops_nobody_else() -> None:
 
     assert set(loaded) == {*registry.BUILT_IN, "first_green"}
     assert loaded["edge_fade"].name == "Edge Fade"
-    assert set(broken) == {"broken", "nameless", "long_winded", "a_function", f"edge_fade ({__name__}:FirstGreen)"}
+    assert set(broken) == {"broken", "nameless", "long_winded", "nocturnal", "a_function", f"edge_fade ({__name__}:FirstGreen)"}
     assert "has a built-in name and is not used" in str(broken[f"edge_fade ({__name__}:FirstGreen)"])

@@ -1,0 +1,174 @@
+"""The V: price leaves a swing high, falls far enough, breaks out above it and comes back to it (capabilities A.3).
+
+Written for a purchase. A sale is the same machine on mirrored prices (`Candle.mirrored`), so both directions share one path. What
+a candidate goes through, one bar at a time; whatever is not in the table keeps waiting:
+
+    state    bar                                          becomes
+    WATCH    reaches the origin                           gone: that bar is the better origin
+    WATCH    is too late for the drop                     gone
+    WATCH    has fallen by the threshold                  ARMED
+    ARMED    passes the origin (strictly), in time        RETEST: the breakout
+    ARMED    makes a new low inside the drop window       ARMED, and the time for the breakout starts again
+    ARMED    is too late for the breakout                 gone
+    RETEST   is too late for the pullback                 gone
+    RETEST   touches the origin and closes above its floor  done: the entry bar
+
+The extreme is the lowest low so far, the first of equal ones; the origin bar's own low never counts, because it may have come
+before its high, and the breakout bar's does not either. No rule looks at a bar behind the one that it decides on. Windows count
+minutes between close stamps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from bus.messages import Bar
+
+MINUTE_NS = 60_000_000_000
+
+
+class Candle(NamedTuple):
+    """One closed bar; `at` is its close stamp in minutes since 1970."""
+
+    at: int
+    high: float
+    low: float
+    close: float
+    volume: int
+
+    @classmethod
+    def of(cls, bar: Bar) -> Candle:
+        return cls(bar.close_ns // MINUTE_NS, bar.high, bar.low, bar.close, bar.volume)
+
+    @property
+    def mirrored(self) -> Candle:
+        """The bar with up and down exchanged."""
+        return Candle(self.at, -self.low, -self.high, -self.close, self.volume)
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What makes a V, in points and minutes.
+
+    threshold: least fall from the origin. drop_window: minutes for it, the origin's own counted as the first.
+    breakout_window: from the extreme; pullback_window: from the breakout.
+    touch_above, touch_below: how far from the origin the entry bar's low may be. floor: how far below it its close may be.
+    breaks_floor: a close below the floor ends the candidate.
+    lookback: an origin's high is at least that of the lookback - 1 bars before it; None: every bar is an origin.
+    """
+
+    threshold: float
+    drop_window: int
+    breakout_window: int
+    pullback_window: int
+    touch_above: float
+    touch_below: float
+    floor: float
+    breaks_floor: bool
+    lookback: int | None
+
+
+class State(Enum):
+    WATCH = auto()
+    ARMED = auto()
+    RETEST = auto()
+
+
+@dataclass(slots=True)
+class V:
+    """One candidate, by its three bars. Prices are mirrored for a sale."""
+
+    origin: Candle
+    extreme: Candle
+    breakout: Candle
+    state: State = State.WATCH
+
+    @property
+    def move(self) -> float:
+        """Points from origin to extreme."""
+        return self.origin.high - self.extreme.low
+
+    @property
+    def strength(self) -> float:
+        """Points of the breakout beyond the origin."""
+        return self.breakout.high - self.origin.high
+
+
+NOTHING = Candle(0, math.inf, math.inf, math.inf, 0)
+
+
+class Machine:
+    """All candidates of one direction."""
+
+    __slots__ = ("_candidates", "_highs", "_rules")
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._candidates: list[V] = []
+        self._highs: deque[float] = deque(maxlen=(rules.lookback or 1) - 1)
+
+    def clear(self) -> None:
+        """Forget everything: a new session, or a hole in the bars."""
+        self._candidates.clear()
+        self._highs.clear()
+
+    def fold(self, bar: Candle) -> list[V]:
+        """Take a closed bar. The candidates whose entry bar it is, oldest first; they are used up."""
+        done: list[V] = []
+        kept: list[V] = []
+        for v in self._candidates:
+            if v.state is State.WATCH:
+                stays = self._watch(v, bar)
+            elif v.state is State.ARMED:
+                stays = self._armed(v, bar)
+            elif self._returns(v, bar):
+                done.append(v)
+                stays = False
+            else:
+                stays = self._waits(v, bar)
+            if stays:
+                kept.append(v)
+        if self._rules.lookback is None or all(bar.high >= high for high in self._highs):
+            kept.append(V(origin=bar, extreme=NOTHING, breakout=NOTHING))
+        self._highs.append(bar.high)
+        self._candidates = kept
+        return done
+
+    def _watch(self, v: V, bar: Candle) -> bool:
+        if bar.high >= v.origin.high or self._too_late_to_fall(v, bar):
+            return False
+        if bar.low < v.extreme.low:
+            v.extreme = bar
+            if v.move >= self._rules.threshold:
+                v.state = State.ARMED
+        return True
+
+    def _armed(self, v: V, bar: Candle) -> bool:
+        waited = bar.at - v.extreme.at
+        if bar.high > v.origin.high:
+            v.breakout, v.state = bar, State.RETEST
+            return waited <= self._rules.breakout_window
+        if bar.low < v.extreme.low and not self._too_late_to_fall(v, bar):
+            v.extreme = bar
+            return True
+        return waited < self._rules.breakout_window
+
+    def _returns(self, v: V, bar: Candle) -> bool:
+        rules, origin = self._rules, v.origin.high
+        in_time = bar.at - v.breakout.at <= rules.pullback_window
+        touches = origin - rules.touch_below <= bar.low <= origin + rules.touch_above
+        return in_time and touches and bar.close >= origin - rules.floor
+
+    def _waits(self, v: V, bar: Candle) -> bool:
+        rules = self._rules
+        if rules.breaks_floor and bar.close < v.origin.high - rules.floor:
+            return False
+        return bar.at - v.breakout.at <= rules.pullback_window
+
+    def _too_late_to_fall(self, v: V, bar: Candle) -> bool:
+        return bar.at - v.origin.at > self._rules.drop_window - 1

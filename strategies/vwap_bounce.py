@@ -1,0 +1,290 @@
+"""VWAP Bounce: price touches a deviation band around the session's VWAP and closes back inside it (capabilities B).
+
+    long    the previous bar's low reaches the lower band, this bar closes above it; tested first
+    short   the previous bar's high reaches the upper band, this bar closes below it
+
+Both bars are judged against the band as it stands now, this bar included (`touch_band` chooses the other reading). Then the
+filters, in this order; the first that says no is said as `Suppressed`:
+
+    HOURS    not from `flatten` to the reopening at 18:00
+    FRIDAY   not from `friday_entry_until` on
+    SIDE     long only below VWAP, short only above it (use_side)
+    RSI      long only below `rsi_oversold`, short only above `rsi_overbought`; equal is no (use_rsi)
+    VOLUME   at least `volume_mult` times the mean of the bars before (use_volume)
+    TREND    no long in a falling trend, no short in a rising one (use_trend)
+    RANGE    stop and target must lie on either side of the close
+
+What is not known yet (RSI, mean volume, trend) forbids nothing. VWAP and bands start with the trade date at 18:00 (or at 09:30);
+RSI, mean volume and trend run on from day to day, so that they are known when a session starts.
+
+The entry goes to the market; the gate sizes it by the account's risk (`[risk.sizing]` of the preset). A position is closed from
+`flatten` on (a quarter of an hour before the end on a half day), on Friday at the latest at `friday_flat`; these rules hold for
+every preset, the other exits are there where the preset has their numbers. While in a position the answer is to hold: no
+entries.
+
+Left out of the source's bot, on purpose: partial exits (one bracket per position), the exit by elapsed time and by reversal, the
+ATR stop, the closing of small losers after 15:30 (off in capabilities B.4), the learned score, and the watching of an entry's price
+between signal and order. Bands beyond entry and stop are for display only and no parameter here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar, Literal
+
+from msgspec import Struct
+
+from bus.messages import Bar, Position, Session
+from strategies.clock import Clock, minute_of
+from strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
+from strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
+
+REOPENS = minute_of("18:00")
+RTH_CLOSE = minute_of("16:00")
+HALF_DAY_MARGIN = 15
+FRIDAY = 4
+LONGER_MINUTES = 15
+
+
+class VwapBounce:
+    """LONG and SHORT, at any hour of the session but its end."""
+
+    name: ClassVar[str] = "VWAP Bounce"
+    setups: ClassVar[tuple[str, ...]] = ("VWAP_BOUNCE_LONG", "VWAP_BOUNCE_SHORT")
+    hours: ClassVar[Hours] = "all"
+
+    class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        """Numbers, under the names of capabilities B.6. A rule whose number is None is not there.
+
+        tick_size: points, of the instrument; there is no default, because distances are counted in it.
+        price_basis: "close", or "typical" for (high + low + close) / 3. session_reset: "18:00", or "09:30" for RTH bars only.
+        band_entry: in standard deviations. touch_band: "current", or "previous" for the band as the touching bar left it.
+        band_3: the far band of stop and target, in standard deviations.
+        rsi_period, rsi_method, rsi_tf: "simple" or "wilder", of the closes of "1m" or "15m".
+        volume_lookback: bars, this one excluded. trend_ema: period, of 15-minute closes; half a tick around it is no trend.
+        stop_ticks: from the close. stop_beyond_band_3_ticks: or so far beyond the far band, if that is nearer.
+        target_r: in stop distances; None: the opposite far band as it stands at the entry.
+        breakeven_ticks: profit from which the stop goes to the entry plus breakeven_plus_ticks. trail_start: profit in ticks from
+            which, once that is done, it follows at trail_dist ticks. Profit is that of the close.
+        tighten_from: from this time to the flatten time the target is at most tighten_r stop distances away.
+        friday_profit_from: on Friday from this time any profit is taken.
+        flatten: no entries and no position from then to 18:00. confidence: what signals carry.
+        """
+
+        tick_size: float
+        price_basis: Literal["close", "typical"] = "close"
+        session_reset: Literal["18:00", "09:30"] = "18:00"
+        band_entry: float = 2.0
+        touch_band: Literal["current", "previous"] = "current"
+        band_3: float | None = None
+        rsi_period: int = 14
+        rsi_method: Method = "simple"
+        rsi_tf: Literal["1m", "15m"] = "1m"
+        rsi_oversold: float = 25.0
+        rsi_overbought: float = 75.0
+        use_rsi: bool = True
+        use_side: bool = False
+        use_volume: bool = True
+        use_trend: bool = False
+        volume_mult: float = 1.5
+        volume_lookback: int = 20
+        trend_ema: int = 21
+        stop_ticks: int = 8
+        stop_beyond_band_3_ticks: int | None = None
+        target_r: float | None = None
+        breakeven_ticks: int | None = None
+        breakeven_plus_ticks: int = 1
+        trail_start: int | None = None
+        trail_dist: int = 10
+        tighten_from: Clock | None = None
+        tighten_r: float = 1.0
+        flatten: Clock = "16:45"
+        friday_entry_until: Clock = "16:30"
+        friday_flat: Clock = "16:45"
+        friday_profit_from: Clock | None = None
+        confidence: float = 0.75
+
+        def __post_init__(self) -> None:
+            for name in ("tick_size", "band_entry", "rsi_period", "volume_lookback", "trend_ema", "stop_ticks"):
+                if not getattr(self, name) > 0:
+                    raise ValueError(f"{name} = {getattr(self, name)}: write more than 0")
+            if self.band_3 is None and (self.target_r is None or self.stop_beyond_band_3_ticks is not None):
+                raise ValueError("stop or target at the far band: write band_3 as well")
+            if self.trail_start is not None and self.breakeven_ticks is None:
+                raise ValueError("trail_start needs breakeven_ticks: the stop trails from breakeven on")
+            if not 0 <= self.confidence <= 1:
+                raise ValueError(f"confidence = {self.confidence}: write 0 to 1")
+
+    def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        self.params = params
+        self.flatten = minute_of(params.flatten)
+        self.friday_entry_until = minute_of(params.friday_entry_until)
+        self.friday_flat = minute_of(params.friday_flat)
+        self.friday_profit_from = None if params.friday_profit_from is None else minute_of(params.friday_profit_from)
+        self.tighten_from = None if params.tighten_from is None else minute_of(params.tighten_from)
+        self.rsi = Rsi(params.rsi_period, params.rsi_method)
+        self.volumes = Mean(params.volume_lookback)
+        self.trend = Ema(params.trend_ema)
+        self.longer = Closes(LONGER_MINUTES)
+        self.longer_close = 0.0
+        self.mean_volume: float | None = None
+        self.last_ns = 0
+        self.taken: Proposal | None = None
+        self.start("")
+
+    def start(self, session: str) -> None:
+        """The session is that of the 18:00 boundary: its VWAP, and the bar before, begin anew."""
+        self.friday = bool(session) and dt.date.fromisoformat(session).weekday() == FRIDAY
+        self.bands = Bands()
+        self.band: tuple[float, float] | None = None
+        self.touched: tuple[float, float] | None = None
+        self.bar: Bar | None = None
+        self.previous: Bar | None = None
+
+    def update(self, s: Session) -> None:
+        bar, p = s.bar, self.params
+        if bar.close_ns <= self.last_ns:
+            return
+        self.last_ns = bar.close_ns
+        self.mean_volume = self.volumes.value
+        self.volumes.fold(bar.volume)
+        for close in self.longer.fold(bar):
+            self.longer_close = close
+            self.trend.fold(close)
+            if p.rsi_tf == "15m":
+                self.rsi.fold(close)
+        if p.rsi_tf == "1m":
+            self.rsi.fold(bar.close)
+        self.previous, self.bar = self.bar, bar
+        if s.rth or p.session_reset == "18:00":
+            price = bar.close if p.price_basis == "close" else (bar.high + bar.low + bar.close) / 3
+            self.bands.fold(price, bar.volume)
+            before, self.band = self.band, self.bands.band(p.band_entry)
+            self.touched = self.band if p.touch_band == "current" else before
+        else:
+            self.touched = None
+
+    def propose(self, s: Session) -> Proposal | None:
+        return next((proposal for proposal, refused in self._bounces(s) if refused is None), None)
+
+    def suppressed(self, s: Session) -> list[Suppression]:
+        return [Suppression(proposal, *refused) for proposal, refused in self._bounces(s) if refused is not None]
+
+    def consume(self, proposal: Proposal) -> None:
+        self.taken = proposal
+
+    # --- entries -----------------------------------------------------------------------------------------------------
+
+    def _bounces(self, s: Session) -> list[tuple[Proposal, tuple[str, str] | None]]:
+        """The setups of this bar, the long one first, each with the filter that refuses it."""
+        before, bar, band, touched = self.previous, self.bar, self.band, self.touched
+        if before is None or bar is None or band is None or touched is None or bar.close_ns != s.bar.close_ns:
+            return []
+        found: list[tuple[Proposal, tuple[str, str] | None]] = []
+        for direction, sign, held in (
+            (LONG, 1, before.low <= touched[0] and bar.close > band[0]),
+            (SHORT, -1, before.high >= touched[1] and bar.close < band[1]),
+        ):
+            if held:
+                proposal = self._proposal(direction, sign, bar, before, band)
+                found.append((proposal, self._refusal(proposal, sign, s)))
+        return found
+
+    def _refusal(self, proposal: Proposal, sign: int, s: Session) -> tuple[str, str] | None:
+        """The first filter that says no, with a sentence, or None."""
+        p, close, vwap, rsi = self.params, proposal.entry, self.bands.vwap or 0.0, self.rsi.value
+        clock = f"{s.minute // 60:02}:{s.minute % 60:02}"
+        if self._flat(s):
+            return "HOURS", f"{clock}: no entries until the reopening at 18:00"
+        if self.friday and self.friday_entry_until <= s.minute <= REOPENS:
+            return "FRIDAY", f"{clock}: no entries on Friday from {p.friday_entry_until}"
+        if p.use_side and not (close - vwap) * sign < 0:
+            return "SIDE", f"close {close:.2f} is on the wrong side of VWAP {vwap:.2f}"
+        level = p.rsi_oversold if sign > 0 else p.rsi_overbought
+        if p.use_rsi and rsi is not None and not (rsi - level) * sign < 0:
+            return "RSI", f"RSI {rsi:.2f} is not {'below' if sign > 0 else 'above'} {level:g}"
+        mean = self.mean_volume
+        if p.use_volume and mean is not None and s.bar.volume < p.volume_mult * mean:
+            return "VOLUME", f"volume {s.bar.volume} is less than {p.volume_mult:g} times the mean of {mean:.1f}"
+        if p.use_trend and self._trend() == -sign:
+            return "TREND", f"15-minute close {self.longer_close:.2f} is against it, EMA {self.trend.value:.2f}"
+        target = proposal.target
+        if (close - proposal.stop) * sign <= 0 or (target is not None and (target - close) * sign <= 0):
+            return "RANGE", f"stop {proposal.stop:.2f} and target {target} do not enclose the close {close:.2f}"
+        return None
+
+    def _trend(self) -> int:
+        """1 up, -1 down, 0 neither or not known: the last 15-minute close against its average."""
+        average, dead = self.trend.value, self.params.tick_size / 2
+        if average is None or abs(self.longer_close - average) <= dead:
+            return 0
+        return 1 if self.longer_close > average else -1
+
+    def _proposal(self, direction: str, sign: int, bar: Bar, before: Bar, band: tuple[float, float]) -> Proposal:
+        p, close = self.params, bar.close
+        stop = close - sign * p.stop_ticks * p.tick_size
+        far = None if p.band_3 is None else self.bands.band(p.band_3)
+        if far is not None and p.stop_beyond_band_3_ticks is not None:
+            beyond = self._on_tick(far[0] if sign > 0 else far[1]) - sign * p.stop_beyond_band_3_ticks * p.tick_size
+            stop = max(stop, beyond) if sign > 0 else min(stop, beyond)
+        target = close if p.target_r is None else close + p.target_r * (close - stop)
+        if p.target_r is None and far is not None:
+            target = self._on_tick(far[sign > 0])
+        touched = before.low if sign > 0 else before.high
+        rsi = "unknown" if self.rsi.value is None else f"{self.rsi.value:.2f}"
+        return Proposal(
+            strategy=self.name,
+            setup=f"VWAP_BOUNCE_{direction}",
+            direction=direction,
+            entry=close,
+            stop=stop,
+            target=target,
+            reason=f"{touched:.2f} touched the {p.band_entry:g} sigma band {band[sign < 0]:.2f} of VWAP {self.bands.vwap:.2f}, "
+            f"close {close:.2f} is back inside; RSI {rsi}, volume {bar.volume}",
+            confidence="medium",
+            score=p.confidence,
+        )
+
+    def _on_tick(self, price: float) -> float:
+        """The nearest price that an order can have."""
+        return round(price / self.params.tick_size) * self.params.tick_size
+
+    # --- exits -------------------------------------------------------------------------------------------------------
+
+    def manage(self, s: Session, position: Position) -> Exit | Move | None:
+        """Time rules first, then the target, then the stop."""
+        if self._flat(s) or (self.friday and self.friday_flat <= s.minute <= REOPENS):
+            return Exit("FLATTEN")
+        if position.price is None:
+            return None
+        direction = 1 if position.qty > 0 else -1
+        profit = (s.bar.close - position.price) * direction
+        if self.friday and self.friday_profit_from is not None and self.friday_profit_from <= s.minute <= REOPENS and profit > 0:
+            return Exit("FRIDAY_PROFIT")
+        return self._nearer_target(s, position, direction) or self._tighter_stop(s, position, direction, profit)
+
+    def _nearer_target(self, s: Session, position: Position, direction: int) -> Move | None:
+        late = self.tighten_from is not None and self.tighten_from <= s.minute <= REOPENS
+        if not late or self.taken is None or position.price is None:
+            return None
+        target = self._on_tick(position.price + direction * self.params.tighten_r * abs(self.taken.entry - self.taken.stop))
+        if position.target is not None and (position.target - target) * direction <= 0:
+            return None
+        return Move("TIGHTEN", target=target)
+
+    def _tighter_stop(self, s: Session, position: Position, direction: int, profit: float) -> Move | None:
+        """To breakeven once, then behind the close. That a stop only tightens is seen to by the evaluator."""
+        p, tick = self.params, self.params.tick_size
+        if p.breakeven_ticks is None or position.stop is None or position.price is None or profit < p.breakeven_ticks * tick:
+            return None
+        breakeven = position.price + direction * p.breakeven_plus_ticks * tick
+        if (position.stop - breakeven) * direction < 0:
+            return Move("BREAKEVEN", stop=breakeven)
+        if p.trail_start is None or profit < p.trail_start * tick:
+            return None
+        return Move("TRAIL", stop=s.bar.close - direction * p.trail_dist * tick)
+
+    def _flat(self, s: Session) -> bool:
+        """Whether the session is too near its end, or closed."""
+        flatten = min(self.flatten, s.closes - HALF_DAY_MARGIN) if s.closes < RTH_CLOSE else self.flatten
+        return flatten <= s.minute <= REOPENS
