@@ -16,17 +16,18 @@ B = TypeVar("B")
 ACCOUNT = "Sim101"
 
 
-def conf(*, risk: RiskLimits | None = None, trading: Trading | None = None, fill: str = "next_open") -> Conf:
-    """Trading MNQ in one account, by default one contract at a time."""
-    return Conf(
-        instance="test",
-        bus=Bus(),
-        trading=trading or Trading(enabled=True, account=ACCOUNT),
-        instruments=instruments(),
-        traded=("MNQ",),
-        preset=Preset(name="test", description="", day_type="edge", strategies=(), risk=risk or RiskLimits(contracts=1)),
-        fill=fill,
-    )
+def conf(*, risk: RiskLimits | None = None, trading: Trading | None = None, fill: str = "next_open", **changes: Any) -> Conf:
+    """Trading MNQ in one account, by default one contract at a time; any other field of Conf by its name."""
+    given = {
+        "instance": "test",
+        "bus": Bus(),
+        "trading": trading or Trading(enabled=True, account=ACCOUNT),
+        "instruments": instruments(),
+        "traded": ("MNQ",),
+        "preset": Preset(name="test", description="", day_type="edge", strategies=(), risk=risk or RiskLimits(contracts=1)),
+        "fill": fill,
+    }
+    return Conf(**{**given, **changes})
 
 
 class Desk:
@@ -64,11 +65,20 @@ class Desk:
         return self.step(body)
 
     def filled(
-        self, order_id: str, qty: int, price: float, role: str = "ENTRY", *, at: str = "11:01", index: int = 91, number: int = 1
+        self,
+        order_id: str,
+        qty: int,
+        price: float,
+        role: str = "ENTRY",
+        *,
+        at: str = "11:01",
+        index: int = 91,
+        number: int = 1,
+        instrument: str = "MNQ",
     ) -> Sequence[Output]:
         """An execution. The same order, role and number is the same execution again."""
-        body = Execution(f"{order_id}-{role}-{number}", order_id, ACCOUNT, "MNQ", qty, price, role, eastern(at), index)
-        return self.step(body, topic=topics.of(topics.VENUE, "MNQ"))
+        body = Execution(f"{order_id}-{role}-{number}", order_id, ACCOUNT, instrument, qty, price, role, eastern(at), index)
+        return self.step(body, topic=topics.of(topics.VENUE, instrument))
 
     def position(self, at: str = "11:00", **fields: Any) -> str:
         """An entry that has filled at 21,000 a minute later; its order id."""

@@ -9,25 +9,29 @@ import msgspec
 import pytest
 
 from bus.errors import ConfError
-from bus.messages import Trade
+from bus.messages import Reject, Trade
 from daemons import conf as configuration
-from replay import runs, tapes
+from replay import outputs, runs, tapes
 from replay.explain import explain
 from replay.sources import synthetic
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backtest of one synthetic session with the plumbing test strategy."""
-    folder = tmp_path_factory.mktemp("explained")
+def backtested(folder: Path, **risk: object) -> Path:
+    """A backtest of one synthetic session with the plumbing test strategy, and these limits."""
     bars = folder / "bars"
     bars.mkdir()
     synthetic.generate(bars, sessions=1, seed=3, start=dt.date(2026, 3, 2))
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
     preset = configuration.preset("seed", ["pipeline"])
-    conf = configuration.load("replay", instance="test", traded=["MNQ"], preset=preset, calendar=calendar)
+    changes = {"risk": risk}
+    conf = configuration.load("replay", instance="test", traded=["MNQ"], preset=preset, calendar=calendar, changes=changes)
     runs.backtest(conf, recording, folder / "run", lambda share: None)
     return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return backtested(tmp_path_factory.mktemp("explained"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,19 @@ def test_a_trade_is_told_with_its_measures(run: Path, trade: Trade) -> None:
     assert -told.body["mae"] <= points <= told.body["mfe"]
     assert told.body["r"] == round(trade.net_cents / 4_000, 4)
     assert "mae=" in str(told)
+
+
+def test_a_refusal_is_told_with_its_code_and_its_numbers(tmp_path: Path) -> None:
+    """The plumbing test's stop is 80 ticks away. The code stands in journal, story, intents.jsonl and summary alike."""
+    refused = backtested(tmp_path, stop_ticks_at_most=79)
+    reject = next(tapes.facts(refused, "reject.", Reject))
+
+    told = explain(refused, reject.id)
+    assert [step.type for step in told] == ["bar", "session", "intents", "decisions", "reject"]
+    assert "reason=STOP_TOO_FAR" in str(told[-1])
+    assert "detail=stop 80 ticks away, at most 79" in str(told[-1])
+    assert '"rejected":"STOP_TOO_FAR"' in (refused / "intents.jsonl").read_text().splitlines()[0]
+    assert set(outputs.read_summary(refused).refusals) == {"STOP_TOO_FAR"}
 
 
 def test_every_step_but_the_bar_names_one_that_is_told(run: Path, trade: Trade) -> None:
