@@ -130,7 +130,7 @@ def program(case: Case) -> str | None:
         return None
     name, size = case.asked.instrument, case.size
     at_stake = stake.entry_cents(case.terms, size, case.enters, case.stop)
-    at_stake += stake.others_cents(case.conf.instruments, case.book, case.orders, name)
+    at_stake += stake.under_way_cents(case.conf.instruments, case.book, case.orders)
     return allowance.refusal(case.program, name, case.intent.strategy, case.asked.bar_ns, size, at_stake)
 
 

@@ -15,22 +15,19 @@ def entry_cents(terms: Instrument, qty: int, entry: float, stop: float) -> int:
     return qty * (sizing.risk_cents(terms, entry, stop) + 2 * terms.commission_cents)
 
 
-def others_cents(instruments: Mapping[str, Instrument], book: Ledger, orders: Orders, besides: str) -> int:
-    """The same for all instruments but one: positions that we opened, and our entries in flight as if they were filled.
+def under_way_cents(instruments: Mapping[str, Instrument], book: Ledger, orders: Orders) -> int:
+    """The same for every position that we opened, and for what entries in flight may still add, as if it were filled.
 
     A stop that has been moved beyond the entry costs nothing and is not counted as a gain either.
     """
     total = 0
     for name, terms in instruments.items():
-        if name == besides:
-            continue
-        held, average = orders.get(book.entry_id(name)), book.average(name)
+        held, average, qty = orders.get(book.entry_id(name)), book.average(name), book.qty(name)
         if held is not None and held.stop is not None and average is not None:
-            qty = book.qty(name)
             losing = (average - held.stop) * qty > 0
             total += entry_cents(terms, abs(qty), average, held.stop if losing else average)
         for order in orders.working(name):
             price = order.intent.entry if order.intent.limit is None else order.intent.limit
-            if order.entry and order is not held and price is not None and order.stop is not None:
-                total += entry_cents(terms, order.qty, price, order.stop)
+            if order.entry and price is not None and order.stop is not None:
+                total += entry_cents(terms, order.left, price, order.stop)
     return total

@@ -249,26 +249,25 @@ def test_the_gate_reads_bars_only_for_open_equity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filled", "moved_to", "others"),
-    [(False, None, 10_124), (True, None, 10_124), (True, 6_000.0, 124), (True, 6_010.0, 124)],
+    ("filled", "moved_to", "cents"),
+    [(0, None, 20_248), (1, None, 20_248), (2, None, 20_248), (2, 6_000.0, 248), (2, 6_010.0, 248)],
 )
-def test_what_other_instruments_have_at_stake_counts(filled: bool, moved_to: float | None, others: int) -> None:
-    """A long in MES from 6,000 with its stop at 5,980: 20 points are 100 dollars, and 1.24 of commission, working or filled.
+def test_what_is_under_way_is_at_stake(filled: int, moved_to: float | None, cents: int) -> None:
+    """Two MES from 6,000 with the stop at 5,980: 20 points are 100 dollars each, and 1.24 of commission, working, half or filled.
 
     With the stop at the entry only the commission is left; beyond it there is no gain to count on.
     """
-    desk = Desk(settings(bare(), traded=("MNQ", "MES")))
+    desk = Desk(settings(bare(), traded=("MNQ", "MES"), risk=RiskLimits(contracts=2)))
     wanted = intent(id="MES-1", entry=6_000.0, stop=5_980.0, target=6_040.0)
     (decision,) = desk.ask(wanted, id="MES-20270224-1100", instrument="MES", close=6_000.0)
     if filled:
-        desk.step(Execution("E1", decision.order_id, ACCOUNT, "MES", 1, 6_000.0, "ENTRY", eastern("11:01"), 91))
+        desk.step(Execution("E1", decision.order_id, ACCOUNT, "MES", filled, 6_000.0, "ENTRY", eastern("11:01"), 91))
     if moved_to is not None:
         order = desk.gate.orders.get(decision.order_id)
         assert order is not None
         order.stop = moved_to
 
-    assert stake.others_cents(INSTRUMENTS, desk.gate.book, desk.gate.orders, "MNQ") == others
-    assert stake.others_cents(INSTRUMENTS, desk.gate.book, desk.gate.orders, "MES") == 0
+    assert stake.under_way_cents(INSTRUMENTS, desk.gate.book, desk.gate.orders) == cents
 
 
 def test_two_instruments_cannot_breach_the_floor_together() -> None:
