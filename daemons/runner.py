@@ -68,7 +68,6 @@ class Runner(Process):
         self.batch: list[Entry] = []
         self.batch_events: list[Event] = []
         self.acks: list[tuple[bytes, Event]] = []
-        self.peers: dict[str, bytes] = {}
         self.served = Served()
         self.direct: Sequencer[Taken] = Sequencer(daemon.name, complete=True, heal_ns=None)
         self.outboxes: dict[str, Outbox] = {service: Outbox() for service in daemon.asks}
@@ -189,7 +188,6 @@ class Runner(Process):
             if stored is not None:
                 self._reply(sender, tuple(stored))
                 continue
-            self.peers[event.sender] = sender
             frame = rest[-1]
             if isinstance(event.body, Kill | Arm):
                 # The operator's clock is not the market's: in a replay it may be years away. It happens now, as we know it.
@@ -300,8 +298,8 @@ class Runner(Process):
             case Answer():
                 answer = [b"", topic.encode(), frame]
                 self.served.store(event.ref, answer)
-                if not self.folding and event.sender in self.peers:
-                    self._reply(self.peers[event.sender], tuple(answer))
+                if not self.folding and event.sender:
+                    self._reply(event.sender.encode("latin-1"), tuple(answer))
 
     def _post(self, box: str, topic: str, header: Header, frame: bytes) -> None:
         self.outboxes[box].put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
