@@ -28,6 +28,10 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 InstanceOption = Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="One number of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
 
 
@@ -41,6 +45,7 @@ def up(
     instrument: Annotated[list[str] | None, typer.Option("--instrument", help="What to trade; may be repeated.")] = None,
     preset: Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")] = "seed",
     strategies: Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")] = None,
+    settings: SetOption = None,
     var: Annotated[Path, typer.Option(help="Where the run's journal and logs go.")] = Path("var"),
 ) -> None:
     """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml says otherwise."""
@@ -48,7 +53,7 @@ def up(
     for each in instances.running():
         if each.name == name:
             raise ConfError(f"{name} is up already (supervisord {each.pid}, {each.run}); stop it with `tapewire down`")
-    chosen = configuration.preset(preset, split(strategies))
+    chosen = configuration.preset(preset, split(strategies), settings or ())
     conf = configuration.load("live", instance=name, traded=instrument or ["MNQ"], preset=chosen, calendar=exchange_calendar())
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from bus.errors import ConfError, suggest
-from daemons import rails
+from daemons import overrides, rails
 from daemons.evaluator import Evaluator
 from daemons.programs import Program, SizeTable
 from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, RiskLimits, Trading
@@ -53,8 +53,12 @@ def preset_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "presets").glob("*.toml"))
 
 
-def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
-    """A preset by name, or by the path of a .toml file of your own; `strategies` replaces its list."""
+def preset(name: str, strategies: Iterable[str] | None = None, settings: Iterable[str] = ()) -> Preset:
+    """A preset by name, or by the path of a .toml file of your own.
+
+    Args:
+        strategies: replaces its list. settings: single values as `name=value`, see daemons/overrides.py.
+    """
     file = f"presets/{name}.toml"
     if name.endswith(".toml"):
         file = str(Path(name).resolve())
@@ -68,7 +72,25 @@ def preset(name: str, strategies: Iterable[str] | None = None) -> Preset:
     table = _read(file)
     if strategies is not None:
         table["strategies"] = list(strategies)
-    return convert({"name": Path(name).stem, **table}, Preset, file)
+    return changed(convert({"name": Path(name).stem, **table}, Preset, file), overrides.read(settings))
+
+
+def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
+    """The preset with single settings replaced, by their names.
+
+    Raises:
+        ConfError: a name that nothing has, or a value that does not fit; the text names the setting.
+    """
+    if not values:
+        return preset
+    where = f"--set {', '.join(f'{name}={value}' for name, value in values.items())}"
+    table = overrides.laid_over(preset, values)
+    try:
+        made = convert(table, Preset, where)
+        registry.build(made.strategies, made.parameters, made.day_type)
+    except ConfError as error:
+        raise ConfError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+    return made
 
 
 def program_names() -> list[str]:

@@ -21,7 +21,7 @@ from bus.errors import ConfError, suggest
 from bus.messages import Alarm
 from daemons import conf as configuration
 from daemons import instances, logs, supervise
-from daemons.commands import split
+from daemons.commands import SetOption, split
 from daemons.settings import Conf
 from daemons.tables import aligned
 from replay import chaos as storms
@@ -69,10 +69,11 @@ def backtest(
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
     program: ProgramOption = None,
+    settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings)
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
@@ -87,11 +88,12 @@ def replay(
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
     program: ProgramOption = None,
+    settings: SetOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings)
     play(conf, recording, out_dir, speed, as_json)
 
 
@@ -184,10 +186,17 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
 
 
 def prepare(
-    data: Path, instrument: str, preset: str, strategies: str | None, fill: str, instance: str, program: str | None = None
+    data: Path,
+    instrument: str,
+    preset: str,
+    strategies: str | None,
+    fill: str,
+    instance: str,
+    program: str | None = None,
+    settings: list[str] | None = None,
 ) -> tuple[Conf, Recording]:
     """Read and check everything that can be wrong before anything is written or started."""
-    chosen = configuration.preset(preset, split(strategies))
+    chosen = configuration.preset(preset, split(strategies), settings or ())
     conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program)
     with bar() as (tell, progress):
         tell(f"reading {data}")

@@ -1,29 +1,23 @@
 """A grid over settings: `--set edge_fade.ib_under_points=150,200` as axes, cells, and one configuration per cell.
 
-A name is what stands in a preset, with dots between: `edge_fade.pause_bars` (a parameter of a strategy that the run trades),
-`exits.exit_time`, `risk.max_trades`, `conflict`, `day_type`, and `fill` beside them. Values are written as in TOML, separated by
-commas; text needs no quotes, a list needs its brackets, `none` is a rule that the preset does not have.
+Names and values are those of daemons/overrides.py, and `fill` beside them; several values stand between commas.
 """
 
 from __future__ import annotations
 
 import itertools
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.errors import ConfError, suggest
+from bus.errors import ConfError
 from daemons import conf as configuration
+from daemons import overrides
 from daemons.evaluator import Evaluator
-from daemons.settings import Conf, Exits, Preset, RiskLimits
-from strategies import registry
+from daemons.settings import Conf
 
-SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, "risk": RiskLimits}
-SINGLE = ("conflict", "day_type", "fill")
 MOST_CELLS = 10_000
 
 Cell: TypeAlias = dict[str, Any]
@@ -70,29 +64,15 @@ def applied(conf: Conf, cell: Cell) -> Conf:
     Raises:
         ConfError: a name that nothing has, with the nearest one that something has, or a value that does not fit.
     """
-    table = msgspec.to_builtins(conf.preset)
-    fill = conf.fill
-    for name, value in cell.items():
-        head, _, rest = name.partition(".")
-        if name == "fill":
-            fill = value
-        elif name in SINGLE:
-            table[name] = value
-        elif rest and head in SECTIONS:
-            table[head][rest] = value
-        elif rest and head in conf.preset.strategies:
-            table["parameters"].setdefault(head, {})[rest] = value
-        else:
-            raise ConfError(_unknown(name, conf.preset))
     where = f"--set {', '.join(f'{name}={value}' for name, value in cell.items())}"
+    fill = cell.get("fill", conf.fill)
     if fill not in ("next_open", "close"):
         raise ConfError(f"{where}: unknown fill model {fill!r}; known: next_open, close")
+    preset = configuration.changed(conf.preset, {name: value for name, value in cell.items() if name != "fill"})
     try:
-        preset = configuration.convert(table, Preset, where)
         Evaluator({symbol: conf.instruments[symbol] for symbol in conf.traded}, preset)
     except ConfError as error:
-        text = str(error)
-        raise ConfError(text if text.startswith(where) else f"{where}: {text}") from error
+        raise ConfError(f"{where}: {error}") from error
     return replace(conf, preset=preset, fill=fill)
 
 
@@ -120,23 +100,13 @@ def shown(value: Any) -> str:
 def _axis(setting: str) -> Axis:
     name, equals, text = setting.partition("=")
     name = name.strip()
-    values = [_value(each.strip()) for each in _split(text)]
+    values = [overrides.value(each.strip()) for each in _split(text)]
     if not (equals and name and text.strip()) or "" in values:
         raise ConfError(f"--set {setting}: write name=value,value, such as exits.exit_time=15:30,15:59")
     for value in values:
         if values.count(value) > 1:
             raise ConfError(f"--set {setting}: {shown(value)} is there twice")
     return Axis(name, tuple(values))
-
-
-def _value(text: str) -> Any:
-    if text == "none":
-        return None
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-    return value if isinstance(value, bool | int | float | str | list) else text
 
 
 def _split(text: str) -> list[str]:
@@ -149,19 +119,3 @@ def _split(text: str) -> list[str]:
         else:
             parts[-1] += letter
     return parts
-
-
-def _unknown(name: str, preset: Preset) -> str:
-    known = list(_names(preset))
-    head = name.partition(".")[0]
-    if head in registry.known() and head not in preset.strategies:
-        return f"--set {name}: {head} is not traded in this run; traded: {', '.join(preset.strategies)} (see --strategies)"
-    return f"--set {name}: nothing has this name{suggest(name, known)}; write a strategy, exits or risk, a dot and its setting"
-
-
-def _names(preset: Preset) -> Iterable[str]:
-    yield from SINGLE
-    for section, kind in SECTIONS.items():
-        yield from (f"{section}.{field.name}" for field in msgspec.structs.fields(kind))
-    for name in preset.strategies:
-        yield from (f"{name}.{field.name}" for field in msgspec.structs.fields(registry.load(name).Params))

@@ -94,6 +94,64 @@ def test_every_preset_can_be_loaded() -> None:
         assert conf.preset(name).strategies
 
 
+@pytest.mark.parametrize(
+    ("settings", "changed"),
+    [
+        ([], {}),
+        (["v_reversal.drop_threshold=5.0"], {"drop_threshold": 5.0}),
+        (
+            ["v_reversal.drop_threshold=5", "v_reversal.rise_threshold = 4.5", "v_reversal.max_daily_signals=60"],
+            {"drop_threshold": 5, "rise_threshold": 4.5, "max_daily_signals": 60},
+        ),
+        (["v_reversal.enable_sell=false"], {"enable_sell": False}),
+        (["v_reversal.variant=classic"], {"variant": "classic"}),
+        (["v_reversal.session_close=16:00"], {"session_close": "16:00"}),
+        (['v_reversal.trading_windows=["09:00-11:00"]'], {"trading_windows": ["09:00-11:00"]}),
+    ],
+)
+def test_single_settings_are_laid_over_a_preset(settings: list[str], changed: dict[str, object]) -> None:
+    """At the launch, by name; the rest is as the preset's file says, and the result is part of what the run was started with."""
+    shipped, chosen = conf.preset("v_reversal_bidirectional"), conf.preset("v_reversal_bidirectional", settings=settings)
+
+    assert chosen.parameters["v_reversal"] == {**shipped.parameters["v_reversal"], **changed}
+    assert (chosen.exits, chosen.risk) == (shipped.exits, shipped.risk)
+
+
+def test_settings_reach_exits_limits_and_chosen_strategies() -> None:
+    """Sections by their names; a strategy that the preset does not trade, once it is chosen."""
+    chosen = conf.preset("seed", ["pipeline"], ["exits.exit_time=15:30", "risk.max_trades=3", "pipeline.distance_points=5.0"])
+
+    assert (chosen.exits.exit_time, chosen.risk.max_trades) == ("15:30", 3)
+    assert chosen.parameters["pipeline"] == {"distance_points": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("v_reversal.drop_treshold=5.0", r"--set v_reversal.drop_treshold=5.0: .*did you mean 'drop_threshold'"),
+        ("v_reversl.drop_threshold=5.0", r"did you mean 'v_reversal.drop_threshold'"),
+        ("v_reversal.drop_threshold=deep", r"--set v_reversal.drop_threshold=deep: .*Expected `float`, got `str`"),
+        ("v_reversal.drop_threshold=-1", r"--set v_reversal.drop_threshold=-1: .*write more than 0"),
+        ("v_reversal.drop_threshold", r"write name=value, such as v_reversal.drop_threshold=5.0"),
+        ("=5", r"write name=value"),
+        ("v_reversal.drop_threshold=", r"write name=value"),
+        ("edge_fade.pause_bars=5", r"edge_fade is not traded in this run; traded: v_reversal \(see --strategies\)"),
+        ("day_type=edgy", r"--set day_type=edgy: unknown day_type 'edgy' \(did you mean 'edge'\?\)"),
+        ("risk.max_trade=5", r"did you mean 'max_trades'"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_named(setting: str, says: str) -> None:
+    """With the nearest name, before anything starts."""
+    with pytest.raises(ConfError, match=says):
+        conf.preset("v_reversal_bidirectional", settings=[setting])
+
+
+def test_a_setting_is_given_once() -> None:
+    """Which of two values counts would have to be guessed."""
+    with pytest.raises(ConfError, match=r"--set risk.max_trades is given twice; keep one"):
+        conf.preset("seed", settings=["risk.max_trades=3", "risk.max_trades=4"])
+
+
 def test_a_run_reads_back_what_it_was_started_with(tmp_path: Path) -> None:
     """run.json is the whole configuration: written, read, equal."""
     written = load()

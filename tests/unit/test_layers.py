@@ -25,6 +25,7 @@ SHELLS_OF_DAEMONS = {
     "daemons.latch",
     "daemons.logger",
     "daemons.logs",
+    "daemons.overrides",
     "daemons.process",
     "daemons.runner",
     "daemons.status",
