@@ -89,9 +89,9 @@ def test_an_instrument_without_one_of_its_terms_is_refused(missing: str) -> None
 
 
 def test_every_preset_can_be_loaded() -> None:
-    """And names only strategies that exist."""
+    """Live as in a replay: it names only strategies that exist, and every rail is set or loosened on purpose."""
     for name in conf.preset_names():
-        assert conf.preset(name).strategies
+        assert conf.load("live", instance="live", traded=["ES"], preset=conf.preset(name)).preset.strategies
 
 
 @pytest.mark.parametrize(
