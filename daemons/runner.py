@@ -38,6 +38,7 @@ from daemons import latch
 from daemons.faults import Faults
 from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
 from daemons.settings import Conf
+from daemons.signal_files import SignalFiles
 
 VENUE_PEER = b"nt"
 PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
@@ -75,6 +76,7 @@ class Runner(Process):
         self.service: zmq.Socket[bytes] | None = None
         self.link: zmq.Socket[bytes] | None = None
         self.public: zmq.Socket[bytes] | None = None
+        self.files: SignalFiles | None = None
         self.log: Journal | None = None
         self.venue_up = False
         self.latest: dict[str, Body] = {}
@@ -288,6 +290,7 @@ class Runner(Process):
             self.say(topic, frame)
             if self.public is not None and topic.startswith(topics.PUBLIC):
                 self.public.send_multipart((topic.encode(), frame))
+                self._file(body)
         match output:
             case Publish():
                 return
@@ -300,6 +303,18 @@ class Runner(Process):
                 self.served.store(event.ref, answer)
                 if not self.folding and event.sender:
                     self._reply(event.sender.encode("latin-1"), tuple(answer))
+
+    def _file(self, body: Body) -> None:
+        """A signal as a file, where that is wanted. What goes wrong with it is told and stops nothing."""
+        if self.files is None:
+            return
+        try:
+            path = self.files.take(body)
+        except OSError as error:
+            self.logger.error("signal_file_failed", folder=str(self.files.folder), error=str(error))
+            return
+        if path is not None:
+            self.logger.info("signal_file", path=str(path))
 
     def _post(self, box: str, topic: str, header: Header, frame: bytes) -> None:
         self.outboxes[box].put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
@@ -390,6 +405,8 @@ def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.Boun
         try:
             if public:
                 runner.public = sockets.public_out(runner.context, conf.bus.address("public"))
+                if conf.publisher.signal_files:
+                    runner.files = SignalFiles(run_dir / conf.publisher.signal_files)
             runner.join()
             runner.recover()
             gc.collect()

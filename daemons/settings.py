@@ -194,6 +194,16 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     parameters: dict[str, dict[str, Any]] = {}
 
 
+class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the publisher does besides the public streams.
+
+    signal_files: folder for V-Reversal's entries as text files (daemons/signal_files.py), in the run's folder unless it is an
+    absolute path; empty for none.
+    """
+
+    signal_files: str = ""
+
+
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
 
@@ -221,6 +231,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     instruments: dict[str, Instrument]
     traded: tuple[str, ...]
     preset: Preset
+    publisher: Publishing = Publishing()
     calendar: Calendar = Calendar()
     fill: str = "next_open"
     epoch: int = 1

@@ -28,6 +28,7 @@ SHELLS_OF_DAEMONS = {
     "daemons.overrides",
     "daemons.process",
     "daemons.runner",
+    "daemons.signal_files",
     "daemons.status",
     "daemons.supervise",
     "daemons.tap",
