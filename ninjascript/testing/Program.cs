@@ -1,6 +1,8 @@
 // The test programs, one verb each. All of them run on Linux under Mono; none of them is for a trading PC.
 
 using System;
+using System.Collections.Generic;
+using System.Globalization;
 
 namespace Tapewire.Testing
 {
@@ -8,7 +10,8 @@ namespace Tapewire.Testing
     {
         public static int Main(string[] arguments)
         {
-            switch (arguments.Length == 0 ? "" : arguments[0])
+            string verb = arguments.Length == 0 ? "" : arguments[0];
+            switch (verb)
             {
                 case "golden":
                     CodecLines.Golden(Console.In, Console.Out);
@@ -16,9 +19,95 @@ namespace Tapewire.Testing
                 case "fuzz":
                     CodecLines.Fuzz(Console.In, Console.Out);
                     return 0;
+                case "play":
+                    Play(new Arguments(arguments));
+                    return 0;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz");
+            Console.Error.WriteLine("verbs: golden, fuzz, play");
             return 64;
+        }
+
+        /// <summary>Plays an export to the real daemons in lockstep. `--reload N` unloads and loads the strategy every N bars.</summary>
+        static void Play(Arguments given)
+        {
+            HostOptions options = given.Host();
+            int from = given.Int("from", 0), reload = given.Int("reload", 0);
+            var host = new Host(options);
+            int to = Math.Min(given.Int("to", host.Count), host.Count);
+            using (var decided = new Decided(options))
+            {
+                var lockstep = new Lockstep(host, decided);
+                host.Load(from);
+                lockstep.Join();
+                for (int at = from; at < to; at++)
+                {
+                    lockstep.Bar(at);
+                    if (reload == 0 || (at - from) % reload != reload - 1) continue;
+                    host.Unload();
+                    host.Load(at + 1);
+                    lockstep.Join();
+                }
+                lockstep.Finish();
+                Tell(host.Bridge);
+                host.Unload();
+            }
+        }
+
+        static void Tell(NinjaTrader.NinjaScript.Strategies.TapewireBridge bridge)
+        {
+            Console.WriteLine(bridge.Lights(bridge.Transport));
+            foreach (string line in bridge.Printed) Console.WriteLine(line);
+        }
+    }
+
+    /// <summary>`--name value` pairs behind the verb.</summary>
+    public sealed class Arguments
+    {
+        readonly Dictionary<string, string> _values = new Dictionary<string, string>();
+
+        public Arguments(string[] arguments)
+        {
+            for (int at = 1; at + 1 < arguments.Length; at += 2) _values[arguments[at].TrimStart('-')] = arguments[at + 1];
+        }
+
+        public string Text(string name, string absent) { return _values.TryGetValue(name, out string value) ? value : absent; }
+
+        public int Int(string name, int absent) { return (int)Number(name, absent); }
+
+        public double Number(string name, double absent)
+        {
+            return _values.TryGetValue(name, out string value) ? double.Parse(value, CultureInfo.InvariantCulture) : absent;
+        }
+
+        public bool Flag(string name) { return Int(name, 0) != 0; }
+
+        public HostOptions Host()
+        {
+            var options = new HostOptions
+            {
+                Data = Text("data", "."),
+                Instrument = Text("instrument", "MNQ"),
+                Root = Text("root", "NQ"),
+                Account = Text("account", "Replay"),
+                Folder = Text("folder", "."),
+                BasePort = Int("base-port", 6550),
+                GraceMs = Int("grace", 250),
+                HoldMs = Int("hold", 30000),
+                Historical = Int("historical", 0),
+                Inline = Flag("inline"),
+                CrossFirst = Flag("cross-first"),
+                Volumetric = Int("volumetric", 1) != 0,
+                WithCross = Int("cross", 1) != 0,
+                Terms = new Terms
+                {
+                    Tick = Number("tick", 0.25), PointValue = Number("point-value", 2), Commission = Number("commission", 0.62), SlippageTicks = Int("slippage", 1),
+                },
+            };
+            options.Luck.Partial = Flag("partial");
+            options.Luck.Late = Flag("late");
+            options.Luck.Reject = Int("reject", 0);
+            options.Luck.Ignore = Int("ignore", 0);
+            return options;
         }
     }
 }

@@ -1,0 +1,116 @@
+// The indicator for charts that only feed data: it sends closed bars, with order flow where the chart has it, and takes no orders.
+
+#region Using declarations
+using System;
+using System.Collections.Generic;
+using System.ComponentModel.DataAnnotations;
+using System.IO;
+using NinjaTrader.Core;
+#endregion
+
+namespace NinjaTrader.NinjaScript.Indicators
+{
+    public class TapewireBars : Indicator, Tapewire.IParticipant
+    {
+        Tapewire.Transport _transport;
+        Tapewire.BarFeed _feed;
+        string _instrument = "", _phase = "historical";
+
+        #region Settings
+        [NinjaScriptProperty]
+        [Display(Name = "Host", Order = 1, GroupName = "tapewire", Description = "Where the daemons listen")]
+        public string DaemonHost { get; set; }
+
+        [NinjaScriptProperty]
+        [Range(1024, 65000)]
+        [Display(Name = "Base port", Order = 2, GroupName = "tapewire", Description = "bus.base_port of the daemons' configuration")]
+        public int BasePort { get; set; }
+
+        [NinjaScriptProperty]
+        [Display(Name = "Symbol", Order = 3, GroupName = "tapewire", Description = "Name on the wire; empty: the instrument's own, such as NQ")]
+        public string Symbol { get; set; }
+
+        [NinjaScriptProperty]
+        [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Where the bridge remembers; empty: tapewire under NinjaTrader's user folder")]
+        public string Folder { get; set; }
+        #endregion
+
+        protected override void OnStateChange()
+        {
+            switch (State)
+            {
+                case State.SetDefaults:
+                    Name = "TapewireBars";
+                    Description = "Sends closed bars to tapewire";
+                    Calculate = Calculate.OnBarClose;
+                    IsOverlay = true;
+                    IsSuspendedWhileInactive = false;
+                    DaemonHost = "127.0.0.1";
+                    BasePort = 5550;
+                    Symbol = "";
+                    Folder = "";
+                    break;
+                case State.DataLoaded:
+                    Guard(Load);
+                    break;
+                case State.Realtime:
+                    _phase = Cbi.Connection.PlaybackConnection != null ? "playback" : "realtime";
+                    break;
+                case State.Terminated:
+                    Guard(Unload);
+                    break;
+            }
+        }
+
+        void Load()
+        {
+            _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
+            _feed = new Tapewire.BarFeed(_instrument, new string[0], Globals.GeneralOptions.TimeZoneInfo, 0, bar => _transport.Publish(bar));
+            string folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder;
+            _transport = Tapewire.Transport.Open(new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder }, this);
+        }
+
+        void Unload()
+        {
+            if (_transport == null) return; // a copy that never loaded
+            _transport.Close(this);
+            _transport = null;
+        }
+
+        protected override void OnBarUpdate()
+        {
+            Guard(() =>
+            {
+                if (_transport != null && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, _transport.NowMs);
+            });
+        }
+
+        void Guard(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception error)
+            {
+                Print("tapewire: " + error);
+                if (_transport != null) _transport.Raise("bridge_fault", error.GetType().Name + ": " + error.Message);
+            }
+        }
+
+        string Tapewire.IParticipant.Instrument { get { return _instrument; } }
+
+        bool Tapewire.IParticipant.Trades { get { return false; } }
+
+        void Tapewire.IParticipant.Command(Tapewire.Message message, bool repeat) { }
+
+        void Tapewire.IParticipant.Unreadable(Tapewire.Message message, string id, string why) { }
+
+        Tapewire.VenuePosition Tapewire.IParticipant.Snapshot(List<string> working, out string account, out long atNs)
+        {
+            throw new InvalidOperationException("an indicator has no account");
+        }
+
+        void Tapewire.IParticipant.Tick() { }
+    }
+}

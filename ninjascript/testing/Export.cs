@@ -1,0 +1,62 @@
+// NinjaTrader's volumetric exports as series, by the rules of replay/sources/ninjatrader.py that matter here: columns by name, a first line
+// with # is a comment, rows that are repeated or late are left out.
+
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+using NinjaTrader.NinjaScript.BarsTypes;
+
+namespace Tapewire.Testing
+{
+    public static class Export
+    {
+        static readonly string[] Needed = { "timestamp", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid" };
+
+        /// <summary>A volumetric one-minute series; an empty one where the file is missing.</summary>
+        public static Bars Read(string path, Instrument instrument, bool volumetric)
+        {
+            var flow = new VolumetricBarsType();
+            var bars = new Bars { Instrument = instrument };
+            if (volumetric)
+            {
+                bars.BarsType = flow;
+                bars.BarsPeriod.BarsPeriodType = BarsPeriodType.Volumetric;
+            }
+            if (!File.Exists(path)) return bars;
+            int[] at = null;
+            var last = DateTime.MinValue;
+            foreach (string line in File.ReadLines(path))
+            {
+                if (line.StartsWith("#", StringComparison.Ordinal)) continue;
+                string[] fields = line.Split(',');
+                if (at == null)
+                {
+                    var names = new List<string>(fields);
+                    at = Array.ConvertAll(Needed, name => names.IndexOf(name));
+                    continue;
+                }
+                DateTime stamp = DateTime.ParseExact(fields[at[0]].Substring(0, 19), "yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture);
+                if (stamp <= last) continue;
+                last = stamp;
+                bars.Times.Add(stamp);
+                bars.Prices.Add(new[] { Number(fields[at[1]]), Number(fields[at[2]]), Number(fields[at[3]]), Number(fields[at[4]]) });
+                bars.Volumes.Add((long)Number(fields[at[5]]));
+                flow.Volumes.Add(new VolumetricData { TotalBuyingVolume = (long)Number(fields[at[6]]), TotalSellingVolume = (long)Number(fields[at[7]]) });
+            }
+            return bars;
+        }
+
+        /// <summary>The trade date of a stamp: an evening after 18:00 belongs to the next weekday.</summary>
+        public static string TradeDate(DateTime stamp)
+        {
+            DateTime date = stamp.TimeOfDay > new TimeSpan(18, 0, 0) ? stamp.Date.AddDays(1) : stamp.Date;
+            while (date.DayOfWeek == DayOfWeek.Saturday || date.DayOfWeek == DayOfWeek.Sunday) date = date.AddDays(1);
+            return date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+        }
+
+        static double Number(string text) { return double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture); }
+    }
+}

@@ -1,0 +1,211 @@
+// Stands in for NinjaTrader's process: loads the bridge, walks it through its states, and drives it bar by bar from an export.
+
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Threading;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+using NinjaTrader.NinjaScript;
+using NinjaTrader.NinjaScript.Strategies;
+using NinjaTrader.NinjaScript.Testing;
+
+namespace Tapewire.Testing
+{
+    /// <summary>How a test wants NinjaTrader to behave.</summary>
+    public sealed class HostOptions
+    {
+        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, DaemonHost = "127.0.0.1";
+        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical;
+        public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
+        public Terms Terms;
+        public readonly BadLuck Luck = new BadLuck();
+    }
+
+    public sealed class Host : IHost
+    {
+        readonly HostOptions _options;
+        readonly Queue<Action> _events = new Queue<Action>();
+        readonly Bars _primary;
+        readonly Dictionary<string, Bars> _all = new Dictionary<string, Bars>();
+        readonly List<Bars> _added = new List<Bars>();
+        readonly Account _account;
+        readonly Broker _broker;
+
+        /// <summary>NinjaTrader runs what concerns a strategy one thing after the other; so does this lock.</summary>
+        public readonly object Sync = new object();
+
+        public TapewireBridge Bridge { get; private set; }
+
+        public int Count { get { return _primary.Count; } }
+
+        public Host(HostOptions options)
+        {
+            _options = options;
+            NinjaTrader.Core.Globals.UserDataDir = options.Folder;
+            Connection.PlaybackConnection = new Connection();
+            _account = new Account { Name = options.Account };
+            _primary = Series(options.Root, options.Instrument);
+            _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck);
+        }
+
+        Bars Series(string root, string name)
+        {
+            var master = new MasterInstrument { Name = name, TickSize = _options.Terms.Tick, PointValue = _options.Terms.PointValue };
+            var instrument = new Instrument { FullName = name + " 03-26", MasterInstrument = master };
+            Bars bars = Export.Read(Path.Combine(_options.Data, root + "_Volumetric_1.csv"), instrument, _options.Volumetric);
+            _all[root] = bars;
+            return bars;
+        }
+
+        // --- the script's life ---------------------------------------------------------------------------------------------------
+
+        /// <summary>Loads the strategy as when it is enabled on a chart that ends before bar `next`.</summary>
+        public void Load(int next)
+        {
+            // NinjaTrader makes copies for its dialogs, which see SetDefaults and Terminated and nothing between.
+            var copy = new TapewireBridge { Host = this };
+            copy.Enter(State.SetDefaults);
+            copy.Enter(State.Terminated);
+            var bridge = new TapewireBridge { Host = this, Account = _account, PositionAccount = _broker.Position };
+            bridge.Enter(State.SetDefaults);
+            bridge.DaemonHost = _options.DaemonHost;
+            bridge.BasePort = _options.BasePort;
+            bridge.GraceMs = _options.GraceMs;
+            bridge.HoldMs = _options.HoldMs;
+            bridge.WithCross = _options.WithCross;
+            bridge.LargestOrder = 1000;
+            bridge.Folder = _options.Folder;
+            _added.Clear();
+            bridge.Enter(State.Configure);
+            var series = new List<Bars> { _primary };
+            series.AddRange(_added);
+            bridge.BarsArray = series.ToArray();
+            bridge.CurrentBars = new int[series.Count];
+            bridge.Enter(State.DataLoaded);
+            if (bridge.Transport == null) throw new InvalidOperationException("the bridge did not load: " + string.Join(" ", bridge.Printed));
+            lock (Sync)
+            {
+                Bridge = bridge;
+                _broker.Strategy = bridge;
+                bridge.Enter(State.Historical);
+                for (int at = Math.Max(0, next - _options.Historical); at < next; at++) Update(at);
+                bridge.Enter(State.Transition);
+                bridge.Enter(State.Realtime);
+            }
+        }
+
+        /// <summary>As when the strategy is disabled: its orders stay at the broker.</summary>
+        public void Unload()
+        {
+            TapewireBridge bridge = Bridge;
+            lock (Sync)
+            {
+                _broker.Strategy = null;
+                Bridge = null;
+                _events.Clear();
+            }
+            bridge.Enter(State.Terminated);
+        }
+
+        public void Connected(ConnectionStatus status) { Bridge.Connected(new ConnectionStatusEventArgs { Status = status, PriceStatus = status }); }
+
+        // --- bars -------------------------------------------------------------------------------------------------------------------
+
+        public DateTime Stamp(int at) { return _primary.GetTime(at); }
+
+        /// <summary>What the broker does with a bar, before anybody sees it closed.</summary>
+        public void Trade(int at)
+        {
+            lock (Sync)
+                _broker.OnBar(new Tape
+                {
+                    Opens = _primary.GetTime(at).AddMinutes(-1),
+                    Closes = _primary.GetTime(at),
+                    Open = _primary.GetOpen(at),
+                    High = _primary.GetHigh(at),
+                    Low = _primary.GetLow(at),
+                    Close = _primary.GetClose(at),
+                    Date = Export.TradeDate(_primary.GetTime(at)),
+                });
+        }
+
+        public void Finish()
+        {
+            lock (Sync) _broker.Finish();
+        }
+
+        /// <summary>Closes a bar of every series that has it.</summary>
+        public void Close(int at)
+        {
+            lock (Sync) Update(at);
+        }
+
+        void Update(int at)
+        {
+            DateTime stamp = _primary.GetTime(at);
+            if (!_options.CrossFirst) Bridge.Bar(0, at);
+            for (int series = 1; series < Bridge.BarsArray.Length; series++)
+            {
+                int index = Bridge.BarsArray[series].Times.BinarySearch(stamp);
+                if (index >= 0) Bridge.Bar(series, index);
+            }
+            if (_options.CrossFirst) Bridge.Bar(0, at);
+        }
+
+        /// <summary>Runs custom events that were queued, and waits a moment.</summary>
+        public void Pump()
+        {
+            while (true)
+            {
+                Action next;
+                lock (Sync)
+                {
+                    if (_events.Count == 0) break;
+                    next = _events.Dequeue();
+                    next();
+                }
+            }
+            Thread.Sleep(1);
+        }
+
+        // --- IHost ---------------------------------------------------------------------------------------------------------------------
+
+        void IHost.Add(NinjaScriptBase script, string instrument, bool volumetric)
+        {
+            string root = instrument.Split(' ')[0];
+            _added.Add(_all.TryGetValue(root, out Bars bars) ? bars : Series(root, root));
+        }
+
+        void IHost.Trigger(NinjaScriptBase script, Action<object> action, object state)
+        {
+            if (script.State < State.DataLoaded || script.State >= State.Terminated) return; // NinjaTrader drops them without a word
+            if (!_options.Inline)
+            {
+                lock (Sync) _events.Enqueue(() => action(state));
+                return;
+            }
+            lock (Sync) action(state);
+        }
+
+        Order IHost.Enter(Strategy strategy, OrderAction action, OrderType type, int quantity, double limit, string name)
+        {
+            lock (Sync) return _broker.Enter(action, type, quantity, limit, name);
+        }
+
+        Order IHost.Exit(Strategy strategy, OrderAction action, int quantity, string name, string fromEntry)
+        {
+            lock (Sync) return _broker.Exit(action, quantity, name, fromEntry);
+        }
+
+        void IHost.SetStop(Strategy strategy, string fromEntry, double price)
+        {
+            lock (Sync) _broker.SetStop(fromEntry, price);
+        }
+
+        void IHost.SetTarget(Strategy strategy, string fromEntry, double price)
+        {
+            lock (Sync) _broker.SetTarget(fromEntry, price);
+        }
+    }
+}

@@ -1,0 +1,395 @@
+// The part of NinjaTrader 8 that the scripts compile against, with its names and shapes, for tests on Linux. None of this ships: on a trading
+// PC the real assemblies take its place. What the classes do is done by Broker.cs and Host.cs; testing/README.md lists what they cannot
+// show.
+
+using System;
+using System.Collections.Generic;
+using NinjaTrader.Cbi;
+using NinjaTrader.Data;
+
+namespace NinjaTrader.Cbi
+{
+    public enum MarketPosition { Long, Short, Flat }
+
+    public enum OrderState
+    {
+        Accepted = 0, Cancelled = 1, Filled = 2, Initialized = 3, PartFilled = 4, CancelPending = 5, ChangeSubmitted = 6, Rejected = 7,
+        Submitted = 8, TriggerPending = 9, Working = 10, CancelSubmitted = 11, ChangePending = 12, Suspended = 13, Unknown = 99,
+    }
+
+    public enum OrderAction { Buy, BuyToCover, Sell, SellShort }
+
+    public enum OrderType { Limit, Market, MIT, StopLimit, StopMarket }
+
+    public enum OrderEntry { Automated, Manual }
+
+    public enum TimeInForce { Day, Gtc }
+
+    public enum ErrorCode { NoError = 0, OrderRejected = 6, Panic = 18 }
+
+    public enum PerformanceUnit { Currency, Percent, Pips, Points, Ticks }
+
+    public enum Currency { UsDollar }
+
+    public enum AccountItem { RealizedProfitLoss, GrossRealizedProfitLoss }
+
+    public enum ConnectionStatus { Connected, ConnectionLost, Connecting, Disconnected, Disconnecting }
+
+    public class MasterInstrument
+    {
+        public string Name;
+        public double TickSize, PointValue;
+
+        public double RoundToTickSize(double price) { return Math.Round(price / TickSize) * TickSize; }
+    }
+
+    public class Instrument
+    {
+        public string FullName;
+        public MasterInstrument MasterInstrument;
+    }
+
+    public class CustomOrder { }
+
+    public class Order
+    {
+        public string OrderId, Name, FromEntrySignal = "", Oco = "";
+        public Instrument Instrument;
+        public Account Account;
+        public OrderAction OrderAction;
+        public OrderType OrderType;
+        public OrderState OrderState;
+        public int Quantity, Filled;
+        public double LimitPrice, StopPrice, AverageFillPrice, LimitPriceChanged, StopPriceChanged;
+        public DateTime Time;
+    }
+
+    public class Execution
+    {
+        public Account Account;
+        public Instrument Instrument;
+        public Order Order;
+        public string ExecutionId, Name;
+        public double Price;
+        public int Quantity;
+        public MarketPosition MarketPosition;
+        public DateTime Time;
+    }
+
+    public class Position
+    {
+        public Account Account;
+        public Instrument Instrument;
+        public MarketPosition MarketPosition = MarketPosition.Flat;
+        public int Quantity;
+        public double AveragePrice;
+    }
+
+    public class OrderEventArgs : EventArgs
+    {
+        public Order Order;
+        public OrderState OrderState;
+        public ErrorCode Error;
+        public string Comment = "";
+    }
+
+    public class ExecutionEventArgs : EventArgs
+    {
+        public Execution Execution;
+    }
+
+    public class ConnectionStatusEventArgs : EventArgs
+    {
+        public ConnectionStatus Status, PriceStatus;
+    }
+
+    public class Connection
+    {
+        public static Connection PlaybackConnection;
+    }
+
+    /// <summary>An account. What orders do is the simulated broker's.</summary>
+    public class Account
+    {
+        public static readonly List<Account> All = new List<Account>();
+
+        public string Name;
+        public readonly List<Order> Orders = new List<Order>();
+        public readonly List<Execution> Executions = new List<Execution>();
+        public readonly List<Position> Positions = new List<Position>();
+        public Func<AccountItem, double> Value;
+        public Action<Order> Submitting, Changing, Cancelling;
+
+        public event EventHandler<OrderEventArgs> OrderUpdate;
+        public event EventHandler<ExecutionEventArgs> ExecutionUpdate;
+
+        public double Get(AccountItem item, Currency currency) { return Value(item); }
+
+        public Order CreateOrder(
+            Instrument instrument, OrderAction action, OrderType type, OrderEntry entry, TimeInForce timeInForce, int quantity,
+            double limitPrice, double stopPrice, string oco, string name, DateTime gtd, CustomOrder customOrder)
+        {
+            return new Order
+            {
+                Account = this, Instrument = instrument, OrderAction = action, OrderType = type, Quantity = quantity, LimitPrice = limitPrice,
+                StopPrice = stopPrice, Oco = oco, Name = name, OrderState = OrderState.Initialized,
+            };
+        }
+
+        public void Submit(IEnumerable<Order> orders) { foreach (Order order in orders) Submitting(order); }
+
+        public void Change(IEnumerable<Order> orders) { foreach (Order order in orders) Changing(order); }
+
+        public void Cancel(IEnumerable<Order> orders) { foreach (Order order in new List<Order>(orders)) Cancelling(order); }
+
+        public void Tell(OrderEventArgs e) { OrderUpdate?.Invoke(this, e); }
+
+        public void Tell(ExecutionEventArgs e) { ExecutionUpdate?.Invoke(this, e); }
+    }
+}
+
+namespace NinjaTrader.Core
+{
+    public class GeneralOptions
+    {
+        public TimeZoneInfo TimeZoneInfo = TimeZoneInfo.FindSystemTimeZoneById("America/New_York");
+    }
+
+    public static class Globals
+    {
+        public static GeneralOptions GeneralOptions = new GeneralOptions();
+        public static string UserDataDir = "";
+        public static DateTime MaxDate = new DateTime(2099, 12, 1);
+    }
+}
+
+namespace NinjaTrader.Data
+{
+    public enum BarsPeriodType { Tick = 0, Volume = 1, Range = 2, Second = 3, Minute = 4, Day = 5, Volumetric = 14 }
+
+    public enum VolumetricDeltaType { BidAsk, UpDownTick }
+
+    public class BarsPeriod
+    {
+        public BarsPeriodType BarsPeriodType = BarsPeriodType.Minute, BaseBarsPeriodType = BarsPeriodType.Minute;
+        public int Value = 1, BaseBarsPeriodValue = 1;
+    }
+
+    public class MarketDataEventArgs : EventArgs { }
+
+    /// <summary>A series by absolute number, oldest first.</summary>
+    public class Bars
+    {
+        public Instrument Instrument;
+        public BarsPeriod BarsPeriod = new BarsPeriod();
+        public NinjaTrader.NinjaScript.BarsTypes.BarsType BarsType;
+        public readonly List<DateTime> Times = new List<DateTime>();
+        public readonly List<double[]> Prices = new List<double[]>();
+        public readonly List<long> Volumes = new List<long>();
+
+        public int Count { get { return Times.Count; } }
+        public DateTime GetTime(int index) { return Times[index]; }
+        public double GetOpen(int index) { return Prices[index][0]; }
+        public double GetHigh(int index) { return Prices[index][1]; }
+        public double GetLow(int index) { return Prices[index][2]; }
+        public double GetClose(int index) { return Prices[index][3]; }
+        public long GetVolume(int index) { return Volumes[index]; }
+    }
+}
+
+namespace NinjaTrader.NinjaScript.BarsTypes
+{
+    public class BarsType { }
+
+    public class VolumetricData
+    {
+        public long TotalBuyingVolume, TotalSellingVolume;
+    }
+
+    public class VolumetricBarsType : BarsType
+    {
+        public readonly List<VolumetricData> Volumes = new List<VolumetricData>();
+    }
+}
+
+namespace NinjaTrader.NinjaScript
+{
+    public enum State { Undefined, SetDefaults, Configure, Active, DataLoaded, Historical, Transition, Realtime, Terminated, Finalized }
+
+    public enum Calculate { OnBarClose, OnEachTick, OnPriceChange }
+
+    public enum CalculationMode { Currency, Percent, Price, Ticks, Pips }
+
+    public enum StartBehavior { AdoptAccountPosition, ImmediatelySubmit, ImmediatelySubmitSynchronizeAccount, WaitUntilFlat, WaitUntilFlatSynchronizeAccount }
+
+    public enum RealtimeErrorHandling { IgnoreAllErrors, StopCancelClose, StopCancelCloseIgnoreRejects }
+
+    public enum EntryHandling { AllEntries, UniqueEntries }
+
+    public enum StopTargetHandling { ByStrategyPosition, PerEntryExecution }
+
+    public enum LogLevel { Alert, Error, Information, Warning }
+
+    public class NinjaScriptPropertyAttribute : Attribute { }
+
+    /// <summary>What strategies and indicators share.</summary>
+    public abstract class NinjaScriptBase
+    {
+        public State State;
+        public string Name, Description;
+        public Calculate Calculate;
+        public bool IsSuspendedWhileInactive, IsOverlay;
+        public Bars[] BarsArray = new Bars[0];
+        public int[] CurrentBars = new int[0];
+        public int BarsInProgress;
+        public Testing.IHost Host;
+        public readonly List<string> Printed = new List<string>();
+
+        public Bars Bars { get { return BarsArray[0]; } }
+        public Instrument Instrument { get { return BarsArray.Length == 0 ? null : BarsArray[0].Instrument; } }
+        public int CurrentBar { get { return CurrentBars[BarsInProgress]; } }
+
+        protected virtual void OnStateChange() { }
+        protected virtual void OnBarUpdate() { }
+        protected virtual void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate) { }
+
+        public void Print(object text)
+        {
+            lock (Printed) Printed.Add(Convert.ToString(text));
+        }
+
+        public void Log(string text, LogLevel level) { Print(level + ": " + text); }
+
+        protected void AddDataSeries(string instrumentName, BarsPeriodType periodType, int period) { Host.Add(this, instrumentName, false); }
+
+        protected void AddVolumetric(string instrumentName, BarsPeriodType periodType, int period, VolumetricDeltaType deltaType, int ticksPerLevel)
+        {
+            Host.Add(this, instrumentName, true);
+        }
+
+        protected void TriggerCustomEvent(Action<object> action, object state) { Host.Trigger(this, action, state); }
+
+        public void Enter(State state)
+        {
+            State = state;
+            OnStateChange();
+        }
+
+        public void Bar(int series, int index)
+        {
+            BarsInProgress = series;
+            CurrentBars[series] = index;
+            OnBarUpdate();
+        }
+
+        public void Connected(ConnectionStatusEventArgs e) { OnConnectionStatusUpdate(e); }
+    }
+}
+
+namespace NinjaTrader.NinjaScript.Indicators
+{
+    public abstract class Indicator : NinjaScriptBase { }
+}
+
+namespace NinjaTrader.NinjaScript.AddOns
+{
+    public abstract class AddOnBase { }
+}
+
+namespace NinjaTrader.NinjaScript.Strategies
+{
+    /// <summary>A strategy on the managed approach.</summary>
+    public abstract class Strategy : NinjaScriptBase
+    {
+        public Account Account;
+        public int EntriesPerDirection = 1, ExitOnSessionCloseSeconds = 30;
+        public bool IsExitOnSessionCloseStrategy = true;
+        public EntryHandling EntryHandling;
+        public StopTargetHandling StopTargetHandling;
+        public StartBehavior StartBehavior;
+        public RealtimeErrorHandling RealtimeErrorHandling;
+        public TimeInForce TimeInForce;
+        public Position PositionAccount = new Position();
+
+        protected virtual void OnOrderUpdate(
+            Order order, double limitPrice, double stopPrice, int quantity, int filled, double averageFillPrice, OrderState orderState, DateTime time,
+            ErrorCode error, string comment) { }
+
+        protected virtual void OnExecutionUpdate(
+            Execution execution, string executionId, double price, int quantity, MarketPosition marketPosition, string orderId, DateTime time) { }
+
+        protected virtual void OnPositionUpdate(Position position, double averagePrice, int quantity, MarketPosition marketPosition) { }
+
+        protected Order EnterLong(int quantity, string signalName) { return Host.Enter(this, OrderAction.Buy, OrderType.Market, quantity, 0, signalName); }
+
+        protected Order EnterShort(int quantity, string signalName) { return Host.Enter(this, OrderAction.SellShort, OrderType.Market, quantity, 0, signalName); }
+
+        protected Order EnterLongLimit(int barsInProgressIndex, bool isLiveUntilCancelled, int quantity, double limitPrice, string signalName)
+        {
+            return Host.Enter(this, OrderAction.Buy, OrderType.Limit, quantity, limitPrice, signalName);
+        }
+
+        protected Order EnterShortLimit(int barsInProgressIndex, bool isLiveUntilCancelled, int quantity, double limitPrice, string signalName)
+        {
+            return Host.Enter(this, OrderAction.SellShort, OrderType.Limit, quantity, limitPrice, signalName);
+        }
+
+        protected Order ExitLong(int quantity, string signalName, string fromEntrySignal) { return Host.Exit(this, OrderAction.Sell, quantity, signalName, fromEntrySignal); }
+
+        protected Order ExitShort(int quantity, string signalName, string fromEntrySignal)
+        {
+            return Host.Exit(this, OrderAction.BuyToCover, quantity, signalName, fromEntrySignal);
+        }
+
+        protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop) { Host.SetStop(this, fromEntrySignal, value); }
+
+        protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value) { Host.SetTarget(this, fromEntrySignal, value); }
+
+        protected void CancelOrder(Order order) { Account.Cancel(new[] { order }); }
+
+        public void Tell(Order order, ErrorCode error, string comment)
+        {
+            OnOrderUpdate(
+                order, order.LimitPrice, order.StopPrice, order.Quantity, order.Filled, order.AverageFillPrice, order.OrderState, order.Time, error, comment);
+        }
+
+        public void Tell(Execution execution)
+        {
+            OnExecutionUpdate(
+                execution, execution.ExecutionId, execution.Price, execution.Quantity, execution.MarketPosition, execution.Order.OrderId, execution.Time);
+        }
+
+        public void Tell(Position position) { OnPositionUpdate(position, position.AveragePrice, position.Quantity, position.MarketPosition); }
+    }
+}
+
+namespace NinjaTrader.NinjaScript.Testing
+{
+    /// <summary>What the stand-ins hand on to whoever drives them.</summary>
+    public interface IHost
+    {
+        void Add(NinjaScriptBase script, string instrument, bool volumetric);
+        void Trigger(NinjaScriptBase script, Action<object> action, object state);
+        Order Enter(Strategies.Strategy strategy, OrderAction action, OrderType type, int quantity, double limit, string name);
+        Order Exit(Strategies.Strategy strategy, OrderAction action, int quantity, string name, string fromEntry);
+        void SetStop(Strategies.Strategy strategy, string fromEntry, double price);
+        void SetTarget(Strategies.Strategy strategy, string fromEntry, double price);
+    }
+}
+
+// Empty, for the `using` lines that NinjaTrader's editor puts at the top of every script.
+namespace NinjaTrader.Gui { class Placeholder { } }
+namespace NinjaTrader.Gui.Chart { class Placeholder { } }
+namespace NinjaTrader.Gui.Tools { class Placeholder { } }
+namespace NinjaTrader.NinjaScript.DrawingTools
+{
+    using NinjaTrader.NinjaScript;
+
+    public enum TextPosition { BottomLeft, BottomRight, Center, TopLeft, TopRight }
+
+    public static class Draw
+    {
+        public static void TextFixed(NinjaScriptBase owner, string tag, string text, TextPosition position) { }
+    }
+}
+namespace System.Windows.Media { class Placeholder { } }
