@@ -181,6 +181,33 @@ class Bar(Struct, frozen=True, tag="bar"):
     phase: str = "realtime"
 
 
+# --- bar. : longer timeframes ------------------------------------------------------------------------------------------
+
+
+class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
+    """A bar of several minutes, made of the one-minute bars that the tracker accepted (daemons/tracker/timeframes.py).
+
+    minutes: its timeframe. session: the trade date, which no such bar outlasts. open_ns, close_ns: the bounds of its bucket on the
+    clock, also where bars are missing. ask_volume, bid_volume: None if one of its bars has none.
+    bars: one-minute bars in it. complete: every minute of the bucket brought one.
+    """
+
+    instrument: str
+    minutes: int
+    session: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None
+    bid_volume: int | None
+    bars: int
+    complete: bool
+
+
 # --- session. : everything the tracker knows after a bar ---------------------------------------------------------------
 
 
@@ -263,11 +290,16 @@ class Session(Struct, frozen=True, tag="session"):
     i: RTH bar number from 0. k: post-IB bar number from 0, None before the IB is final or without a valid IB.
     closes: the session's close in minutes after midnight (960, earlier on a half day).
     vwap: from the first RTH bar; vwap_eth: from 18:01. None until there is volume.
+    vwap_sigma, vwap_eth_sigma: volume-weighted deviation of typical prices around them, in points; band k lies k sigma away. None
+    until there are two bars and volume.
     above, below: consecutive post-IB closes beyond the IB; accepted_* latch; first_side is "long", "short" or None.
     day_type_edge, day_type_midpoint: of this bar; "none" before the IB. widest: the widest edge type of the day, for display.
     touches, max_down: low touches and downside extension of the IB (playbook 2.4).
     rth_high, rth_low: extremes of the RTH bars so far.
     missing: RTH minutes without a bar so far. degraded: a feed gap did not heal, or this bar says why not to trust the session.
+    ema20, ema50, ema200, atr14: of one-minute bars, night included, carried from date to date; points, None until they have seen
+    as many bars as they are named for.
+    missing_cross: instruments that came along earlier in the trade date and have no bar at this stamp.
     """
 
     bar: Bar
@@ -304,6 +336,13 @@ class Session(Struct, frozen=True, tag="session"):
     rth_low: float | None = None
     missing: int = 0
     degraded: bool = False
+    vwap_sigma: float | None = None
+    vwap_eth_sigma: float | None = None
+    ema20: float | None = None
+    ema50: float | None = None
+    ema200: float | None = None
+    atr14: float | None = None
+    missing_cross: tuple[str, ...] = ()
 
 
 # --- intent., decision., eval.done. : what is wanted, and what the gate says ---------------------------------------------
@@ -893,6 +932,7 @@ class Alarm(Struct, frozen=True, tag="alarm"):
 
 Fact: TypeAlias = (
     Bar
+    | TimeframeBar
     | Session
     | Intents
     | Decisions

@@ -6,6 +6,7 @@ Each topic has exactly one writer. One function per kind of topic, so that nobod
 from __future__ import annotations
 
 RAW = "raw."
+TIMEFRAME = "bar."
 SESSION = "session."
 INTENT = "intent."
 DECISION = "decision."
@@ -32,6 +33,11 @@ WELCOME = "sys.welcome."
 
 def bar(instrument: str, timeframe: str = "1m") -> str:
     return f"raw.bar.{instrument}.{timeframe}."
+
+
+def timeframe(instrument: str, minutes: int) -> str:
+    """Where the tracker publishes an instrument's bars of several minutes: `timeframe("MNQ", 5)` is `bar.MNQ.5m.`."""
+    return f"{TIMEFRAME}{instrument}.{minutes}m."
 
 
 def of(domain: str, subject: str) -> str:

@@ -1,16 +1,18 @@
 """One instrument's session model: bars in, session records out (playbook 1 and 2).
 
-`Market` holds what is carried from session to session: the order-flow window and CVD, the one-minute gaps, the IB history, the
-previous session's levels. `Today` holds what restarts with the trade date; `PostIb` the part that exists only beyond a valid
-initial balance. Outside RTH only the night's levels and the 18:01 VWAP advance.
+`Market` holds what is carried from session to session: the order-flow window and CVD, the one-minute gaps, the moving averages,
+the IB history, the previous session's levels. `Today` holds what restarts with the trade date; `PostIb` the part that exists only
+beyond a valid initial balance. Outside RTH only the night's levels, the 18:01 VWAP and the moving averages advance.
 """
 
 from __future__ import annotations
 
-from bus.messages import Bar, Scores, Session
+from bus.messages import Bar, Flow, Scores, Session
 from daemons.tracker.acceptance import Acceptance
+from daemons.tracker.averages import Averages
 from daemons.tracker.clock import DAY, RTH_OPEN, Clock, TradeDate
 from daemons.tracker.confidence import DayConfidence
+from daemons.tracker.cross import CrossInstruments
 from daemons.tracker.daytype import Widest, edge, extensions, midpoint
 from daemons.tracker.flow import OrderFlow, PreDelta
 from daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
@@ -55,13 +57,28 @@ NO_POST_IB = PostIb(Balance(high=0.0, low=0.0, mid=0.0, r=0.0))
 class Today:
     """Everything that restarts with the trade date. i: the last RTH bar's number from 0, None before the first."""
 
-    __slots__ = ("close", "day", "high", "i", "low", "night", "post_ib", "pre_delta", "quarter_gaps", "ranges", "vwap", "vwap_eth")
+    __slots__ = (
+        "close",
+        "cross",
+        "day",
+        "high",
+        "i",
+        "low",
+        "night",
+        "post_ib",
+        "pre_delta",
+        "quarter_gaps",
+        "ranges",
+        "vwap",
+        "vwap_eth",
+    )
 
     def __init__(self, day: TradeDate, previous: Previous | None) -> None:
         self.day = day
         self.night = NightLevels(previous)
         self.vwap = Vwap()
         self.vwap_eth = Vwap()
+        self.cross = CrossInstruments()
         self.ranges = OpeningRanges()
         self.pre_delta = PreDelta()
         self.quarter_gaps = QuarterHourGaps()
@@ -93,8 +110,10 @@ class Today:
 
     def missing(self, at: int) -> int:
         """RTH minutes up to place `at` that brought no bar."""
-        minutes = min(at, self.day.closes) - RTH_OPEN
-        return max(0, minutes) - (0 if self.i is None else self.i + 1)
+        last = at if at < self.day.closes else self.day.closes
+        if last <= RTH_OPEN:
+            return 0
+        return last - RTH_OPEN - (0 if self.i is None else self.i + 1)
 
     def finish(self) -> tuple[float, Previous] | None:
         """What a session with a valid initial balance leaves behind: its R, and its RTH high, low and close."""
@@ -112,12 +131,14 @@ class Market:
     """
 
     __slots__ = (
+        "_averages",
         "_clock",
         "_degraded",
         "_distrusted",
         "_flow",
         "_gaps",
         "_history",
+        "_hole",
         "_last_ns",
         "_previous",
         "_today",
@@ -129,18 +150,20 @@ class Market:
         self._clock = clock
         self._flow = OrderFlow()
         self._gaps = MinuteGaps()
+        self._averages = Averages()
         self._history = BalanceHistory()
         self._previous: Previous | None = None
         self._today: Today | None = None
         self._last_ns: int | None = None
+        self._hole = False  # bars were lost between the last one and the next
         self._degraded = False
         self._distrusted = ""  # a trade date that was degraded before its first bar
         self.late = 0
         self.refused = 0
 
     def distrust(self) -> None:
-        """Bars were lost for good: the session is degraded until the next trade date (design 3.3)."""
-        self._degraded = True
+        """Bars were lost for good: the trade dates before and behind the hole are degraded to their ends (design 3.3)."""
+        self._hole = self._degraded = True
 
     def fold(self, bar: Bar) -> Session | None:
         """Take a bar; None if it is ignored: repeated, late, or with a price that is no number."""
@@ -158,16 +181,15 @@ class Market:
         today = self._today
         if today is None or today.day.date != day.date:
             today = self._open(day)
+        self._hole = False
         today.vwap_eth.fold(bar)
-        if RTH_OPEN < at <= day.closes:
-            return self._rth(today, at, bar)
-        today.night.fold(at, bar)
-        return self._outside_rth(today, at, bar)
+        self._averages.fold(bar)
+        return self._say(today, at, bar)
 
     def _open(self, day: TradeDate) -> Today:
         """Begin a trade date: what the last one leaves behind becomes history."""
         last = self._today
-        self._degraded = self._distrusted == day.date or (last is None and self._degraded)
+        self._degraded = self._hole or self._distrusted == day.date
         left = last.finish() if last else None
         if left:
             r, self._previous = left
@@ -175,91 +197,68 @@ class Market:
         self._today = Today(day, self._previous)
         return self._today
 
-    def _rth(self, today: Today, at: int, bar: Bar) -> Session:
-        is_post_ib = today.advance(at, bar)
-        fvg_bull, fvg_bear = self._gaps.fold(bar)
-        day, ranges, post_ib = today.day, today.ranges, today.post_ib
-        acceptance = post_ib.acceptance
-        return Session(
-            bar=bar,
-            session=day.date,
-            minute=at,
-            rth=True,
-            closes=day.closes,
-            i=today.i,
-            k=post_ib.k,
-            vwap=today.vwap.value,
-            vwap_eth=today.vwap_eth.value,
-            drive=ranges.drive,
-            or15=ranges.or15,
-            or30=ranges.or30,
-            ib=ranges.ib,
-            above=acceptance.above,
-            below=acceptance.below,
-            accepted_long=acceptance.accepted_long,
-            accepted_short=acceptance.accepted_short,
-            first_side=acceptance.first_side,
-            flow=self._flow.fold(bar, today.pre_delta, post_ib=is_post_ib),
-            touches=acceptance.touches,
-            max_down=acceptance.max_down,
-            fvg_bull=fvg_bull,
-            fvg_bear=fvg_bear,
-            fvg_bull_15m=today.quarter_gaps.fold(at, bar),
-            scores=post_ib.scores,
-            day_type_edge=post_ib.day_type_edge,
-            day_type_midpoint=post_ib.day_type_midpoint,
-            widest=post_ib.widest.type,
-            levels=today.night.levels,
-            history=self._history.summary,
-            rth_high=today.high,
-            rth_low=today.low,
-            missing=today.missing(at),
-            degraded=self._degraded,
-        )
-
-    def _outside_rth(self, today: Today, at: int, bar: Bar) -> Session:
-        """What stands, without anything that is said of an RTH bar itself: its numbers, flow, gaps and day type."""
-        day = today.day
-        if today.i is None:
-            return Session(
-                bar=bar,
-                session=day.date,
-                minute=at % DAY,
-                rth=False,
-                closes=day.closes,
-                vwap_eth=today.vwap_eth.value,
-                levels=today.night.levels,
-                history=self._history.summary,
-                missing=today.missing(at),
-                degraded=self._degraded,
-            )
+    def _say(self, today: Today, at: int, bar: Bar) -> Session:
+        """Advance what the bar advances, and say what is known. Outside RTH nothing is said that is said of an RTH bar itself."""
+        day, averages = today.day, self._averages
+        i: int | None = None
+        k: int | None = None
+        flow: Flow | None = None
+        fvg_bull = fvg_bear = fvg_bull_15m = False
+        day_type_edge = day_type_midpoint = "none"
+        rth = RTH_OPEN < at <= day.closes
+        if rth:
+            is_post_ib = today.advance(at, bar)
+            post_ib = today.post_ib
+            i, k = today.i, post_ib.k
+            flow = self._flow.fold(bar, today.pre_delta, post_ib=is_post_ib)
+            fvg_bull, fvg_bear = self._gaps.fold(bar)
+            fvg_bull_15m = today.quarter_gaps.fold(at, bar)
+            day_type_edge, day_type_midpoint = post_ib.day_type_edge, post_ib.day_type_midpoint
+        else:
+            today.night.fold(at, bar)
         ranges, post_ib = today.ranges, today.post_ib
         acceptance = post_ib.acceptance
+        # In the order of the fields: this many names would take longer than all that is computed for the bar.
         return Session(
-            bar=bar,
-            session=day.date,
-            minute=at % DAY,
-            rth=False,
-            closes=day.closes,
-            vwap=today.vwap.value,
-            vwap_eth=today.vwap_eth.value,
-            drive=ranges.drive,
-            or15=ranges.or15,
-            or30=ranges.or30,
-            ib=ranges.ib,
-            above=acceptance.above,
-            below=acceptance.below,
-            accepted_long=acceptance.accepted_long,
-            accepted_short=acceptance.accepted_short,
-            first_side=acceptance.first_side,
-            touches=acceptance.touches,
-            max_down=acceptance.max_down,
-            scores=post_ib.scores,
-            widest=post_ib.widest.type,
-            levels=today.night.levels,
-            history=self._history.summary,
-            rth_high=today.high,
-            rth_low=today.low,
-            missing=today.missing(at),
-            degraded=self._degraded,
+            bar,
+            day.date,
+            at % DAY,
+            rth,
+            day.closes,
+            i,
+            k,
+            today.vwap.value,
+            today.vwap_eth.value,
+            ranges.drive,
+            ranges.or15,
+            ranges.or30,
+            ranges.ib,
+            acceptance.above,
+            acceptance.below,
+            acceptance.accepted_long,
+            acceptance.accepted_short,
+            acceptance.first_side,
+            flow,
+            acceptance.touches,
+            acceptance.max_down,
+            fvg_bull,
+            fvg_bear,
+            fvg_bull_15m,
+            post_ib.scores,
+            day_type_edge,
+            day_type_midpoint,
+            post_ib.widest.type,
+            today.night.levels,
+            self._history.summary,
+            today.high,
+            today.low,
+            today.missing(at),
+            self._degraded,
+            today.vwap.sigma,
+            today.vwap_eth.sigma,
+            averages.ema20,
+            averages.ema50,
+            averages.ema200,
+            averages.atr14,
+            today.cross.fold(bar.cross),
         )

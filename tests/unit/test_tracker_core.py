@@ -86,10 +86,11 @@ def test_every_bar_of_a_trade_date_has_a_record_and_only_rth_is_numbered():
 
 
 def test_before_the_bell_only_the_night_is_known():
-    """Levels and the 18:01 VWAP run; nothing of RTH exists yet."""
+    """Levels, the 18:01 VWAP and the averages run; nothing of RTH exists yet."""
     record = sessions(tape(first="09:00", last="09:30"))[-1]
 
-    assert record.vwap_eth is not None
+    assert None not in (record.vwap_eth, record.vwap_eth_sigma, record.ema20, record.atr14)
+    assert record.vwap_sigma is None
     assert record.levels.overnight_high is not None
     assert (record.vwap, record.flow, record.drive, record.ib, record.rth_high, record.missing) == (None,) * 5 + (0,)
 
@@ -99,13 +100,27 @@ def test_after_the_close_the_session_stands():
     records = sessions(tape(last="16:05"))
     close, later = at(records, "16:00"), at(records, "16:05")
 
-    for name in ("vwap", "drive", "or15", "or30", "ib", "above", "below", "accepted_long", "first_side", "touches", "max_down"):
+    for name in (
+        "vwap",
+        "vwap_sigma",
+        "drive",
+        "or15",
+        "or30",
+        "ib",
+        "above",
+        "below",
+        "accepted_long",
+        "first_side",
+        "touches",
+        "max_down",
+    ):
         assert getattr(later, name) == getattr(close, name)
     for name in ("scores", "widest", "levels", "history", "rth_high", "rth_low", "missing"):
         assert getattr(later, name) == getattr(close, name)
     assert (later.flow, later.fvg_bull, later.fvg_bear, later.fvg_bull_15m) == (None, False, False, False)
     assert (later.day_type_edge, later.day_type_midpoint) == ("none", "none")
-    assert later.vwap_eth != close.vwap_eth
+    for name in ("vwap_eth", "vwap_eth_sigma", "ema20", "ema50", "ema200", "atr14"):
+        assert getattr(later, name) != getattr(close, name)
 
 
 def test_vwap_is_anchored_at_the_bell_and_at_18_01():
@@ -207,6 +222,19 @@ def test_a_gap_degrades_the_session_until_the_next_trade_date():
     assert {each.degraded for each in before} == {False}
     assert {each.degraded for each in after} == {True}
     assert {each.degraded for each in evening} == {False}
+
+
+def test_a_gap_over_the_evening_degrades_both_trade_dates():
+    """What was lost may belong to either: the one that it ends, and the one whose first bar comes behind it."""
+    tracker = Tracker(["MNQ"], Calendar())
+    sessions(tape(first="16:30", last="16:40"), tracker=tracker)
+    tracker.step(gap(topics.bar("MNQ")))
+
+    evening = sessions(tape(WEDNESDAY, "18:07", "18:09", evening=True), tracker=tracker)
+    morning = sessions(tape(WEDNESDAY, last="09:31"), tracker=tracker)
+
+    assert {each.degraded for each in evening + morning} == {True}
+    assert not sessions(tape("2026-03-05", last="09:31"), tracker=tracker)[0].degraded
 
 
 def test_a_gap_before_the_first_bar_degrades_the_first_session():

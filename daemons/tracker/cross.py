@@ -1,0 +1,29 @@
+"""Instruments whose bars travel with ours (ES and YM beside NQ): which of them are missing at a stamp.
+
+Nobody configures who comes along: whoever has come earlier in the trade date is expected for the rest of it.
+"""
+
+from __future__ import annotations
+
+from bus.messages import CrossBar
+
+
+class CrossInstruments:
+    """The companions of one trade date."""
+
+    __slots__ = ("_expected",)
+
+    def __init__(self) -> None:
+        self._expected: tuple[str, ...] = ()
+
+    def fold(self, cross: tuple[CrossBar, ...]) -> tuple[str, ...]:
+        """Take what came with a bar; the names of those that did not come, in alphabetical order."""
+        expected = self._expected
+        if not cross:
+            return expected
+        here = tuple([each.instrument for each in cross])
+        if here == expected:
+            return ()
+        missing = tuple(name for name in expected if name not in here)
+        self._expected = tuple(sorted({*expected, *here}))
+        return missing
