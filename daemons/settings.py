@@ -30,6 +30,8 @@ PORTS: Mapping[str, int] = {
 }
 PORT_SPAN = 36
 
+LONGEST_MIN = 720  # of a timeframe: a longer bucket would be cut by midnight and by the evening, and mean nothing
+
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic."""
@@ -58,6 +60,22 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     account: str = ""
     unlimited: tuple[str, ...] = ()
     program: str = ""
+
+
+class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the tracker says besides the sessions.
+
+    timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py).
+    """
+
+    timeframes: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for minutes in self.timeframes:
+            if not 2 <= minutes <= LONGEST_MIN:
+                raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")
+        if len(set(self.timeframes)) < len(self.timeframes):
+            raise ValueError(f"timeframes: {list(self.timeframes)} names one twice; name each once")
 
 
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -231,9 +249,10 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     instruments: dict[str, Instrument]
     traded: tuple[str, ...]
     preset: Preset
-    publisher: Publishing = Publishing()
     calendar: Calendar = Calendar()
     fill: str = "next_open"
     epoch: int = 1
     program: Program | None = None
     faults: tuple[Fault, ...] = ()
+    tracker: Tracking = Tracking()
+    publisher: Publishing = Publishing()

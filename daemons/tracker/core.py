@@ -1,4 +1,7 @@
-"""The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else."""
+"""The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else.
+
+What else it says, bars of the longer timeframes that the run is configured for, is for people and for readers of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from bus.messages import Bar, Gap
 from daemons.settings import Calendar, Conf
 from daemons.tracker.clock import Clock
 from daemons.tracker.market import Market
+from daemons.tracker.timeframes import Timeframe
 
 
 class Feed(NamedTuple):
-    """One tracked instrument: its name, the topic its sessions go to, its session model."""
+    """One tracked instrument: its name, the topic its sessions go to, its session model, its longer timeframes."""
 
     instrument: str
     says: str
     market: Market
+    timeframes: tuple[Timeframe, ...]
 
 
 class Tracker:
@@ -28,14 +33,12 @@ class Tracker:
     are not tracked. All three are ignored, and only counted.
     """
 
-    __slots__ = ("_feeds", "foreign")
+    __slots__ = ("_clock", "_feeds", "foreign")
 
-    def __init__(self, instruments: Sequence[str], calendar: Calendar) -> None:
-        clock = Clock(calendar)
-        self._feeds = {
-            topics.bar(instrument): Feed(instrument, topics.of(topics.SESSION, instrument), Market(clock))
-            for instrument in instruments
-        }
+    def __init__(self, instruments: Sequence[str], calendar: Calendar, timeframes: Sequence[int] = ()) -> None:
+        """timeframes: in minutes, the longer bars to publish of each instrument."""
+        self._clock = Clock(calendar)
+        self._feeds = {topics.bar(instrument): self._feed(instrument, timeframes) for instrument in instruments}
         self.foreign = 0
 
     @property
@@ -62,14 +65,25 @@ class Tracker:
             self.foreign += 1
             return ()
         session = feed.market.fold(bar)
-        return (Publish(feed.says, session),) if session else ()
+        if session is None:
+            return ()
+        said = Publish(feed.says, session)
+        if not feed.timeframes:
+            return (said,)
+        day, at = self._clock.read(bar.close_ns)
+        longer = [Publish(each.topic, closed) for each in feed.timeframes for closed in each.fold(day.date, at, bar)]
+        return (said, *longer)
+
+    def _feed(self, instrument: str, timeframes: Sequence[int]) -> Feed:
+        longer = tuple(Timeframe(instrument, minutes) for minutes in sorted(timeframes))
+        return Feed(instrument, topics.of(topics.SESSION, instrument), Market(self._clock), longer)
 
 
 def daemon(conf: Conf) -> Daemon:
     """The tracker of a run, for the instruments it trades."""
     return Daemon(
         name="tracker",
-        core=Tracker(conf.traded, conf.calendar),
+        core=Tracker(conf.traded, conf.calendar, conf.tracker.timeframes),
         subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
         recover=(topics.RAW,),

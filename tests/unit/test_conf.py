@@ -39,6 +39,10 @@ def test_a_live_configuration_knows_no_unlimited_strategies() -> None:
         ({"trading": {"acount": "Sim101"}}, ["acount", "account"]),
         ({"tradin": {"enabled": True}}, ["tradin", "trading"]),
         ({"bus": {"base_port": "high"}}, ["base_port", "int"]),
+        ({"tracker": {"timeframe": [5]}}, ["[tracker]", "timeframe", "timeframes"]),
+        ({"tracker": {"timeframes": [5, 1]}}, ["[tracker]", "timeframes", "1", "2 to 720"]),
+        ({"tracker": {"timeframes": [721]}}, ["[tracker]", "timeframes", "721", "2 to 720"]),
+        ({"tracker": {"timeframes": [5, 15, 5]}}, ["[tracker]", "timeframes", "[5, 15, 5]", "once"]),
     ],
 )
 def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], names: list[str]) -> None:
@@ -150,6 +154,12 @@ def test_a_setting_is_given_once() -> None:
     """Which of two values counts would have to be guessed."""
     with pytest.raises(ConfError, match=r"--set risk.max_trades is given twice; keep one"):
         conf.preset("seed", settings=["risk.max_trades=3", "risk.max_trades=4"])
+
+
+def test_a_run_has_longer_timeframes_only_if_it_asks_for_them() -> None:
+    """The shipped configurations publish none; a layer's list replaces the one below."""
+    assert load().tracker.timeframes == load("live").tracker.timeframes == ()
+    assert load(tracker={"timeframes": [5, 15]}).tracker.timeframes == (5, 15)
 
 
 def test_a_run_reads_back_what_it_was_started_with(tmp_path: Path) -> None:
