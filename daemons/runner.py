@@ -30,7 +30,7 @@ from bus.client import History
 from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
 from bus.errors import PeerError
 from bus.journal import Journal
-from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Header, Hello, Kill, Lease, LinkState, Report
+from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Header, Hello, Intents, Kill, Lease, LinkState, Report
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
@@ -83,6 +83,8 @@ class Runner(Process):
         self._next_lease_ns = 0
         self._link_changes = 0
         self._market_ns = 0
+        self._read_ns = 0  # market time of the latest fact taken
+        self._parked: list[tuple[str, bytes, Event, bytes]] = []
         if daemon.venue:
             self.outboxes["venue"] = Outbox()
         self._encode = msgspec.msgpack.Encoder().encode
@@ -126,6 +128,8 @@ class Runner(Process):
                 continue
             event = Event(entry.topic, header, body, entry.sender.decode("latin-1"))
             (self.sequencer if entry.way == FACT else self.direct).prime(entry.topic, header.epoch, header.seq)
+            if entry.way == FACT:
+                self._read_ns = max(self._read_ns, header.event_ns)
             self._step(event)
             count += 1
         return count
@@ -176,6 +180,21 @@ class Runner(Process):
 
     def take(self, event: Event, frame: bytes) -> None:
         self._queue(FACT, b"", event, frame)
+        self._read_ns = max(self._read_ns, event.header.event_ns)
+        parked, self._parked = self._parked, []
+        for way, sender, asked, its_frame in parked:
+            self._queue_after_facts(way, sender, asked, its_frame)
+
+    def _queue_after_facts(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
+        """A question about a bar waits for the bar: the two come over different sockets, and the bar was first.
+
+        Only of a daemon that reads facts and is asked as well (a gate whose program looks at open equity). A bar that is lost for
+        good arrives as a Gap, whose time is the wall's, and lets go of what waits.
+        """
+        if self.subscribe and isinstance(event.body, Intents) and event.header.event_ns > self._read_ns:
+            self._parked.append((way, sender, event, frame))
+        else:
+            self._queue(way, sender, event, frame)
 
     def _asked(self) -> None:
         assert self.service is not None
@@ -216,7 +235,7 @@ class Runner(Process):
 
     def _admit_direct(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
         for each, its_frame in self.direct.admit(event.topic, event.header, (event, frame), self.clock.monotonic_ns()):
-            self._queue(way, sender, each, its_frame)
+            self._queue_after_facts(way, sender, each, its_frame)
 
     def _known(self, event: Event) -> bool:
         epoch, seq = self.direct.last.get(event.topic, (0, 0))

@@ -90,6 +90,8 @@ class Player(Process):
         self._until(lambda: self.awaited <= self.handled and not len(self.outbox), f"the orders of {stamp}")
         self.handled -= self.awaited
         self.awaited.clear()
+        if self.conf.program is not None and self.conf.program.sees_open_equity:
+            self._until(lambda: self._gate_has_read(topics.bar(bar.instrument)), f"the gate to read {stamp}", pause_s=0.0)
 
     def settle_all(self) -> None:
         """Wait until everyone has read what there is to read, and the logger has written it.
@@ -206,6 +208,14 @@ class Player(Process):
         if not socket.poll(0):
             self.pump(min(timeout_s, 0.005))
         return bool(socket.poll(0))
+
+    def _gate_has_read(self, topic: str) -> bool:
+        """A gate that follows open equity must have the bar before the next one's fills; nothing else says that it has."""
+        try:
+            seen = ask_control(self.context, self.conf.bus.address("control.gate"), "state", timeout_s=1.0)["seen"]
+        except (Transient, PeerError):
+            return False
+        return bool(seen.get(topic, [0, 0])[1] >= self.stamper.last[topic])
 
     def _all_read(self) -> bool:
         states = []
