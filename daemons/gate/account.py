@@ -53,14 +53,27 @@ class Account:
         )
 
     @property
+    def trades_under_way(self) -> int:
+        """Trades that are open or may still become one of their own: positions, and entries of which nothing has filled."""
+        count = 0
+        for name in self.conf.instruments:
+            entries = [order for order in self.orders.working(name) if order.entry]
+            fresh = sum(order.filled == 0 for order in entries)
+            count += fresh + (self.held(name) > 0 or fresh < len(entries))
+        return count
+
+    @property
     def exposed(self) -> set[str]:
         """Instruments with a position or an entry in flight."""
         return {name for name in self.conf.instruments if self.contracts(name)}
 
+    def held(self, name: str) -> int:
+        """Contracts of the open position, by whichever side says more: our books or the venue."""
+        return max(abs(self.book.qty(name)), abs(self.disputed.get(name, 0)))
+
     def contracts(self, name: str) -> int:
-        """Contracts in an instrument: the position, by whichever side says more, and what entries in flight may still add."""
-        held = max(abs(self.book.qty(name)), abs(self.disputed.get(name, 0)))
-        return held + sum(order.left for order in self.orders.working(name) if order.entry)
+        """Contracts in an instrument: the position, and what entries in flight may still add."""
+        return self.held(name) + sum(order.left for order in self.orders.working(name) if order.entry)
 
     @property
     def all_contracts(self) -> int:

@@ -101,7 +101,7 @@ def max_drawdown(account: Account) -> str | None:
 
 def max_trades(account: Account) -> str | None:
     """Closed trades and those under way: another one would be too many."""
-    limit, closed, under_way = account.limits.max_trades, account.book.trades(account.session), len(account.exposed)
+    limit, closed, under_way = account.limits.max_trades, account.book.trades(account.session), account.trades_under_way
     if limit is None or closed + under_way < limit:
         return None
     more = f" and {under_way} under way" if under_way else ""

@@ -295,10 +295,10 @@ class Gate:
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))
-        if ended is not None:
-            outputs += self._close(ended, execution, order)
         if self._disputed.get(name) == self.book.qty(name):
             del self._disputed[name]
+        if ended is not None:
+            outputs += self._close(ended, execution, order)
         return outputs
 
     def _close(self, turn: Turn, execution: Execution, order: Order | None) -> list[Output]:

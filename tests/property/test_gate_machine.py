@@ -14,7 +14,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from bus.daemon import Event, Output, Tell
-from bus.messages import Action, Alarm, Body, Decisions, Execution, Header, Intent, Intents, OrderUpdate, PlaceOrder, Reason
+from bus.messages import (
+    Action,
+    Alarm,
+    Arm,
+    Body,
+    Decisions,
+    Execution,
+    Header,
+    Intent,
+    Intents,
+    Kill,
+    LinkState,
+    OrderUpdate,
+    PlaceOrder,
+)
 from bus.testing import bar, eastern, intent
 from daemons.gate.core import Gate
 from daemons.settings import RiskLimits
@@ -51,6 +65,8 @@ class GateAndVenue(RuleBasedStateMachine):
         self.executions: dict[str, Execution] = {}
         self.foreign = 0
         self.by_hand = False
+        self.link_up = True
+        self.entered = -1
         self.next_bar(0, 1, 1, 0)
 
     # --- the market -------------------------------------------------------------------------------------------------------
@@ -70,9 +86,10 @@ class GateAndVenue(RuleBasedStateMachine):
 
     @rule(long=st.booleans(), stop=ticks, goal=st.none() | ticks)
     def ask_to_enter(self, long: bool, stop: int, goal: int | None) -> None:
-        """A new entry at the last close. Approved exactly when we are flat with nothing under way."""
+        """A new entry at the last close. Approved exactly when we are flat with nothing under way, on a bar that had none."""
         sign = 1 if long else -1
         free = self.gate.book.qty("MNQ") == 0 and not self.gate.orders.working("MNQ")
+        free = free and self.link_up and self.entered != self.minutes
         wanted = self._intent(
             Action.ENTER_LONG if long else Action.ENTER_SHORT,
             entry=self.close,
@@ -81,6 +98,7 @@ class GateAndVenue(RuleBasedStateMachine):
         )
 
         assert self._ask(wanted) is free
+        self.entered = self.minutes if free else self.entered
 
     @rule()
     def ask_to_exit(self) -> None:
@@ -99,10 +117,10 @@ class GateAndVenue(RuleBasedStateMachine):
     @rule()
     def the_switch(self) -> None:
         """The kill switch goes on and off; entries of that moment are refused, exits are not."""
-        self.gate.killed = True
+        self._step(Kill("a test"))
         assert not self._ask(self._intent(Action.ENTER_LONG, entry=self.close, stop=self.close - 5))
         assert self._ask(self._intent(Action.EXIT, reason="KILL")) is (self.gate.book.qty("MNQ") != 0)
-        self.gate.killed = False
+        self._step(Arm("a test"))
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data())
@@ -137,6 +155,12 @@ class GateAndVenue(RuleBasedStateMachine):
         """Repeats say nothing."""
         assert self._hear(self.words[data.draw(st.integers(0, self.words_at - 1))]) == []
 
+    @rule(up=st.booleans())
+    def the_link_comes_and_goes(self, up: bool) -> None:
+        """Without it there are no entries; exits wait for it in the outbox."""
+        self.link_up = up
+        self._step(LinkState(up))
+
     @rule(qty=st.sampled_from([-2, -1, 1, 2]))
     def somebody_trades_by_hand(self, qty: int) -> None:
         self.numbers += 1
@@ -170,10 +194,12 @@ class GateAndVenue(RuleBasedStateMachine):
                 self.an_order_arrives()
         assert self.gate.book.qty("MNQ") == self.venue.position("MNQ").qty + self.foreign
         alarms = [output.body for _, said in self.events for output in said if isinstance(output.body, Alarm)]
-        assert alarms == [] or self.by_hand  # a hand in our position does contradict what we know of our orders
+        assert {alarm.name for alarm in alarms} <= {
+            "killed",
+            "armed",
+        } or self.by_hand  # a hand in our position does contradict what we know of our orders
         again = Gate(CONF)
         for event, said in self.events:
-            again.killed = any(decision_killed(output.body) for output in said)
             assert list(again.step(event)) == said
 
     # --- helpers of the machine -------------------------------------------------------------------------------------------------
@@ -207,10 +233,6 @@ class GateAndVenue(RuleBasedStateMachine):
                 self.told[output.body.id] += 1  # type: ignore[union-attr]
                 self.orders.append(output.body)
         return outputs
-
-
-def decision_killed(body: Body) -> bool:
-    return isinstance(body, Decisions) and any(decision.reason is Reason.KILLED for decision in body.decisions)
 
 
 class GateAndVenueAtTheClose(GateAndVenue):
