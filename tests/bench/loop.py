@@ -141,32 +141,33 @@ def _by_stage(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
 
 
 def _memory(folder: Path, recorded: ours.Recorded) -> list[Figure]:
-    """The high-water mark of a fresh process: with the bars read, after a run, after a run with a journal."""
+    """What a fresh process holds as it goes: with the bars read, after a run, after a run with a journal; and its highest."""
     spawn = multiprocessing.get_context("spawn")
     ours_end, theirs = spawn.Pipe()
-    process = spawn.Process(target=_measured, args=(folder, len(recorded.bars), recorded.sessions, theirs))
+    process = spawn.Process(target=_measured, args=(folder, recorded.folder, theirs))
     process.start()
     theirs.close()
     marks: dict[str, float] = ours_end.recv()
     process.join()
-    return [Figure("loop, peak memory", name, each, note="MB, not us") for name, each in marks.items()]
+    return [Figure("loop, resident memory", name, each, note="MB, not us") for name, each in marks.items()]
 
 
-def _measured(folder: Path, count: int, sessions: int, parent: Connection) -> None:
-    marks = {"imports": _peak_mb()}
-    recorded = ours.Recorded(folder / "bars", sessions)
-    marks[f"{count} bars made and read"] = _peak_mb()
-    _play(ours.settings("seed"), recorded.bars)
-    marks["after a run"] = _peak_mb()
-    _recorded(ours.settings("seed"), recorded.bars, folder)
-    marks["after a run with journal"] = _peak_mb()
+def _measured(folder: Path, bars: Path, parent: Connection) -> None:
+    marks = {"imports": _resident_mb("VmRSS")}
+    recording, _ = runs.read(bars, ours.INSTRUMENT, lambda share: None)
+    marks[f"{len(recording.bars)} bars read"] = _resident_mb("VmRSS")
+    _play(ours.settings("seed"), recording.bars)
+    marks["after a run"] = _resident_mb("VmRSS")
+    _recorded(ours.settings("seed"), recording.bars, folder)
+    marks["after a run with journal"] = _resident_mb("VmRSS")
+    marks["highest of all"] = _resident_mb("VmHWM")
     parent.send(marks)
 
 
-def _peak_mb() -> float:
+def _resident_mb(field: str) -> float:
     # Not getrusage: its figure starts at what the parent had when it started this process.
     status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    return int(status.partition(f"{field}:")[2].split()[0]) / 1024
 
 
 def _bare(bars: Iterable[Bar]) -> None:

@@ -38,7 +38,7 @@ class Recorded:
     def __init__(self, folder: Path, sessions: int) -> None:
         synthetic.generate(folder, sessions=sessions, seed=SEED, start=START)
         recording, self.calendar = runs.read(folder, INSTRUMENT, lambda share: None)
-        self.sessions = sessions
+        self.folder = folder
         self.bars = recording.bars
         conf = settings("seed")
         seen: list[bool] = []
