@@ -20,3 +20,7 @@ class Stamper:
         seq = self.last.get(topic, 0) + 1
         self.last[topic] = seq
         return Header(PROTOCOL_VERSION, self.source, self.epoch, seq, event_ns, cause)
+
+    def resume(self, topic: str, seq: int) -> None:
+        """Go on behind this number: an earlier life of ours came as far."""
+        self.last[topic] = max(seq, self.last.get(topic, 0))

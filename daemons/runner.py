@@ -3,9 +3,9 @@
     run(daemon, conf, run_dir)
 
 There is one way up. A durable daemon folds its own fsynced log; another one folds the journal of the topics that make its state.
-Either way the core sees the same events in the same order as the first time, so it says the same things with the same numbers;
-what it says while folding goes into the rings and outboxes only. The first heartbeat then shows readers what they missed, and
-the ordinary healing of gaps brings it to them. Nothing is said twice, nothing is lost.
+Either way the core sees the same events in the same order as the first time, what was lost as lost, so it says the same things
+with the same numbers; what it says while folding goes into the rings and outboxes only. The first heartbeat then shows readers
+what they missed, and the ordinary healing of gaps brings it to them. Nothing is said twice, nothing is lost.
 
     dies before the append          the asker resends; nothing had happened
     dies after the sync, unsaid     the fold says it again into the ring and the outbox; readers heal, the outbox resends
@@ -30,8 +30,9 @@ from bus.client import History
 from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
 from bus.errors import PeerError
 from bus.journal import Journal
-from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Header, Hello, Intents, Kill, Lease, LinkState, Report
+from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Gap, Header, Hello, Intents, Kill, Lease, LinkState, Report
 from bus.outbox import Outbox
+from bus.recall import recall
 from bus.sequence import Sequencer
 from bus.served import Served
 from daemons import latch
@@ -127,7 +128,9 @@ class Runner(Process):
                 self.outboxes["venue"].done(body.ref)
                 continue
             event = Event(entry.topic, header, body, entry.sender.decode("latin-1"))
-            (self.sequencer if entry.way == FACT else self.direct).prime(entry.topic, header.epoch, header.seq)
+            if isinstance(body, Gap):
+                self._own_again(event, entry.frame)
+            (self.sequencer if entry.way == FACT else self.direct).prime(*_number(event))
             if entry.way == FACT:
                 self._read_ns = max(self._read_ns, header.event_ns)
             self._step(event)
@@ -146,9 +149,11 @@ class Runner(Process):
                 for topic in answers
                 for header, body in map(wire.decode, history.read(topic))
             }
-            facts = [self._events(history, length.topic) for length in names if length.topic not in answers]
-            for event in heapq.merge(*facts, key=lambda event: (event.header.event_ns, event.topic)):
-                self.sequencer.prime(event.topic, event.header.epoch, event.header.seq)
+            gaps = self._gaps(history)
+            heard = sorted({length.topic for length in names if length.topic not in answers} | {*gaps})
+            facts = [recall(topic, self._events(history, topic), gaps.get(topic, ()), reader=self.name) for topic in heard]
+            for _, event in heapq.merge(*facts, key=lambda each: each.at_ns):
+                self.sequencer.prime(*_number(event))
                 self._step(event)
                 count += 1
                 for box in self.outboxes.values():
@@ -157,6 +162,22 @@ class Runner(Process):
                             box.done(asked)
                             self._step(given.pop(asked))
         return count
+
+    def _gaps(self, history: History) -> dict[str, list[Event]]:
+        """What we had lost for good in our earlier lives, by the topic that it was lost from."""
+        gaps: dict[str, list[Event]] = {}
+        told = topics.of(topics.GAP, self.name)
+        for event, frame in ((Event(told, *wire.decode(frame)), frame) for frame in history.read(told)):
+            self._own_again(event, frame)
+            if isinstance(event.body, Gap) and topics.matches(event.body.topic, self.daemon.recover):
+                gaps.setdefault(event.body.topic, []).append(event)
+        return gaps
+
+    def _own_again(self, event: Event, frame: bytes) -> None:
+        """A gap of ours, told in an earlier life: its number is taken, and who missed it may ask for it."""
+        if event.header.epoch == self.stamper.epoch:
+            self.stamper.resume(event.topic, event.header.seq)
+            self.ring.keep(event.topic, event.header.epoch, event.header.seq, frame)
 
     def _events(self, history: History, topic: str) -> Iterator[Event]:
         for frame in history.read(topic):
@@ -416,6 +437,13 @@ class Runner(Process):
             if len(box) and (due_ns := box.next_ns()) is not None and due_ns < at_ns:
                 at_ns = due_ns
         return at_ns
+
+
+def _number(event: Event) -> tuple[str, int, int]:
+    """Topic, epoch and number that are known with this event; with a gap, the last that it stands for."""
+    if isinstance(event.body, Gap):
+        return event.body.topic, event.body.of_epoch, event.body.last
+    return event.topic, event.header.epoch, event.header.seq
 
 
 def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False) -> int:

@@ -55,7 +55,7 @@ class Tracker:
         if type(body) is Bar:
             return self._bar(event.topic, body)
         if type(body) is Gap and body.topic in self._feeds:
-            # Whoever lost them: if it was the logger, a recovery rebuilds the session from the same hole.
+            # Lost by us, or by the logger, which a recovery tells in the same way (bus/recall.py).
             self._feeds[body.topic].market.distrust()
         return ()
 

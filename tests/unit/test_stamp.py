@@ -13,6 +13,15 @@ def test_each_topic_is_counted_from_one():
     assert stamper.last == {"a.": 3, "b.": 1}
 
 
+def test_counting_goes_on_behind_an_earlier_life():
+    """The next number is a new one; what is known already takes nothing back."""
+    stamper = Stamper("tracker")
+    stamper.resume("sys.gap.tracker.", 3)
+    stamper.resume("sys.gap.tracker.", 2)
+
+    assert stamper.header("sys.gap.tracker.", 7).seq == 4
+
+
 def test_a_header_says_who_when_and_because_of_what():
     """Source and epoch are the stamper's, event time and cause the message's own."""
     header = Stamper("gate", epoch=4).header("order.MNQ.", 99, "intent.MNQ.@4:1")

@@ -1,0 +1,70 @@
+"""A topic as one reader had it: what the journal holds, without what this reader had lost, and with its gaps where it met them.
+
+Recovery folds the journal. The logger may hold what the reader never got, and lack what it did get; a fold that took its word
+would rebuild another state than the one that died, and number what follows from it differently. So the numbers are gone through:
+
+    journal    1 2 3 4 5 . . 8 9          . lost by the logger
+    our gaps       [3-4]
+    recalled   1 2 G(3-4) 5 G(6-7) 8 9
+
+As from the `Sequencer` in the first place, every number comes once and in order, as a message or inside a Gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from bus import topics
+from bus.daemon import Event
+from bus.messages import PROTOCOL_VERSION, Gap, Header
+
+
+class Recalled(NamedTuple):
+    """An event and when it came. A Gap came with the fact before it (0: before all); its own header has the wall clock."""
+
+    at_ns: int
+    event: Event
+
+
+def recall(topic: str, facts: Iterable[Event], gaps: Iterable[Event], *, reader: str) -> Iterator[Recalled]:
+    """Put the two together.
+
+    Args:
+        facts: the journal of the topic, in the order of its numbers.
+        gaps: the `Gap`s that the reader has published about this topic, in any order.
+        reader: its name, for the gaps that nobody has published.
+    """
+    at_ns = 0
+    done = (0, 0)
+    waiting = sorted(((gap, event) for event in gaps if isinstance(gap := event.body, Gap)), key=lambda each: _first(each[0]))
+    waiting.reverse()
+    for fact in facts:
+        number = (fact.header.epoch, fact.header.seq)
+        while waiting and _first(waiting[-1][0]) <= number:
+            gap, event = waiting.pop()
+            yield from _unheard(topic, done, _first(gap), at_ns, reader)
+            yield Recalled(at_ns, event)
+            done = (gap.of_epoch, gap.last)
+        if number > done:
+            yield from _unheard(topic, done, number, at_ns, reader)
+            at_ns = fact.header.event_ns
+            yield Recalled(at_ns, fact)
+            done = number
+    for gap, event in reversed(waiting):
+        yield from _unheard(topic, done, _first(gap), at_ns, reader)
+        yield Recalled(at_ns, event)
+        done = (gap.of_epoch, gap.last)
+
+
+def _first(gap: Gap) -> tuple[int, int]:
+    return gap.of_epoch, gap.first
+
+
+def _unheard(topic: str, done: tuple[int, int], upto: tuple[int, int], at_ns: int, reader: str) -> Iterator[Recalled]:
+    """What lies between two numbers, if anything does. What an old epoch may have had behind its last known number is not known."""
+    epoch, seq = upto
+    first = done[1] + 1 if epoch == done[0] else 1
+    if first < seq:
+        lost = Gap(topic, epoch, first, seq - 1, reader)
+        yield Recalled(at_ns, Event(topics.of(topics.GAP, reader), Header(PROTOCOL_VERSION, reader, epoch, 0, at_ns), lost))
