@@ -144,8 +144,9 @@ class Logger(Process):
             case _:
                 self.refused += 1
                 return
-        with suppress(zmq.ZMQError):  # the asker has gone
-            self.service.send_multipart((sender, b"", b"history.", self._passing("history.", answer, 0)))
+        with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
+            frames = (sender, b"", b"history.", self._passing("history.", answer, 0))
+            sockets.send(self.service, frames, sockets.NOBLOCK)
 
 
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:

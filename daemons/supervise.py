@@ -65,6 +65,8 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         "TAPEWIRE_PYTHON": sys.executable,
     }
     command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
+    if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
+        raise Transient(f"another run has claimed the ports from {conf.bus.base_port} on; `tapewire status` names it")
     log = (run_dir / "logs" / "start.log").open("wb")
     try:
         process = subprocess.Popen(
@@ -75,6 +77,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(_claims[conf.bus.host, conf.bus.base_port].fileno(),),
             preexec_fn=_die_with_parent if attached else None,
         )
     finally:
@@ -95,9 +98,11 @@ def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lam
         while waiting:
             tick(waiting[0])
             try:
-                if ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)["note"] == "ready":
+                answer = ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
+                ours = {each["name"]: each["pid"] for each in processes(instance)}
+                if answer["note"] == "ready" and answer["pid"] == ours[waiting[0]]:
                     waiting.pop(0)
-            except (Transient, PeerError):
+            except (Transient, PeerError, OSError):
                 if time.monotonic() > until or not instances.alive(instance.pid):
                     log = Path(instance.run) / "logs" / f"{waiting[0]}.log"
                     raise Transient(f"{waiting[0]} did not become ready within {START_S:g} s; see {log}") from None
@@ -124,6 +129,7 @@ def stop(instance: Instance) -> None:
         raise Transient(f"supervisord {instance.pid} did not stop within {STOP_S:g} s and was killed; see {instance.run}/logs")
     Path(instance.socket).unlink(missing_ok=True)
     instances.forget(instance.name)
+    release(instance.host, instance.base_port)
 
 
 def socket_path(run_dir: Path) -> Path:
@@ -133,11 +139,42 @@ def socket_path(run_dir: Path) -> Path:
 
 
 def free_base_port(host: str, wanted: int) -> int:
-    """`wanted`, if all the ports from there on are free, else the next block that is."""
+    """`wanted`, if all the ports from there on are free, else the next block that is. It is ours from now on.
+
+    Two runs that start at the same moment both find a block free; if both took it, one's daemons would talk to the other's
+    broker. So a block is claimed first. The claim is held until `stop`, or as long as this process and its supervisord live.
+    """
     for base in range(wanted, wanted + 20_000, 100):
-        if all(port_free(host, base + offset) for offset in range(PORT_SPAN)):
-            return base
+        if claim(host, base):
+            if all(port_free(host, base + offset) for offset in range(PORT_SPAN)):
+                return base
+            release(host, base)
     raise Transient(f"no free block of {PORT_SPAN} ports from {wanted} on {host}")
+
+
+_claims: dict[tuple[str, int], sockets_of_python.socket] = {}
+
+
+def claim(host: str, base: int) -> bool:
+    """Claim a block of ports on this machine; False if another run has. The kernel forgets it with its last holder."""
+    if (host, base) in _claims:
+        return False
+    guard = sockets_of_python.socket(sockets_of_python.AF_UNIX)
+    try:
+        guard.bind(f"\0tapewire-{host}-{base}")  # a name without a file (Linux)
+    except OSError:
+        guard.close()
+        return False
+    guard.set_inheritable(True)
+    _claims[host, base] = guard
+    return True
+
+
+def release(host: str, base: int) -> None:
+    """Give a claimed block back; what supervisord inherited of the claim ends with it."""
+    guard = _claims.pop((host, base), None)
+    if guard is not None:
+        guard.close()
 
 
 def port_free(host: str, port: int) -> bool:

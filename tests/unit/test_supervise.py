@@ -1,0 +1,43 @@
+"""Ports are claimed before they are used, so that two runs that start at one moment never share a block."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from daemons import supervise
+
+HOST, WANTED = "127.0.0.1", 23_500
+
+
+def test_a_claimed_block_is_not_given_twice() -> None:
+    """The second asker gets the next block, in this process as well."""
+    first = supervise.free_base_port(HOST, WANTED)
+    try:
+        second = supervise.free_base_port(HOST, WANTED)
+        supervise.release(HOST, second)
+    finally:
+        supervise.release(HOST, first)
+
+    assert second > first
+
+
+def test_another_process_sees_the_claim() -> None:
+    """Nothing is bound yet, and still the block counts as taken everywhere on the machine."""
+    base = supervise.free_base_port(HOST, WANTED)
+    program = f"from daemons import supervise; print(supervise.free_base_port({HOST!r}, {base}))"
+    try:
+        other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    finally:
+        supervise.release(HOST, base)
+
+    assert int(other.stdout) > base
+
+
+def test_a_released_block_is_free_again() -> None:
+    """Giving it back leaves nothing behind."""
+    base = supervise.free_base_port(HOST, WANTED)
+    supervise.release(HOST, base)
+
+    assert supervise.claim(HOST, base)
+    supervise.release(HOST, base)
