@@ -19,7 +19,7 @@ protocol version.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -119,6 +119,28 @@ class TradingState(StrEnum):
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
     HALTED = "HALTED"
+
+
+class IngressState(StrEnum):
+    """The life of an external signal; daemons/gate/inbox.py has the table."""
+
+    RECEIVED = "RECEIVED"
+    QUEUED = "QUEUED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    SENT = "SENT"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class IngressError(StrEnum):
+    """Why an external signal was not taken: the asker's fault, nobody to trade it now, ours, or asked before."""
+
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+    DUPLICATE = "duplicate"
 
 
 # --- raw. : what NinjaTrader (or a recording) says ---------------------------------------------------------------------
@@ -642,6 +664,59 @@ class Risk(Struct, frozen=True, tag="risk"):
     strategies: tuple[StrategyDay, ...] = ()
 
 
+# --- ingress. : signals of others, to the gate -----------------------------------------------------------------------------
+
+
+class ExternalSignal(Struct, frozen=True, tag="external_signal"):
+    """A trade that somebody outside asks for, as it came: the gate checks every field and names the one at fault.
+
+    fields: `action` (buy, long, sell, short), `instrument`, `price`, `tp_points`, `sl_points`, and those of PROTOCOL.md 7 that may
+    be left out; or the FKS form with `symbol` and `side`.
+    """
+
+    fields: dict[str, Any]
+
+
+class ExternalAnswer(Struct, frozen=True, tag="external_answer"):
+    """The gate's word on an external signal, given once the signal is on its disk. The same `request_id` gets the same answer.
+
+    success: it is in the queue, for good. state: then QUEUED; of a duplicate, where the first one stands. order_id: the order that
+    the risk checks made of it; reason: or the check that refused it, with `message` for a person. error, field: why it was not
+    taken, and what to mend.
+    """
+
+    success: bool
+    message: str
+    signal_id: str = ""
+    ingress_id: str = ""
+    state: IngressState | None = None
+    order_id: str = ""
+    reason: Reason | None = None
+    error: IngressError | None = None
+    field: str = ""
+
+
+class IngressEvent(Struct, frozen=True, tag="ingress_event"):
+    """An external signal changed its state.
+
+    tp_points, sl_points: distances from `price` in points. order_id: once approved, also while its order has not been sent.
+    """
+
+    ingress_id: str
+    signal_id: str
+    instrument: str
+    state: IngressState
+    direction: str
+    price: float
+    tp_points: int
+    sl_points: int
+    strategy: str
+    valid_until_ns: int
+    request_id: str = ""
+    order_id: str = ""
+    detail: str = ""
+
+
 # --- the operator, to the gate -------------------------------------------------------------------------------------------
 
 
@@ -945,6 +1020,8 @@ Fact: TypeAlias = (
     | PositionChanged
     | Trade
     | Risk
+    | IngressEvent
+    | ExternalAnswer
     | PublicSignal
     | PublicTrade
     | Beat
@@ -952,7 +1029,7 @@ Fact: TypeAlias = (
     | Gap
     | Alarm
 )
-OperatorWord: TypeAlias = Kill | Arm
+OperatorWord: TypeAlias = Kill | Arm | ExternalSignal
 VenueWord: TypeAlias = (
     PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | LinkState | OrderUpdate | Execution | Ack
 )

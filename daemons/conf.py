@@ -22,13 +22,13 @@ from bus.errors import ConfError, suggest
 from daemons import overrides, rails
 from daemons.evaluator import Evaluator
 from daemons.programs import Program, SizeTable
-from daemons.settings import Bus, Calendar, Conf, Instrument, Preset, Publishing, RiskLimits, Tracking, Trading
+from daemons.settings import Bus, Calendar, Conf, Ingress, Instrument, Preset, Publishing, RiskLimits, Tracking, Trading
 from strategies import registry
 from strategies.clock import minute_of
 
 T = TypeVar("T")
 
-SECTIONS = ("bus", "trading", "tracker", "publisher", "risk")
+SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
 
 # Beside the packages, in a checkout as in an installation; not imported by name, because `conf` is a common one.
 FOLDER = Path(__file__).resolve().parents[1] / "conf"
@@ -142,6 +142,7 @@ def load(
     trading: dict[str, Any] = {}
     tracker: dict[str, Any] = {}
     publisher: dict[str, Any] = {}
+    ingress: dict[str, Any] = {}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
         for section, values in layer.items():
@@ -150,7 +151,8 @@ def load(
             if section == "risk":
                 limits = rails.laid_over(limits, values)
             else:
-                {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher}[section].update(values)
+                sections = {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher, "ingress": ingress}
+                sections[section].update(values)
     where = f"preset {preset.name!r} + conf/{overlay}.toml [risk]"
     preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
     rails.check(preset.risk, where, complete=overlay == "live")
@@ -166,6 +168,7 @@ def load(
         trading=convert(trading, Trading, f"{where} [trading]"),
         tracker=convert(tracker, Tracking, f"{where} [tracker]"),
         publisher=convert(publisher, Publishing, f"{where} [publisher]"),
+        ingress=convert(ingress, Ingress, f"{where} [ingress]"),
         instruments=known,
         traded=tuple(traded),
         preset=preset,

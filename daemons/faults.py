@@ -35,10 +35,10 @@ class Faults:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def strike(self, step: str, event_ns: int) -> None:
-        """Die here, if a fault says so: at this step of the first event at or after its time."""
+    def strike(self, step: str, event_ns: int, topic: str = "") -> None:
+        """Die here, if a fault says so: at this step of the first event of its topics at or after its time."""
         for fault in self._waiting:
-            if fault.step == step and event_ns >= fault.at_ns:
+            if fault.step == step and event_ns >= fault.at_ns and topic.startswith(fault.topic):
                 self._marks.mkdir(exist_ok=True)
                 self._mark(fault).touch()
                 os.kill(os.getpid(), signal.SIGKILL)

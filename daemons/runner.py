@@ -30,7 +30,22 @@ from bus.client import History
 from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
 from bus.errors import PeerError
 from bus.journal import Journal
-from bus.messages import PROTOCOL_VERSION, Ack, Arm, Body, Control, Gap, Header, Hello, Intents, Kill, Lease, LinkState, Report
+from bus.messages import (
+    PROTOCOL_VERSION,
+    Ack,
+    Arm,
+    Body,
+    Control,
+    ExternalSignal,
+    Gap,
+    Header,
+    Hello,
+    Intents,
+    Kill,
+    Lease,
+    LinkState,
+    Report,
+)
 from bus.outbox import Outbox
 from bus.recall import recall
 from bus.sequence import Sequencer
@@ -44,6 +59,7 @@ from daemons.signal_files import SignalFiles
 VENUE_PEER = b"nt"
 PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
 FACT, ASKED, LINK = "fact", "asked", "link"
+EXTERNAL = topics.of(topics.INGRESS, "ask")
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -84,6 +100,7 @@ class Runner(Process):
         self._next_lease_ns = 0
         self._link_changes = 0
         self._market_ns = 0
+        self._heard_ns = self.clock.monotonic_ns()  # when that was
         self._read_ns = 0  # market time of the latest fact taken
         self._parked: list[tuple[str, bytes, Event, bytes]] = []
         if daemon.venue:
@@ -130,7 +147,8 @@ class Runner(Process):
             event = Event(entry.topic, header, body, entry.sender.decode("latin-1"))
             if isinstance(body, Gap):
                 self._own_again(event, entry.frame)
-            (self.sequencer if entry.way == FACT else self.direct).prime(*_number(event))
+            if not isinstance(body, ExternalSignal):  # of many senders, who do not number in one row
+                (self.sequencer if entry.way == FACT else self.direct).prime(*_number(event))
             if entry.way == FACT:
                 self._read_ns = max(self._read_ns, header.event_ns)
             self._step(event)
@@ -230,12 +248,27 @@ class Runner(Process):
             if stored is not None:
                 self._reply(sender, tuple(stored))
                 continue
-            frame = rest[-1]
+            # The clock of a person or of another program is not the market's: in a replay it may be years away. It happens now,
+            # as we know it.
             if isinstance(event.body, Kill | Arm):
-                # The operator's clock is not the market's: in a replay it may be years away. It happens now, as we know it.
-                event = event._replace(header=msgspec.structs.replace(event.header, event_ns=self._market_ns))
-                frame = wire.encode(event.header, event.body)
-            self._admit_direct(ASKED, sender, event, frame)
+                self._admit_direct(ASKED, sender, *_moved(event, self._market_ns))
+            elif isinstance(event.body, ExternalSignal):
+                self._queue_external(sender, event)
+            else:
+                self._admit_direct(ASKED, sender, event, rest[-1])
+
+    def _queue_external(self, sender: bytes, event: Event) -> None:
+        """A signal of somebody else. Senders are many and have no common order, so their numbers say nothing but which is a repeat.
+
+        It happens as long after the last thing we heard of the market as we have waited since: a feed that has gone silent is old
+        by now. After a restart, that counts from the restart.
+        """
+        if event.topic != EXTERNAL:
+            self.refused += 1
+            self.logger.warning("signal_on_a_wrong_topic", topic=event.topic, expected=EXTERNAL)
+        elif all(queued.ref != event.ref for queued in self.batch_events):
+            silent_ns = self.clock.monotonic_ns() - self._heard_ns
+            self._queue(ASKED, sender, *_moved(event, self._market_ns + silent_ns))
 
     def _linked(self) -> None:
         assert self.link is not None
@@ -309,7 +342,8 @@ class Runner(Process):
         self._deliver(now_ns)
 
     def _step(self, event: Event) -> None:
-        self._market_ns = max(self._market_ns, event.header.event_ns)
+        if event.header.event_ns > self._market_ns and not isinstance(event.body, Gap):  # whose time is the wall's
+            self._market_ns, self._heard_ns = event.header.event_ns, self.clock.monotonic_ns()
         outputs = self.core.step(event)
         if not self.folding:
             self._strike("speak", (event,))
@@ -319,7 +353,7 @@ class Runner(Process):
     def _strike(self, step: str, events: Sequence[Event]) -> None:
         if self.faults:
             for event in events:
-                self.faults.strike(step, event.header.event_ns)
+                self.faults.strike(step, event.header.event_ns, event.topic)
 
     def _speak(self, output: Output, event: Event) -> None:
         cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
@@ -444,6 +478,12 @@ def _number(event: Event) -> tuple[str, int, int]:
     if isinstance(event.body, Gap):
         return event.body.topic, event.body.of_epoch, event.body.last
     return event.topic, event.header.epoch, event.header.seq
+
+
+def _moved(event: Event, at_ns: int) -> tuple[Event, bytes]:
+    """The event at another market time, and its frame."""
+    header = msgspec.structs.replace(event.header, event_ns=at_ns)
+    return event._replace(header=header), wire.encode(header, event.body)
 
 
 def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False) -> int:

@@ -222,6 +222,26 @@ class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
     signal_files: str = ""
 
 
+class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
+    """External signals (daemons/gate/ingress.py). Off until somebody switches them on.
+
+    max_tp_points, max_sl_points: the furthest target and stop, in points. ttl_s: how long a signal stays good if it does not say;
+    max_ttl_s: the longest it may say. Market time.
+    """
+
+    enabled: bool = False
+    max_tp_points: int = 200
+    max_sl_points: int = 100
+    ttl_s: float = 30.0
+    max_ttl_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.max_tp_points < 1 or self.max_sl_points < 1:
+            raise ValueError("max_tp_points and max_sl_points are whole points, 1 or more")
+        if not 0 < self.ttl_s <= self.max_ttl_s:
+            raise ValueError(f"ttl_s = {self.ttl_s:g}, max_ttl_s = {self.max_ttl_s:g}: write seconds, 0 < ttl_s <= max_ttl_s")
+
+
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
 
@@ -230,11 +250,15 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
-    """A death on order (daemons/faults.py): which daemon, at which step of its round, from which market time on."""
+    """A death on order (daemons/faults.py): which daemon, at which step of its round, from which market time on.
+
+    topic: only on an event whose topic begins so, of a daemon with a core; empty for any.
+    """
 
     daemon: str
     step: str
     at_ns: int
+    topic: str = ""
 
 
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -256,3 +280,4 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     tracker: Tracking = Tracking()
     publisher: Publishing = Publishing()
+    ingress: Ingress = Ingress()

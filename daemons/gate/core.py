@@ -21,7 +21,10 @@ from bus.messages import (
     Decision,
     Decisions,
     Execution,
+    ExternalAnswer,
+    ExternalSignal,
     Hello,
+    IngressError,
     Intent,
     Intents,
     Kill,
@@ -29,12 +32,15 @@ from bus.messages import (
     OrderUpdate,
     PositionChanged,
     Risk,
+    Session,
     TradingState,
 )
-from daemons.gate import facts, flatten, reconcile, risk
+from daemons.gate import facts, flatten, inbox, reconcile, risk
 from daemons.gate.account import Account
 from daemons.gate.case import Case, Heard, real
 from daemons.gate.hours import Hours
+from daemons.gate.inbox import Inbox, Market
+from daemons.gate.ingress import Refusal
 from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
 from daemons.gate.program import ProgramAccount
@@ -46,10 +52,12 @@ from daemons.tracker.clock import Clock
 def daemon(conf: Conf) -> Daemon:
     """The gate as a process: it answers for orders, owns the venue link, and keeps its own fsynced log.
 
-    It reads bars only for a prop-firm program with a rule about open equity; nothing else here looks at one.
+    It reads bars only for a prop-firm program with a rule about open equity, and sessions only where signals of others are taken:
+    they do not bring their bar along as the evaluator's intents do. Nothing else here looks at either.
     """
     bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
-    return Daemon("gate", Gate(conf), subscribe=bars, serves="gate", venue=True, durable=True)
+    sessions = (topics.SESSION,) if conf.ingress.enabled else ()
+    return Daemon("gate", Gate(conf), subscribe=bars + sessions, serves="gate", venue=True, durable=True)
 
 
 class Gate:
@@ -57,7 +65,7 @@ class Gate:
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
     program: the account's way through its prop-firm program, None without one.
-    heard: what it has been told of the world outside. rates: what it has sent lately.
+    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others.
 
     Raises:
         ConfError: the limits name hours that are none.
@@ -71,6 +79,7 @@ class Gate:
         self.program = ProgramAccount(conf.program, conf.instruments, conf.calendar) if conf.program else None
         self.heard = Heard()
         self.rates = Rates()
+        self.inbox = Inbox(conf)
         self._told = 0
         self._clock = Clock(conf.calendar)
         self._hours = Hours(conf.preset.risk, conf.calendar)
@@ -104,6 +113,10 @@ class Gate:
             return ()
         if isinstance(body, Kill | Arm):
             return self._obey(event, body)
+        if isinstance(body, ExternalSignal):
+            return self._and_standing(self._external(event, body))
+        if isinstance(body, Session):
+            return self.inbox.market(Market(event.ref, body))
         if isinstance(body, Bar) and self.program is not None:
             self.program.bar(body)
             return self._news()
@@ -144,7 +157,16 @@ class Gate:
         before = self._answered.get(asked.instrument)
         if before is not None and before[0] == asked:
             return [Answer(topic, before[1])]
-        self._now_ns = max(self._now_ns, event.header.event_ns, asked.bar_ns)
+        outputs = self._look(event.header.event_ns, asked)
+        decisions = tuple(self._decide_one(event.ref, asked, intent, outputs) for intent in asked.intents)
+        answer = Decisions(asked.id, asked.instrument, asked.bar_ns, decisions)
+        self._answered[asked.instrument] = (asked, answer)
+        outputs.append(Answer(topic, answer))
+        return outputs
+
+    def _look(self, now_ns: int, asked: Intents) -> list[Output]:
+        """The market that comes with a question is the latest that the gate knows."""
+        self._now_ns = max(self._now_ns, now_ns, asked.bar_ns)
         self._session = max(self._session, asked.session)
         self._bars[asked.instrument] = asked.bar_index
         self.heard.now_ns = max(self.heard.now_ns, self._now_ns)
@@ -152,14 +174,9 @@ class Gate:
             self.heard.closes[asked.instrument] = asked.close
         if self.program is not None:
             self.program.on(asked.session)
-        outputs = self._news()
-        decisions = tuple(self._decide_one(event, asked, intent, outputs) for intent in asked.intents)
-        answer = Decisions(asked.id, asked.instrument, asked.bar_ns, decisions)
-        self._answered[asked.instrument] = (asked, answer)
-        outputs.append(Answer(topic, answer))
-        return outputs
+        return self._news()
 
-    def _decide_one(self, event: Event, asked: Intents, intent: Intent, outputs: list[Output]) -> Decision:
+    def _decide_one(self, cause: str, asked: Intents, intent: Intent, outputs: list[Output]) -> Decision:
         case = Case(
             asked=asked,
             intent=intent,
@@ -178,7 +195,7 @@ class Gate:
             outputs.append(Publish(topics.of(topics.REJECT, asked.instrument), facts.reject(case, reason, detail)))
             return Decision(intent.id, approved=False, reason=reason, detail=detail)
         cut = case.cut if intent.action in ENTRIES else ""
-        order = self._order(case, event.ref)
+        order = self._order(case, cause)
         self.orders.add(order)
         self.rates.sent(self._now_ns, asked.session)
         if order.entry:
@@ -203,6 +220,27 @@ class Gate:
             stop=None if closes else case.stop,
             target=None if closes else case.target,
         )
+
+    # --- signals of others ---------------------------------------------------------------------------------------------
+
+    def _external(self, event: Event, word: ExternalSignal) -> list[Output]:
+        """Queue a signal and decide on it as on an intent of the last bar. That bar's session is the cause: the word is no fact."""
+        now_ns = event.header.event_ns
+        admitted = self.inbox.admit(word.fields, now_ns, link_up=self.heard.link_up)
+        if isinstance(admitted, ExternalAnswer):
+            return [Answer(inbox.ANSWERS, admitted)]
+        entry, market = admitted
+        asked = entry.asked(market.session)
+        (intent,) = asked.intents
+        if intent.id in self._decided:
+            taken = Refusal(IngressError.INTERNAL, "", f"the order id {intent.id} is taken; ask again")
+            return [Answer(inbox.ANSWERS, inbox.refused(taken, entry.request))]
+        outputs: list[Output] = [*self.inbox.queue(entry), *self._look(now_ns, asked)]
+        decided: list[Output] = []
+        decision = self._decide_one(market.ref, asked, intent, decided)
+        said, answer = self.inbox.decided(entry, decision)
+        outputs += [each if isinstance(each, Answer) else each._replace(cause=market.ref) for each in decided]
+        return [*outputs, *said, Answer(inbox.ANSWERS, answer)]
 
     # --- the operator's words --------------------------------------------------------------------------------------------
 
@@ -263,7 +301,10 @@ class Gate:
         if trigger is Trigger.CARRY_OUT and not order.changes_position:
             self._moved(order, update)
         changed = order.apply(trigger) if trigger else None
-        return self._advanced(order, changed, update.detail, f"{update.status} by the venue's update {update.id}")
+        said = self._advanced(order, changed, update.detail, f"{update.status} by the venue's update {update.id}")
+        if trigger in inbox.WORDS and not order.filled:
+            said += self.inbox.heard(order.order_id, inbox.WORDS[trigger], update.detail)
+        return said
 
     def _moved(self, move: Order, update: OrderUpdate) -> None:
         """The bracket stands where the venue says; the entry remembers it, because a stop may only tighten from there."""
@@ -289,6 +330,7 @@ class Gate:
         outputs: list[Output] = []
         if order is not None and execution.role in (facts.ENTRY, facts.EXIT):
             outputs += self._advanced(order, order.fill(execution.qty), "", f"filled by execution {execution.id}")
+            outputs += self.inbox.heard(order.order_id, inbox.Step.CONFIRM)
         # A bracket names its entry too, but a stop that fills after somebody closed by hand opens a position that is nobody's.
         opens = order is not None and order.entry and execution.role == facts.ENTRY
         ended = self.book.book(execution, *((order.order_id, order.intent.strategy) if order and opens else ()))

@@ -2,7 +2,7 @@
 
 import types
 from enum import Enum
-from typing import Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 import pytest
@@ -27,6 +27,8 @@ LEAVES = {
 
 def values(hint):
     """Any value of a type as the messages use them."""
+    if hint is Any:
+        return ANYTHING
     if hint in LEAVES:
         return LEAVES[hint]
     if get_origin(hint) in (Union, types.UnionType):

@@ -12,7 +12,17 @@ import pytest
 
 import bus
 from bus import topics
-from bus.messages import PROTOCOL_VERSION, Action, Body, Header, OrderStatus, Reason, StopRounding
+from bus.messages import (
+    PROTOCOL_VERSION,
+    Action,
+    Body,
+    Header,
+    IngressError,
+    IngressState,
+    OrderStatus,
+    Reason,
+    StopRounding,
+)
 from bus.outbox import Outbox
 from bus.sequence import ASK_EVERY_NS, Sequencer
 from bus.wire import MAX_FRAME
@@ -93,7 +103,7 @@ def test_reasons_stand_in_the_order_of_the_checks():
     assert re.findall(r"^\| `([A-Z_]+)` \|", section("8. Reason codes"), re.MULTILINE) == list(Reason)
 
 
-@pytest.mark.parametrize("codes", [Action, StopRounding, OrderStatus], ids=lambda codes: codes.__name__)
+@pytest.mark.parametrize("codes", [Action, StopRounding, OrderStatus, IngressState, IngressError], ids=lambda codes: codes.__name__)
 def test_other_codes_are_listed(codes):
     """In the order of their definition."""
     assert issubclass(codes, Enum)
