@@ -53,10 +53,15 @@ class Account:
         )
 
     @property
+    def touched(self) -> set[str]:
+        """Instruments that may have something open or on its way; the others have not."""
+        return {*self.book.held, *self.orders.asked, *self.disputed}
+
+    @property
     def trades_under_way(self) -> int:
         """Trades that are open or may still become one of their own: positions, and entries of which nothing has filled."""
         count = 0
-        for name in self.conf.instruments:
+        for name in self.touched:
             entries = [order for order in self.orders.working(name) if order.entry]
             fresh = sum(order.filled == 0 for order in entries)
             count += fresh + (self.held(name) > 0 or fresh < len(entries))
@@ -65,7 +70,7 @@ class Account:
     @property
     def exposed(self) -> set[str]:
         """Instruments with a position or an entry in flight."""
-        return {name for name in self.conf.instruments if self.contracts(name)}
+        return {name for name in self.touched if self.contracts(name)}
 
     def held(self, name: str) -> int:
         """Contracts of the open position, by whichever side says more: our books or the venue."""
@@ -77,7 +82,7 @@ class Account:
 
     @property
     def all_contracts(self) -> int:
-        return sum(self.contracts(name) for name in self.conf.instruments)
+        return sum(self.contracts(name) for name in self.touched)
 
     def _entry_cents(self, name: str, order: Order) -> int:
         entry = order.intent.entry if order.intent.limit is None else order.intent.limit

@@ -50,8 +50,11 @@ def order_working(case: Case) -> str | None:
 
 
 def max_positions(case: Case) -> str | None:
-    most, exposed = case.limits.max_positions, case.account.exposed
-    if most is None or case.asked.instrument in exposed or len(exposed) < most:
+    most = case.limits.max_positions
+    if most is None:
+        return None
+    exposed = case.account.exposed
+    if case.asked.instrument in exposed or len(exposed) < most:
         return None
     return f"open or on the way in {', '.join(sorted(exposed))}, at most {most} at the same time"
 
@@ -64,8 +67,10 @@ def instrument_contracts(case: Case) -> str | None:
 
 
 def account_contracts(case: Case) -> str | None:
-    most, there = case.limits.account_contracts, case.account.all_contracts
-    return f"{there} contracts open or on the way, at most {most}" if most is not None and there >= most else None
+    most = case.limits.account_contracts
+    if most is None or case.account.all_contracts < most:
+        return None
+    return f"{case.account.all_contracts} contracts open or on the way, at most {most}"
 
 
 # --- money -----------------------------------------------------------------------------------------------------------------
@@ -79,8 +84,11 @@ def daily_loss(account: Account) -> str | None:
 
 
 def daily_loss_open(account: Account) -> str | None:
-    limit, realised, worst = account.limits.day_loss_open, account.realised_cents, account.worst_cents
-    if limit is None or realised + worst > -cents(limit):
+    limit = account.limits.day_loss_open
+    if limit is None:
+        return None
+    realised, worst = account.realised_cents, account.worst_cents
+    if realised + worst > -cents(limit):
         return None
     return f"session at {money(realised)}, {money(worst)} open, limit {money(-cents(limit))}"
 
@@ -101,8 +109,11 @@ def max_drawdown(account: Account) -> str | None:
 
 def max_trades(account: Account) -> str | None:
     """Closed trades and those under way: another one would be too many."""
-    limit, closed, under_way = account.limits.max_trades, account.book.trades(account.session), account.trades_under_way
-    if limit is None or closed + under_way < limit:
+    limit = account.limits.max_trades
+    if limit is None:
+        return None
+    closed, under_way = account.book.trades(account.session), account.trades_under_way
+    if closed + under_way < limit:
         return None
     more = f" and {under_way} under way" if under_way else ""
     return f"{closed} closed trades in the session{more}, limit {limit}"
@@ -138,15 +149,16 @@ def program(case: Case) -> str | None:
 
 
 def orders_per_second(account: Account) -> str | None:
-    return _too_many(account.rates.within(SECOND_NS, account.now_ns), account.limits.orders_per_second, "within a second")
+    return _too_many(account, SECOND_NS, account.limits.orders_per_second, "within a second")
 
 
 def orders_per_minute(account: Account) -> str | None:
-    return _too_many(account.rates.within(MINUTE_NS, account.now_ns), account.limits.orders_per_minute, "within a minute")
+    return _too_many(account, MINUTE_NS, account.limits.orders_per_minute, "within a minute")
 
 
 def orders_per_day(account: Account) -> str | None:
-    return _too_many(account.rates.in_session(account.session), account.limits.orders_per_day, "in the session")
+    most, sent = account.limits.orders_per_day, account.rates.in_session(account.session)
+    return f"{sent} orders in the session, at most {most}" if most is not None and sent >= most else None
 
 
 def size_zero(case: Case) -> str | None:
@@ -169,5 +181,8 @@ LIMITS: dict[Reason, Limit] = {
 }
 
 
-def _too_many(sent: int, most: int | None, span: str) -> str | None:
-    return f"{sent} orders {span}, at most {most}" if most is not None and sent >= most else None
+def _too_many(account: Account, window_ns: int, most: int | None, span: str) -> str | None:
+    if most is None:
+        return None
+    sent = account.rates.within(window_ns, account.now_ns)
+    return f"{sent} orders {span}, at most {most}" if sent >= most else None

@@ -9,7 +9,7 @@ whoever closes it; any other turn is the account's alone (somebody traded by han
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bus.messages import Execution
@@ -139,6 +139,11 @@ class Ledger:
         """The position in contracts, signed."""
         turn = self._turns.get(instrument)
         return turn.qty if turn else 0
+
+    @property
+    def held(self) -> Iterable[str]:
+        """Instruments with an open position."""
+        return self._turns.keys()
 
     def average(self, instrument: str) -> float | None:
         """The average entry price of the open position, None when flat."""

@@ -15,6 +15,7 @@ Position is deliberately absent: it follows from executions alone (ledger.py), w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -177,8 +178,16 @@ class Orders:
         if order.changes_position:
             self._open.setdefault(order.instrument, []).append(order)
 
+    @property
+    def asked(self) -> Iterable[str]:
+        """Instruments in which an entry or a close was ever ordered."""
+        return self._open.keys()
+
     def working(self, instrument: str) -> list[Order]:
         """Entries and closes under way in this instrument, oldest first. An unanswered one counts as under way."""
-        still = [order for order in self._open.get(instrument, ()) if order.status in WORKING]
+        orders = self._open.get(instrument)
+        if not orders:
+            return []
+        still = [order for order in orders if order.status in WORKING]
         self._open[instrument] = still
         return still

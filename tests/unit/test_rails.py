@@ -57,7 +57,7 @@ def test_a_replay_may_leave_rails_out() -> None:
     rails.check(RiskLimits(), "here", complete=False)
 
 
-@pytest.mark.parametrize("preset", ["seed", "absolute", "adaptive"])
+@pytest.mark.parametrize("preset", conf.preset_names())
 def test_the_shipped_presets_state_every_rail(preset: str) -> None:
     """Set or loosened in the preset itself, so that it may trade live with any overlay."""
     rails.check(conf.preset(preset).risk, preset, complete=True)
