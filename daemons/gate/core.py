@@ -143,8 +143,8 @@ class Gate:
 
     def _and_standing(self, outputs: list[Output]) -> list[Output]:
         """What was said, and the account's standing if the trading state is no longer what was last said."""
-        if not (self._session and self.conf.trading.account):
-            return outputs
+        if not (outputs and self._session and self.conf.trading.account):
+            return outputs  # nothing said is nothing changed: a repeat
         if risk.standing(self.account(self._session), self.heard, killed=self.killed) != self._stands:
             outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self._session)))
         return outputs
