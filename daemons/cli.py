@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from bus.errors import TapewireError
-from daemons import commands
+from daemons import commands, ready, send
 
 app = typer.Typer(
     name="tapewire",
@@ -24,7 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-commands.register(app)
+for module in (commands, send, ready):
+    module.register(app)
 for point in entry_points(group="tapewire.commands"):
     point.load()(app)
 

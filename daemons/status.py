@@ -55,7 +55,7 @@ def collect(instance: Instance) -> list[Row]:
                 state=each["statename"],
                 pid=each["pid"],
                 uptime_s=round(max(0.0, now_s - each["start"]), 1) if each["pid"] else 0.0,
-                beat_age_s=None if fresh is None else round(max(0.0, now_s - fresh.wall_ns / 1e9), 1),
+                beat_age_s=None if fresh is None else round(age_s(fresh), 1),
                 last="" if fresh is None else furthest(fresh),
                 note="" if fresh is None else fresh.note,
                 received=0 if fresh is None else fresh.received,
@@ -81,6 +81,11 @@ def listen(instance: Instance, names: set[str]) -> dict[str, Beat]:
         finally:
             reader.close()
     return beats
+
+
+def age_s(beat: Beat) -> float:
+    """How old a heartbeat is, by this machine's clock; never below 0."""
+    return max(0.0, time.time() - beat.wall_ns / 1e9)
 
 
 def furthest(beat: Beat) -> str:

@@ -90,10 +90,13 @@ def replay(
     program: ProgramOption = None,
     settings: SetOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
+    ingress: Annotated[bool, typer.Option("--ingress", help="Take signals from outside while it plays (`tapewire send`).")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
     conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings)
+    if ingress:
+        conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
     play(conf, recording, out_dir, speed, as_json)
 
 

@@ -23,6 +23,7 @@ from replay import excursion, tapes
 PLACES: dict[str, tuple[str, ...]] = {
     topics.INTENT: ("id", "intents.id"),
     topics.DECISION: ("id", "decisions.intent_id", "decisions.order_id"),
+    topics.INGRESS: ("ingress_id", "signal_id", "request_id", "order_id"),
     topics.SIGNAL: ("id", "order_id"),
     topics.REJECT: ("id",),
     topics.COMMAND: ("id", "entry_id", "order_id"),
@@ -34,6 +35,7 @@ PLACES: dict[str, tuple[str, ...]] = {
 STAGES = (
     topics.RAW,
     topics.SESSION,
+    topics.INGRESS,
     topics.INTENT,
     topics.DECISION,
     topics.SIGNAL,
@@ -50,6 +52,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "session": ("session", "i", "k", "vwap", "day_type_edge", "day_type_midpoint", "flow", "scores", "ib", "degraded"),
     "intents": ("intents",),
     "decisions": ("decisions",),
+    "ingress_event": ("state", "signal_id", "direction", "price", "tp_points", "sl_points", "strategy", "detail"),
     "signal": ("action", "strategy", "size", "entry", "stop", "target", "reason", "confidence"),
     "reject": ("action", "strategy", "reason", "detail", "entry", "stop", "target"),
     "order_event": ("status", "qty", "filled", "stop", "target", "detail"),

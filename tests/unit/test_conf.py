@@ -42,6 +42,8 @@ def test_a_live_configuration_knows_no_unlimited_strategies() -> None:
         ({"tracker": {"timeframe": [5]}}, ["[tracker]", "timeframe", "timeframes"]),
         ({"tracker": {"timeframes": [5, 1]}}, ["[tracker]", "timeframes", "1", "2 to 720"]),
         ({"tracker": {"timeframes": [721]}}, ["[tracker]", "timeframes", "721", "2 to 720"]),
+        ({"ingress": {"ttl_s": 400.0}}, ["[ingress]", "ttl_s = 400", "max_ttl_s = 300"]),
+        ({"ingress": {"max_sl_points": 0}}, ["[ingress]", "max_sl_points", "1 or more"]),
         ({"tracker": {"timeframes": [5, 15, 5]}}, ["[tracker]", "timeframes", "[5, 15, 5]", "once"]),
     ],
 )

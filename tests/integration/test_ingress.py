@@ -1,0 +1,207 @@
+"""Signals from outside, with real processes: sent while a replay is played bar by bar, and while the gate dies over them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from bus import wire
+from bus.journal import scan
+from bus.messages import Bar, ExternalAnswer, Fill, IngressEvent, IngressState, Intents, PlaceOrder
+from daemons import conf as configuration
+from daemons import logs, supervise
+from daemons.faults import STEPS
+from daemons.instances import Instance
+from daemons.settings import PORTS, Conf, Fault
+from replay import runs
+from replay.player import Player
+from tests.integration.conftest import TAPEWIRE
+
+pytestmark = pytest.mark.slow
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "send_signal.py"
+LIFE = [IngressState.RECEIVED, IngressState.QUEUED, IngressState.APPROVED, IngressState.SENT, IngressState.CONFIRMED]
+PATIENCE_S = 30.0
+FIRST = 1_000  # a bar after the open, before any strategy of the preset looks for an entry
+APART = 8  # bars between two signals: enough for a bracket two points wide to be hit
+
+
+class Said(NamedTuple):
+    """A command's end: its exit status, what it printed, and what it complained of."""
+
+    status: int
+    out: str
+    complaint: str
+
+    @property
+    def answer(self) -> ExternalAnswer:
+        return msgspec.json.decode(self.out, type=ExternalAnswer)
+
+
+class Stage:
+    """A replay that stands still until it is told to go on, like a market between two bars; the venue is always there."""
+
+    def __init__(self, conf: Conf, bars: Sequence[Bar], run: Path, instance: Instance, player: Player) -> None:
+        self.conf, self.bars, self.run, self.instance, self.player = conf, bars, run, instance, player
+        self.played = 0
+
+    def to(self, number: int) -> Bar:
+        """Play on until this many bars are done; the last one."""
+        for bar in self.bars[self.played : number]:
+            self.player.bar(bar)
+        self.played = number
+        return self.bars[number - 1]
+
+    def command(self, *command: object, serving: bool = True) -> Said:
+        """Run a program to its end; the venue goes on meanwhile, unless it is to notice nothing."""
+        with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while serving and process.poll() is None:
+                self.player.pump(0.02)
+            out, complaint = process.communicate(timeout=60)
+        return Said(process.returncode, out, complaint)
+
+    def arrived(self, order_id: str) -> bool:
+        """Go on with the venue, at the same bar, until the order is there; the bound only ends a test that would never pass."""
+        until = time.monotonic() + PATIENCE_S
+        while order_id not in self.player.handled and time.monotonic() < until:
+            self.player.pump(0.02)
+        return order_id in self.player.handled
+
+    def tapewire(self, *arguments: object) -> Said:
+        return self.command(TAPEWIRE, *arguments)
+
+    def send(self, price: object, *options: object, serving: bool = True) -> Said:
+        wanted = ("buy", "MNQ 03-26", "--price", price, "--tp", 2, "--sl", 2)
+        return self.command(TAPEWIRE, "send", *wanted, "--json", *options, serving=serving)
+
+    def gate(self) -> int:
+        """The gate's process id."""
+        return int(next(each["pid"] for each in supervise.processes(self.instance) if each["name"] == "gate"))
+
+    def journal(self, topic: str) -> list[Any]:
+        path = self.run / "journal" / f"{topic}.tape"
+        return [wire.decode(frame)[1] for frame in scan(path)] if path.exists() else []
+
+    def states(self) -> dict[str, list[IngressState]]:
+        """The states of each signal in the journal, in their order."""
+        found: dict[str, list[IngressState]] = {}
+        for event in self.journal("ingress.MNQ"):
+            assert isinstance(event, IngressEvent)
+            found.setdefault(event.ingress_id, []).append(event.state)
+        return found
+
+
+@contextmanager
+def staged(bars: Path, run: Path, faults: Sequence[tuple[str, int]] = ()) -> Iterator[Stage]:
+    """A replay of two synthetic sessions that takes signals. faults: deaths of the gate over a signal, by step and bar number."""
+    preset = configuration.preset("seed", ["edge_fade"])
+    conf = configuration.load("replay", instance="ingress", traded=["MNQ"], preset=preset, changes={"ingress": {"enabled": True}})
+    recording, calendar = runs.read(bars, "MNQ", lambda share: None)
+    ordered = tuple(Fault("gate", step, recording.bars[number - 1].close_ns, "ingress.ask.") for step, number in faults)
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    bus = msgspec.structs.replace(conf.bus, base_port=base)
+    conf = msgspec.structs.replace(conf, calendar=calendar, bus=bus, faults=ordered)
+    configuration.write(conf, runs.prepare(run))
+    with (
+        runs.supervised(conf, run, lambda text: None) as instance,
+        Player(conf, runs.venue(conf), logs.configure("replay")) as player,
+    ):
+        player.join()
+        player.play(())
+        yield Stage(conf, recording.bars, run, instance, player)
+
+
+def test_a_signal_becomes_an_order_and_its_life_is_journaled(home: Path, bars: Path, tmp_path: Path) -> None:
+    """Answered at once, ordered at the venue, filled on the next bar; every state, repeat and refusal is there to be read."""
+    with staged(bars, tmp_path / "run") as stage:
+        early = stage.send(21_000)
+        bar = stage.to(FIRST)
+        bad = stage.send("cheap")
+        taken = stage.send(bar.close, "--request-id", "r-1")
+        assert stage.arrived(taken.answer.order_id)
+        again = stage.send(bar.close, "--request-id", "r-1")
+        repeat = stage.send(bar.close)
+        ready = stage.tapewire("ready", "--json")
+        stage.to(FIRST + 2)
+        stage.player.settle_all()
+        listed = stage.tapewire("ingress", "list", "--json")
+        status = stage.tapewire("ingress", "status", "r-1")
+        unknown = stage.tapewire("ingress", "status", "r-2")
+        story = stage.tapewire("explain", taken.answer.order_id)
+
+        orders = [each for each in stage.journal("command.MNQ") if isinstance(each, PlaceOrder)]
+        entries = [each for each in stage.journal("fill.MNQ") if isinstance(each, Fill) and each.role == "ENTRY"]
+
+        assert (early.status, early.answer.error) == (75, "unavailable"), early
+        assert (bad.status, bad.answer.field) == (65, "price"), bad
+        assert (taken.status, taken.answer.success) == (0, True), taken
+        assert taken.answer.signal_id == f"MNQ_03-26_buy_{bar.close:.12g}"
+        assert (again.status, again.answer) == (0, taken.answer)
+        assert (repeat.status, repeat.answer.error, repeat.answer.ingress_id) == (65, "duplicate", taken.answer.ingress_id)
+        assert [order.id for order in orders] == [entry.order_id for entry in entries] == [taken.answer.order_id]
+        assert (orders[0].stop, orders[0].target) == (bar.close - 2, bar.close + 2)
+        assert stage.states() == {taken.answer.ingress_id: LIFE}
+        assert {light["name"]: light["on"] for light in json.loads(ready.out)} == dict.fromkeys(
+            ("platform", "account", "data", "orders", "position"), True
+        )
+        assert [each["ingress_id"] for each in json.loads(listed.out)] == [taken.answer.ingress_id]
+        assert [line.split()[3] for line in status.out.splitlines()] == LIFE
+        assert (unknown.status, "did you mean 'r-1'?" in unknown.complaint) == (65, True)
+        assert all(word in story.out for word in ("raw.bar.MNQ", "session.MNQ", "state=CONFIRMED", "execution_id"))
+
+
+def test_a_killed_gate_delivers_each_signal_exactly_once(home: Path, bars: Path, tmp_path: Path) -> None:
+    """SIGKILL at every step over a signal, and right after its accept: always one answer, one order, one fill, five states."""
+    numbers = [FIRST + APART * count for count in range(len(STEPS) + 1)]
+    with staged(bars, tmp_path / "run", list(zip(STEPS, numbers, strict=False))) as stage:
+        answers, gates = [], []
+        for number in numbers[:-1]:
+            bar = stage.to(number)
+            assert stage.player.venue.position("MNQ").qty == 0
+            gates.append(stage.gate())
+            answers.append(stage.send(bar.close, "--request-id", f"r-{number}"))
+            assert stage.arrived(answers[-1].answer.order_id)
+        bar = stage.to(numbers[-1])
+        answers.append(stage.send(bar.close, serving=False))
+        gates.append(stage.gate())
+        os.kill(gates[-1], signal.SIGKILL)
+        assert stage.arrived(answers[-1].answer.order_id)
+        stage.to(numbers[-1] + APART)
+        gates.append(stage.gate())
+        stage.player.settle_all()
+
+        ids = [said.answer.order_id for said in answers]
+        orders = Counter(each.id for each in stage.journal("command.MNQ") if isinstance(each, PlaceOrder))
+        entries = Counter(each.order_id for each in stage.journal("fill.MNQ") if each.role == "ENTRY")
+
+        assert [said.status for said in answers] == [0] * len(numbers), answers
+        assert len(set(gates)) == len(gates)
+        assert orders == entries == dict.fromkeys(ids, 1)
+        assert stage.states() == {said.answer.ingress_id: LIFE for said in answers}
+        assert not [each for each in stage.journal("intent.MNQ") if isinstance(each, Intents) and each.intents[0].entry]
+
+
+def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:
+    """The example knows nothing of tapewire, only pyzmq, msgpack and PROTOCOL.md."""
+    with staged(bars, tmp_path / "run") as stage:
+        bar = stage.to(FIRST)
+        gate = f"tcp://{stage.conf.bus.host}:{stage.conf.bus.base_port + PORTS['gate']}"
+        said = stage.command("env", f"TAPEWIRE_GATE={gate}", sys.executable, EXAMPLE, "sell", "MNQ", bar.close, 2, 2)
+        assert stage.arrived("MNQ-20260302-1051-EXT1-ES"), said
+        position = stage.player.venue.position("MNQ")
+
+        assert said.status == 0, said
+        assert "'state': 'QUEUED'" in said.out
+        assert len(position.working) == 1

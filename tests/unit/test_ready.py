@@ -1,0 +1,75 @@
+"""Five lights, each for what can be wrong without the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bus.messages import Position, Risk
+from bus.testing import bar, session
+from daemons.ready import Known, lights
+from daemons.settings import Trading
+from tests.gates import ACCOUNT, conf
+
+GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}}
+
+
+def known(**changes: Any) -> Known:
+    """All is well: one bar of MNQ, flat, the platform's heartbeat a second old."""
+    seen = session(bar=bar(position=Position(ACCOUNT)))
+    return Known(**{"gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "beat_age_s": 1.0, **changes})
+
+
+def risk(state: str, reason: str) -> Risk:
+    return Risk(ACCOUNT, "2026-03-03", state, 0, 0, 0, 0, reason)
+
+
+def off(found: Known, **settings: Any) -> dict[str, str]:
+    """The lights that are off, with their sentences."""
+    return {light.name: light.text for light in lights(conf(**settings), found) if not light.on}
+
+
+def test_all_five_are_on_when_nothing_is_wrong() -> None:
+    """In the order in which one depends on the other."""
+    assert [(light.name, light.on) for light in lights(conf(), known())] == [
+        ("platform", True),
+        ("account", True),
+        ("data", True),
+        ("orders", True),
+        ("position", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "says"),
+    [
+        ({"beat_age_s": None}, ["platform", "data"], "never heard of"),
+        ({"beat_age_s": 5.0}, ["platform", "data"], "silent for 5 s"),
+        ({"gate": {**GATE, "venue_up": False}}, ["platform"], "no link"),
+        ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
+        ({"risk": risk("REDUCING", "DAILY_LOSS")}, ["account"], "REDUCING: DAILY_LOSS"),
+        ({"gate": {**GATE, "pending": {"venue": 2}}}, ["orders"], "2 commands unacknowledged"),
+        ({"gate": None}, ["platform", "account", "orders"], "the gate does not answer"),
+        ({"sessions": {}}, ["data", "position"], "no bar of MNQ yet"),
+        ({"sessions": {"session.MNQ.": session(degraded=True)}}, ["data", "position"], "were lost"),
+        ({"sessions": {"session.MNQ.": session()}}, ["position"], "the platform has not said"),
+        ({"risk": risk("HALTED", "UNRECONCILED")}, ["account", "position"], "UNRECONCILED"),
+    ],
+)
+def test_a_light_goes_out_with_what_it_stands_for(changes: dict[str, Any], names: list[str], says: str) -> None:
+    """And says what is wrong, or what to do."""
+    found = off(known(**changes))
+
+    assert list(found) == names
+    assert says in found[names[0]]
+
+
+def test_a_platform_that_is_just_young_enough_is_there() -> None:
+    """Younger than five seconds, as the lease is."""
+    assert off(known(beat_age_s=4.9)) == {}
+
+
+def test_an_account_that_nobody_enabled_is_not_ready() -> None:
+    """Trading is off until it is named and switched on."""
+    assert list(off(known(), trading=Trading())) == ["account"]
