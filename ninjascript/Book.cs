@@ -535,7 +535,12 @@ namespace Tapewire
             Word(order, OrderUpdate.Accepted, "", false);
             if (report.Phase == OrderPhase.Cancelled) Word(order, OrderUpdate.Cancelled, report.Detail, true);
             else if (report.Phase == OrderPhase.Filled) _memory.End(order.Id);
-            else if (order.Type == "place_order") Cancel(order.Id); // an entry does not outlive the strategy that placed it
+            else if (order.Type == "close_position") _exit = order;
+            else if (order.Type == "place_order")
+            {
+                _entry = order;
+                Cancel(order.Id); // nothing would protect its fill: an entry's bracket is placed by the run of the strategy that placed it
+            }
         }
 
         // --- words --------------------------------------------------------------------------------------------------------------

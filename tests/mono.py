@@ -30,3 +30,9 @@ def run(program: Path, *arguments: object, given: str = "", timeout: float = 120
     """One verb of the test program, to its end."""
     command = ["mono", "--debug", str(program), *map(str, arguments)]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled test program."""
+    return compile_all(tmp_path_factory.mktemp("mono"))

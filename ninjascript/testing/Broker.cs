@@ -205,6 +205,19 @@ namespace Tapewire.Testing
         /// <summary>The data has ended: as at the end of a date.</summary>
         public void Finish() { if (_any) EndDate(); }
 
+        /// <summary>A market order of a person's, filled at the last close: it changes the account's position, not the strategy's brackets.</summary>
+        public void Foreign(int qty)
+        {
+            int signed = _side * _qty + qty;
+            OrderAction action = qty > 0 ? OrderAction.Buy : OrderAction.Sell;
+            Order order = Placed(action, OrderType.Market, Math.Abs(qty), 0, "Manual", "");
+            _side = Math.Sign(signed);
+            _qty = Math.Abs(signed);
+            if (_price == 0) _price = _bar.Close;
+            Execute(order, Math.Abs(qty), _bar.Close, _bar.Closes.AddSeconds(5), "Manual");
+            if (_qty == 0) _held = "";
+        }
+
         void WorkLimit()
         {
             bool buys = _entry.OrderAction == OrderAction.Buy;

@@ -130,6 +130,12 @@ namespace Tapewire.Testing
                 });
         }
 
+        /// <summary>Somebody else trades in the account, at the last close.</summary>
+        public void Foreign(int qty)
+        {
+            lock (Sync) _broker.Foreign(qty);
+        }
+
         public void Finish()
         {
             lock (Sync) _broker.Finish();

@@ -1,8 +1,11 @@
 // The test programs, one verb each. All of them run on Linux under Mono; none of them is for a trading PC.
 
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Globalization;
+using System.IO;
+using System.Threading;
 
 namespace Tapewire.Testing
 {
@@ -22,16 +25,22 @@ namespace Tapewire.Testing
                 case "play":
                     Play(new Arguments(arguments));
                     return 0;
+                case "serve":
+                    Serve(new Arguments(arguments));
+                    return 0;
+                case "cycles":
+                    return Cycles(new Arguments(arguments));
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, play");
+            Console.Error.WriteLine("verbs: golden, fuzz, play, serve, cycles");
             return 64;
         }
 
-        /// <summary>Plays an export to the real daemons in lockstep. `--reload N` unloads and loads the strategy every N bars.</summary>
+        /// <summary>Plays an export to the real daemons in lockstep. `--reload N` unloads and loads the strategy every N bars, `--tell N` says how far it is.
+        /// At the end it says `played` and stays until its input ends.</summary>
         static void Play(Arguments given)
         {
             HostOptions options = given.Host();
-            int from = given.Int("from", 0), reload = given.Int("reload", 0);
+            int from = given.Int("from", 0), reload = given.Int("reload", 0), tell = given.Int("tell", 0);
             var host = new Host(options);
             int to = Math.Min(given.Int("to", host.Count), host.Count);
             using (var decided = new Decided(options))
@@ -42,6 +51,7 @@ namespace Tapewire.Testing
                 for (int at = from; at < to; at++)
                 {
                     lockstep.Bar(at);
+                    if (tell > 0 && at % tell == 0) Console.WriteLine("bar " + at);
                     if (reload == 0 || (at - from) % reload != reload - 1) continue;
                     host.Unload();
                     host.Load(at + 1);
@@ -49,8 +59,72 @@ namespace Tapewire.Testing
                 }
                 lockstep.Finish();
                 Tell(host.Bridge);
+                Console.WriteLine("played");
+                Console.In.ReadToEnd(); // stay, so that what a reader missed can still be asked for
                 host.Unload();
             }
+        }
+
+        /// <summary>
+        /// Loads the strategy behind `--from` bars and does what lines on the input say, each answered by `done`: bar, load, unload, lost,
+        /// connected, foreign N (somebody else trades N contracts), lights, quit.
+        /// </summary>
+        static void Serve(Arguments given)
+        {
+            var host = new Host(given.Host());
+            var lines = new ConcurrentQueue<string>();
+            var reader = new Thread(() =>
+            {
+                for (string line = Console.ReadLine(); line != null; line = Console.ReadLine()) lines.Enqueue(line);
+                lines.Enqueue("quit");
+            });
+            reader.IsBackground = true;
+            reader.Start();
+            int next = given.Int("from", 0);
+            host.Load(next);
+            Console.WriteLine("done load");
+            while (true)
+            {
+                host.Pump();
+                if (!lines.TryDequeue(out string line)) continue;
+                string[] words = line.Split(' ');
+                if (words[0] == "quit") break;
+                if (words[0] == "bar")
+                {
+                    host.Trade(next);
+                    host.Close(next++);
+                }
+                else if (words[0] == "unload") host.Unload();
+                else if (words[0] == "load") host.Load(next);
+                else if (words[0] == "lost") host.Connected(NinjaTrader.Cbi.ConnectionStatus.ConnectionLost);
+                else if (words[0] == "connected") host.Connected(NinjaTrader.Cbi.ConnectionStatus.Connected);
+                else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
+                else if (words[0] == "lights") Tell(host.Bridge);
+                Console.WriteLine("done " + words[0]);
+            }
+            if (host.Bridge != null) host.Unload();
+        }
+
+        /// <summary>Loads and unloads the strategy, `--times` over, and says how many threads, sockets and descriptors each tenth leaves.</summary>
+        static int Cycles(Arguments given)
+        {
+            HostOptions options = given.Host();
+            int times = given.Int("times", 200), from = given.Int("from", 0);
+            var host = new Host(options);
+            for (int time = 1; time <= times; time++)
+            {
+                host.Load(from);
+                host.Trade(from);
+                host.Close(from);
+                for (int wait = 0; wait < 2000 && host.Bridge.Transport.LeaseAgeMs < 0; wait++) host.Pump();
+                if (host.Bridge.Transport.LeaseAgeMs < 0) return 1;
+                host.Unload();
+                if (time % (times / 10) == 0)
+                    Console.WriteLine(
+                        "cycle " + time + " threads " + Directory.GetDirectories("/proc/self/task").Length + " descriptors "
+                        + Directory.GetFiles("/proc/self/fd").Length + " sockets " + NetMQ.Zmq.Open);
+            }
+            return 0;
         }
 
         static void Tell(NinjaTrader.NinjaScript.Strategies.TapewireBridge bridge)

@@ -9,7 +9,8 @@ import pytest
 from bus import wire
 from bus.errors import PeerError
 from tests.golden.add import FRAMES
-from tests.mono import compile_all, needs_mono, run
+from tests.mono import needs_mono, run
+from tests.mono import program as program
 
 pytestmark = [pytest.mark.slow, needs_mono]
 
@@ -19,11 +20,6 @@ SPOKEN = {
     *("place_order", "close_position", "move_bracket", "cancel_order"),
     *("topics_request", "topics", "history_request", "page"),
 }
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory):
-    return compile_all(tmp_path_factory.mktemp("mono"))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +53,7 @@ def test_what_the_bridge_speaks_is_written_to_the_golden_bytes(golden):
 
 
 def garbage(dice):
-    """Bytes from nowhere, good frames with damage, good frames cut, other MessagePack, right names with wrong values, long lengths."""
+    """Bytes from nowhere, good frames damaged or cut, other MessagePack, right names with wrong values, long lengths."""
     frames = [bytes.fromhex(entry["hex"]) for entry in ENTRIES]
     values = [None, True, -1, 2**63, 2**64 - 1, -(2**63), 1.5, float("nan"), "x", b"x", [], {}, [{"a": [None]}], {"v": {"v": 1}}]
     for _ in range(1500):

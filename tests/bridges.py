@@ -1,0 +1,255 @@
+"""The C# bridge as a process, and a gate that says what a real one would not: for tests of the bridge alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+
+import msgspec
+import zmq
+
+from bus import sockets, topics, wire
+from bus.client import ask_control
+from bus.daemon import ref
+from bus.errors import PeerError, Transient
+from bus.messages import (
+    Ack,
+    Body,
+    ClosePosition,
+    Execution,
+    Header,
+    Hello,
+    Lease,
+    MoveBracket,
+    OrderStatus,
+    OrderUpdate,
+    PlaceOrder,
+)
+from bus.stamp import Stamper
+from daemons import conf as configuration
+from daemons import supervise
+from daemons.settings import Conf
+from replay.player import READERS
+
+PATIENCE_S = 30.0
+VENUE = b"nt"
+HEADER = Header(1, "gate", 1, 1, 0)
+Order = PlaceOrder | ClosePosition | MoveBracket
+
+
+def conf(strategies: list[str] | None = None, preset: str = "seed", contracts: int | None = None) -> Conf:
+    """A replay's configuration on free ports."""
+    chosen = configuration.preset(preset, strategies)
+    if contracts is not None:
+        chosen = msgspec.structs.replace(chosen, risk=msgspec.structs.replace(chosen.risk, contracts=contracts))
+    loaded = configuration.load("replay", instance="bridge", traded=["MNQ"], preset=chosen)
+    base = supervise.free_base_port(loaded.bus.host, loaded.bus.base_port)
+    return msgspec.structs.replace(loaded, bus=msgspec.structs.replace(loaded.bus, base_port=base))
+
+
+class Bridge:
+    """The stub host with the bridge in it, driven by lines (`serve` of the test program)."""
+
+    def __init__(self, program: Path, conf: Conf, data: Path, folder: Path, *options: object) -> None:
+        where = ("--data", data, "--folder", folder, "--base-port", conf.bus.base_port, "--hold", 250)
+        command = ["mono", "--debug", str(program), "serve", *map(str, (*where, *options))]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.lines: Queue[str] = Queue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def do(self, line: str, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
+        """Say a line and wait until it is done. Returns what was printed."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.done(meanwhile)
+
+    def done(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
+        """Wait for the end of what is under way."""
+        told: list[str] = []
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            meanwhile()
+            try:
+                line = self.lines.get(timeout=0.02)
+            except Empty:
+                continue
+            if line.startswith("done "):
+                return told
+            told.append(line)
+        raise AssertionError(f"the bridge did not answer; it said {told}")
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.reader.join()
+            self.process.stdout.close()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+
+class Gate:
+    """The gate's end of the venue link, in the test's hands. It acknowledges everything and keeps a lease while it is pumped."""
+
+    def __init__(self, conf: Conf) -> None:
+        self.conf = conf
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.link = sockets.owner(self.context, conf.bus.address("venue"))
+        self.stamper = Stamper("gate")
+        self.heard: list[Body] = []
+        self.refs: set[str] = set()
+        self.acked: set[str] = set()
+        self.leasing = True
+        self.acknowledging = True
+        self.killed = False
+        self.boot = 1
+        self._next_lease = 0.0
+
+    def pump(self, timeout_s: float = 0.02) -> None:
+        """One round: lease, read, acknowledge."""
+        now = time.monotonic()
+        if self.leasing and now >= self._next_lease:
+            there = self.passing("lease.", Lease(self.killed, self.boot))
+            self._next_lease = now + 0.5 if there else now
+        if not self.link.poll(timeout_s * 1000):
+            return
+        for _, *rest in sockets.arrived(self.link, 100):
+            topic, header, body = wire.decode_message(rest[-2:])
+            if isinstance(body, Ack):
+                self.acked.add(body.ref)
+                continue
+            if not self.acknowledging:
+                continue
+            self.passing("ack.", Ack(ref(topic, header)))
+            if ref(topic, header) not in self.refs:
+                self.refs.add(ref(topic, header))
+                self.heard.append(body)
+
+    def until(self, holds: Callable[[], object], what: str = "it") -> None:
+        """Pump until it holds. The bound only ends a test that would never pass."""
+        until = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < until, f"waited {PATIENCE_S:g} s for {what}; heard {self.heard[-5:]}"
+            self.pump()
+
+    def send(self, body: Body, *, changes: dict[str, object] | None = None, cut: int = 0, topic: str = "command.MNQ.") -> str:
+        """Put a command on the link, once. changes: of the encoded map; cut: bytes off its end. Returns its name."""
+        header = self.stamper.header(topic, 0, "intent.MNQ.@1:1")
+        frame = wire.encode(header, body)
+        if changes:
+            frame = msgspec.msgpack.encode(msgspec.msgpack.decode(frame) | changes)
+        self.raw(topic.encode(), frame[: len(frame) - cut])
+        return ref(topic, header)
+
+    def passing(self, topic: str, body: Body) -> bool:
+        """An uncounted message. False if nobody is there yet."""
+        return self.raw(topic.encode(), wire.encode(HEADER, body))
+
+    def raw(self, *frames: bytes) -> bool:
+        """Any frames, to the venue. False if nobody is there yet."""
+        try:
+            sockets.send(self.link, (VENUE, b"", *frames), sockets.NOBLOCK)
+        except zmq.ZMQError:
+            return False
+        return True
+
+    def ask(self, order: Order) -> OrderUpdate:
+        """Send an order and wait for the first word on it."""
+        self.send(order)
+        return self.word(order.id)
+
+    def word(self, order_id: str, *statuses: OrderStatus) -> OrderUpdate:
+        """The first word on an order (of these kinds), as soon as it is there."""
+        found: list[OrderUpdate] = []
+
+        def there() -> bool:
+            found[:] = [word for word in self.words(order_id) if not statuses or word.status in statuses]
+            return bool(found)
+
+        self.until(there, f"a word on {order_id}")
+        return found[0]
+
+    def words(self, order_id: str) -> list[OrderUpdate]:
+        return [body for body in self.heard if isinstance(body, OrderUpdate) and body.order_id == order_id]
+
+    def fills(self) -> list[Execution]:
+        """Each fill once: one that is said again after a restart has its old id."""
+        return list({body.id: body for body in self.heard if isinstance(body, Execution)}.values())
+
+    def hellos(self) -> list[Hello]:
+        return [body for body in self.heard if isinstance(body, Hello)]
+
+    def close(self) -> None:
+        self.context.destroy(linger=0)
+
+
+@contextmanager
+def bus(conf: Conf, run: Path) -> Iterator[None]:
+    """The broker and the logger alone, ready."""
+    run.mkdir(parents=True, exist_ok=True)
+    configuration.write(conf, run)
+    started = []
+    try:
+        for name in ("broker", "logger"):
+            command = [sys.executable, "-m", "daemons", name, "--run", str(run)]
+            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        for name in ("broker", "logger"):
+            _ready(conf, name)
+        yield
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(20)
+        supervise.release(conf.bus.host, conf.bus.base_port)
+
+
+def settle(conf: Conf) -> None:
+    """Wait until every daemon has read what the others wrote, and the logger has written it. The bridge must still be there."""
+    until = time.monotonic() + PATIENCE_S
+    with zmq.Context() as context:
+        while (behind := _behind(conf, context)) is not None:
+            assert time.monotonic() < until, f"not everything was read: {behind}"
+
+
+def _behind(conf: Conf, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
+    try:
+        states = {name: ask_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
+    except (Transient, PeerError) as error:
+        return str(error)
+    # What the bridge wrote, the tracker has seen: each bar was waited for until it was decided.
+    written = {topic: at for topic, at in states["tracker"]["seen"].items() if topic.startswith(topics.RAW)}
+    written |= {topic: at for state in states.values() for topic, at in state["last"].items()}
+    for name, state in states.items():
+        for topic, at in written.items():
+            if topics.matches(topic, tuple(state["subscribe"])) and state["seen"].get(topic, [0, 0]) < at:
+                return f"{name} has {state['seen'].get(topic)} of {at} in {topic}"
+        if any(state.get("pending", {}).values()):
+            return f"{name} has {state['pending']} unanswered"
+    return None
+
+
+def _ready(conf: Conf, name: str) -> None:
+    until = time.monotonic() + PATIENCE_S
+    with zmq.Context() as context:
+        while True:
+            try:
+                if ask_control(context, conf.bus.address(f"control.{name}"), "ping", timeout_s=0.5)["note"] == "ready":
+                    return
+            except (Transient, PeerError):
+                assert time.monotonic() < until, f"{name} did not become ready"

@@ -1,0 +1,455 @@
+"""The bridge alone on its link, with a gate in the test's hands: refusals, lease, restarts, and what others do in the account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus import wire
+from bus.messages import (
+    Action,
+    Alarm,
+    Bar,
+    CancelOrder,
+    ClosePosition,
+    EvalDone,
+    MoveBracket,
+    OrderStatus,
+    PlaceOrder,
+)
+from daemons.settings import Conf
+from replay import runs, tapes
+from tests import bridges
+from tests.bridges import Bridge, Gate
+from tests.mono import needs_mono
+from tests.mono import program as program
+
+pytestmark = [pytest.mark.slow, needs_mono]
+
+START = 600  # the bar behind which the bridge is loaded; somewhere in the first night
+
+
+class Link:
+    """A loaded bridge with a market, connected to the test's gate."""
+
+    def __init__(self, program: Path, data: Path, folder: Path, conf: Conf, *options: object) -> None:
+        self.conf = conf
+        self.run = folder / "run"
+        recording, _ = runs.read(data, "MNQ", lambda share: None)
+        self.bars: list[Bar] = recording.bars
+        self.next = START
+        self.gate = Gate(conf)
+        self.bridge = Bridge(program, conf, data, folder / "nt", "--from", START, *options)
+        self.bridge.done(self.gate.pump)
+        self.bar()
+        self.gate.until(lambda: self.gate.hellos(), "hello")
+        self.gate.until(lambda: not lease_is_dark(self), "the lease to arrive")
+
+    def bar(self) -> None:
+        """One more bar closes."""
+        self.bridge.do("bar", self.gate.pump)
+        self.next += 1
+
+    @property
+    def last(self) -> Bar:
+        return self.bars[self.next - 1]
+
+    def entry(self, name: str = "E1", **changes: Any) -> PlaceOrder:
+        """A sound entry at the market, long, with a stop far enough for a quiet night."""
+        close = self.last.close
+        fields: dict[str, Any] = {
+            "id": name,
+            "account": "Replay",
+            "instrument": "MNQ",
+            "action": Action.ENTER_LONG,
+            "qty": 2,
+            "stop": close - 200,
+            "target": close + 200,
+            "valid_until_ns": self.last.close_ns + 60_000_000_000,
+        }
+        return PlaceOrder(**(fields | changes))
+
+    def reload(self) -> None:
+        """The strategy is disabled and enabled again."""
+        before = len(self.gate.hellos())
+        self.bridge.do("unload", self.gate.pump)
+        self.bridge.do("load", self.gate.pump)
+        self.gate.until(lambda: len(self.gate.hellos()) > before, "hello again")
+        self.gate.until(lambda: not lease_is_dark(self), "the lease to arrive")
+
+    def hold(self, name: str = "E1") -> None:
+        """Enter and fill."""
+        assert self.gate.ask(self.entry(name)).status is OrderStatus.ACCEPTED
+        self.bar()
+        self.gate.until(lambda: self.gate.fills(), "the fill")
+
+    def alarms(self) -> list[str]:
+        """The bridge's alarms in the journal."""
+        try:
+            frames = tapes.frames(self.run, "sys.alarm.nt.")
+            return [body.text for _, body in map(wire.decode, frames) if isinstance(body, Alarm)]
+        except Exception:
+            return []
+
+    def stamped(self) -> Bar:
+        """The newest bar on the bus."""
+
+        def there() -> bool:
+            return bool(self.published()) and self.published()[-1].close_ns == self.last.close_ns
+
+        self.gate.until(there, "the bar in the journal")
+        return self.published()[-1]
+
+    def published(self) -> list[Bar]:
+        try:
+            return [body for _, body in map(wire.decode, tapes.frames(self.run, "raw.bar.MNQ.1m.")) if isinstance(body, Bar)]
+        except Exception:
+            return []
+
+    def close(self) -> None:
+        self.bridge.close()
+        self.gate.close()
+
+
+@pytest.fixture(scope="module")
+def plain(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic sessions as the stub host reads them."""
+    import gzip
+
+    folder = tmp_path_factory.mktemp("plain")
+    for path in bars.glob("*.csv.gz"):
+        (folder / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
+    return folder
+
+
+@pytest.fixture
+def link(home: Path, program: Path, plain: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Link]:
+    conf = bridges.conf()
+    with bridges.bus(conf, tmp_path / "run"):
+        made = Link(program, plain, tmp_path, conf, *getattr(request, "param", ()))
+        yield made
+        made.close()
+
+
+both_ways = pytest.mark.parametrize("link", [("--inline", 0), ("--inline", 1)], indirect=True, ids=["queued", "inline"])
+
+
+@both_ways
+def test_an_entry_is_accepted_filled_protected_and_closed(link: Link) -> None:
+    """Acknowledged from NinjaTrader's report, filled at the next bar, its bracket on the bar's stamp, closed on request."""
+    order = link.entry()
+
+    accepted = link.gate.ask(order)
+    link.bar()
+    held = link.stamped().position
+    link.gate.ask(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
+    link.bar()
+    flat = link.stamped().position
+    link.gate.until(lambda: len(link.gate.fills()) == 2)
+
+    assert (accepted.status, accepted.instrument) == (OrderStatus.ACCEPTED, "MNQ")
+    assert held is not None
+    assert (held.qty, held.entry_id, held.stop, held.target, held.working) == (2, "E1", order.stop, order.target, ())
+    assert flat is not None
+    assert (flat.qty, flat.entry_id, flat.stop, flat.price) == (0, "", None, None)
+    assert [(fill.role, fill.order_id, fill.qty) for fill in link.gate.fills()] == [("ENTRY", "E1", 2), ("EXIT", "X1", -2)]
+
+
+def test_unsound_entries_are_refused_with_a_code(link: Link) -> None:
+    """The bridge's own last checks: each refusal names its code, and none of them reaches the market."""
+    close, ns = link.last.close, link.last.close_ns
+    entries = {
+        "ACCOUNT": link.entry("a", account="Other"),
+        "ACTION": link.entry("b", action=Action.MOVE_STOP),
+        "EXPIRED": link.entry("c", valid_until_ns=ns - 1),
+        "SIZE: quantity 0": link.entry("d", qty=0),
+        "SIZE: quantity 1001": link.entry("e", qty=1001),
+        "PRICE: stop": link.entry("f", stop=close - 10.1),
+        "PRICE: target": link.entry("g", target=float("nan")),
+        "PRICE: limit": link.entry("h", limit=float("inf")),
+        "STOP": link.entry("i", stop=close + 10),
+        "TARGET": link.entry("j", target=close - 10),
+        "ID": link.entry("k" * 51),
+    }
+
+    words = {code: link.gate.ask(order) for code, order in entries.items()}
+
+    assert {code: word.status for code, word in words.items()} == dict.fromkeys(entries, OrderStatus.REJECTED)
+    assert [code for code, word in words.items() if not word.detail.startswith(code)] == []
+    link.bar()
+    assert link.gate.fills() == []
+
+
+def test_exits_and_moves_without_a_position_are_refused(link: Link) -> None:
+    """There is nothing to close, move or cancel."""
+    close = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "", "EOD"))
+    move = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=1.0))
+    link.gate.send(CancelOrder("c", "Replay", "MNQ", "E1"))
+    cancel = link.gate.word("c")
+
+    assert {word.status for word in (close, move, cancel)} == {OrderStatus.REJECTED}
+    assert close.detail.startswith("POSITION")
+    assert move.detail.startswith("POSITION")
+    assert cancel.detail.startswith("WORKING")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cut", "told"),
+    [
+        ({"type": "eval_done"}, 0, "TYPE"),
+        ({"qty": "two"}, 0, "FIELD"),
+        ({"stop": None}, 0, "FIELD"),
+        ({"instrument": "MES"}, 0, "INSTRUMENT"),
+    ],
+    ids=["wrong kind", "wrong type", "no stop", "wrong instrument"],
+)
+def test_a_command_that_cannot_be_read_is_refused_by_its_id(link: Link, changes: dict[str, object], cut: int, told: str) -> None:
+    """The gate hears why, the journal and so the tap hear why, and the next order is carried out."""
+    name = link.gate.send(link.entry("bad"), changes=changes, cut=cut)
+
+    word = link.gate.word("bad")
+    link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
+    link.gate.until(lambda: any(told in text for text in link.alarms()), "the alarm in the journal")
+
+    assert word.status is OrderStatus.REJECTED
+    assert word.detail.startswith(told)
+    assert link.gate.ask(link.entry("good")).status is OrderStatus.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("frames", "told"),
+    [
+        ((b"command.MNQ.", b"\x81"), "cut off"),
+        ((b"command.MNQ.", b"\x93\x01\x02\x03"), "a message is a map"),
+        ((b"command.MNQ.",), "2 frames"),
+        ((b"no topic", b"\x80"), "field v is missing"),
+        ((b"command.MNQ.", b"\x81\xa1v\x02"), "protocol version 2"),
+        ((b"session.MNQ.", wire.encode(bridges.HEADER, EvalDone("MNQ", "2026-03-02", 1, 1))), "not for the venue"),
+    ],
+    ids=["truncated", "no map", "a frame missing", "no topic", "unknown version", "not for us"],
+)
+def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...], told: str) -> None:
+    """Nothing can be answered, so it is said on the bus; the bridge goes on."""
+    link.gate.raw(*frames)
+
+    link.gate.until(lambda: any(told in text for text in link.alarms()), "the alarm in the journal")
+    assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
+
+
+def test_an_instrument_nobody_trades_here_is_refused(link: Link) -> None:
+    """The gate's order for a chart that is not open comes back with a reason."""
+    link.gate.send(PlaceOrder("y", "Replay", "MES", Action.ENTER_LONG, 1, 1.0, None, 1), topic="command.MES.")
+
+    assert link.gate.word("y").detail.startswith("INSTRUMENT")
+
+
+def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
+    """Five seconds without the gate: no entry, exits and brackets as before; a lease later everything is as it was."""
+    link.hold()
+
+    link.gate.leasing = False
+    link.gate.until(lambda: lease_is_dark(link), "the light to go out")
+    moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=link.entry().stop + 1))
+    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    link.bar()
+    refused = link.gate.ask(link.entry("late"))
+    link.gate.leasing = True
+    link.gate.until(lambda: not lease_is_dark(link), "the light to come back")
+    again = link.gate.ask(link.entry("again"))
+
+    assert (moved.status, closed.status) == (OrderStatus.DONE, OrderStatus.ACCEPTED)
+    assert refused.status is OrderStatus.REJECTED
+    assert refused.detail.startswith("LEASE")
+    assert again.status is OrderStatus.ACCEPTED
+
+
+def lease_is_dark(link: Link) -> bool:
+    return " gate " in link.bridge.do("lights", link.gate.pump)[0]
+
+
+def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
+    """A lease that says killed stops entries here, even if the gate forgets that it said so."""
+    link.hold()
+    link.gate.killed = True
+    link.gate.until(lambda: lease_is_dark(link))
+
+    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "", "KILL"))
+    link.bar()
+    refused = link.gate.ask(link.entry("late"))
+
+    assert closed.status is OrderStatus.ACCEPTED
+    assert refused.detail.startswith("KILLED")
+
+
+def test_a_repeat_is_acknowledged_and_acted_on_once(link: Link) -> None:
+    """The same message again is acknowledged; the same id under a new number gets the same words; the market sees one order."""
+    order = link.entry()
+    first = link.gate.ask(order)
+
+    second = link.gate.send(order)
+    link.gate.until(lambda: second in link.gate.acked)
+    link.bar()
+    link.gate.until(lambda: link.gate.fills())
+    link.bar()
+
+    assert {word.id for word in link.gate.words("E1")} == {first.id}
+    assert [fill.qty for fill in link.gate.fills()] == [2]
+
+
+def test_an_id_is_used_once_across_restarts(link: Link) -> None:
+    """Taken, filled, closed, the strategy loaded again: the same id is not traded a second time."""
+    link.hold()
+    link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    link.bar()
+    link.reload()
+    link.bar()
+
+    again = link.gate.send(link.entry())
+    link.gate.until(lambda: again in link.gate.acked)
+    link.bar()
+    link.bar()
+
+    assert [(fill.order_id, fill.qty) for fill in link.gate.fills()] == [("E1", 2), ("x", -2)]
+
+
+def test_a_position_is_adopted_with_its_bracket_and_can_be_closed(link: Link) -> None:
+    """The strategy is disabled and enabled with a position open: hello tells it, its bracket can be moved, an exit closes it."""
+    link.hold()
+    order = link.entry()
+    link.reload()
+    (stands,) = link.gate.hellos()[-1].positions
+
+    moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=order.stop + 1))
+    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    link.bar()
+    flat = link.stamped().position
+
+    assert (stands.position.qty, stands.position.entry_id) == (2, "E1")
+    assert stands.position.stop is not None
+    assert (moved.status, moved.stop) == (OrderStatus.DONE, order.stop + 1)
+    assert closed.status is OrderStatus.ACCEPTED
+    assert flat is not None
+    assert flat.qty == 0
+
+
+def test_a_gate_that_was_restarted_is_greeted_again(link: Link) -> None:
+    """A lease with another boot asks for it, and what is open is told."""
+    link.hold()
+    before = len(link.gate.hellos())
+
+    link.gate.boot = 2
+
+    link.gate.until(lambda: len(link.gate.hellos()) > before)
+    assert link.gate.hellos()[-1].positions[0].position.entry_id == "E1"
+
+
+def test_words_are_repeated_until_they_are_owned(link: Link) -> None:
+    """A gate that does not acknowledge gets everything again, once, when it does."""
+    link.gate.acknowledging = False
+    name = link.gate.send(link.entry())
+    link.gate.until(lambda: name in link.gate.acked)
+    link.bar()
+    link.bar()
+    heard = len(link.gate.heard)
+
+    link.gate.acknowledging = True
+    link.gate.until(lambda: link.gate.fills() and link.gate.words("E1"))
+
+    assert heard == 1
+    assert len(link.gate.fills()) == 1
+
+
+def test_a_limit_that_is_not_reached_is_cancelled_at_its_end(link: Link) -> None:
+    """The bridge cancels it by itself with the bar of its last minute, before that bar is published."""
+    limit = link.last.close - 150
+    order = link.entry(limit=limit, stop=limit - 50, valid_until_ns=link.last.close_ns + 120_000_000_000)
+    accepted = link.gate.ask(order)
+    link.bar()
+    working = link.stamped().position
+
+    link.bar()
+    cancelled = link.gate.word("E1", OrderStatus.CANCELLED)
+    after = link.stamped().position
+
+    assert accepted.status is OrderStatus.ACCEPTED
+    assert working is not None
+    assert working.working == ("E1",)
+    assert cancelled.order_id == "E1"
+    assert after is not None
+    assert after.working == ()
+
+
+def test_a_working_entry_is_cancelled_on_request(link: Link) -> None:
+    """The order is CANCELLED, the request DONE."""
+    limit = link.last.close - 150
+    link.gate.ask(link.entry(limit=limit, stop=limit - 50))
+
+    link.gate.send(CancelOrder("c", "Replay", "MNQ", "E1"))
+
+    assert link.gate.word("E1", OrderStatus.CANCELLED)
+    assert link.gate.word("c").status is OrderStatus.DONE
+
+
+@pytest.mark.parametrize("link", [("--reject", 1)], indirect=True)
+def test_what_ninjatrader_rejects_is_rejected_with_its_words(link: Link) -> None:
+    """The reason that NinjaTrader gives travels to the gate."""
+    word = link.gate.ask(link.entry())
+
+    assert word.status is OrderStatus.REJECTED
+    assert "simulated rejection" in word.detail
+    assert link.gate.ask(link.entry("E2")).status is OrderStatus.ACCEPTED
+
+
+@pytest.mark.parametrize("link", [("--ignore", 1)], indirect=True)
+def test_what_ninjatrader_ignores_is_refused_after_a_while(link: Link) -> None:
+    """Enter* may return nothing and say nothing; the gate must not wait for ever."""
+    word = link.gate.ask(link.entry())
+
+    assert word.status is OrderStatus.REJECTED
+    assert word.detail.startswith("IGNORED")
+
+
+def test_a_lost_connection_stops_entries(link: Link) -> None:
+    """NinjaTrader without its connection takes no entries of ours; with it back, a hello tells what stands now."""
+    link.bridge.do("lost", link.gate.pump)
+    refused = link.gate.ask(link.entry("a"))
+    hellos = len(link.gate.hellos())
+    link.bridge.do("connected", link.gate.pump)
+    link.gate.until(lambda: len(link.gate.hellos()) > hellos)
+
+    assert refused.detail.startswith("HALTED")
+    assert link.gate.ask(link.entry("b")).status is OrderStatus.ACCEPTED
+
+
+def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
+    """A person sells what we hold: a FOREIGN fill, the bracket is cancelled, entries stop until the strategy is enabled again."""
+    link.hold()
+
+    link.bridge.do("foreign -2", link.gate.pump)
+    link.gate.until(lambda: len(link.gate.fills()) == 2)
+    link.bar()
+    flat = link.stamped().position
+    refused = link.gate.ask(link.entry("E2"))
+    link.reload()
+    link.bar()
+
+    assert (link.gate.fills()[1].role, link.gate.fills()[1].qty) == ("FOREIGN", -2)
+    assert flat is not None
+    assert (flat.qty, flat.stop) == (0, None)
+    assert refused.detail.startswith("HALTED")
+    assert link.gate.ask(link.entry("E3")).status is OrderStatus.ACCEPTED
+
+
+def test_a_bar_without_order_flow_has_none(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """A series that is not volumetric gives null, which no strategy trades on, and never 0."""
+    conf = bridges.conf()
+    with bridges.bus(conf, tmp_path / "run"):
+        link = Link(program, plain, tmp_path, conf, "--volumetric", 0)
+        bar = link.stamped()
+        link.close()
+
+    assert (bar.ask_volume, bar.bid_volume) == (None, None)
+    assert bar.volume > 0
