@@ -70,6 +70,8 @@ def send(
         "account": account,
         "strategy": strategy,
     }
+    if not instances.running():
+        raise Transient("unavailable: nothing is running that could trade it; start the daemons with `tapewire up`")
     answer = tell(instances.choose(instance), {name: value for name, value in given.items() if value is not None})
     if json:
         out.print(msgspec.json.encode(answer).decode(), markup=False)

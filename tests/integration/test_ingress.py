@@ -27,7 +27,7 @@ from daemons.instances import Instance
 from daemons.settings import PORTS, Conf, Fault
 from replay import runs
 from replay.player import Player
-from tests.integration.conftest import TAPEWIRE
+from tests.integration.conftest import TAPEWIRE, Run
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +191,14 @@ def test_a_killed_gate_delivers_each_signal_exactly_once(home: Path, bars: Path,
         assert orders == entries == dict.fromkeys(ids, 1)
         assert stage.states() == {said.answer.ingress_id: LIFE for said in answers}
         assert not [each for each in stage.journal("intent.MNQ") if isinstance(each, Intents) and each.intents[0].entry]
+
+
+def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
+    """Not a fault of the signal's: the same one may be sent later."""
+    done = tapewire("send", "buy", "MNQ", "--price", 21_000, "--tp", 2, "--sl", 2)
+
+    assert done.returncode == 75
+    assert "nothing is running" in done.stderr
 
 
 def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:
