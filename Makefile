@@ -33,4 +33,4 @@ bench: install
 	$(BIN)/python -m tests.bench
 
 clean:
-	rm -rf $(VENV) var out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench var out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

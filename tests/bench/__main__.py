@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import chain, codec, hop, journal, lockstep, loop
+from tests.bench import chain, codec, hop, journal, lockstep, loop, rivals
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -22,11 +22,12 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "hop": hop.run,
     "chain": chain.run,
     "lockstep": lockstep.run,
+    "rivals": rivals.run,
 }
 
 
 def main() -> None:
-    """Run the named benches (all by default) and print their figures: a table, or JSON for programs."""
+    """Run the named benches (all by default, `rivals` only if they are installed) and print a table, or JSON for programs."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it runs, too noisy to quote")
@@ -35,10 +36,11 @@ def main() -> None:
     for name in arguments.names:
         if name not in BENCHES:
             parser.error(f"unknown bench {name!r}; known: {', '.join(BENCHES)}")
+    usual = [name for name in BENCHES if name != "rivals" or rivals.installed()]
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder:
         recorded = Recorded(Path(folder) / "bars", 4 if arguments.quick else 12)
-        for name in arguments.names or BENCHES:
+        for name in arguments.names or usual:
             start = time.monotonic()
             figures += BENCHES[name](Path(folder), recorded, quick=arguments.quick)
             print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)

@@ -1,0 +1,178 @@
+"""The in-process backtest against other engines on the same year of one-minute bars: time per bar and peak memory.
+
+Ours runs everything it has: tracker, evaluator with all seven strategies of a preset, gate, publisher and venue. The others run
+one average that crosses another, by the same rule (rival/played.py), and their own simulated broker. Each run is a fresh process
+that has its bars ready before the clock starts; the engines take turns, so that whatever else the machine does hits all alike.
+
+What trades costs more than what looks on, so there are two comparisons: with about as many trades as our seven strategies make,
+and with about as many as `pipeline` makes beside them, which trades all day.
+
+The rivals live in an environment of their own (.venv-bench), made when this bench is first asked for by name. They are no
+dependency.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct, convert
+
+from replay import runs
+from replay.sources import synthetic
+from tests.bench import ours
+from tests.bench.figures import Figure, compared, quantile
+from tests.bench.rival.played import Rule
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = ROOT / ".venv-bench"
+STAMP = ENVIRONMENT / ".installed"
+PINS = ("nautilus_trader==1.221.0", "backtesting==0.6.6", "backtrader==1.9.78.123")
+SCRIPTS = {"NautilusTrader": "by_nautilus.py", "backtesting.py": "by_backtesting.py", "backtrader": "by_backtrader.py"}
+BASELINE = "NautilusTrader"
+YEAR, SHORT = 250, 10  # sessions
+ROUNDS = 3
+
+FEW = Rule(fast=200, slow=1200, stop=40, target=80)
+MANY = Rule(fast=3, slow=8, stop=6, target=6)
+
+PLAIN = {f"tapewire, {preset}": (preset,) for preset in ("seed", "adaptive")}
+PIPELINE = {"tapewire, seed and pipeline": ("seed", "--pipeline")}
+
+
+class Taken(Struct, frozen=True):
+    """What one run took. run_s, cpu_s: by the wall and of the process. load_s: from the file to bars as the engine wants them."""
+
+    bars: int
+    run_s: float
+    cpu_s: float
+    load_s: float
+    peak_mb: float
+    trades: int | None = None
+    stages_ns: dict[str, int] = {}
+
+    @property
+    def us(self) -> float:
+        """Microseconds of CPU per bar."""
+        return 1e6 * self.cpu_s / self.bars
+
+
+Runs = dict[str, list[Taken]]
+
+
+def installed() -> bool:
+    """Whether the rivals are there in the versions that are compared."""
+    return STAMP.exists() and STAMP.read_text().split() == list(PINS)
+
+
+def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
+    """Few trades, many trades, our stages, peak memory. `recorded` is too short for this and not used."""
+    _install()
+    data, packed = _year(SHORT if quick else YEAR)
+    few: Runs = {}
+    many: Runs = {}
+    stages: list[Taken] = []
+    for number in range(1 if quick else ROUNDS):
+        print(f"rivals: round {number + 1}", file=sys.stderr)
+        _round(few, FEW, PLAIN, data, packed, folder)
+        _round(many, MANY, PIPELINE, data, packed, folder)
+        stages.append(_ours([str(data), "seed", "--stages", "--journal", str(folder / "rivals")]))
+    return [
+        *_rates("rivals, a few trades", few),
+        *_rates("rivals, many trades", many),
+        *_stages(stages),
+        *_memory("rivals, peak memory, a few trades", few),
+        *_memory("rivals, peak memory, many trades", many),
+    ]
+
+
+def _round(taken: Runs, rule: Rule, tapewire: Mapping[str, Sequence[str]], data: Path, packed: Path, folder: Path) -> None:
+    """Everybody once."""
+    for name, script in SCRIPTS.items():
+        command = [str(ENVIRONMENT / "bin" / "python"), str(ROOT / "tests" / "bench" / "rival" / script), str(packed)]
+        taken.setdefault(name, []).append(_child([*command, *map(str, rule)]))
+    for name, options in tapewire.items():
+        plain = [str(data), *options]
+        taken.setdefault(name, []).append(_ours(plain))
+        taken.setdefault(f"{name}, with journal", []).append(_ours([*plain, "--journal", str(folder / "rivals")]))
+
+
+def _rates(bench: str, taken: Runs) -> list[Figure]:
+    """Time per bar against NautilusTrader's; for ours also how many times the bars per second of each rival."""
+    middle = {name: quantile([each.us for each in of], 0.5) for name, of in taken.items()}
+    notes = {}
+    for name, of in taken.items():
+        wall = quantile([each.run_s for each in of], 0.5)
+        parts = [] if of[0].trades is None else [f"{of[0].trades} trades"]
+        parts.append(f"wall {wall:.1f} s")
+        if name not in SCRIPTS:
+            parts.append(", ".join(f"{middle[rival] / middle[name]:.2f} of {rival}" for rival in SCRIPTS))
+        notes[name] = "; ".join(parts)
+    return compared(bench, {name: [each.us for each in of] for name, of in taken.items()}, BASELINE, rate=True, notes=notes)
+
+
+def _stages(taken: Sequence[Taken]) -> list[Figure]:
+    """Where our time goes, seed with a journal. The clocks are in the figures."""
+    spent = {name: quantile([each.stages_ns[name] / 1000 / each.bars for each in taken], 0.5) for name in taken[0].stages_ns}
+    total = sum(spent.values())
+    return [Figure("rivals, tapewire by stage", name, us, note=f"{us / total:.0%} of a bar") for name, us in spent.items()]
+
+
+def _memory(bench: str, taken: Runs) -> list[Figure]:
+    """The highest that each process held, bars and interpreter included."""
+    peaks = {name: max(each.peak_mb for each in of) for name, of in taken.items()}
+    return [Figure(bench, name, peak, x50=peak / peaks[BASELINE], note="MB, not us") for name, peak in peaks.items()]
+
+
+def _ours(options: Sequence[str]) -> Taken:
+    return _child([sys.executable, "-m", "tests.bench.rival.by_tapewire", *options])
+
+
+def _child(command: Sequence[str]) -> Taken:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"rivals: {' '.join(command)} failed\n{done.stderr[-2_000:]}")
+    return convert(json.loads(done.stdout.splitlines()[-1]), Taken)
+
+
+def _year(sessions: int) -> tuple[Path, Path]:
+    """The synthetic sessions, and their bars as the rivals read them. Kept between runs of the bench."""
+    made_by = Path(synthetic.__file__).read_bytes() + f"{ours.SEED} {ours.START} {sessions}".encode()
+    name = f"tapewire-bench-{os.getuid()}-{hashlib.sha256(made_by).hexdigest()[:12]}"
+    data = Path(tempfile.gettempdir()) / name
+    packed = data / "bars.npz"
+    if not packed.exists():  # it is written last
+        print(f"rivals: making {sessions} sessions in {data}", file=sys.stderr)
+        shutil.rmtree(data, ignore_errors=True)
+        synthetic.generate(data, sessions=sessions, seed=ours.SEED, start=ours.START)
+        bars = runs.read(data, ours.INSTRUMENT, lambda share: None)[0].bars
+        prices = {
+            name: np.array([getattr(bar, name) for bar in bars], float) for name in ("open", "high", "low", "close", "volume")
+        }
+        unfinished = data / "unfinished.npz"
+        np.savez(unfinished, close_ns=np.array([bar.close_ns for bar in bars]), **prices)
+        unfinished.rename(packed)
+    return data, packed
+
+
+def _install() -> None:
+    """Make the rivals' environment, unless it is there with these versions."""
+    if installed():
+        return
+    print(f"rivals: installing {', '.join(PINS)} into {ENVIRONMENT}", file=sys.stderr)
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+        subprocess.run([*pip, *PINS], check=True)
+    except subprocess.CalledProcessError as error:
+        raise SystemExit("rivals: not installed, see above; the other benches need none of them") from error
+    STAMP.write_text("\n".join(PINS) + "\n")
