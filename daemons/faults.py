@@ -1,7 +1,7 @@
 """Deaths on order, for the kill matrix: SIGKILL at one step of a daemon's round, at one moment of the market.
 
-Only a chaos run has faults in its configuration; a live one is refused with them. Each fault strikes once per run, whatever
-restarts: it leaves a mark in the run's folder first.
+Only `tapewire chaos` writes faults into a run's configuration; no file under conf/ can hold one. Each fault strikes once per run,
+whatever restarts: it leaves a mark in the run's folder first.
 
 The steps of a round, in order:
 
