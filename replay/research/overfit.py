@@ -43,7 +43,7 @@ class Doubt(Struct, frozen=True):
     """What speaks against the best cell. Dollars; ranks from 1; sharpe per session.
 
     trials, distinct: cells, and cells with different results. best: index of the cell that was best in sample.
-    shape: "peak", "plateau" or "alone" (no neighbours). neighbours: their net in sample.
+    shape: "peak", "plateau", "level" (no difference) or "alone" (no neighbours). neighbours: their net in sample.
     chance: the Sharpe ratio to expect of the best of that many worthless tries. z, probability: that the best one's is above it.
     """
 
@@ -130,10 +130,19 @@ def deflated(nets: Sequence[float], chance: float) -> float | None:
 
 
 def shape(best: float, around: Sequence[float]) -> str:
-    """A plateau if every neighbour keeps at least half of a best that is above 0; else a peak."""
+    """A plateau if every neighbour keeps at least half of a best that is above 0, level if all are the same; else a peak."""
     if not around:
         return "alone"
+    if all(net == best for net in around):
+        return "level"
     return "plateau" if best > 0 and min(around) >= KEEPS * best else "peak"
+
+
+MEANINGS = {
+    "plateau": "a plateau: small changes leave it standing",
+    "peak": "a peak: small changes bring it down",
+    "level": "level ground: small changes make no difference here",
+}
 
 
 def _words(doubt: Doubt, best: Try) -> list[str]:
@@ -153,7 +162,7 @@ def _words(doubt: Doubt, best: Try) -> list[str]:
         )
     if doubt.neighbours:
         around = f"{fmean(doubt.neighbours):+,.2f} on average ({min(doubt.neighbours):+,.2f} to {max(doubt.neighbours):+,.2f})"
-        means = "a plateau: small changes leave it standing" if doubt.shape == "plateau" else "a peak: small changes bring it down"
+        means = MEANINGS[doubt.shape]
         told.append(f"One step away in one setting, in-sample net is {around}, at the best {doubt.net_in:+,.2f}. That is {means}.")
     if doubt.net_out is None:
         told.append("There is no session outside the sample, so nothing is known about what it would have done on others.")
