@@ -119,6 +119,7 @@ class Gate:
         self.acknowledging = True
         self.killed = False
         self.boot = 1
+        self.lease_s = 0.5
         self._next_lease = 0.0
 
     def pump(self, timeout_s: float = 0.02) -> None:
@@ -126,7 +127,7 @@ class Gate:
         now = time.monotonic()
         if self.leasing and now >= self._next_lease:
             there = self.passing("lease.", Lease(self.killed, self.boot))
-            self._next_lease = now + 0.5 if there else now
+            self._next_lease = now + self.lease_s if there else now
         if not self.link.poll(timeout_s * 1000):
             return
         for _, *rest in sockets.arrived(self.link, 100):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -453,3 +454,26 @@ def test_a_bar_without_order_flow_has_none(home: Path, program: Path, plain: Pat
 
     assert (bar.ask_volume, bar.bid_volume) == (None, None)
     assert bar.volume > 0
+
+
+def test_two_hundred_lives_leave_nothing_behind(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """Loaded, connected, a bar, unloaded, again and again in one process: threads, descriptors and sockets stay as they were."""
+    conf = bridges.conf()
+    with bridges.bus(conf, tmp_path / "run"):
+        gate = Gate(conf)
+        gate.lease_s = 0.02
+        where = ("--data", plain, "--folder", tmp_path / "nt", "--base-port", conf.bus.base_port)
+        command = ["mono", str(program), "cycles", *map(str, (*where, "--from", START, "--times", 200))]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as host:
+            while host.poll() is None:
+                gate.pump()
+            assert host.stdout is not None
+            lines = [line.split() for line in host.stdout]
+        gate.close()
+    threads, descriptors, sockets = ([int(line[at]) for line in lines] for at in (3, 5, 7))
+
+    assert host.returncode == 0
+    assert len(lines) == 10
+    assert set(sockets) == {0}
+    assert max(threads) <= min(threads) + 2
+    assert max(descriptors[5:]) <= max(descriptors[:5]) + 5
