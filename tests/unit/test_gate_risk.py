@@ -22,7 +22,7 @@ from bus.messages import (
     Signal,
     StopRounding,
 )
-from bus.testing import DAY, bar, eastern, event, intent, intents
+from bus.testing import bar, eastern, event, intent, intents
 from daemons.gate.core import Gate
 from daemons.gate.risk import APPLIES, CHECKS
 from daemons.settings import RiskLimits, Sizing, Trading
