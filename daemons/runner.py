@@ -288,7 +288,13 @@ class Runner(Process):
                 self.acks.append((sender, event))
 
     def _admit_direct(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
-        for each, its_frame in self.direct.admit(event.topic, event.header, (event, frame), self.clock.monotonic_ns()):
+        now_ns = self.clock.monotonic_ns()
+        ready = self.direct.admit(event.topic, event.header, (event, frame), now_ns)
+        # A peer that died with a hole open can never fill it: its new epoch begins behind what the old one still owed.
+        for gap, released in self.direct.given_up(now_ns):
+            self.logger.error("gap", topic=gap.topic, epoch=gap.of_epoch, first=gap.first, last=gap.last)
+            ready += released
+        for each, its_frame in ready:
             self._queue_after_facts(way, sender, each, its_frame)
 
     def _known(self, event: Event) -> bool:

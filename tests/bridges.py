@@ -201,16 +201,16 @@ class Gate:
 
 
 @contextmanager
-def bus(conf: Conf, run: Path) -> Iterator[None]:
-    """The broker and the logger alone, ready."""
+def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) -> Iterator[None]:
+    """Some daemons of a run, ready: the broker and the logger alone, where the test plays the gate."""
     run.mkdir(parents=True, exist_ok=True)
     configuration.write(conf, run)
     started = []
     try:
-        for name in ("broker", "logger"):
+        for name in names:
             command = [sys.executable, "-m", "daemons", name, "--run", str(run)]
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        for name in ("broker", "logger"):
+        for name in names:
             _ready(conf, name)
         yield
     finally:
