@@ -2,7 +2,6 @@
 
 #region Using declarations
 using System;
-using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
 using System.IO;
 using NinjaTrader.Core;
@@ -96,19 +95,6 @@ namespace NinjaTrader.NinjaScript.Indicators
                 Print("tapewire: " + error);
                 if (_transport != null) _transport.Raise("bridge_fault", error.GetType().Name + ": " + error.Message);
             }
-        }
-
-        string Tapewire.IParticipant.Instrument { get { return _instrument; } }
-
-        bool Tapewire.IParticipant.Trades { get { return false; } }
-
-        void Tapewire.IParticipant.Command(Tapewire.Message message, bool repeat) { }
-
-        void Tapewire.IParticipant.Unreadable(Tapewire.Message message, string id, string why) { }
-
-        Tapewire.VenuePosition Tapewire.IParticipant.Snapshot(List<string> working, out string account, out long atNs)
-        {
-            throw new InvalidOperationException("an indicator has no account");
         }
 
         void Tapewire.IParticipant.Tick() { }

@@ -18,7 +18,7 @@ using NinjaTrader.NinjaScript.DrawingTools;
 
 namespace NinjaTrader.NinjaScript.Strategies
 {
-    public class TapewireBridge : Strategy, Tapewire.IParticipant, Tapewire.IDesk
+    public class TapewireBridge : Strategy, Tapewire.ITrader, Tapewire.IDesk
     {
         readonly object _lock = new object();
         readonly Dictionary<string, Order> _orders = new Dictionary<string, Order>();
@@ -230,11 +230,11 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         // --- commands (the poller's thread) ---------------------------------------------------------------------------------------
 
-        string Tapewire.IParticipant.Instrument { get { return _instrument; } }
+        string Tapewire.ITrader.Instrument { get { return _instrument; } }
 
-        bool Tapewire.IParticipant.Trades { get { return _live; } }
+        bool Tapewire.ITrader.Trades { get { return _live; } }
 
-        void Tapewire.IParticipant.Command(Tapewire.Message message, bool repeat)
+        void Tapewire.ITrader.Command(Tapewire.Message message, bool repeat)
         {
             if (repeat)
             {
@@ -246,9 +246,9 @@ namespace NinjaTrader.NinjaScript.Strategies
                 With(book => book.Refuse(message, id, "HALTED: NinjaTrader takes no events"));
         }
 
-        void Tapewire.IParticipant.Unreadable(Tapewire.Message message, string id, string why) { With(book => book.Refuse(message, id, why)); }
+        void Tapewire.ITrader.Unreadable(Tapewire.Message message, string id, string why) { With(book => book.Refuse(message, id, why)); }
 
-        Tapewire.VenuePosition Tapewire.IParticipant.Snapshot(List<string> working, out string account, out long atNs)
+        Tapewire.VenuePosition Tapewire.ITrader.Snapshot(List<string> working, out string account, out long atNs)
         {
             account = _account;
             atNs = _feed.LastNs;

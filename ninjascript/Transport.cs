@@ -22,25 +22,29 @@ using NetMQ.Sockets;
 
 namespace Tapewire
 {
-    /// <summary>A chart that sends bars, and perhaps takes commands. Its methods run on the transport's thread and may not wait.</summary>
+    /// <summary>A chart that sends bars. Its methods run on the transport's thread and may not wait.</summary>
     public interface IParticipant
+    {
+        /// <summary>About ten times a second.</summary>
+        void Tick();
+    }
+
+    /// <summary>A chart that takes commands as well.</summary>
+    public interface ITrader : IParticipant
     {
         string Instrument { get; }
 
-        /// <summary>It takes commands now. False for a chart that only sends bars, and for one that has not reached real time.</summary>
+        /// <summary>It has reached real time and takes commands now.</summary>
         bool Trades { get; }
 
-        /// <summary>A command that is on our disk and acknowledged. `repeat`: it was taken before, under this or another number.</summary>
+        /// <summary>A command that is on our disk and acknowledged. `repeat`: its id was taken before.</summary>
         void Command(Message message, bool repeat);
 
         /// <summary>A command that cannot be read, of which only the id is known.</summary>
         void Unreadable(Message message, string id, string why);
 
-        /// <summary>What stands in the account now, for a hello. Only asked of who trades.</summary>
+        /// <summary>What stands in the account now, for a hello.</summary>
         VenuePosition Snapshot(List<string> working, out string account, out long atNs);
-
-        /// <summary>About ten times a second.</summary>
-        void Tick();
     }
 
     public sealed class TransportSettings
@@ -404,11 +408,19 @@ namespace Tapewire
         /// <summary>The gate takes whoever connects as `nt` for a venue, so the link stands only while somebody here trades.</summary>
         void LinkAsNeeded()
         {
-            bool needed = _participants.Exists(each => each.Trades);
+            bool needed = Traders().Count > 0;
             if (needed == _linked) return;
             _linked = needed;
             if (needed) _link.Connect(Address(13));
             else _link.Disconnect(Address(13));
+        }
+
+        List<ITrader> Traders()
+        {
+            var traders = new List<ITrader>();
+            foreach (IParticipant each in _participants)
+                if (each is ITrader trader && trader.Trades) traders.Add(trader);
+            return traders;
         }
 
         // --- where to go on ------------------------------------------------------------------------------------------------------------
@@ -475,7 +487,9 @@ namespace Tapewire
 
         void Begin(long journalEpoch)
         {
-            long epoch = Math.Max(journalEpoch, _memory.Epoch) + 1;
+            // Without a memory, but known to the journal: it has not seen every epoch that the gate has. Seconds are above them all.
+            bool forgot = _memory.Epoch == 0 && journalEpoch > 0;
+            long epoch = forgot ? WallNs() / 1000000000 : Math.Max(journalEpoch, _memory.Epoch) + 1;
             _memory.Begin(epoch);
             _words = new Stamper(Source, epoch);
             _facts = new Stamper(Source, epoch);
@@ -609,9 +623,9 @@ namespace Tapewire
         {
             var hello = new Hello { Venue = "NinjaTrader", Version = Version };
             long atNs = 0;
-            foreach (IParticipant participant in _participants.FindAll(each => each.Trades))
+            foreach (ITrader trader in Traders())
             {
-                VenuePosition stands = participant.Snapshot(hello.Working, out string account, out long barNs);
+                VenuePosition stands = trader.Snapshot(hello.Working, out string account, out long barNs);
                 if (!hello.Accounts.Contains(account)) hello.Accounts.Add(account);
                 if (stands.Position.Qty != 0) hello.Positions.Add(stands);
                 atNs = Math.Max(atNs, barNs);
@@ -696,7 +710,7 @@ namespace Tapewire
             Counters.Commands++;
             string id = bare.Fields.Str("id", "");
             string instrument = bare.Topic.Split('.')[1];
-            IParticipant desk = _participants.Find(each => each.Trades && each.Instrument == instrument);
+            ITrader desk = Traders().Find(each => each.Instrument == instrument);
             Message message = bare;
             string why = desk == null ? "INSTRUMENT: no bridge trades " + instrument + " here" : Unfit(bare, id, instrument, out message);
             if (why != "")

@@ -6,6 +6,8 @@
 
 using System;
 using System.Collections.Generic;
+using System.IO;
+using System.Runtime.Serialization.Formatters.Binary;
 using NinjaTrader.Cbi;
 using NinjaTrader.NinjaScript.Strategies;
 
@@ -26,6 +28,7 @@ namespace Tapewire.Testing
     }
 
     /// <summary>One bar, as far as fills care.</summary>
+    [Serializable]
     public struct Tape
     {
         public DateTime Opens, Closes;
@@ -35,101 +38,159 @@ namespace Tapewire.Testing
 
     public sealed class Broker
     {
+        const int Remembered = 100; // orders and executions that a new process finds in the account
+
+        [Serializable]
         sealed class Bracket
         {
             public Order Stop, Target;
             public int Qty;
         }
 
+        /// <summary>What a broker keeps while the trader's PC is off.</summary>
+        [Serializable]
+        sealed class Standing
+        {
+            public List<Bracket> Brackets = new List<Bracket>();
+            public Dictionary<string, double> Stops = new Dictionary<string, double>();
+            public Dictionary<string, double> Targets = new Dictionary<string, double>();
+            public Dictionary<string, int> Numbers = new Dictionary<string, int>();
+            public List<Order> Orders = new List<Order>();
+            public List<Execution> Executions = new List<Execution>();
+            public Order Entry, Exit;
+            public string Held = "";
+            public int Side, Qty, Placed, Numbered, Index = -1;
+            public double Price;
+            public long RealisedCents;
+            public bool Any;
+            public Tape Bar;
+        }
+
         readonly Account _account;
         readonly Instrument _instrument;
         readonly Terms _terms;
         readonly BadLuck _luck;
-        readonly List<Bracket> _brackets = new List<Bracket>();
-        readonly Dictionary<string, double> _stops = new Dictionary<string, double>();
-        readonly Dictionary<string, double> _targets = new Dictionary<string, double>();
-        readonly Dictionary<string, int> _numbers = new Dictionary<string, int>();
         readonly List<Action> _late = new List<Action>();
-        Order _entry, _exit;
-        string _held = "";
-        int _side, _qty, _placed;
-        double _price;
+        readonly string _file;
+        Standing _now = new Standing();
         Strategy _opener; // the run of the strategy whose position it is; another run's managed orders would be ignored
-        long _realisedCents;
-        bool _any;
-        Tape _bar;
 
         public readonly Position Position;
 
         /// <summary>The strategy that placed the orders; it hears of them first. Null while none is loaded.</summary>
         public Strategy Strategy;
 
-        public Broker(Account account, Instrument instrument, Terms terms, BadLuck luck)
+        /// <param name="file">Where the broker keeps what stands, for a process that is killed; empty: nowhere.</param>
+        public Broker(Account account, Instrument instrument, Terms terms, BadLuck luck, string file)
         {
+            _file = file;
             _account = account;
             _instrument = instrument;
             _terms = terms;
             _luck = luck;
             Position = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(Position);
-            account.Value = item => _realisedCents / 100.0;
+            account.Value = item => _now.RealisedCents / 100.0;
             account.Submitting = Submit;
             account.Changing = Change;
             account.Cancelling = Cancel;
+            if (file != "" && File.Exists(file)) Restore();
+        }
+
+        /// <summary>The number of the last bar that was traded; -1 before the first.</summary>
+        public int Index { get { return _now.Index; } }
+
+        /// <summary>Writes down what stands, whole or not at all.</summary>
+        public void Save(int index)
+        {
+            _now.Index = index;
+            if (_file == "") return;
+            _now.Orders = Last(_account.Orders);
+            _now.Executions = Last(_account.Executions);
+            using (var file = new FileStream(_file + ".new", FileMode.Create)) new BinaryFormatter().Serialize(file, _now);
+            if (File.Exists(_file)) File.Replace(_file + ".new", _file, null);
+            else File.Move(_file + ".new", _file);
+        }
+
+        void Restore()
+        {
+            using (var file = new FileStream(_file, FileMode.Open)) _now = (Standing)new BinaryFormatter().Deserialize(file);
+            foreach (Order order in _now.Orders)
+            {
+                order.Account = _account;
+                order.Instrument = _instrument;
+                _account.Orders.Add(order);
+            }
+            foreach (Execution execution in _now.Executions)
+            {
+                execution.Account = _account;
+                execution.Instrument = _instrument;
+                _account.Executions.Add(execution);
+            }
+            Stand();
+        }
+
+        static List<T> Last<T>(List<T> all) { return all.GetRange(Math.Max(0, all.Count - Remembered), Math.Min(all.Count, Remembered)); }
+
+        void Stand()
+        {
+            Position.Quantity = _now.Qty;
+            Position.MarketPosition = _now.Qty == 0 ? MarketPosition.Flat : _now.Side > 0 ? MarketPosition.Long : MarketPosition.Short;
+            Position.AveragePrice = _now.Qty == 0 ? 0 : _now.Price;
         }
 
         // --- orders -------------------------------------------------------------------------------------------------------------
 
         public void SetStop(string entry, double price)
         {
-            _stops[entry] = price;
-            foreach (Bracket bracket in _brackets)
-                if (_held == entry && Strategy == _opener) Rest(bracket.Stop, price);
+            _now.Stops[entry] = price;
+            foreach (Bracket bracket in _now.Brackets)
+                if (_now.Held == entry && Strategy == _opener) Rest(bracket.Stop, price);
         }
 
         public void SetTarget(string entry, double price)
         {
-            _targets[entry] = price;
-            foreach (Bracket bracket in _brackets)
-                if (_held == entry && Strategy == _opener && bracket.Target != null) Rest(bracket.Target, price);
+            _now.Targets[entry] = price;
+            foreach (Bracket bracket in _now.Brackets)
+                if (_now.Held == entry && Strategy == _opener && bracket.Target != null) Rest(bracket.Target, price);
         }
 
         /// <summary>Null, and no word more, for what NinjaTrader would ignore: a second entry.</summary>
         public Order Enter(OrderAction action, OrderType type, int quantity, double limit, string name)
         {
-            _placed++;
-            if (_entry != null || _held != "" || _placed == _luck.Ignore) return null;
+            _now.Placed++;
+            if (_now.Entry != null || _now.Held != "" || _now.Placed == _luck.Ignore) return null;
             Order order = Placed(action, type, quantity, limit, name, "");
-            if (_placed == _luck.Reject)
+            if (_now.Placed == _luck.Reject)
             {
                 Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "simulated rejection");
                 return order;
             }
-            _entry = order;
+            _now.Entry = order;
             Acknowledge(order);
             return order;
         }
 
         public Order Exit(OrderAction action, int quantity, string name, string fromEntry)
         {
-            if (_held == "" || _held != fromEntry || _exit != null || Strategy != _opener) return null;
-            _exit = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
-            Acknowledge(_exit);
-            return _exit;
+            if (_now.Held == "" || _now.Held != fromEntry || _now.Exit != null || Strategy != _opener) return null;
+            _now.Exit = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
+            Acknowledge(_now.Exit);
+            return _now.Exit;
         }
 
         /// <summary>A market order past the managed approach: it closes what is open.</summary>
         void Submit(Order order)
         {
-            order.OrderId = "O" + (_account.Orders.Count + 1);
+            order.OrderId = "O" + ++_now.Numbered;
             _account.Orders.Add(order);
             Tell(order, OrderState.Submitted);
-            if (_held == "" || _exit != null)
+            if (_now.Held == "" || _now.Exit != null)
             {
                 Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "nothing to close");
                 return;
             }
-            _exit = order;
+            _now.Exit = order;
             Acknowledge(order);
         }
 
@@ -141,9 +202,9 @@ namespace Tapewire.Testing
 
         void Cancel(Order order)
         {
-            if (order == _entry) _entry = null;
-            else if (order == _exit) _exit = null;
-            else if (!_brackets.Exists(bracket => bracket.Stop == order || bracket.Target == order)) return;
+            if (order == _now.Entry) _now.Entry = null;
+            else if (order == _now.Exit) _now.Exit = null;
+            else if (!_now.Brackets.Exists(bracket => bracket.Stop == order || bracket.Target == order)) return;
             Tell(order, OrderState.Cancelled);
         }
 
@@ -151,8 +212,8 @@ namespace Tapewire.Testing
         {
             var order = new Order
             {
-                OrderId = "O" + (_account.Orders.Count + 1), Name = name, FromEntrySignal = fromEntry, Instrument = _instrument, Account = _account,
-                OrderAction = action, OrderType = type, Quantity = quantity, LimitPrice = limit, Time = _bar.Closes,
+                OrderId = "O" + ++_now.Numbered, Name = name, FromEntrySignal = fromEntry, Instrument = _instrument, Account = _account,
+                OrderAction = action, OrderType = type, Quantity = quantity, LimitPrice = limit, Time = _now.Bar.Closes,
             };
             _account.Orders.Add(order);
             Tell(order, OrderState.Submitted);
@@ -185,54 +246,54 @@ namespace Tapewire.Testing
         /// <summary>What the new bar does to our orders: the end of the last date, the open, the bracket.</summary>
         public void OnBar(Tape bar)
         {
-            if (_any && bar.Date != _bar.Date)
+            if (_now.Any && bar.Date != _now.Bar.Date)
             {
                 EndDate();
-                _realisedCents = 0;
+                _now.RealisedCents = 0;
             }
-            _any = true;
-            _bar = bar;
-            bool resting = _entry != null && _entry.OrderType == OrderType.Limit;
+            _now.Any = true;
+            _now.Bar = bar;
+            bool resting = _now.Entry != null && _now.Entry.OrderType == OrderType.Limit;
             if (resting) WorkLimit();
-            else if (_entry != null) Filled(Slipped(bar.Open, _entry.OrderAction == OrderAction.Buy ? 1 : -1));
-            else if (_exit != null && _held != "") Leave(_exit, bar.Open, bar.Opens);
-            if (_held != "") TestBracket(!resting);
+            else if (_now.Entry != null) Filled(Slipped(bar.Open, _now.Entry.OrderAction == OrderAction.Buy ? 1 : -1));
+            else if (_now.Exit != null && _now.Held != "") Leave(_now.Exit, bar.Open, bar.Opens);
+            if (_now.Held != "") TestBracket(!resting);
             Action[] late = _late.ToArray();
             _late.Clear();
             foreach (Action each in late) each();
         }
 
         /// <summary>The data has ended: as at the end of a date.</summary>
-        public void Finish() { if (_any) EndDate(); }
+        public void Finish() { if (_now.Any) EndDate(); }
 
         /// <summary>A market order of a person's, filled at the last close: it changes the account's position, not the strategy's brackets.</summary>
         public void Foreign(int qty)
         {
-            int signed = _side * _qty + qty;
+            int signed = _now.Side * _now.Qty + qty;
             OrderAction action = qty > 0 ? OrderAction.Buy : OrderAction.Sell;
             Order order = Placed(action, OrderType.Market, Math.Abs(qty), 0, "Manual", "");
-            _side = Math.Sign(signed);
-            _qty = Math.Abs(signed);
-            if (_price == 0) _price = _bar.Close;
-            Execute(order, Math.Abs(qty), _bar.Close, _bar.Closes.AddSeconds(5), "Manual");
-            if (_qty == 0) _held = "";
+            _now.Side = Math.Sign(signed);
+            _now.Qty = Math.Abs(signed);
+            if (_now.Price == 0) _now.Price = _now.Bar.Close;
+            Execute(order, Math.Abs(qty), _now.Bar.Close, _now.Bar.Closes.AddSeconds(5), "Manual");
+            if (_now.Qty == 0) _now.Held = "";
         }
 
         void WorkLimit()
         {
-            bool buys = _entry.OrderAction == OrderAction.Buy;
-            double limit = _entry.LimitPrice;
-            if (buys ? _bar.Low <= limit : _bar.High >= limit) Filled(buys ? Math.Min(_bar.Open, limit) : Math.Max(_bar.Open, limit));
+            bool buys = _now.Entry.OrderAction == OrderAction.Buy;
+            double limit = _now.Entry.LimitPrice;
+            if (buys ? _now.Bar.Low <= limit : _now.Bar.High >= limit) Filled(buys ? Math.Min(_now.Bar.Open, limit) : Math.Max(_now.Bar.Open, limit));
         }
 
         void Filled(double price)
         {
-            Order order = _entry;
-            _entry = null;
-            _held = order.Name;
+            Order order = _now.Entry;
+            _now.Entry = null;
+            _now.Held = order.Name;
             _opener = Strategy;
-            _side = order.OrderAction == OrderAction.Buy ? 1 : -1;
-            _price = price;
+            _now.Side = order.OrderAction == OrderAction.Buy ? 1 : -1;
+            _now.Price = price;
             int first = _luck.Partial && order.Quantity > 1 ? 1 : order.Quantity;
             Part(order, first, price);
             if (first < order.Quantity) Part(order, order.Quantity - first, price);
@@ -240,20 +301,20 @@ namespace Tapewire.Testing
 
         void Part(Order order, int qty, double price)
         {
-            _qty += qty;
-            Execute(order, qty, price, _bar.Opens, order.Name);
-            OrderAction closing = _side > 0 ? OrderAction.Sell : OrderAction.BuyToCover;
+            _now.Qty += qty;
+            Execute(order, qty, price, _now.Bar.Opens, order.Name);
+            OrderAction closing = _now.Side > 0 ? OrderAction.Sell : OrderAction.BuyToCover;
             var bracket = new Bracket { Qty = qty };
-            if (_stops.TryGetValue(order.Name, out double stop))
+            if (_now.Stops.TryGetValue(order.Name, out double stop))
                 bracket.Stop = Protect(Book.StopName, closing, OrderType.StopMarket, qty, stop);
-            if (_targets.TryGetValue(order.Name, out double target))
+            if (_now.Targets.TryGetValue(order.Name, out double target))
                 bracket.Target = Protect(Book.TargetName, closing, OrderType.Limit, qty, target);
-            _brackets.Add(bracket);
+            _now.Brackets.Add(bracket);
         }
 
         Order Protect(string name, OrderAction action, OrderType type, int qty, double price)
         {
-            Order order = Placed(action, type, qty, type == OrderType.Limit ? price : 0, name, _held);
+            Order order = Placed(action, type, qty, type == OrderType.Limit ? price : 0, name, _now.Held);
             order.StopPrice = type == OrderType.StopMarket ? price : 0;
             Tell(order, OrderState.Accepted);
             Tell(order, OrderState.Working);
@@ -265,16 +326,16 @@ namespace Tapewire.Testing
         {
             double? stop = Resting(bracket => bracket.Stop, order => order.StopPrice);
             double? target = targetCounts ? Resting(bracket => bracket.Target, order => order.LimitPrice) : null;
-            double adverse = _side > 0 ? _bar.Low : _bar.High, favourable = _side > 0 ? _bar.High : _bar.Low;
-            if (stop != null && (_bar.Open - stop) * _side <= 0) LeaveBracket(true, _bar.Open);
-            else if (target != null && (_bar.Open - target) * _side >= 0) LeaveBracket(false, _bar.Open);
-            else if (stop != null && (adverse - stop) * _side <= 0) LeaveBracket(true, (double)stop);
-            else if (target != null && (favourable - target) * _side >= 0) LeaveBracket(false, (double)target);
+            double adverse = _now.Side > 0 ? _now.Bar.Low : _now.Bar.High, favourable = _now.Side > 0 ? _now.Bar.High : _now.Bar.Low;
+            if (stop != null && (_now.Bar.Open - stop) * _now.Side <= 0) LeaveBracket(true, _now.Bar.Open);
+            else if (target != null && (_now.Bar.Open - target) * _now.Side >= 0) LeaveBracket(false, _now.Bar.Open);
+            else if (stop != null && (adverse - stop) * _now.Side <= 0) LeaveBracket(true, (double)stop);
+            else if (target != null && (favourable - target) * _now.Side >= 0) LeaveBracket(false, (double)target);
         }
 
         double? Resting(Func<Bracket, Order> which, Func<Order, double> price)
         {
-            foreach (Bracket bracket in _brackets)
+            foreach (Bracket bracket in _now.Brackets)
             {
                 Order order = which(bracket);
                 if (order != null && order.OrderState == OrderState.Working) return price(order);
@@ -284,49 +345,51 @@ namespace Tapewire.Testing
 
         void LeaveBracket(bool stopped, double at)
         {
-            double price = Slipped(at, -_side);
-            foreach (Bracket bracket in _brackets.ToArray())
+            double price = Slipped(at, -_now.Side);
+            foreach (Bracket bracket in _now.Brackets.ToArray())
             {
                 Order order = stopped ? bracket.Stop : bracket.Target;
                 if (order == null || order.OrderState != OrderState.Working) continue;
-                Close(order, bracket.Qty, price, _bar.Opens.AddSeconds(1));
+                Close(order, bracket.Qty, price, _now.Bar.Opens.AddSeconds(1));
             }
-            if (_qty == 0) Flat();
+            if (_now.Qty == 0) Flat();
         }
 
         void Leave(Order order, double at, DateTime time)
         {
-            Close(order, order.Quantity, Slipped(at, -_side), time);
-            if (_qty == 0) Flat();
+            Close(order, order.Quantity, Slipped(at, -_now.Side), time);
+            if (_now.Qty == 0) Flat();
         }
 
         /// <summary>A working entry is cancelled; an open position is closed at the last close, half a minute before the end.</summary>
         void EndDate()
         {
-            if (_entry != null) Cancel(_entry);
-            if (_held == "") return;
-            Order order = Placed(_side > 0 ? OrderAction.Sell : OrderAction.BuyToCover, OrderType.Market, _qty, 0, Book.SessionEndName, _held);
-            Leave(order, _bar.Close, _bar.Closes.AddSeconds(-30));
+            Order entry = _now.Entry;
+            _now.Entry = null;
+            if (entry != null) Tell(entry, OrderState.Cancelled, ErrorCode.NoError, "the trade date ended before it could fill");
+            if (_now.Held == "") return;
+            Order order = Placed(_now.Side > 0 ? OrderAction.Sell : OrderAction.BuyToCover, OrderType.Market, _now.Qty, 0, Book.SessionEndName, _now.Held);
+            Leave(order, _now.Bar.Close, _now.Bar.Closes.AddSeconds(-30));
         }
 
         void Close(Order order, int qty, double price, DateTime time)
         {
-            _realisedCents += (long)Math.Round((price - _price) / _terms.Tick) * qty * _side * (long)Math.Round(_terms.Tick * _terms.PointValue * 100);
-            _realisedCents -= 2 * qty * (long)Math.Round(_terms.Commission * 100);
-            _qty -= qty;
-            Execute(order, qty, price, time, order.FromEntrySignal == "" || order == _exit ? order.Name : _held);
+            _now.RealisedCents += (long)Math.Round((price - _now.Price) / _terms.Tick) * qty * _now.Side * (long)Math.Round(_terms.Tick * _terms.PointValue * 100);
+            _now.RealisedCents -= 2 * qty * (long)Math.Round(_terms.Commission * 100);
+            _now.Qty -= qty;
+            Execute(order, qty, price, time, order.FromEntrySignal == "" || order == _now.Exit ? order.Name : _now.Held);
         }
 
         void Flat()
         {
-            _held = "";
-            _side = 0;
-            foreach (Bracket bracket in _brackets)
+            _now.Held = "";
+            _now.Side = 0;
+            foreach (Bracket bracket in _now.Brackets)
                 foreach (Order order in new[] { bracket.Stop, bracket.Target })
                     if (order != null && order.OrderState == OrderState.Working) Tell(order, OrderState.Cancelled);
-            _brackets.Clear();
-            Order exit = _exit;
-            _exit = null;
+            _now.Brackets.Clear();
+            Order exit = _now.Exit;
+            _now.Exit = null;
             if (exit != null && exit.OrderState != OrderState.Filled) Tell(exit, OrderState.Cancelled);
         }
 
@@ -340,8 +403,8 @@ namespace Tapewire.Testing
             order.Filled += qty;
             Tell(order, order.Filled < order.Quantity ? OrderState.PartFilled : OrderState.Filled);
             string stem = _instrument.MasterInstrument.Name + "-" + idOf + "-E";
-            _numbers.TryGetValue(stem, out int number);
-            _numbers[stem] = ++number;
+            _now.Numbers.TryGetValue(stem, out int number);
+            _now.Numbers[stem] = ++number;
             bool bought = order.OrderAction == OrderAction.Buy || order.OrderAction == OrderAction.BuyToCover;
             var execution = new Execution
             {
@@ -349,9 +412,7 @@ namespace Tapewire.Testing
                 MarketPosition = bought ? MarketPosition.Long : MarketPosition.Short, Time = time,
             };
             _account.Executions.Add(execution);
-            Position.Quantity = _qty;
-            Position.MarketPosition = _qty == 0 ? MarketPosition.Flat : _side > 0 ? MarketPosition.Long : MarketPosition.Short;
-            Position.AveragePrice = _qty == 0 ? 0 : _price;
+            Stand();
             if (Strategy != null) Strategy.Tell(execution);
             _account.Tell(new ExecutionEventArgs { Execution = execution });
             if (Strategy != null) Strategy.Tell(Position);

@@ -15,7 +15,7 @@ namespace Tapewire.Testing
     /// <summary>How a test wants NinjaTrader to behave.</summary>
     public sealed class HostOptions
     {
-        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, DaemonHost = "127.0.0.1";
+        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", DaemonHost = "127.0.0.1";
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
@@ -39,6 +39,9 @@ namespace Tapewire.Testing
 
         public int Count { get { return _primary.Count; } }
 
+        /// <summary>The bar behind the last one that the broker has traded: where a new process goes on.</summary>
+        public int Next { get { return _broker.Index + 1; } }
+
         public Host(HostOptions options)
         {
             _options = options;
@@ -46,7 +49,7 @@ namespace Tapewire.Testing
             Connection.PlaybackConnection = new Connection();
             _account = new Account { Name = options.Account };
             _primary = Series(options.Root, options.Instrument);
-            _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck);
+            _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck, options.BrokerFile);
         }
 
         Bars Series(string root, string name)
@@ -118,6 +121,7 @@ namespace Tapewire.Testing
         public void Trade(int at)
         {
             lock (Sync)
+            {
                 _broker.OnBar(new Tape
                 {
                     Opens = _primary.GetTime(at).AddMinutes(-1),
@@ -128,6 +132,8 @@ namespace Tapewire.Testing
                     Close = _primary.GetClose(at),
                     Date = Export.TradeDate(_primary.GetTime(at)),
                 });
+                _broker.Save(at);
+            }
         }
 
         /// <summary>Somebody else trades in the account, at the last close.</summary>
@@ -196,12 +202,22 @@ namespace Tapewire.Testing
 
         Order IHost.Enter(Strategy strategy, OrderAction action, OrderType type, int quantity, double limit, string name)
         {
-            lock (Sync) return _broker.Enter(action, type, quantity, limit, name);
+            return Saved(() => _broker.Enter(action, type, quantity, limit, name));
         }
 
         Order IHost.Exit(Strategy strategy, OrderAction action, int quantity, string name, string fromEntry)
         {
-            lock (Sync) return _broker.Exit(action, quantity, name, fromEntry);
+            return Saved(() => _broker.Exit(action, quantity, name, fromEntry));
+        }
+
+        Order Saved(Func<Order> placed)
+        {
+            lock (Sync)
+            {
+                Order order = placed();
+                _broker.Save(_broker.Index);
+                return order;
+            }
         }
 
         void IHost.SetStop(Strategy strategy, string fromEntry, double price)

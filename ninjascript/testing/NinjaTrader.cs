@@ -51,11 +51,12 @@ namespace NinjaTrader.Cbi
 
     public class CustomOrder { }
 
+    [Serializable]
     public class Order
     {
         public string OrderId, Name, FromEntrySignal = "", Oco = "";
-        public Instrument Instrument;
-        public Account Account;
+        [NonSerialized] public Instrument Instrument;
+        [NonSerialized] public Account Account;
         public OrderAction OrderAction;
         public OrderType OrderType;
         public OrderState OrderState;
@@ -64,10 +65,11 @@ namespace NinjaTrader.Cbi
         public DateTime Time;
     }
 
+    [Serializable]
     public class Execution
     {
-        public Account Account;
-        public Instrument Instrument;
+        [NonSerialized] public Account Account;
+        [NonSerialized] public Instrument Instrument;
         public Order Order;
         public string ExecutionId, Name;
         public double Price;

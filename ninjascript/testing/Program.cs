@@ -35,13 +35,16 @@ namespace Tapewire.Testing
             return 64;
         }
 
-        /// <summary>Plays an export to the real daemons in lockstep. `--reload N` unloads and loads the strategy every N bars, `--tell N` says how far it is.
-        /// At the end it says `played` and stays until its input ends.</summary>
+        /// <summary>
+        /// Plays an export to the real daemons in lockstep, from where the file `--broker` says that it was left. `--reload N` unloads and
+        /// loads the strategy every N bars, `--tell N` says how far it is. At the end it says `played` and stays until its input ends.
+        /// </summary>
         static void Play(Arguments given)
         {
             HostOptions options = given.Host();
-            int from = given.Int("from", 0), reload = given.Int("reload", 0), tell = given.Int("tell", 0);
+            int reload = given.Int("reload", 0), tell = given.Int("tell", 0);
             var host = new Host(options);
+            int from = Math.Max(given.Int("from", 0), host.Next);
             int to = Math.Min(given.Int("to", host.Count), host.Count);
             using (var decided = new Decided(options))
             {
@@ -164,6 +167,7 @@ namespace Tapewire.Testing
                 Root = Text("root", "NQ"),
                 Account = Text("account", "Replay"),
                 Folder = Text("folder", "."),
+                BrokerFile = Text("broker", ""),
                 BasePort = Int("base-port", 6550),
                 GraceMs = Int("grace", 250),
                 HoldMs = Int("hold", 30000),
