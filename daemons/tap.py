@@ -84,7 +84,7 @@ def _messages(
     """Messages in order; None about once a second when nothing came, so that the reader can look at its clock."""
     seen: dict[str, tuple[int, int]] = {}
     if after_ns is not None:
-        with History(context, _address(instance, "history"), deadline_s=5.0) as history:
+        with History(context, _address(instance, "history"), deadline_s=30.0) as history:
             for prefix in prefixes:
                 for length in history.topics(prefix):
                     for frame in history.read(length.topic):

@@ -7,15 +7,19 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 import zmq
 
 from bus.client import ask_control
-from daemons import instances, latch, supervise
+from bus.messages import Bar
+from daemons import conf as configuration
+from daemons import instances, latch, logs, supervise
 from daemons.settings import PORTS
+from replay import runs
+from replay.player import Player
 from tests.integration.conftest import Run
 from tests.integration.test_processes import eventually, is_back, up  # noqa: F401 - `up` is a fixture
-from tests.integration.test_tap import replaying
 
 pytestmark = pytest.mark.slow
 
@@ -58,17 +62,31 @@ def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: inst
 
 
 def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home: Path, bars: Path, tmp_path: Path) -> None:
-    """Bars go on, evaluation goes on; entries are refused with KILLED, and no position is left open."""
-    out = tmp_path / "out"
-    signals = out / "journal" / "signal.MNQ.tape"
-    with replaying(bars, out) as player:
-        while not signals.exists():
-            assert player.poll() is None
-        done = tapewire("kill", "--flatten")
-    summary = json.loads((out / "summary.json").read_text())
+    """Pulled with a position open: that is closed, every later entry is refused with KILLED, and bars and evaluation go on."""
+    conf = configuration.load("replay", instance="killed", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    recording, calendar = runs.read(bars, "MNQ", lambda share: None)
+    conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base))
+    out = runs.prepare(tmp_path / "out")
+    configuration.write(conf, out)
+    venue = runs.venue(conf)
+    pulled: list[Bar] = []
+
+    with runs.supervised(conf, out, lambda text: None), Player(conf, venue, logs.configure("replay")) as player:
+
+        def played(bar: Bar) -> None:
+            if not pulled and venue.position("MNQ").qty:
+                assert tapewire("kill", "--flatten").returncode == 0
+                pulled.append(bar)
+
+        player.join()
+        player.play(recording.bars, played=played)
+        player.settle_all()
+    summary = runs.finish(out, conf, recording)
     trades = [json.loads(line) for line in (out / "trades.jsonl").read_text().splitlines()]
 
-    assert done.returncode == 0, done.stderr
-    assert summary["refusals"]["KILLED"] > 50
-    assert [each["missing"] for each in summary["sessions"]] == [0, 0]
-    assert sum(1 for trade in trades if trade["reason"] == "KILL") <= 1
+    assert [trade["reason"] for trade in trades] == ["KILL"]
+    assert trades[0]["exit_time"] > trades[0]["entry_time"]
+    assert set(summary.refusals) == {"KILLED"}
+    assert summary.refusals["KILLED"] == summary.intents - 1
+    assert [session.missing for session in summary.sessions] == [0, 0]
