@@ -20,6 +20,7 @@ PORTS: Mapping[str, int] = {
     "venue": 13,
     "history": 14,
     "control.replay": 15,
+    "backfill": 16,
     "public": 20,
     "control.broker": 30,
     "control.tracker": 31,

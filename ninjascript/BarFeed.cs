@@ -162,9 +162,20 @@ namespace Tapewire
             return (wall.Ticks - offset.Ticks - 621355968000000000) * 100;
         }
 
+        /// <summary>What the bars of a chart are called when somebody asks for them.</summary>
+        public string Chart(Bars bars) { return "chart." + _symbol + "." + Minutes(bars.BarsPeriod) + "m."; }
+
+        public List<Bar> ReadAll(Bars bars, long start, int count)
+        {
+            var read = new List<Bar>(count);
+            for (long at = start; at < start + count; at++) read.Add(Read(bars, (int)at));
+            return read;
+        }
+
         static long Minutes(BarsPeriod period)
         {
             if (period.BarsPeriodType == BarsPeriodType.Volumetric) return period.BaseBarsPeriodValue;
+            if (period.BarsPeriodType == BarsPeriodType.Day) return 1440L * period.Value;
             return period.BarsPeriodType == BarsPeriodType.Minute ? period.Value : 1;
         }
 

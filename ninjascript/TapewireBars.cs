@@ -2,6 +2,7 @@
 
 #region Using declarations
 using System;
+using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
 using System.IO;
 using NinjaTrader.Core;
@@ -98,5 +99,14 @@ namespace NinjaTrader.NinjaScript.Indicators
         }
 
         void Tapewire.IParticipant.Tick() { }
+
+        string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(Bars); } }
+
+        long Tapewire.IParticipant.ChartLength { get { return _feed == null ? 0 : _feed.LastIndex + 1; } }
+
+        void Tapewire.IParticipant.ReadChart(long start, int count, Action<List<Tapewire.Bar>> give)
+        {
+            Guard(() => TriggerCustomEvent(state => Guard(() => give(_feed.ReadAll(Bars, start, count))), null));
+        }
     }
 }

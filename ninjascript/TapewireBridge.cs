@@ -267,6 +267,17 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (_live) Later(ShowLights);
         }
 
+        // --- the chart's bars, for whoever asks ----------------------------------------------------------------------------------
+
+        string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(BarsArray[0]); } }
+
+        long Tapewire.IParticipant.ChartLength { get { return _feed == null ? 0 : _feed.LastIndex + 1; } }
+
+        void Tapewire.IParticipant.ReadChart(long start, int count, Action<List<Tapewire.Bar>> give)
+        {
+            Later(() => give(_feed.ReadAll(BarsArray[0], start, count)));
+        }
+
         Tapewire.Market Market()
         {
             return new Tapewire.Market

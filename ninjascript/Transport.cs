@@ -4,6 +4,7 @@
 //     SUB    <- broker.out    requests to send again
 //     DEALER <> venue         the link with the gate, as `nt`: commands and leases in, words out until they are acknowledged
 //     DEALER <> history       how far the journal is: where to go on after a restart, and the credit for what is sent in bulk
+//     DEALER <> backfill      a chart's bars, page by page, to whoever asks for them; the pages it has asked for are its credit
 //
 // Nothing is numbered before the epoch is known: one above any that the journal or our own memory has seen. Until then, and until the
 // broker listens, everything waits in its queue.
@@ -27,6 +28,14 @@ namespace Tapewire
     {
         /// <summary>About ten times a second.</summary>
         void Tick();
+
+        /// <summary>What the chart's bars are called, `chart.MNQ.1m.`; empty before there are any. Numbers start at 0.</summary>
+        string Chart { get; }
+
+        long ChartLength { get; }
+
+        /// <summary>Gives these bars of the chart, now or later, on any thread.</summary>
+        void ReadChart(long start, int count, Action<List<Bar>> give);
     }
 
     /// <summary>A chart that takes commands as well.</summary>
@@ -73,6 +82,7 @@ namespace Tapewire
         public const string Source = "nt", Version = "1";
         const int TickMs = 20, BeatMs = 1000, ParticipantMs = 100, AskMs = 1000;
         const long Credit = 1024; // bars that may be out before the journal has them; the ring has four times as many
+        const int LongestPage = 200; // bars; a live bar waits for one page at most
         const int WishesHwm = 10000, FactsHwm = 20000;
 
         static readonly object Owners = new object();
@@ -107,7 +117,7 @@ namespace Tapewire
         NetMQQueue<Action> _work;
         XPublisherSocket _factsOut;
         SubscriberSocket _factsIn;
-        DealerSocket _link, _history;
+        DealerSocket _link, _history, _backfill;
         Stamper _facts, _words;
         Memory _memory;
         int _users;
@@ -185,6 +195,7 @@ namespace Tapewire
             _factsIn = new SubscriberSocket();
             _link = new DealerSocket();
             _history = new DealerSocket();
+            _backfill = new DealerSocket();
             foreach (NetMQSocket socket in Sockets())
             {
                 socket.Options.Linger = TimeSpan.FromMilliseconds(500);
@@ -197,6 +208,7 @@ namespace Tapewire
             _link.Options.SendHighWatermark = WishesHwm;
             _link.Options.ReceiveHighWatermark = WishesHwm;
             _link.Options.Identity = Encoding.ASCII.GetBytes(Source);
+            _backfill.Options.Identity = Encoding.ASCII.GetBytes(Source);
             _factsIn.Subscribe("sys.resend.");
             _work = new NetMQQueue<Action>();
             _poller = new NetMQPoller();
@@ -204,6 +216,7 @@ namespace Tapewire
             _factsIn.ReceiveReady += (sender, e) => Guard(FactsIn);
             _link.ReceiveReady += (sender, e) => Guard(Linked);
             _history.ReceiveReady += (sender, e) => Guard(Answered);
+            _backfill.ReceiveReady += (sender, e) => Guard(Asked);
             _work.ReceiveReady += (sender, e) => Guard(Work);
             var timer = new NetMQTimer(TimeSpan.FromMilliseconds(TickMs));
             timer.Elapsed += (sender, e) => Guard(Tick);
@@ -211,11 +224,13 @@ namespace Tapewire
             _poller.Add(_factsIn);
             _poller.Add(_link);
             _poller.Add(_history);
+            _poller.Add(_backfill);
             _poller.Add(_work);
             _poller.Add(timer);
             _factsOut.Connect(Address(0));
             _factsIn.Connect(Address(1));
             _history.Connect(Address(14));
+            _backfill.Connect(Address(16));
             _poller.RunAsync();
         }
 
@@ -252,7 +267,7 @@ namespace Tapewire
 
         void Dispose()
         {
-            foreach (IDisposable each in new IDisposable[] { _poller, _factsOut, _factsIn, _link, _history, _work, _memory })
+            foreach (IDisposable each in new IDisposable[] { _poller, _factsOut, _factsIn, _link, _history, _backfill, _work, _memory })
                 try
                 {
                     if (each != null) each.Dispose();
@@ -263,7 +278,7 @@ namespace Tapewire
                 }
         }
 
-        IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _factsOut, _factsIn, _link, _history }; }
+        IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _factsOut, _factsIn, _link, _history, _backfill }; }
 
         string Address(int offset) { return "tcp://" + _settings.Host + ":" + (_settings.BasePort + offset); }
 
@@ -569,8 +584,7 @@ namespace Tapewire
 
         static string TopicOf(Bar bar)
         {
-            long minutes = (bar.CloseNs - bar.OpenNs) / 60000000000;
-            return "raw.bar." + bar.Instrument + "." + minutes + "m.";
+            return "raw.bar." + bar.Instrument + "." + (bar.CloseNs - bar.OpenNs) / 60000000000 + "m.";
         }
 
         void Fact(string topic, Body body, long eventNs)
@@ -605,6 +619,51 @@ namespace Tapewire
         Header Passing() { return new Header(Source, _facts == null ? 0 : _facts.Epoch, WallNs(), WallNs(), ""); }
 
         static long WallNs() { return (DateTime.UtcNow.Ticks - 621355968000000000) * 100; }
+
+        // --- charts, on request ------------------------------------------------------------------------------------------------------------
+
+        void Asked()
+        {
+            List<byte[]> frames = null;
+            while (_backfill.TryReceiveMultipartBytes(ref frames))
+            {
+                Message message = Readable(frames, "backfill port");
+                if (message == null) continue;
+                if (message.Body is TopicsRequest topics) Reply(Charts(topics));
+                else if (message.Body is HistoryRequest page) Read(page);
+            }
+        }
+
+        Topics Charts(TopicsRequest asked)
+        {
+            var topics = new Topics { Id = asked.Id };
+            foreach (IParticipant each in _participants)
+            {
+                string name = each.Chart;
+                if (name == "" || !name.StartsWith(asked.Prefix, StringComparison.Ordinal) || topics.Lengths.Exists(other => other.Topic == name)) continue;
+                topics.Lengths.Add(new TopicLength { Topic = name, Records = each.ChartLength, Epoch = 1, Seq = each.ChartLength });
+            }
+            return topics;
+        }
+
+        void Read(HistoryRequest asked)
+        {
+            IParticipant chart = _participants.Find(each => each.Chart == asked.Topic);
+            var page = new Page { Id = asked.Id, Topic = asked.Topic, Start = asked.Start };
+            long end = chart == null ? 0 : chart.ChartLength;
+            page.End = end;
+            long count = Math.Min(Math.Min(asked.Count, LongestPage), end - asked.Start);
+            if (count <= 0 || asked.Start < 0) Reply(page);
+            else chart.ReadChart(asked.Start, (int)count, bars => Enqueue(() => Give(page, bars)));
+        }
+
+        void Give(Page page, List<Bar> bars)
+        {
+            foreach (Bar bar in bars) page.Frames.Add(Wire.Encode(new Header(Source, 1, bar.Index + 1, bar.CloseNs, ""), bar));
+            Reply(page);
+        }
+
+        void Reply(Body answer) { _backfill.TrySendMultipartBytes(Empty, Wire.Topic("history."), Wire.Encode(Passing(), answer)); }
 
         // --- the link ---------------------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+import zmq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -24,6 +25,7 @@ from daemons import instances, logs, supervise
 from daemons.commands import SetOption, split
 from daemons.settings import Conf
 from daemons.tables import aligned
+from replay import backfill as fills
 from replay import chaos as storms
 from replay import diff as differences
 from replay import explain as stories
@@ -56,7 +58,7 @@ TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_tim
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (demo, backtest, replay, report, explain, chaos):
+    for command in (demo, backtest, replay, report, explain, chaos, backfill):
         app.command()(command)
     app.command(name="diff")(diff)
 
@@ -186,6 +188,31 @@ def explain(
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a finished run's report.html again."""
     out.print(f"report: {reports.write(run)}")
+
+
+def backfill(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the export; one that is there is not replaced.")],
+    instrument: InstrumentOption = "MNQ",
+    lookback: Annotated[int, typer.Option(min=1, help="How far back, in units.")] = 30,
+    unit: Annotated[str, typer.Option(help="days, weeks, months (30 days) or years (365 days).")] = "days",
+    base_port: Annotated[int | None, typer.Option(help="The bridge's base port; without it conf/live.toml's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a chart's bars out of a running NinjaTrader as an export. Start it again to go on where it was interrupted."""
+    terms = configuration.instrument(instrument)
+    fills.bars(lookback, unit, 1)
+    changes = {} if base_port is None else {"bus": {"base_port": base_port}}
+    preset = configuration.preset("seed")
+    conf = configuration.load("live", instance="backfill", traded=[instrument], preset=preset, changes=changes)
+    with bar() as (tell, progress), zmq.Context() as context, fills.Chart(context, conf.bus.address("backfill")) as chart:
+        tell("waiting for NinjaTrader")
+        filled = fills.write(
+            chart, instrument, terms, out_dir, wanted=lambda minutes: fills.bars(lookback, unit, minutes), progress=progress
+        )
+    if as_json:
+        out.print(msgspec.json.encode(filled).decode(), markup=False)
+    else:
+        out.print(f"{filled.path}: {filled.bars} bars" + (f", {filled.resumed} of them from before" if filled.resumed else ""))
 
 
 def prepare(

@@ -49,6 +49,27 @@ namespace Tapewire.Testing
             return bars;
         }
 
+        /// <summary>Invented minutes without end, for what only depends on their number.</summary>
+        public static Bars Invent(int count, Instrument instrument)
+        {
+            var flow = new VolumetricBarsType();
+            var bars = new Bars { Instrument = instrument, BarsType = flow };
+            bars.BarsPeriod.BarsPeriodType = BarsPeriodType.Volumetric;
+            var stamp = new DateTime(2023, 1, 2, 18, 0, 0);
+            for (int at = 0; at < count; at++)
+            {
+                stamp = stamp.AddMinutes(1);
+                if (stamp.TimeOfDay > new TimeSpan(17, 0, 0) && stamp.TimeOfDay <= new TimeSpan(18, 0, 0))
+                    stamp = stamp.Date.AddDays(stamp.DayOfWeek == DayOfWeek.Friday ? 2 : 0).AddHours(18).AddMinutes(1);
+                double close = 20000 + at % 997 * 0.25;
+                bars.Times.Add(stamp);
+                bars.Prices.Add(new[] { close, close + 1, close - 1, close });
+                bars.Volumes.Add(100 + at % 7);
+                flow.Volumes.Add(new VolumetricData { TotalBuyingVolume = 60, TotalSellingVolume = 40 + at % 7 });
+            }
+            return bars;
+        }
+
         /// <summary>The trade date of a stamp: an evening after 18:00 belongs to the next weekday.</summary>
         public static string TradeDate(DateTime stamp)
         {

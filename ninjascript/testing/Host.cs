@@ -16,7 +16,7 @@ namespace Tapewire.Testing
     public sealed class HostOptions
     {
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", DaemonHost = "127.0.0.1";
-        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical;
+        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
         public readonly BadLuck Luck = new BadLuck();
@@ -56,7 +56,9 @@ namespace Tapewire.Testing
         {
             var master = new MasterInstrument { Name = name, TickSize = _options.Terms.Tick, PointValue = _options.Terms.PointValue };
             var instrument = new Instrument { FullName = name + " 03-26", MasterInstrument = master };
-            Bars bars = Export.Read(Path.Combine(_options.Data, root + "_Volumetric_1.csv"), instrument, _options.Volumetric);
+            Bars bars = _options.Invented > 0 && root == _options.Root
+                ? Export.Invent(_options.Invented, instrument)
+                : Export.Read(Path.Combine(_options.Data, root + "_Volumetric_1.csv"), instrument, _options.Volumetric);
             _all[root] = bars;
             return bars;
         }

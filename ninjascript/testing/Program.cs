@@ -172,6 +172,7 @@ namespace Tapewire.Testing
                 GraceMs = Int("grace", 250),
                 HoldMs = Int("hold", 30000),
                 Historical = Int("historical", 0),
+                Invented = Int("invent", 0),
                 Inline = Flag("inline"),
                 CrossFirst = Flag("cross-first"),
                 Volumetric = Int("volumetric", 1) != 0,

@@ -1,0 +1,211 @@
+"""The bars of a chart out of NinjaTrader, as an export that `backtest` and `replay` read.
+
+NinjaTrader only connects, so the asker binds (PROTOCOL.md 7, port `backfill`), for as long as it asks. It has two pages under way
+and writes each as it comes: nothing grows, and live bars pass meanwhile. What is not finished lies beside its place, as
+`.NQ_Volumetric_1.csv.unfinished`; an asker that was killed goes on behind its last whole line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import zmq
+from msgspec import Struct
+
+from bus import sockets, wire
+from bus.client import RETRY_S, request
+from bus.credit import Pager
+from bus.errors import ConfError, DataError, PeerError, Transient, suggest
+from bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
+from daemons.settings import Calendar, Instrument
+from daemons.tracker.clock import NEW_YORK, Clock
+
+PEER = b"nt"
+UNITS = {"days": 1, "weeks": 7, "months": 30, "years": 365}
+LEAST, MOST = 100, 1_100_000  # capabilities E.1
+DAY = 24 * 60
+HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,session_date"
+
+
+class Filled(Struct, frozen=True):
+    """What a backfill wrote: the file, its bars, and how many of them an earlier, unfinished one had left."""
+
+    path: str
+    bars: int
+    resumed: int
+
+
+def bars(lookback: int, unit: str, minutes: int) -> int:
+    """How many bars of a chart a lookback is: 30 days of one minute are 43,200, 7 days of five minutes 2,016; 100 at least.
+
+    Args:
+        minutes: a bar's length; 1,440 for a daily chart.
+    Raises:
+        ConfError: an unknown unit, or nothing to look back on.
+    """
+    if unit not in UNITS:
+        raise ConfError(f"--unit {unit!r}{suggest(unit, UNITS)}; known: {', '.join(UNITS)}")
+    if lookback < 1:
+        raise ConfError(f"--lookback {lookback}: write 1 or more")
+    return min(max(lookback * UNITS[unit] * DAY // minutes, LEAST), MOST)
+
+
+class Chart:
+    """NinjaTrader's charts, asked over a socket of ours that its bridge connects to.
+
+    Args:
+        deadline_s: how long to wait for the bridge to connect, and for each answer.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, deadline_s: float = 6.0) -> None:
+        self.address = address
+        self.deadline_s = deadline_s
+        try:
+            self.socket = sockets.owner(context, address)
+        except zmq.ZMQError as error:
+            raise Transient(f"cannot bind {address}: {error}; is another backfill under way?") from error
+
+    def __enter__(self) -> Chart:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.socket.close()
+
+    def topics(self) -> tuple[TopicLength, ...]:
+        """The charts there are, with the number of their bars.
+
+        Raises:
+            Transient: nobody connected, or nobody answered, in time.
+        """
+        asked = TopicsRequest("charts", "chart.")
+        while True:
+            body = self._receive([asked])
+            if isinstance(body, Topics):
+                return body.topics
+
+    def read(self, topic: str, start: int, *, chunk: int = 500, window: int = 2) -> Iterator[list[Bar]]:
+        """The bars from number `start` to the chart's end, in order, page by page.
+
+        Raises:
+            Transient: no answer in time. PeerError: an answer that cannot be.
+        """
+        pager = Pager(topic, start=start, chunk=chunk, window=window)
+        while not pager.done:
+            self._send(pager.requests())
+            body = self._receive(pager.resend())
+            if isinstance(body, Page) and body.topic == topic:
+                yield [_bar(frame) for frame in pager.take(body)]
+
+    def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
+        for each in asked:
+            with suppress(zmq.ZMQError):  # not connected yet: asked again below
+                sockets.send(self.socket, (PEER, *request(each)), sockets.NOBLOCK)
+
+    def _receive(self, again: Sequence[HistoryRequest | TopicsRequest]) -> Body:
+        for _ in range(int(self.deadline_s / RETRY_S)):
+            if self.socket.poll(int(RETRY_S * 1000)):
+                return wire.decode(self.socket.recv_multipart()[-1])[1]
+            self._send(again)
+        raise Transient(
+            f"NinjaTrader did not answer at {self.address} within {self.deadline_s:g} s; "
+            "put TapewireBridge or TapewireBars on the chart, with this host and base port"
+        )
+
+
+def write(
+    chart: Chart,
+    instrument: str,
+    terms: Instrument,
+    folder: Path,
+    *,
+    wanted: Callable[[int], int],
+    progress: Callable[[float], None],
+) -> Filled:
+    """Write a chart's bars as an export of its root.
+
+    Args:
+        instrument: as the bridge calls it. wanted: how many bars, from the end, given the length of one in minutes.
+    Raises:
+        ConfError: no such chart, or the file is there already. DataError: the unfinished file is not of this chart as it is now.
+    """
+    length, minutes = _find(chart.topics(), instrument)
+    path = folder / f"{terms.root}_Volumetric_{minutes}.csv"
+    if path.exists():
+        raise ConfError(f"{path} is there already; name another folder, or move it away")
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    start, stamp, resumed = _left(unfinished, max(0, length.records - wanted(minutes)))
+    position = start + resumed
+    line = _Lines(terms.root, minutes)
+    with unfinished.open("a", encoding="utf-8", newline="\n") as out:
+        if not resumed:
+            out.write(f"#schema: tapewire backfill, volumetric=True, {length.topic} from {start}\n{HEADER}\n")
+        elif line.stamp(_one(chart, length.topic, position - 1)) != stamp:
+            raise DataError(f"{unfinished}: the chart has changed since, its bar {position - 1} is not of {stamp}; remove the file")
+        for page in chart.read(length.topic, position):
+            out.writelines(map(line, page))
+            position += len(page)
+            progress(min((position - start) / max(length.records - start, 1), 1.0))
+    unfinished.rename(path)
+    return Filled(str(path), position - start, resumed)
+
+
+def _one(chart: Chart, topic: str, number: int) -> Bar:
+    for page in chart.read(topic, number, chunk=1, window=1):
+        for bar in page:
+            return bar
+    raise DataError(f"{topic} has no bar {number} any more; remove the unfinished file")
+
+
+def _find(lengths: Sequence[TopicLength], instrument: str) -> tuple[TopicLength, int]:
+    for length in lengths:
+        _, name, timeframe, _ = length.topic.split(".")
+        if name == instrument and length.records:
+            return length, int(timeframe.removesuffix("m"))
+    there = ", ".join(length.topic for length in lengths) or "none"
+    raise ConfError(f"NinjaTrader has no chart of {instrument} with bars; charts: {there}")
+
+
+def _left(path: Path, start: int) -> tuple[int, str, int]:
+    """What an earlier asker left: its first number, its last stamp, its bars. A line that was cut short is taken off."""
+    if not path.exists():
+        return start, "", 0
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = whole.decode().splitlines()
+    if len(lines) < 3:
+        path.unlink()
+        return start, "", 0
+    with path.open("r+b") as file:
+        file.truncate(len(whole))
+    try:
+        first = int(lines[0].rpartition(" ")[2])
+    except ValueError as error:
+        raise DataError(f"{path}: its first line names no first bar; remove the file") from error
+    return first, lines[-1].partition(",")[0], len(lines) - 2
+
+
+class _Lines:
+    """Bars as lines of an export. Missing order flow is written as 0 and 0, which is how exports say it (playbook 1.1)."""
+
+    def __init__(self, root: str, minutes: int) -> None:
+        self.names = f"{root},Volumetric_{minutes}"
+        self.clock = Clock(Calendar())
+
+    def stamp(self, bar: Bar) -> str:
+        return f"{dt.datetime.fromtimestamp(bar.close_ns // 1_000_000_000, NEW_YORK):%Y-%m-%dT%H:%M:%S.000}"
+
+    def __call__(self, bar: Bar) -> str:
+        prices = f"{bar.open!r},{bar.high!r},{bar.low!r},{bar.close!r},{bar.volume},{bar.ask_volume or 0},{bar.bid_volume or 0}"
+        return f"{self.stamp(bar)},{self.names},{prices},{self.clock.read(bar.close_ns)[0].date}\n"
+
+
+def _bar(frame: bytes) -> Bar:
+    _, body = wire.decode(frame)
+    if not isinstance(body, Bar):
+        raise PeerError(f"a chart's page holds {type(body).__name__}, expected Bar")
+    return body
