@@ -360,10 +360,20 @@ namespace Tapewire
                 if (!_onPoller.Value) _onPoller.Value = true;
                 handler();
             }
+            catch (Refusal refusal)
+            {
+                Refused(refusal, "in a message"); // theirs, not ours: entries go on
+            }
             catch (Exception error)
             {
                 Fault(error);
             }
+        }
+
+        void Refused(Refusal refusal, string where)
+        {
+            Counters.Unreadable++;
+            Complain("unreadable", where + ": " + refusal.Message);
         }
 
         void Fault(Exception error)
@@ -716,8 +726,7 @@ namespace Tapewire
             }
             catch (Refusal refusal)
             {
-                Counters.Unreadable++;
-                Complain("unreadable", "on the venue link: " + refusal.Message);
+                Refused(refusal, "on the venue link");
                 return;
             }
             if (message.Type == "ack") Owned(message);
@@ -767,7 +776,7 @@ namespace Tapewire
         void Take(Message bare)
         {
             Counters.Commands++;
-            string id = bare.Fields.Str("id", "");
+            string id = bare.Fields.Map.TryGet("id", out object given) ? given as string ?? "" : "";
             string instrument = bare.Topic.Split('.')[1];
             ITrader desk = Traders().Find(each => each.Instrument == instrument);
             Message message = bare;
@@ -832,8 +841,7 @@ namespace Tapewire
             }
             catch (Refusal refusal)
             {
-                Counters.Unreadable++;
-                Complain("unreadable", "on the " + where + ": " + refusal.Message);
+                Refused(refusal, "on the " + where);
                 return null;
             }
         }

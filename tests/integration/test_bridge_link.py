@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bus import wire
 from bus.messages import (
+    Ack,
     Action,
     Alarm,
     Bar,
     CancelOrder,
     ClosePosition,
     EvalDone,
+    Lease,
     MoveBracket,
     OrderStatus,
     PlaceOrder,
@@ -31,6 +34,14 @@ from tests.mono import program as program
 pytestmark = [pytest.mark.slow, needs_mono]
 
 START = 600  # the bar behind which the bridge is loaded; somewhere in the first night
+
+
+def ack(name: object) -> bytes:
+    return msgspec.msgpack.encode(msgspec.msgpack.decode(wire.encode(bridges.HEADER, Ack("x"))) | {"ref": name})
+
+
+def lease(killed: object) -> bytes:
+    return msgspec.msgpack.encode(msgspec.msgpack.decode(wire.encode(bridges.HEADER, Lease())) | {"killed": killed})
 
 
 class Link:
@@ -228,15 +239,26 @@ def test_a_command_that_cannot_be_read_is_refused_by_its_id(link: Link, changes:
         ((b"command.MNQ.",), "2 frames"),
         ((b"no topic", b"\x80"), "field v is missing"),
         ((b"command.MNQ.", b"\x81\xa1v\x02"), "protocol version 2"),
+        ((b"ack.", ack(7)), "field ref is not text"),
+        ((b"lease.", lease("yes")), "field killed is not true or false"),
         ((b"session.MNQ.", wire.encode(bridges.HEADER, EvalDone("MNQ", "2026-03-02", 1, 1))), "not for the venue"),
     ],
-    ids=["truncated", "no map", "a frame missing", "no topic", "unknown version", "not for us"],
+    ids=["truncated", "no map", "a frame missing", "no topic", "unknown version", "bad ack", "bad lease", "not for us"],
 )
 def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...], told: str) -> None:
     """Nothing can be answered, so it is said on the bus; the bridge goes on."""
     link.gate.raw(*frames)
 
     link.gate.until(lambda: any(told in text for text in link.alarms()), "the alarm in the journal")
+    assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
+
+
+def test_a_command_without_a_readable_id_is_acknowledged_and_told(link: Link) -> None:
+    """Nobody can be answered, but the gate need not repeat it for ever."""
+    name = link.gate.send(link.entry("n"), changes={"id": 7})
+
+    link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
+    link.gate.until(lambda: any(name in text for text in link.alarms()), "the alarm in the journal")
     assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
 
 
