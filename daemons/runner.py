@@ -15,8 +15,7 @@ what they missed, and the ordinary healing of gaps brings it to them. Nothing is
 from __future__ import annotations
 
 import gc
-import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,28 +46,18 @@ from bus.messages import (
     Report,
 )
 from bus.outbox import Outbox
-from bus.recall import recall
 from bus.sequence import Sequencer
 from bus.served import Served
-from daemons import latch
+from daemons import latch, recovery
 from daemons.faults import Faults
-from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
+from daemons.process import BATCH, NEVER_NS, Process, Stopped, Taken
+from daemons.recovery import Entry
 from daemons.settings import Conf
 from daemons.signal_files import SignalFiles
+from daemons.venue_link import VenueLink
 
-VENUE_PEER = b"nt"
-PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
 FACT, ASKED, LINK = "fact", "asked", "link"
 EXTERNAL = topics.of(topics.INGRESS, "ask")
-
-
-class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """One input of a durable daemon, as its own log keeps it."""
-
-    way: str
-    sender: bytes
-    topic: str
-    frame: bytes
 
 
 class Runner(Process):
@@ -85,19 +74,17 @@ class Runner(Process):
         self.folding = True
         self.batch: list[Entry] = []
         self.batch_events: list[Event] = []
-        self.acks: list[tuple[bytes, Event]] = []
+        self.acks: list[tuple[bytes, str]] = []
         self.served = Served()
         self.direct: Sequencer[Taken] = Sequencer(daemon.name, complete=True, heal_ns=None)
         self.outboxes: dict[str, Outbox] = {service: Outbox() for service in daemon.asks}
         self.dealers: dict[str, zmq.Socket[bytes]] = {}
         self.service: zmq.Socket[bytes] | None = None
-        self.link: zmq.Socket[bytes] | None = None
+        self.link: VenueLink | None = None
         self.public: zmq.Socket[bytes] | None = None
         self.files: SignalFiles | None = None
         self.log: Journal | None = None
-        self.venue_up = False
         self.latest: dict[str, Body] = {}
-        self._next_lease_ns = 0
         self._link_changes = 0
         self._market_ns = 0
         self._heard_ns = self.clock.monotonic_ns()  # when that was
@@ -123,8 +110,8 @@ class Runner(Process):
             self.service = self._bind(sockets.owner, self.daemon.serves)
             self.listen(self.service, self._asked)
         if self.daemon.venue:
-            self.link = self._bind(sockets.owner, "venue")
-            self.listen(self.link, self._linked)
+            self.link = VenueLink(self._bind(sockets.owner, "venue"), self.outboxes["venue"], self._lease)
+            self.listen(self.link.socket, self._linked)
         self.release()
         if self.daemon.venue and latch.read(self.run_dir) and not self._killed:
             word = Kill(latch.read(self.run_dir))  # pulled while we were down
@@ -136,21 +123,17 @@ class Runner(Process):
 
     def _fold_log(self) -> int:
         self.log = Journal.open(self.run_dir / f"{self.name}.log")
-        decoder = msgspec.msgpack.Decoder(Entry)
         count = 0
-        for record in self.log.read():
-            entry = decoder.decode(record)
-            header, body = wire.decode(entry.frame)
-            if isinstance(body, Ack):
-                self.outboxes["venue"].done(body.ref)
+        for entry, event in recovery.of_log(self.log):
+            if isinstance(event.body, Ack):
+                self.outboxes["venue"].done(event.body.ref)
                 continue
-            event = Event(entry.topic, header, body, entry.sender.decode("latin-1"))
-            if isinstance(body, Gap):
+            if isinstance(event.body, Gap):
                 self._own_again(event, entry.frame)
-            if not isinstance(body, ExternalSignal):  # of many senders, who do not number in one row
+            if not isinstance(event.body, ExternalSignal):  # of many senders, who do not number in one row
                 (self.sequencer if entry.way == FACT else self.direct).prime(*_number(event))
             if entry.way == FACT:
-                self._read_ns = max(self._read_ns, header.event_ns)
+                self._read_ns = max(self._read_ns, event.header.event_ns)
             self._step(event)
             count += 1
         return count
@@ -160,47 +143,25 @@ class Runner(Process):
             return 0
         count = 0
         with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
-            names = [length for prefix in self.daemon.recover for length in history.topics(prefix)]
-            answers = [length.topic for length in names if not topics.matches(length.topic, self.subscribe)]
-            given = {
-                header.cause: Event(topic, header, body)
-                for topic in answers
-                for header, body in map(wire.decode, history.read(topic))
-            }
-            gaps = self._gaps(history)
-            heard = sorted({length.topic for length in names if length.topic not in answers} | {*gaps})
-            facts = [recall(topic, self._events(history, topic), gaps.get(topic, ()), reader=self.name) for topic in heard]
-            for _, event in heapq.merge(*facts, key=lambda each: each.at_ns):
+            past = recovery.of_history(history, self.daemon, self.subscribe)
+            for gap, frame in past.gaps:
+                self._own_again(gap, frame)
+            for event in past.facts:
                 self.sequencer.prime(*_number(event))
                 self._step(event)
                 count += 1
                 for box in self.outboxes.values():
                     for asked in box.pending():
-                        if asked in given:
+                        if asked in past.answers:
                             box.done(asked)
-                            self._step(given.pop(asked))
+                            self._step(past.answers.pop(asked))
         return count
-
-    def _gaps(self, history: History) -> dict[str, list[Event]]:
-        """What we had lost for good in our earlier lives, by the topic that it was lost from."""
-        gaps: dict[str, list[Event]] = {}
-        told = topics.of(topics.GAP, self.name)
-        for event, frame in ((Event(told, *wire.decode(frame)), frame) for frame in history.read(told)):
-            self._own_again(event, frame)
-            if isinstance(event.body, Gap) and topics.matches(event.body.topic, self.daemon.recover):
-                gaps.setdefault(event.body.topic, []).append(event)
-        return gaps
 
     def _own_again(self, event: Event, frame: bytes) -> None:
         """A gap of ours, told in an earlier life: its number is taken, and who missed it may ask for it."""
         if event.header.epoch == self.stamper.epoch:
             self.stamper.resume(event.topic, event.header.seq)
             self.ring.keep(event.topic, event.header.epoch, event.header.seq, frame)
-
-    def _events(self, history: History, topic: str) -> Iterator[Event]:
-        for frame in history.read(topic):
-            header, body = wire.decode(frame)
-            yield Event(topic, header, body)
 
     def _wait(self, socket: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait for a reply while control, heartbeats and signals go on."""
@@ -272,20 +233,20 @@ class Runner(Process):
 
     def _linked(self) -> None:
         assert self.link is not None
-        for sender, *rest in sockets.arrived(self.link, BATCH):
+        for sender, rest in self.link.arrived(BATCH):
             event = self._decode(sender, rest)
             if event is None:
                 continue
             if isinstance(event.body, Ack):
-                if self.outboxes["venue"].done(event.body.ref):
+                if self.link.outbox.done(event.body.ref):
                     self.batch.append(Entry(LINK, sender, event.topic, rest[-1]))
                 continue
             if isinstance(event.body, Hello):
-                self._next_lease_ns = 0
+                self.link.greeted()
                 self.logger.info("venue_says_hello", venue=event.body.venue, version=event.body.version)
             self._admit_direct(LINK, sender, event, rest[-1])
             if self._known(event):  # new or a repeat: ours, once this batch is on disk
-                self.acks.append((sender, event))
+                self.acks.append((sender, event.ref))
 
     def _admit_direct(self, way: str, sender: bytes, event: Event, frame: bytes) -> None:
         now_ns = self.clock.monotonic_ns()
@@ -343,8 +304,9 @@ class Runner(Process):
             self._deliver(now_ns)
             self._strike("sent", events)
         acks, self.acks = self.acks, []
-        for sender, event in acks:
-            self._acknowledge(sender, event)
+        for sender, owned in acks:
+            assert self.link is not None
+            self.link.acknowledge(sender, self._passing("ack.", Ack(owned), self.clock.now_ns()))
         self._deliver(now_ns)
 
     def _step(self, event: Event) -> None:
@@ -400,55 +362,28 @@ class Runner(Process):
         self.outboxes[box].put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
 
     def _deliver(self, now_ns: int) -> None:
-        for name, box in self.outboxes.items():
-            if name == "venue":
-                self._deliver_to_venue(box, now_ns)
-                continue
-            for frames in box.due(now_ns):
+        for name, dealer in self.dealers.items():
+            for frames in self.outboxes[name].due(now_ns):
                 with suppress(zmq.Again):  # its high-water mark: the next round tries again
-                    sockets.send(self.dealers[name], frames, sockets.NOBLOCK)
+                    sockets.send(dealer, frames, sockets.NOBLOCK)
+        if self.link is not None and self.link.deliver(now_ns):
+            self._venue_changed(self.link)
 
-    def _deliver_to_venue(self, box: Outbox, now_ns: int) -> None:
-        """The lease first: it also finds out whether the venue is there, and with it gone nothing else is tried."""
-        if self.link is None:
-            return
-        if now_ns >= self._next_lease_ns:
-            lease = [b"", b"lease.", self._passing("lease.", Lease(self._killed, self.started_ns), self.clock.now_ns())]
-            self._venue_is(self._link_send(lease))
-            self._next_lease_ns = now_ns + (SECOND_NS if self.venue_up else PROBE_NS)
-        if self.venue_up:
-            for frames in box.due(now_ns):
-                self._venue_is(self._link_send(frames))
-
-    def _link_send(self, frames: list[bytes]) -> bool:
-        assert self.link is not None
-        try:
-            sockets.send(self.link, (VENUE_PEER, *frames), sockets.NOBLOCK)
-        except zmq.ZMQError:  # no such peer, or its queue is full: the outbox has it and tries again
-            return False
-        return True
-
-    def _venue_is(self, up: bool) -> None:
+    def _venue_changed(self, link: VenueLink) -> None:
         """The core hears of it as an event like any other, in its log and at the market time we have reached."""
-        if up == self.venue_up:
-            return
-        self.venue_up = up
         self._link_changes += 1
-        undelivered = len(self.outboxes["venue"])
-        self.logger.info("venue_connected" if up else "venue_disconnected", undelivered=undelivered)
+        undelivered = len(link.outbox)
+        self.logger.info("venue_connected" if link.up else "venue_disconnected", undelivered=undelivered)
         header = Header(PROTOCOL_VERSION, self.name, self.started_ns, self._link_changes, self._market_ns)
-        event = Event("venue.link.", header, LinkState(up, "" if up else f"{undelivered} commands undelivered"))
+        event = Event("venue.link.", header, LinkState(link.up, "" if link.up else f"{undelivered} commands undelivered"))
         self._queue(FACT, b"", event, wire.encode(header, event.body))
+
+    def _lease(self) -> bytes:
+        return self._passing("lease.", Lease(self._killed, self.started_ns), self.clock.now_ns())
 
     @property
     def _killed(self) -> bool:
         return bool(getattr(self.core, "killed", False))
-
-    def _acknowledge(self, sender: bytes, event: Event) -> None:
-        assert self.link is not None
-        with suppress(zmq.ZMQError):
-            ack = self._passing("ack.", Ack(event.ref), self.clock.now_ns())
-            sockets.send(self.link, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
 
     def _reply(self, sender: bytes, frames: tuple[bytes, ...]) -> None:
         assert self.service is not None
@@ -469,10 +404,10 @@ class Runner(Process):
 
     def state(self) -> dict[str, Any]:
         boxes = {name: len(box) for name, box in self.outboxes.items()}
-        return {**super().state(), "pending": boxes, "venue_up": self.venue_up, "killed": self._killed}
+        return {**super().state(), "pending": boxes, "venue_up": self.link is not None and self.link.up, "killed": self._killed}
 
     def next_timer_ns(self) -> int:
-        at_ns = NEVER_NS if self.link is None else self._next_lease_ns
+        at_ns = NEVER_NS if self.link is None else self.link.next_lease_ns
         for box in self.outboxes.values():
             if len(box) and (due_ns := box.next_ns()) is not None and due_ns < at_ns:
                 at_ns = due_ns

@@ -28,12 +28,14 @@ SHELLS_OF_DAEMONS = {
     "daemons.overrides",
     "daemons.process",
     "daemons.ready",
+    "daemons.recovery",
     "daemons.runner",
     "daemons.send",
     "daemons.signal_files",
     "daemons.status",
     "daemons.supervise",
     "daemons.tap",
+    "daemons.venue_link",
 }
 CORES_OF_REPLAY = {"replay.venue", "replay.loop"}
 
