@@ -798,13 +798,18 @@ class Lease(Struct, frozen=True, tag="lease"):
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """First words on the link, and after every reconnect: who is there, with which accounts, and what stands there now."""
+    """First words on the link, and after every reconnect: who is there, with which accounts, and what stands there now.
+
+    words: epoch and number of the venue's last word on each topic when it looked. Whoever has heard a later one has an old picture
+    before him.
+    """
 
     venue: str
     version: str
     accounts: tuple[str, ...]
     positions: tuple[VenuePosition, ...] = ()
     working: tuple[str, ...] = ()
+    words: dict[str, tuple[int, int]] = {}
 
 
 class VenuePosition(Struct, frozen=True):
@@ -815,10 +820,29 @@ class VenuePosition(Struct, frozen=True):
 
 
 class LinkState(Struct, frozen=True, tag="link_state"):
-    """The venue link came up or went down, as the gate's own process saw it. In the gate's log, never on the bus."""
+    """A connection came up or went down, as the gate's own process saw it. In the gate's log, never on the bus.
+
+    of: "venue", or "journal": whether the logger is alive.
+    """
 
     up: bool
     detail: str = ""
+    of: str = "venue"
+
+
+class Due(Struct, frozen=True, tag="due"):
+    """A time-out that a core has asked for is over, by market time. In its log, never on the bus."""
+
+    at_ns: int
+
+
+class Begun(Struct, frozen=True, tag="begun"):
+    """A new epoch of this daemon begins: new settings perhaps, new numbers. What it asked before is nobody's any more.
+
+    From its own process, never on the bus.
+    """
+
+    of_epoch: int
 
 
 class OrderUpdate(Struct, frozen=True, tag="order_update"):
@@ -1033,5 +1057,6 @@ OperatorWord: TypeAlias = Kill | Arm | ExternalSignal
 VenueWord: TypeAlias = (
     PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | LinkState | OrderUpdate | Execution | Ack
 )
+OwnWord: TypeAlias = Due | Begun
 Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report
-Body: TypeAlias = Fact | OperatorWord | VenueWord | Service
+Body: TypeAlias = Fact | OperatorWord | VenueWord | OwnWord | Service

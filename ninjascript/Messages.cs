@@ -189,6 +189,7 @@ namespace Tapewire
         public List<string> Accounts = new List<string>();
         public List<VenuePosition> Positions = new List<VenuePosition>();
         public List<string> Working = new List<string>();
+        public List<Numbered> Words = new List<Numbered>();
 
         public override string Type { get { return "hello"; } }
 
@@ -207,6 +208,7 @@ namespace Tapewire
             }
             to.Add("positions", positions);
             to.Add("working", new List<object>(Working));
+            to.Add("words", Numbered.ToMap(Words));
         }
 
         public override void Read(Fields from)
@@ -217,6 +219,7 @@ namespace Tapewire
             Positions = from.Inner("positions").ConvertAll(
                 each => new VenuePosition { Instrument = each.Str("instrument"), Position = PositionReport.From(each.MapOf("position")) });
             Working = from.Strings("working");
+            Words = from.Map.TryGet("words", out _) ? Numbered.From(from.MapOf("words")) : new List<Numbered>();
         }
     }
 
@@ -450,6 +453,26 @@ namespace Tapewire
     {
         public string Topic;
         public long Epoch, Seq;
+
+        /// <summary>Numbers of many topics as one map, and back.</summary>
+        public static PackMap ToMap(List<Numbered> numbers)
+        {
+            var map = new PackMap(numbers.Count);
+            foreach (Numbered each in numbers) map.Add(each.Topic, new List<object> { each.Epoch, each.Seq });
+            return map;
+        }
+
+        public static List<Numbered> From(Fields fields)
+        {
+            var numbers = new List<Numbered>();
+            foreach (KeyValuePair<string, object> pair in fields.Map.Pairs)
+            {
+                List<object> at = fields.List(pair.Key);
+                if (at.Count != 2 || !(at[0] is long) || !(at[1] is long)) throw fields.Wrong(pair.Key, "an epoch and a number");
+                numbers.Add(new Numbered { Topic = pair.Key, Epoch = (long)at[0], Seq = (long)at[1] });
+            }
+            return numbers;
+        }
     }
 
     public sealed class Beat : Body
@@ -468,9 +491,7 @@ namespace Tapewire
             to.Add("pid", Pid);
             to.Add("started_ns", StartedNs);
             to.Add("wall_ns", WallNs);
-            var last = new PackMap(Last.Count);
-            foreach (Numbered each in Last) last.Add(each.Topic, new List<object> { each.Epoch, each.Seq });
-            to.Add("last", last);
+            to.Add("last", Numbered.ToMap(Last));
             to.Add("received", Received);
             to.Add("sent", Sent);
             to.Add("healed", Healed);
@@ -484,14 +505,7 @@ namespace Tapewire
             Pid = from.Int("pid");
             StartedNs = from.Int("started_ns");
             WallNs = from.Int("wall_ns");
-            Last = new List<Numbered>();
-            Fields last = from.MapOf("last");
-            foreach (KeyValuePair<string, object> pair in last.Map.Pairs)
-            {
-                List<object> at = last.List(pair.Key);
-                if (at.Count != 2 || !(at[0] is long) || !(at[1] is long)) throw last.Wrong(pair.Key, "an epoch and a number");
-                Last.Add(new Numbered { Topic = pair.Key, Epoch = (long)at[0], Seq = (long)at[1] });
-            }
+            Last = Numbered.From(from.MapOf("last"));
             Received = from.Int("received", 0);
             Sent = from.Int("sent", 0);
             Healed = from.Int("healed", 0);

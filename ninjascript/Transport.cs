@@ -609,8 +609,7 @@ namespace Tapewire
         void Beat()
         {
             var beat = new Beat { Name = Source, Pid = Process.GetCurrentProcess().Id, StartedNs = _startedNs, WallNs = WallNs(), Note = "ready" };
-            foreach (KeyValuePair<string, long> last in _facts.Last)
-                beat.Last.Add(new Numbered { Topic = last.Key, Epoch = _facts.Epoch, Seq = last.Value });
+            beat.Last = Numbers(_facts);
             beat.Received = Counters.Commands;
             beat.Sent = Counters.Bars;
             _factsOut.TrySendMultipartBytes(Wire.Topic("sys.beat.nt."), Wire.Encode(Passing(), beat));
@@ -623,6 +622,13 @@ namespace Tapewire
             if (_complained.Count > 1000) _complained.Clear();
             _complained[text] = now;
             WhenKnown(() => Fact("sys.alarm.nt.", new Alarm { Name = name, Text = text }, WallNs()));
+        }
+
+        static List<Numbered> Numbers(Stamper of)
+        {
+            var numbers = new List<Numbered>();
+            foreach (KeyValuePair<string, long> last in of.Last) numbers.Add(new Numbered { Topic = last.Key, Epoch = of.Epoch, Seq = last.Value });
+            return numbers;
         }
 
         /// <summary>Numbered by the clock and kept nowhere: an old one has no value.</summary>
@@ -700,6 +706,7 @@ namespace Tapewire
                 atNs = Math.Max(atNs, barNs);
             }
             if (hello.Accounts.Count == 0) return; // nobody here trades any more
+            hello.Words = Numbers(_words);
             Counters.Hellos++;
             Interlocked.Increment(ref _undelivered);
             Say("venue.nt.", hello, atNs, "", null);

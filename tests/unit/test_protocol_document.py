@@ -56,7 +56,7 @@ def notation(hint):
 def default(field):
     if field.required:
         return ""
-    if field.default is None or isinstance(field.default, (tuple, msgspec.Struct)):
+    if field.default is None or field.default_factory is dict or isinstance(field.default, (tuple, msgspec.Struct)):
         return " ="
     if field.default == "":
         return ' = ""'
