@@ -9,8 +9,8 @@ clock, file or random number: its only now is the event's time. Equal events in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from bus.messages import Body, Header
 
@@ -75,12 +75,20 @@ class Core(Protocol):
     def step(self, event: Event) -> Sequence[Output]: ...
 
 
+class Carry(NamedTuple):
+    """How what a durable core knows goes into its next epoch: as bytes, and from them."""
+
+    snapshot: Callable[[Any], bytes]
+    restored: Callable[[bytes], Core]
+
+
 class Daemon(NamedTuple):
     """A process as a value.
 
     name: its source name on the bus. core: what decides. subscribe: topic prefixes it wants.
     asks: services it sends requests to. serves: the port name on which it is asked, if any. venue: it owns the venue link.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
+    carry: of a durable daemon, how it goes on in a new epoch.
     """
 
     name: str
@@ -91,3 +99,4 @@ class Daemon(NamedTuple):
     venue: bool = False
     recover: tuple[str, ...] = ()
     durable: bool = False
+    carry: Carry | None = None

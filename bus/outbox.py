@@ -59,6 +59,10 @@ class Outbox:
         """When `due` will next have something; None when nothing is under way."""
         return min((waiting.due_ns for waiting in self._waiting.values()), default=None)
 
+    def all(self) -> list[list[bytes]]:
+        """Every message under way, in the order they were put."""
+        return [waiting.frames for waiting in self._waiting.values()]
+
     def pending(self) -> list[str]:
         """The refs under way, oldest first."""
         return list(self._waiting)

@@ -49,7 +49,7 @@ def start(name: str, run_dir: Path) -> int:
     from daemons import runner
 
     module = importlib.import_module(CORES[name])
-    return runner.run(module.daemon(conf), conf, run_dir, logger, public=name == "publisher")
+    return runner.run(module.daemon, conf, run_dir, logger, public=name == "publisher")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import msgspec
 from bus import topics
 from bus.daemon import Ask, Daemon, Event, Output, Publish
 from bus.errors import ConfError, suggest
-from bus.messages import Action, Alarm, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
+from bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
 from daemons.settings import Conf, Instrument, Preset
@@ -85,7 +85,11 @@ class Evaluator:
         self._desks = {symbol: Desk(symbol, instrument, preset) for symbol, instrument in traded.items()}
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Take a `Session`, the gate's `Decisions` or a `Gap`; anything else, and any other instrument, changes nothing."""
+        """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`; anything else, and any other instrument, changes nothing.
+
+        With a new epoch the questions that are still open are given up: they are of the past, and their entries with them. An exit
+        that is still wanted is asked for again on the next bar.
+        """
         body = event.body
         if type(body) is Session:
             desk = self._desks.get(body.bar.instrument)
@@ -96,6 +100,9 @@ class Evaluator:
         if type(body) is Gap:
             for desk in self._desks.values():
                 desk.hole = desk.hole or body.topic == desk.reads
+        if type(body) is Begun:
+            for desk in self._desks.values():
+                desk.waiting.clear()
         return ()
 
 

@@ -73,6 +73,7 @@ class Process:
         self.ring = Ring(conf.bus.ring)
         self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
         self.received = self.sent = self.refused = 0
+        self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
         self.note = "starting"
         self.stopping = False
         self._next_beat_ns = 0
@@ -269,6 +270,7 @@ class Process:
             self.logger.warning("undecodable_fact", topic=frames[0][:60].decode("latin-1"), error=str(error))
             return
         if isinstance(body, Beat):
+            self.beats[body.name] = now_ns
             for written, (epoch, seq) in body.last.items():
                 if topics.matches(written, self.subscribe):
                     self.sequencer.heard(written, epoch, seq, now_ns)

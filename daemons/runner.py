@@ -1,6 +1,6 @@
 """From a daemon value to a process: recover, then take events, step the core, and say what it says.
 
-    run(daemon, conf, run_dir)
+    run(make, conf, run_dir)
 
 There is one way up. A durable daemon folds its own fsynced log; another one folds the journal of the topics that make its state.
 Either way the core sees the same events in the same order as the first time, what was lost as lost, so it says the same things
@@ -15,7 +15,7 @@ what they missed, and the ordinary healing of gaps brings it to them. Nothing is
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,10 @@ from bus.messages import (
     PROTOCOL_VERSION,
     Ack,
     Arm,
+    Begun,
     Body,
     Control,
+    Due,
     ExternalSignal,
     Gap,
     Header,
@@ -48,25 +50,28 @@ from bus.messages import (
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
-from daemons import latch, recovery
+from daemons import conf as configuration
+from daemons import epochs, latch, recovery
 from daemons.faults import Faults
-from daemons.process import BATCH, NEVER_NS, Process, Stopped, Taken
-from daemons.recovery import Entry
+from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
+from daemons.recovery import ASKED, FACT, LINK, Carried, Entry
 from daemons.settings import Conf
 from daemons.signal_files import SignalFiles
 from daemons.venue_link import VenueLink
 
-FACT, ASKED, LINK = "fact", "asked", "link"
+EPOCH = "epoch."
 EXTERNAL = topics.of(topics.INGRESS, "ask")
 
 
 class Runner(Process):
     """A core with sockets around it."""
 
-    def __init__(self, daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        daemon = make(conf)
         # A reader's own gaps come to its core through `take`; another reader's gaps are not its business.
         subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
         super().__init__(daemon.name, conf, subscribe=subscribe, logger=logger)
+        self.make = make
         self.daemon = daemon
         self.core = daemon.core
         self.run_dir = run_dir
@@ -85,7 +90,9 @@ class Runner(Process):
         self.files: SignalFiles | None = None
         self.log: Journal | None = None
         self.latest: dict[str, Body] = {}
-        self._link_changes = 0
+        self._notes = 0
+        self._journal_up = True
+        self._open_ns = 0
         self._market_ns = 0
         self._heard_ns = self.clock.monotonic_ns()  # when that was
         self._read_ns = 0  # market time of the latest fact taken
@@ -114,17 +121,23 @@ class Runner(Process):
             self.listen(self.link.socket, self._linked)
         self.release()
         if self.daemon.venue and latch.read(self.run_dir) and not self._killed:
-            word = Kill(latch.read(self.run_dir))  # pulled while we were down
-            header = Header(PROTOCOL_VERSION, self.name, self.started_ns, 1, self._market_ns)
-            self._queue(FACT, b"", Event(topics.of(topics.OPERATOR, "latch"), header, word), wire.encode(header, word))
+            self._note(
+                topics.of(topics.OPERATOR, "latch"), Kill(latch.read(self.run_dir)), self._market_ns
+            )  # pulled while we were down
         self.note = "ready"
+        self._open_ns = self.clock.monotonic_ns()
         self.logger.info("ready", folded=folded, pending={name: len(box) for name, box in self.outboxes.items()})
         self.beat()
 
     def _fold_log(self) -> int:
-        self.log = Journal.open(self.run_dir / f"{self.name}.log")
+        self.log = log = Journal.open(self.run_dir / f"{self.name}.log")
+        if not len(log) and self.daemon.carry is not None:
+            self._take_over(log)
+        carried = recovery.began_with(log)
+        if carried is not None:
+            self._begin_with(carried)
         count = 0
-        for entry, event in recovery.of_log(self.log):
+        for entry, event in recovery.inputs(log):
             if isinstance(event.body, Ack):
                 self.outboxes["venue"].done(event.body.ref)
                 continue
@@ -138,24 +151,76 @@ class Runner(Process):
             count += 1
         return count
 
+    def _take_over(self, log: Journal) -> None:
+        """The first records of an epoch that is not the first: what the last one left, and that a new one begins."""
+        aside = epochs.latest(self.run_dir, self.conf.epoch, log.path.name)
+        if aside is None:
+            return
+        before = configuration.read(aside)
+        with Journal.open(aside / log.path.name) as old:
+            carried = recovery.left(old, self.make(before), before.epoch)
+        begun = Header(PROTOCOL_VERSION, self.name, self.conf.epoch, 1, carried.market_ns)
+        log.append(self._encode(carried.entry))
+        log.append(self._encode(Entry(FACT, b"", EPOCH, wire.encode(begun, Begun(self.conf.epoch)))))
+        log.sync()
+        self.logger.info("took_over", epoch=before.epoch, undelivered=len(carried.undelivered))
+
+    def _begin_with(self, carried: Carried) -> None:
+        assert self.daemon.carry is not None
+        self.core = self.daemon.carry.restored(carried.core)
+        for topic, at in carried.facts.items():
+            self.sequencer.prime(topic, *at)
+        for topic, at in carried.direct.items():
+            self.direct.prime(topic, *at)
+        for topic, frame in carried.undelivered:
+            self.outboxes["venue"].put(recovery.name(topic, frame), [b"", topic.encode(), frame], self.clock.monotonic_ns())
+
+    def leave(self) -> None:
+        """Write down what this epoch leaves, so that the next one need not fold it. Of a durable daemon that was told to stop."""
+        if self.log is None or self.daemon.carry is None or self.folding:
+            return
+        carried = Carried(
+            core=self.daemon.carry.snapshot(self.core),
+            undelivered=tuple((frames[1].decode(), frames[2]) for frames in self.outboxes["venue"].all()),
+            facts=self.sequencer.last,
+            direct=self.direct.last,
+            market_ns=self._market_ns,
+        )
+        self.log.append(self._encode(carried.entry))
+        self.log.sync()
+
     def _fold_history(self) -> int:
         if not self.daemon.recover:
             return 0
-        count = 0
+        count, new = 0, self.conf.epoch == 1
         with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
-            past = recovery.of_history(history, self.daemon, self.subscribe)
+            past = recovery.of_history(history, self.daemon, self.subscribe, self.conf.since)
             for gap, frame in past.gaps:
                 self._own_again(gap, frame)
-            for event in past.facts:
+            for of_this_epoch, event in past.facts:
                 self.sequencer.prime(*_number(event))
-                self._step(event)
+                if of_this_epoch and not new:
+                    new = self._begin()
                 count += 1
+                if not new:
+                    self._moves(event)
+                    self.core.step(event)  # said in its own epoch, perhaps otherwise
+                    continue
+                self._step(event)
                 for box in self.outboxes.values():
                     for asked in box.pending():
                         if asked in past.answers:
                             box.done(asked)
                             self._step(past.answers.pop(asked))
+        if not new:
+            self._begin()
         return count
+
+    def _begin(self) -> bool:
+        """Tell the core of a daemon without a log that all before was another epoch. Returns True."""
+        header = Header(PROTOCOL_VERSION, self.name, self.conf.epoch, 1, self._market_ns)
+        self._step(Event(EPOCH, header, Begun(self.conf.epoch)))
+        return True
 
     def _own_again(self, event: Event, frame: bytes) -> None:
         """A gap of ours, told in an earlier life: its number is taken, and who missed it may ask for it."""
@@ -228,8 +293,7 @@ class Runner(Process):
             self.refused += 1
             self.logger.warning("signal_on_a_wrong_topic", topic=event.topic, expected=EXTERNAL)
         elif all(queued.ref != event.ref for queued in self.batch_events):
-            silent_ns = self.clock.monotonic_ns() - self._heard_ns
-            self._queue(ASKED, sender, *_moved(event, self._market_ns + silent_ns))
+            self._queue(ASKED, sender, *_moved(event, self._estimated_ns(self.clock.monotonic_ns())))
 
     def _linked(self) -> None:
         assert self.link is not None
@@ -288,6 +352,8 @@ class Runner(Process):
     # --- one batch: append, sync, step, speak ---------------------------------------------------------------------------------
 
     def settle(self, now_ns: int) -> None:
+        if self.link is not None:
+            self._watch(self.link, now_ns)
         if self.batch_events or self.batch:
             entries, self.batch = self.batch, []
             events, self.batch_events = self.batch_events, []
@@ -309,14 +375,42 @@ class Runner(Process):
             self.link.acknowledge(sender, self._passing("ack.", Ack(owned), self.clock.now_ns()))
         self._deliver(now_ns)
 
+    def _watch(self, link: VenueLink, now_ns: int) -> None:
+        """Tell a core that trades what only a clock can tell: the logger is silent, or what it waits for is overdue."""
+        journal_up = now_ns - self.beats.get("logger", self._open_ns) < self.conf.bus.journal_s * SECOND_NS
+        if journal_up is not self._journal_up:
+            detail = "" if journal_up else f"nothing heard of the logger for {self.conf.bus.journal_s:g} s"
+            self.logger.info("journal_up" if journal_up else "journal_down")
+            self._note("journal.link.", LinkState(journal_up, detail, "journal"), self._market_ns)
+        due_ns = getattr(self.core, "due_ns", 0)
+        if due_ns and link.up and self._estimated_ns(now_ns) >= due_ns:
+            self._note("due.", Due(due_ns), due_ns)
+
+    def _estimated_ns(self, now_ns: int) -> int:
+        """Market time by the last that we heard of it, and how long we have waited since. After a restart that counts anew."""
+        return self._market_ns + now_ns - self._heard_ns
+
+    def _note(self, topic: str, body: Body, at_ns: int) -> None:
+        """An input of our own making: in the log like any other, so that a fold meets it again."""
+        self._notes += 1
+        header = Header(PROTOCOL_VERSION, self.name, self.started_ns, self._notes, at_ns)
+        self._queue(FACT, b"", Event(topic, header, body), wire.encode(header, body))
+
     def _step(self, event: Event) -> None:
-        if event.header.event_ns > self._market_ns and not isinstance(event.body, Gap):  # whose time is the wall's
-            self._market_ns, self._heard_ns = event.header.event_ns, self.clock.monotonic_ns()
+        self._moves(event)
+        if isinstance(event.body, LinkState) and event.body.of == "journal":
+            self._journal_up = event.body.up
         outputs = self.core.step(event)
         if not self.folding:
             self._strike("speak", (event,))
         for output in outputs:
             self._speak(output, event)
+
+    def _moves(self, event: Event) -> None:
+        """Market time goes on with what is heard."""
+        # Of a Gap the time is the wall's, and of what is due an estimate.
+        if event.header.event_ns > self._market_ns and not isinstance(event.body, Gap | Due):
+            self._market_ns, self._heard_ns = event.header.event_ns, self.clock.monotonic_ns()
 
     def _strike(self, step: str, events: Sequence[Event]) -> None:
         if self.faults:
@@ -371,12 +465,9 @@ class Runner(Process):
 
     def _venue_changed(self, link: VenueLink) -> None:
         """The core hears of it as an event like any other, in its log and at the market time we have reached."""
-        self._link_changes += 1
         undelivered = len(link.outbox)
         self.logger.info("venue_connected" if link.up else "venue_disconnected", undelivered=undelivered)
-        header = Header(PROTOCOL_VERSION, self.name, self.started_ns, self._link_changes, self._market_ns)
-        event = Event("venue.link.", header, LinkState(link.up, "" if link.up else f"{undelivered} commands undelivered"))
-        self._queue(FACT, b"", event, wire.encode(header, event.body))
+        self._note("venue.link.", LinkState(link.up, "" if link.up else f"{undelivered} commands undelivered"), self._market_ns)
 
     def _lease(self) -> bytes:
         return self._passing("lease.", Lease(self._killed, self.started_ns), self.clock.now_ns())
@@ -415,10 +506,8 @@ class Runner(Process):
 
 
 def _number(event: Event) -> tuple[str, int, int]:
-    """Topic, epoch and number that are known with this event; with a gap, the last that it stands for."""
-    if isinstance(event.body, Gap):
-        return event.body.topic, event.body.of_epoch, event.body.last
-    return event.topic, event.header.epoch, event.header.seq
+    topic, at = recovery.number(event)
+    return topic, *at
 
 
 def _moved(event: Event, at_ns: int) -> tuple[Event, bytes]:
@@ -427,9 +516,14 @@ def _moved(event: Event, at_ns: int) -> tuple[Event, bytes]:
     return event._replace(header=header), wire.encode(header, event.body)
 
 
-def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False) -> int:
-    """Run a daemon until it is told to stop. Returns the exit status (0 for a clean stop)."""
-    with Runner(daemon, conf, run_dir, logger) as runner:
+def run(
+    make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger, *, public: bool = False
+) -> int:
+    """Run a daemon until it is told to stop. Returns the exit status (0 for a clean stop).
+
+    make: the daemon of a configuration; a durable one looks back into epochs that had others.
+    """
+    with Runner(make, conf, run_dir, logger) as runner:
         try:
             if public:
                 runner.public = sockets.public_out(runner.context, conf.bus.address("public"))
@@ -442,6 +536,7 @@ def run(daemon: Daemon, conf: Conf, run_dir: Path, logger: structlog.stdlib.Boun
             while True:
                 runner.pump(1.0)
         except Stopped:
+            runner.leave()
             runner.logger.info("stopped", **{k: runner.state()[k] for k in ("received", "sent", "healed", "lost")})
             return 0
         finally:

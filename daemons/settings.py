@@ -35,13 +35,17 @@ LONGEST_MIN = 720  # of a timeframe: a longer bucket would be cut by midnight an
 
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic."""
+    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic.
+
+    journal_s: the logger may be silent for so long; then the gate lets no entry pass until it is back.
+    """
 
     host: str = "127.0.0.1"
     base_port: int = 5550
     pin: str | int = "auto"
     beat_s: float = 1.0
     heal_s: float = 2.0
+    journal_s: float = 15.0
     ring: int = 4096
 
     def address(self, name: str) -> str:
@@ -55,12 +59,16 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     unlimited: strategies (display names) that the account's daily limits do not touch. For the plumbing test on recorded bars,
     which must trade all day; a live configuration that names one is refused.
     program: the account is in this prop-firm program (a name in conf/programs); empty for none.
+    answer_s: an order without any word of the venue after so long is unanswered, and stops entries until it is answered.
+    cancel_s: so long after its validity an entry that still works is taken back.
     """
 
     enabled: bool = False
     account: str = ""
     unlimited: tuple[str, ...] = ()
     program: str = ""
+    answer_s: float = 10.0
+    cancel_s: float = 30.0
 
 
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
@@ -265,7 +273,8 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades.
 
-    program: the prop-firm program that the account is in, None for none.
+    program: the prop-firm program that the account is in, None for none. epoch: which start of this run it is; since: per topic,
+    epoch and number of the last record that was in the journal when it began (daemons/epochs.py).
     """
 
     instance: str
@@ -277,6 +286,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: Calendar = Calendar()
     fill: str = "next_open"
     epoch: int = 1
+    since: dict[str, tuple[int, int]] = {}
     program: Program | None = None
     faults: tuple[Fault, ...] = ()
     tracker: Tracking = Tracking()

@@ -54,12 +54,20 @@ class Player(Process):
 
     # --- the run --------------------------------------------------------------------------------------------------------------
 
-    def play(self, bars: Iterable[Bar], *, speed: float | None = None, played: Callable[[Bar], None] = lambda _: None) -> None:
+    def play(
+        self,
+        bars: Iterable[Bar],
+        *,
+        speed: float | None = None,
+        played: Callable[[Bar], None] = lambda _: None,
+        ends: bool = True,
+    ) -> None:
         """Play all bars.
 
         Args:
             speed: multiple of real time (a bar every 60/speed seconds); None: as fast as the daemons go.
             played: called after each bar that is done everywhere.
+            ends: the data ends with these bars, and with it what is open; otherwise it goes on with another player.
         Raises:
             Transient: a daemon did not come back within PATIENCE_S. The text says what was waited for.
         """
@@ -72,7 +80,7 @@ class Player(Process):
             played(bar)
             if number % FLOW_BARS == FLOW_BARS - 1:
                 self._flow(bar)
-        for body in self.venue.finish():
+        for body in self.venue.finish() if ends else ():
             self._tell(body, self.venue.now_ns)
         self._until(lambda: not len(self.outbox), "the gate to own the last executions")
 
@@ -108,9 +116,9 @@ class Player(Process):
         self._until(lambda: bool(self._lease.boot), "the gate's lease")
         self._greeted = self._lease
         positions, working = self.venue.snapshot()
-        self._post(
-            "venue.nt.", Hello("tapewire replay", "1", (self.conf.trading.account,), positions, working), self.venue.now_ns, ""
-        )
+        words = {topic: (self.words.epoch, seq) for topic, seq in self.words.last.items()}
+        hello = Hello("tapewire replay", "1", (self.conf.trading.account,), positions, working, words)
+        self._post("venue.nt.", hello, self.venue.now_ns, "")
         self._until(lambda: not len(self.outbox), "the gate to answer hello")
 
     def _tell(self, body: Body, event_ns: int, cause: str = "") -> None:

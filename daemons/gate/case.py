@@ -22,13 +22,14 @@ HIGHEST = 1e9  # points; far above any contract, far below where a float loses t
 class Heard:
     """What the gate has been told of the world outside.
 
-    now_ns: market time of the latest word. closes: the last close of each instrument. link_up: the venue is connected; so it is
-    until somebody says otherwise. accounts: those the venue has, None before its first Hello.
+    now_ns: market time of the latest word. closes: the last close of each instrument. link_up: the venue is connected; journal_up:
+    the logger is alive; both are until somebody says otherwise. accounts: those the venue has, None before its first Hello.
     """
 
     now_ns: int = 0
     closes: dict[str, float] = field(default_factory=dict)
     link_up: bool = True
+    journal_up: bool = True
     accounts: tuple[str, ...] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daemons.gate import timeouts
 from daemons.gate.case import Case
 
 
@@ -26,6 +27,15 @@ def missing_bars(case: Case) -> str | None:
 
 def venue_down(case: Case) -> str | None:
     return None if case.heard.link_up else "the venue is not connected; its resting stops stand"
+
+
+def journal_down(case: Case) -> str | None:
+    return None if case.heard.journal_up else "the logger is silent, so what happens now would be lost; see its log and the disk"
+
+
+def unanswered(case: Case) -> str | None:
+    waiting = timeouts.unanswered(case.orders)
+    return f"the venue has said nothing of {', '.join(waiting)}" if waiting else None
 
 
 def unreconciled(case: Case) -> str | None:

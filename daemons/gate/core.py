@@ -20,6 +20,7 @@ from bus.messages import (
     Bar,
     Decision,
     Decisions,
+    Due,
     Execution,
     ExternalAnswer,
     ExternalSignal,
@@ -29,13 +30,14 @@ from bus.messages import (
     Intents,
     Kill,
     LinkState,
+    OrderStatus,
     OrderUpdate,
     PositionChanged,
     Risk,
     Session,
     TradingState,
 )
-from daemons.gate import facts, flatten, inbox, reconcile, risk
+from daemons.gate import facts, flatten, inbox, reconcile, risk, timeouts
 from daemons.gate.account import Account
 from daemons.gate.case import Case, Heard, real
 from daemons.gate.hours import Hours
@@ -93,6 +95,8 @@ class Gate:
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
         self._updates: set[str] = set()
         self._disputed: dict[str, int] = {}
+        self._words: dict[str, tuple[int, int]] = {}
+        self._looked: dict[str, tuple[int, int]] = {}
         self._now_ns = 0
 
     def step(self, event: Event) -> Sequence[Output]:
@@ -100,17 +104,16 @@ class Gate:
         body = event.body
         if isinstance(body, Intents):
             return self._and_standing(self._decide(event, body))
-        if isinstance(body, OrderUpdate):
+        if isinstance(body, OrderUpdate | Execution):
             self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
-            return self._and_standing(self._update(body))
-        if isinstance(body, Execution):
-            self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
-            return self._and_standing(self._execute(body))
+            self._words[event.topic] = (event.header.epoch, event.header.seq)
+            return self._and_standing(self._update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
         if isinstance(body, LinkState):
-            self.heard.link_up = body.up
-            return ()
+            return self._connected(body)
+        if isinstance(body, Due):
+            return self._and_standing(self._overdue(body))
         if isinstance(body, Kill | Arm):
             return self._obey(event, body)
         if isinstance(body, ExternalSignal):
@@ -121,6 +124,11 @@ class Gate:
             self.program.bar(body)
             return self._news()
         return ()
+
+    @property
+    def due_ns(self) -> int:
+        """Market time at which this core wants a `Due`; 0 for never."""
+        return timeouts.due_ns(self.orders, self.conf.trading)
 
     def account(self, session: str) -> Account:
         """The account in a session, as its limits see it."""
@@ -219,7 +227,23 @@ class Gate:
             qty=case.size if intent.action in ENTRIES else abs(case.qty) if closes else 0,
             stop=None if closes else case.stop,
             target=None if closes else case.target,
+            at_ns=self._now_ns,
         )
+
+    def _overdue(self, due: Due) -> list[Output]:
+        """Orders that the venue has let pass: told, and entries that work too long asked back."""
+        outputs: list[Output] = []
+        for order in timeouts.overdue(self.orders, self.conf.trading, due.at_ns):
+            if order.status is OrderStatus.PENDING:
+                order.unanswered = True
+                outputs.append(facts.alarm("unanswered", f"the venue has said nothing of {order.order_id}"))
+                continue
+            order.recalled = True
+            wish = timeouts.recall(order)
+            self._cancels.add(wish.id)
+            outputs.append(Tell(topics.of(topics.COMMAND, order.instrument), wish))
+            outputs.append(facts.alarm("asked_back", f"{order.order_id} works beyond its validity; asked the venue to cancel it"))
+        return outputs
 
     # --- signals of others ---------------------------------------------------------------------------------------------
 
@@ -255,9 +279,26 @@ class Gate:
                 for name in self.conf.traded:
                     outputs += self._flatten(event, name)
         else:
-            self._disputed.clear()
+            outputs += self._settle(event)
             outputs.append(facts.alarm("armed", f"{word.by} armed the gate again"))
         outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self._session)))
+        return outputs
+
+    def _settle(self, event: Event) -> list[Output]:
+        """A person has looked: position truth is the venue's, so our books take its word where they differ, at the last close."""
+        outputs: list[Output] = []
+        for name, theirs in sorted(self._disputed.items()):
+            ours, close = self.book.qty(name), self.heard.closes.get(name)
+            if theirs == ours:
+                del self._disputed[name]
+            elif close is None:
+                text = f"{name} stays disputed: no price to book the venue's {theirs:+d} at; arm again after its next bar"
+                outputs.append(facts.alarm("reconcile", text))
+            else:
+                text = f"the venue's {theirs:+d} {name} taken over in place of our {ours:+d}, booked at the last close {close}"
+                outputs.append(facts.alarm("reconcile", text))
+                del self._disputed[name]
+                outputs += self._execute(reconcile.taken_over(event, name, self.conf.trading.account, theirs - ours, close))
         return outputs
 
     def _flatten(self, event: Event, name: str) -> list[Output]:
@@ -284,6 +325,16 @@ class Gate:
             self.orders.add(order)
             outputs.append(Tell(topic, facts.wish(order)))
         return outputs
+
+    # --- connections -----------------------------------------------------------------------------------------------------
+
+    def _connected(self, state: LinkState) -> list[Output]:
+        if state.of != "journal":
+            self.heard.link_up = state.up
+            return []
+        self.heard.journal_up = state.up
+        text = "the logger is back" if state.up else f"{state.detail}; no entries until it is back"
+        return self._and_standing([facts.alarm("journal", text)])
 
     # --- the venue's words -----------------------------------------------------------------------------------------------
 
@@ -337,11 +388,20 @@ class Gate:
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))
-        if self._disputed.get(name) == self.book.qty(name):
-            del self._disputed[name]
+        self._disputes(name, execution.qty)
         if ended is not None:
             outputs += self._close(ended, execution, order)
         return outputs
+
+    def _disputes(self, name: str, qty: int) -> None:
+        """A fill has been booked: one since the venue's hello moves both sides, an older one may explain the dispute."""
+        if name not in self._disputed:
+            return
+        topic = topics.of(topics.VENUE, name)
+        if self._words.get(topic, (0, 0)) > self._looked.get(topic, self._words.get(topic, (0, 0))):
+            self._disputed[name] += qty
+        elif self._disputed[name] == self.book.qty(name):
+            del self._disputed[name]
 
     def _close(self, turn: Turn, execution: Execution, order: Order | None) -> list[Output]:
         """A round turn has ended: the trade, where it was one of ours, and the account's standing."""
@@ -380,8 +440,11 @@ class Gate:
         """The venue is there: what stands at it against our books."""
         self.heard.link_up, self.heard.accounts = True, hello.accounts
         account, at_ns = self.conf.trading.account, event.header.event_ns
-        findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
-        self._disputed = findings.disputed
+        known = tuple(name for name in self.conf.traded if not reconcile.outdated(hello, name, self._words))
+        findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, known)
+        self._looked.update(hello.words)
+        # One that has gone by itself still wants a person, but what stands at the venue is what it says now.
+        self._disputed = {name: findings.theirs.get(name, qty) for name, qty in self._disputed.items()} | findings.disputed
         outputs: list[Output] = [facts.alarm("reconcile", text) for text in findings.texts]
         for execution in findings.adopted:
             outputs += self._execute(execution)

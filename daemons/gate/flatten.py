@@ -33,6 +33,7 @@ def close(
         bar_index=bar_index,
         cause="",
         qty=abs(qty),
+        at_ns=at_ns,
     )
 
 

@@ -106,7 +106,7 @@ class Order:
 
     intent: what was approved. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
     contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar
-    that decided.
+    that decided. at_ns: market time when it was ordered. unanswered, recalled: what has been found overdue (timeouts.py).
     """
 
     order_id: str
@@ -122,6 +122,9 @@ class Order:
     target: float | None = None
     status: OrderStatus = PENDING
     filled: int = 0
+    at_ns: int = 0
+    unanswered: bool = False
+    recalled: bool = False
 
     @property
     def entry(self) -> bool:

@@ -48,8 +48,20 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.FEED_STALE: Text("the bar is further behind the market time of other words", "look at the feed", "`feed_age_s`"),
         Reason.DEGRADED: Text("the session has a gap that did not heal", "entries are back with the next session"),
         Reason.MISSING_BARS: Text("more RTH minutes of the session have no bar", "look at the feed", "`missing_bars`"),
+        Reason.JOURNAL_DOWN: Text(
+            "nothing has been heard of the logger",
+            "look at its log and at the disk; it passes when it is back",
+            "[bus] `journal_s`",
+        ),
         Reason.VENUE_DOWN: Text("the venue is not connected", "it passes by itself when the link is back"),
-        Reason.UNRECONCILED: Text("venue and books disagree about the position", "compare both, and settle it at the venue"),
+        Reason.UNANSWERED: Text(
+            "the venue has said nothing of an order of ours",
+            "look at NinjaTrader's orders; it passes with its word",
+            "[trading] `answer_s`",
+        ),
+        Reason.UNRECONCILED: Text(
+            "venue and books disagree about the position", "compare both; `tapewire arm` takes the venue's word and goes on"
+        ),
         Reason.HOLIDAY: Text("the trade date has no RTH", "", "switch `holidays`"),
         Reason.OUTSIDE_WINDOW: Text("the bar's close stamp lies in no window", "", "`entry_windows`, `friday_until`"),
         Reason.FLATTENING: Text("the time to be flat by has come", "", "`flatten_from`, `friday_flatten_from`"),
@@ -72,7 +84,6 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.ORDERS_PER_MINUTE: Text("too many orders within a minute", "look for loops", "`orders_per_minute`"),
         Reason.ORDERS_PER_DAY: Text("too many orders in the session", "", "`orders_per_day`"),
         Reason.SIZE_ZERO: Text("not one contract fits the risk of a trade", "", "`risk_cap`, `trade_risk`, `sizing`"),
-        Reason.UNANSWERED: Text("reserved: no answer came in time", "not given by this version"),
     }
 )
 

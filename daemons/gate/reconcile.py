@@ -2,22 +2,29 @@
 
 The venue's word on positions is the truth, but not always news: fills that we have not acknowledged are sent again after its
 Hello. So a difference is never booked as if it were a fill, with one exception: a position that stood there before us and that
-no order of ours opened is adopted as a foreign one. Every other difference stops entries in that instrument until the fills
-that follow explain it, or the next Hello agrees. Exits still go out.
+no order of ours opened is adopted as a foreign one. Every other difference stops entries in that instrument until the fills that
+follow explain it, or a person says `arm`, which takes the venue's word. A later Hello that agrees explains nothing. Exits still
+go out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from bus import topics
+from bus.daemon import Event
 from bus.messages import Execution, Hello, VenuePosition
 from daemons.gate.ledger import Ledger
 from daemons.gate.orders import PENDING, Orders
 
 
 class Findings(NamedTuple):
-    """adopted: foreign positions to book. disputed: the venue's quantity where ours differs. texts: each finding in words."""
+    """theirs: the venue's quantities. adopted: foreign positions to book. disputed: the venue's quantity where ours differs.
+    texts: each finding in words.
+    """
 
+    theirs: dict[str, int]
     adopted: list[Execution]
     disputed: dict[str, int]
     texts: list[str]
@@ -26,10 +33,11 @@ class Findings(NamedTuple):
 def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, traded: tuple[str, ...]) -> Findings:
     """Hold the venue's snapshot of `account` against our books, for every traded instrument."""
     reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
-    findings = Findings([], {}, [])
+    findings = Findings({}, [], {}, [])
     for name in traded:
         stands = reported.get(name)
         theirs, ours = (stands.position.qty if stands else 0), book.qty(name)
+        findings.theirs[name] = theirs
         if stands is not None and theirs and _foreign(stands, book, orders):
             findings.adopted.append(_adoption(stands, hello, at_ns))
             findings.texts.append(f"{theirs:+d} {name} stood at the venue before us; adopted as foreign")
@@ -43,6 +51,27 @@ def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders
             if order.status is not PENDING and order.order_id not in hello.working and order.order_id != entry_id
         )
     return findings
+
+
+def outdated(hello: Hello, instrument: str, heard: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether we have heard more of an instrument than the venue had said when it looked: the hello was sent again, late."""
+    topic = topics.of(topics.VENUE, instrument)
+    return topic in hello.words and heard.get(topic, (0, 0)) > hello.words[topic]
+
+
+def taken_over(event: Event, instrument: str, account: str, qty: int, price: float) -> Execution:
+    """The difference between the venue's position and ours as an execution, so that the books say what the venue says."""
+    return Execution(
+        id=f"{instrument}-{event.header.source}-{event.header.epoch}-ARMED",
+        order_id="",
+        account=account,
+        instrument=instrument,
+        qty=qty,
+        price=price,
+        role="FOREIGN",
+        bar_ns=event.header.event_ns,
+        bar_index=0,
+    )
 
 
 def _foreign(stands: VenuePosition, book: Ledger, orders: Orders) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bus.messages import Action, Reason, TradingState
-from daemons.gate import checks_account, checks_intent, checks_moment
+from daemons.gate import checks_account, checks_intent, checks_moment, timeouts
 from daemons.gate.account import Account
 from daemons.gate.case import Case, Heard
 from daemons.gate.checks_account import LIMITS
@@ -53,7 +53,9 @@ CHECKS: dict[Reason, Check] = {
     Reason.FEED_STALE: checks_moment.feed_stale,
     Reason.DEGRADED: checks_moment.degraded,
     Reason.MISSING_BARS: checks_moment.missing_bars,
+    Reason.JOURNAL_DOWN: checks_moment.journal_down,
     Reason.VENUE_DOWN: checks_moment.venue_down,
+    Reason.UNANSWERED: checks_moment.unanswered,
     Reason.UNRECONCILED: checks_moment.unreconciled,
     Reason.HOLIDAY: checks_moment.holiday,
     Reason.OUTSIDE_WINDOW: checks_moment.outside_window,
@@ -122,8 +124,9 @@ class Standing(NamedTuple):
 def standing(account: Account, heard: Heard, *, killed: bool) -> Standing:
     """Whether entries are possible at all, whatever is asked.
 
-    HALTED is a person's business: the switch, the settings, or a venue that disagrees with our books. REDUCING is a limit of the
-    account that has been reached; exits and moves go on, and entries with the next session or a better figure.
+    HALTED is a person's business: the switch, the settings, or a venue that disagrees with our books. REDUCING passes by itself: a
+    silent logger, an order without an answer, or a limit of the account that has been reached. Exits and moves go on, and entries
+    with the next word, session or better figure.
     """
     trading, accounts = account.conf.trading, heard.accounts
     if not (trading.enabled and trading.account):
@@ -134,6 +137,10 @@ def standing(account: Account, heard: Heard, *, killed: bool) -> Standing:
         return Standing(TradingState.HALTED, Reason.KILLED)
     if account.disputed:
         return Standing(TradingState.HALTED, Reason.UNRECONCILED)
+    if not heard.journal_up:
+        return Standing(TradingState.REDUCING, Reason.JOURNAL_DOWN)
+    if timeouts.unanswered(account.orders):
+        return Standing(TradingState.REDUCING, Reason.UNANSWERED)
     for reason, check in LIMITS.items():
         if check(account) is not None:
             return Standing(TradingState.REDUCING, reason)

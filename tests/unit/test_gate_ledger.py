@@ -1,8 +1,25 @@
 """Books by hand-computed numbers: MNQ, 0.25 points and 50 cents a tick, 62 cents a side."""
 
+import msgspec
 import pytest
 
-from bus.messages import Action, Alarm, Execution, Fill, Hello, Position, PositionChanged, Risk, StrategyDay, Trade, VenuePosition
+from bus.messages import (
+    Action,
+    Alarm,
+    Arm,
+    ClosePosition,
+    Execution,
+    Fill,
+    Hello,
+    Kill,
+    OrderStatus,
+    Position,
+    PositionChanged,
+    Risk,
+    StrategyDay,
+    Trade,
+    VenuePosition,
+)
 from bus.testing import DAY, eastern, intent
 from daemons.conf import instruments
 from daemons.gate.ledger import Ledger
@@ -207,6 +224,63 @@ def test_a_difference_stops_entries_until_the_fills_explain_it() -> None:
     assert desk.ask(intent(at="11:05"), at="11:05")[0].detail.startswith("the venue reports +0 MNQ, our books +1")
     desk.filled(entry_id, -1, 20_980.0, "STOP", at="11:04")
     assert desk.enter("11:06")
+
+
+def test_a_difference_that_goes_by_itself_still_wants_a_person() -> None:
+    """The next hello agrees with our books, but no fill has explained the first one: entries stay stopped until somebody arms."""
+    desk = Desk()
+    entry_id = desk.position()
+    desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
+    again = msgspec.structs.replace(hello(1, entry_id), words={"venue.MNQ.": (1, desk.events)})
+    desk.step(again, topic="venue.nt.")
+    (refused,) = desk.ask(intent(at="11:05"), at="11:05")
+    desk.filled(entry_id, -1, 20_980.0, "STOP", at="11:06")
+    (still,) = desk.ask(intent(at="11:07"), at="11:07")
+    desk.step(Arm("anna"), topic="operator.word.")
+
+    assert refused.reason == still.reason == "UNRECONCILED"
+    assert desk.enter("11:08")
+
+
+def test_arming_takes_the_venues_word() -> None:
+    """We think long, the venue is flat, because somebody closed by hand while nobody was connected: the books end flat at the last
+    close, and nothing is left that a kill could close again."""
+    desk = Desk()
+    desk.position()
+    desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
+    desk.ask(intent(at="11:05"), at="11:05", close=21_030.0)
+    desk.step(Arm("anna"), topic="operator.word.")
+
+    assert [(fill.qty, fill.price, fill.role) for fill in desk.bodies(Fill)][-1] == (-1, 21_030.0, "FOREIGN")
+    assert desk.bodies(PositionChanged)[-1].qty == 0
+    assert desk.step(Kill("anna", flatten=True), topic="operator.word.")[0].body.name == "killed"
+    assert not desk.bodies(ClosePosition)
+
+
+def test_without_a_price_a_dispute_outlives_the_arming() -> None:
+    """A restarted gate that has heard no close cannot book anything: it says so, and entries stay stopped."""
+    desk = Desk()
+    order_id = desk.enter()
+    desk.updated(order_id, OrderStatus.CANCELLED)
+    desk.gate.heard.closes.clear()
+    desk.step(hello(1, order_id), topic="venue.nt.")
+    desk.step(Arm("anna"), topic="operator.word.")
+    (refused,) = desk.ask(intent(at="11:05"), at="11:05")
+
+    assert "no price" in desk.bodies(Alarm)[-2].text
+    assert refused.reason == "UNRECONCILED"
+
+
+def test_an_old_picture_is_not_compared() -> None:
+    """A hello that comes after the entry's fill, of a venue that looked before it. One that looked later is compared."""
+    desk = Desk()
+    desk.position()
+    late = Hello("nt8", "1", (ACCOUNT,), words={"venue.MNQ.": (1, 1)})
+    now = Hello("nt8", "1", (ACCOUNT,), words={"venue.MNQ.": (1, desk.events)})
+
+    assert desk.step(late, topic="venue.nt.") == []
+    desk.step(now, topic="venue.nt.")
+    assert [alarm.name for alarm in desk.bodies(Alarm)] == ["reconcile"]
 
 
 def test_an_agreeing_venue_is_no_news() -> None:

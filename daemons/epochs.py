@@ -1,0 +1,76 @@
+"""Epochs of a run that is started again and again in the same folder (`tapewire up`).
+
+Every start is a new epoch: settings may have changed, so nothing that was decided may be decided again under them. What the last
+epoch wrote is laid aside, and the new one goes on with what it left:
+
+    run.json            this epoch: its number, and how far the journal went when it began (`since`)
+    gate.log            this epoch's inputs of the gate, after the state that it began with
+    epochs/<n>/         run.json and gate.log of epoch n
+    journal/            one for all: numbers start again from 1 with each epoch, so `topic@epoch:seq` stays unique
+
+Whoever folds the journal takes what was there before without a word, and says only what comes after it (daemons/runner.py).
+A daemon that dies and is started again by supervisord is in the same epoch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from daemons import conf as configuration
+from daemons.settings import Conf
+
+FOLDER = "epochs"
+LOGS = ("gate.log",)
+
+
+def begin(conf: Conf, run: Path) -> Conf:
+    """Lay the last epoch aside, if there was one, and write run.json for the next. To be called while no daemon of the run lives.
+
+    Every step can be done again: a death on the way leaves the last epoch, whole or half laid aside, to the next call.
+
+    Returns:
+        The configuration with its epoch and where that begins.
+
+    Raises:
+        ConfError: run.json of the last epoch cannot be read.
+        JournalError: somebody is writing there, or the disk fails.
+    """
+    last = configuration.read(run).epoch if (run / "run.json").exists() else 0
+    if last:
+        aside = folder(run, last)
+        aside.mkdir(parents=True, exist_ok=True)
+        for name in LOGS:
+            if (run / name).exists():
+                os.replace(run / name, aside / name)
+        shutil.copyfile(run / "run.json", aside / "run.json")
+    journal = run / "journal"
+    begun = msgspec.structs.replace(conf, epoch=last + 1, since=_ends(journal) if journal.is_dir() else {})
+    configuration.write(begun, run)
+    return begun
+
+
+def folder(run: Path, epoch: int) -> Path:
+    """Where an epoch that is over lies."""
+    return run / FOLDER / str(epoch)
+
+
+def latest(run: Path, before: int, name: str) -> Path | None:
+    """The last epoch before this one that has a file `name`; None if none has."""
+    for epoch in range(before - 1, 0, -1):
+        if (folder(run, epoch) / name).exists():
+            return folder(run, epoch)
+    return None
+
+
+def _ends(journal: Path) -> dict[str, tuple[int, int]]:
+    from daemons.logger import Tape  # daemons load this module for the names above only
+
+    tape = Tape(journal)
+    try:
+        return {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
+    finally:
+        tape.close()
