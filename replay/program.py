@@ -18,7 +18,8 @@ from msgspec import Struct
 from bus import topics
 from bus.errors import ConfError, DataError
 from bus.messages import Bar, Reason, Reject, Trade
-from daemons.gate.program import Day, ProgramAccount, State
+from daemons.gate.program import ProgramAccount
+from daemons.gate.progress import Day, State
 from daemons.programs import Program
 from daemons.settings import Conf
 from daemons.tables import aligned

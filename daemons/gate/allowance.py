@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from daemons.gate.program import ENDED, ProgramAccount, cents, money
+from daemons.gate.program import ProgramAccount, cents, money
+from daemons.gate.progress import ENDED
 
 
 def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:

@@ -11,6 +11,7 @@ Causes: what happens to an order is caused by the `Intents` that asked for it, s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bus import topics
 from bus.daemon import Answer, Daemon, Event, Output, Publish, Tell
@@ -47,6 +48,7 @@ from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
 from daemons.gate.program import ProgramAccount
 from daemons.gate.rates import Rates
+from daemons.gate.state import State, carried_over
 from daemons.settings import Conf
 from daemons.tracker.clock import Clock
 
@@ -98,6 +100,58 @@ class Gate:
         self._words: dict[str, tuple[int, int]] = {}
         self._looked: dict[str, tuple[int, int]] = {}
         self._now_ns = 0
+
+    @classmethod
+    def restored(cls, conf: Conf, state: State) -> tuple[Gate, list[str]]:
+        """The gate that knows this, under these settings; and in words what of it does not go on (daemons/gate/state.py).
+
+        Raises:
+            ConfError: as the constructor, or something is open or works that these settings cannot look after.
+        """
+        state, findings = carried_over(state, conf)
+        gate = cls(conf)
+        gate.killed, gate._kills = state.killed, state.kills
+        gate.orders = Orders.restored(state.orders)
+        gate.book = Ledger.restored(state.book, conf.instruments)
+        gate.rates = Rates.restored(state.rates)
+        gate.inbox = Inbox.restored(state.inbox, conf)
+        gate.heard = replace(state.heard, closes={**state.heard.closes})
+        if conf.program is not None and state.program is not None:
+            gate.program = ProgramAccount.restored(state.program, conf.program, conf.instruments, conf.calendar)
+        gate._told, gate._now_ns, gate._session, gate._stands = state.told, state.now_ns, state.session, state.stands
+        gate._entered, gate._bars, gate._answered = {**state.entered}, {**state.bars}, {**state.answered}
+        gate._words, gate._looked, gate._disputed = {**state.words}, {**state.looked}, {**state.disputed}
+        gate._decided, gate._cancels, gate._updates = {*state.decided}, {*state.cancels}, {*state.updates}
+        return gate, findings
+
+    def snapshot(self) -> State:
+        """What the gate knows now, with nothing in it that changes later."""
+        return State(
+            account=self.conf.trading.account,
+            traded=self.conf.traded,
+            ticks={name: terms.tick for name, terms in self.conf.instruments.items()},
+            killed=self.killed,
+            kills=self._kills,
+            decided=tuple(sorted(self._decided)),
+            orders=self.orders.snapshot(),
+            book=self.book.snapshot(),
+            rates=self.rates.snapshot(),
+            program=self.program.snapshot() if self.program else None,
+            told=self._told,
+            inbox=self.inbox.snapshot(),
+            heard=replace(self.heard, closes={**self.heard.closes}),
+            now_ns=self._now_ns,
+            session=self._session,
+            bars={**self._bars},
+            words={**self._words},
+            looked={**self._looked},
+            entered={**self._entered},
+            answered={**self._answered},
+            cancels=tuple(sorted(self._cancels)),
+            updates=tuple(sorted(self._updates)),
+            disputed={**self._disputed},
+            stands=self._stands,
+        )
 
     def step(self, event: Event) -> Sequence[Output]:
         """Take one event. Total for any decodable event; what the gate has no business with gives nothing."""

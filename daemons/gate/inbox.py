@@ -10,9 +10,11 @@ of it (sessions and the venue's words); a feed that stands still expires nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from bus import topics
 from bus.daemon import Publish
@@ -158,6 +160,22 @@ class Entry:
         return Publish(topics.of(topics.INGRESS, request.instrument), body, self.cause)
 
 
+class Queue(Struct, frozen=True):
+    """An inbox as data.
+
+    entries: signals that may still be asked about, by their ingress id, which stands for them in the rest. latest: the last of each
+    signal id. by_order: those that became an order; sent: of these, the orders of which the venue has said nothing, oldest first.
+    """
+
+    count: int = 0
+    markets: dict[str, Market] = {}
+    answers: dict[str, ExternalAnswer] = {}
+    entries: dict[str, Entry] = {}
+    latest: dict[str, str] = {}
+    by_order: dict[str, str] = {}
+    sent: tuple[str, ...] = ()
+
+
 class Inbox:
     """All external signals of this gate."""
 
@@ -171,6 +189,31 @@ class Inbox:
         self._latest: dict[str, Entry] = {}
         self._by_order: dict[str, Entry] = {}
         self._sent: dict[str, Entry] = {}
+
+    @classmethod
+    def restored(cls, queue: Queue, conf: Conf) -> Inbox:
+        inbox = cls(conf)
+        inbox._count = queue.count
+        inbox._markets.update(queue.markets)
+        inbox._answers.update(queue.answers)
+        entries = {name: replace(entry) for name, entry in queue.entries.items()}
+        inbox._latest.update((signal_id, entries[name]) for signal_id, name in queue.latest.items())
+        inbox._by_order.update((order_id, entries[name]) for order_id, name in queue.by_order.items())
+        inbox._sent.update((order_id, inbox._by_order[order_id]) for order_id in queue.sent)
+        return inbox
+
+    def snapshot(self) -> Queue:
+        """The queue as it stands, with nothing in it that changes later."""
+        kept = (*self._latest.values(), *self._by_order.values())
+        return Queue(
+            count=self._count,
+            markets={**self._markets},
+            answers={**self._answers},
+            entries={entry.ingress_id: replace(entry) for entry in kept},
+            latest={signal_id: entry.ingress_id for signal_id, entry in self._latest.items()},
+            by_order={order_id: entry.ingress_id for order_id, entry in self._by_order.items()},
+            sent=tuple(self._sent),
+        )
 
     def market(self, market: Market) -> list[Publish]:
         """The next session of an instrument. Returns what has expired by it."""

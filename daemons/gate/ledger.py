@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from msgspec import Struct
 
 from bus.messages import Execution
 from daemons.gate.rounding import price, ticks
@@ -61,6 +63,17 @@ class Tally:
 NOTHING = Tally()
 
 
+class Books(Struct, frozen=True):
+    """A ledger as data. seen: ids of executions. turns: rounds under way by instrument. sessions, strategies: finished ones."""
+
+    seen: tuple[str, ...] = ()
+    turns: dict[str, Turn] = {}
+    sessions: dict[str, Tally] = {}
+    strategies: dict[str, dict[str, Tally]] = {}
+    total_cents: int = 0
+    peak_cents: int = 0
+
+
 class Ledger:
     """The books of one account. `book` is the only way in, and takes each execution once."""
 
@@ -74,6 +87,29 @@ class Ledger:
         self._strategies: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
         self.total_cents = 0
         self.peak_cents = 0
+
+    @classmethod
+    def restored(cls, books: Books, instruments: Mapping[str, Instrument]) -> Ledger:
+        """The ledger of these books. Every instrument with a turn under way is known, and has the tick that it had then."""
+        ledger = cls(instruments)
+        ledger._seen.update(books.seen)
+        ledger._turns.update((name, replace(turn)) for name, turn in books.turns.items())
+        ledger._sessions.update(_copied(books.sessions))
+        for session, tallies in books.strategies.items():
+            ledger._strategies[session].update(_copied(tallies))
+        ledger.total_cents, ledger.peak_cents = books.total_cents, books.peak_cents
+        return ledger
+
+    def snapshot(self) -> Books:
+        """The books as they stand, with nothing in them that changes later."""
+        return Books(
+            seen=tuple(sorted(self._seen)),
+            turns={name: replace(turn) for name, turn in self._turns.items()},
+            sessions=_copied(self._sessions),
+            strategies={session: _copied(tallies) for session, tallies in self._strategies.items()},
+            total_cents=self.total_cents,
+            peak_cents=self.peak_cents,
+        )
 
     def seen(self, execution_id: str) -> bool:
         return execution_id in self._seen
@@ -204,3 +240,7 @@ class Ledger:
     def drawdown_cents(self) -> int:
         """Highest realised equity minus current. The start counts as the first high."""
         return self.peak_cents - self.total_cents
+
+
+def _copied(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
+    return {name: replace(tally) for name, tally in tallies.items()}

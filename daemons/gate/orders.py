@@ -16,7 +16,7 @@ Position is deliberately absent: it follows from executions alone (ledger.py), w
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from bus.messages import Action, Intent, OrderStatus
@@ -169,6 +169,18 @@ class Orders:
     def __init__(self) -> None:
         self._by_id: dict[str, Order] = {}
         self._open: dict[str, list[Order]] = {}
+
+    @classmethod
+    def restored(cls, orders: Iterable[Order]) -> Orders:
+        """These orders, in the order in which they were added."""
+        made = cls()
+        for order in orders:
+            made.add(replace(order))
+        return made
+
+    def snapshot(self) -> tuple[Order, ...]:
+        """Every order as it stands, in the order in which they were added; they do not change later."""
+        return tuple(replace(order) for order in self._by_id.values())
 
     def __contains__(self, order_id: object) -> bool:
         return order_id in self._by_id

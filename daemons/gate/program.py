@@ -19,82 +19,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-
-from msgspec import Struct
+from dataclasses import replace
 
 from bus.messages import Bar
+from daemons.gate.progress import ENDED, Day, Failure, Payout, Progress, Rule, State, Today
 from daemons.programs import Evaluation, Funded, Program
 from daemons.settings import Calendar, Instrument
 from daemons.tracker.clock import RTH_CLOSE, Clock
 from strategies.clock import minute_of
-
-
-class State(StrEnum):
-    OPEN = "OPEN"
-    FUNDED = "FUNDED"
-    PASSED = "PASSED"
-    LIVE = "LIVE"
-    FAILED = "FAILED"
-
-
-ENDED = frozenset({State.PASSED, State.LIVE, State.FAILED})
-
-
-class Rule(StrEnum):
-    """What an account can fail by."""
-
-    FLAT_BY = "FLAT_BY"
-    TRAILING_DRAWDOWN = "TRAILING_DRAWDOWN"
-    DAILY_LOSS = "DAILY_LOSS"
-    TIME_LIMIT = "TIME_LIMIT"
-
-
-class Failure(Struct, frozen=True):
-    """Which rule, in which phase, on which trade date and in which bar (None: by the end of the day)."""
-
-    rule: Rule
-    phase: State
-    session: str
-    at_ns: int | None
-    detail: str
-
-
-class Payout(Struct, frozen=True):
-    """Asked for at the end of `session`; the money is there on `paid`, after the firm's processing days."""
-
-    session: str
-    cents: int
-    paid: str
-
-
-class Day(Struct, frozen=True):
-    """One day of the program as it ended.
-
-    phase: the account it was traded on. equity: before a payout. mark, floor: as they hold from then on (floor None: no drawdown
-    rule). best_share: the phase's best day over its profit so far, None without a profit. note: what else happened.
-    """
-
-    session: str
-    phase: State
-    trades: int
-    pnl_cents: int
-    equity_cents: int
-    mark_cents: int
-    floor_cents: int | None
-    best_share: float | None
-    note: str
-
-
-@dataclass(slots=True)
-class Today:
-    """The day under way. paused: its loss limit was reached, and it is over for entries."""
-
-    session: str
-    trades: int = 0
-    pnl_cents: int = 0
-    paused: bool = False
 
 
 class ProgramAccount:
@@ -127,6 +59,47 @@ class ProgramAccount:
         self._held: dict[str, tuple[int, float]] = {}
         self._open: dict[str, tuple[int, int]] = {}
         self._left_ns: dict[str, int] = {}
+
+    @classmethod
+    def restored(
+        cls, progress: Progress, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar
+    ) -> ProgramAccount:
+        """The account that has come so far. program: the same one; its other terms may have changed, and hold from now on."""
+        account = cls(program, instruments, calendar)
+        account.state = progress.state
+        account.equity_cents, account.mark_cents, account.locked = progress.equity_cents, progress.mark_cents, progress.locked
+        account.first, account.passed, account.failure = progress.first, progress.passed, progress.failure
+        account.payouts, account.days, account.news = [*progress.payouts], [*progress.days], [*progress.news]
+        account.today = replace(progress.today) if progress.today else None
+        account._traded_days, account._winning_days = progress.traded_days, progress.winning_days
+        account._best_cents, account._cycle_cents = progress.best_cents, progress.cycle_cents
+        account._held, account._open, account._left_ns = {**progress.held}, {**progress.open}, {**progress.left_ns}
+        return account
+
+    def snapshot(self) -> Progress:
+        """How far the account has come, with nothing in it that changes later."""
+        return Progress(
+            program=self.program.name,
+            state=self.state,
+            start_cents=self.start_cents,
+            equity_cents=self.equity_cents,
+            mark_cents=self.mark_cents,
+            locked=self.locked,
+            first=self.first,
+            passed=self.passed,
+            failure=self.failure,
+            payouts=tuple(self.payouts),
+            days=tuple(self.days),
+            news=tuple(self.news),
+            today=replace(self.today) if self.today else None,
+            traded_days=self._traded_days,
+            winning_days=self._winning_days,
+            best_cents=self._best_cents,
+            cycle_cents=self._cycle_cents,
+            held={**self._held},
+            open={**self._open},
+            left_ns={**self._left_ns},
+        )
 
     # --- what stands --------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 
+from msgspec import Struct
+
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
+
+
+class Sent(Struct, frozen=True):
+    """Rates as data: times of the orders of the last minute, and how many there were in the session."""
+
+    lately: tuple[int, ...] = ()
+    session: str = ""
+    in_session: int = 0
 
 
 class Rates:
@@ -17,6 +27,16 @@ class Rates:
         self._lately: deque[int] = deque()
         self._session = ""
         self._in_session = 0
+
+    @classmethod
+    def restored(cls, sent: Sent) -> Rates:
+        rates = cls()
+        rates._lately.extend(sent.lately)
+        rates._session, rates._in_session = sent.session, sent.in_session
+        return rates
+
+    def snapshot(self) -> Sent:
+        return Sent(tuple(self._lately), self._session, self._in_session)
 
     def sent(self, at_ns: int, session: str) -> None:
         """An order goes out."""

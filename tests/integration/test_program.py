@@ -17,7 +17,7 @@ from bus.wire import encode
 from daemons import conf as configuration
 from daemons import evaluator, logs, publisher
 from daemons.gate import core as gate
-from daemons.gate.program import State
+from daemons.gate.progress import State
 from daemons.logger import Tape
 from daemons.programs import DailyLoss, Evaluation, Program, Trailing
 from daemons.settings import Conf

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bus.messages import Position
 from bus.testing import bar, eastern
-from daemons.gate.program import Failure, Rule, State
+from daemons.gate.progress import Failure, Rule, State
 from daemons.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
 from daemons.settings import Calendar
 from tests.programs import YEAR, Account, bare, intraday, shipped
