@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
 import subprocess
 import sys
 import threading
@@ -53,6 +55,17 @@ def conf(strategies: list[str] | None = None, preset: str = "seed", contracts: i
     return msgspec.structs.replace(loaded, bus=msgspec.structs.replace(loaded.bus, base_port=base))
 
 
+def unpacked(data: Path, folder: Path) -> Path:
+    """Exports as the stub host reads them."""
+    folder.mkdir(exist_ok=True)
+    for path in data.glob("*_Volumetric_1.csv*"):
+        if path.suffix == ".gz":
+            (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        else:
+            shutil.copy(path, folder)
+    return folder
+
+
 class Bridge:
     """The stub host with the bridge in it, driven by lines (`serve` of the test program)."""
 
@@ -66,10 +79,14 @@ class Bridge:
 
     def do(self, line: str, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
         """Say a line and wait until it is done. Returns what was printed."""
+        self.say(line)
+        return self.done(meanwhile)
+
+    def say(self, line: str) -> None:
+        """Say a line and wait for nothing."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
-        return self.done(meanwhile)
 
     def done(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
         """Wait for the end of what is under way."""
@@ -87,16 +104,23 @@ class Bridge:
         raise AssertionError(f"the bridge did not answer; it said {told}")
 
     def close(self) -> None:
+        """End its input, at which it unloads and ends."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.close()
         try:
             self.process.wait(20)
         finally:
-            self.process.kill()
-            self.process.wait()
-            self.reader.join()
-            self.process.stdout.close()
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL; nothing if it has ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+        self.process.stdin.close()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -113,6 +137,7 @@ class Gate:
         self.link = sockets.owner(self.context, conf.bus.address("venue"))
         self.stamper = Stamper("gate")
         self.heard: list[Body] = []
+        self.overheard: list[Body] = []  # also repeats, and what was not acknowledged
         self.refs: set[str] = set()
         self.acked: set[str] = set()
         self.leasing = True
@@ -135,6 +160,7 @@ class Gate:
             if isinstance(body, Ack):
                 self.acked.add(body.ref)
                 continue
+            self.overheard.append(body)
             if not self.acknowledging:
                 continue
             self.passing("ack.", Ack(ref(topic, header)))

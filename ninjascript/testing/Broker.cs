@@ -2,6 +2,9 @@
 // that a run through the bridge must give the trades of `tapewire replay`. It speaks as NinjaTrader does: order states, executions, bracket
 // orders per execution, an order that closes at the session's end.
 //
+// It is another computer: what has happened there has happened, whoever hears of it. So everything is on its disk before a word of it
+// is said, and a process that is killed between the two finds it in the account.
+//
 // What it can be told to do badly: fill in parts, acknowledge after the fill, reject or ignore an order.
 
 using System;
@@ -20,10 +23,13 @@ namespace Tapewire.Testing
         public int SlippageTicks;
     }
 
-    /// <summary>Which orders meet which bad luck. Orders are counted from 1 as they are placed.</summary>
+    /// <summary>
+    /// Which orders meet which bad luck. Orders are counted from 1 as they are placed. Forgets: a new process finds working orders and
+    /// the position in the account, but neither executions nor orders that are done.
+    /// </summary>
     public sealed class BadLuck
     {
-        public bool Partial, Late;
+        public bool Partial, Late, Forgets;
         public int Reject, Ignore;
     }
 
@@ -71,6 +77,7 @@ namespace Tapewire.Testing
         readonly Terms _terms;
         readonly BadLuck _luck;
         readonly List<Action> _late = new List<Action>();
+        readonly Queue<Action> _words = new Queue<Action>();
         readonly string _file;
         Standing _now = new Standing();
         Strategy _opener; // the run of the strategy whose position it is; another run's managed orders would be ignored
@@ -100,10 +107,17 @@ namespace Tapewire.Testing
         /// <summary>The number of the last bar that was traded; -1 before the first.</summary>
         public int Index { get { return _now.Index; } }
 
-        /// <summary>Writes down what stands, whole or not at all.</summary>
-        public void Save(int index)
+        /// <summary>Something happens, is written down, and then told; not before, and inside the call that made it happen.</summary>
+        void Act(Action change)
         {
-            _now.Index = index;
+            change();
+            Save();
+            while (_words.Count > 0) _words.Dequeue()();
+        }
+
+        /// <summary>Writes down what stands, whole or not at all.</summary>
+        void Save()
+        {
             if (_file == "") return;
             _now.Orders = Last(_account.Orders);
             _now.Executions = Last(_account.Executions);
@@ -115,6 +129,11 @@ namespace Tapewire.Testing
         void Restore()
         {
             using (var file = new FileStream(_file, FileMode.Open)) _now = (Standing)new BinaryFormatter().Deserialize(file);
+            if (_luck.Forgets)
+            {
+                _now.Orders.RemoveAll(order => order.OrderState != OrderState.Working);
+                _now.Executions.Clear();
+            }
             foreach (Order order in _now.Orders)
             {
                 order.Account = _account;
@@ -143,16 +162,22 @@ namespace Tapewire.Testing
 
         public void SetStop(string entry, double price)
         {
-            _now.Stops[entry] = price;
-            foreach (Bracket bracket in _now.Brackets)
-                if (_now.Held == entry && Strategy == _opener) Rest(bracket.Stop, price);
+            Act(() =>
+            {
+                _now.Stops[entry] = price;
+                foreach (Bracket bracket in _now.Brackets)
+                    if (_now.Held == entry && Strategy == _opener) Rest(bracket.Stop, price);
+            });
         }
 
         public void SetTarget(string entry, double price)
         {
-            _now.Targets[entry] = price;
-            foreach (Bracket bracket in _now.Brackets)
-                if (_now.Held == entry && Strategy == _opener && bracket.Target != null) Rest(bracket.Target, price);
+            Act(() =>
+            {
+                _now.Targets[entry] = price;
+                foreach (Bracket bracket in _now.Brackets)
+                    if (_now.Held == entry && Strategy == _opener && bracket.Target != null) Rest(bracket.Target, price);
+            });
         }
 
         /// <summary>Null, and no word more, for what NinjaTrader would ignore: a second entry.</summary>
@@ -160,52 +185,59 @@ namespace Tapewire.Testing
         {
             _now.Placed++;
             if (_now.Entry != null || _now.Held != "" || _now.Placed == _luck.Ignore) return null;
-            Order order = Placed(action, type, quantity, limit, name, "");
-            if (_now.Placed == _luck.Reject)
+            Order order = null;
+            Act(() =>
             {
-                Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "simulated rejection");
-                return order;
-            }
-            _now.Entry = order;
-            Acknowledge(order);
+                order = Placed(action, type, quantity, limit, name, "");
+                if (_now.Placed == _luck.Reject)
+                {
+                    Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "simulated rejection");
+                    return;
+                }
+                _now.Entry = order;
+                Acknowledge(order);
+            });
             return order;
         }
 
         public Order Exit(OrderAction action, int quantity, string name, string fromEntry)
         {
             if (_now.Held == "" || _now.Held != fromEntry || _now.Exit != null || Strategy != _opener) return null;
-            _now.Exit = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
-            Acknowledge(_now.Exit);
-            return _now.Exit;
+            Order order = null;
+            Act(() =>
+            {
+                _now.Exit = order = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
+                Acknowledge(order);
+            });
+            return order;
         }
 
         /// <summary>A market order past the managed approach: it closes what is open.</summary>
         void Submit(Order order)
         {
-            order.OrderId = "O" + ++_now.Numbered;
-            _account.Orders.Add(order);
-            Tell(order, OrderState.Submitted);
-            if (_now.Held == "" || _now.Exit != null)
+            Act(() =>
             {
-                Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "nothing to close");
-                return;
-            }
-            _now.Exit = order;
-            Acknowledge(order);
+                order.OrderId = "O" + ++_now.Numbered;
+                _account.Orders.Add(order);
+                Tell(order, OrderState.Submitted);
+                if (_now.Held == "" || _now.Exit != null)
+                {
+                    Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "nothing to close");
+                    return;
+                }
+                _now.Exit = order;
+                Acknowledge(order);
+            });
         }
 
-        void Change(Order order)
-        {
-            if (order.OrderType == OrderType.StopMarket) Rest(order, order.StopPriceChanged);
-            else Rest(order, order.LimitPriceChanged);
-        }
+        void Change(Order order) { Act(() => Rest(order, order.OrderType == OrderType.StopMarket ? order.StopPriceChanged : order.LimitPriceChanged)); }
 
         void Cancel(Order order)
         {
             if (order == _now.Entry) _now.Entry = null;
             else if (order == _now.Exit) _now.Exit = null;
             else if (!_now.Brackets.Exists(bracket => bracket.Stop == order || bracket.Target == order)) return;
-            Tell(order, OrderState.Cancelled);
+            Act(() => Tell(order, OrderState.Cancelled));
         }
 
         Order Placed(OrderAction action, OrderType type, int quantity, double limit, string name, string fromEntry)
@@ -243,8 +275,17 @@ namespace Tapewire.Testing
 
         // --- a bar ------------------------------------------------------------------------------------------------------------------
 
-        /// <summary>What the new bar does to our orders: the end of the last date, the open, the bracket.</summary>
-        public void OnBar(Tape bar)
+        /// <summary>What the new bar, number `index`, does to our orders: the end of the last date, the open, the bracket.</summary>
+        public void OnBar(Tape bar, int index)
+        {
+            Act(() =>
+            {
+                _now.Index = index;
+                Trade(bar);
+            });
+        }
+
+        void Trade(Tape bar)
         {
             if (_now.Any && bar.Date != _now.Bar.Date)
             {
@@ -264,10 +305,15 @@ namespace Tapewire.Testing
         }
 
         /// <summary>The data has ended: as at the end of a date.</summary>
-        public void Finish() { if (_now.Any) EndDate(); }
+        public void Finish()
+        {
+            if (_now.Any) Act(EndDate);
+        }
 
         /// <summary>A market order of a person's, filled at the last close: it changes the account's position, not the strategy's brackets.</summary>
-        public void Foreign(int qty)
+        public void Foreign(int qty) { Act(() => TradeByHand(qty)); }
+
+        void TradeByHand(int qty)
         {
             int signed = _now.Side * _now.Qty + qty;
             OrderAction action = qty > 0 ? OrderAction.Buy : OrderAction.Sell;
@@ -277,6 +323,17 @@ namespace Tapewire.Testing
             if (_now.Price == 0) _now.Price = _now.Bar.Close;
             Execute(order, Math.Abs(qty), _now.Bar.Close, _now.Bar.Closes.AddSeconds(5), "Manual");
             if (_now.Qty == 0) _now.Held = "";
+        }
+
+        /// <summary>Somebody takes stop and target away.</summary>
+        public void Strip()
+        {
+            Act(() =>
+            {
+                foreach (Bracket bracket in _now.Brackets)
+                    foreach (Order order in new[] { bracket.Stop, bracket.Target })
+                        if (order != null && order.OrderState == OrderState.Working) Tell(order, OrderState.Cancelled);
+            });
         }
 
         void WorkLimit()
@@ -413,16 +470,22 @@ namespace Tapewire.Testing
             };
             _account.Executions.Add(execution);
             Stand();
-            if (Strategy != null) Strategy.Tell(execution);
-            _account.Tell(new ExecutionEventArgs { Execution = execution });
-            if (Strategy != null) Strategy.Tell(Position);
+            _words.Enqueue(() =>
+            {
+                if (Strategy != null) Strategy.Tell(execution);
+                _account.Tell(new ExecutionEventArgs { Execution = execution });
+                if (Strategy != null) Strategy.Tell(Position);
+            });
         }
 
         void Tell(Order order, OrderState state, ErrorCode error = ErrorCode.NoError, string comment = "")
         {
             order.OrderState = state;
-            if (Strategy != null) Strategy.Tell(order, error, comment);
-            _account.Tell(new OrderEventArgs { Order = order, OrderState = state, Error = error, Comment = comment });
+            _words.Enqueue(() =>
+            {
+                if (Strategy != null) Strategy.Tell(order, state, error, comment);
+                _account.Tell(new OrderEventArgs { Order = order, OrderState = state, Error = error, Comment = comment });
+            });
         }
     }
 }

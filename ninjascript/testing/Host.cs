@@ -133,8 +133,7 @@ namespace Tapewire.Testing
                     Low = _primary.GetLow(at),
                     Close = _primary.GetClose(at),
                     Date = Export.TradeDate(_primary.GetTime(at)),
-                });
-                _broker.Save(at);
+                }, at);
             }
         }
 
@@ -142,6 +141,12 @@ namespace Tapewire.Testing
         public void Foreign(int qty)
         {
             lock (Sync) _broker.Foreign(qty);
+        }
+
+        /// <summary>Somebody takes away what protects the position.</summary>
+        public void Strip()
+        {
+            lock (Sync) _broker.Strip();
         }
 
         public void Finish()
@@ -204,22 +209,12 @@ namespace Tapewire.Testing
 
         Order IHost.Enter(Strategy strategy, OrderAction action, OrderType type, int quantity, double limit, string name)
         {
-            return Saved(() => _broker.Enter(action, type, quantity, limit, name));
+            lock (Sync) return _broker.Enter(action, type, quantity, limit, name);
         }
 
         Order IHost.Exit(Strategy strategy, OrderAction action, int quantity, string name, string fromEntry)
         {
-            return Saved(() => _broker.Exit(action, quantity, name, fromEntry));
-        }
-
-        Order Saved(Func<Order> placed)
-        {
-            lock (Sync)
-            {
-                Order order = placed();
-                _broker.Save(_broker.Index);
-                return order;
-            }
+            lock (Sync) return _broker.Exit(action, quantity, name, fromEntry);
         }
 
         void IHost.SetStop(Strategy strategy, string fromEntry, double price)

@@ -349,10 +349,10 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected void CancelOrder(Order order) { Account.Cancel(new[] { order }); }
 
-        public void Tell(Order order, ErrorCode error, string comment)
+        public void Tell(Order order, OrderState state, ErrorCode error, string comment)
         {
             OnOrderUpdate(
-                order, order.LimitPrice, order.StopPrice, order.Quantity, order.Filled, order.AverageFillPrice, order.OrderState, order.Time, error, comment);
+                order, order.LimitPrice, order.StopPrice, order.Quantity, order.Filled, order.AverageFillPrice, state, order.Time, error, comment);
         }
 
         public void Tell(Execution execution)

@@ -69,8 +69,9 @@ namespace Tapewire.Testing
         }
 
         /// <summary>
-        /// Loads the strategy behind `--from` bars and does what lines on the input say, each answered by `done`: bar, load, unload, lost,
-        /// connected, foreign N (somebody else trades N contracts), lights, quit.
+        /// Loads the strategy behind `--from` bars, or where the file `--broker` was left, and does what lines on the input say, each answered
+        /// by `done`: bar, load, unload, lost, connected, foreign N (somebody else trades N contracts), strip (somebody takes the bracket
+        /// away), lights, quit.
         /// </summary>
         static void Serve(Arguments given)
         {
@@ -83,7 +84,7 @@ namespace Tapewire.Testing
             });
             reader.IsBackground = true;
             reader.Start();
-            int next = given.Int("from", 0);
+            int next = Math.Max(given.Int("from", 0), host.Next);
             host.Load(next);
             Console.WriteLine("done load");
             while (true)
@@ -95,13 +96,15 @@ namespace Tapewire.Testing
                 if (words[0] == "bar")
                 {
                     host.Trade(next);
-                    host.Close(next++);
+                    if (host.Bridge != null) host.Close(next);
+                    next++;
                 }
                 else if (words[0] == "unload") host.Unload();
                 else if (words[0] == "load") host.Load(next);
                 else if (words[0] == "lost") host.Connected(NinjaTrader.Cbi.ConnectionStatus.ConnectionLost);
                 else if (words[0] == "connected") host.Connected(NinjaTrader.Cbi.ConnectionStatus.Connected);
                 else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
+                else if (words[0] == "strip") host.Strip();
                 else if (words[0] == "lights") Tell(host.Bridge);
                 Console.WriteLine("done " + words[0]);
             }
@@ -184,6 +187,7 @@ namespace Tapewire.Testing
             };
             options.Luck.Partial = Flag("partial");
             options.Luck.Late = Flag("late");
+            options.Luck.Forgets = Flag("forgets");
             options.Luck.Reject = Int("reject", 0);
             options.Luck.Ignore = Int("ignore", 0);
             return options;

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -39,7 +37,7 @@ class Stage:
 
     def __init__(self, program: Path, data: Path, folder: Path, conf: Conf, bars: int | None = None) -> None:
         self.program = program
-        self.data = plain(data, folder / "data")
+        self.data = bridges.unpacked(data, folder / "data")
         self.folder = folder
         recording, calendar = runs.read(data, "MNQ", lambda share: None)
         self.bars = min(bars or len(recording.bars), len(recording.bars))
@@ -82,17 +80,6 @@ class Stage:
                     host.stdin.close()
         assert host.returncode == 0, "".join(told[-30:])
         return False
-
-
-def plain(data: Path, folder: Path) -> Path:
-    """The exports as the stub host reads them: unpacked."""
-    folder.mkdir()
-    for path in data.glob("*_Volumetric_1.csv*"):
-        if path.suffix == ".gz":
-            (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
-        else:
-            shutil.copy(path, folder)
-    return folder
 
 
 def results(run: Path) -> dict[str, bytes]:
@@ -170,7 +157,7 @@ def test_a_bridge_that_is_loaded_again_loses_no_bar_and_repeats_no_order(
     assert trades == {key: trade for key, trade in wanted.items() if key not in cancelled}
 
 
-@pytest.mark.parametrize("gate_too", [False], ids=["alone"])
+@pytest.mark.parametrize("gate_too", [False, True], ids=["alone", "gate too"])
 def test_ninjatrader_killed_again_and_again(home: Path, program: Path, bars: Path, tmp_path: Path, gate_too: bool) -> None:
     """SIGKILL to NinjaTrader's process, in positions and with orders in flight; the broker keeps what stands. No bar is lost or
     comes twice, no order is placed twice, and the books end where the account does. What a death may cost is the decision of the

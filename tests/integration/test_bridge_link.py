@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,8 +12,6 @@ from bus import wire
 from bus.messages import (
     Ack,
     Action,
-    Alarm,
-    Bar,
     CancelOrder,
     ClosePosition,
     EvalDone,
@@ -24,16 +20,15 @@ from bus.messages import (
     OrderStatus,
     PlaceOrder,
 )
-from daemons.settings import Conf
-from replay import runs, tapes
 from tests import bridges
-from tests.bridges import Bridge, Gate
+from tests.bridges import Gate
+from tests.links import START, Link
+from tests.links import link as link
+from tests.links import plain as plain
 from tests.mono import needs_mono
 from tests.mono import program as program
 
 pytestmark = [pytest.mark.slow, needs_mono]
-
-START = 600  # the bar behind which the bridge is loaded; somewhere in the first night
 
 
 def ack(name: object) -> bytes:
@@ -42,108 +37,6 @@ def ack(name: object) -> bytes:
 
 def lease(killed: object) -> bytes:
     return msgspec.msgpack.encode(msgspec.msgpack.decode(wire.encode(bridges.HEADER, Lease())) | {"killed": killed})
-
-
-class Link:
-    """A loaded bridge with a market, connected to the test's gate."""
-
-    def __init__(self, program: Path, data: Path, folder: Path, conf: Conf, *options: object) -> None:
-        self.conf = conf
-        self.run = folder / "run"
-        recording, _ = runs.read(data, "MNQ", lambda share: None)
-        self.bars: list[Bar] = recording.bars
-        self.next = START
-        self.gate = Gate(conf)
-        self.bridge = Bridge(program, conf, data, folder / "nt", "--from", START, *options)
-        self.bridge.done(self.gate.pump)
-        self.bar()
-        self.gate.until(lambda: self.gate.hellos(), "hello")
-        self.gate.until(lambda: not lease_is_dark(self), "the lease to arrive")
-
-    def bar(self) -> None:
-        """One more bar closes."""
-        self.bridge.do("bar", self.gate.pump)
-        self.next += 1
-
-    @property
-    def last(self) -> Bar:
-        return self.bars[self.next - 1]
-
-    def entry(self, name: str = "E1", **changes: Any) -> PlaceOrder:
-        """A sound entry at the market, long, with a stop far enough for a quiet night."""
-        close = self.last.close
-        fields: dict[str, Any] = {
-            "id": name,
-            "account": "Replay",
-            "instrument": "MNQ",
-            "action": Action.ENTER_LONG,
-            "qty": 2,
-            "stop": close - 200,
-            "target": close + 200,
-            "valid_until_ns": self.last.close_ns + 60_000_000_000,
-        }
-        return PlaceOrder(**(fields | changes))
-
-    def reload(self) -> None:
-        """The strategy is disabled and enabled again."""
-        before = len(self.gate.hellos())
-        self.bridge.do("unload", self.gate.pump)
-        self.bridge.do("load", self.gate.pump)
-        self.gate.until(lambda: len(self.gate.hellos()) > before, "hello again")
-        self.gate.until(lambda: not lease_is_dark(self), "the lease to arrive")
-
-    def hold(self, name: str = "E1") -> None:
-        """Enter and fill."""
-        assert self.gate.ask(self.entry(name)).status is OrderStatus.ACCEPTED
-        self.bar()
-        self.gate.until(lambda: self.gate.fills(), "the fill")
-
-    def alarms(self) -> list[str]:
-        """The bridge's alarms in the journal."""
-        try:
-            frames = tapes.frames(self.run, "sys.alarm.nt.")
-            return [body.text for _, body in map(wire.decode, frames) if isinstance(body, Alarm)]
-        except Exception:
-            return []
-
-    def stamped(self) -> Bar:
-        """The newest bar on the bus."""
-
-        def there() -> bool:
-            return bool(self.published()) and self.published()[-1].close_ns == self.last.close_ns
-
-        self.gate.until(there, "the bar in the journal")
-        return self.published()[-1]
-
-    def published(self) -> list[Bar]:
-        try:
-            return [body for _, body in map(wire.decode, tapes.frames(self.run, "raw.bar.MNQ.1m.")) if isinstance(body, Bar)]
-        except Exception:
-            return []
-
-    def close(self) -> None:
-        self.bridge.close()
-        self.gate.close()
-
-
-@pytest.fixture(scope="module")
-def plain(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic sessions as the stub host reads them."""
-    import gzip
-
-    folder = tmp_path_factory.mktemp("plain")
-    for path in bars.glob("*.csv.gz"):
-        (folder / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
-    return folder
-
-
-@pytest.fixture
-def link(home: Path, program: Path, plain: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Link]:
-    conf = bridges.conf()
-    with bridges.bus(conf, tmp_path / "run"):
-        made = Link(program, plain, tmp_path, conf, *getattr(request, "param", ()))
-        yield made
-        made.close()
 
 
 both_ways = pytest.mark.parametrize("link", [("--inline", 0), ("--inline", 1)], indirect=True, ids=["queued", "inline"])
@@ -274,13 +167,13 @@ def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
     link.hold()
 
     link.gate.leasing = False
-    link.gate.until(lambda: lease_is_dark(link), "the light to go out")
+    link.gate.until(lambda: link.dark(), "the light to go out")
     moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=link.entry().stop + 1))
     closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     refused = link.gate.ask(link.entry("late"))
     link.gate.leasing = True
-    link.gate.until(lambda: not lease_is_dark(link), "the light to come back")
+    link.gate.until(lambda: not link.dark(), "the light to come back")
     again = link.gate.ask(link.entry("again"))
 
     assert (moved.status, closed.status) == (OrderStatus.DONE, OrderStatus.ACCEPTED)
@@ -289,15 +182,11 @@ def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
     assert again.status is OrderStatus.ACCEPTED
 
 
-def lease_is_dark(link: Link) -> bool:
-    return " gate " in link.bridge.do("lights", link.gate.pump)[0]
-
-
 def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
     """A lease that says killed stops entries here, even if the gate forgets that it said so."""
     link.hold()
     link.gate.killed = True
-    link.gate.until(lambda: lease_is_dark(link))
+    link.gate.until(lambda: link.dark())
 
     closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "", "KILL"))
     link.bar()
