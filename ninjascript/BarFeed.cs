@@ -50,7 +50,6 @@ namespace Tapewire
         public long LastNs { get; private set; }
         public double LastClose { get; private set; }
         public long LastIndex { get; private set; } = -1;
-        public long LastOpenNs { get; private set; }
 
         /// <summary>The newest bar came with order flow.</summary>
         public bool Flow { get; private set; }
@@ -66,7 +65,6 @@ namespace Tapewire
             {
                 Release();
                 LastNs = bar.CloseNs;
-                LastOpenNs = bar.OpenNs;
                 LastClose = bar.Close;
                 LastIndex = bar.Index;
                 Flow = bar.AskVolume != null;
@@ -112,16 +110,24 @@ namespace Tapewire
             lock (_lock) Release();
         }
 
-        /// <summary>The bar in which something happened: its close in UTC ns, and its number.</summary>
-        public long BarOf(DateTime time, out long index)
+        /// <summary>The close of the bar in which something happened, in UTC ns.</summary>
+        public static long BarOf(Bars bars, long atNs)
         {
-            lock (_lock)
+            long period = Minutes(bars.BarsPeriod) * 60000000000;
+            return atNs / period * period + period;
+        }
+
+        /// <summary>The number of the bar with this close, or of the next one if the market was closed then.</summary>
+        public long IndexOf(Bars bars, long closeNs)
+        {
+            int from = 0, to = bars.Count;
+            while (from < to)
             {
-                long period = Math.Max(LastNs - LastOpenNs, 60000000000);
-                long closeNs = ToNs(time) / period * period + period;
-                index = closeNs > LastNs ? LastIndex + 1 : LastIndex - (LastNs - closeNs) / period;
-                return closeNs;
+                int at = (from + to) / 2;
+                if (ToNs(bars.GetTime(at)) < closeNs) from = at + 1;
+                else to = at;
             }
+            return from;
         }
 
         /// <summary>One closed bar as a message, without what stands beside it.</summary>

@@ -23,13 +23,13 @@ namespace Tapewire
 
     public enum OrderPhase { Pending, Working, Filled, Cancelled, Rejected }
 
-    /// <summary>A fill. Qty is signed; BarNs and BarIndex are of the bar in which it happened.</summary>
+    /// <summary>A fill. Qty is signed; AtNs is NinjaTrader's time for it, BarNs the close of the bar in which it happened.</summary>
     public struct FillReport
     {
         public string Id, Name, FromEntry;
         public long Qty;
         public double Price;
-        public long BarNs, BarIndex;
+        public long AtNs, BarNs;
     }
 
     /// <summary>
@@ -62,6 +62,7 @@ namespace Tapewire
     public sealed class Book
     {
         public const string StopName = "Stop loss", TargetName = "Profit target", SessionEndName = "Exit on session close";
+        const string Unprotected = "tapewire-unprotected"; // what our own emergency exit is called
         const long PatienceMs = 3000; // for NinjaTrader to report an order that it did not take at once
 
         sealed class Order
@@ -76,10 +77,10 @@ namespace Tapewire
         readonly string _instrument, _account;
         readonly Memory _memory;
         readonly Say _say;
+        readonly Func<long, long> _barIndex;
         readonly Action<string, string> _alarm;
         readonly Dictionary<string, Order> _orders = new Dictionary<string, Order>();
         readonly List<Order> _moves = new List<Order>();
-        readonly HashSet<string> _fills = new HashSet<string>();
         readonly Dictionary<string, double> _stops = new Dictionary<string, double>();
         readonly Dictionary<string, double> _targets = new Dictionary<string, double>();
         Order _entry, _exit;
@@ -88,11 +89,13 @@ namespace Tapewire
         string _halted = "";
         List<Action<IDesk>> _todo = new List<Action<IDesk>>();
 
-        public Book(string instrument, string account, Memory memory, Say say, Action<string, string> alarm)
+        /// <param name="barIndex">The number of the chart's bar with this close.</param>
+        public Book(string instrument, string account, Memory memory, Func<long, long> barIndex, Say say, Action<string, string> alarm)
         {
             _instrument = instrument;
             _account = account;
             _memory = memory;
+            _barIndex = barIndex;
             _say = say;
             _alarm = alarm;
         }
@@ -285,43 +288,63 @@ namespace Tapewire
                     (stop ? "the position is closed, because nothing protects it" : "the stop stays"));
                 string entryId = _found ? "" : _held.EntryId;
                 long qty = _held.Qty;
-                if (stop) Do(desk => desk.Exit("tapewire-unprotected", entryId, qty));
+                if (stop) Do(desk => desk.Exit(Unprotected, entryId, qty));
             }
             if (_held.Qty != 0) Confirm();
             Keep();
         }
 
-        /// <summary>A fill, reported once or more.</summary>
+        /// <summary>A fill, reported once or more, in this life or in several.</summary>
         public void OnFill(FillReport fill)
         {
-            if (!_fills.Add(fill.Id)) return;
+            Filled heard = Heard(fill);
+            if (!_memory.Fill(heard)) return;
             Fills++;
-            string role = Role(fill, out string orderId);
-            _orders.TryGetValue(orderId, out Order order);
-            Action owned = null;
-            if (order != null && (role == "ENTRY" || role == "EXIT"))
+            bool last = false;
+            if (_orders.TryGetValue(heard.OrderId, out Order order) && IsOwn(heard))
             {
                 order.Filled += Math.Abs(fill.Qty);
-                if (order.Filled >= order.Qty)
-                {
-                    Over(order);
-                    owned = () => _memory.End(orderId);
-                }
+                last = order.Filled >= order.Qty;
+                if (last) Over(order);
             }
-            Settle(fill, role, orderId);
+            Settle(fill, heard.Role, heard.OrderId);
+            Tell(heard, last);
+        }
+
+        Filled Heard(FillReport fill)
+        {
+            string role = Role(fill, out string orderId);
+            return new Filled
+            {
+                Instrument = _instrument, Id = fill.Id, OrderId = orderId, Role = role, Qty = fill.Qty, Price = fill.Price, BarNs = fill.BarNs, AtNs = fill.AtNs,
+            };
+        }
+
+        /// <summary>By a command of ours, whose id it bears.</summary>
+        static bool IsOwn(Filled fill) { return fill.Role == "ENTRY" || fill.Role == "EXIT"; }
+
+        /// <summary>Says a fill that is written down.</summary>
+        /// <param name="last">Nothing more will be said of its order.</param>
+        void Tell(Filled fill, bool last)
+        {
+            _orders.TryGetValue(fill.OrderId, out Order order);
             var word = new ExecutionReport
             {
                 Id = fill.Id,
-                OrderId = orderId,
+                OrderId = fill.OrderId,
                 Account = _account,
                 Instrument = _instrument,
                 Qty = fill.Qty,
                 Price = fill.Price,
-                Role = role,
+                Role = fill.Role,
                 BarNs = fill.BarNs,
-                BarIndex = fill.BarIndex,
+                BarIndex = _barIndex(fill.BarNs),
             };
-            _say(word, fill.BarNs, order == null ? "" : order.Ref, owned);
+            _say(word, fill.BarNs, order == null ? "" : order.Ref, () =>
+            {
+                _memory.Told(fill.Id);
+                if (last) _memory.End(fill.OrderId);
+            });
         }
 
         string Role(FillReport fill, out string orderId)
@@ -455,8 +478,8 @@ namespace Tapewire
         // --- an earlier life -------------------------------------------------------------------------------------------------
 
         /// <summary>
-        /// Picks up what an earlier life left: its position, its bracket, its unfinished commands. Everything is said again; the gate
-        /// knows repeats by their ids.
+        /// Picks up what an earlier life left: its position, its bracket, its unfinished commands, the fills that it heard of and the gate
+        /// does not own, and those that it did not live to hear of. The gate knows repeats by their ids.
         /// </summary>
         /// <param name="qty">The account's position now, signed.</param>
         /// <param name="orders">The account's orders in this instrument. fills: its executions.</param>
@@ -467,16 +490,17 @@ namespace Tapewire
             foreach (OrderReport order in orders)
             {
                 byName[order.Name] = order;
-                if (order.Phase != OrderPhase.Working) continue;
+                if (order.Phase != OrderPhase.Working && order.Phase != OrderPhase.Pending) continue; // one that is being changed protects
                 if (order.Name == StopName) _stops[order.Key] = order.StopPrice;
                 if (order.Name == TargetName) _targets[order.Key] = order.LimitPrice;
             }
             foreach (Taken command in _memory.AllOf(_instrument))
                 _orders[command.Id] = new Order { Id = command.Id, Ref = command.Ref, Type = command.Type, Qty = long.MaxValue, Accepted = true };
             _held = before;
-            foreach (FillReport fill in fills) Again(fill);
+            foreach (Filled fill in _memory.Untold(_instrument)) Tell(fill, false);
+            Missed(fills);
             _held = Math.Sign(before.Qty) == Math.Sign(qty) || qty == 0 ? before : new Held();
-            if (_held.EntryId == "" && qty != 0) _held = new Held { EntryId = Opened(byName), Qty = qty };
+            if (_held.EntryId == "" && qty != 0) _held = new Held { EntryId = Opened(byName, Math.Sign(qty)), Qty = qty };
             if (qty == 0) _held = new Held();
             _held.Qty = _held.EntryId == "" ? 0 : qty;
             _found = _held.Qty != 0;
@@ -486,45 +510,53 @@ namespace Tapewire
                 _targets.Clear();
             }
             foreach (Taken command in _memory.Unended(_instrument)) Resume(_orders[command.Id], byName);
+            if (_found && _stops.Count == 0 && _exit == null) CloseBare();
             Keep();
         }
 
-        /// <summary>The entry of the open position, where an order in the account still names it.</summary>
-        string Opened(Dictionary<string, OrderReport> byName)
+        /// <summary>The entry of the open position: an order in the account still names it, or it was the last to fill on that side.</summary>
+        string Opened(Dictionary<string, OrderReport> byName, int side)
         {
             foreach (string name in new[] { StopName, TargetName })
                 if (byName.TryGetValue(name, out OrderReport bracket) && bracket.Phase == OrderPhase.Working && _memory.Knows(bracket.FromEntry))
                     return bracket.FromEntry;
-            return "";
+            Filled entry = _memory.Fills(_instrument).FindLast(fill => fill.Role == "ENTRY");
+            return entry != null && Math.Sign(entry.Qty) == side ? entry.OrderId : "";
         }
 
-        /// <summary>Says a fill of an earlier life again, without counting it into the position.</summary>
-        void Again(FillReport fill)
+        /// <summary>
+        /// Says the fills in the account that no life of ours has heard of, without counting them into the position: those of our orders,
+        /// and whatever happened after the last that we heard of. What is older and somebody else's was before our time.
+        /// </summary>
+        void Missed(IEnumerable<FillReport> fills)
         {
-            if (!_fills.Add(fill.Id)) return;
-            if (!_memory.Knows(fill.Name) && !_memory.Knows(fill.FromEntry)) return; // somebody else's, or older than we remember
-            string role = Role(fill, out string orderId);
-            var word = new ExecutionReport
+            long lastNs = long.MaxValue;
+            foreach (Filled heard in _memory.Fills(_instrument)) lastNs = lastNs == long.MaxValue ? heard.AtNs : Math.Max(lastNs, heard.AtNs);
+            foreach (FillReport fill in fills)
             {
-                Id = fill.Id,
-                OrderId = orderId,
-                Account = _account,
-                Instrument = _instrument,
-                Qty = fill.Qty,
-                Price = fill.Price,
-                Role = role,
-                BarNs = fill.BarNs,
-                BarIndex = fill.BarIndex,
-            };
-            _orders.TryGetValue(orderId, out Order order);
-            _say(word, fill.BarNs, order == null ? "" : order.Ref, null);
+                if (!_memory.Knows(fill.Name) && !_memory.Knows(fill.FromEntry) && fill.AtNs <= lastNs) continue;
+                Filled missed = Heard(fill);
+                if (missed.Role == "ENTRY") _held = new Held { EntryId = missed.OrderId }; // so that its stop is known for one
+                if (_memory.Fill(missed)) Tell(missed, false);
+            }
+        }
+
+        /// <summary>The death came between a fill and its stop, or somebody took the stop away.</summary>
+        void CloseBare()
+        {
+            _alarm("unprotected", "the position of " + _held.EntryId + " was found without a stop; it is closed");
+            long qty = _held.Qty;
+            Do(desk => desk.Exit(Unprotected, "", qty));
         }
 
         void Resume(Order order, Dictionary<string, OrderReport> byName)
         {
             if (!byName.TryGetValue(order.Id, out OrderReport report))
             {
-                Refuse(order, "LOST: it was taken before a restart and never reached the market");
+                // NinjaTrader need not list an order that is done; what it did shows in the fills and the position.
+                bool done = _held.EntryId == order.Id || _memory.Fills(_instrument).Exists(fill => fill.OrderId == order.Id && IsOwn(fill));
+                if (done) _memory.End(order.Id);
+                else Refuse(order, "LOST: it was taken before a restart and never reached the market");
                 return;
             }
             if (report.Phase == OrderPhase.Rejected)

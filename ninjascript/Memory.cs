@@ -1,4 +1,5 @@
-// What must outlive the process: which commands were taken, so that none is acted on twice, and what our open position is called.
+// What must outlive the process: which commands were taken, so that none is acted on twice, which fills the gate does not own yet, so that
+// none is lost, and what our open position is called.
 //
 // A text file to which lines are only added. A command is on the disk before it is acknowledged and before anything is sent to the
 // market. What dies between the two is found on the next start: taken, and no order of that name in the account.
@@ -6,6 +7,9 @@
 //     epoch 4                                             a life of ours has begun
 //     taken command.MNQ.@1:12 place_order MNQ-...-L       before it is acted on
 //     ended MNQ-...-L                                     the gate owns the last word on it
+//     fill MNQ 7f3a MNQ-...-L ENTRY 2 21003.5 1767.. 1767..   before it is told: its id, order (- for none), role, signed quantity,
+//                                                         price, close of its bar, its own time
+//     told 7f3a                                           the gate owns it
 //     holds MNQ MNQ-...-L 2 21003.5 20990.5 21040         entry, signed quantity, average price, stop, target (- for none)
 //     holds MNQ - 0 - - -                                 flat
 
@@ -21,6 +25,14 @@ namespace Tapewire
     public struct Taken
     {
         public string Instrument, Ref, Type, Id;
+    }
+
+    /// <summary>A fill that we have heard of. AtNs is NinjaTrader's time for it.</summary>
+    public sealed class Filled
+    {
+        public string Instrument, Id, OrderId, Role;
+        public long Qty, BarNs, AtNs;
+        public double Price;
     }
 
     /// <summary>Our open position in one instrument as it was last written down.</summary>
@@ -41,6 +53,8 @@ namespace Tapewire
         readonly HashSet<string> _ended = new HashSet<string>();
         readonly List<string> _order = new List<string>();
         readonly Dictionary<string, Held> _held = new Dictionary<string, Held>();
+        readonly HashSet<string> _fills = new HashSet<string>(), _told = new HashSet<string>();
+        readonly List<Filled> _heard = new List<Filled>();
         readonly Dictionary<string, KeyValuePair<long, long>> _last = new Dictionary<string, KeyValuePair<long, long>>();
         readonly FileStream _file;
 
@@ -136,6 +150,37 @@ namespace Tapewire
             lock (_lock) return new List<KeyValuePair<string, KeyValuePair<long, long>>>(_last);
         }
 
+        /// <summary>Writes down a fill before the gate is told of it. False if it is known from this life or another.</summary>
+        public bool Fill(Filled fill)
+        {
+            lock (_lock)
+            {
+                if (!_fills.Add(fill.Id)) return false;
+                _heard.Add(fill);
+                Add(FillLine(fill), false); // what a power cut takes of it, the account still has
+                return true;
+            }
+        }
+
+        /// <summary>The gate owns this fill.</summary>
+        public void Told(string id)
+        {
+            lock (_lock)
+                if (_told.Add(id)) Add("told " + Escaped(id), false);
+        }
+
+        /// <summary>Every fill of an instrument that we remember, as we heard of them.</summary>
+        public List<Filled> Fills(string instrument)
+        {
+            lock (_lock) return _heard.FindAll(fill => fill.Instrument == instrument);
+        }
+
+        /// <summary>Those of them that the gate does not own yet.</summary>
+        public List<Filled> Untold(string instrument)
+        {
+            lock (_lock) return _heard.FindAll(fill => fill.Instrument == instrument && !_told.Contains(fill.Id));
+        }
+
         public void Hold(string instrument, Held held)
         {
             lock (_lock)
@@ -175,6 +220,12 @@ namespace Tapewire
                 case "ended":
                     if (words.Length == 2) _ended.Add(words[1]);
                     break;
+                case "fill":
+                    if (words.Length == 9) FoldFill(words);
+                    break;
+                case "told":
+                    if (words.Length == 2) _told.Add(Uri.UnescapeDataString(words[1]));
+                    break;
                 case "holds":
                     if (words.Length == 7 && long.TryParse(words[3], out long qty))
                         _held[words[1]] = new Held
@@ -187,6 +238,18 @@ namespace Tapewire
                         };
                     break;
             }
+        }
+
+        void FoldFill(string[] words)
+        {
+            if (!long.TryParse(words[5], out long qty) || !long.TryParse(words[7], out long barNs) || !long.TryParse(words[8], out long atNs)) return;
+            string id = Uri.UnescapeDataString(words[2]);
+            if (!_fills.Add(id)) return;
+            _heard.Add(new Filled
+            {
+                Instrument = words[1], Id = id, OrderId = words[3] == "-" ? "" : words[3], Role = words[4], Qty = qty, Price = Number(words[6]) ?? 0,
+                BarNs = barNs, AtNs = atNs,
+            });
         }
 
         /// <summary>`command.MNQ.@1:12` names topic, epoch and number; the instrument is the topic's second word.</summary>
@@ -210,7 +273,8 @@ namespace Tapewire
             for (int at = 0; at < lines.Length; at++)
             {
                 string[] words = lines[at].Split(' ');
-                bool open = words[0] == "taken" && words.Length == 4 && !_ended.Contains(words[3]);
+                bool open = words[0] == "taken" && words.Length == 4 && !_ended.Contains(words[3])
+                    || words[0] == "fill" && words.Length == 9 && !_told.Contains(Uri.UnescapeDataString(words[2]));
                 if (open || at >= lines.Length / 2 && words[0] != "holds") kept.Append(lines[at]).Append('\n');
             }
             return kept.ToString();
@@ -222,6 +286,16 @@ namespace Tapewire
             string price = held.Qty == 0 ? "-" : Text(held.Price);
             return "holds " + instrument + " " + id + " " + held.Qty + " " + price + " " + Text(held.Stop) + " " + Text(held.Target);
         }
+
+        static string FillLine(Filled fill)
+        {
+            string order = fill.OrderId == "" ? "-" : fill.OrderId;
+            return "fill " + fill.Instrument + " " + Escaped(fill.Id) + " " + order + " " + fill.Role + " " + fill.Qty + " " + Text(fill.Price) + " "
+                + fill.BarNs + " " + fill.AtNs;
+        }
+
+        /// <summary>An id of NinjaTrader's as one word.</summary>
+        static string Escaped(string id) { return Uri.EscapeDataString(id); }
 
         void Add(string line, bool sync)
         {

@@ -25,6 +25,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
+        List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports for a book that is not ready; null once it is
         string _instrument = "", _account = "", _halted = "", _phase = "historical";
         string[] _cross = new string[0];
         volatile bool _live;
@@ -140,7 +141,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             };
             _transport = Tapewire.Transport.Open(settings, this);
             _book = new Tapewire.Book(
-                _instrument, _account, _transport.Memory,
+                _instrument, _account, _transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
                 (body, eventNs, cause, owned) => _transport.Tell(_instrument, body, eventNs, cause, owned), _transport.Raise);
         }
 
@@ -149,6 +150,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             if (_transport == null) return;
             _feed.End();
+            Account.OrderUpdate += OnAccountOrder; // first, so that nothing happens between looking and listening
+            Account.ExecutionUpdate += OnAccountExecution;
             _phase = Connection.PlaybackConnection != null ? "playback" : "realtime";
             var orders = new List<Tapewire.OrderReport>();
             var fills = new List<Tapewire.FillReport>();
@@ -163,9 +166,12 @@ namespace NinjaTrader.NinjaScript.Strategies
                 foreach (Execution execution in Account.Executions)
                     if (IsOurs(execution.Instrument)) fills.Add(Report(execution));
             long qty = AccountQty();
-            With(book => book.Recover(qty, orders, fills));
-            Account.OrderUpdate += OnAccountOrder;
-            Account.ExecutionUpdate += OnAccountExecution;
+            With(book =>
+            {
+                book.Recover(qty, orders, fills);
+                foreach (Action<Tapewire.Book> report in _early) report(book);
+                _early = null;
+            });
             _live = true;
             _transport.SayHello();
         }
@@ -461,14 +467,26 @@ namespace NinjaTrader.NinjaScript.Strategies
             lock (_orders) _orders[order.Name] = order;
             string detail = error == ErrorCode.NoError ? comment ?? "" : error + (string.IsNullOrEmpty(comment) ? "" : ": " + comment);
             Tapewire.OrderReport report = Report(order, state, detail);
-            With(book => book.OnOrder(report));
+            Hear(book => book.OnOrder(report));
         }
 
         void Executed(Execution execution)
         {
             if (_book == null || !IsOurs(execution.Instrument)) return;
             Tapewire.FillReport report = Report(execution);
-            With(book => book.OnFill(report));
+            Hear(book => book.OnFill(report));
+        }
+
+        /// <summary>A report waits until the book has taken up what an earlier life left.</summary>
+        void Hear(Action<Tapewire.Book> report)
+        {
+            lock (_lock)
+                if (_early != null)
+                {
+                    _early.Add(report);
+                    return;
+                }
+            With(report);
         }
 
         bool IsOurs(Instrument instrument) { return instrument != null && Instrument != null && instrument.FullName == Instrument.FullName; }
@@ -493,7 +511,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             bool bought = order == null
                 ? execution.MarketPosition == MarketPosition.Long
                 : order.OrderAction == OrderAction.Buy || order.OrderAction == OrderAction.BuyToCover;
-            long barNs = _feed.BarOf(execution.Time, out long index);
+            long atNs = _feed.ToNs(execution.Time);
             return new Tapewire.FillReport
             {
                 Id = execution.ExecutionId,
@@ -501,8 +519,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 FromEntry = order == null ? "" : order.FromEntrySignal ?? "",
                 Qty = bought ? execution.Quantity : -execution.Quantity,
                 Price = execution.Price,
-                BarNs = barNs,
-                BarIndex = index,
+                AtNs = atNs,
+                BarNs = Tapewire.BarFeed.BarOf(BarsArray[0], atNs),
             };
         }
 
