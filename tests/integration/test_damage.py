@@ -1,16 +1,27 @@
-"""Damaged files: a torn tail is repaired in silence, damage before it stops the daemon for good and says which file and why."""
+"""Damaged files and full disks: a torn tail is repaired in silence; anything else stops the daemon for good, says which file and
+why, and lets nobody trade beside it."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import xmlrpc.client
 from pathlib import Path
 
+import msgspec
 import pytest
+from supervisor.xmlrpc import SupervisorTransport
 
+from bus.client import ask_control
 from bus.errors import JournalError
-from daemons import instances, supervise
+from bus.messages import Bar, Reject, Trade
+from daemons import conf as configuration
+from daemons import instances, logs, supervise
+from replay import runs, tapes
+from replay.player import Player
 from tests.integration.conftest import Run
+from tests.integration.test_kill_switch import killed
 from tests.integration.test_processes import eventually, is_back, status, up  # noqa: F401 - `up` is a fixture
 
 pytestmark = pytest.mark.slow
@@ -50,11 +61,98 @@ def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Inst
 
     restarted(tapewire, "gate")
 
-    def down() -> bool:
-        (gate,) = (each for each in supervise.processes(up) if each["name"] == "gate")
-        return bool(gate["statename"] == "EXITED" and gate["exitstatus"] == JournalError.status)
-
-    assert eventually(down)
+    assert eventually(lambda: ended(up, "gate") == JournalError.status)
     assert "quarantined" in (Path(up.run) / "logs" / "gate.log").read_text()
     assert tapewire("status").returncode == 1
     assert tapewire("doctor").returncode == 1
+
+
+def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+    """`down` and `up` do not start with empty books beside a damaged log: the command refuses and says which file to look at."""
+    log = with_records(tapewire, up)
+    content = bytearray(log.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    log.write_bytes(content)
+    restarted(tapewire, "gate")
+    assert eventually(lambda: ended(up, "gate") == JournalError.status)
+
+    tapewire("down")
+    again = tapewire("up", "--var", Path(up.run).parent)
+
+    assert again.returncode == JournalError.status
+    assert "gate.log.quarantined" in again.stderr
+
+
+def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+    """The next record does not fit: nothing is answered, the gate ends with status 74 and names the file. What it had answered
+    before is there again when there is room."""
+    log = with_records(tapewire, up)
+    resource.prlimit(status(tapewire)["gate"]["pid"], resource.RLIMIT_FSIZE, (log.stat().st_size + 10, resource.RLIM_INFINITY))
+
+    refused = tapewire("arm")
+    stopped = eventually(lambda: ended(up, "gate") == JournalError.status)
+    text = (Path(up.run) / "logs" / "gate.log").read_text()
+    assert tapewire("down").returncode == 0
+    assert tapewire("up", "--var", Path(up.run).parent).returncode == 0
+
+    assert refused.returncode != 0
+    assert stopped
+    assert str(log) in text
+    assert killed(instances.choose("live"))
+
+
+def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bars: Path, tmp_path: Path) -> None:
+    """The logger's disk is full in the middle of a replay: after a while entries are refused with JOURNAL_DOWN, bars and exits go
+    on. With room again it writes what it had missed, and entries pass."""
+    conf = configuration.load("replay", instance="full", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
+    recording, calendar = runs.read(bars, "MNQ", lambda share: None)
+    base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+    conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base, journal_s=2.0))
+    out = runs.prepare(tmp_path / "out")
+    configuration.write(conf, out)
+    first, last = 1_030, 1_200  # within RTH
+
+    with (
+        runs.supervised(conf, out, lambda text: None) as instance,
+        Player(conf, runs.venue(conf), logs.configure("replay")) as player,
+    ):
+
+        def misses_the_logger() -> bool:
+            player.pump(0.05)
+            latest = ask_control(player.context, conf.bus.address("gate"), "state", "risk.")
+            return any(risk["reason"] == "JOURNAL_DOWN" for risk in latest.values())
+
+        def played(bar: Bar) -> None:
+            if bar.index == first:
+                (pid,) = (each["pid"] for each in supervise.processes(instance) if each["name"] == "logger")
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+            elif bar.index == first + 10:
+                assert eventually(lambda: ended(instance, "logger") == JournalError.status)
+                assert eventually(misses_the_logger)
+            elif bar.index == last:
+                start(instance, "logger")
+                assert eventually(lambda: not misses_the_logger())
+
+        player.join()
+        player.play(recording.bars, played=played)
+        player.settle_all()
+    at = [bar.close_ns for bar in recording.bars]
+    entered = [trade.entry_ns for trade in tapes.facts(out, "trade.", Trade)]
+
+    assert {reject.reason for reject in tapes.facts(out, "reject.", Reject)} == {"JOURNAL_DOWN"}
+    assert [entry for entry in entered if at[first + 11] < entry <= at[last]] == []
+    assert min(entered) < at[first] < at[last] < max(entered)
+    assert [bar.close_ns for bar in tapes.facts(out, "raw.", Bar)] == at
+
+
+def start(instance: instances.Instance, name: str) -> None:
+    """Start a daemon that has ended, as an operator would with supervisorctl."""
+    transport = SupervisorTransport(serverurl=f"unix://{instance.socket}")
+    with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as rpc:
+        rpc.supervisor.startProcess(name, False)
+
+
+def ended(instance: instances.Instance, name: str) -> int | None:
+    """The exit status of a daemon that has ended and is not started again; None while it is."""
+    (row,) = (each for each in supervise.processes(instance) if each["name"] == name)
+    return int(row["exitstatus"]) if row["statename"] == "EXITED" else None
