@@ -19,7 +19,7 @@ from bus.errors import ConfError, PeerError, Transient
 from bus.messages import Arm, Kill, Risk
 from daemons import conf as configuration
 from daemons import doctor as checks
-from daemons import instances, latch, supervise
+from daemons import epochs, instances, latch, supervise
 from daemons import status as standing
 from daemons import tap as tapping
 from daemons.settings import PORTS, Calendar, Conf
@@ -63,12 +63,13 @@ def up(
         )
     run = (var / name).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    configuration.write(conf, run)
+    conf = epochs.begin(conf, run)
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
         supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
-    out.print(f"up: {len(supervise.DAEMONS)} daemons in {run}, {', '.join(conf.traded)}, preset {preset}; {trading}")
+    where = f"{run}, epoch {conf.epoch}"
+    out.print(f"up: {len(supervise.DAEMONS)} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
 
 
 def down(instance: InstanceOption = None) -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from bus.errors import JournalError
+from bus.journal import Journal
 from daemons import conf as configuration
 from daemons.settings import Conf
 
@@ -36,11 +38,20 @@ def begin(conf: Conf, run: Path) -> Conf:
         The configuration with its epoch and where that begins.
 
     Raises:
-        ConfError: run.json of the last epoch cannot be read.
-        JournalError: somebody is writing there, or the disk fails.
+        ConfError: run.json of the last epoch cannot be read, or these settings cannot look after what it left open.
+        JournalError: somebody is writing there, the disk fails, or a log of the last epoch was damaged: nobody may trade on a part
+            of the books without a person's word.
     """
-    last = configuration.read(run).epoch if (run / "run.json").exists() else 0
-    if last:
+    for name in LOGS:
+        for damaged in sorted(run.glob(f"{name}.quarantined*")):
+            raise JournalError(
+                f"{damaged} is a damaged log that was set aside; restore {run / name} from a copy, or move it out of the folder to "
+                f"start with empty books (what stands at the venue is then adopted as foreign)"
+            )
+    before = configuration.read(run) if (run / "run.json").exists() else None
+    last = before.epoch if before is not None else 0
+    if before is not None:
+        _check(before, conf, run)
         aside = folder(run, last)
         aside.mkdir(parents=True, exist_ok=True)
         for name in LOGS:
@@ -51,6 +62,20 @@ def begin(conf: Conf, run: Path) -> Conf:
     begun = msgspec.structs.replace(conf, epoch=last + 1, since=_ends(journal) if journal.is_dir() else {})
     configuration.write(begun, run)
     return begun
+
+
+def _check(before: Conf, conf: Conf, run: Path) -> None:
+    """Refuse settings that would leave something open alone, here rather than in a daemon's log."""
+    from daemons import recovery
+    from daemons.gate.core import daemon
+
+    for name in LOGS:
+        if not (run / name).exists():
+            continue
+        with Journal.open(run / name) as log:
+            carry = daemon(conf).carry
+            if len(log) and carry is not None:
+                carry.restored(recovery.left(log, daemon(before), before.epoch).core)
 
 
 def folder(run: Path, epoch: int) -> Path:

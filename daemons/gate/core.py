@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bus import topics
-from bus.daemon import Answer, Daemon, Event, Output, Publish, Tell
+from bus.daemon import Answer, Carry, Daemon, Event, Output, Publish, Tell
 from bus.messages import (
     Action,
     Arm,
     Bar,
+    Begun,
     Decision,
     Decisions,
     Due,
@@ -38,7 +39,7 @@ from bus.messages import (
     Session,
     TradingState,
 )
-from daemons.gate import facts, flatten, inbox, reconcile, risk, timeouts
+from daemons.gate import facts, flatten, inbox, reconcile, risk, state, timeouts
 from daemons.gate.account import Account
 from daemons.gate.case import Case, Heard, real
 from daemons.gate.hours import Hours
@@ -61,7 +62,14 @@ def daemon(conf: Conf) -> Daemon:
     """
     bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
     sessions = (topics.SESSION,) if conf.ingress.enabled else ()
-    return Daemon("gate", Gate(conf), subscribe=bars + sessions, serves="gate", venue=True, durable=True)
+
+    def restored(data: bytes) -> Gate:
+        gate, findings = Gate.restored(conf, state.decode(data))
+        gate.findings = findings
+        return gate
+
+    carry = Carry(lambda gate: state.encode(gate.snapshot()), restored)
+    return Daemon("gate", Gate(conf), subscribe=bars + sessions, serves="gate", venue=True, durable=True, carry=carry)
 
 
 class Gate:
@@ -69,7 +77,8 @@ class Gate:
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
     program: the account's way through its prop-firm program, None without one.
-    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others.
+    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others. findings: what of
+    the last epoch does not go on in this one, in words.
 
     Raises:
         ConfError: the limits name hours that are none.
@@ -84,6 +93,7 @@ class Gate:
         self.heard = Heard()
         self.rates = Rates()
         self.inbox = Inbox(conf)
+        self.findings: list[str] = []
         self._told = 0
         self._clock = Clock(conf.calendar)
         self._hours = Hours(conf.preset.risk, conf.calendar)
@@ -166,6 +176,8 @@ class Gate:
             return self._and_standing(self._reconcile(event, body))
         if isinstance(body, LinkState):
             return self._connected(body)
+        if isinstance(body, Begun):
+            return self._begin()
         if isinstance(body, Due):
             return self._and_standing(self._overdue(body))
         if isinstance(body, Kill | Arm):
@@ -178,6 +190,13 @@ class Gate:
             self.program.bar(body)
             return self._news()
         return ()
+
+    def _begin(self) -> list[Output]:
+        """The first event of an epoch that goes on with the books of the last one, under settings of its own."""
+        outputs: list[Output] = [facts.alarm("carried_over", text) for text in self.findings]
+        if self._session and self.conf.trading.account:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self._session)))
+        return outputs
 
     @property
     def due_ns(self) -> int:

@@ -9,8 +9,8 @@ Under other settings nothing is decided again, and what they leave room for stan
     instrument left out         refused while anything is open or works there; a flat one that nobody knows is forgotten
     tick of an instrument       refused while a position is open in it, whose prices are counted in ticks
     program                     one of another name or start begins anew
-    account                     books, orders and program begin anew. What is not the account's stays: the kill switch, which intents
-                                were decided, signals from outside and their answers, and what was heard of market and venue
+    account                     books, orders and program begin anew. What is not the account's stays: the kill switch, which
+                                intents were decided, signals from outside and their answers, what was heard of market and venue
 """
 
 from __future__ import annotations
