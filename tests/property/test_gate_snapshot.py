@@ -133,6 +133,10 @@ class Twins(RuleBasedStateMachine):
         close = self._price(name, up)
         self._ask(name, close, *(self._entry(close, long, distance) for long, distance in wanted))
 
+    @rule(name=names, odd=st.sampled_from([float("nan"), float("inf"), 1e300, 0.1]), close=st.booleans())
+    def somebody_asks_with_an_odd_price(self, name: str, odd: float, close: bool) -> None:
+        self._ask(name, odd if close else CLOSES[name], self._intent(Action.ENTER_LONG, entry=CLOSES[name], stop=odd))
+
     @rule(name=names)
     def somebody_asks_to_exit(self, name: str) -> None:
         self._ask(name, CLOSES[name], self._intent(Action.EXIT, reason="EOD", entry_id=self.gate.book.entry_id(name)))
@@ -285,11 +289,14 @@ class Twins(RuleBasedStateMachine):
         self._hear(said)
 
     def _hear(self, event: Event) -> None:
-        """All hear it, and say the same to the byte."""
-        said = frames(self.gate.step(event), event)
-        for twin in self.twins:
-            assert frames(twin.step(event), event) == said
-            assert twin.due_ns == self.gate.due_ns
+        """All hear it, each by its own copy as it comes off the wire, and say the same to the byte."""
+        frame = wire.encode(event.header, event.body)
+        said, *others = (
+            frames(gate.step(Event(event.topic, *wire.decode(frame), event.sender)), event) for gate in (self.gate, *self.twins)
+        )
+
+        assert all(other == said for other in others)
+        assert {twin.due_ns for twin in self.twins} <= {self.gate.due_ns}
 
 
 def frames(said: Any, event: Event) -> list[tuple[str, str, bytes]]:

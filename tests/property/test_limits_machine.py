@@ -1,4 +1,4 @@
-"""Limits against orders in flight: whatever fills, in parts, late or not at all, and whenever the gate dies, none is ever exceeded.
+"""Limits against orders in flight: whatever fills, in parts, late or never, and whenever the gate dies or begins anew: all hold.
 
 The machine plays evaluator and venue for three instruments of one account that may add to its positions. It keeps its own count
 of contracts, trades, orders and money, from what it said and was told. What it does not play is a fill after a confirmed cancel:
@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bus.daemon import Event, Output, Tell
 from bus.messages import Action, Body, ClosePosition, Decisions, Execution, Header, Intents, OrderStatus, OrderUpdate, PlaceOrder
 from bus.testing import DAY, eastern, intent
+from daemons.gate import state
 from daemons.gate.core import Gate
 from daemons.settings import RiskLimits
 from tests.gates import ACCOUNT, conf
@@ -158,6 +159,13 @@ class LimitsHold(RuleBasedStateMachine):
         self.gate = Gate(CONF)
         for event, said in self.events:
             assert list(self.gate.step(event)) == said
+
+    @rule()
+    def a_new_epoch_begins(self) -> None:
+        """With what the gate knew, and nothing else."""
+        self.gate, findings = Gate.restored(CONF, state.decode(state.encode(self.gate.snapshot())))
+
+        assert findings == []
 
     # --- what always holds --------------------------------------------------------------------------------------------------------
 
