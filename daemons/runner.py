@@ -159,6 +159,8 @@ class Runner(Process):
         before = configuration.read(aside)
         with Journal.open(aside / log.path.name) as old:
             carried = recovery.left(old, self.make(before), before.epoch)
+        if before.trading.account != self.conf.trading.account:  # its orders are not this account's
+            carried = msgspec.structs.replace(carried, undelivered=())
         begun = Header(PROTOCOL_VERSION, self.name, self.conf.epoch, 1, carried.market_ns)
         log.append(self._encode(carried.entry))
         log.append(self._encode(Entry(FACT, b"", EPOCH, wire.encode(begun, Begun(self.conf.epoch)))))

@@ -77,7 +77,8 @@ class Desk:
         instrument: str = "MNQ",
     ) -> Sequence[Output]:
         """An execution. The same order, role and number is the same execution again."""
-        body = Execution(f"{order_id}-{role}-{number}", order_id, ACCOUNT, instrument, qty, price, role, eastern(at), index)
+        account = self.gate.conf.trading.account
+        body = Execution(f"{order_id}-{role}-{number}", order_id, account, instrument, qty, price, role, eastern(at), index)
         return self.step(body, topic=topics.of(topics.VENUE, instrument))
 
     def position(self, at: str = "11:00", **fields: Any) -> str:

@@ -10,7 +10,7 @@ Causes: what happens to an order is caused by the `Intents` that asked for it, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bus import topics
@@ -49,6 +49,7 @@ from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
 from daemons.gate.program import ProgramAccount
 from daemons.gate.rates import Rates
+from daemons.gate.reconcile import Progress
 from daemons.gate.state import State, carried_over
 from daemons.settings import Conf
 from daemons.tracker.clock import Clock
@@ -170,7 +171,8 @@ class Gate:
             return self._and_standing(self._decide(event, body))
         if isinstance(body, OrderUpdate | Execution):
             self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
-            self._words[event.topic] = (event.header.epoch, event.header.seq)
+            number = (event.header.epoch, event.header.seq)
+            self._words[event.topic] = max(number, self._words.get(event.topic, number))
             return self._and_standing(self._update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
@@ -364,6 +366,9 @@ class Gate:
             ours, close = self.book.qty(name), self.heard.closes.get(name)
             if theirs == ours:
                 del self._disputed[name]
+            elif reconcile.progress(name, self._words, self._looked) is Progress.BEHIND:
+                text = f"{name} stays disputed: words of the venue are on their way that may explain its {theirs:+d}"
+                outputs.append(facts.alarm("reconcile", text))
             elif close is None:
                 text = f"{name} stays disputed: no price to book the venue's {theirs:+d} at; arm again after its next bar"
                 outputs.append(facts.alarm("reconcile", text))
@@ -445,6 +450,9 @@ class Gate:
         if self.book.seen(execution.id):
             return []
         name = execution.instrument
+        if execution.account != self.conf.trading.account:
+            text = f"execution {execution.id} is of account {execution.account!r}, which is not ours; it is not booked"
+            return [facts.alarm("other_account", text)]
         if name not in self.conf.instruments or execution.qty == 0 or not real(execution.price):
             text = f"execution {execution.id}: {execution.qty} {name} at {execution.price} cannot be booked"
             return [facts.alarm("bad_execution", text)]
@@ -466,12 +474,18 @@ class Gate:
             outputs += self._close(ended, execution, order)
         return outputs
 
+    def _progress(self, name: str, looked: Mapping[str, tuple[int, int]]) -> Progress:
+        """How far we are against this hello; a picture older than the last one is as outdated as one older than our news."""
+        topic = topics.of(topics.VENUE, name)
+        if topic in looked and looked[topic] < self._looked.get(topic, looked[topic]):
+            return Progress.AHEAD
+        return reconcile.progress(name, self._words, looked)
+
     def _disputes(self, name: str, qty: int) -> None:
         """A fill has been booked: one since the venue's hello moves both sides, an older one may explain the dispute."""
         if name not in self._disputed:
             return
-        topic = topics.of(topics.VENUE, name)
-        if self._words.get(topic, (0, 0)) > self._looked.get(topic, self._words.get(topic, (0, 0))):
+        if reconcile.progress(name, self._words, self._looked) is Progress.AHEAD:
             self._disputed[name] += qty
         elif self._disputed[name] == self.book.qty(name):
             del self._disputed[name]
@@ -513,9 +527,9 @@ class Gate:
         """The venue is there: what stands at it against our books."""
         self.heard.link_up, self.heard.accounts = True, hello.accounts
         account, at_ns = self.conf.trading.account, event.header.event_ns
-        known = tuple(name for name in self.conf.traded if not reconcile.outdated(hello, name, self._words))
-        findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, known)
-        self._looked.update(hello.words)
+        heard = {name: self._progress(name, hello.words) for name in self.conf.traded}
+        findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, heard)
+        self._looked |= {topic: max(at, self._looked.get(topic, at)) for topic, at in hello.words.items()}
         # One that has gone by itself still wants a person, but what stands at the venue is what it says now.
         self._disputed = {name: findings.theirs.get(name, qty) for name, qty in self._disputed.items()} | findings.disputed
         outputs: list[Output] = [facts.alarm("reconcile", text) for text in findings.texts]

@@ -10,6 +10,7 @@ go out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import NamedTuple
 
 from bus import topics
@@ -30,15 +31,17 @@ class Findings(NamedTuple):
     texts: list[str]
 
 
-def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, traded: tuple[str, ...]) -> Findings:
-    """Hold the venue's snapshot of `account` against our books, for every traded instrument."""
+def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, instruments: Mapping[str, Progress]) -> Findings:
+    """Hold the venue's snapshot of `account` against our books, for these instruments. One that is AHEAD is not compared."""
     reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
     findings = Findings({}, [], {}, [])
-    for name in traded:
+    for name, heard in instruments.items():
+        if heard is Progress.AHEAD:
+            continue
         stands = reported.get(name)
         theirs, ours = (stands.position.qty if stands else 0), book.qty(name)
         findings.theirs[name] = theirs
-        if stands is not None and theirs and _foreign(stands, book, orders):
+        if stands is not None and theirs and heard is Progress.LEVEL and _foreign(stands, book, orders):
             findings.adopted.append(_adoption(stands, hello, at_ns))
             findings.texts.append(f"{theirs:+d} {name} stood at the venue before us; adopted as foreign")
         elif theirs != ours:
@@ -53,10 +56,23 @@ def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders
     return findings
 
 
-def outdated(hello: Hello, instrument: str, heard: Mapping[str, tuple[int, int]]) -> bool:
-    """Whether we have heard more of an instrument than the venue had said when it looked: the hello was sent again, late."""
+class Progress(Enum):
+    """How far we have heard an instrument, against how far the venue had said it when it looked.
+
+    BEHIND: some words are still on their way, and may explain a difference. AHEAD: the hello was sent again, late.
+    """
+
+    BEHIND = auto()
+    LEVEL = auto()
+    AHEAD = auto()
+
+
+def progress(instrument: str, heard: Mapping[str, tuple[int, int]], looked: Mapping[str, tuple[int, int]]) -> Progress:
+    """heard, looked: epoch and number by topic. A venue that does not tell is taken to be level with us."""
     topic = topics.of(topics.VENUE, instrument)
-    return topic in hello.words and heard.get(topic, (0, 0)) > hello.words[topic]
+    ours = heard.get(topic, (0, 0))
+    theirs = looked.get(topic, ours)
+    return Progress.BEHIND if ours < theirs else Progress.AHEAD if ours > theirs else Progress.LEVEL
 
 
 def taken_over(event: Event, instrument: str, account: str, qty: int, price: float) -> Execution:

@@ -1,7 +1,9 @@
 """Gate and venue against a bad link: whatever is repeated, late or traded by hand, the books are right and nothing happens twice.
 
 The machine plays evaluator, market and link. Orders and the venue's words wait in two queues, each in its own order, as the
-link's numbering guarantees; but bars pass while they wait, and anything said before may be said again at any time.
+link's numbering guarantees: a frame that is dropped is one that waits, with all behind it, until it is sent again. Bars pass while
+they wait, and anything said before may be said again at any time. Greetings overtake and trail the words. The gate dies and folds
+its log at will.
 """
 
 from __future__ import annotations
@@ -19,15 +21,19 @@ from bus.messages import (
     Alarm,
     Arm,
     Body,
+    CancelOrder,
     Decisions,
+    Due,
     Execution,
     Header,
+    Hello,
     Intent,
     Intents,
     Kill,
     LinkState,
     OrderUpdate,
     PlaceOrder,
+    VenuePosition,
 )
 from bus.testing import bar, eastern, intent
 from daemons.gate.core import Gate
@@ -37,6 +43,7 @@ from tests.gates import ACCOUNT, conf
 
 MINUTE_NS = 60_000_000_000
 TICK = 0.25
+VENUE = "venue.MNQ."
 CONF = conf(risk=RiskLimits(budget=4_000.0, risk_cap=8_000.0, day_loss=1e9, drawdown=1e9, max_trades=1_000, max_contracts=5))
 
 ticks = st.integers(1, 60)
@@ -59,8 +66,10 @@ class GateAndVenue(RuleBasedStateMachine):
         self.told: Counter[str] = Counter()
         self.orders: list[Body] = []
         self.orders_at = 0
+        self.cancels: Counter[str] = Counter()
         self.words: list[Body] = []
         self.words_at = 0
+        self.hellos: list[Hello] = []
         self.asked: list[Intents] = []
         self.executions: dict[str, Execution] = {}
         self.foreign = 0
@@ -89,7 +98,7 @@ class GateAndVenue(RuleBasedStateMachine):
         """A new entry at the last close. Approved exactly when we are flat with nothing under way, on a bar that had none."""
         sign = 1 if long else -1
         free = self.gate.book.qty("MNQ") == 0 and not self.gate.orders.working("MNQ")
-        free = free and self.link_up and self.entered != self.minutes
+        free = free and self.link_up and self.entered != self.minutes and not self._disputed()
         wanted = self._intent(
             Action.ENTER_LONG if long else Action.ENTER_SHORT,
             entry=self.close,
@@ -102,10 +111,10 @@ class GateAndVenue(RuleBasedStateMachine):
 
     @rule()
     def ask_to_exit(self) -> None:
-        """Exits are never blocked: refused only when there is nothing to close."""
+        """Exits are never blocked: refused only when there is nothing to close, by our books or by the venue's word."""
         wanted = self._intent(Action.EXIT, reason="EOD", entry_id=self.gate.book.entry_id("MNQ"))
 
-        assert self._ask(wanted) is (self.gate.book.qty("MNQ") != 0)
+        assert self._ask(wanted) is self._open()
 
     @rule(distance=ticks)
     def ask_to_move(self, distance: int) -> None:
@@ -119,7 +128,7 @@ class GateAndVenue(RuleBasedStateMachine):
         """The kill switch goes on and off; entries of that moment are refused, exits are not."""
         self._step(Kill("a test"))
         assert not self._ask(self._intent(Action.ENTER_LONG, entry=self.close, stop=self.close - 5))
-        assert self._ask(self._intent(Action.EXIT, reason="KILL")) is (self.gate.book.qty("MNQ") != 0)
+        assert self._ask(self._intent(Action.EXIT, reason="KILL")) is self._open()
         self._step(Arm("a test"))
 
     @precondition(lambda self: self.asked)
@@ -146,14 +155,14 @@ class GateAndVenue(RuleBasedStateMachine):
     @precondition(lambda self: self.words_at < len(self.words))
     @rule()
     def a_word_arrives(self) -> None:
-        self._hear(self.words[self.words_at])
         self.words_at += 1
+        self._hear(self.words_at)
 
     @precondition(lambda self: self.words_at)
     @rule(data=st.data())
     def a_word_arrives_again(self, data: st.DataObject) -> None:
         """Repeats say nothing."""
-        assert self._hear(self.words[data.draw(st.integers(0, self.words_at - 1))]) == []
+        assert self._hear(data.draw(st.integers(1, self.words_at))) == []
 
     @rule(up=st.booleans())
     def the_link_comes_and_goes(self, up: bool) -> None:
@@ -167,7 +176,37 @@ class GateAndVenue(RuleBasedStateMachine):
         self.foreign += qty
         self.by_hand = True
         now_ns = self.venue.now_ns
-        self._hear(Execution(f"HAND-{self.numbers}", "", ACCOUNT, "MNQ", qty, self.close, "FOREIGN", now_ns, self.minutes))
+        self.words.append(Execution(f"HAND-{self.numbers}", "", ACCOUNT, "MNQ", qty, self.close, "FOREIGN", now_ns, self.minutes))
+
+    @rule()
+    def the_venue_looks(self) -> None:
+        """It says hello: what stands there now, and how far its words have come. Some of them may still be on their way."""
+        stands = self.venue.position("MNQ")
+        qty = stands.qty + self.foreign
+        there = (VenuePosition("MNQ", replace(stands, qty=qty, price=stands.price or self.close)),) if qty else ()
+        self.hellos.append(Hello("venue", "1", (ACCOUNT,), there, stands.working, {VENUE: (1, len(self.words))}))
+
+    @precondition(lambda self: self.hellos)
+    @rule(data=st.data())
+    def a_hello_arrives(self, data: st.DataObject) -> None:
+        """Any of them, at any time: it never moves the books."""
+        before = self.gate.book.qty("MNQ")
+        self._step(self.hellos.pop(data.draw(st.integers(0, len(self.hellos) - 1))))
+        self.link_up = True
+
+        assert self.gate.book.qty("MNQ") == before
+
+    @precondition(lambda self: self.gate.due_ns)
+    @rule()
+    def nothing_is_heard_for_long(self) -> None:
+        self._step(Due(self.gate.due_ns))
+
+    @rule()
+    def the_gate_dies(self) -> None:
+        """And folds its log: the same events give the same words and the same gate."""
+        self.gate = Gate(CONF)
+        for event, said in self.events:
+            assert list(self.gate.step(event)) == said
 
     # --- what always holds ----------------------------------------------------------------------------------------------------
 
@@ -178,7 +217,7 @@ class GateAndVenue(RuleBasedStateMachine):
     @invariant()
     def every_order_was_approved_and_told_once(self) -> None:
         assert set(self.told) == self.approved
-        assert all(count == 1 for count in self.told.values())
+        assert all(count == 1 for count in (self.told + self.cancels).values())
 
     @invariant()
     def the_venue_never_holds_more_than_one_entry(self) -> None:
@@ -192,15 +231,13 @@ class GateAndVenue(RuleBasedStateMachine):
                 self.a_word_arrives()
             else:
                 self.an_order_arrives()
-        assert self.gate.book.qty("MNQ") == self.venue.position("MNQ").qty + self.foreign
+        truth = self.venue.position("MNQ").qty + self.foreign
+        assert self.gate.book.qty("MNQ") == truth
+        assert self._disputed() in ({}, {"MNQ": truth})
         alarms = [output.body for _, said in self.events for output in said if isinstance(output.body, Alarm)]
-        assert {alarm.name for alarm in alarms} <= {
-            "killed",
-            "armed",
-        } or self.by_hand  # a hand in our position does contradict what we know of our orders
-        again = Gate(CONF)
-        for event, said in self.events:
-            assert list(again.step(event)) == said
+        # A hand in our position does contradict what we know of our orders.
+        assert {alarm.name for alarm in alarms} <= {"killed", "armed", "unanswered", "asked_back", "reconcile"} or self.by_hand
+        self.the_gate_dies()
 
     # --- helpers of the machine -------------------------------------------------------------------------------------------------
 
@@ -218,19 +255,28 @@ class GateAndVenue(RuleBasedStateMachine):
             self.approved.add(decision.order_id)
         return decision.approved
 
-    def _hear(self, word: Body) -> list[Output]:
+    def _open(self) -> bool:
+        return bool(self._disputed().get("MNQ") or self.gate.book.qty("MNQ"))
+
+    def _disputed(self) -> dict[str, int]:
+        return dict(self.gate.account("").disputed)
+
+    def _hear(self, number: int) -> list[Output]:
+        word = self.words[number - 1]
         assert isinstance(word, Execution | OrderUpdate)
         if isinstance(word, Execution):
             self.executions.setdefault(word.id, word)
-        return self._step(word)
+        return self._step(word, VENUE, number)
 
-    def _step(self, body: Body) -> list[Output]:
-        event = Event("test.", Header(1, "test", 1, len(self.events) + 1, self.venue.now_ns), body, "evaluator")
+    def _step(self, body: Body, topic: str = "test.", number: int = 0) -> list[Output]:
+        header = Header(1, "test", 1, number or len(self.events) + 1, self.venue.now_ns)
+        event = Event(topic, header, body, "evaluator")
         outputs = list(self.gate.step(event))
         self.events.append((event, outputs))
         for output in outputs:
             if isinstance(output, Tell):
-                self.told[output.body.id] += 1  # type: ignore[union-attr]
+                counter = self.cancels if isinstance(output.body, CancelOrder) else self.told
+                counter[output.body.id] += 1  # type: ignore[union-attr]
                 self.orders.append(output.body)
         return outputs
 
