@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import chain, codec, hop, journal, lockstep, loop, rivals
+from tests.bench import chain, codec, durable, hop, journal, lockstep, loop, rivals
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "loop": loop.run,
     "hop": hop.run,
     "chain": chain.run,
+    "durable": durable.run,
     "lockstep": lockstep.run,
     "rivals": rivals.run,
 }
