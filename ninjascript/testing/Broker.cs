@@ -9,6 +9,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Runtime.Serialization.Formatters.Binary;
 using NinjaTrader.Cbi;
@@ -106,6 +107,16 @@ namespace Tapewire.Testing
 
         /// <summary>The number of the last bar that was traded; -1 before the first.</summary>
         public int Index { get { return _now.Index; } }
+
+        /// <summary>What stands: `flat`, `working ENTRY`, or `open ENTRY STOP TARGET` with the prices that rest (- for none).</summary>
+        public string Stands
+        {
+            get
+            {
+                if (_now.Held != "") return "open " + _now.Held + " " + Text(Stop()) + " " + Text(Target());
+                return _now.Entry == null ? "flat" : "working " + _now.Entry.Name;
+            }
+        }
 
         /// <summary>Something happens, is written down, and then told; not before, and inside the call that made it happen.</summary>
         void Act(Action change)
@@ -381,14 +392,19 @@ namespace Tapewire.Testing
         /// <summary>First match: open beyond the stop, open beyond the target, stop touched, target touched.</summary>
         void TestBracket(bool targetCounts)
         {
-            double? stop = Resting(bracket => bracket.Stop, order => order.StopPrice);
-            double? target = targetCounts ? Resting(bracket => bracket.Target, order => order.LimitPrice) : null;
+            double? stop = Stop(), target = targetCounts ? Target() : null;
             double adverse = _now.Side > 0 ? _now.Bar.Low : _now.Bar.High, favourable = _now.Side > 0 ? _now.Bar.High : _now.Bar.Low;
             if (stop != null && (_now.Bar.Open - stop) * _now.Side <= 0) LeaveBracket(true, _now.Bar.Open);
             else if (target != null && (_now.Bar.Open - target) * _now.Side >= 0) LeaveBracket(false, _now.Bar.Open);
             else if (stop != null && (adverse - stop) * _now.Side <= 0) LeaveBracket(true, (double)stop);
             else if (target != null && (favourable - target) * _now.Side >= 0) LeaveBracket(false, (double)target);
         }
+
+        double? Stop() { return Resting(bracket => bracket.Stop, order => order.StopPrice); }
+
+        double? Target() { return Resting(bracket => bracket.Target, order => order.LimitPrice); }
+
+        static string Text(double? price) { return price == null ? "-" : ((double)price).ToString(CultureInfo.InvariantCulture); }
 
         double? Resting(Func<Bracket, Order> which, Func<Order, double> price)
         {

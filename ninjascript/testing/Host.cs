@@ -115,6 +115,9 @@ namespace Tapewire.Testing
 
         public void Connected(ConnectionStatus status) { Bridge.Connected(new ConnectionStatusEventArgs { Status = status, PriceStatus = status }); }
 
+        /// <summary>What stands at the broker, in words.</summary>
+        public string Stands { get { lock (Sync) return _broker.Stands; } }
+
         // --- bars -------------------------------------------------------------------------------------------------------------------
 
         public DateTime Stamp(int at) { return _primary.GetTime(at); }

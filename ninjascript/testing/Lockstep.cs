@@ -115,14 +115,20 @@ namespace Tapewire.Testing
         }
 
         /// <summary>One bar, until it is done everywhere.</summary>
-        public void Bar(int at)
+        /// <param name="moment">
+        /// Called twice, while words are under way: when the broker has traded the bar and nobody has seen it closed, and when the orders on
+        /// it are placed. It is given the bar that closes next.
+        /// </param>
+        public void Bar(int at, Action<int> moment)
         {
             string stamp = _host.Stamp(at).ToString("s");
             _host.Trade(at);
+            moment(at);
             _host.Close(at);
             long ns = (TimeZoneInfo.ConvertTimeToUtc(_host.Stamp(at), NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo).Ticks - 621355968000000000) * 100;
             Until(() => _decided.Of(ns) != null, "eval.done of " + stamp);
             foreach (string id in _decided.Of(ns).Orders) Until(() => Carried(id), "the order " + id);
+            moment(at + 1);
             _decided.Forget(ns);
             Until(Owned, "the gate to own the words of " + stamp);
         }

@@ -36,29 +36,42 @@ namespace Tapewire.Testing
         }
 
         /// <summary>
-        /// Plays an export to the real daemons in lockstep, from where the file `--broker` says that it was left. `--reload N` unloads and
-        /// loads the strategy every N bars, `--tell N` says how far it is. At the end it says `played` and stays until its input ends.
+        /// Plays an export to the real daemons in lockstep, from where the file `--broker` says that it was left. `--tell N` says every N
+        /// bars how far it is. With `--moments 1` it says what stands at the broker at the start and whenever that has changed, in the
+        /// middle of a bar, and waits for an answer: `go`, or `reload` to do that first. At the end it says `played` and stays until its
+        /// input ends.
         /// </summary>
         static void Play(Arguments given)
         {
             HostOptions options = given.Host();
-            int reload = given.Int("reload", 0), tell = given.Int("tell", 0);
+            int tell = given.Int("tell", 0);
             var host = new Host(options);
             int from = Math.Max(given.Int("from", 0), host.Next);
             int to = Math.Min(given.Int("to", host.Count), host.Count);
             using (var decided = new Decided(options))
             {
                 var lockstep = new Lockstep(host, decided);
+                string stood = given.Flag("moments") ? "" : null;
+                Action<int> moment = next =>
+                {
+                    while (stood != null && stood != host.Stands)
+                    {
+                        stood = host.Stands;
+                        Console.WriteLine("stands " + next + " " + stood);
+                        if (Console.ReadLine() != "reload") continue;
+                        host.Unload();
+                        host.Load(next);
+                        lockstep.Join();
+                        stood = "";
+                    }
+                };
                 host.Load(from);
                 lockstep.Join();
+                moment(from);
                 for (int at = from; at < to; at++)
                 {
-                    lockstep.Bar(at);
+                    lockstep.Bar(at, moment);
                     if (tell > 0 && at % tell == 0) Console.WriteLine("bar " + at);
-                    if (reload == 0 || (at - from) % reload != reload - 1) continue;
-                    host.Unload();
-                    host.Load(at + 1);
-                    lockstep.Join();
                 }
                 lockstep.Finish();
                 Tell(host.Bridge);

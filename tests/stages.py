@@ -1,0 +1,116 @@
+"""A recording through the bridge into the real daemons, and in this process as the measure: for tests that kill one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from daemons import supervise
+from daemons.instances import Instance
+from daemons.settings import Conf
+from replay import runs
+from replay.sources.recording import Recording
+from tests import bridges
+
+GO, RELOAD, DIE = "go", "reload", "die"
+
+
+class Moment(NamedTuple):
+    """What stands at the broker has changed, and NinjaTrader waits to be told how to go on: GO, RELOAD or DIE.
+
+    next: the bar that closes next. state: "flat", "working" (an entry), "open". words: the entry's id, and of an open position the
+    resting stop and target.
+    """
+
+    next: int
+    state: str
+    words: tuple[str, ...]
+
+
+class Stage:
+    """A recording, run twice: in this process as the measure, and through the bridge."""
+
+    def __init__(self, program: Path, data: Path, folder: Path, conf: Conf, bars: int | None = None) -> None:
+        self.program = program
+        self.data = bridges.unpacked(data, folder / "data")
+        self.folder = folder
+        recording, calendar = runs.read(data, "MNQ", lambda share: None)
+        self.bars = min(bars or len(recording.bars), len(recording.bars))
+        self.recording: Recording = msgspec.structs.replace(recording, bars=recording.bars[: self.bars])
+        self.conf = msgspec.structs.replace(conf, calendar=calendar)
+
+    def measure(self) -> Path:
+        """What a backtest makes of it."""
+        runs.backtest(self.conf, self.recording, self.folder / "measure", lambda share: None)
+        return self.folder / "measure"
+
+    def play(
+        self,
+        *options: object,
+        strike: Callable[[Instance, int], str] = lambda instance, bar: GO,
+        moment: Callable[[Instance, Moment], str] | None = None,
+    ) -> Path:
+        """Through the bridge; whenever NinjaTrader's process is killed, it is started again.
+
+        strike: called every 97 bars, while NinjaTrader goes on; GO or DIE. moment: called while it waits.
+        """
+        run = runs.prepare(self.folder / "run")
+        runs.configuration.write(self.conf, run)
+        options += () if moment is None else ("--moments", 1)
+        with runs.supervised(self.conf, run, lambda text: None) as instance:
+
+            def told(line: str) -> str:
+                match line.split():
+                    case ["bar", bar]:
+                        return DIE if strike(instance, int(bar)) == DIE else ""
+                    case ["stands", bar, state, *words] if moment is not None:
+                        return moment(instance, Moment(int(bar), state, tuple(words)))
+                return ""
+
+            while self._live(options, told):
+                pass
+        runs.finish(run, self.conf, self.recording)
+        return run
+
+    def _live(self, options: tuple[object, ...], told: Callable[[str], str]) -> bool:
+        """One life of the stub host. False if it has played to the end."""
+        port = self.conf.bus.base_port
+        where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars)
+        command = ["mono", "--debug", str(self.program), "play", *map(str, (*where, "--grace", 20, "--tell", 97, *options))]
+        lines: list[str] = []
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as host:
+            assert host.stdin is not None
+            assert host.stdout is not None
+            for line in host.stdout:
+                lines.append(line)
+                answer = told(line)
+                if answer == DIE:
+                    host.kill()
+                    return True
+                if answer:
+                    host.stdin.write(f"{answer}\n")
+                    host.stdin.flush()
+                if line == "played\n":
+                    bridges.settle(self.conf)
+                    host.stdin.close()
+        assert host.returncode == 0, "".join(lines[-30:])
+        return False
+
+
+def kill(instance: Instance, name: str) -> bool:
+    """SIGKILL to a daemon. False if it is not there at the moment."""
+    pid = next(each["pid"] for each in supervise.processes(instance) if each["name"] == name)
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    return bool(pid)
+
+
+def results(run: Path) -> dict[str, bytes]:
+    """What a run has come to."""
+    return {name: (run / name).read_bytes() for name in ("signals.jsonl", "intents.jsonl", "trades.jsonl")}
