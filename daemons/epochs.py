@@ -16,16 +16,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from bus import wire
+from bus.daemon import Daemon, Event
 from bus.errors import JournalError
 from bus.journal import Journal
+from bus.messages import PROTOCOL_VERSION, Begun, Header
 from daemons import conf as configuration
+from daemons import recovery
 from daemons.settings import Conf
 
 FOLDER = "epochs"
+TOPIC = "epoch."
 LOGS = ("gate.log",)
 
 
@@ -45,8 +51,8 @@ def begin(conf: Conf, run: Path) -> Conf:
     for name in LOGS:
         for damaged in sorted(run.glob(f"{name}.quarantined*")):
             raise JournalError(
-                f"{damaged} is a damaged log that was set aside; restore {run / name} from a copy, or move it out of the folder to "
-                f"start with empty books (what stands at the venue is then adopted as foreign)"
+                f"{damaged} is a damaged log that was set aside; restore {run / name} from a copy; or, to start with empty "
+                f"books, move it and {run / FOLDER} elsewhere (what stands at the venue is then adopted as foreign)"
             )
     before = configuration.read(run) if (run / "run.json").exists() else None
     last = before.epoch if before is not None else 0
@@ -64,9 +70,37 @@ def begin(conf: Conf, run: Path) -> Conf:
     return begun
 
 
+def take_over(log: Journal, name: str, make: Callable[[Conf], Daemon], conf: Conf, run: Path) -> bool:
+    """Write the first records of a later epoch into its empty log: what the last one left, and that a new one begins.
+
+    Args:
+        make: the daemon of a configuration; what an epoch left is folded under its own.
+
+    Returns:
+        Whether there was something to go on with.
+    """
+    aside = _latest(run, conf.epoch, log.path.name)
+    if aside is None:
+        return False
+    before = configuration.read(aside)
+    with Journal.open(aside / log.path.name) as old:
+        carried = recovery.left(old, make(before), before.epoch)
+    if before.trading.account != conf.trading.account:  # its orders are not this account's
+        carried = msgspec.structs.replace(carried, undelivered=())
+    event = begun(name, conf.epoch, carried.market_ns)
+    log.append(msgspec.msgpack.encode(carried.entry))
+    log.append(msgspec.msgpack.encode(recovery.Entry(recovery.FACT, b"", event.topic, wire.encode(event.header, event.body))))
+    log.sync()
+    return True
+
+
+def begun(name: str, epoch: int, market_ns: int) -> Event:
+    """What a daemon's core hears first of a new epoch."""
+    return Event(TOPIC, Header(PROTOCOL_VERSION, name, epoch, 1, market_ns), Begun(epoch))
+
+
 def _check(before: Conf, conf: Conf, run: Path) -> None:
     """Refuse settings that would leave something open alone, here rather than in a daemon's log."""
-    from daemons import recovery
     from daemons.gate.core import daemon
 
     for name in LOGS:
@@ -83,7 +117,7 @@ def folder(run: Path, epoch: int) -> Path:
     return run / FOLDER / str(epoch)
 
 
-def latest(run: Path, before: int, name: str) -> Path | None:
+def _latest(run: Path, before: int, name: str) -> Path | None:
     """The last epoch before this one that has a file `name`; None if none has."""
     for epoch in range(before - 1, 0, -1):
         if (folder(run, epoch) / name).exists():

@@ -33,10 +33,8 @@ from bus.messages import (
     PROTOCOL_VERSION,
     Ack,
     Arm,
-    Begun,
     Body,
     Control,
-    Due,
     ExternalSignal,
     Gap,
     Header,
@@ -50,16 +48,15 @@ from bus.messages import (
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
-from daemons import conf as configuration
 from daemons import epochs, latch, recovery
 from daemons.faults import Faults
-from daemons.process import BATCH, NEVER_NS, SECOND_NS, Process, Stopped, Taken
+from daemons.process import BATCH, NEVER_NS, Process, Stopped, Taken
 from daemons.recovery import ASKED, FACT, LINK, Carried, Entry
 from daemons.settings import Conf
 from daemons.signal_files import SignalFiles
 from daemons.venue_link import VenueLink
+from daemons.watch import DUE, JOURNAL, Watch
 
-EPOCH = "epoch."
 EXTERNAL = topics.of(topics.INGRESS, "ask")
 
 
@@ -91,10 +88,7 @@ class Runner(Process):
         self.log: Journal | None = None
         self.latest: dict[str, Body] = {}
         self._notes = 0
-        self._journal_up = True
-        self._open_ns = 0
-        self._market_ns = 0
-        self._heard_ns = self.clock.monotonic_ns()  # when that was
+        self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
         self._read_ns = 0  # market time of the latest fact taken
         self._parked: list[tuple[str, bytes, Event, bytes]] = []
         if daemon.venue:
@@ -122,17 +116,17 @@ class Runner(Process):
         self.release()
         if self.daemon.venue and latch.read(self.run_dir) and not self._killed:
             self._note(
-                topics.of(topics.OPERATOR, "latch"), Kill(latch.read(self.run_dir)), self._market_ns
+                topics.of(topics.OPERATOR, "latch"), Kill(latch.read(self.run_dir)), self.watch.market_ns
             )  # pulled while we were down
         self.note = "ready"
-        self._open_ns = self.clock.monotonic_ns()
+        self.watch.open(self.clock.monotonic_ns())
         self.logger.info("ready", folded=folded, pending={name: len(box) for name, box in self.outboxes.items()})
         self.beat()
 
     def _fold_log(self) -> int:
         self.log = log = Journal.open(self.run_dir / f"{self.name}.log")
-        if not len(log) and self.daemon.carry is not None:
-            self._take_over(log)
+        if not len(log) and epochs.take_over(log, self.name, self.make, self.conf, self.run_dir):
+            self.logger.info("took_over", epoch=self.conf.epoch)
         carried = recovery.began_with(log)
         if carried is not None:
             self._begin_with(carried)
@@ -150,22 +144,6 @@ class Runner(Process):
             self._step(event)
             count += 1
         return count
-
-    def _take_over(self, log: Journal) -> None:
-        """The first records of an epoch that is not the first: what the last one left, and that a new one begins."""
-        aside = epochs.latest(self.run_dir, self.conf.epoch, log.path.name)
-        if aside is None:
-            return
-        before = configuration.read(aside)
-        with Journal.open(aside / log.path.name) as old:
-            carried = recovery.left(old, self.make(before), before.epoch)
-        if before.trading.account != self.conf.trading.account:  # its orders are not this account's
-            carried = msgspec.structs.replace(carried, undelivered=())
-        begun = Header(PROTOCOL_VERSION, self.name, self.conf.epoch, 1, carried.market_ns)
-        log.append(self._encode(carried.entry))
-        log.append(self._encode(Entry(FACT, b"", EPOCH, wire.encode(begun, Begun(self.conf.epoch)))))
-        log.sync()
-        self.logger.info("took_over", epoch=before.epoch, undelivered=len(carried.undelivered))
 
     def _begin_with(self, carried: Carried) -> None:
         assert self.daemon.carry is not None
@@ -186,7 +164,7 @@ class Runner(Process):
             undelivered=tuple((frames[1].decode(), frames[2]) for frames in self.outboxes["venue"].all()),
             facts=self.sequencer.last,
             direct=self.direct.last,
-            market_ns=self._market_ns,
+            market_ns=self.watch.market_ns,
         )
         self.log.append(self._encode(carried.entry))
         self.log.sync()
@@ -205,7 +183,7 @@ class Runner(Process):
                     new = self._begin()
                 count += 1
                 if not new:
-                    self._moves(event)
+                    self.watch.heard(event, self.clock.monotonic_ns())
                     self.core.step(event)  # said in its own epoch, perhaps otherwise
                     continue
                 self._step(event)
@@ -220,8 +198,7 @@ class Runner(Process):
 
     def _begin(self) -> bool:
         """Tell the core of a daemon without a log that all before was another epoch. Returns True."""
-        header = Header(PROTOCOL_VERSION, self.name, self.conf.epoch, 1, self._market_ns)
-        self._step(Event(EPOCH, header, Begun(self.conf.epoch)))
+        self._step(epochs.begun(self.name, self.conf.epoch, self.watch.market_ns))
         return True
 
     def _own_again(self, event: Event, frame: bytes) -> None:
@@ -279,7 +256,7 @@ class Runner(Process):
             # The clock of a person or of another program is not the market's: in a replay it may be years away. It happens now,
             # as we know it.
             if isinstance(event.body, Kill | Arm):
-                self._admit_direct(ASKED, sender, *_moved(event, self._market_ns))
+                self._admit_direct(ASKED, sender, *_moved(event, self.watch.market_ns))
             elif isinstance(event.body, ExternalSignal):
                 self._queue_external(sender, event)
             else:
@@ -295,7 +272,7 @@ class Runner(Process):
             self.refused += 1
             self.logger.warning("signal_on_a_wrong_topic", topic=event.topic, expected=EXTERNAL)
         elif all(queued.ref != event.ref for queued in self.batch_events):
-            self._queue(ASKED, sender, *_moved(event, self._estimated_ns(self.clock.monotonic_ns())))
+            self._queue(ASKED, sender, *_moved(event, self.watch.estimated_ns(self.clock.monotonic_ns())))
 
     def _linked(self) -> None:
         assert self.link is not None
@@ -355,7 +332,7 @@ class Runner(Process):
 
     def settle(self, now_ns: int) -> None:
         if self.link is not None:
-            self._watch(self.link, now_ns)
+            self._look(self.link, now_ns)
         if self.batch_events or self.batch:
             entries, self.batch = self.batch, []
             events, self.batch_events = self.batch_events, []
@@ -377,20 +354,15 @@ class Runner(Process):
             self.link.acknowledge(sender, self._passing("ack.", Ack(owned), self.clock.now_ns()))
         self._deliver(now_ns)
 
-    def _watch(self, link: VenueLink, now_ns: int) -> None:
-        """Tell a core that trades what only a clock can tell: the logger is silent, or what it waits for is overdue."""
-        journal_up = now_ns - self.beats.get("logger", self._open_ns) < self.conf.bus.journal_s * SECOND_NS
-        if journal_up is not self._journal_up:
-            detail = "" if journal_up else f"nothing heard of the logger for {self.conf.bus.journal_s:g} s"
-            self.logger.info("journal_up" if journal_up else "journal_down")
-            self._note("journal.link.", LinkState(journal_up, detail, "journal"), self._market_ns)
-        due_ns = getattr(self.core, "due_ns", 0)
-        if due_ns and link.up and self._estimated_ns(now_ns) >= due_ns:
-            self._note("due.", Due(due_ns), due_ns)
-
-    def _estimated_ns(self, now_ns: int) -> int:
-        """Market time by the last that we heard of it, and how long we have waited since. After a restart that counts anew."""
-        return self._market_ns + now_ns - self._heard_ns
+    def _look(self, link: VenueLink, now_ns: int) -> None:
+        """Tell a core that trades what only a clock can tell."""
+        state = self.watch.journal(self.beats.get("logger"), now_ns)
+        if state is not None:
+            self.logger.info("journal_up" if state.up else "journal_down")
+            self._note(JOURNAL, state, self.watch.market_ns)
+        due = self.watch.due(getattr(self.core, "due_ns", 0), now_ns) if link.up else None
+        if due is not None:
+            self._note(DUE, due, due.at_ns)
 
     def _note(self, topic: str, body: Body, at_ns: int) -> None:
         """An input of our own making: in the log like any other, so that a fold meets it again."""
@@ -399,20 +371,12 @@ class Runner(Process):
         self._queue(FACT, b"", Event(topic, header, body), wire.encode(header, body))
 
     def _step(self, event: Event) -> None:
-        self._moves(event)
-        if isinstance(event.body, LinkState) and event.body.of == "journal":
-            self._journal_up = event.body.up
+        self.watch.heard(event, self.clock.monotonic_ns())
         outputs = self.core.step(event)
         if not self.folding:
             self._strike("speak", (event,))
         for output in outputs:
             self._speak(output, event)
-
-    def _moves(self, event: Event) -> None:
-        """Market time goes on with what is heard."""
-        # Of a Gap the time is the wall's, and of what is due an estimate.
-        if event.header.event_ns > self._market_ns and not isinstance(event.body, Gap | Due):
-            self._market_ns, self._heard_ns = event.header.event_ns, self.clock.monotonic_ns()
 
     def _strike(self, step: str, events: Sequence[Event]) -> None:
         if self.faults:
@@ -469,7 +433,8 @@ class Runner(Process):
         """The core hears of it as an event like any other, in its log and at the market time we have reached."""
         undelivered = len(link.outbox)
         self.logger.info("venue_connected" if link.up else "venue_disconnected", undelivered=undelivered)
-        self._note("venue.link.", LinkState(link.up, "" if link.up else f"{undelivered} commands undelivered"), self._market_ns)
+        detail = "" if link.up else f"{undelivered} commands undelivered"
+        self._note("venue.link.", LinkState(link.up, detail), self.watch.market_ns)
 
     def _lease(self) -> bytes:
         return self._passing("lease.", Lease(self._killed, self.started_ns), self.clock.now_ns())

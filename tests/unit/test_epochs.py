@@ -1,0 +1,168 @@
+"""Starting again in a run's folder: what is laid aside, what is taken over, and a death on the way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bus import wire
+from bus.daemon import ref
+from bus.errors import ConfError, JournalError
+from bus.journal import Journal
+from bus.messages import PROTOCOL_VERSION, Ack, Header, Kill, PlaceOrder
+from bus.testing import event, intent, intents
+from daemons import conf as configuration
+from daemons import epochs, recovery
+from daemons.gate import state
+from daemons.gate.core import daemon
+from daemons.recovery import ASKED, CARRIED, FACT, LINK, Carried, Entry
+from daemons.settings import Trading
+from tests.gates import ACCOUNT, conf
+
+KILL = Entry(FACT, b"", "operator.latch.", wire.encode(Header(PROTOCOL_VERSION, "gate", 1, 1, 0), Kill("anna")))
+ASK = event(intents(intent()), sender="evaluator")
+QUESTION = Entry(ASKED, b"evaluator", ASK.topic, wire.encode(ASK.header, ASK.body))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A folder whose first epoch is over: the gate was asked for an entry, and the venue has not owned its order."""
+    begun = epochs.begin(conf(), tmp_path)
+    write(tmp_path / "gate.log", QUESTION)
+    assert begun.epoch == 1
+    return tmp_path
+
+
+def write(path: Path, *entries: Entry) -> None:
+    with Journal.open(path) as log:
+        for entry in entries:
+            log.append(msgspec.msgpack.encode(entry))
+        log.sync()
+
+
+def taken_over(run: Path, **changes: object) -> tuple[bool, Carried | None]:
+    """Begin the next epoch, and let the gate open its log."""
+    begun = epochs.begin(conf(**changes), run)
+    with Journal.open(run / "gate.log") as log:
+        return epochs.take_over(log, "gate", daemon, begun, run), recovery.began_with(log)
+
+
+def test_the_next_epoch_begins_with_what_the_last_one_left(run: Path) -> None:
+    """The order, in flight and undelivered, and how far the evaluator was heard."""
+    _, carried = taken_over(run)
+    assert carried is not None
+    (order,) = state.decode(carried.core).orders
+    ((topic, frame),) = carried.undelivered
+
+    assert order.status == "PENDING"
+    assert (topic, type(wire.decode(frame)[1])) == ("command.MNQ.", PlaceOrder)
+    assert carried.direct == {ASK.topic: (1, ASK.header.seq)}
+    assert carried.market_ns == ASK.header.event_ns
+    assert configuration.read(epochs.folder(run, 1)).epoch == 1
+
+
+def test_what_the_venue_has_owned_is_not_sent_again(run: Path) -> None:
+    """Its acknowledgement is in the log."""
+    _, first = taken_over(run)
+    assert first is not None
+    ((topic, frame),) = first.undelivered
+    owned = Ack(ref(topic, wire.decode(frame)[0]))
+    write(run / "gate.log", Entry(LINK, b"nt", "ack.", wire.encode(Header(PROTOCOL_VERSION, "nt", 1, 1, 0), owned)))
+    _, second = taken_over(run)
+
+    assert second is not None
+    assert second.undelivered == ()
+    assert second.core == first.core
+
+
+def test_a_closing_word_is_what_folding_gives(run: Path) -> None:
+    """A gate that was stopped writes its state down; one that was killed is folded. The next epoch cannot tell."""
+    with Journal.open(run / "gate.log") as log:
+        folded = recovery.left(log, daemon(conf()), 1)
+    write(run / "gate.log", folded.entry)
+    with Journal.open(run / "gate.log") as log:
+        entries = list(recovery.inputs(log))
+        closing = recovery.left(log, daemon(conf()), 1)
+
+    assert closing == folded
+    assert [entry.way for entry, _ in entries] == [ASKED]
+
+
+def test_an_epoch_without_a_log_is_passed_over(run: Path) -> None:
+    """Its daemons never came up: the third epoch goes on with what the first left."""
+    epochs.begin(conf(), run)
+    _, carried = taken_over(run)
+
+    assert carried is not None
+    assert len(state.decode(carried.core).orders) == 1
+
+
+def test_another_account_takes_neither_books_nor_orders(run: Path) -> None:
+    """Its first word is what does not go on."""
+    _, carried = taken_over(run, trading=Trading(enabled=True, account="Sim102"))
+    assert carried is not None
+    gate = daemon(conf(trading=Trading(enabled=True, account="Sim102"))).carry.restored(carried.core)  # type: ignore[union-attr]
+
+    assert carried.undelivered == ()
+    assert f"of {ACCOUNT} end here" in gate.findings[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("done", ["nothing", "the log moved", "all but the new run.json"])
+def test_a_death_while_laying_aside_loses_nothing(run: Path, done: str) -> None:
+    """The next start finds the last epoch whole, wherever its parts lie."""
+    aside = epochs.folder(run, 1)
+    aside.mkdir(parents=True)
+    if done != "nothing":
+        os.replace(run / "gate.log", aside / "gate.log")
+    if done == "all but the new run.json":
+        (aside / "run.json").write_bytes((run / "run.json").read_bytes())
+    taken, carried = taken_over(run)
+
+    assert taken
+    assert carried is not None
+    assert len(state.decode(carried.core).orders) == 1
+
+
+def test_settings_that_leave_an_order_alone_change_nothing(run: Path) -> None:
+    """The refusal names it; the folder is as it was, so the old settings still start."""
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    with pytest.raises(ConfError, match="MNQ is not traded by these settings"):
+        epochs.begin(conf(traded=("MES",)), run)
+
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_damaged_log_that_was_set_aside_stops_the_start(run: Path) -> None:
+    """Books with a hole in them are nobody's books."""
+    os.replace(run / "gate.log", run / "gate.log.quarantined")
+
+    with pytest.raises(JournalError, match=r"gate\.log\.quarantined .* restore"):
+        epochs.begin(conf(), run)
+
+
+def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
+    """Per topic, the last record that was there; what is folded up to it is not said again."""
+    from daemons.logger import Tape
+
+    tape = Tape(run / "journal")
+    for seq in (1, 2):
+        header = Header(PROTOCOL_VERSION, "nt", 7, seq, 0)
+        tape.append("raw.bar.MNQ.1m.", 7, seq, wire.encode(header, Kill("anna")))
+    tape.close()
+
+    assert epochs.begin(conf(), run).since == {"raw.bar.MNQ.1m.": (7, 2)}
+    assert configuration.read(run).epoch == 2
+
+
+def test_the_kill_switch_goes_along(run: Path) -> None:
+    """Latched in one epoch, it is latched in the next."""
+    write(run / "gate.log", KILL)
+    _, carried = taken_over(run)
+
+    assert carried is not None
+    assert carried.entry.way == CARRIED
+    assert state.decode(carried.core).killed
