@@ -58,6 +58,7 @@ class History:
         self.wait = wait
         self.deadline_s = deadline_s
         self._ids = itertools.count(1)
+        self._aside: dict[str, list[Page]] = {}
 
     def __enter__(self) -> History:
         return self
@@ -79,13 +80,23 @@ class History:
                 return body.topics
 
     def read(self, topic: str, start: int = 0, *, chunk: int = 500, window: int = 2) -> Iterator[bytes]:
-        """Frames of one topic from record `start` to the end as it is now, oldest first, never more than `window` pages ahead."""
+        """Frames of one topic from record `start` to the end as it is now, oldest first, never more than `window` pages ahead.
+
+        Several topics may be read side by side, each by one reader.
+        """
         pager = Pager(topic, start=start, chunk=chunk, window=window)
+        self._aside[topic] = []
         while not pager.done:
             self._send(pager.requests())
-            body = self._receive(lambda: self._send(pager.resend()))
-            if isinstance(body, Page) and body.topic == topic:
+            aside = self._aside.get(topic)
+            body = aside.pop(0) if aside else self._receive(lambda: self._send(pager.resend()))
+            if not isinstance(body, Page):
+                continue
+            if body.topic == topic:
                 yield from pager.take(body)
+            elif body.topic in self._aside:  # of a read that goes on beside this one
+                self._aside[body.topic].append(body)
+        del self._aside[topic]
 
     def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:

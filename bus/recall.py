@@ -27,16 +27,20 @@ class Recalled(NamedTuple):
     event: Event
 
 
-def recall(topic: str, facts: Iterable[Event], gaps: Iterable[Event], *, reader: str) -> Iterator[Recalled]:
+def recall(
+    topic: str, facts: Iterable[Event], gaps: Iterable[Event], *, reader: str, after: tuple[int, int] = (0, 0)
+) -> Iterator[Recalled]:
     """Put the two together.
 
     Args:
         facts: the journal of the topic, in the order of its numbers.
         gaps: the `Gap`s that the reader has published about this topic, in any order.
         reader: its name, for the gaps that nobody has published.
+        after: epoch and number before the first fact, when the journal is not read from its beginning. Earlier gaps are left out.
     """
     at_ns = 0
-    done = (0, 0)
+    done = after
+    gaps = [event for event in gaps if isinstance(event.body, Gap) and _first(event.body) > after]
     waiting = sorted(((gap, event) for event in gaps if isinstance(gap := event.body, Gap)), key=lambda each: _first(each[0]))
     waiting.reverse()
     for fact in facts:

@@ -8,7 +8,8 @@ epoch wrote is laid aside, and the new one goes on with what it left:
     epochs/<n>/         run.json and gate.log of epoch n
     journal/            one for all: numbers start again from 1 with each epoch, so `topic@epoch:seq` stays unique
 
-Whoever folds the journal takes what was there before without a word, and says only what comes after it (daemons/runner.py).
+Whoever folds the journal takes what was there before without a word, and says only what comes after it (daemons/runner.py). It need
+not read all that was ever recorded: `folds` says where in each topic the last `[tracker] history_days` begin.
 A daemon that dies and is started again by supervisord is in the same epoch.
 """
 
@@ -16,12 +17,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from bus import wire
+from bus import topics, wire
 from bus.daemon import Daemon, Event
 from bus.errors import JournalError
 from bus.journal import Journal
@@ -31,6 +33,8 @@ from daemons import recovery
 from daemons.settings import Conf
 
 FOLDER = "epochs"
+FOLDED = (topics.RAW, topics.SESSION, topics.DECISION, topics.SIGNAL, topics.TRADE)
+DAY_NS = 86_400_000_000_000
 TOPIC = "epoch."
 LOGS = ("gate.log",)
 
@@ -64,8 +68,8 @@ def begin(conf: Conf, run: Path) -> Conf:
             if (run / name).exists():
                 os.replace(run / name, aside / name)
         shutil.copyfile(run / "run.json", aside / "run.json")
-    journal = run / "journal"
-    begun = msgspec.structs.replace(conf, epoch=last + 1, since=_ends(journal) if journal.is_dir() else {})
+    since, folds = _journal(run / "journal", conf.tracker.history_days)
+    begun = msgspec.structs.replace(conf, epoch=last + 1, since=since, folds=folds)
     configuration.write(begun, run)
     return begun
 
@@ -125,11 +129,29 @@ def _latest(run: Path, before: int, name: str) -> Path | None:
     return None
 
 
-def _ends(journal: Path) -> dict[str, tuple[int, int]]:
+def _journal(folder: Path, days: int) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
+    """How far each topic goes, and at which record of those that are folded the last days begin."""
     from daemons.logger import Tape  # daemons load this module for the names above only
 
-    tape = Tape(journal)
+    if not folder.is_dir():
+        return {}, {}
+    tape = Tape(folder)
     try:
-        return {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
+        since = {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
+        newest = max((_at_ns(tape.files[topic], -1) for topic in since if topic.startswith(topics.RAW)), default=0)
+        from_ns = newest - days * DAY_NS
+        folds = {topic: _first(tape.files[topic], from_ns) for topic in since if topics.matches(topic, FOLDED)}
+        return since, {topic: first for topic, first in folds.items() if first}
     finally:
         tape.close()
+
+
+def _first(journal: Journal, from_ns: int) -> int:
+    """The first record at or after this market time."""
+    return bisect_left(range(len(journal)), from_ns, key=lambda record: _at_ns(journal, record))
+
+
+def _at_ns(journal: Journal, record: int) -> int:
+    frame = journal.last() if record < 0 else next(journal.read(record, 1))
+    assert frame is not None
+    return wire.decode(frame)[0].event_ns

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import heapq
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -144,13 +146,18 @@ class Past(NamedTuple):
 
 
 def of_history(
-    history: History, daemon: Daemon, subscribe: tuple[str, ...], since: dict[str, tuple[int, int]] | None = None
+    history: History,
+    daemon: Daemon,
+    subscribe: tuple[str, ...],
+    since: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    folds: Mapping[str, int] = MappingProxyType({}),
 ) -> Past:
     """The facts that make the daemon's state.
 
     Args:
         subscribe: what it reads live; what it folds besides are answers to it.
         since: where this epoch began, by topic; before all of a topic that is not in it.
+        folds: the first record to read of each topic; all of a topic that is not in it.
     """
     told = topics.of(topics.GAP, daemon.name)
     gaps = [(Event(told, *wire.decode(frame)), frame) for frame in history.read(told)]
@@ -160,13 +167,22 @@ def of_history(
             lost.setdefault(event.body.topic, []).append(event)
     names = [length.topic for prefix in daemon.recover for length in history.topics(prefix)]
     answers = [topic for topic in names if not topics.matches(topic, subscribe)]
-    given = {event.header.cause: event for topic in answers for event in _events(history, topic)}
+    given = {event.header.cause: event for topic in answers for event in _events(history, topic, folds.get(topic, 0))}
     heard = sorted({*names, *lost} - {*answers})
     facts = [
-        _parted(recall(topic, _events(history, topic), lost.get(topic, ()), reader=daemon.name), (since or {}).get(topic, (0, 0)))
+        _parted(_recalled(history, topic, lost.get(topic, ()), daemon.name, folds.get(topic, 0)), since.get(topic, (0, 0)))
         for topic in heard
     ]
     return Past(gaps, given, ((new, event) for new, _, event in heapq.merge(*facts, key=lambda each: each[:2])))
+
+
+def _recalled(history: History, topic: str, gaps: Iterable[Event], reader: str, start: int) -> Iterator[Recalled]:
+    events = _events(history, topic, start)
+    first = next(events, None) if start else None
+    if first is None:
+        return recall(topic, events, gaps, reader=reader)
+    before = (first.header.epoch, first.header.seq - 1)
+    return recall(topic, chain([first], events), gaps, reader=reader, after=before)
 
 
 def _parted(recalled: Iterator[Recalled], since: tuple[int, int]) -> Iterator[tuple[bool, int, Event]]:
@@ -174,6 +190,6 @@ def _parted(recalled: Iterator[Recalled], since: tuple[int, int]) -> Iterator[tu
         yield number(event)[1] > since, at_ns, event
 
 
-def _events(history: History, topic: str) -> Iterator[Event]:
-    for frame in history.read(topic):
+def _events(history: History, topic: str, start: int = 0) -> Iterator[Event]:
+    for frame in history.read(topic, start):
         yield Event(topic, *wire.decode(frame))

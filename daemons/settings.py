@@ -31,6 +31,7 @@ PORTS: Mapping[str, int] = {
 }
 PORT_SPAN = 36
 
+LEAST_DAYS = 40
 LONGEST_MIN = 720  # of a timeframe: a longer bucket would be cut by midnight and by the evening, and mean nothing
 
 
@@ -74,12 +75,18 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
     """What the tracker says besides the sessions.
 
-    timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py).
+    timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py). history_days: how far back
+    an epoch reads the journal (daemons/epochs.py), in days; no model looks back further than twenty sessions.
     """
 
     timeframes: tuple[int, ...] = ()
+    history_days: int = 90
 
     def __post_init__(self) -> None:
+        if self.history_days < LEAST_DAYS:
+            raise ValueError(
+                f"history_days = {self.history_days}: models look back twenty sessions; write {LEAST_DAYS} or more"
+            )
         for minutes in self.timeframes:
             if not 2 <= minutes <= LONGEST_MIN:
                 raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")
@@ -274,7 +281,8 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades.
 
     program: the prop-firm program that the account is in, None for none. epoch: which start of this run it is; since: per topic,
-    epoch and number of the last record that was in the journal when it began (daemons/epochs.py).
+    epoch and number of the last record that was in the journal when it began; folds: and the first one to be read, counted
+    from 0 (daemons/epochs.py).
     """
 
     instance: str
@@ -287,6 +295,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fill: str = "next_open"
     epoch: int = 1
     since: dict[str, tuple[int, int]] = {}
+    folds: dict[str, int] = {}
     program: Program | None = None
     faults: tuple[Fault, ...] = ()
     tracker: Tracking = Tracking()

@@ -158,6 +158,20 @@ def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
     assert configuration.read(run).epoch == 2
 
 
+def test_an_epoch_reads_only_the_last_days(run: Path) -> None:
+    """A hundred bars, one a day: ninety days back from the last begins at the tenth. What nobody folds is not looked for."""
+    from daemons.logger import Tape
+
+    tape = Tape(run / "journal")
+    for topic in ("raw.bar.MNQ.1m.", "eval.done.MNQ."):
+        for seq in range(1, 101):
+            header = Header(PROTOCOL_VERSION, "nt", 7, seq, seq * epochs.DAY_NS)
+            tape.append(topic, 7, seq, wire.encode(header, Kill("anna")))
+    tape.close()
+
+    assert epochs.begin(conf(), run).folds == {"raw.bar.MNQ.1m.": 9}
+
+
 def test_the_kill_switch_goes_along(run: Path) -> None:
     """Latched in one epoch, it is latched in the next."""
     write(run / "gate.log", KILL)

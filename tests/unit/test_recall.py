@@ -32,6 +32,13 @@ def shown(events):
     return [(each.body.first, each.body.last) if isinstance(each.body, Gap) else each.header.seq for each in events]
 
 
+def test_a_journal_read_from_its_middle_has_lost_nothing_there():
+    """What lies before is another affair, gaps included; what is lost behind it is lost."""
+    events = recall(TOPIC, [fact(5), fact(8)], [gap(2, 3), gap(6, 6)], reader="tracker", after=(1, 4))
+
+    assert shown(each.event for each in events) == [5, (6, 6), (7, 7), 8]
+
+
 @pytest.mark.parametrize(
     "journal, gaps, heard",
     [

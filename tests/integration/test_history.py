@@ -1,0 +1,71 @@
+"""History over a real socket: several topics read side by side, as a daemon does that starts, without asking for anything twice."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import zmq
+
+from bus import wire
+from bus.client import History
+from bus.messages import PROTOCOL_VERSION, Alarm, Header, HistoryRequest, Topics, TopicsRequest
+from daemons.logger import Tape
+
+RECORDS = 2_100
+CHUNK = 500
+TOPICS = ("raw.bar.MNQ.1m.", "raw.bar.ES.1m.", "raw.bar.YM.1m.")
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Tape:
+    """The journal of three topics."""
+    made = Tape(tmp_path / "journal")
+    for topic in TOPICS:
+        for seq in range(1, RECORDS + 1):
+            made.append(topic, 1, seq, wire.encode(Header(PROTOCOL_VERSION, "nt", 1, seq, seq), Alarm("a", "b")))
+    made.sync()
+    return made
+
+
+class Served(threading.Thread):
+    """Answers requests for pages, and counts them, until it is asked for topics."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self.tape = tape
+        self.requests = 0
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.ROUTER)
+        self.port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+
+    def run(self) -> None:
+        header = Header(PROTOCOL_VERSION, "logger", 1, 0, 0)
+        while True:
+            sender, *rest = self.socket.recv_multipart()
+            _, asked = wire.decode(rest[-1])
+            if isinstance(asked, HistoryRequest):
+                self.requests += 1
+                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, self.tape.page(asked))])
+            elif isinstance(asked, TopicsRequest):
+                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, Topics(asked.id, ()))])
+                break
+        self.socket.close()
+        self.context.term()
+
+
+def test_topics_are_read_side_by_side(tape: Tape) -> None:
+    """Merged record by record, each topic comes whole and in order; five pages each, and no page is asked for again because
+    it came while another topic was waited for."""
+    server = Served(tape)
+    server.start()
+    with zmq.Context() as context, History(context, f"tcp://127.0.0.1:{server.port}", deadline_s=20) as history:
+        readers = [history.read(topic, chunk=CHUNK) for topic in TOPICS]
+        numbers = [[wire.decode(frame)[0].seq for frame in frames] for frames in zip(*readers, strict=True)]
+        history.topics()
+    server.join()
+    tape.close()
+
+    assert numbers == [[seq] * len(TOPICS) for seq in range(1, RECORDS + 1)]
+    assert server.requests == len(TOPICS) * -(-RECORDS // CHUNK)
