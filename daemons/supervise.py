@@ -180,6 +180,12 @@ def release(host: str, base: int) -> None:
         guard.close()
 
 
+def release_all() -> None:
+    """Give back every block that this process has claimed and started nothing on."""
+    for host, base in tuple(_claims):
+        release(host, base)
+
+
 def port_free(host: str, port: int) -> bool:
     """Whether we could bind there now."""
     with sockets_of_python.socket() as probe:

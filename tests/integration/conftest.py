@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from daemons import supervise
 from replay.sources import synthetic
 
 TAPEWIRE = Path(sys.executable).with_name("tapewire")
@@ -29,11 +30,12 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home directory for the registry of runs. Afterwards no process of ours may be left that was started under it."""
+    """A home for the registry of runs. Afterwards no process that was started under it may be left; ports are given back."""
     place = tmp_path / "home"
     place.mkdir()
     monkeypatch.setenv("HOME", str(place))
     yield place
+    supervise.release_all()
     left = processes_with(str(tmp_path))
     for pid in left:
         os.kill(pid, 9)
