@@ -33,7 +33,8 @@ from bus.errors import ConfError, suggest
 from bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
 from daemons.exits import ExitRules, Held
 from daemons.gate import rounding
-from daemons.settings import Conf, Instrument, Preset
+from daemons.gate.hours import Hours
+from daemons.settings import Calendar, Conf, Instrument, Preset
 from strategies import registry
 from strategies.clock import minute_of
 from strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Strategy, Suppression
@@ -63,7 +64,7 @@ def daemon(conf: Conf) -> Daemon:
     traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
     return Daemon(
         name="evaluator",
-        core=Evaluator(traded, conf.preset),
+        core=Evaluator(traded, conf.preset, conf.calendar),
         subscribe=(topics.SESSION,),
         asks=("gate",),
         serves="evaluator",
@@ -81,8 +82,9 @@ class Evaluator:
         ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
     """
 
-    def __init__(self, traded: Mapping[str, Instrument], preset: Preset) -> None:
-        self._desks = {symbol: Desk(symbol, instrument, preset) for symbol, instrument in traded.items()}
+    def __init__(self, traded: Mapping[str, Instrument], preset: Preset, calendar: Calendar | None = None) -> None:
+        hours = Hours(preset.risk, calendar or Calendar())
+        self._desks = {symbol: Desk(symbol, instrument, preset, hours) for symbol, instrument in traded.items()}
 
     def step(self, event: Event) -> Sequence[Output]:
         """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`; anything else, and any other instrument, changes nothing.
@@ -128,7 +130,7 @@ class Waiting:
 class Desk:
     """One instrument: its strategies, what we asked for today, and the bars that are not finished."""
 
-    def __init__(self, symbol: str, instrument: Instrument, preset: Preset) -> None:
+    def __init__(self, symbol: str, instrument: Instrument, preset: Preset, hours: Hours) -> None:
         if len(symbol) > MAX_SYMBOL:
             raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
         strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
@@ -138,7 +140,7 @@ class Desk:
         self.tick = instrument.tick
         self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
         self.faults = 0
-        self.rules = ExitRules(preset.exits, instrument)
+        self.rules = ExitRules(preset.exits, instrument, hours)
         self.reads = topics.of(topics.SESSION, symbol)
         self.asks_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)

@@ -1,13 +1,14 @@
 """The exit rules that hold for every strategy, judged on the closed bar (playbook 5.2). Pure: a bar and a position in, a wish out.
 
+    0  FLATTEN          the account's time to be flat has come (`flatten_from` of the limits, Friday's and a half day's own)
     1  EOD              the exit time has come, or the bar lies outside RTH
     2  DAILY_LOSS       realised net of the session and open profit reach the loss limit of the day
     3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
     4  a tighter stop   trend trail, breakeven
     5  whatever the strategy itself wants (`strategies.protocol.Manages`), asked by the evaluator
 
-The first rule that matches is the answer. Of a position that we did not open only the first two are applied; of one whose strategy
-keeps its own hours, rules 2 and 5. A stop that is moved on a bar protects from the next one.
+The first rule that matches is the answer. Of a position that we did not open only rules 0 to 2 are applied; of one whose strategy
+keeps its own hours, rules 0, 2 and 5. A stop that is moved on a bar protects from the next one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from bus.messages import Position, Session
 from daemons.gate import rounding
+from daemons.gate.hours import Hours
 from daemons.settings import Exits, Instrument
 from strategies.clock import minute_of
 from strategies.protocol import Exit, Move
@@ -41,10 +43,11 @@ class Held(NamedTuple):
 
 
 class ExitRules:
-    """The rules of one instrument with a preset's numbers."""
+    """The rules of one instrument with a preset's numbers. hours: the account's own."""
 
-    def __init__(self, exits: Exits, instrument: Instrument) -> None:
+    def __init__(self, exits: Exits, instrument: Instrument, hours: Hours | None = None) -> None:
         self.exits = exits
+        self.hours = hours
         self.tick = instrument.tick
         self.point_value = instrument.point_value
 
@@ -56,6 +59,8 @@ class ExitRules:
             held: None for a position that we did not open.
             closing: the exit time has come.
         """
+        if self.hours is not None and self.hours.flattening(s.bar.close_ns) is not None:
+            return Exit("FLATTEN")
         own_hours = held is not None and held.own_hours
         if (closing or not s.rth) and not own_hours:
             return Exit("EOD")

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from bus.messages import Position
+from bus.testing import bar
 from daemons import conf
 from daemons.exits import ExitRules, Held
+from daemons.gate.hours import Hours
+from daemons.settings import Calendar, RiskLimits
 from strategies.protocol import Exit, Move
 from strategies.roster import Roster
 from tests.scenes import clock_range, scene
@@ -48,6 +51,31 @@ def wish(preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held 
 def test_the_day_ends_at_the_exit_time(preset: str, bar: dict[str, Any], answer: Exit | None, held: Held | None) -> None:
     """Rule 1, for our positions and for those of others; never later than a minute before the close."""
     assert wish(preset, bar, LONG, held) == answer
+
+
+@pytest.mark.parametrize(
+    ("limits", "day", "at", "answer"),
+    [
+        ({"flatten_from": "15:30"}, "2026-03-03", "15:29", None),
+        ({"flatten_from": "15:30"}, "2026-03-03", "15:30", Exit("FLATTEN")),
+        ({"flatten_from": "15:30", "friday_flatten_from": "15:00"}, "2026-03-06", "14:59", None),
+        ({"flatten_from": "15:30", "friday_flatten_from": "15:00"}, "2026-03-06", "15:00", Exit("FLATTEN")),
+        ({"flatten_from": "15:30"}, "2026-03-10", "12:29", None),  # a half day, closing at 13:00
+        ({"flatten_from": "15:30"}, "2026-03-10", "12:30", Exit("FLATTEN")),
+    ],
+)
+@pytest.mark.parametrize("held", [SWEEP, None, Held("V-Reversal", "V_REVERSAL", 5, own_hours=True)])
+def test_the_accounts_time_to_be_flat_is_everybodys(
+    limits: dict[str, Any], day: str, at: str, answer: Exit | None, held: Held | None
+) -> None:
+    """Rule 0: of our positions, of those of others, and of a strategy that keeps its own hours."""
+    hours = Hours(RiskLimits(**limits), Calendar(half_days={"2026-03-10": "13:00"}))
+    s = scene(at, day=day, bar=bar(at, 21_000.0, day=day))
+
+    assert (
+        ExitRules(conf.preset("seed").exits, conf.instrument("MNQ"), hours).wish(s, Position("Replay", **LONG), held, closing=False)
+        == answer
+    )
 
 
 @pytest.mark.parametrize(
