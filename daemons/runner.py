@@ -94,13 +94,13 @@ class Runner(Process):
         if daemon.venue:
             self.outboxes["venue"] = Outbox()
         self._encode = msgspec.msgpack.Encoder().encode
+        self.hold()  # from the first subscription on: a fact that comes before its past is known would be one behind a hole
 
     # --- up -------------------------------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
         """Fold what happened before, then open for business."""
         self.note = "recovering"
-        self.hold()
         folded = self._fold_log() if self.daemon.durable else self._fold_history()
         self.folding = False
         for service in self.daemon.asks:

@@ -1,0 +1,102 @@
+"""A daemon that joins while others speak: what is said between its subscription and its reading of the journal is not lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import zmq
+
+from bus import sockets, topics, wire
+from bus.messages import Header, HistoryRequest, Page, Session, TopicLength, Topics, TopicsRequest
+from bus.testing import MINUTE_NS, bar
+from daemons import conf as configuration
+from daemons import supervise
+from daemons.settings import Conf
+from tests import bridges
+
+pytestmark = pytest.mark.slow
+
+BARS, SESSIONS = topics.bar("MNQ"), topics.of(topics.SESSION, "MNQ")
+PATIENCE_S = 20.0
+
+
+def frame(number: int) -> bytes:
+    """The bar with this number, as NinjaTrader published it."""
+    close_ns = bar("11:00").close_ns + number * MINUTE_NS
+    body = bar("11:00", index=number, open_ns=close_ns - MINUTE_NS, close_ns=close_ns)
+    return wire.encode(Header(1, "nt", 1, number, close_ns), body)
+
+
+class Bus:
+    """Broker and logger in the test's hands: the broker listens to writers when it is told to, the journal holds one bar."""
+
+    def __init__(self, conf: Conf) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.incoming = self.context.socket(zmq.XSUB)
+        self.incoming.bind(conf.bus.address("broker.in"))
+        self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
+        self.history = sockets.owner(self.context, conf.bus.address("history"))
+
+    def heard(self, socket: zmq.Socket[bytes]) -> list[bytes]:
+        assert socket.poll(PATIENCE_S * 1000), "nothing came"
+        return socket.recv_multipart()
+
+    def answer(self) -> None:
+        """One question about the journal."""
+        sender, *_, asked = self.heard(self.history)
+        body = wire.decode(asked)[1]
+        if isinstance(body, TopicsRequest):
+            lengths = (TopicLength(BARS, 1, 1, 1),) if BARS.startswith(body.prefix) else ()
+            answer: Topics | Page = Topics(body.id, lengths)
+        else:
+            assert isinstance(body, HistoryRequest)
+            held = [frame(1)] if body.topic == BARS else []
+            answer = Page(body.id, body.topic, body.start, tuple(held[body.start :]), len(held))
+        with suppress(zmq.ZMQError):  # it has all it wanted, and asks no more
+            self.history.send_multipart((sender, b"", b"history.", wire.encode(Header(1, "logger", 1, 1, 0), answer)))
+
+    def sessions(self, upto: int) -> list[int]:
+        """The bars of the sessions that are published, until this one came or nothing more does. Journal questions are answered."""
+        told: list[int] = []
+        until = time.monotonic() + PATIENCE_S
+        while upto not in told and time.monotonic() < until:
+            if self.history.poll(0):
+                self.answer()
+            if not self.incoming.poll(20):
+                continue
+            topic, said = self.incoming.recv_multipart()
+            body = wire.decode(said)[1]
+            if topic == SESSIONS.encode() and isinstance(body, Session):
+                told.append(body.bar.index)
+        return told
+
+
+@pytest.fixture
+def bus(home: Path, tmp_path: Path) -> Iterator[Bus]:
+    """A run of nothing but a tracker, which waits for a broker."""
+    conf = bridges.conf()
+    configuration.write(conf, tmp_path)
+    made = Bus(conf)
+    command = [sys.executable, "-m", "daemons", "tracker", "--run", str(tmp_path)]
+    tracker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield made
+    tracker.kill()
+    tracker.wait()
+    made.context.destroy(linger=0)
+    supervise.release(conf.bus.host, conf.bus.base_port)
+
+
+def test_a_fact_behind_a_hole_that_the_journal_fills_is_taken(bus: Bus) -> None:
+    """The second bar comes as soon as the tracker has subscribed, the first is in the journal. It was once dropped in silence."""
+    while bus.heard(bus.outgoing) != [b"\x01" + topics.RAW.encode()]:
+        pass
+    bus.outgoing.send_multipart((BARS.encode(), frame(2)))
+    bus.incoming.send(b"\x01")
+
+    assert bus.sessions(upto=2) == [2]
