@@ -106,7 +106,7 @@ def tap(
 
 
 def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
-    """Check every hop, file, port and clock, and name the broken one. Exit status 1 if one is broken."""
+    """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one. Exit status 1 if one is broken."""
     running = instances.running()
     chosen = instances.choose(instance) if instance or len(running) == 1 else None
     results = checks.examine(chosen)
@@ -114,7 +114,7 @@ def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
         out.print(msgspec.json.encode(results).decode(), markup=False)
     else:
         show(checks.lines(results))
-    raise typer.Exit(0 if all(check.ok for check in results) else 1)
+    raise typer.Exit(1 if any(check.ok is False for check in results) else 0)
 
 
 def kill(

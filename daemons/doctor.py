@@ -1,7 +1,8 @@
 """The doctor: checks every hop, file, port and clock, and names the broken one with its remedy.
 
 Each check is a function that returns a sentence if all is well and raises if it is not; the table below is the order in which a
-person would look. Without a running instance the checks of the installation alone are made.
+person would look. Without a running instance the checks of the installation alone are made; NinjaTrader's side is last
+(doctor_bridge.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import zmq
-from msgspec import Struct
 
 from bus import topics
 from bus.client import History, Reader, ask_control
@@ -24,7 +24,8 @@ from bus.errors import ConfError, JournalError, TapewireError, Transient
 from bus.journal import scan
 from bus.messages import Beat
 from daemons import conf as configuration
-from daemons import status, supervise
+from daemons import doctor_bridge, status, supervise
+from daemons.doctor_bridge import Check
 from daemons.instances import Instance
 from daemons.settings import PORT_SPAN, PORTS, Conf
 from daemons.tables import aligned
@@ -33,14 +34,7 @@ PACKAGES = ("zmq", "msgspec", "msgpack", "structlog", "supervisor", "typer", "ri
 FREE_BYTES = 1 << 30
 CLOCK_STEP_S = 0.5
 HOP_S = 3.0
-
-
-class Check(Struct, frozen=True):
-    """One finding: what was looked at, whether it is well, and the sentence for a person."""
-
-    name: str
-    ok: bool
-    text: str
+MARKS = {True: "ok", False: "broken", None: "waiting"}
 
 
 def examine(instance: Instance | None) -> list[Check]:
@@ -67,15 +61,18 @@ def examine(instance: Instance | None) -> list[Check]:
         ("history", lambda: _history(conf)),
         ("gate log", lambda: _gate_log(run)),
         ("trading", lambda: _trading(conf)),
-        ("venue", lambda: _venue(conf)),
     ]
-    return [_look(name, check) for name, check in checks]
+    findings = [_look(name, check) for name, check in checks]
+    try:
+        return [*findings, *doctor_bridge.examine(conf, doctor_bridge.look(instance, conf))]
+    except (TapewireError, OSError) as error:
+        return [*findings, Check("bridge", False, str(error))]
 
 
 def lines(checks: list[Check]) -> Iterator[tuple[str, bool]]:
     """The findings for a person, each line with whether it is well."""
-    rows = [("ok" if check.ok else "broken", check.name, check.text) for check in checks]
-    yield from zip(aligned(rows), (check.ok for check in checks), strict=True)
+    rows = [(MARKS[check.ok], check.name, check.text) for check in checks]
+    yield from zip(aligned(rows), (check.ok is not False for check in checks), strict=True)
 
 
 def _look(name: str, check: Callable[[], str]) -> Check:
@@ -205,11 +202,3 @@ def _trading(conf: Conf) -> str:
     if not conf.trading.enabled:
         return "off (conf/live.toml: name an account and set enabled)"
     return f"on, account {conf.trading.account}"
-
-
-def _venue(conf: Conf) -> str:
-    with zmq.Context() as context:
-        state = ask_control(context, conf.bus.address("control.gate"), "state")
-    if not state["venue_up"]:
-        return "not connected (NinjaTrader connects when its bridge runs)"
-    return f"connected, {state['pending'].get('venue', 0)} orders unacknowledged"

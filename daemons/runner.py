@@ -87,6 +87,7 @@ class Runner(Process):
         self.files: SignalFiles | None = None
         self.log: Journal | None = None
         self.latest: dict[str, Body] = {}
+        self.venue: Hello | None = None  # the last of this epoch
         self._notes = 0
         self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
         self._read_ns = 0  # market time of the latest fact taken
@@ -372,6 +373,8 @@ class Runner(Process):
 
     def _step(self, event: Event) -> None:
         self.watch.heard(event, self.clock.monotonic_ns())
+        if isinstance(event.body, Hello):
+            self.venue = event.body
         outputs = self.core.step(event)
         if not self.folding:
             self._strike("speak", (event,))
@@ -462,7 +465,14 @@ class Runner(Process):
 
     def state(self) -> dict[str, Any]:
         boxes = {name: len(box) for name, box in self.outboxes.items()}
-        return {**super().state(), "pending": boxes, "venue_up": self.link is not None and self.link.up, "killed": self._killed}
+        venue = self.venue and {key: getattr(self.venue, key) for key in ("venue", "version", "accounts")}
+        return {
+            **super().state(),
+            "venue": venue,
+            "pending": boxes,
+            "venue_up": self.link is not None and self.link.up,
+            "killed": self._killed,
+        }
 
     def next_timer_ns(self) -> int:
         at_ns = NEVER_NS if self.link is None else self.link.next_lease_ns

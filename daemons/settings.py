@@ -84,9 +84,7 @@ class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.history_days < LEAST_DAYS:
-            raise ValueError(
-                f"history_days = {self.history_days}: models look back twenty sessions; write {LEAST_DAYS} or more"
-            )
+            raise ValueError(f"history_days = {self.history_days}: models look back twenty sessions; write {LEAST_DAYS} or more")
         for minutes in self.timeframes:
             if not 2 <= minutes <= LONGEST_MIN:
                 raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")

@@ -20,6 +20,7 @@ SHELLS_OF_DAEMONS = {
     "daemons.commands",
     "daemons.conf",
     "daemons.doctor",
+    "daemons.doctor_bridge",
     "daemons.epochs",
     "daemons.faults",
     "daemons.instances",
