@@ -35,11 +35,12 @@ def ref(topic: str, header: Header) -> str:
 
 
 class Publish(NamedTuple):
-    """Say it to everyone. Event time and cause are the triggering event's unless a cause is given."""
+    """Say it to everyone. Cause and event time are the triggering event's, unless a cause or a time (`at_ns`, not 0) is given."""
 
     topic: str
     body: Body
     cause: str = ""
+    at_ns: int = 0
 
 
 class Ask(NamedTuple):

@@ -228,7 +228,8 @@ class MemoryBus:
 
     def _speak(self, name: str, output: Output, received: Event) -> None:
         cause = received.ref if isinstance(output, Answer) else output.cause or received.ref
-        said = self._stamp(name, output.topic, output.body, received.header.event_ns, cause)
+        at_ns = output.at_ns if isinstance(output, Publish) else 0
+        said = self._stamp(name, output.topic, output.body, at_ns or received.header.event_ns, cause)
         match output:
             case Publish():
                 self._deliver(said)

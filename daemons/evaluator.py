@@ -194,7 +194,7 @@ class Desk:
         outputs: list[Output] = []
         while self.waiting and not self.waiting[0].intents:
             bar = self.waiting.popleft()
-            outputs.append(Publish(self.done_on, bar.done, bar.cause))
+            outputs.append(Publish(self.done_on, bar.done, bar.cause, bar.done.bar_ns))  # perhaps held up by an earlier one
         return outputs
 
     def _fold(self, s: Session) -> None:

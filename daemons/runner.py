@@ -389,7 +389,8 @@ class Runner(Process):
     def _speak(self, output: Output, event: Event) -> None:
         cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
         topic, body = output.topic, output.body
-        header, frame = self.stamp(topic, body, event.header.event_ns, cause)
+        at_ns = output.at_ns if isinstance(output, Publish) else 0
+        header, frame = self.stamp(topic, body, at_ns or event.header.event_ns, cause)
         self.latest[topic] = body
         if not self.folding:
             self.say(topic, frame)

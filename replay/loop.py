@@ -100,8 +100,8 @@ class Loop:
                 if not isinstance(output, Publish):
                     self._say(participant, event, output, led)
                     continue
-                topic, body, cause = output
-                header = participant.stamp(topic, event_ns, cause or led)
+                topic, body, cause, at_ns = output
+                header = participant.stamp(topic, at_ns or event_ns, cause or led)
                 if record is not None:
                     record(topic, header, body)
                 readers = routes.get(topic)

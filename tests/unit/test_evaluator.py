@@ -608,6 +608,17 @@ def test_bars_are_finished_in_the_order_of_their_sessions() -> None:
     ]
 
 
+def test_a_bar_that_had_to_wait_is_finished_at_its_own_time() -> None:
+    """However late the answer that it waited for: so the journal is the same, whoever was slow."""
+    desk = Desk()
+    question = asked(desk.bar("11:00", **FADE))
+    desk.bar("11:01")
+
+    said = desk.decided(question)
+
+    assert [each.at_ns for each in said if isinstance(each, Publish)] == [eastern("11:00"), eastern("11:01")]
+
+
 def test_answers_out_of_order_wait_for_the_earlier_bar() -> None:
     """The later answer is kept, with its name as the cause, until the earlier one has come."""
     desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
