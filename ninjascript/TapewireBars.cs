@@ -65,7 +65,7 @@ namespace NinjaTrader.NinjaScript.Indicators
         void Load()
         {
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
-            _feed = new Tapewire.BarFeed(_instrument, new string[0], Globals.GeneralOptions.TimeZoneInfo, 0, bar => _transport.Publish(bar));
+            _feed = new Tapewire.BarFeed(_instrument, new string[0], Globals.GeneralOptions.TimeZoneInfo, 0, bar => _transport.Publish(this, bar, 0));
             string folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder;
             _transport = Tapewire.Transport.Open(new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder }, this);
         }

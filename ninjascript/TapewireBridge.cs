@@ -131,12 +131,11 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
             _account = Account.Name;
-            _feed = new Tapewire.BarFeed(_instrument, _cross, Globals.GeneralOptions.TimeZoneInfo, GraceMs, bar => _transport.Publish(bar));
+            _feed = new Tapewire.BarFeed(_instrument, _cross, Globals.GeneralOptions.TimeZoneInfo, GraceMs, bar => _transport.Publish(this, bar, HoldMs));
             var settings = new Tapewire.TransportSettings
             {
                 Host = DaemonHost,
                 BasePort = BasePort,
-                HoldMs = HoldMs,
                 Folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder,
             };
             _transport = Tapewire.Transport.Open(settings, this);

@@ -64,9 +64,6 @@ namespace Tapewire
         /// <summary>Where our memory lies.</summary>
         public string Folder;
 
-        /// <summary>How long a bar waits for the gate to own what was said before it, in milliseconds.</summary>
-        public int HoldMs = 250;
-
         /// <summary>How long to wait for the journal's word at the start, once the broker is there.</summary>
         public int HistoryMs = 5000;
     }
@@ -91,8 +88,9 @@ namespace Tapewire
 
         sealed class HeldBar
         {
+            public IParticipant From;
             public Bar Bar;
-            public long Told, SinceMs;
+            public long Told, SinceMs, HoldMs;
         }
 
         readonly TransportSettings _settings;
@@ -108,7 +106,7 @@ namespace Tapewire
         readonly Dictionary<string, Action> _owned = new Dictionary<string, Action>();
         readonly Dictionary<string, long> _known = new Dictionary<string, long>();
         readonly Dictionary<string, long> _knownIndex = new Dictionary<string, long>();
-        readonly Dictionary<string, long> _shift = new Dictionary<string, long>();
+        readonly Dictionary<IParticipant, long> _shift = new Dictionary<IParticipant, long>();
         readonly Dictionary<string, long> _journaled = new Dictionary<string, long>();
         readonly Dictionary<string, long> _said = new Dictionary<string, long>();
         readonly Dictionary<string, long> _complained = new Dictionary<string, long>();
@@ -311,14 +309,16 @@ namespace Tapewire
         /// <summary>Words that the gate does not own yet, and bars that have not gone out.</summary>
         public int Undelivered { get { return (int)Interlocked.Read(ref _undelivered); } }
 
-        /// <summary>Sends a bar, after what has been said before it is owned by the gate, and in the order of the bars.</summary>
-        public void Publish(Bar bar)
+        /// <summary>Sends a bar, in the order of the bars.</summary>
+        /// <param name="holdMs">How long it waits for the gate to own what was said before it.</param>
+        public void Publish(IParticipant from, Bar bar, int holdMs)
         {
             Interlocked.Increment(ref _undelivered);
             Enqueue(() =>
             {
-                _bars.Enqueue(new HeldBar { Bar = bar, SinceMs = NowMs, Told = _told });
-                if (_facts != null) Align(bar);
+                var held = new HeldBar { From = from, Bar = bar, SinceMs = NowMs, HoldMs = holdMs, Told = _told };
+                _bars.Enqueue(held);
+                if (_facts != null) Align(held);
             });
         }
 
@@ -421,12 +421,13 @@ namespace Tapewire
         {
             if (_facts == null) return;
             _outbox.Due(NowMs, (topic, frame) => _link.TrySendMultipartBytes(Empty, topic, frame));
-            while (_bars.Count > 0 && MayGo(_bars.Peek())) Send(_bars.Dequeue().Bar);
+            while (_bars.Count > 0 && MayGo(_bars.Peek())) Send(_bars.Dequeue());
         }
 
         void Leave(IParticipant participant)
         {
             _participants.Remove(participant);
+            _shift.Remove(participant);
             LinkAsNeeded();
         }
 
@@ -518,22 +519,22 @@ namespace Tapewire
             _memory.Begin(epoch);
             _words = new Stamper(Source, epoch);
             _facts = new Stamper(Source, epoch);
-            foreach (HeldBar held in _bars) Align(held.Bar);
+            foreach (HeldBar held in _bars) Align(held);
             while (_early.Count > 0) Guard(_early.Dequeue());
         }
 
         /// <summary>
         /// Bar numbers go on where the journal left them, although a chart that was opened again counts from its own first bar.
         /// </summary>
-        void Align(Bar bar)
+        void Align(HeldBar held)
         {
-            string topic = TopicOf(bar);
-            if (_shift.ContainsKey(bar.Instrument) || !_knownIndex.TryGetValue(topic, out long index)) return;
-            if (bar.CloseNs == _known[topic]) _shift[bar.Instrument] = index - bar.Index;
-            else if (bar.CloseNs > _known[topic]) _shift[bar.Instrument] = index + 1 - bar.Index;
+            string topic = TopicOf(held.Bar);
+            if (_shift.ContainsKey(held.From) || !_knownIndex.TryGetValue(topic, out long index)) return;
+            if (held.Bar.CloseNs == _known[topic]) _shift[held.From] = index - held.Bar.Index;
+            else if (held.Bar.CloseNs > _known[topic]) _shift[held.From] = index + 1 - held.Bar.Index;
         }
 
-        long Shift(string instrument) { return _shift.TryGetValue(instrument, out long shift) ? shift : 0; }
+        long Shift(IParticipant of) { return of != null && _shift.TryGetValue(of, out long shift) ? shift : 0; }
 
         // --- the bus ---------------------------------------------------------------------------------------------------------------------
 
@@ -564,7 +565,7 @@ namespace Tapewire
         bool MayGo(HeldBar held)
         {
             if (!_heard) return false;
-            if (!_outbox.DoneUpTo(held.Told) && NowMs - held.SinceMs < _settings.HoldMs) return false;
+            if (!_outbox.DoneUpTo(held.Told) && NowMs - held.SinceMs < held.HoldMs) return false;
             string topic = TopicOf(held.Bar);
             _said.TryGetValue(topic, out long said);
             _journaled.TryGetValue(topic, out long journaled);
@@ -577,19 +578,28 @@ namespace Tapewire
             return said - journaled < Credit;
         }
 
-        void Send(Bar bar)
+        void Send(HeldBar held)
         {
             Interlocked.Decrement(ref _undelivered);
+            Bar bar = held.Bar;
             string topic = TopicOf(bar);
-            if (_known.TryGetValue(topic, out long known) && bar.CloseNs <= known)
+            if (_known.TryGetValue(topic, out long known) && bar.CloseNs <= known || GivesWay(held.From, topic))
             {
                 Counters.Skipped++;
                 return;
             }
+            bar.Index += Shift(held.From);
             _known[topic] = bar.CloseNs;
-            bar.Index += Shift(bar.Instrument);
+            _knownIndex[topic] = bar.Index;
             Fact(topic, bar, bar.CloseNs);
             Counters.Bars++;
+        }
+
+        /// <summary>Two charts of one series: the one that trades feeds it, because its bars bear the position.</summary>
+        bool GivesWay(IParticipant from, string topic)
+        {
+            string chart = "chart." + topic.Substring("raw.bar.".Length);
+            return !(from is ITrader) && _participants.Exists(each => each is ITrader && each.Chart == chart);
         }
 
         static string TopicOf(Bar bar)
@@ -686,7 +696,7 @@ namespace Tapewire
         void Say(string topic, Body body, long eventNs, string cause, Action owned)
         {
             var fill = body as ExecutionReport;
-            if (fill != null) fill.BarIndex += Shift(fill.Instrument);
+            if (fill != null) fill.BarIndex += Shift(_participants.Find(each => each is ITrader trader && trader.Instrument == fill.Instrument));
             Header header = _words.Next(topic, eventNs, cause);
             string reference = Wire.Ref(topic, header.Epoch, header.Seq);
             if (owned != null) _owned[reference] = owned;

@@ -99,7 +99,7 @@ class Stage:
                 if line == "played\n":
                     bridges.settle(self.conf)
                     host.stdin.close()
-        assert host.returncode == 0, "".join(lines[-30:])
+        assert host.returncode == 0, f"status {host.returncode}\n" + "".join(lines[-30:])
         return False
 
 

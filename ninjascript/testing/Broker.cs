@@ -98,11 +98,18 @@ namespace Tapewire.Testing
             _luck = luck;
             Position = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(Position);
-            account.Value = item => _now.RealisedCents / 100.0;
-            account.Submitting = Submit;
-            account.Changing = Change;
-            account.Cancelling = Cancel;
+            Func<AccountItem, double> others = account.Value;
+            account.Value = item => (others == null ? 0 : others(item)) + _now.RealisedCents / 100.0;
+            account.Submitting += order => IfOurs(order, Submit);
+            account.Changing += order => IfOurs(order, Change);
+            account.Cancelling += order => IfOurs(order, Cancel);
             if (file != "" && File.Exists(file)) Restore();
+        }
+
+        /// <summary>An account has as many of us as it trades instruments.</summary>
+        void IfOurs(Order order, Action<Order> act)
+        {
+            if (order.Instrument == _instrument) act(order);
         }
 
         /// <summary>The number of the last bar that was traded; -1 before the first.</summary>
@@ -130,8 +137,8 @@ namespace Tapewire.Testing
         void Save()
         {
             if (_file == "") return;
-            _now.Orders = Last(_account.Orders);
-            _now.Executions = Last(_account.Executions);
+            _now.Orders = Last(_account.Orders.FindAll(order => order.Instrument == _instrument));
+            _now.Executions = Last(_account.Executions.FindAll(execution => execution.Instrument == _instrument));
             using (var file = new FileStream(_file + ".new", FileMode.Create)) new BinaryFormatter().Serialize(file, _now);
             if (File.Exists(_file)) File.Replace(_file + ".new", _file, null);
             else File.Move(_file + ".new", _file);

@@ -1,4 +1,5 @@
-// Stands in for NinjaTrader's process: loads the bridge, walks it through its states, and drives it bar by bar from an export.
+// Stands in for a chart in NinjaTrader's process: loads the strategy or the indicator, walks it through its states, and drives it bar by
+// bar from an export. There may be several; they share the account.
 
 using System;
 using System.Collections.Generic;
@@ -7,6 +8,7 @@ using System.Threading;
 using NinjaTrader.Cbi;
 using NinjaTrader.Data;
 using NinjaTrader.NinjaScript;
+using NinjaTrader.NinjaScript.Indicators;
 using NinjaTrader.NinjaScript.Strategies;
 using NinjaTrader.NinjaScript.Testing;
 
@@ -16,10 +18,21 @@ namespace Tapewire.Testing
     public sealed class HostOptions
     {
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", DaemonHost = "127.0.0.1";
-        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented;
+        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
         public readonly BadLuck Luck = new BadLuck();
+
+        /// <summary>The same for another instrument, on a chart that begins with bar `begin` of the data.</summary>
+        public HostOptions For(string instrument, string root, int begin)
+        {
+            var other = (HostOptions)MemberwiseClone();
+            other.Instrument = instrument;
+            other.Root = root;
+            other.Begin = begin;
+            if (BrokerFile != "") other.BrokerFile = BrokerFile + "-" + instrument;
+            return other;
+        }
     }
 
     public sealed class Host : IHost
@@ -37,6 +50,9 @@ namespace Tapewire.Testing
 
         public TapewireBridge Bridge { get; private set; }
 
+        /// <summary>The script on the chart: the bridge, or an indicator; null without one.</summary>
+        public NinjaScriptBase Script { get; private set; }
+
         public int Count { get { return _primary.Count; } }
 
         /// <summary>The bar behind the last one that the broker has traded: where a new process goes on.</summary>
@@ -47,8 +63,10 @@ namespace Tapewire.Testing
             _options = options;
             NinjaTrader.Core.Globals.UserDataDir = options.Folder;
             Connection.PlaybackConnection = new Connection();
-            _account = new Account { Name = options.Account };
+            _account = Account.All.Find(each => each.Name == options.Account);
+            if (_account == null) Account.All.Add(_account = new Account { Name = options.Account });
             _primary = Series(options.Root, options.Instrument);
+            _primary.Drop(options.Begin);
             _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck, options.BrokerFile);
         }
 
@@ -91,26 +109,49 @@ namespace Tapewire.Testing
             if (bridge.Transport == null) throw new InvalidOperationException("the bridge did not load: " + string.Join(" ", bridge.Printed));
             lock (Sync)
             {
-                Bridge = bridge;
+                Script = Bridge = bridge;
                 _broker.Strategy = bridge;
-                bridge.Enter(State.Historical);
-                for (int at = Math.Max(0, next - _options.Historical); at < next; at++) Update(at);
-                bridge.Enter(State.Transition);
-                bridge.Enter(State.Realtime);
+                GoOn(next);
             }
         }
 
-        /// <summary>As when the strategy is disabled: its orders stay at the broker.</summary>
+        /// <summary>Loads the indicator as when it is added to a chart that ends before bar `next`.</summary>
+        public void LoadIndicator(int next)
+        {
+            var indicator = new TapewireBars { Host = this, BarsArray = new[] { _primary }, CurrentBars = new int[1] };
+            indicator.Enter(State.SetDefaults);
+            indicator.DaemonHost = _options.DaemonHost;
+            indicator.BasePort = _options.BasePort;
+            indicator.Folder = _options.Folder;
+            indicator.Enter(State.Configure);
+            indicator.Enter(State.DataLoaded);
+            lock (Sync)
+            {
+                Script = indicator;
+                GoOn(next);
+            }
+        }
+
+        /// <summary>Through history into real time.</summary>
+        void GoOn(int next)
+        {
+            Script.Enter(State.Historical);
+            for (int at = Math.Max(0, next - _options.Historical); at < next; at++) Update(at);
+            Script.Enter(State.Transition);
+            Script.Enter(State.Realtime);
+        }
+
+        /// <summary>As when the script is disabled or taken off: its orders stay at the broker.</summary>
         public void Unload()
         {
-            TapewireBridge bridge = Bridge;
+            NinjaScriptBase script = Script;
             lock (Sync)
             {
                 _broker.Strategy = null;
-                Bridge = null;
+                Script = Bridge = null;
                 _events.Clear();
             }
-            bridge.Enter(State.Terminated);
+            script.Enter(State.Terminated);
         }
 
         public void Connected(ConnectionStatus status) { Bridge.Connected(new ConnectionStatusEventArgs { Status = status, PriceStatus = status }); }
@@ -166,13 +207,13 @@ namespace Tapewire.Testing
         void Update(int at)
         {
             DateTime stamp = _primary.GetTime(at);
-            if (!_options.CrossFirst) Bridge.Bar(0, at);
-            for (int series = 1; series < Bridge.BarsArray.Length; series++)
+            if (!_options.CrossFirst) Script.Bar(0, at);
+            for (int series = 1; series < Script.BarsArray.Length; series++)
             {
-                int index = Bridge.BarsArray[series].Times.BinarySearch(stamp);
-                if (index >= 0) Bridge.Bar(series, index);
+                int index = Script.BarsArray[series].Times.BinarySearch(stamp);
+                if (index >= 0) Script.Bar(series, index);
             }
-            if (_options.CrossFirst) Bridge.Bar(0, at);
+            if (_options.CrossFirst) Script.Bar(0, at);
         }
 
         /// <summary>Runs custom events that were queued, and waits a moment.</summary>

@@ -196,6 +196,15 @@ namespace NinjaTrader.Data
         public double GetLow(int index) { return Prices[index][2]; }
         public double GetClose(int index) { return Prices[index][3]; }
         public long GetVolume(int index) { return Volumes[index]; }
+
+        /// <summary>As on a chart whose history begins later.</summary>
+        public void Drop(int count)
+        {
+            Times.RemoveRange(0, count);
+            Prices.RemoveRange(0, count);
+            Volumes.RemoveRange(0, count);
+            (BarsType as NinjaTrader.NinjaScript.BarsTypes.VolumetricBarsType)?.Volumes.RemoveRange(0, count);
+        }
     }
 }
 

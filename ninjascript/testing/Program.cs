@@ -81,14 +81,78 @@ namespace Tapewire.Testing
             }
         }
 
+        /// <summary>A chart that `Serve` drives, and the bar that closes next on it.</summary>
+        sealed class Chart
+        {
+            public Host Host;
+            public int Next;
+        }
+
         /// <summary>
         /// Loads the strategy behind `--from` bars, or where the file `--broker` was left, and does what lines on the input say, each answered
         /// by `done`: bar, load, unload, lost, connected, foreign N (somebody else trades N contracts), strip (somebody takes the bracket
-        /// away), lights, quit.
+        /// away), lights, sockets (how many are open), quit.
+        ///
+        /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on; lines that begin
+        /// with `on NAME` are for it, and `indicator` loads TapewireBars instead of the strategy.
         /// </summary>
         static void Serve(Arguments given)
         {
-            var host = new Host(given.Host());
+            HostOptions options = given.Host();
+            int from = given.Int("from", 0);
+            var charts = new Dictionary<string, Chart>();
+            Func<string, HostOptions, Chart> open = (name, of) =>
+            {
+                var host = new Host(of);
+                return charts[name] = new Chart { Host = host, Next = Math.Max(from - of.Begin, host.Next) };
+            };
+            Chart first = open(options.Instrument, options);
+            ConcurrentQueue<string> lines = Lines();
+            first.Host.Load(first.Next);
+            Console.WriteLine("done load");
+            while (true)
+            {
+                foreach (Chart each in charts.Values) each.Host.Pump();
+                if (!lines.TryDequeue(out string line)) continue;
+                if (line == "quit") break;
+                var words = new List<string>(line.Split(' '));
+                Chart chart = first;
+                if (words[0] == "on")
+                {
+                    chart = charts[words[1]];
+                    words.RemoveRange(0, 2);
+                }
+                if (words[0] == "chart") open(words[1], options.For(words[2], words[3], int.Parse(words[4], CultureInfo.InvariantCulture)));
+                else if (words[0] == "sockets") Console.WriteLine(NetMQ.Zmq.Open);
+                else Do(words, chart);
+                Console.WriteLine("done " + words[0]);
+            }
+            foreach (Chart each in charts.Values)
+                if (each.Host.Script != null) each.Host.Unload();
+        }
+
+        static void Do(List<string> words, Chart chart)
+        {
+            Host host = chart.Host;
+            if (words[0] == "bar")
+            {
+                host.Trade(chart.Next);
+                if (host.Script != null) host.Close(chart.Next);
+                chart.Next++;
+            }
+            else if (words[0] == "unload") host.Unload();
+            else if (words[0] == "load") host.Load(chart.Next);
+            else if (words[0] == "indicator") host.LoadIndicator(chart.Next);
+            else if (words[0] == "lost") host.Connected(NinjaTrader.Cbi.ConnectionStatus.ConnectionLost);
+            else if (words[0] == "connected") host.Connected(NinjaTrader.Cbi.ConnectionStatus.Connected);
+            else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
+            else if (words[0] == "strip") host.Strip();
+            else if (words[0] == "lights") Tell(host.Bridge);
+        }
+
+        /// <summary>The lines of the input as they come, and `quit` at its end.</summary>
+        static ConcurrentQueue<string> Lines()
+        {
             var lines = new ConcurrentQueue<string>();
             var reader = new Thread(() =>
             {
@@ -97,31 +161,7 @@ namespace Tapewire.Testing
             });
             reader.IsBackground = true;
             reader.Start();
-            int next = Math.Max(given.Int("from", 0), host.Next);
-            host.Load(next);
-            Console.WriteLine("done load");
-            while (true)
-            {
-                host.Pump();
-                if (!lines.TryDequeue(out string line)) continue;
-                string[] words = line.Split(' ');
-                if (words[0] == "quit") break;
-                if (words[0] == "bar")
-                {
-                    host.Trade(next);
-                    if (host.Bridge != null) host.Close(next);
-                    next++;
-                }
-                else if (words[0] == "unload") host.Unload();
-                else if (words[0] == "load") host.Load(next);
-                else if (words[0] == "lost") host.Connected(NinjaTrader.Cbi.ConnectionStatus.ConnectionLost);
-                else if (words[0] == "connected") host.Connected(NinjaTrader.Cbi.ConnectionStatus.Connected);
-                else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
-                else if (words[0] == "strip") host.Strip();
-                else if (words[0] == "lights") Tell(host.Bridge);
-                Console.WriteLine("done " + words[0]);
-            }
-            if (host.Bridge != null) host.Unload();
+            return lines;
         }
 
         /// <summary>Loads and unloads the strategy, `--times` over, and says how many threads, sockets and descriptors each tenth leaves.</summary>

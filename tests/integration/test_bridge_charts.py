@@ -1,0 +1,151 @@
+"""Several charts in one NinjaTrader share one transport: each feeds and trades for itself, and the last to leave closes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from bus.messages import Action, Bar, ClosePosition, OrderStatus, PlaceOrder
+from replay import tapes
+from tests.links import Link
+from tests.links import link as link
+from tests.links import plain as plain
+from tests.mono import needs_mono
+from tests.mono import program as program
+
+pytestmark = [pytest.mark.slow, needs_mono]
+
+
+def do(link: Link, *lines: str) -> list[str]:
+    """Say lines to NinjaTrader. Returns what the last one printed."""
+    said: list[str] = []
+    for line in lines:
+        said = link.bridge.do(line, link.gate.pump)
+    return said
+
+
+def bars(link: Link, instrument: str) -> list[Bar]:
+    """The instrument's bars in the journal."""
+    topic = f"raw.bar.{instrument}.1m."
+    return list(tapes.facts(link.run, topic, Bar)) if topic in tapes.topics(link.run, topic) else []
+
+
+def arrive(link: Link, instrument: str, count: int) -> None:
+    """Wait for this many bars of the instrument."""
+    link.gate.until(lambda: len(bars(link, instrument)) >= count, f"{count} bars of {instrument}")
+
+
+def entry(instrument: str, name: str, last: Bar) -> PlaceOrder:
+    until_ns = last.close_ns + 60_000_000_000
+    return PlaceOrder(name, "Replay", instrument, Action.ENTER_LONG, 1, last.close - 200, last.close + 200, until_ns)
+
+
+def ask(link: Link, order: PlaceOrder | ClosePosition) -> OrderStatus:
+    link.gate.send(order, topic=f"command.{order.instrument}.")
+    return link.gate.word(order.id).status
+
+
+@pytest.fixture
+def two(link: Link) -> Link:
+    """The strategy on MNQ, and on MES."""
+    do(link, "chart MES MES ES 0", "on MES load", "on MES bar", "bar")
+    arrive(link, "MES", 1)
+    arrive(link, "MNQ", 2)
+    return link
+
+
+def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
+    """Orders go to their own chart, fills come from it, and one hello tells both positions."""
+    placed = [ask(two, entry(name, f"E-{name}", bars(two, name)[-1])) for name in ("MNQ", "MES")]
+    do(two, "bar", "on MES bar")
+    two.gate.until(lambda: len(two.gate.fills()) == 2, "two fills")
+    hellos = len(two.gate.hellos())
+    two.gate.boot = 2
+    two.gate.until(lambda: len(two.gate.hellos()) > hellos, "hello")
+    stands = {each.instrument: (each.position.qty, each.position.entry_id) for each in two.gate.hellos()[-1].positions}
+
+    assert placed == [OrderStatus.ACCEPTED, OrderStatus.ACCEPTED]
+    assert {(fill.instrument, fill.order_id, fill.role) for fill in two.gate.fills()} == {
+        ("MNQ", "E-MNQ", "ENTRY"),
+        ("MES", "E-MES", "ENTRY"),
+    }
+    assert stands == {"MNQ": (1, "E-MNQ"), "MES": (1, "E-MES")}
+
+
+@pytest.mark.parametrize("gone", ["MNQ", "MES"], ids=["the first", "the second"])
+def test_a_strategy_that_leaves_does_not_stop_the_other(two: Link, gone: str) -> None:
+    """The other goes on feeding and trading; orders for the one that left come back with a reason; it may return."""
+    stays = "MES" if gone == "MNQ" else "MNQ"
+    had = len(bars(two, stays))
+
+    do(two, f"on {gone} unload", f"on {stays} bar")
+    arrive(two, stays, had + 1)
+    goes_on = ask(two, entry(stays, "E1", bars(two, stays)[-1]))
+    refused = ask(two, entry(gone, "E2", bars(two, gone)[-1]))
+    do(two, f"on {gone} load", f"on {gone} bar")
+    back = ask(two, entry(gone, "E3", bars(two, gone)[-1]))
+
+    assert (goes_on, refused, back) == (OrderStatus.ACCEPTED, OrderStatus.REJECTED, OrderStatus.ACCEPTED)
+    assert two.gate.word("E2").detail.startswith("INSTRUMENT")
+
+
+def test_an_indicator_feeds_beside_the_strategy_and_after_it(link: Link) -> None:
+    """Bars without a position, which nobody trades on; and on, when the strategy has left and come back."""
+    do(link, "chart YM YM YM 0", "on YM indicator", "on YM bar", "bar")
+    arrive(link, "YM", 1)
+    do(link, "unload", "on YM bar")
+    arrive(link, "YM", 2)
+    do(link, "load", "bar", "on YM bar")
+    arrive(link, "YM", 3)
+    arrive(link, "MNQ", 3)
+
+    assert [bar.position for bar in bars(link, "YM")] == [None] * 3
+    assert all(bar.position is not None for bar in bars(link, "MNQ"))
+    assert ask(link, entry("MNQ", "E1", bars(link, "MNQ")[-1])) is OrderStatus.ACCEPTED
+
+
+def test_a_strategy_goes_on_when_the_indicator_leaves(link: Link) -> None:
+    """Its bars, its orders and its fills."""
+    do(link, "chart YM YM YM 0", "on YM indicator", "on YM bar", "on YM unload", "bar")
+    arrive(link, "MNQ", 2)
+    link.hold()
+
+    assert [fill.order_id for fill in link.gate.fills()] == ["E1"]
+
+
+def test_of_two_charts_of_one_series_the_strategy_feeds_it(link: Link) -> None:
+    """Each bar comes once and bears the position, although the indicator saw it close first. Without it the indicator feeds."""
+    do(link, "chart feed MNQ NQ 0", "on feed indicator", *["on feed bar"] * 3, "bar", "bar")
+    arrive(link, "MNQ", 3)
+    together = bars(link, "MNQ")
+    do(link, "unload", "on feed bar")
+    arrive(link, "MNQ", 4)
+    alone = bars(link, "MNQ")[-1]
+
+    assert all(bar.position is not None for bar in together)
+    assert [bar.index for bar in together] == [together[0].index + at for at in range(3)]
+    assert (alone.position, alone.index) == (None, together[-1].index + 1)
+
+
+def test_a_chart_that_is_opened_again_goes_on_with_the_bar_numbers(two: Link) -> None:
+    """It has a shorter history than before and counts from its own first bar, while the other chart kept the transport alive."""
+    last = bars(two, "MNQ")[-1].index
+
+    do(two, "unload", "chart again MNQ NQ 100", "on again load", *["on again bar"] * 4)
+    arrive(two, "MNQ", 4)
+
+    assert [bar.index for bar in bars(two, "MNQ")[2:]] == [last + 1, last + 2]
+
+
+def test_the_last_to_leave_releases_the_sockets(two: Link) -> None:
+    """In whatever order; until then they are shared. Whoever comes later opens them again."""
+    do(two, "chart YM YM YM 0", "on YM indicator")
+    shared = do(two, "sockets")
+    do(two, "unload", "on YM unload")
+    still = do(two, "sockets")
+    do(two, "on MES unload")
+    released = do(two, "sockets")
+    do(two, "load", "bar")
+    arrive(two, "MNQ", 3)
+
+    assert shared == still != ["0"]
+    assert released == ["0"]
