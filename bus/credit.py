@@ -39,6 +39,8 @@ class Pager:
 
     def requests(self) -> list[HistoryRequest]:
         """What may be asked now. Each request comes out once; `resend` repeats the unanswered ones."""
+        if not self._asked:  # the last pages ended where the topic did then, and it has grown since: go on from there
+            self._next = self.position
         new, self._rest = self._rest, []
         while not self.done and len(self._asked) < self._window and (self._end is None or self._next < self._end):
             # Pages that wait for an earlier one count against the credit too, or a lost page would let them pile up.

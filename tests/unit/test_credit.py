@@ -1,6 +1,8 @@
 """History at the reader's pace: what may be asked, what comes out, when it ends."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bus.credit import Pager
 from bus.errors import PeerError
@@ -147,3 +149,38 @@ def test_impossible_settings_are_refused(choice):
     """A window of 0 would wait for ever."""
     with pytest.raises(ValueError, match="need start >= 0, chunk >= 1, window >= 1"):
         Pager(TOPIC, **choice)
+
+
+def test_a_topic_that_grows_behind_a_short_page_is_gone_on_with():
+    """The last page ended where the topic did; an earlier one, cut by its size, tells of one record more. It was once waited for
+    without having been asked for, by a starting daemon for ever."""
+    pager = Pager(TOPIC, chunk=10, window=2)
+    first, second = pager.requests()
+    pager.take(answer(second, 14))
+    pager.take(answer(first, 14, at_most=8))
+    (rest,) = pager.requests()
+    pager.take(answer(rest, 15))
+
+    assert not pager.done
+    assert numbers(pager.take(answer(pager.requests()[0], 15))) == [14]
+    assert pager.done
+
+
+@given(st.data())
+def test_a_growing_topic_is_read_whole_whatever_the_order_of_the_pages(data):
+    """Pages of any length, answered in any order, while records are added: each comes out once, in order, to the last known end."""
+    chunk, window = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 4))
+    records = data.draw(st.integers(0, 40))
+    pager = Pager(TOPIC, chunk=chunk, window=window)
+    waiting, out, end = [], [], 0
+    while not pager.done:
+        waiting += pager.requests()
+        assert waiting, "the pager waits for answers it has not asked for"
+        request = waiting.pop(data.draw(st.integers(0, len(waiting) - 1)))
+        if records < 80:
+            records += data.draw(st.integers(0, 3))
+        end = max(end, records)
+        out += numbers(pager.take(answer(request, records, at_most=data.draw(st.integers(1, 12)))))
+
+    assert out == list(range(len(out)))
+    assert len(out) == end
