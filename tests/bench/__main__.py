@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import chain, codec, durable, hop, journal, lockstep, loop, rivals
+from tests.bench import backfill, chain, codec, durable, hop, journal, lockstep, loop, rivals
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "chain": chain.run,
     "durable": durable.run,
     "lockstep": lockstep.run,
+    "backfill": backfill.run,
     "rivals": rivals.run,
 }
 

@@ -1,0 +1,133 @@
+"""A chart's history out of the C# bridge: bars per second, what it does to live bars, and the memory of every process.
+
+The stub host invents a chart. Live bars go on while `tapewire backfill` fetches it through the bridge into an export; each is timed
+from the word to the host until it is on the bus. A tenth of the history and all of it, so that one can see what grows.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from bus import sockets, topics
+from daemons import conf as configuration
+from daemons import supervise
+from daemons.instances import Instance
+from daemons.settings import Conf
+from replay import runs
+from tests import bridges, mono
+from tests.bench import ours
+from tests.bench.figures import Figure, compared
+
+MANY = 1_050_000
+REST_S = 0.01
+ALONE = 200  # live bars that are timed before the history is asked for, and again behind it
+RESERVE = 5_000  # more of the chart to come, as live bars
+NAME = "history from the bridge"
+
+
+class Timed:
+    """Closes bars on the chart, a hundred a second at most, and says when each was on the bus."""
+
+    def __init__(self, conf: Conf, bridge: bridges.Bridge) -> None:
+        self.bridge = bridge
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = sockets.subscriber(self.context, conf.bus.address("broker.out"), (topics.RAW,))
+
+    def bar(self) -> float:
+        """One live bar, in microseconds."""
+        while self.socket.poll(0):
+            self.socket.recv_multipart()
+        time.sleep(REST_S)
+        start = ours.now_us()
+        self.bridge.say("bar")
+        while self.socket.recv_multipart()[0] != topics.bar("MNQ").encode():
+            pass
+        spent = ours.now_us() - start
+        self.bridge.done()
+        return spent
+
+
+def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
+    """Both lengths. Nothing without Mono."""
+    if shutil.which("mcs") is None or shutil.which("mono") is None:
+        return []
+    program = mono.compile_all(folder)
+    most = MANY // 10 if quick else MANY
+    short, grown_short = _stream(program, most // 10, folder / "short")
+    long, grown_long = _stream(program, most, folder / "long")
+    memory = [
+        Figure(f"{NAME}, memory while it streams, MB", name, grown_long[name], None, x50=grown_long[name] / grown_short[name])
+        for name in grown_long
+    ]
+    return [*short, *long, *(msgspec.structs.replace(each, note="peak; x: against a tenth of the history") for each in memory)]
+
+
+def _stream(program: Path, bars: int, folder: Path) -> tuple[list[Figure], dict[str, float]]:
+    folder.mkdir()
+    conf = bridges.conf()
+    with tempfile.TemporaryDirectory() as home:
+        prepared = runs.prepare(folder / "run")
+        configuration.write(conf, prepared)
+        options = ("--cross", 0, "--invent", bars + RESERVE, "--from", bars, "--historical", 1)
+        with runs.supervised(conf, prepared, lambda text: None) as instance:
+            bridge = bridges.Bridge(program, conf, Path(home), folder / "nt", *options)
+            try:
+                bridge.done()
+                return _measured(conf, instance, bridge, folder / "out")
+            finally:
+                bridge.kill()
+
+
+def _measured(conf: Conf, instance: Instance, bridge: bridges.Bridge, out: Path) -> tuple[list[Figure], dict[str, float]]:
+    timed = Timed(conf, bridge)
+    for _ in range(20):
+        timed.bar()
+    alone = [timed.bar() for _ in range(ALONE)]
+    pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
+    for pid in (*pids.values(), bridge.process.pid):
+        _forget_peak(pid)
+    chart = _peak_mb(bridge.process.pid)  # the stand-in keeps the whole chart, as NinjaTrader does
+    start = time.monotonic()
+    command = [shutil.which("tapewire", path=str(Path(ours.__file__).parents[2] / ".venv" / "bin")) or "tapewire", "backfill"]
+    command += ["--out", str(out), "--lookback", "3", "--unit", "years", "--base-port", str(conf.bus.base_port), "--json"]
+    asker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    during: list[float] = []
+    peak = 0.0
+    while asker.poll() is None:
+        peak = max(peak, _peak_mb(asker.pid))
+        if len(during) < RESERVE - 2 * ALONE - 100:
+            during.append(timed.bar())
+    spent = time.monotonic() - start
+    told, errors = asker.communicate()
+    if asker.returncode:
+        raise RuntimeError(errors)
+    host = {"NinjaTrader's stand-in, beyond its chart": _peak_mb(bridge.process.pid) - chart}
+    peaks = {name: _peak_mb(pid) for name, pid in pids.items()} | {"tapewire backfill": peak} | host
+    alone += [timed.bar() for _ in range(ALONE)]
+    timed.context.destroy(linger=0)
+    fetched = msgspec.json.decode(told)["bars"]
+    name = f"{NAME}, {fetched:,} bars"
+    each = 1e6 * spent / fetched
+    rate = Figure(name, "a bar of history", each, None, per_s=1e6 / each, note=f"{spent:.1f} s in all")
+    return [rate, *compared(name, {"a live bar alone": alone, "a live bar meanwhile": during}, "a live bar alone")], peaks
+
+
+def _forget_peak(pid: int) -> None:
+    with suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _peak_mb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
