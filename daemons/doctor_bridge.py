@@ -6,6 +6,7 @@ While trading is off nobody is waiting for NinjaTrader, so a bridge that is not 
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -124,7 +125,9 @@ def _bars(conf: Conf, found: Found, name: str) -> Check:
         )
     if session.degraded:
         return Check(what, False, f"some of {session.session} were lost; no entries until the next trade date")
-    return Check(what, True, f"number {bar.index}, {bar.phase}, closed {age_s:.0f} s ago")
+    at = dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC)
+    ago = f", {age_s:.0f} s ago" if bar.phase == "realtime" else ""
+    return Check(what, True, f"number {bar.index}, {bar.phase}, closed {at:%Y-%m-%d %H:%M} UTC{ago}")
 
 
 def _flow(found: Found, name: str) -> Check:
