@@ -10,7 +10,7 @@ Causes: what happens to an order is caused by the `Intents` that asked for it, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bus import topics
@@ -49,7 +49,7 @@ from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import ENTRIES, WORDS, Order, Orders, Trigger
 from daemons.gate.program import ProgramAccount
 from daemons.gate.rates import Rates
-from daemons.gate.reconcile import Progress
+from daemons.gate.reconcile import Disputes
 from daemons.gate.state import State, carried_over
 from daemons.settings import Conf
 from daemons.tracker.clock import Clock
@@ -78,8 +78,8 @@ class Gate:
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
     program: the account's way through its prop-firm program, None without one.
-    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others. findings: what of
-    the last epoch does not go on in this one, in words.
+    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others. disputes: where the
+    venue says otherwise. findings: what of the last epoch does not go on in this one, in words.
 
     Raises:
         ConfError: the limits name hours that are none.
@@ -94,6 +94,7 @@ class Gate:
         self.heard = Heard()
         self.rates = Rates()
         self.inbox = Inbox(conf)
+        self.disputes = Disputes()
         self.findings: list[str] = []
         self._told = 0
         self._clock = Clock(conf.calendar)
@@ -107,9 +108,6 @@ class Gate:
         self._decided: set[str] = set()
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
         self._updates: set[str] = set()
-        self._disputed: dict[str, int] = {}
-        self._words: dict[str, tuple[int, int]] = {}
-        self._looked: dict[str, tuple[int, int]] = {}
         self._now_ns = 0
 
     @classmethod
@@ -131,7 +129,7 @@ class Gate:
             gate.program = ProgramAccount.restored(state.program, conf.program, conf.instruments, conf.calendar)
         gate._told, gate._now_ns, gate._session, gate._stands = state.told, state.now_ns, state.session, state.stands
         gate._entered, gate._bars, gate._answered = {**state.entered}, {**state.bars}, {**state.answered}
-        gate._words, gate._looked, gate._disputed = {**state.words}, {**state.looked}, {**state.disputed}
+        gate.disputes = state.disputes.copy()
         gate._decided, gate._cancels, gate._updates = {*state.decided}, {*state.cancels}, {*state.updates}
         return gate, findings
 
@@ -154,13 +152,11 @@ class Gate:
             now_ns=self._now_ns,
             session=self._session,
             bars={**self._bars},
-            words={**self._words},
-            looked={**self._looked},
             entered={**self._entered},
             answered={**self._answered},
             cancels=tuple(sorted(self._cancels)),
             updates=tuple(sorted(self._updates)),
-            disputed={**self._disputed},
+            disputes=self.disputes.copy(),
             stands=self._stands,
         )
 
@@ -171,8 +167,7 @@ class Gate:
             return self._and_standing(self._decide(event, body))
         if isinstance(body, OrderUpdate | Execution):
             self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
-            number = (event.header.epoch, event.header.seq)
-            self._words[event.topic] = max(number, self._words.get(event.topic, number))
+            self.disputes.hear(event.topic, (event.header.epoch, event.header.seq))
             return self._and_standing(self._update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
@@ -212,7 +207,7 @@ class Gate:
             book=self.book,
             orders=self.orders,
             rates=self.rates,
-            disputed=self._disputed,
+            disputed=self.disputes.held,
             closes=self.heard.closes,
             session=session,
             now_ns=self._now_ns,
@@ -360,23 +355,17 @@ class Gate:
         return outputs
 
     def _settle(self, event: Event) -> list[Output]:
-        """A person has looked: position truth is the venue's, so our books take its word where they differ, at the last close."""
+        """A person has looked at what is disputed: our books take the venue's word, at the last close."""
         outputs: list[Output] = []
-        for name, theirs in sorted(self._disputed.items()):
-            ours, close = self.book.qty(name), self.heard.closes.get(name)
-            if theirs == ours:
-                del self._disputed[name]
-            elif reconcile.progress(name, self._words, self._looked) is Progress.BEHIND:
-                text = f"{name} stays disputed: words of the venue are on their way that may explain its {theirs:+d}"
-                outputs.append(facts.alarm("reconcile", text))
-            elif close is None:
-                text = f"{name} stays disputed: no price to book the venue's {theirs:+d} at; arm again after its next bar"
-                outputs.append(facts.alarm("reconcile", text))
-            else:
-                text = f"the venue's {theirs:+d} {name} taken over in place of our {ours:+d}, booked at the last close {close}"
-                outputs.append(facts.alarm("reconcile", text))
-                del self._disputed[name]
-                outputs += self._execute(reconcile.taken_over(event, name, self.conf.trading.account, theirs - ours, close))
+        for name in sorted(self.disputes.held):
+            close = self.heard.closes.get(name)
+            settled = self.disputes.settle(name, self.book.qty(name), close)
+            if settled is None:
+                continue
+            outputs.append(facts.alarm("reconcile", settled.text))
+            if settled.qty and close is not None:
+                account = self.conf.trading.account
+                outputs += self._execute(reconcile.taken_over(event, name, account, settled.qty, close))
         return outputs
 
     def _flatten(self, event: Event, name: str) -> list[Output]:
@@ -388,13 +377,13 @@ class Gate:
             wish = flatten.cancel(entry, self._kills, of)
             self._cancels.add(wish.id)
             outputs.append(Tell(topic, wish))
-        qty = self._disputed.get(name) or self.book.qty(name)
+        qty = self.disputes.held.get(name) or self.book.qty(name)
         if qty:
             order = flatten.close(
                 name,
                 self.conf.trading.account,
                 qty,
-                entry_id="" if name in self._disputed else self.book.entry_id(name),
+                entry_id="" if name in self.disputes.held else self.book.entry_id(name),
                 session=self._session,
                 at_ns=event.header.event_ns,
                 bar_index=self._bars.get(name, 0),
@@ -469,26 +458,10 @@ class Gate:
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))
-        self._disputes(name, execution.qty)
+        self.disputes.booked(name, execution.qty, self.book.qty(name))
         if ended is not None:
             outputs += self._close(ended, execution, order)
         return outputs
-
-    def _progress(self, name: str, looked: Mapping[str, tuple[int, int]]) -> Progress:
-        """How far we are against this hello; a picture older than the last one is as outdated as one older than our news."""
-        topic = topics.of(topics.VENUE, name)
-        if topic in looked and looked[topic] < self._looked.get(topic, looked[topic]):
-            return Progress.AHEAD
-        return reconcile.progress(name, self._words, looked)
-
-    def _disputes(self, name: str, qty: int) -> None:
-        """A fill has been booked: one since the venue's hello moves both sides, an older one may explain the dispute."""
-        if name not in self._disputed:
-            return
-        if reconcile.progress(name, self._words, self._looked) is Progress.AHEAD:
-            self._disputed[name] += qty
-        elif self._disputed[name] == self.book.qty(name):
-            del self._disputed[name]
 
     def _close(self, turn: Turn, execution: Execution, order: Order | None) -> list[Output]:
         """A round turn has ended: the trade, where it was one of ours, and the account's standing."""
@@ -527,11 +500,7 @@ class Gate:
         """The venue is there: what stands at it against our books."""
         self.heard.link_up, self.heard.accounts = True, hello.accounts
         account, at_ns = self.conf.trading.account, event.header.event_ns
-        heard = {name: self._progress(name, hello.words) for name in self.conf.traded}
-        findings = reconcile.compare(hello, account, at_ns, self.book, self.orders, heard)
-        self._looked |= {topic: max(at, self._looked.get(topic, at)) for topic, at in hello.words.items()}
-        # One that has gone by itself still wants a person, but what stands at the venue is what it says now.
-        self._disputed = {name: findings.theirs.get(name, qty) for name, qty in self._disputed.items()} | findings.disputed
+        findings = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         outputs: list[Output] = [facts.alarm("reconcile", text) for text in findings.texts]
         for execution in findings.adopted:
             outputs += self._execute(execution)

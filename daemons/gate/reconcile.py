@@ -9,7 +9,8 @@ go out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -20,46 +21,10 @@ from daemons.gate.ledger import Ledger
 from daemons.gate.orders import PENDING, Orders
 
 
-class Findings(NamedTuple):
-    """theirs: the venue's quantities. adopted: foreign positions to book. disputed: the venue's quantity where ours differs.
-    texts: each finding in words.
-    """
-
-    theirs: dict[str, int]
-    adopted: list[Execution]
-    disputed: dict[str, int]
-    texts: list[str]
-
-
-def compare(hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, instruments: Mapping[str, Progress]) -> Findings:
-    """Hold the venue's snapshot of `account` against our books, for these instruments. One that is AHEAD is not compared."""
-    reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
-    findings = Findings({}, [], {}, [])
-    for name, heard in instruments.items():
-        if heard is Progress.AHEAD:
-            continue
-        stands = reported.get(name)
-        theirs, ours = (stands.position.qty if stands else 0), book.qty(name)
-        findings.theirs[name] = theirs
-        if stands is not None and theirs and heard is Progress.LEVEL and _foreign(stands, book, orders):
-            findings.adopted.append(_adoption(stands, hello, at_ns))
-            findings.texts.append(f"{theirs:+d} {name} stood at the venue before us; adopted as foreign")
-        elif theirs != ours:
-            findings.disputed[name] = theirs
-            findings.texts.append(f"the venue reports {theirs:+d} {name}, our books say {ours:+d}; no entries until they agree")
-        entry_id = stands.position.entry_id if stands else ""
-        findings.texts.extend(
-            f"{order.order_id} is {order.status} here and unknown to the venue"
-            for order in orders.working(name)
-            if order.status is not PENDING and order.order_id not in hello.working and order.order_id != entry_id
-        )
-    return findings
-
-
 class Progress(Enum):
     """How far we have heard an instrument, against how far the venue had said it when it looked.
 
-    BEHIND: some words are still on their way, and may explain a difference. AHEAD: the hello was sent again, late.
+    BEHIND: some words are still on their way, and may explain a difference. AHEAD: the picture is older than our news.
     """
 
     BEHIND = auto()
@@ -67,12 +32,108 @@ class Progress(Enum):
     AHEAD = auto()
 
 
-def progress(instrument: str, heard: Mapping[str, tuple[int, int]], looked: Mapping[str, tuple[int, int]]) -> Progress:
-    """heard, looked: epoch and number by topic. A venue that does not tell is taken to be level with us."""
-    topic = topics.of(topics.VENUE, instrument)
-    ours = heard.get(topic, (0, 0))
-    theirs = looked.get(topic, ours)
-    return Progress.BEHIND if ours < theirs else Progress.AHEAD if ours > theirs else Progress.LEVEL
+class Findings(NamedTuple):
+    """adopted: foreign positions to book. texts: each finding in words."""
+
+    adopted: list[Execution]
+    texts: list[str]
+
+
+class Settled(NamedTuple):
+    """What becomes of a dispute when a person says arm. qty: what our books must move by to say what the venue says."""
+
+    qty: int
+    text: str
+
+
+@dataclass(slots=True)
+class Disputes:
+    """Where the venue's word on positions and our books differ.
+
+    held: the venue's quantity of each instrument in dispute. heard: epoch and number of its last word, by topic; looked: how far
+    its words had come when it last said what stands there.
+    """
+
+    held: dict[str, int] = field(default_factory=dict)
+    heard: dict[str, tuple[int, int]] = field(default_factory=dict)
+    looked: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def copy(self) -> Disputes:
+        return Disputes({**self.held}, {**self.heard}, {**self.looked})
+
+    def hear(self, topic: str, number: tuple[int, int]) -> None:
+        """A word of the venue has come; a repeat has an older number."""
+        self.heard[topic] = max(number, self.heard.get(topic, number))
+
+    def compare(self, hello: Hello, account: str, at_ns: int, book: Ledger, orders: Orders, traded: Iterable[str]) -> Findings:
+        """Hold the venue's snapshot of `account` against our books. Where its picture is outdated, nothing is compared."""
+        reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
+        findings = Findings([], [])
+        for name in traded:
+            progress = self._outdated(name, hello)
+            if progress is Progress.AHEAD:
+                continue
+            stands = reported.get(name)
+            theirs, ours = (stands.position.qty if stands else 0), book.qty(name)
+            if stands is not None and theirs and progress is Progress.LEVEL and _foreign(stands, book, orders):
+                findings.adopted.append(_adoption(stands, hello, at_ns))
+                findings.texts.append(f"{theirs:+d} {name} stood at the venue before us; adopted as foreign")
+            elif theirs != ours:
+                self.held[name] = theirs
+                findings.texts.append(f"the venue reports {theirs:+d} {name}, our books say {ours:+d}; no entries until they agree")
+            if name in self.held:  # one that has gone by itself still wants a person, but what stands is what it says now
+                self.held[name] = theirs
+            entry_id = stands.position.entry_id if stands else ""
+            findings.texts.extend(
+                f"{order.order_id} is {order.status} here and unknown to the venue"
+                for order in orders.working(name)
+                if order.status is not PENDING and order.order_id not in hello.working and order.order_id != entry_id
+            )
+        self.looked |= {topic: max(at, self.looked.get(topic, at)) for topic, at in hello.words.items()}
+        return findings
+
+    def booked(self, name: str, qty: int, ours: int) -> None:
+        """A fill has been booked: one since the venue's hello moves both sides, an older one may explain the dispute."""
+        if name not in self.held:
+            return
+        if self._progress(name, self.looked) is Progress.AHEAD:
+            self.held[name] += qty
+        elif self.held[name] == ours:
+            del self.held[name]
+
+    def settle(self, name: str, ours: int, close: float | None) -> Settled | None:
+        """A person has looked: position truth is the venue's, where nothing is under way that may explain the difference.
+
+        Args:
+            close: the last close, at which the difference would be booked.
+        Returns:
+            What to do about it, None where both sides agree again.
+        """
+        theirs = self.held[name]
+        if theirs == ours:
+            del self.held[name]
+            return None
+        if self._progress(name, self.looked) is Progress.BEHIND:
+            return Settled(0, f"{name} stays disputed: words of the venue are on their way that may explain its {theirs:+d}")
+        if close is None:
+            return Settled(0, f"{name} stays disputed: no price to book the venue's {theirs:+d} at; arm again after its next bar")
+        del self.held[name]
+        text = f"the venue's {theirs:+d} {name} taken over in place of our {ours:+d}, booked at the last close {close}"
+        return Settled(theirs - ours, text)
+
+    def _outdated(self, name: str, hello: Hello) -> Progress:
+        """A picture older than the venue's last one is as outdated as one older than our news."""
+        topic = topics.of(topics.VENUE, name)
+        if topic in hello.words and hello.words[topic] < self.looked.get(topic, hello.words[topic]):
+            return Progress.AHEAD
+        return self._progress(name, hello.words)
+
+    def _progress(self, name: str, looked: Mapping[str, tuple[int, int]]) -> Progress:
+        """A venue that does not tell how far it had come is taken to be level with us."""
+        topic = topics.of(topics.VENUE, name)
+        ours = self.heard.get(topic, (0, 0))
+        theirs = looked.get(topic, ours)
+        return Progress.BEHIND if ours < theirs else Progress.AHEAD if ours > theirs else Progress.LEVEL
 
 
 def taken_over(event: Event, instrument: str, account: str, qty: int, price: float) -> Execution:

@@ -32,6 +32,7 @@ from daemons.gate.orders import WORKING, Order
 from daemons.gate.program import cents, money
 from daemons.gate.progress import Progress
 from daemons.gate.rates import Sent
+from daemons.gate.reconcile import Disputes
 from daemons.gate.risk import Standing
 from daemons.settings import Conf
 
@@ -47,8 +48,7 @@ class State(Struct, frozen=True, kw_only=True):
     run, and the tick of each one known. orders: all of them, oldest first. kills: how often the switch was latched.
     decided: ids of intents. cancels: ids of commands that took an order back. updates: ids of the venue's words on orders.
     answered: the last question about each instrument, with its answer. entered, bars: bar of the last entry, and number of the
-    last bar. words: how far the venue was heard, by topic; looked: and how far it had come when it said what stands at it.
-    told: how much of the program's news was told. stands: the standing that was last said.
+    last bar. told: how much of the program's news was told. stands: the standing that was last said.
     """
 
     version: int = VERSION
@@ -68,13 +68,11 @@ class State(Struct, frozen=True, kw_only=True):
     now_ns: int = 0
     session: str = ""
     bars: dict[str, int] = {}
-    words: dict[str, tuple[int, int]] = {}
-    looked: dict[str, tuple[int, int]] = {}
     entered: dict[str, int] = {}
     answered: dict[str, tuple[Intents, Decisions]] = {}
     cancels: tuple[str, ...] = ()
     updates: tuple[str, ...] = ()
-    disputed: dict[str, int] = {}
+    disputes: Disputes = msgspec.field(default_factory=Disputes)
     stands: Standing = Standing(TradingState.ACTIVE, None)
 
     @property
@@ -83,7 +81,7 @@ class State(Struct, frozen=True, kw_only=True):
         texts: dict[str, list[str]] = {}
         for name, turn in self.book.turns.items():
             texts.setdefault(name, []).append(f"{turn.qty:+d} {name}")
-        for name, qty in self.disputed.items():
+        for name, qty in self.disputes.held.items():
             if qty:
                 texts.setdefault(name, []).append(f"{qty:+d} {name} by the venue's word")
         for order in self.orders:
@@ -153,8 +151,7 @@ def _of_another_account(state: State, conf: Conf, findings: list[str]) -> State:
         now_ns=state.now_ns,
         session=state.session,
         bars=state.bars,
-        words=state.words,
-        looked=state.looked,
+        disputes=Disputes(heard=state.disputes.heard, looked=state.disputes.looked),
     )
 
 
@@ -212,5 +209,5 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
         bars=of(state.bars),
         entered=of(state.entered),
         answered=of(state.answered),
-        disputed=of(state.disputed),
+        disputes=dataclasses.replace(state.disputes, held=of(state.disputes.held)),
     )
