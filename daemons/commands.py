@@ -18,10 +18,10 @@ from bus.client import ask
 from bus.errors import ConfError, PeerError, Transient
 from bus.messages import Arm, Kill, Risk
 from daemons import conf as configuration
-from daemons import doctor as checks
 from daemons import epochs, instances, latch, supervise
 from daemons import status as standing
 from daemons import tap as tapping
+from daemons.doctor import examination, findings
 from daemons.settings import PORTS, Calendar, Conf
 
 out = Console(soft_wrap=True, highlight=False)
@@ -106,15 +106,17 @@ def tap(
 
 
 def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
-    """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one. Exit status 1 if one is broken."""
-    running = instances.running()
-    chosen = instances.choose(instance) if instance or len(running) == 1 else None
-    results = checks.examine(chosen)
+    """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one.
+
+    Exit status 0: all is ok. 1: something is broken. 3: nothing is, but not everything could be looked at.
+    """
+    chosen = instances.choose(instance) if instance or instances.running() else None
+    found = examination.examine(chosen)
     if json:
-        out.print(msgspec.json.encode(results).decode(), markup=False)
+        out.print(msgspec.json.encode(found).decode(), markup=False)
     else:
-        show(checks.lines(results))
-    raise typer.Exit(1 if any(check.ok is False for check in results) else 0)
+        show(findings.lines(found))
+    raise typer.Exit(findings.status(found))
 
 
 def kill(

@@ -1,7 +1,7 @@
 """Ready to trade, as five lights: platform, account, data, orders, position (capabilities C.2).
 
-Each light is one thing that can be wrong without the others, with the sentence for whoever must mend it. No connection is opened
-to try one out: a light tells what the daemons know already.
+Each light is one thing that can be wrong without the others, with the sentence for whoever must mend it. Nothing is tried out: a
+light tells what the daemons know already, and what is heard of the platform.
 """
 
 from __future__ import annotations
@@ -9,25 +9,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-import zmq
 from msgspec import Struct
 from rich.console import Console
 
-from bus import topics
-from bus.client import ask_control
-from bus.errors import PeerError, Transient
-from bus.messages import Reason, Risk, Session, TradingState
+from bus.messages import Reason, TradingState
 from daemons import conf as configuration
-from daemons import instances, status
+from daemons import heard, instances
+from daemons.known import NO_LEASE, Known, span
 from daemons.settings import Conf
 from daemons.tables import aligned
 
-FRESH_S = 5.0
-VENUE = "nt"
 SILENT = "the gate does not answer (`tapewire status`)"
 
 out = Console(soft_wrap=True, highlight=False)
@@ -39,19 +34,6 @@ class Light(Struct, frozen=True):
     name: str
     on: bool
     text: str
-
-
-class Known(Struct, frozen=True):
-    """What the daemons say of themselves.
-
-    gate: the state of its control port, None if it does not answer. risk: the account's standing, None if nothing was said yet.
-    sessions: the latest of each instrument. beat_age_s: of the platform's last heartbeat, None without one.
-    """
-
-    gate: dict[str, Any] | None
-    risk: Risk | None
-    sessions: dict[str, Session]
-    beat_age_s: float | None
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +48,7 @@ def ready(
     """Five lights: platform, account, data, orders, position. Exit status 1 unless all are on."""
     chosen = instances.choose(instance)
     conf = configuration.read(Path(chosen.run))
-    shown = lights(conf, look(chosen, conf))
+    shown = lights(conf, heard.look(chosen, conf))
     if json:
         out.print(msgspec.json.encode(shown).decode(), markup=False)
     else:
@@ -86,29 +68,6 @@ def lines(shown: list[Light]) -> Iterator[tuple[str, bool]]:
     yield from zip(aligned(rows), (light.on for light in shown), strict=True)
 
 
-def look(chosen: instances.Instance, conf: Conf) -> Known:
-    """Ask the daemons, and listen for a heartbeat of the platform."""
-    beat = status.listen(chosen, {VENUE}).get(VENUE)
-    with zmq.Context() as context:
-        gate = _asked(context, conf.bus.address("control.gate"), "")
-        risks = _asked(context, conf.bus.address("gate"), topics.RISK) or {}
-        sessions = _asked(context, conf.bus.address("tracker"), topics.SESSION) or {}
-    return Known(
-        gate=gate,
-        risk=next((msgspec.convert(each, Risk) for each in risks.values()), None),
-        sessions={topic: msgspec.convert(each, Session) for topic, each in sessions.items()},
-        beat_age_s=None if beat is None else status.age_s(beat),
-    )
-
-
-def _asked(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] = ask_control(context, address, "state", argument, timeout_s=1.0)
-    except (Transient, PeerError):
-        return None
-    return answer
-
-
 def _judged(conf: Conf, known: Known) -> Mapping[str, tuple[bool, str]]:
     return {
         "platform": _platform(known),
@@ -120,15 +79,20 @@ def _judged(conf: Conf, known: Known) -> Mapping[str, tuple[bool, str]]:
 
 
 def _platform(known: Known) -> tuple[bool, str]:
-    age_s = known.beat_age_s
-    if age_s is None or age_s >= FRESH_S:
-        heard = "never heard of" if age_s is None else f"silent for {age_s:.0f} s"
-        return False, f"{heard}; NinjaTrader connects when its bridge runs"
+    if not known.heard.fresh:
+        age_s = known.heard.age_s
+        heard = "never heard of" if age_s is None else f"silent for {span(age_s)}"
+        return False, f"{heard}; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
     if known.gate is None:
         return False, SILENT
-    if not known.gate["venue_up"]:
-        return False, "it beats, but the gate has no link to it"
-    return True, f"connected, heartbeat {age_s:.1f} s old"
+    if not known.linked:
+        return False, "it beats, but the gate has no link to it (`tapewire doctor`)"
+    words, why = known.heard.noted
+    if why:
+        return False, f"connected, but takes no entries: {why}"
+    if NO_LEASE in words:
+        return False, "connected, but has not heard the gate for five seconds"
+    return True, "connected, its heartbeat is there"
 
 
 def _account(conf: Conf, known: Known) -> tuple[bool, str]:
@@ -148,14 +112,16 @@ def _account(conf: Conf, known: Known) -> tuple[bool, str]:
 def _data(conf: Conf, known: Known) -> tuple[bool, str]:
     texts = []
     for name in conf.traded:
-        session = known.sessions.get(topics.of(topics.SESSION, name))
+        session = known.session(name)
         if session is None:
             return False, f"no bar of {name} yet"
+        if known.heard.fresh and known.stale(conf.calendar, session.bar):
+            return False, f"no bar of {name} for {span(known.age_s(session.bar))} although the market is open"
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"
         at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)
         texts.append(f"{name} {session.bar.close:g} at {at:%Y-%m-%d %H:%M} UTC")
-    if known.beat_age_s is None or known.beat_age_s >= FRESH_S:
+    if not known.heard.fresh:
         return False, f"nobody brings bars; the last was {', '.join(texts)}"
     return True, ", ".join(texts)
 
@@ -172,7 +138,7 @@ def _position(conf: Conf, known: Known) -> tuple[bool, str]:
         return False, "the venue and our books differ; look, then `tapewire arm`"
     texts = []
     for name in conf.traded:
-        session = known.sessions.get(topics.of(topics.SESSION, name))
+        session = known.session(name)
         position = None if session is None else session.bar.position
         if position is None:
             return False, f"{name}: the platform has not said"

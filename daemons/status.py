@@ -72,7 +72,7 @@ def listen(instance: Instance, names: set[str]) -> dict[str, Beat]:
     until = time.monotonic() + LISTEN_S
     with zmq.Context() as context:
         address = f"tcp://{instance.host}:{instance.base_port + PORTS['broker.out']}"
-        reader = Reader(context, address, (topics.BEAT,), name="status")
+        reader = Reader(context, address, tuple(topics.of(topics.BEAT, name) for name in sorted(names)), name="status")
         try:
             while time.monotonic() < until and not _all_fresh(beats, names):
                 for message, _ in reader.receive(0.1):

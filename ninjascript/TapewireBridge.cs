@@ -239,6 +239,8 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         bool Tapewire.ITrader.Trades { get { return _live; } }
 
+        string Tapewire.ITrader.Stopped { get { return Stopped(); } }
+
         void Tapewire.ITrader.Command(Tapewire.Message message, bool repeat)
         {
             if (repeat)
@@ -304,6 +306,12 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (_halted != "") return _halted;
             if (!_connected) return "NinjaTrader has lost its connection";
             return _transport.FaultText;
+        }
+
+        string Stopped()
+        {
+            string halted = Halted();
+            return halted != "" ? halted : _book.Halted;
         }
 
         /// <summary>Asks the book, then does what it wants done, with no lock held.</summary>
@@ -571,7 +579,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Light("bars", _feed.LastIndex >= 0),
                 Light("flow", _feed.Flow),
             };
-            string why = Halted() != "" ? "  entries stopped: " + Halted() : _book.Halted != "" ? "  entries stopped: " + _book.Halted : "";
+            string why = Stopped() != "" ? "  entries stopped: " + Stopped() : "";
             Tapewire.Counters counters = transport.Counters;
             return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals + why;
         }

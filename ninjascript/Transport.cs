@@ -46,6 +46,9 @@ namespace Tapewire
         /// <summary>It has reached real time and takes commands now.</summary>
         bool Trades { get; }
 
+        /// <summary>Why it takes no entries now; empty if it does.</summary>
+        string Stopped { get; }
+
         /// <summary>A command that is on our disk and acknowledged. `repeat`: its id was taken before.</summary>
         void Command(Message message, bool repeat);
 
@@ -618,11 +621,25 @@ namespace Tapewire
 
         void Beat()
         {
-            var beat = new Beat { Name = Source, Pid = Process.GetCurrentProcess().Id, StartedNs = _startedNs, WallNs = WallNs(), Note = "ready" };
+            var beat = new Beat { Name = Source, Pid = Process.GetCurrentProcess().Id, StartedNs = _startedNs, WallNs = WallNs(), Note = Note() };
             beat.Last = Numbers(_facts);
             beat.Received = Counters.Commands;
             beat.Sent = Counters.Bars;
             _factsOut.TrySendMultipartBytes(Wire.Topic("sys.beat.nt."), Wire.Encode(Passing(), beat));
+        }
+
+        /// <summary>`ready`, or what stops entries on this side: for the doctor, who cannot see the chart.</summary>
+        string Note()
+        {
+            List<ITrader> traders = Traders();
+            if (traders.Count == 0) return "ready";
+            var words = new List<string>();
+            long age = LeaseAgeMs;
+            if (age < 0 || age > Checks.LeaseMs) words.Add("no lease");
+            if (Killed) words.Add("killed");
+            ITrader stopped = traders.Find(each => each.Stopped != "");
+            if (stopped != null) words.Add("halted: " + stopped.Stopped);
+            return words.Count == 0 ? "ready" : string.Join("; ", words);
         }
 
         void Complain(string name, string text)

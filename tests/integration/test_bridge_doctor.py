@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from daemons import conf as configuration
+from daemons import heard
 from daemons.settings import Conf
 from replay import runs
 from tests import bridges
@@ -42,47 +43,78 @@ def trading(conf: Conf, program: Path, data: Path, folder: Path, *options: objec
             bridge.kill()
 
 
-def findings(tapewire: Run) -> dict[str, dict[str, object]]:
-    return {check["name"]: check for check in json.loads(tapewire("doctor", "--json").stdout)}
+def findings(tapewire: Run) -> dict[str, dict[str, str]]:
+    return {each["name"]: each for each in json.loads(tapewire("doctor", "--json").stdout)}
+
+
+def states(found: dict[str, dict[str, str]], state: str) -> set[str]:
+    return {name for name, each in found.items() if each["state"] == state}
 
 
 def lit(tapewire: Run) -> dict[str, bool]:
     return {light["name"]: light["on"] for light in json.loads(tapewire("ready", "--json").stdout)}
 
 
-def test_all_is_well_until_the_bridge_dies(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
-    """Every line ok and every light on; with NinjaTrader's process killed, the bridge is named and platform and data go out."""
-    with trading(bridges.conf(), program, plain, tmp_path) as bridge:
-        assert eventually(lambda: all(lit(tapewire).values()))
-        well = findings(tapewire)
-        bridge.kill()
-        dark = eventually(lambda: {name for name, on in lit(tapewire).items() if not on} == {"platform", "data"})
-        ill = tapewire("doctor")
+def dark(tapewire: Run) -> set[str]:
+    return {name for name, on in lit(tapewire).items() if not on}
 
-    assert [check for check in well.values() if not check["ok"]] == []
-    assert {"bridge", "bridge clock", "bridge account", "bars of MNQ", "order flow of MNQ"} <= set(well)
-    assert dark
-    assert ill.returncode == 1
-    assert "start the strategy TapewireBridge" in ill.stdout
+
+def test_all_is_well_until_it_is_killed(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
+    """Every line ok and every light on. With the kill switch latched the account's light goes out, and the doctor names it; with
+    NinjaTrader's process killed, platform and data go out, and the bridge is to blame."""
+    with trading(bridges.conf(), program, plain, tmp_path) as bridge:
+        assert eventually(lambda: dark(tapewire) == set())
+        well = tapewire("doctor")
+        tapewire("kill")
+        latched, held = dark(tapewire), findings(tapewire)
+        tapewire("arm")
+        bridge.kill()
+        out, ill = dark(tapewire), findings(tapewire)
+
+    assert well.returncode == 0, well.stdout
+    assert [line for line in well.stdout.splitlines() if line.startswith(("broken", "unknown"))] == []
+    assert "NinjaTrader, heartbeat" in well.stdout
+    assert latched == {"account"}
+    assert states(held, "broken") == {"kill switch"}
+    assert out == {"platform", "data"}
+    assert states(ill, "broken") == {"bridge"}
+    assert "enable TapewireBridge" in ill["bridge"]["remedy"]
 
 
 def test_a_chart_without_order_flow_is_named(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
     """The series is not volumetric: everything else is ok."""
     with trading(bridges.conf(), program, plain, tmp_path, "--volumetric", 0):
-        assert eventually(lambda: "order flow of MNQ" in findings(tapewire))
+        assert eventually(lambda: dark(tapewire) == set())
         found = findings(tapewire)
 
-    assert {name for name, check in found.items() if not check["ok"]} == {"order flow of MNQ"}
-    assert "not volumetric" in str(found["order flow of MNQ"]["text"])
+    assert states(found, "broken") == {"order flow MNQ"}
+    assert states(found, "unknown") == set()
+    assert "not volumetric" in found["order flow MNQ"]["value"]
 
 
-def test_another_account_is_named(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
-    """The daemons trade an account that the strategy on the chart does not."""
+def test_what_stops_entries_at_ninjatrader_is_seen_from_here(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
+    """Another account than ours, and NinjaTrader has lost its connection; with it back, the account alone is left."""
     conf = bridges.conf()
     conf = msgspec.structs.replace(conf, trading=msgspec.structs.replace(conf.trading, account="Sim101"))
-    with trading(conf, program, plain, tmp_path):
-        assert eventually(lambda: "bridge account" in findings(tapewire))
-        found = findings(tapewire)
+    with trading(conf, program, plain, tmp_path) as bridge:
+        bridge.do("lost")
+        assert eventually(lambda: states(findings(tapewire), "broken") == {"account", "entries"})
+        stopped = findings(tapewire)["entries"]["value"]
+        bridge.do("connected")
+        assert eventually(lambda: states(findings(tapewire), "broken") == {"account"})
 
-    assert found["bridge account"]["ok"] is False
-    assert "conf/live.toml names Sim101" in str(found["bridge account"]["text"])
+    assert stopped == "NinjaTrader takes none: NinjaTrader has lost its connection"
+
+
+def test_without_daemons_a_bridge_is_found_by_the_port_it_looks_at(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """It connects to whoever asks for its chart: so both sides reach each other, and what is missing are the daemons."""
+    conf = bridges.conf()
+    nobody = heard.charts(conf)
+    bridge = Bridge(program, conf, plain, tmp_path / "nt", "--from", IN_RTH, "--historical", 5)
+    bridge.done()
+    found = heard.charts(conf)
+    bridge.kill()
+
+    assert nobody is None
+    assert found is not None
+    assert [(each.topic, each.records) for each in found.topics] == [("chart.MNQ.1m.", IN_RTH)]

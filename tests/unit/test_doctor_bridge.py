@@ -1,4 +1,4 @@
-"""What the doctor says of NinjaTrader, for each thing that can be wrong with it."""
+"""What the doctor says of NinjaTrader's side, for each thing that can be wrong with it."""
 
 from __future__ import annotations
 
@@ -7,108 +7,246 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from bus.messages import CrossBar, Position, Risk
+from bus.messages import Beat, CrossBar, Position, Risk
 from bus.testing import bar, eastern, session
-from daemons import doctor_bridge
-from daemons.doctor_bridge import BRIDGE_VERSION, Found, examine
-from daemons.ready import Known
-from daemons.settings import Trading
+from daemons.doctor.bridge import VERSION, judge
+from daemons.doctor.findings import Finding, State
+from daemons.known import Heard, Known, market_open, span
+from daemons.settings import Bus, Calendar, Trading
 from tests.gates import ACCOUNT, conf
 
 ROOT = Path(__file__).parents[2]
-
-
 SECOND_NS = 1_000_000_000
 NOW = eastern("11:00") + 20 * SECOND_NS
-HELLO = {"venue": "NinjaTrader", "version": BRIDGE_VERSION, "accounts": [ACCOUNT]}
+BEAT = Beat("nt", 4711, NOW - 3_600 * SECOND_NS, NOW, {"raw.bar.MNQ.1m.": (1, 7)}, note="ready")
+HELLO = {"venue": "NinjaTrader", "version": VERSION, "accounts": [ACCOUNT]}
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}, "venue": HELLO}
 ES = CrossBar("ES", 6_000.0, 6_001.0, 5_999.0, 6_000.5, 10)
 BAR = {"ask_volume": 60, "bid_volume": 40, "position": Position(ACCOUNT), "cross": (ES,)}
+SEEN = session(bar=bar(**BAR))
 
 
-def found(*, skew_s: float | None = 0.01, now_ns: int = NOW, seen: Any = None, **known: Any) -> Found:
-    """All is well: a bar of MNQ with order flow and a companion, twenty seconds old."""
-    sessions = {"session.MNQ.": seen or session(bar=bar(**BAR))}
-    given = {"gate": GATE, "risk": None, "sessions": sessions, "beat_age_s": 0.4, **known}
-    return Found(Known(**given), skew_s, now_ns)
+def known(**changes: Any) -> Known:
+    """All is well: a bar of MNQ with order flow, twenty seconds old, in an open market."""
+    heard = Heard(BEAT, 0.0, 0.01)
+    given = {"heard": heard, "gate": GATE, "risk": None, "sessions": {"session.MNQ.": SEEN}, "now_ns": NOW}
+    return Known(**{**given, **changes})
+
+
+def judged(found: Known, **settings: Any) -> dict[str, Finding]:
+    return {each.name: each for each in judge(conf(**settings), found)}
+
+
+def names(found: dict[str, Finding], state: State) -> list[str]:
+    return [name for name, each in found.items() if each.state is state]
 
 
 def hello(**changes: Any) -> dict[str, Any]:
-    return {**GATE, "venue": {**HELLO, **changes}}
+    return {"gate": {**GATE, "venue": {**HELLO, **changes}}}
+
+
+def noted(note: str) -> dict[str, Any]:
+    return {"heard": Heard(replace(BEAT, note=note), 0.0, 0.01)}
+
+
+def seen(**changes: Any) -> dict[str, Any]:
+    """The session of a bar with these changes; those of the session itself by their own name."""
+    given = {name: changes.pop(name) for name in ("degraded", "missing_cross") if name in changes}
+    return {"sessions": {"session.MNQ.": session(bar=bar(**{**BAR, **changes}), **given)}}
 
 
 def test_all_is_well() -> None:
-    """A line for each thing, every one of them ok."""
-    checks = examine(conf(), found())
+    """A line for each thing, every one of them ok and none with a remedy."""
+    found = judged(known())
 
-    assert [check.name for check in checks] == [
+    assert list(found) == [
         "bridge",
         "bridge version",
         "bridge clock",
-        "bridge account",
-        "bars of MNQ",
-        "order flow of MNQ",
-        "companions of MNQ",
-        "reconciled",
+        "venue link",
+        "account",
+        "bars MNQ",
+        "order flow MNQ",
+        "books",
+        "lease",
+        "kill switch",
+        "entries",
     ]
-    assert all(check.ok for check in checks)
+    assert names(found, State.OK) == list(found)
+    assert not any(each.remedy for each in found.values())
 
 
 @pytest.mark.parametrize(
-    ("what", "changes", "says"),
+    ("what", "changes", "value", "remedy"),
     [
-        ("bridge", {"skew_s": None, "beat_age_s": None}, "never heard of; start the strategy TapewireBridge"),
-        ("bridge", {"skew_s": None, "beat_age_s": 9.0}, "silent for 9 s"),
-        ("bridge", {"gate": {**GATE, "venue_up": False}}, "5550, 5551 and 5563 of 127.0.0.1"),
-        ("bridge", {"gate": {**GATE, "venue": None}}, "has not said hello"),
-        ("bridge", {"gate": None}, "its venue link is not"),
-        ("bridge version", {"gate": hello(version="0")}, "copy ninjascript/*.cs again"),
-        ("bridge clock", {"skew_s": 2.1}, "2.1 s ahead of this one; synchronise both: `w32tm /resync`"),
-        ("bridge clock", {"skew_s": -2.1}, "2.1 s behind this one"),
-        ("bridge account", {"gate": hello(accounts=["Sim102"])}, f"trades Sim102, conf/live.toml names {ACCOUNT}"),
-        ("bars of MNQ", {"sessions": {}}, "none yet; enable the strategy on a one-minute chart of MNQ"),
-        ("bars of MNQ", {"now_ns": eastern("11:00") + 151 * SECOND_NS}, "the last closed 151 s ago"),
-        ("bars of MNQ", {"seen": session(bar=bar(**BAR), degraded=True)}, "were lost"),
-        ("order flow of MNQ", {"seen": session(bar=bar(**{**BAR, "ask_volume": None}))}, "not volumetric"),
-        ("companions of MNQ", {"seen": session(bar=bar(**BAR), missing_cross=("YM",))}, "no bar of YM at the last stamp"),
-        ("reconciled", {"risk": Risk(ACCOUNT, "2026-03-03", "HALTED", 0, 0, 0, 0, "UNRECONCILED")}, "then `tapewire arm`"),
+        ("bridge", {"heard": Heard()}, "never heard of", "Host 127.0.0.1, Base port 5550"),
+        ("bridge", {"heard": Heard()}, "never heard of", "Windows must reach ports 5550, 5551, 5563, 5564"),
+        ("bridge", {"heard": Heard(BEAT, 9.0)}, "silent for 9 s", "enable TapewireBridge"),
+        (
+            "bridge version",
+            {"heard": Heard(None, 0.0, None, "protocol version 2, this side speaks 1")},
+            "version 2",
+            "copy ninjascript",
+        ),
+        ("bridge version", hello(version="0"), f"version 0, these daemons go with {VERSION}", "compile (F5)"),
+        ("bridge clock", {"heard": Heard(BEAT, 0.0, 1.1)}, "1.1 s ahead of ours", "`w32tm /resync`"),
+        ("bridge clock", {"heard": Heard(BEAT, 0.0, -1.1)}, "1.1 s behind ours", "`sudo hwclock -s`"),
+        ("venue link", {"gate": {**GATE, "venue_up": False}}, "nobody takes orders", "Windows must reach port 5563"),
+        ("account", hello(accounts=["Sim102"]), f"names {ACCOUNT}, the bridge has Sim102", f"choose {ACCOUNT}"),
+        ("account", hello(accounts=[]), "the bridge has none", "`tapewire up`"),
+        ("bars MNQ", {"sessions": {}}, "none yet", "wait a minute; if it stays so"),
+        (
+            "bars MNQ",
+            {"now_ns": NOW + 161 * SECOND_NS},
+            "none for 3 min, the last closed at 2026-03-03 11:00 New York",
+            "connection",
+        ),
+        ("bars MNQ", seen(degraded=True), "were lost", "next trade date"),
+        ("order flow MNQ", seen(ask_volume=None, bid_volume=None), "not volumetric", "Type `Order Flow Volumetric`"),
+        (
+            "books",
+            {"risk": Risk(ACCOUNT, "2026-03-03", "HALTED", 0, 0, 0, 0, "UNRECONCILED")},
+            "another position",
+            "`tapewire arm`",
+        ),
+        ("lease", noted("no lease"), "has not heard the gate", "`gate control`"),
+        ("kill switch", noted("killed"), "NinjaTrader's copy is not", "within a second"),
+        ("kill switch", {"gate": {**GATE, "killed": True}}, "latched", "`tapewire arm`"),
+        (
+            "entries",
+            noted("killed; halted: NinjaTrader has lost; all"),
+            "takes none: NinjaTrader has lost; all",
+            "enable the strategy",
+        ),
     ],
 )
-def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, Any], says: str) -> None:
-    """The first finding that is not well is the one that is to blame."""
-    broken = [check for check in examine(conf(), found(**changes)) if check.ok is False]
+def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, Any], value: str, remedy: str) -> None:
+    """What was seen, and what to do about it."""
+    found = judged(known(**changes))[what]
 
-    assert broken[0].name == what
-    assert says in broken[0].text
+    assert found.state is State.BROKEN
+    assert value in found.value
+    assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken", "unknown"),
+    [
+        (
+            {"heard": Heard(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
+            ["bridge"],
+            "bridge version, bridge clock, venue link, account, bars MNQ, order flow MNQ, books, lease, entries",
+        ),
+        (
+            {"heard": Heard(BEAT, 9.0)},
+            ["bridge"],
+            "bridge version, bridge clock, venue link, account, bars MNQ, books, lease, entries",
+        ),
+        ({"gate": {**GATE, "venue_up": False}}, ["venue link"], "bridge version, account, books, lease, entries"),
+        ({"gate": None}, [], "bridge version, venue link, account, books, lease, kill switch, entries"),
+        ({"gate": {**GATE, "venue": None}}, [], "bridge version, account"),
+        ({"gate": {**GATE, "killed": True}}, ["kill switch"], "books"),
+        ({"sessions": {}}, ["bars MNQ"], "order flow MNQ"),
+    ],
+)
+def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any], broken: list[str], unknown: str) -> None:
+    """One thing is broken, and the lines that depend on it name it; of a gate that is silent its own line speaks."""
+    found = judged(known(**changes))
+
+    assert names(found, State.BROKEN) == broken
+    assert names(found, State.UNKNOWN) == unknown.split(", ")
 
 
 @pytest.mark.parametrize(
     ("changes", "well"),
     [
-        ({"skew_s": 2.0}, "bridge clock"),
-        ({"skew_s": -2.0}, "bridge clock"),
-        ({"now_ns": eastern("11:00") + 150 * SECOND_NS}, "bars of MNQ"),
-        ({"seen": session(bar=bar(**BAR, phase="playback")), "now_ns": NOW + 86_400 * SECOND_NS}, "bars of MNQ"),  # plays the past
+        ({"heard": Heard(BEAT, 4.9, 0.0)}, "bridge"),
+        ({"heard": Heard(BEAT, 0.0, 1.0)}, "bridge clock"),
+        ({"heard": Heard(BEAT, 0.0, -1.0)}, "bridge clock"),
+        ({"now_ns": NOW + 160 * SECOND_NS}, "bars MNQ"),
+        ({"now_ns": eastern("17:01")}, "bars MNQ"),  # the market is closed
+        ({"now_ns": NOW + 3_600 * SECOND_NS, "live": False}, "bars MNQ"),  # a replay
+        ({**seen(phase="playback"), "now_ns": NOW + 3_600 * SECOND_NS}, "bars MNQ"),
+        (seen(missing_cross=("YM",)), "bars MNQ"),  # a minute in which nothing traded there
+        (seen(ask_volume=0, bid_volume=0), "order flow MNQ"),
+        (seen(ask_volume=None, bid_volume=None, volume=0), "order flow MNQ"),
+        (hello(venue="tapewire replay", version="9"), "bridge version"),
     ],
 )
 def test_what_is_just_well_enough(changes: dict[str, Any], well: str) -> None:
     """The other side of each limit."""
-    assert {check.name: check.ok for check in examine(conf(), found(**changes))}[well] is True
+    assert judged(known(**changes))[well].state is State.OK
 
 
-def test_while_trading_is_off_nobody_waits_for_a_bridge() -> None:
-    """Its absence is not yet broken, and neither is a configuration without an account."""
-    off = conf(trading=Trading())
-    absent = examine(off, found(skew_s=None))
-    there = examine(off, found())
+def test_a_chart_of_another_instrument_is_named() -> None:
+    """The bridge sends bars, and none of what we trade."""
+    other = Heard(replace(BEAT, last={"raw.bar.NQ.5m.": (1, 3)}), 0.0, 0.0)
+    found = judged(known(heard=other, sessions={}))["bars MNQ"]
 
-    assert [check.ok for check in absent] == [None]
-    assert {check.name for check in there if check.ok is None} == {"bridge account"}
+    assert found.value == "none of MNQ; the bridge sends NQ.5m"
+    assert "one-minute chart of MNQ" in found.remedy
+
+
+def test_each_traded_instrument_has_its_lines() -> None:
+    """With one of two silent, that one is named."""
+    found = judged(known(), traded=("MNQ", "MES"))
+
+    assert names(found, State.BROKEN) == ["bars MES"]
+    assert found["order flow MNQ"].state is State.OK
+
+
+def test_on_another_machine_the_firewall_is_the_suspect() -> None:
+    """WSL2 is not, where the daemons do not listen on loopback."""
+    found = judged(known(heard=Heard()), bus=Bus(host="192.168.1.20"))["bridge"]
+
+    assert "the firewall of 192.168.1.20" in found.remedy
+    assert "WSL2" not in found.remedy
+
+
+def test_without_an_account_of_ours_the_bridges_are_named() -> None:
+    """Trading is off: nothing is wrong, and the name to write down stands there."""
+    found = judged(known(), trading=Trading())["account"]
+
+    assert found.state is State.OK
+    assert ACCOUNT in found.value
+
+
+@pytest.mark.parametrize(
+    ("at", "day", "opened"),
+    [
+        ("09:25", "2026-03-03", True),
+        ("17:00", "2026-03-03", True),
+        ("17:01", "2026-03-03", False),
+        ("18:00", "2026-03-03", False),
+        ("18:01", "2026-03-03", True),
+        ("18:01", "2026-03-06", False),  # a Friday evening
+        ("12:00", "2026-03-07", False),
+        ("17:59", "2026-03-08", False),
+        ("18:01", "2026-03-08", True),  # a Sunday evening
+        ("13:15", "2026-11-27", True),
+        ("13:16", "2026-11-27", False),  # a half day
+        ("10:00", "2026-12-25", False),  # a holiday
+    ],
+)
+def test_bars_are_expected_while_the_market_is_open(at: str, day: str, opened: bool) -> None:
+    """CME's hours for equity index futures, New York."""
+    calendar = Calendar(half_days={"2026-11-27": "13:00"}, holidays=("2026-12-25",))
+
+    assert market_open(calendar, eastern(at, day)) is opened
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (200_000, "2 days")]
+)
+def test_a_duration_is_told_in_the_unit_that_fits(seconds: float, told: str) -> None:
+    """Two of a unit are enough to speak of it."""
+    assert span(seconds) == told
 
 
 def test_the_version_is_the_one_of_the_sources_beside_us() -> None:
     """The bridge's own constant; whoever raises it raises it here."""
     transport = (ROOT / "ninjascript" / "Transport.cs").read_text("utf-8")
 
-    assert re.search(r'Version = "([^"]+)"', transport)[1] == doctor_bridge.BRIDGE_VERSION  # type: ignore[index]
+    assert re.search(r'Version = "([^"]+)"', transport)[1] == VERSION  # type: ignore[index]

@@ -6,19 +6,25 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Position, Risk
-from bus.testing import bar, session
-from daemons.ready import Known, lights
+from bus.messages import Beat, Position, Risk
+from bus.testing import bar, eastern, session
+from daemons.known import FRESH_S, Heard, Known
+from daemons.ready import lights
 from daemons.settings import Trading
 from tests.gates import ACCOUNT, conf
 
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}}
 
 
+def heard(age_s: float | None = 0.0, note: str = "ready") -> dict[str, Heard]:
+    return {"heard": Heard(Beat("nt", 1, 0, 0, {}, note=note), age_s)}
+
+
 def known(**changes: Any) -> Known:
-    """All is well: one bar of MNQ, flat, the platform's heartbeat a second old."""
+    """All is well: one bar of MNQ, flat, a minute old, and the platform's heartbeat."""
     seen = session(bar=bar(position=Position(ACCOUNT)))
-    return Known(**{"gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "beat_age_s": 1.0, **changes})
+    given = {**heard(), "gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "now_ns": eastern("11:01")}
+    return Known(**{**given, **changes})
 
 
 def risk(state: str, reason: str) -> Risk:
@@ -44,8 +50,11 @@ def test_all_five_are_on_when_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("changes", "names", "says"),
     [
-        ({"beat_age_s": None}, ["platform", "data"], "never heard of"),
-        ({"beat_age_s": 5.0}, ["platform", "data"], "silent for 5 s"),
+        ({"heard": Heard()}, ["platform", "data"], "never heard of"),
+        (heard(FRESH_S), ["platform", "data"], "silent for 5 s"),
+        (heard(note="halted: NinjaTrader has lost its connection"), ["platform"], "takes no entries: NinjaTrader has lost"),
+        (heard(note="no lease; killed"), ["platform"], "has not heard the gate"),
+        ({"now_ns": eastern("11:04")}, ["data"], "no bar of MNQ for 4 min although the market is open"),
         ({"gate": {**GATE, "venue_up": False}}, ["platform"], "no link"),
         ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
         ({"risk": risk("REDUCING", "DAILY_LOSS")}, ["account"], "REDUCING: DAILY_LOSS"),
@@ -67,7 +76,7 @@ def test_a_light_goes_out_with_what_it_stands_for(changes: dict[str, Any], names
 
 def test_a_platform_that_is_just_young_enough_is_there() -> None:
     """Younger than five seconds, as the lease is."""
-    assert off(known(beat_age_s=4.9)) == {}
+    assert off(known(**heard(4.9))) == {}
 
 
 def test_an_account_that_nobody_enabled_is_not_ready() -> None:
