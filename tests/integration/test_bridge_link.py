@@ -387,4 +387,4 @@ def test_two_hundred_lives_leave_nothing_behind(home: Path, program: Path, plain
     assert len(lines) == 10
     assert set(sockets) == {0}
     assert max(threads) <= min(threads) + 2
-    assert max(descriptors[5:]) <= max(descriptors[:5]) + 5
+    assert min(descriptors[5:]) <= min(descriptors[:5]) + 5  # libzmq closes some a moment later: what leaks is there for good
