@@ -378,6 +378,15 @@ namespace NetMQ
             public short Ready;
         }
 
+        /// <summary>
+        /// The last thing before the process ends: Mono unloads libzmq, and a thread of libzmq's that still runs then would crash. Waits for
+        /// what lingers. Not with sockets open, for which it would wait for ever.
+        /// </summary>
+        internal static void End()
+        {
+            if (Open == 0) zmq_ctx_term(Context);
+        }
+
         internal static void Check(int status, string what)
         {
             if (status < 0) throw Failure(what);
@@ -389,6 +398,7 @@ namespace NetMQ
         }
 
         [DllImport(Library)] internal static extern IntPtr zmq_ctx_new();
+        [DllImport(Library)] internal static extern int zmq_ctx_term(IntPtr context);
         [DllImport(Library)] internal static extern IntPtr zmq_socket(IntPtr context, int kind);
         [DllImport(Library)] internal static extern int zmq_close(IntPtr socket);
         [DllImport(Library)] internal static extern int zmq_bind(IntPtr socket, string address);

@@ -24,12 +24,16 @@ namespace Tapewire.Testing
                     return 0;
                 case "play":
                     Play(new Arguments(arguments));
+                    NetMQ.Zmq.End();
                     return 0;
                 case "serve":
                     Serve(new Arguments(arguments));
+                    NetMQ.Zmq.End();
                     return 0;
                 case "cycles":
-                    return Cycles(new Arguments(arguments));
+                    int status = Cycles(new Arguments(arguments));
+                    NetMQ.Zmq.End();
+                    return status;
             }
             Console.Error.WriteLine("verbs: golden, fuzz, play, serve, cycles");
             return 64;
