@@ -48,7 +48,7 @@ from bus.messages import (
 from bus.outbox import Outbox
 from bus.sequence import Sequencer
 from bus.served import Served
-from daemons import epochs, latch, recovery
+from daemons import audit, epochs, latch, recovery
 from daemons.faults import Faults
 from daemons.process import BATCH, NEVER_NS, Process, Stopped, Taken
 from daemons.recovery import ASKED, FACT, LINK, Carried, Entry
@@ -89,6 +89,7 @@ class Runner(Process):
         self.latest: dict[str, Body] = {}
         self.venue: Hello | None = None  # the last of this epoch
         self._notes = 0
+        self._noted: list[tuple[str, str, Body]] = []
         self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
         self._read_ns = 0  # market time of the latest fact taken
         self._parked: list[tuple[str, bytes, Event, bytes]] = []
@@ -349,6 +350,7 @@ class Runner(Process):
             self._strike("said", events)
             self._deliver(now_ns)
             self._strike("sent", events)
+            self._log_noted()
         acks, self.acks = self.acks, []
         for sender, owned in acks:
             assert self.link is not None
@@ -394,6 +396,8 @@ class Runner(Process):
         self.latest[topic] = body
         if not self.folding:
             self.say(topic, frame)
+            if isinstance(body, audit.NOTED):
+                self._noted.append((ref(topic, header), cause, body))
             if self.public is not None and topic.startswith(topics.PUBLIC):
                 self.public.send_multipart((topic.encode(), frame))
                 self._file(body)
@@ -409,6 +413,13 @@ class Runner(Process):
                 self.served.store(event.ref, answer)
                 if not self.folding and event.sender:
                     self._reply(event.sender.encode("latin-1"), tuple(answer))
+
+    def _log_noted(self) -> None:
+        """Behind everything else of the round: a log is in nobody's way."""
+        noted, self._noted = self._noted, []
+        for name, cause, body in noted:
+            event, fields = audit.line(body)
+            self.logger.info(event, message=name, cause=cause, **fields)
 
     def _file(self, body: Body) -> None:
         """A signal as a file, where that is wanted. What goes wrong with it is told and stops nothing."""

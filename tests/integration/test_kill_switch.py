@@ -62,7 +62,8 @@ def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: inst
 
 
 def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home: Path, bars: Path, tmp_path: Path) -> None:
-    """Pulled with a position open: that is closed, every later entry is refused with KILLED, and bars and evaluation go on."""
+    """Pulled with a position open: that is closed, every later entry is refused with KILLED, in the journal, the log and
+    `explain`, and bars and evaluation go on."""
     conf = configuration.load("replay", instance="killed", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -90,3 +91,14 @@ def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home:
     assert set(summary.refusals) == {"KILLED"}
     assert summary.refusals["KILLED"] == summary.intents - 1
     assert [session.missing for session in summary.sessions] == [0, 0]
+    refused = [line for line in logged(out, "gate") if line["event"] == "reject"]
+    explained = tapewire("explain", refused[0]["id"], "--run", out)
+    assert {line["reason"] for line in refused} == {"KILLED"}
+    assert len(refused) == summary.refusals["KILLED"]
+    assert explained.returncode == 0
+    assert "KILLED" in explained.stdout
+
+
+def logged(run: Path, name: str) -> list[dict[str, str]]:
+    """A daemon's log, line by line."""
+    return [json.loads(line) for line in (run / "logs" / f"{name}.log").read_text().splitlines() if line.startswith("{")]
