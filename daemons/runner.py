@@ -251,9 +251,13 @@ class Runner(Process):
             if isinstance(event.body, Control):
                 self._reply(sender, (b"", b"control.", self._passing("control.", self._answer_control(event.body), 0)))
                 continue
-            stored = self.served.get(event.ref)
+            stored = self.served.get(event.ref, event.body)
             if stored is not None:
                 self._reply(sender, tuple(stored))
+                continue
+            if event.ref in self.served:  # its number is known, and says nothing: the asker counts again
+                self.logger.warning("name_given_again", ref=event.ref)
+                self._queue_after_facts(ASKED, sender, event, rest[-1])
                 continue
             # The clock of a person or of another program is not the market's: in a replay it may be years away. It happens now,
             # as we know it.
@@ -410,7 +414,7 @@ class Runner(Process):
                 self._post("venue", topic, header, frame)
             case Answer():
                 answer = [b"", topic.encode(), frame]
-                self.served.store(event.ref, answer)
+                self.served.store(event.ref, event.body, answer)
                 if not self.folding and event.sender:
                     self._reply(event.sender.encode("latin-1"), tuple(answer))
 
