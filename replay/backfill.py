@@ -174,19 +174,24 @@ def _left(path: Path, start: int) -> tuple[int, str, int]:
     """What an earlier asker left: its first number, its last stamp, its bars. A line that was cut short is taken off."""
     if not path.exists():
         return start, "", 0
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    lines = whole.decode().splitlines()
-    if len(lines) < 3:
+    first, count, size, last = b"", 0, 0, b""
+    with path.open("r+b") as file:
+        for line in file:  # never the whole of it: a million bars are a hundred megabytes
+            if not line.endswith(b"\n"):
+                break
+            first = first or line
+            last = line
+            size += len(line)
+            count += 1
+        file.truncate(size)
+    if count < 3:
         path.unlink()
         return start, "", 0
-    with path.open("r+b") as file:
-        file.truncate(len(whole))
     try:
-        first = int(lines[0].rpartition(" ")[2])
+        number = int(first.rpartition(b" ")[2])
     except ValueError as error:
         raise DataError(f"{path}: its first line names no first bar; remove the file") from error
-    return first, lines[-1].partition(",")[0], len(lines) - 2
+    return number, last.partition(b",")[0].decode(), count - 2
 
 
 class _Lines:

@@ -1,9 +1,50 @@
 """How many bars a lookback is, and what an interrupted backfill may go on from (capabilities E.1, E.2)."""
 
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from bus.errors import ConfError
-from replay.backfill import bars
+from bus.errors import ConfError, DataError
+from bus.messages import Bar, TopicLength
+from bus.testing import MINUTE_NS, eastern
+from daemons.conf import instruments
+from replay.backfill import Chart, Filled, bars, write
+
+TOPIC = "chart.MNQ.1m."
+UNFINISHED = ".NQ_Volumetric_1.csv.unfinished"
+
+
+class Loaded(Chart):
+    """A chart of so many minutes, without a NinjaTrader. asked: the first number of each question."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.asked: list[int] = []
+
+    def topics(self) -> tuple[TopicLength, ...]:
+        return (TopicLength(TOPIC, self.length, 1, self.length),)
+
+    def read(self, topic: str, start: int, *, chunk: int = 500, window: int = 2) -> Iterator[list[Bar]]:
+        self.asked.append(start)
+        for number in range(start, self.length):
+            yield [self._bar(number)]
+
+    def _bar(self, number: int) -> Bar:
+        close_ns = eastern("09:31") + number * MINUTE_NS
+        return Bar("MNQ", close_ns - MINUTE_NS, close_ns, 1.0, 2.0, 0.5, 1.5, 10, 6, 4, index=number)
+
+
+def fill(folder: Path, chart: Chart, wanted: int = 1_000_000) -> Filled:
+    return write(chart, "MNQ", instruments()["MNQ"], folder, wanted=lambda minutes: wanted, progress=lambda share: None)
+
+
+def leave(folder: Path, content: str) -> None:
+    """What an asker that was killed has left."""
+    folder.mkdir(exist_ok=True)
+    (folder / UNFINISHED).write_text(content)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +71,67 @@ def test_a_lookback_that_cannot_be_is_refused(lookback, unit, told):
     """With the units there are, or what to write."""
     with pytest.raises(ConfError, match=told):
         bars(lookback, unit, 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "torn", "resumed"),
+    [(0, "", 0), (1, "", 0), (2, "", 0), (3, "", 1), (42, "", 40), (42, "2026-03-03T10:1", 40), (1, "timestamp,instr", 0)],
+    ids=["empty", "a comment", "a heading", "one bar", "forty bars", "and a torn one", "a torn heading"],
+)
+def test_what_was_left_is_gone_on_with(tmp_path: Path, lines: int, torn: str, resumed: int) -> None:
+    """Whatever a death has cut off, the file is that of an asker who was not killed, and no whole line is asked for again."""
+    whole = fill(tmp_path / "whole", Loaded(60))
+    content = Path(whole.path).read_text().splitlines(keepends=True)
+    leave(tmp_path / "cut", "".join(content[:lines]) + torn)
+    chart = Loaded(60)
+
+    filled = fill(tmp_path / "cut", chart)
+
+    assert Path(filled.path).read_text() == "".join(content)
+    assert (filled.bars, filled.resumed) == (60, resumed)
+    assert chart.asked[-1] == resumed
+
+
+def test_a_chart_that_grew_meanwhile_is_gone_on_with_from_the_old_beginning(tmp_path: Path) -> None:
+    """The last forty bars were asked for; now twenty more have closed, and the export has sixty."""
+    first = fill(tmp_path / "first", Loaded(100), wanted=40)
+    leave(tmp_path / "second", Path(first.path).read_text())
+
+    filled = fill(tmp_path / "second", Loaded(120), wanted=40)
+
+    assert (filled.bars, filled.resumed) == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("first", "bar", "told"),
+    [
+        ("#schema: another tool's", "2026-03-03T09:31:00.000", "names no first bar"),
+        ("#schema: x 0", "2026-03-03T09:32:00.000", "changed"),
+    ],
+    ids=["not ours", "of another chart"],
+)
+def test_a_file_that_is_not_of_this_chart_is_refused(tmp_path: Path, first: str, bar: str, told: str) -> None:
+    """It stays as it is, and the remedy is told."""
+    leave(tmp_path, f"{first}\nheading\n{bar},NQ\n")
+
+    with pytest.raises(DataError, match=f"{told}.*remove the file"):
+        fill(tmp_path, Loaded(60))
+    assert bar in (tmp_path / UNFINISHED).read_text()
+
+
+def test_going_on_takes_no_more_memory_the_more_was_left(tmp_path: Path) -> None:
+    """The file is read line by line: ten times the lines, the same memory."""
+
+    def peak(left: int) -> int:
+        folder = tmp_path / str(left)
+        leave(folder, "#schema: x 0\nheading\n" + "2026-03-03T09:32:00.000,NQ\n" * left)
+        tracemalloc.start()
+        with pytest.raises(DataError):  # it is not of this chart, which comes after
+            fill(folder, Loaded(left))
+        highest: Any = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return int(highest)
+
+    peak(1_000)  # what is loaded once
+
+    assert peak(20_000) < 1.2 * peak(2_000)
