@@ -11,6 +11,7 @@ import pytest
 from bus.messages import Bar, Fill, OrderEvent, OrderStatus, PositionChanged
 from daemons import supervise
 from daemons.instances import Instance
+from daemons.settings import Conf
 from replay import tapes
 from replay.chaos import used_twice
 from tests import bridges
@@ -22,31 +23,36 @@ from tests.stages import DIE, GO, RELOAD, Moment, Stage, kill
 pytestmark = [pytest.mark.slow, needs_mono]
 
 
-def reload_bridge(instance: Instance) -> str:
+Blow = Callable[[Conf, Instance], str]
+
+
+def reload_bridge(conf: Conf, instance: Instance) -> str:
     return RELOAD
 
 
-def kill_ninjatrader(instance: Instance) -> str:
+def kill_ninjatrader(conf: Conf, instance: Instance) -> str:
     return DIE
 
 
-def kill_daemons(instance: Instance) -> str:
+def kill_daemons(conf: Conf, instance: Instance) -> str:
     for name in supervise.DAEMONS:
         kill(instance, name)
     return GO
 
 
-def kill_broker(instance: Instance) -> str:
+def kill_broker(conf: Conf, instance: Instance) -> str:
     kill(instance, "broker")
     return GO
 
 
-def kill_everything(instance: Instance) -> str:
-    kill_daemons(instance)
+def kill_everything(conf: Conf, instance: Instance) -> str:
+    """Once the journal has what was said: who would say again what it lacks dies as well, and then that bar is decided anew."""
+    bridges.settle(conf)
+    kill_daemons(conf, instance)
     return DIE
 
 
-BLOWS: dict[str, Callable[[Instance], str]] = {
+BLOWS: dict[str, Blow] = {
     "bridge reloaded": reload_bridge,
     "NinjaTrader killed": kill_ninjatrader,
     "all daemons killed": kill_daemons,
@@ -59,9 +65,10 @@ LASTING = ("all daemons killed", "broker killed")  # the bridge lives through th
 class Strikes:
     """Strikes when something stands for the first time; flat counts once something was open. `moments` keeps what was told."""
 
-    def __init__(self, state: str, blow: Callable[[Instance], str]) -> None:
+    def __init__(self, state: str, blow: Blow, conf: Conf) -> None:
         self.state = state
         self.blow = blow
+        self.conf = conf
         self.moments: list[Moment] = []
         self.at: int | None = None
 
@@ -71,7 +78,7 @@ class Strikes:
         if self.at is not None or moment.state != self.state or not traded:
             return GO
         self.at = len(self.moments) - 1
-        return self.blow(instance)
+        return self.blow(self.conf, instance)
 
     @property
     def struck(self) -> Moment:
@@ -106,7 +113,7 @@ def test_a_strike_costs_at_most_the_entry_that_was_working(
     later bar names it. An entry that was working is cancelled if the bridge died, as nothing would protect it; every other trade is
     made, and where the bridge lived, not a byte differs."""
     stage = Stage(program, morning, tmp_path, bridges.conf(["pipeline"]))
-    strikes = Strikes(state, BLOWS[who])
+    strikes = Strikes(state, BLOWS[who], stage.conf)
 
     run = stage.play("--historical", 30, "--cross-first", 1, "--broker", tmp_path / "broker", moment=strikes)
     measure = stage.measure()
