@@ -1,7 +1,8 @@
 """A chart's history out of the C# bridge: bars per second, what it does to live bars, and the memory of every process.
 
 The stub host invents a chart. Live bars go on while `tapewire backfill` fetches it through the bridge into an export; each is timed
-from the word to the host until it is on the bus. A tenth of the history and all of it, so that one can see what grows.
+from the word to the host until it is on the bus. A tenth of the history and all of it, out of the same chart, which the host keeps in
+its memory as NinjaTrader does: what grows besides is ours.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tests.bench.figures import Figure, compared
 MANY = 1_050_000
 REST_S = 0.01
 ALONE = 200  # live bars that are timed before the history is asked for, and again behind it
+DAY = 24 * 60  # of a lookback, in bars
 RESERVE = 5_000  # more of the chart to come, as live bars
 NAME = "history from the bridge"
 
@@ -61,8 +63,19 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         return []
     program = mono.compile_all(folder)
     most = MANY // 10 if quick else MANY
-    short, grown_short = _stream(program, most // 10, folder / "short")
-    long, grown_long = _stream(program, most, folder / "long")
+    conf = bridges.conf()
+    with tempfile.TemporaryDirectory() as home:
+        prepared = runs.prepare(folder / "run")
+        configuration.write(conf, prepared)
+        options = ("--cross", 0, "--invent", most + 2 * RESERVE, "--from", most, "--historical", 1)
+        with runs.supervised(conf, prepared, lambda text: None) as instance:
+            bridge = bridges.Bridge(program, conf, Path(home), folder / "nt", *options)
+            try:
+                bridge.done()
+                short, grown_short = _measured(conf, instance, bridge, folder / "short", most // 10 // DAY)
+                long, grown_long = _measured(conf, instance, bridge, folder / "long", most // DAY + 1)
+            finally:
+                bridge.kill()
     memory = [
         Figure(f"{NAME}, memory while it streams, MB", name, grown_long[name], None, x50=grown_long[name] / grown_short[name])
         for name in grown_long
@@ -70,34 +83,19 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     return [*short, *long, *(msgspec.structs.replace(each, note="peak; x: against a tenth of the history") for each in memory)]
 
 
-def _stream(program: Path, bars: int, folder: Path) -> tuple[list[Figure], dict[str, float]]:
-    folder.mkdir()
-    conf = bridges.conf()
-    with tempfile.TemporaryDirectory() as home:
-        prepared = runs.prepare(folder / "run")
-        configuration.write(conf, prepared)
-        options = ("--cross", 0, "--invent", bars + RESERVE, "--from", bars, "--historical", 1)
-        with runs.supervised(conf, prepared, lambda text: None) as instance:
-            bridge = bridges.Bridge(program, conf, Path(home), folder / "nt", *options)
-            try:
-                bridge.done()
-                return _measured(conf, instance, bridge, folder / "out")
-            finally:
-                bridge.kill()
-
-
-def _measured(conf: Conf, instance: Instance, bridge: bridges.Bridge, out: Path) -> tuple[list[Figure], dict[str, float]]:
+def _measured(
+    conf: Conf, instance: Instance, bridge: bridges.Bridge, out: Path, days: int
+) -> tuple[list[Figure], dict[str, float]]:
     timed = Timed(conf, bridge)
     for _ in range(20):
         timed.bar()
     alone = [timed.bar() for _ in range(ALONE)]
-    pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
-    for pid in (*pids.values(), bridge.process.pid):
+    pids = {each["name"]: each["pid"] for each in supervise.processes(instance)} | {"NinjaTrader's stand-in": bridge.process.pid}
+    for pid in pids.values():
         _forget_peak(pid)
-    chart = _peak_mb(bridge.process.pid)  # the stand-in keeps the whole chart, as NinjaTrader does
     start = time.monotonic()
     command = [shutil.which("tapewire", path=str(Path(ours.__file__).parents[2] / ".venv" / "bin")) or "tapewire", "backfill"]
-    command += ["--out", str(out), "--lookback", "3", "--unit", "years", "--base-port", str(conf.bus.base_port), "--json"]
+    command += ["--out", str(out), "--lookback", str(days), "--base-port", str(conf.bus.base_port), "--json"]
     asker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     during: list[float] = []
     peak = 0.0
@@ -109,8 +107,7 @@ def _measured(conf: Conf, instance: Instance, bridge: bridges.Bridge, out: Path)
     told, errors = asker.communicate()
     if asker.returncode:
         raise RuntimeError(errors)
-    host = {"NinjaTrader's stand-in, beyond its chart": _peak_mb(bridge.process.pid) - chart}
-    peaks = {name: _peak_mb(pid) for name, pid in pids.items()} | {"tapewire backfill": peak} | host
+    peaks = {name: _peak_mb(pid) for name, pid in pids.items()} | {"tapewire backfill": peak}
     alone += [timed.bar() for _ in range(ALONE)]
     timed.context.destroy(linger=0)
     fetched = msgspec.json.decode(told)["bars"]
