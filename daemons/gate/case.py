@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bus.messages import Action, Intent, Intents, StopRounding
-from bus.wire import finite
 from daemons.gate import allowance, rounding, sizing
 from daemons.gate.account import Account
+from daemons.gate.heard import Heard
 from daemons.gate.hours import Hours
 from daemons.gate.ledger import Ledger
 from daemons.gate.orders import Orders
 from daemons.gate.program import ProgramAccount
 from daemons.settings import Conf, Instrument, RiskLimits
-
-HIGHEST = 1e9  # points; far above any contract, far below where a float loses the tick
-
-
-@dataclass(slots=True)
-class Heard:
-    """What the gate has been told of the world outside.
-
-    now_ns: market time of the latest word. closes: the last close of each instrument. link_up: the venue is connected; journal_up:
-    the logger is alive; both are until somebody says otherwise. accounts: those the venue has, None before its first Hello.
-    """
-
-    now_ns: int = 0
-    closes: dict[str, float] = field(default_factory=dict)
-    link_up: bool = True
-    journal_up: bool = True
-    accounts: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +83,7 @@ class Case:
     @property
     def measurable(self) -> bool:
         """Whether there is a tick to round to, and prices that can be rounded."""
-        return self.asked.instrument in self.conf.instruments and real(self.intent.stop, self.intent.target)
+        return self.asked.instrument in self.conf.instruments and rounding.real(self.intent.stop, self.intent.target)
 
     @property
     def enters(self) -> float | None:
@@ -150,8 +133,3 @@ class Case:
 
     def _on_grid(self, price: float | None, direction: int) -> float | None:
         return None if price is None else rounding.protective(price, self.terms.tick, direction)
-
-
-def real(*prices: float | None) -> bool:
-    """Whether every given price is a number that something could trade at. None counts as absent, not as wrong."""
-    return finite(*prices) and all(price is None or abs(price) < HIGHEST for price in prices)

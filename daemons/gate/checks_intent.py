@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bus.messages import Action
 from daemons.gate import rounding
-from daemons.gate.case import Case, real
+from daemons.gate.case import Case
 
 
 def duplicate(case: Case) -> str | None:
@@ -53,7 +53,7 @@ def expired(case: Case) -> str | None:
 
 def not_finite(case: Case) -> str | None:
     intent = case.intent
-    if not real(intent.entry, intent.stop, intent.target, intent.limit):
+    if not rounding.real(intent.entry, intent.stop, intent.target, intent.limit):
         prices = f"entry {intent.entry}, stop {intent.stop}, target {intent.target}, limit {intent.limit}"
         return f"prices must be real numbers: {prices}"
     if intent.action in (Action.ENTER_LONG, Action.ENTER_SHORT) and intent.entry is None:

@@ -11,7 +11,6 @@ Causes: what happens to an order is caused by the `Intents` that asked for it, s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bus import topics
 from bus.daemon import Answer, Carry, Daemon, Event, Output, Publish, Tell
@@ -39,9 +38,10 @@ from bus.messages import (
     Session,
     TradingState,
 )
-from daemons.gate import facts, flatten, inbox, reconcile, risk, state, timeouts
+from daemons.gate import facts, flatten, inbox, reconcile, risk, rounding, state, timeouts
 from daemons.gate.account import Account
-from daemons.gate.case import Case, Heard, real
+from daemons.gate.case import Case
+from daemons.gate.heard import Heard
 from daemons.gate.hours import Hours
 from daemons.gate.inbox import Inbox, Market
 from daemons.gate.ingress import Refusal
@@ -100,15 +100,12 @@ class Gate:
         self._clock = Clock(conf.calendar)
         self._hours = Hours(conf.preset.risk, conf.calendar)
         self._entered: dict[str, int] = {}
-        self._session = ""
         self._stands = risk.Standing(TradingState.ACTIVE, None)
-        self._bars: dict[str, int] = {}
         self._kills = 0
         self._cancels: set[str] = set()
         self._decided: set[str] = set()
         self._answered: dict[str, tuple[Intents, Decisions]] = {}
         self._updates: set[str] = set()
-        self._now_ns = 0
 
     @classmethod
     def restored(cls, conf: Conf, state: State) -> tuple[Gate, list[str]]:
@@ -124,11 +121,11 @@ class Gate:
         gate.book = Ledger.restored(state.book, conf.instruments)
         gate.rates = Rates.restored(state.rates)
         gate.inbox = Inbox.restored(state.inbox, conf)
-        gate.heard = replace(state.heard, closes={**state.heard.closes})
+        gate.heard = state.heard.copy()
         if conf.program is not None and state.program is not None:
             gate.program = ProgramAccount.restored(state.program, conf.program, conf.instruments, conf.calendar)
-        gate._told, gate._now_ns, gate._session, gate._stands = state.told, state.now_ns, state.session, state.stands
-        gate._entered, gate._bars, gate._answered = {**state.entered}, {**state.bars}, {**state.answered}
+        gate._told, gate._stands = state.told, state.stands
+        gate._entered, gate._answered = {**state.entered}, {**state.answered}
         gate.disputes = state.disputes.copy()
         gate._decided, gate._cancels, gate._updates = {*state.decided}, {*state.cancels}, {*state.updates}
         return gate, findings
@@ -148,10 +145,7 @@ class Gate:
             program=self.program.snapshot() if self.program else None,
             told=self._told,
             inbox=self.inbox.snapshot(),
-            heard=replace(self.heard, closes={**self.heard.closes}),
-            now_ns=self._now_ns,
-            session=self._session,
-            bars={**self._bars},
+            heard=self.heard.copy(),
             entered={**self._entered},
             answered={**self._answered},
             cancels=tuple(sorted(self._cancels)),
@@ -166,7 +160,7 @@ class Gate:
         if isinstance(body, Intents):
             return self._and_standing(self._decide(event, body))
         if isinstance(body, OrderUpdate | Execution):
-            self.heard.now_ns = max(self.heard.now_ns, event.header.event_ns)
+            self.heard.word(event.header.event_ns)
             self.disputes.hear(event.topic, (event.header.epoch, event.header.seq))
             return self._and_standing(self._update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
@@ -191,8 +185,8 @@ class Gate:
     def _begin(self) -> list[Output]:
         """The first event of an epoch that goes on with the books of the last one, under settings of its own."""
         outputs: list[Output] = [facts.alarm("carried_over", text) for text in self.findings]
-        if self._session and self.conf.trading.account:
-            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self._session)))
+        if self.heard.session and self.conf.trading.account:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.heard.session)))
         return outputs
 
     @property
@@ -210,7 +204,7 @@ class Gate:
             disputed=self.disputes.held,
             closes=self.heard.closes,
             session=session,
-            now_ns=self._now_ns,
+            now_ns=self.heard.asked_ns,
         )
 
     def standing(self, session: str) -> Risk:
@@ -221,10 +215,10 @@ class Gate:
 
     def _and_standing(self, outputs: list[Output]) -> list[Output]:
         """What was said, and the account's standing if the trading state is no longer what was last said."""
-        if not (outputs and self._session and self.conf.trading.account):
+        if not (outputs and self.heard.session and self.conf.trading.account):
             return outputs  # nothing said is nothing changed: a repeat
-        if risk.standing(self.account(self._session), self.heard, killed=self.killed) != self._stands:
-            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self._session)))
+        if risk.standing(self.account(self.heard.session), self.heard, killed=self.killed) != self._stands:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.heard.session)))
         return outputs
 
     # --- intents -----------------------------------------------------------------------------------------------------
@@ -244,12 +238,7 @@ class Gate:
 
     def _look(self, now_ns: int, asked: Intents) -> list[Output]:
         """The market that comes with a question is the latest that the gate knows."""
-        self._now_ns = max(self._now_ns, now_ns, asked.bar_ns)
-        self._session = max(self._session, asked.session)
-        self._bars[asked.instrument] = asked.bar_index
-        self.heard.now_ns = max(self.heard.now_ns, self._now_ns)
-        if asked.instrument in self.conf.instruments and real(asked.close):
-            self.heard.closes[asked.instrument] = asked.close
+        self.heard.question(now_ns, asked, self.conf.instruments)
         if self.program is not None:
             self.program.on(asked.session)
         return self._news()
@@ -275,7 +264,7 @@ class Gate:
         cut = case.cut if intent.action in ENTRIES else ""
         order = self._order(case, cause)
         self.orders.add(order)
-        self.rates.sent(self._now_ns, asked.session)
+        self.rates.sent(self.heard.asked_ns, asked.session)
         if order.entry:
             self._entered[asked.instrument] = asked.bar_ns
         outputs.append(Tell(topics.of(topics.COMMAND, asked.instrument), facts.wish(order)))
@@ -297,7 +286,7 @@ class Gate:
             qty=case.size if intent.action in ENTRIES else abs(case.qty) if closes else 0,
             stop=None if closes else case.stop,
             target=None if closes else case.target,
-            at_ns=self._now_ns,
+            at_ns=self.heard.asked_ns,
         )
 
     def _overdue(self, due: Due) -> list[Output]:
@@ -351,7 +340,7 @@ class Gate:
         else:
             outputs += self._settle(event)
             outputs.append(facts.alarm("armed", f"{word.by} armed the gate again"))
-        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self._session)))
+        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.heard.session)))
         return outputs
 
     def _settle(self, event: Event) -> list[Output]:
@@ -384,9 +373,9 @@ class Gate:
                 self.conf.trading.account,
                 qty,
                 entry_id="" if name in self.disputes.held else self.book.entry_id(name),
-                session=self._session,
+                session=self.heard.session,
                 at_ns=event.header.event_ns,
-                bar_index=self._bars.get(name, 0),
+                bar_index=self.heard.bars.get(name, 0),
                 number=self._kills,
             )
             self.orders.add(order)
@@ -396,10 +385,9 @@ class Gate:
     # --- connections -----------------------------------------------------------------------------------------------------
 
     def _connected(self, state: LinkState) -> list[Output]:
+        self.heard.link(state)
         if state.of != "journal":
-            self.heard.link_up = state.up
             return []
-        self.heard.journal_up = state.up
         text = "the logger is back" if state.up else f"{state.detail}; no entries until it is back"
         return self._and_standing([facts.alarm("journal", text)])
 
@@ -442,10 +430,10 @@ class Gate:
         if execution.account != self.conf.trading.account:
             text = f"execution {execution.id} is of account {execution.account!r}, which is not ours; it is not booked"
             return [facts.alarm("other_account", text)]
-        if name not in self.conf.instruments or execution.qty == 0 or not real(execution.price):
+        if name not in self.conf.instruments or execution.qty == 0 or not rounding.real(execution.price):
             text = f"execution {execution.id}: {execution.qty} {name} at {execution.price} cannot be booked"
             return [facts.alarm("bad_execution", text)]
-        self._bars[name] = max(self._bars.get(name, 0), execution.bar_index)
+        self.heard.bar(name, execution.bar_index)
         order = None if execution.role == facts.FOREIGN else self.orders.get(execution.order_id)
         cause = order.cause if order else ""
         outputs: list[Output] = []

@@ -19,7 +19,6 @@ from bus.errors import suggest
 from bus.messages import IngressError
 from bus.wire import finite
 from daemons.gate import rounding
-from daemons.gate.case import real
 from daemons.settings import Conf
 
 MAX_BYTES = 64 << 10
@@ -176,7 +175,7 @@ def _instrument(value: Any, values: Values, conf: Conf) -> str | None:
 def _price(value: Any, values: Values, conf: Conf) -> str | None:
     if not _number(value):
         return f"{_shown(value)} is not a number"
-    if not real(value) or value <= 0:
+    if not rounding.real(value) or value <= 0:
         return f"{_shown(value)} is no price; write a positive, finite number"
     tick = conf.instruments[instrument_of(values.get("instrument", values.get("symbol")), conf)].tick
     return None if rounding.on_grid(value, tick) else f"{value} is not a multiple of the tick {tick}"
@@ -213,7 +212,7 @@ def _account(value: Any, values: Values, conf: Conf) -> str | None:
 
 
 def _ttl(value: Any, values: Values, conf: Conf) -> str | None:
-    if _number(value) and real(value) and 0 < value <= conf.ingress.max_ttl_s:
+    if _number(value) and rounding.real(value) and 0 < value <= conf.ingress.max_ttl_s:
         return None
     return f"{_shown(value)} is not a number of seconds above 0 and up to {conf.ingress.max_ttl_s:g}"
 

@@ -18,8 +18,9 @@ from typing import NamedTuple, TypeAlias
 from bus.messages import Action, Reason, TradingState
 from daemons.gate import checks_account, checks_intent, checks_moment, timeouts
 from daemons.gate.account import Account
-from daemons.gate.case import Case, Heard
+from daemons.gate.case import Case
 from daemons.gate.checks_account import LIMITS
+from daemons.gate.heard import Heard
 
 Check: TypeAlias = Callable[[Case], str | None]
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 
+from bus.wire import finite
+
 # A formula such as VWAP - 0.40R may land a few units of the last place beside a multiple of the tick. Anything nearer than this
 # share of a tick is that multiple; a genuine price between two ticks is never so close to one of them.
 NEARLY = 1e-6
+
+HIGHEST = 1e9  # points; far above any contract, far below where a float loses the tick
 
 
 def ticks(price: float, tick: float) -> int:
@@ -37,3 +41,8 @@ def protective(at: float, tick: float, direction: int) -> float:
     if abs(count - nearest) <= NEARLY:
         return price(nearest, tick)
     return price(math.floor(count) if direction > 0 else math.ceil(count), tick)
+
+
+def real(*prices: float | None) -> bool:
+    """Whether every given price is a number that something could trade at. None counts as absent, not as wrong."""
+    return finite(*prices) and all(price is None or abs(price) < HIGHEST for price in prices)

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from bus.errors import ConfError, JournalError
 from bus.messages import Decisions, Intents, TradingState
-from daemons.gate.case import Heard
+from daemons.gate.heard import Heard
 from daemons.gate.inbox import Queue
 from daemons.gate.ledger import Books
 from daemons.gate.orders import WORKING, Order
@@ -47,8 +47,8 @@ class State(Struct, frozen=True, kw_only=True):
     account, traded, ticks: of the settings, what the rest means nothing without: whose books these are, the instruments of the
     run, and the tick of each one known. orders: all of them, oldest first. kills: how often the switch was latched.
     decided: ids of intents. cancels: ids of commands that took an order back. updates: ids of the venue's words on orders.
-    answered: the last question about each instrument, with its answer. entered, bars: bar of the last entry, and number of the
-    last bar. told: how much of the program's news was told. stands: the standing that was last said.
+    answered: the last question about each instrument, with its answer. entered: the bar of its last entry. told: how much of the
+    program's news was told. disputes: where the venue says otherwise. stands: the standing that was last said.
     """
 
     version: int = VERSION
@@ -65,9 +65,6 @@ class State(Struct, frozen=True, kw_only=True):
     told: int = 0
     inbox: Queue = Queue()
     heard: Heard = msgspec.field(default_factory=Heard)
-    now_ns: int = 0
-    session: str = ""
-    bars: dict[str, int] = {}
     entered: dict[str, int] = {}
     answered: dict[str, tuple[Intents, Decisions]] = {}
     cancels: tuple[str, ...] = ()
@@ -148,9 +145,6 @@ def _of_another_account(state: State, conf: Conf, findings: list[str]) -> State:
         decided=state.decided,
         inbox=state.inbox,
         heard=state.heard,
-        now_ns=state.now_ns,
-        session=state.session,
-        bars=state.bars,
         disputes=Disputes(heard=state.disputes.heard, looked=state.disputes.looked),
     )
 
@@ -194,7 +188,7 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
     def of(by_name: Mapping[str, T]) -> dict[str, T]:
         return {name: each for name, each in by_name.items() if name not in gone}
 
-    used = {order.instrument for order in state.orders}.union(state.bars, state.heard.closes, state.inbox.markets)
+    used = {order.instrument for order in state.orders}.union(state.heard.bars, state.heard.closes, state.inbox.markets)
     findings.extend(f"{name} is unknown to these settings; it was flat, and is forgotten" for name in sorted(gone & used))
     program = state.program
     if program is not None:
@@ -205,8 +199,7 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
         orders=tuple(order for order in state.orders if order.instrument not in gone),
         program=program,
         inbox=replace(state.inbox, markets=of(state.inbox.markets)),
-        heard=dataclasses.replace(state.heard, closes=of(state.heard.closes)),
-        bars=of(state.bars),
+        heard=dataclasses.replace(state.heard, bars=of(state.heard.bars), closes=of(state.heard.closes)),
         entered=of(state.entered),
         answered=of(state.answered),
         disputes=dataclasses.replace(state.disputes, held=of(state.disputes.held)),

@@ -18,6 +18,7 @@ from bus.messages import (
     ExternalSignal,
     Hello,
     Kill,
+    LinkState,
     OrderStatus,
     Position,
     Reason,
@@ -28,12 +29,14 @@ from bus.testing import DAY, bar, eastern, event, intent, session
 from daemons.conf import instruments
 from daemons.gate import inbox, state
 from daemons.gate.core import Gate
+from daemons.gate.heard import Heard
 from daemons.gate.inbox import Inbox, Queue
 from daemons.gate.ledger import Books, Ledger
 from daemons.gate.orders import Orders
 from daemons.gate.program import ProgramAccount
 from daemons.gate.progress import Progress
 from daemons.gate.rates import Rates, Sent
+from daemons.gate.reconcile import Disputes
 from daemons.gate.state import State
 from daemons.programs import Evaluation, Lock, Program, Trailing
 from daemons.settings import Calendar, Conf, Ingress, RiskLimits, Trading
@@ -51,8 +54,11 @@ FORMS: dict[type, tuple[str, ...]] = {
     Rates: Sent.__struct_fields__,
     Inbox: Queue.__struct_fields__,
     ProgramAccount: Progress.__struct_fields__,
+    Heard: Heard.__slots__,
+    Disputes: Disputes.__slots__,
 }
-"""What holds state, and the fields of what it becomes. What else is in there (Order, Turn, Entry, ...) is data by itself."""
+"""What holds state, and the fields of what it becomes: these two of themselves. What else is in there (Order, Turn, Entry, ...) is
+data that nobody looks into."""
 
 DERIVED: dict[type, set[str]] = {
     Gate: {"conf", "clock", "hours", "findings"},  # what was found is said once, when the epoch begins
@@ -61,6 +67,8 @@ DERIVED: dict[type, set[str]] = {
     Rates: set(),
     Inbox: {"conf"},
     ProgramAccount: {"program", "start_cents", "instruments", "clock"},
+    Heard: set(),
+    Disputes: set(),
 }
 """What follows from the settings, or from the rest."""
 
@@ -106,7 +114,7 @@ def send(desk: Desk, at: str = "11:00", **changes: Any) -> None:
 
 
 def busy() -> Gate:
-    """A win, an open position, a signal from outside under way, a dispute, and the switch pulled with an order to flatten."""
+    """A win, an open position, a signal from outside under way, a dispute, silence on both sides, and an order to flatten."""
     desk = Desk(taking())
     win(desk)
     desk.step(session("11:00"))
@@ -114,6 +122,8 @@ def busy() -> Gate:
     desk.updated(desk.position("11:05"), OrderStatus.ACCEPTED)
     there = (VenuePosition("MES", Position(ACCOUNT, 3)),)
     desk.step(Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}), topic="venue.link.")
+    for of in ("venue", "journal"):
+        desk.step(LinkState(up=False, of=of), topic="venue.link.")
     desk.step(Kill("anna", flatten=True), topic=WORD)
     return desk.gate
 
