@@ -56,7 +56,8 @@ def _bridge(conf: Conf, known: Known) -> Found:
     if heard.age_s is None:
         return broken("never heard of", connect(conf))
     if not heard.fresh:
-        return broken(f"silent for {span(heard.age_s)}", "start NinjaTrader, or restart it if it hangs, and enable TapewireBridge; it connects by itself")
+        remedy = "start NinjaTrader, or restart it if it hangs, and enable TapewireBridge; it connects by itself"
+        return broken(f"silent for {span(heard.age_s)}", remedy)
     if heard.beat is None:
         return ok("its heartbeat is there")
     up = span((heard.beat.wall_ns - heard.beat.started_ns) / 1e9)
