@@ -1,8 +1,8 @@
 """A chart's history out of the C# bridge: bars per second, what it does to live bars, and the memory of every process.
 
 The stub host invents a chart. Live bars go on while `tapewire backfill` fetches it through the bridge into an export; each is timed
-from the word to the host until it is on the bus. A tenth of the history and all of it, out of the same chart, which the host keeps in
-its memory as NinjaTrader does: what grows besides is ours.
+from the word to the host until it is on the bus. A tenth of the history and all of it, out of the same chart, which the host keeps
+in its memory as NinjaTrader does: what grows besides is ours.
 """
 
 from __future__ import annotations
