@@ -11,7 +11,7 @@ from daemons.gate.account import Account
 from daemons.gate.heard import Heard
 from daemons.gate.hours import Hours
 from daemons.gate.ledger import Ledger
-from daemons.gate.orders import Orders
+from daemons.gate.orders import ENTRIES, Order, Orders
 from daemons.gate.program import ProgramAccount
 from daemons.settings import Conf, Instrument, RiskLimits
 
@@ -130,6 +130,25 @@ class Case:
         wanted = self.wanted
         room, limit = min(sizing.rooms(self.account, self.asked.instrument, self.risk_cents))
         return f"{room} of {wanted} contracts, by {limit}" if room < wanted else ""
+
+    def order(self, cause: str) -> Order:
+        """What it becomes once it has passed every check. cause: the name of the question."""
+        asked, intent = self.asked, self.intent
+        closes = intent.action is Action.EXIT
+        return Order(
+            order_id=intent.id,
+            instrument=asked.instrument,
+            account=self.conf.trading.account,
+            intent=intent,
+            session=asked.session,
+            bar_ns=asked.bar_ns,
+            bar_index=asked.bar_index,
+            cause=cause,
+            qty=self.size if intent.action in ENTRIES else abs(self.qty) if closes else 0,
+            stop=None if closes else self.stop,
+            target=None if closes else self.target,
+            at_ns=self.now_ns,
+        )
 
     def _on_grid(self, price: float | None, direction: int) -> float | None:
         return None if price is None else rounding.protective(price, self.terms.tick, direction)

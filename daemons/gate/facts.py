@@ -26,6 +26,7 @@ from daemons.gate.account import Account
 from daemons.gate.case import Case
 from daemons.gate.ledger import Ledger, Turn
 from daemons.gate.orders import Order
+from daemons.gate.program import ProgramAccount
 from daemons.gate.risk import Standing
 
 # Roles of an execution, and what a trade gives as its reason where somebody else closed it.
@@ -127,6 +128,13 @@ def order_event(order: Order, detail: str) -> Publish:
     return Publish(topics.of(topics.ORDER, order.instrument), body, order.cause)
 
 
+def advanced(order: Order, changed: bool | None, detail: str, contradiction: str) -> list[Publish]:
+    """What to say after a transition: the new status, nothing, or that the venue contradicts what we know."""
+    if changed is None:
+        return [alarm("contradiction", f"{order.order_id} is {order.status}, yet {contradiction}")]
+    return [order_event(order, detail)] if changed else []
+
+
 def fill(execution: Execution, *, ours: bool) -> Fill:
     """An execution as booked. One that belongs to no order of ours is FOREIGN, whatever the venue calls it."""
     return Fill(
@@ -197,6 +205,11 @@ def standing(account: Account, stands: Standing) -> Risk:
 def _strategy_day(account: Account, name: str) -> StrategyDay:
     day = account.book.strategy_day(account.session, name)
     return StrategyDay(name, day.realised_cents, account.book.strategy_open_cents(name, account.closes), day.trades)
+
+
+def news(program: ProgramAccount | None) -> list[Publish]:
+    """What has become of the account's program since the last time, each for a person to look at."""
+    return [alarm("program", text) for text in program.untold()] if program is not None else []
 
 
 def alarm(name: str, text: str) -> Publish:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from bus.messages import Action, CancelOrder, Intent
+from daemons.gate.account import Account
 from daemons.gate.orders import Order
 
 STRATEGY, SETUP, REASON = "operator", "KILL", "KILL"
 
 
-def close(
-    instrument: str, account: str, qty: int, *, entry_id: str, session: str, at_ns: int, bar_index: int, number: int
-) -> Order:
-    """The order that closes a position of `qty` (signed). number: how many kills there have been, so that each has its own id."""
-    order_id = f"{instrument}-KILL{number}-X"
+def commands(account: Account, bars: Mapping[str, int], *, number: int, at_ns: int) -> Iterator[CancelOrder | Order]:
+    """Take working entries back and close what is open, one instrument after the other. A fill may overtake a cancel: kill again.
+
+    Args:
+        bars: number of the last bar of each instrument. number: how many kills there have been, so that each has its own ids.
+        at_ns: the time of the operator's word.
+    """
+    for name in account.conf.traded:
+        entries = [order for order in account.orders.working(name) if order.entry]
+        for of, entry in enumerate(entries, 1):
+            yield CancelOrder(f"{name}-KILL{number}-C{of}", entry.account, name, entry.order_id)
+        qty = account.disputed.get(name) or account.book.qty(name)
+        if qty:
+            yield _close(account, name, qty, f"{name}-KILL{number}-X", at_ns, bars.get(name, 0))
+
+
+def _close(account: Account, name: str, qty: int, order_id: str, at_ns: int, bar_index: int) -> Order:
+    """The order that closes a position of `qty` (signed). One that the venue disputes has the venue's count, and no entry."""
     intent = Intent(
         id=order_id,
         action=Action.EXIT,
@@ -21,22 +37,17 @@ def close(
         direction="LONG" if qty > 0 else "SHORT",
         reason=REASON,
         valid_until_ns=at_ns,  # of no meaning for an exit: it is never late
-        entry_id=entry_id,
+        entry_id="" if name in account.disputed else account.book.entry_id(name),
     )
     return Order(
         order_id=order_id,
-        instrument=instrument,
-        account=account,
+        instrument=name,
+        account=account.conf.trading.account,
         intent=intent,
-        session=session,
+        session=account.session,
         bar_ns=at_ns,
         bar_index=bar_index,
         cause="",
         qty=abs(qty),
         at_ns=at_ns,
     )
-
-
-def cancel(order: Order, number: int, of: int) -> CancelOrder:
-    """The command that takes a working entry back, the `of`-th of its kill. A fill may overtake it: then kill again."""
-    return CancelOrder(f"{order.instrument}-KILL{number}-C{of}", order.account, order.instrument, order.order_id)

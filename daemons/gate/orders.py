@@ -19,7 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from bus.messages import Action, Intent, OrderStatus
+from msgspec import Struct
+
+from bus.messages import Action, CancelOrder, Intent, OrderStatus
 
 PENDING, ACCEPTED, PARTIAL, FILLED, CARRIED, CANCELLED, REJECTED = (
     OrderStatus.PENDING,
@@ -146,6 +148,11 @@ class Order:
         """Whether this order may fill: an entry or a close, not a move of the bracket."""
         return self.intent.action in ENTRIES or self.intent.action is Action.EXIT
 
+    def moved(self, stop: float | None, target: float | None) -> None:
+        """The bracket of this entry stands there now; of what is None, where it stood. A stop may only tighten from there."""
+        self.stop = self.stop if stop is None else stop
+        self.target = self.target if target is None else target
+
     def apply(self, trigger: Trigger) -> bool | None:
         """Take the transition. True: the status changed; False: it stays; None: a contradiction, nothing was changed."""
         after = TRANSITIONS.get((self.status, trigger))
@@ -161,37 +168,65 @@ class Order:
         return self.apply(Trigger.FULL if self.filled >= self.qty else Trigger.PART)
 
 
-class Orders:
-    """All orders by id, and which of them may still change the position of an instrument."""
+class Sheet(Struct, frozen=True):
+    """Orders as data. placed: all of them, oldest first. cancels: ids of commands that took an order back. updates: ids of the
+    venue's words.
+    """
 
-    __slots__ = ("_by_id", "_open")
+    placed: tuple[Order, ...] = ()
+    cancels: tuple[str, ...] = ()
+    updates: tuple[str, ...] = ()
+
+
+class Orders:
+    """All orders by id, which of them may still change the position of an instrument, and the venue's words on them."""
+
+    __slots__ = ("_cancels", "_open", "_placed", "_updates")
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Order] = {}
+        self._placed: dict[str, Order] = {}
         self._open: dict[str, list[Order]] = {}
+        self._cancels: set[str] = set()
+        self._updates: set[str] = set()
 
     @classmethod
-    def restored(cls, orders: Iterable[Order]) -> Orders:
-        """These orders, in the order in which they were added."""
+    def restored(cls, sheet: Sheet) -> Orders:
         made = cls()
-        for order in orders:
+        for order in sheet.placed:
             made.add(replace(order))
+        made._cancels.update(sheet.cancels)
+        made._updates.update(sheet.updates)
         return made
 
-    def snapshot(self) -> tuple[Order, ...]:
-        """Every order as it stands, in the order in which they were added; they do not change later."""
-        return tuple(replace(order) for order in self._by_id.values())
+    def snapshot(self) -> Sheet:
+        """Every order as it stands, with nothing in it that changes later."""
+        placed = tuple(replace(order) for order in self._placed.values())
+        return Sheet(placed, tuple(sorted(self._cancels)), tuple(sorted(self._updates)))
 
     def __contains__(self, order_id: object) -> bool:
-        return order_id in self._by_id
+        return order_id in self._placed
 
     def get(self, order_id: str) -> Order | None:
-        return self._by_id.get(order_id)
+        return self._placed.get(order_id)
 
     def add(self, order: Order) -> None:
-        self._by_id[order.order_id] = order
+        self._placed[order.order_id] = order
         if order.changes_position:
             self._open.setdefault(order.instrument, []).append(order)
+
+    def cancel(self, command: CancelOrder) -> None:
+        """An order is to be taken back. What becomes of it the venue says under its id; of the command under the command's."""
+        self._cancels.add(command.id)
+
+    def is_cancel(self, order_id: str) -> bool:
+        return order_id in self._cancels
+
+    def hear(self, update_id: str) -> bool:
+        """Whether this word of the venue is a new one. From now on it is not."""
+        if update_id in self._updates:
+            return False
+        self._updates.add(update_id)
+        return True
 
     @property
     def asked(self) -> Iterable[str]:

@@ -24,7 +24,7 @@ from dataclasses import replace
 from bus.messages import Bar
 from daemons.gate.progress import ENDED, Day, Failure, Payout, Progress, Rule, State, Today
 from daemons.programs import Evaluation, Funded, Program
-from daemons.settings import Calendar, Instrument
+from daemons.settings import Calendar, Conf, Instrument
 from daemons.tracker.clock import RTH_CLOSE, Clock
 from strategies.clock import minute_of
 
@@ -33,7 +33,7 @@ class ProgramAccount:
     """One account on its way through one program. Every number is in cents.
 
     equity_cents is realised equity. today is the day under way, None before its first trade. news holds a sentence per change of
-    state and per payout, for whoever has to be told.
+    state and per payout, for whoever has to be told; told: how many of them were.
     """
 
     def __init__(self, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar) -> None:
@@ -49,6 +49,7 @@ class ProgramAccount:
         self.payouts: list[Payout] = []
         self.days: list[Day] = []
         self.news: list[str] = []
+        self.told = 0
         self.today: Today | None = None
         self._instruments = instruments
         self._clock = Clock(calendar)
@@ -61,6 +62,15 @@ class ProgramAccount:
         self._left_ns: dict[str, int] = {}
 
     @classmethod
+    def of(cls, conf: Conf, progress: Progress | None) -> ProgramAccount | None:
+        """The account of these settings, None where they name no program. progress: how far it has come, None at the start."""
+        if conf.program is None:
+            return None
+        if progress is None:
+            return cls(conf.program, conf.instruments, conf.calendar)
+        return cls.restored(progress, conf.program, conf.instruments, conf.calendar)
+
+    @classmethod
     def restored(
         cls, progress: Progress, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar
     ) -> ProgramAccount:
@@ -70,6 +80,7 @@ class ProgramAccount:
         account.equity_cents, account.mark_cents, account.locked = progress.equity_cents, progress.mark_cents, progress.locked
         account.first, account.passed, account.failure = progress.first, progress.passed, progress.failure
         account.payouts, account.days, account.news = [*progress.payouts], [*progress.days], [*progress.news]
+        account.told = progress.told
         account.today = replace(progress.today) if progress.today else None
         account._traded_days, account._winning_days = progress.traded_days, progress.winning_days
         account._best_cents, account._cycle_cents = progress.best_cents, progress.cycle_cents
@@ -91,6 +102,7 @@ class ProgramAccount:
             payouts=tuple(self.payouts),
             days=tuple(self.days),
             news=tuple(self.news),
+            told=self.told,
             today=replace(self.today) if self.today else None,
             traded_days=self._traded_days,
             winning_days=self._winning_days,
@@ -141,6 +153,11 @@ class ProgramAccount:
         last = minute_of(self.program.flat_by)
         # The exit time of a half day lies before its close (playbook 5.2), whatever hour the firm names for a whole one.
         return (last if date.closes == RTH_CLOSE else min(last, date.closes)) - at
+
+    def untold(self) -> list[str]:
+        """The news since the last time that somebody asked."""
+        news, self.told = self.news[self.told :], len(self.news)
+        return news
 
     # --- what happens -------------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     payouts: tuple[Payout, ...] = ()
     days: tuple[Day, ...] = ()
     news: tuple[str, ...] = ()
+    told: int = 0
     today: Today | None = None
     traded_days: int = 0
     winning_days: int = 0

@@ -9,7 +9,7 @@ go out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
@@ -40,10 +40,10 @@ class Findings(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What becomes of a dispute when a person says arm. qty: what our books must move by to say what the venue says."""
+    """What a person's word has made of a dispute, in words; and what to book, so that our books say what the venue says."""
 
-    qty: int
     text: str
+    execution: Execution | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Disputes:
         reported = {stands.instrument: stands for stands in hello.positions if stands.position.account == account}
         findings = Findings([], [])
         for name in traded:
-            progress = self._outdated(name, hello)
+            progress = self._against(hello, name)
             if progress is Progress.AHEAD:
                 continue
             stands = reported.get(name)
@@ -101,27 +101,29 @@ class Disputes:
         elif self.held[name] == ours:
             del self.held[name]
 
-    def settle(self, name: str, ours: int, close: float | None) -> Settled | None:
+    def settle(self, event: Event, account: str, book: Ledger, closes: Mapping[str, float]) -> Iterator[Settled]:
         """A person has looked: position truth is the venue's, where nothing is under way that may explain the difference.
 
-        Args:
-            close: the last close, at which the difference would be booked.
-        Returns:
-            What to do about it, None where both sides agree again.
-        """
-        theirs = self.held[name]
-        if theirs == ours:
-            del self.held[name]
-            return None
-        if self._progress(name, self.looked) is Progress.BEHIND:
-            return Settled(0, f"{name} stays disputed: words of the venue are on their way that may explain its {theirs:+d}")
-        if close is None:
-            return Settled(0, f"{name} stays disputed: no price to book the venue's {theirs:+d} at; arm again after its next bar")
-        del self.held[name]
-        text = f"the venue's {theirs:+d} {name} taken over in place of our {ours:+d}, booked at the last close {close}"
-        return Settled(theirs - ours, text)
+        One instrument after the other; the next is in dispute until what was said of the last is booked.
 
-    def _outdated(self, name: str, hello: Hello) -> Progress:
+        Args:
+            event: the person's word. closes: the last closes, at which differences are booked.
+        """
+        for name, theirs in sorted(self.held.items()):
+            ours, close = book.qty(name), closes.get(name)
+            stays = f"{name} stays disputed:"
+            if theirs == ours:
+                del self.held[name]
+            elif self._progress(name, self.looked) is Progress.BEHIND:
+                yield Settled(f"{stays} words of the venue are on their way that may explain its {theirs:+d}")
+            elif close is None:
+                yield Settled(f"{stays} no price to book the venue's {theirs:+d} at; arm again after its next bar")
+            else:
+                del self.held[name]
+                text = f"the venue's {theirs:+d} {name} taken over in place of our {ours:+d}, booked at the last close {close}"
+                yield Settled(text, _taken_over(event, name, account, theirs - ours, close))
+
+    def _against(self, hello: Hello, name: str) -> Progress:
         """A picture older than the venue's last one is as outdated as one older than our news."""
         topic = topics.of(topics.VENUE, name)
         if topic in hello.words and hello.words[topic] < self.looked.get(topic, hello.words[topic]):
@@ -136,7 +138,7 @@ class Disputes:
         return Progress.BEHIND if ours < theirs else Progress.AHEAD if ours > theirs else Progress.LEVEL
 
 
-def taken_over(event: Event, instrument: str, account: str, qty: int, price: float) -> Execution:
+def _taken_over(event: Event, instrument: str, account: str, qty: int, price: float) -> Execution:
     """The difference between the venue's position and ours as an execution, so that the books say what the venue says."""
     return Execution(
         id=f"{instrument}-{event.header.source}-{event.header.epoch}-ARMED",

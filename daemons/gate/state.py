@@ -28,7 +28,7 @@ from bus.messages import Decisions, Intents, TradingState
 from daemons.gate.heard import Heard
 from daemons.gate.inbox import Queue
 from daemons.gate.ledger import Books
-from daemons.gate.orders import WORKING, Order
+from daemons.gate.orders import WORKING, Sheet
 from daemons.gate.program import cents, money
 from daemons.gate.progress import Progress
 from daemons.gate.rates import Sent
@@ -45,10 +45,9 @@ class State(Struct, frozen=True, kw_only=True):
     """A gate at one moment. Sets are in rising order, so equal gates give equal bytes.
 
     account, traded, ticks: of the settings, what the rest means nothing without: whose books these are, the instruments of the
-    run, and the tick of each one known. orders: all of them, oldest first. kills: how often the switch was latched.
-    decided: ids of intents. cancels: ids of commands that took an order back. updates: ids of the venue's words on orders.
-    answered: the last question about each instrument, with its answer. entered: the bar of its last entry. told: how much of the
-    program's news was told. disputes: where the venue says otherwise. stands: the standing that was last said.
+    run, and the tick of each one known. kills: how often the switch was latched. decided: ids of intents. entered: the bar of the
+    last entry in each instrument. answered: the last question about each, with its answer. disputes: where the venue says
+    otherwise. stands: the standing that was last said.
     """
 
     version: int = VERSION
@@ -58,17 +57,14 @@ class State(Struct, frozen=True, kw_only=True):
     killed: bool = False
     kills: int = 0
     decided: tuple[str, ...] = ()
-    orders: tuple[Order, ...] = ()
+    orders: Sheet = Sheet()
     book: Books = Books()
     rates: Sent = Sent()
     program: Progress | None = None
-    told: int = 0
     inbox: Queue = Queue()
     heard: Heard = msgspec.field(default_factory=Heard)
     entered: dict[str, int] = {}
     answered: dict[str, tuple[Intents, Decisions]] = {}
-    cancels: tuple[str, ...] = ()
-    updates: tuple[str, ...] = ()
     disputes: Disputes = msgspec.field(default_factory=Disputes)
     stands: Standing = Standing(TradingState.ACTIVE, None)
 
@@ -81,7 +77,7 @@ class State(Struct, frozen=True, kw_only=True):
         for name, qty in self.disputes.held.items():
             if qty:
                 texts.setdefault(name, []).append(f"{qty:+d} {name} by the venue's word")
-        for order in self.orders:
+        for order in self.orders.placed:
             if order.changes_position and order.status in WORKING:
                 texts.setdefault(order.instrument, []).append(f"{order.order_id} ({order.status})")
         return {name: ", ".join(texts[name]) for name in sorted(texts)}
@@ -176,7 +172,7 @@ def _in_program(state: State, conf: Conf, findings: list[str]) -> State:
         findings.append(f"program {before.program} ends here for the account, {before.state} at {money(before.equity_cents)}")
     if after is not None:
         findings.append(f"program {after.name} begins at its start of {money(cents(after.start))}, without what was traded before")
-    return replace(state, program=None, told=0)
+    return replace(state, program=None)
 
 
 def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
@@ -188,7 +184,7 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
     def of(by_name: Mapping[str, T]) -> dict[str, T]:
         return {name: each for name, each in by_name.items() if name not in gone}
 
-    used = {order.instrument for order in state.orders}.union(state.heard.bars, state.heard.closes, state.inbox.markets)
+    used = {order.instrument for order in state.orders.placed}.union(state.heard.bars, state.heard.closes, state.inbox.markets)
     findings.extend(f"{name} is unknown to these settings; it was flat, and is forgotten" for name in sorted(gone & used))
     program = state.program
     if program is not None:
@@ -196,7 +192,7 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
     return replace(
         state,
         ticks=of(state.ticks),
-        orders=tuple(order for order in state.orders if order.instrument not in gone),
+        orders=replace(state.orders, placed=tuple(order for order in state.orders.placed if order.instrument not in gone)),
         program=program,
         inbox=replace(state.inbox, markets=of(state.inbox.markets)),
         heard=dataclasses.replace(state.heard, bars=of(state.heard.bars), closes=of(state.heard.closes)),

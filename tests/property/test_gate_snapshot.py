@@ -239,7 +239,7 @@ class Twins(RuleBasedStateMachine):
         for of in ("venue", "journal"):
             self.a_connection_comes_or_goes(True, of)
         self.the_venue_says_hello(dict.fromkeys(CLOSES, 0), honest=True, there=True, late=False)
-        for order in self.gate.orders.snapshot():
+        for order in self.gate.orders.snapshot().placed:
             if order.status is OrderStatus.PENDING:
                 self._step(OrderUpdate(self._id("U"), order.order_id, order.instrument, OrderStatus.CANCELLED))
         self.somebody_arms()
@@ -256,7 +256,7 @@ class Twins(RuleBasedStateMachine):
 
     def _orders(self) -> list[tuple[str, str]]:
         """The last few orders, with their instruments."""
-        return [(order.order_id, order.instrument) for order in self.gate.orders.snapshot()[-4:]]
+        return [(order.order_id, order.instrument) for order in self.gate.orders.snapshot().placed[-4:]]
 
     def _id(self, kind: str) -> str:
         self.numbers += 1

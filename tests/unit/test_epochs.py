@@ -54,7 +54,7 @@ def test_the_next_epoch_begins_with_what_the_last_one_left(run: Path) -> None:
     """The order, in flight and undelivered, and how far the evaluator was heard."""
     _, carried = taken_over(run)
     assert carried is not None
-    (order,) = state.decode(carried.core).orders
+    (order,) = state.decode(carried.core).orders.placed
     ((topic, frame),) = carried.undelivered
 
     assert order.status == "PENDING"
@@ -97,7 +97,7 @@ def test_an_epoch_without_a_log_is_passed_over(run: Path) -> None:
     _, carried = taken_over(run)
 
     assert carried is not None
-    assert len(state.decode(carried.core).orders) == 1
+    assert len(state.decode(carried.core).orders.placed) == 1
 
 
 def test_another_account_takes_neither_books_nor_orders(run: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_death_while_laying_aside_loses_nothing(run: Path, done: str) -> None:
 
     assert taken
     assert carried is not None
-    assert len(state.decode(carried.core).orders) == 1
+    assert len(state.decode(carried.core).orders.placed) == 1
 
 
 def test_settings_that_leave_an_order_alone_change_nothing(run: Path) -> None:

@@ -23,7 +23,7 @@ from bus.messages import (
 from bus.testing import DAY, eastern, intent
 from daemons.conf import instruments
 from daemons.gate.ledger import Ledger
-from tests.gates import ACCOUNT, Desk
+from tests.gates import ACCOUNT, Desk, conf
 
 
 def execution(number: int, qty: int, price: float) -> Execution:
@@ -255,6 +255,19 @@ def test_arming_takes_the_venues_word() -> None:
     assert desk.bodies(PositionChanged)[-1].qty == 0
     assert desk.step(Kill("anna", flatten=True), topic="operator.word.")[0].body.name == "killed"
     assert not desk.bodies(ClosePosition)
+
+
+def test_disputes_are_settled_one_after_the_other() -> None:
+    """Two instruments differ, each with a round turn that ends by the arming: the account is halted until the last is booked."""
+    desk = Desk(conf(traded=("MNQ", "MES")))
+    desk.filled("", 1, 21_000.0, "FOREIGN")
+    desk.filled("", 1, 6_000.0, "FOREIGN", instrument="MES", number=2)
+    desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
+    desk.gate.heard.closes |= {"MNQ": 21_001.0, "MES": 6_001.0}
+    said = desk.step(Arm("anna"), topic="operator.word.")
+
+    stands = [(output.body.state, output.body.reason) for output in said if isinstance(output.body, Risk)]
+    assert stands == [("HALTED", "UNRECONCILED"), ("ACTIVE", ""), ("ACTIVE", "")]
 
 
 def test_without_a_price_a_dispute_outlives_the_arming() -> None:

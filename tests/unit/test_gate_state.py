@@ -27,12 +27,12 @@ from bus.messages import (
 )
 from bus.testing import DAY, bar, eastern, event, intent, session
 from daemons.conf import instruments
-from daemons.gate import inbox, state
+from daemons.gate import facts, inbox, state
 from daemons.gate.core import Gate
 from daemons.gate.heard import Heard
 from daemons.gate.inbox import Inbox, Queue
 from daemons.gate.ledger import Books, Ledger
-from daemons.gate.orders import Orders
+from daemons.gate.orders import Orders, Sheet
 from daemons.gate.program import ProgramAccount
 from daemons.gate.progress import Progress
 from daemons.gate.rates import Rates, Sent
@@ -49,7 +49,7 @@ BUY = {"action": "buy", "instrument": "MNQ", "price": 21_000.0, "tp_points": 40,
 
 FORMS: dict[type, tuple[str, ...]] = {
     Gate: State.__struct_fields__,
-    Orders: ("by_id",),  # a tuple of orders
+    Orders: Sheet.__struct_fields__,
     Ledger: Books.__struct_fields__,
     Rates: Sent.__struct_fields__,
     Inbox: Queue.__struct_fields__,
@@ -61,7 +61,7 @@ FORMS: dict[type, tuple[str, ...]] = {
 data that nobody looks into."""
 
 DERIVED: dict[type, set[str]] = {
-    Gate: {"conf", "clock", "hours", "findings"},  # what was found is said once, when the epoch begins
+    Gate: {"conf", "hours", "blotter", "findings"},  # what was found is said once, when the epoch begins
     Orders: {"open"},
     Ledger: {"instruments"},
     Rates: set(),
@@ -244,7 +244,7 @@ def test_a_picture_does_not_change_with_what_it_was_taken_of(history: Callable[[
             desk.step(Arm("anna"), topic=WORD)
             desk.step(session("11:30", bar=bar("11:30", 21_000.0)))
             send(desk, "11:30", request_id="R-2")
-            for order in each.orders.snapshot():
+            for order in each.orders.snapshot().placed:
                 desk.updated(order.order_id, OrderStatus.CANCELLED, number=7)
                 desk.filled(order.order_id, 1, 21_000.0, number=7)
             desk.ask(intent(at="11:31"), at="11:31")
@@ -456,7 +456,7 @@ def test_a_flat_instrument_that_nobody_knows_is_forgotten() -> None:
 
     assert findings == ["MNQ is unknown to these settings; it was flat, and is forgotten"]
     assert after.gate.book.total_cents == desk.gate.book.total_cents != 0
-    assert not after.gate.orders.snapshot()
+    assert not after.gate.orders.snapshot().placed
     assert goes_on(after, taking(**UNKNOWN))[1] == []
 
 
@@ -539,4 +539,4 @@ def test_an_end_that_was_told_is_not_told_again() -> None:
     made = again(gate)
 
     assert isinstance(made, Gate)
-    assert made._news() == gate._news() == []
+    assert facts.news(made.program) == facts.news(gate.program) == []
