@@ -10,12 +10,12 @@ from typing import Any
 
 import zmq
 
-from bus import sockets, wire
-from bus.clock import WallClock
-from bus.credit import Pager
-from bus.daemon import ref
-from bus.errors import PeerError, Transient
-from bus.messages import (
+from tapewire.bus import sockets, wire
+from tapewire.bus.clock import WallClock
+from tapewire.bus.credit import Pager
+from tapewire.bus.daemon import ref
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import (
     PROTOCOL_VERSION,
     Body,
     Control,
@@ -27,7 +27,7 @@ from bus.messages import (
     Topics,
     TopicsRequest,
 )
-from bus.sequence import Sequencer
+from tapewire.bus.sequence import Sequencer
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Wait = Callable[[zmq.Socket[bytes], float], bool]

@@ -7,8 +7,8 @@ arrive repeated or out of order; frames come out in order and once. The machine 
 
 from __future__ import annotations
 
-from bus.errors import PeerError
-from bus.messages import HistoryRequest, Page
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import HistoryRequest, Page
 
 
 class Pager:

@@ -1,7 +1,7 @@
 """What a daemon is: a value. Cores are written against this module alone.
 
-    Daemon(name, core, subscribe, ...)      a process, once `daemons.runner.run` gives it sockets
-                                            a participant in a backtest, once `replay.loop` gives it a queue
+    Daemon(name, core, subscribe, ...)      a process, once `tapewire.daemons.shell.runner.run` gives it sockets
+                                            a participant in a backtest, once `tapewire.replay.loop` gives it a queue
 
 A core is an object with one method, `step(event) -> outputs`. It owns its state, changes it only there, and knows no socket,
 clock, file or random number: its only now is the event's time. Equal events in equal order give equal outputs, whatever runs it.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from bus.messages import Body, Header
+from tapewire.bus.messages import Body, Header
 
 
 class Event(NamedTuple):

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from bus.errors import JournalError
+from tapewire.bus.errors import JournalError
 
 MAGIC = b"tapewire journal 1\n"
 MAX_RECORD = 8 << 20

@@ -1,6 +1,6 @@
 """Every message on the wire, as one typed struct each.
 
-A message is one MessagePack map. It starts with the header's fields, then `type`, then the body's own fields; `bus.wire`
+A message is one MessagePack map. It starts with the header's fields, then `type`, then the body's own fields; `tapewire.bus.wire`
 joins and splits the two, so that bodies here stay free of routing. PROTOCOL.md describes the same in words.
 
 Kinds, by what the sender means:
@@ -123,7 +123,7 @@ class TradingState(StrEnum):
 
 
 class IngressState(StrEnum):
-    """The life of an external signal; daemons/gate/inbox.py has the table."""
+    """The life of an external signal; daemons/gate/external/inbox.py has the table."""
 
     RECEIVED = "RECEIVED"
     QUEUED = "QUEUED"
@@ -557,7 +557,7 @@ class Reject(Struct, frozen=True, tag="reject"):
 
 
 class OrderStatus(StrEnum):
-    """The life of an order at the gate. PENDING until the venue has answered; see daemons/gate/orders.py for the table."""
+    """The life of an order at the gate. PENDING until the venue has answered; see daemons/gate/books/orders.py for the table."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"

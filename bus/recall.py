@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bus import topics
-from bus.daemon import Event
-from bus.messages import PROTOCOL_VERSION, Gap, Header
+from tapewire.bus import topics
+from tapewire.bus.daemon import Event
+from tapewire.bus.messages import PROTOCOL_VERSION, Gap, Header
 
 
 class Recalled(NamedTuple):

@@ -12,7 +12,7 @@ class Ring:
 
     def __init__(self, size: int) -> None:
         if size < 1:
-            raise ValueError(f"size is {size}: a ring keeps at least 1 message per topic (conf bus.ring)")
+            raise ValueError(f"size is {size}: a ring keeps at least 1 message per topic (bus.ring in the configuration)")
         self.size = size
         self._epochs: dict[str, int] = {}
         self._frames: dict[str, deque[tuple[int, bytes]]] = {}

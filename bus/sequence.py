@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from bus.messages import Gap, Header, Resend
+from tapewire.bus.messages import Gap, Header, Resend
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from typing import cast
 
 import zmq
 
-from bus import topics
+from tapewire.bus import topics
 
 # Messages kept per peer before a publisher drops (facts) or a dealer refuses (wishes). A dropped fact shows as a hole in its
 # topic's numbers and is sent again from the writer's ring, so this bounds memory and costs no data.

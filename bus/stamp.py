@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bus.messages import PROTOCOL_VERSION, Header
+from tapewire.bus.messages import PROTOCOL_VERSION, Header
 
 
 class Stamper:

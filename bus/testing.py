@@ -23,14 +23,14 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from bus import topics, wire
-from bus.clock import ManualClock
-from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell
-from bus.errors import InvariantError
-from bus.messages import Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
-from bus.ring import Ring
-from bus.sequence import ASK_EVERY_NS, Sequencer
-from bus.stamp import Stamper
+from tapewire.bus import topics, wire
+from tapewire.bus.clock import ManualClock
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell
+from tapewire.bus.errors import InvariantError
+from tapewire.bus.messages import Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
+from tapewire.bus.ring import Ring
+from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.stamp import Stamper
 
 B = TypeVar("B")
 

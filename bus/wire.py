@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from bus.errors import PeerError
-from bus.messages import PROTOCOL_VERSION, Body, Header
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import PROTOCOL_VERSION, Body, Header
 
 MAX_FRAME = 4 << 20  # a page of history is the longest
 

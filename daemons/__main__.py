@@ -1,4 +1,4 @@
-"""`python -m daemons NAME --run DIR`: one daemon of a run, as supervisord starts it."""
+"""`python -m tapewire.daemons NAME --run DIR`: one daemon of a run, as supervisord starts it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import importlib
 import sys
 from pathlib import Path
 
-from bus.errors import TapewireError
-from daemons import conf as configuration
-from daemons import logs
+from tapewire.bus.errors import TapewireError
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.shell import logs
 
 CORES = {
-    "publisher": "daemons.publisher",
-    "gate": "daemons.gate.core",
-    "tracker": "daemons.tracker.core",
-    "evaluator": "daemons.evaluator",
+    "publisher": "tapewire.daemons.publisher.core",
+    "gate": "tapewire.daemons.gate.core",
+    "tracker": "tapewire.daemons.tracker.core",
+    "evaluator": "tapewire.daemons.evaluator.core",
 }
 NAMES = ("broker", "logger", *CORES)
 
 
 def main() -> int:
     """Start the daemon and return its exit status: 0 for a clean stop, the error's own status otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m daemons", description="Run one daemon of a run until it is told to stop.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tapewire.daemons", description="Run one daemon of a run until it is told to stop."
+    )
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
@@ -39,14 +41,14 @@ def start(name: str, run_dir: Path) -> int:
     conf = configuration.read(run_dir)
     logger = logs.configure(name)
     if name == "broker":
-        from daemons.broker import Broker
+        from tapewire.daemons.broker import Broker
 
         return Broker(conf, run_dir, logger).run()
     if name == "logger":
-        from daemons import logger as recorder
+        from tapewire.daemons import logger as recorder
 
         return recorder.run(conf, run_dir, logger)
-    from daemons import runner
+    from tapewire.daemons.shell import runner
 
     module = importlib.import_module(CORES[name])
     return runner.run(module.daemon, conf, run_dir, logger, public=name == "publisher")

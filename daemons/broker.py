@@ -15,14 +15,14 @@ from pathlib import Path
 import structlog
 import zmq
 
-from bus import sockets, topics, wire
-from bus.clock import WallClock
-from bus.errors import PeerError, Transient
-from bus.lastvalue import LastValues
-from bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
-from daemons.faults import Faults
-from daemons.process import SECOND_NS, pin
-from daemons.settings import Conf
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.clock import WallClock
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.lastvalue import LastValues
+from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.faults import Faults
+from tapewire.daemons.shell.process import SECOND_NS, pin
 
 NAME = "broker"
 BATCH = 256

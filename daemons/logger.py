@@ -17,80 +17,14 @@ from typing import Any
 import structlog
 import zmq
 
-from bus import sockets, wire
-from bus.daemon import Event
-from bus.errors import PeerError
-from bus.journal import Journal
-from bus.messages import Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
-from daemons.faults import Faults
-from daemons.process import SECOND_NS, Process, Stopped
-from daemons.settings import Conf
-
-MAX_PAGE = 1_000
-SUFFIX = ".tape"
-
-
-class Tape:
-    """The journal directory of a run: `<topic without its last dot>.tape` for every topic ever heard."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self.files: dict[str, Journal] = {}
-        self.ends: dict[str, tuple[int, int]] = {}
-        self._dirty: set[str] = set()
-        self._unsynced: set[str] = set()
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
-            self._open(f"{path.name.removesuffix(SUFFIX)}.")
-
-    def append(self, topic: str, epoch: int, seq: int, frame: bytes) -> None:
-        """Add one frame; it is on disk for other processes to read after `flush`."""
-        if topic not in self.files:
-            self._open(topic)
-        self.files[topic].append(frame)
-        self.ends[topic] = (epoch, seq)
-        self._dirty.add(topic)
-
-    def flush(self) -> None:
-        for topic in self._dirty:
-            self.files[topic].flush()
-        self._unsynced |= self._dirty
-        self._dirty.clear()
-
-    def sync(self) -> None:
-        self.flush()
-        for topic in self._unsynced:
-            self.files[topic].sync()
-        self._unsynced.clear()
-
-    def close(self) -> None:
-        self.sync()
-        for journal in self.files.values():
-            journal.close()
-
-    def lengths(self, prefix: str) -> tuple[TopicLength, ...]:
-        return tuple(
-            TopicLength(topic, len(self.files[topic]), *self.ends[topic])
-            for topic in sorted(self.files)
-            if topic.startswith(prefix)
-        )
-
-    def page(self, asked: HistoryRequest) -> Page:
-        journal = self.files.get(asked.topic)
-        if journal is None:
-            return Page(asked.id, asked.topic, asked.start, (), 0)
-        frames = tuple(journal.read(asked.start, min(max(asked.count, 0), MAX_PAGE)))
-        return Page(asked.id, asked.topic, asked.start, frames, len(journal))
-
-    def _open(self, topic: str) -> None:
-        journal = Journal.open(self.folder / f"{topic.removesuffix('.')}{SUFFIX}")
-        self.files[topic] = journal
-        last = journal.last()
-        if last is None:
-            self.ends[topic] = (0, 0)
-        else:
-            header, _ = wire.decode(last)
-            self.ends[topic] = (header.epoch, header.seq)
+from tapewire.bus import sockets, wire
+from tapewire.bus.daemon import Event
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import Body, HistoryRequest, Topics, TopicsRequest
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.faults import Faults
+from tapewire.daemons.shell.process import SECOND_NS, Process, Stopped
+from tapewire.daemons.shell.tape import Tape
 
 
 class Logger(Process):

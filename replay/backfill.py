@@ -16,13 +16,13 @@ from types import TracebackType
 import zmq
 from msgspec import Struct
 
-from bus import sockets, wire
-from bus.client import RETRY_S, request
-from bus.credit import Pager
-from bus.errors import ConfError, DataError, PeerError, Transient, suggest
-from bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
-from daemons.settings import Calendar, Instrument
-from daemons.tracker.clock import NEW_YORK, Clock
+from tapewire.bus import sockets, wire
+from tapewire.bus.client import RETRY_S, request
+from tapewire.bus.credit import Pager
+from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
+from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
+from tapewire.daemons.market.clock import NEW_YORK, Calendar, Clock
+from tapewire.daemons.settings.structs import Instrument
 
 PEER = b"nt"
 UNITS = {"days": 1, "weeks": 7, "months": 30, "years": 365}

@@ -1,7 +1,8 @@
 """Replays in which processes die, stop and stall, compared byte for byte with one in which nobody did.
 
 Two kinds. The kill matrix strikes every daemon at every step of its round, flat, with an entry in flight and with a position
-open: each cell is one SIGKILL at an exact place (daemons/faults.py), laid on a trade of its own. The random kind kills and freezes
+open: each cell is one SIGKILL at an exact place (daemons/shell/faults.py), laid on a trade of its own. The random kind
+kills and freezes
 whole processes at moments drawn from a seed, which is printed, so that a failure can be had again.
 
 In lockstep a dead daemon only makes the others wait, so the undisturbed run is simply the backtest.
@@ -23,14 +24,15 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from bus.messages import Bar, Fill, PlaceOrder, Trade
-from daemons import conf as configuration
-from daemons import faults, supervise
-from daemons.instances import Instance
-from daemons.settings import Conf, Fault
-from replay import diff, runs, tapes
-from replay.player import Player
-from replay.sources.recording import Recording
+from tapewire.bus.messages import Bar, Fill, PlaceOrder, Trade
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf, Fault
+from tapewire.daemons.shell import faults
+from tapewire.replay import diff, runs, tapes
+from tapewire.replay.player import Player
+from tapewire.replay.sources.recording import Recording
 
 # Which steps a daemon's round has. Only the gate keeps a log it must not lose; the logger's log is its work.
 STEPS: dict[str, tuple[str, ...]] = {

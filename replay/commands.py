@@ -17,24 +17,25 @@ import zmq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bus import topics
-from bus.errors import ConfError, suggest
-from bus.messages import Alarm
-from daemons import conf as configuration
-from daemons import instances, logs, supervise
-from daemons.commands import SetOption, split
-from daemons.settings import Conf
-from daemons.tables import aligned
-from replay import backfill as fills
-from replay import chaos as storms
-from replay import diff as differences
-from replay import explain as stories
-from replay import program as programs
-from replay import report as reports
-from replay import runs, tapes
-from replay.outputs import Summary
-from replay.sources import synthetic
-from replay.sources.recording import Recording
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.messages import Alarm
+from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.operator.commands import SetOption, split
+from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import logs
+from tapewire.replay import backfill as fills
+from tapewire.replay import chaos as storms
+from tapewire.replay import diff as differences
+from tapewire.replay import explain as stories
+from tapewire.replay import program as programs
+from tapewire.replay import report as reports
+from tapewire.replay import runs, tapes
+from tapewire.replay.outputs import Summary
+from tapewire.replay.sources import synthetic
+from tapewire.replay.sources.recording import Recording
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)

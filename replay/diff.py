@@ -17,10 +17,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bus import topics
-from bus.errors import ConfError, DataError
-from bus.messages import Header
-from replay import program, tapes
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Header
+from tapewire.replay import program, tapes
 
 CAUSAL_ORDER = (
     topics.RAW,

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bus import topics
-from bus.messages import Action, Signal, Trade
-from daemons.settings import Instrument
-from replay import tapes
+from tapewire.bus import topics
+from tapewire.bus.messages import Action, Signal, Trade
+from tapewire.daemons.settings.structs import Instrument
+from tapewire.replay import tapes
 
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
 # What ends a trade somewhere inside a bar. Every other exit is a fill at an open or a close.

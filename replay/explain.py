@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bus import topics
-from bus.errors import ConfError, suggest
-from bus.messages import Signal, Trade
-from daemons import conf as configuration
-from replay import excursion, tapes
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.messages import Signal, Trade
+from tapewire.daemons.settings import load as configuration
+from tapewire.replay import excursion, tapes
 
 # Where an id may stand, and in which fields. The evaluator's intents and the gate's decisions hold several.
 PLACES: dict[str, tuple[str, ...]] = {

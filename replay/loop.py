@@ -1,4 +1,4 @@
-"""The daemons in one process: the same values that `daemons.runner` gives sockets, here with a queue.
+"""The daemons in one process: the same values that `tapewire.daemons.shell.runner` gives sockets, here with a queue.
 
 One bar runs in lockstep, as between processes. The venue takes the bar and its words go to the gate; when all is quiet the bar is
 published with the position as it stands; then messages are delivered, in the order in which they were said, until no more are:
@@ -21,12 +21,12 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from bus import topics
-from bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell, ref
-from bus.errors import ConfError
-from bus.messages import Bar, Body, Header
-from bus.stamp import Stamper
-from replay.venue import Venue, Word
+from tapewire.bus import topics
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell, ref
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Bar, Body, Header
+from tapewire.bus.stamp import Stamper
+from tapewire.replay.venue import Venue, Word
 
 Record: TypeAlias = Callable[[str, Header, Body], None]
 

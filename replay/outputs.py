@@ -3,7 +3,7 @@
     signals.jsonl    one line per approved intent: entries, exits, moves
     intents.jsonl    one line per entry that was asked for, approved or refused
     trades.jsonl     one line per finished trade, with its MAE, MFE and R (replay/excursion.py)
-    program.json     how the account fared in its prop-firm program, if it was in one (`replay.program`)
+    program.json     how the account fared in its prop-firm program, if it was in one (`tapewire.replay.program`)
     summary.json     what was read, what was refused and why, what came of it
 
 Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each
@@ -21,14 +21,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bus import topics
-from bus.errors import ConfError, DataError
-from bus.messages import Action, Reject, Signal, Trade
-from daemons.gate import rounding
-from daemons.settings import Conf
-from replay import excursion, tapes
-from replay.excursion import Measures
-from replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Action, Reject, Signal, Trade
+from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import excursion, tapes
+from tapewire.replay.excursion import Measures
+from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
 RTH_OPENS = 9 * 60 + 30

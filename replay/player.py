@@ -15,17 +15,17 @@ import msgspec
 import structlog
 import zmq
 
-from bus import sockets, topics, wire
-from bus.client import History, ask_control
-from bus.daemon import Event, ref
-from bus.errors import PeerError, Transient
-from bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
-from bus.outbox import Outbox
-from bus.sequence import Sequencer
-from bus.stamp import Stamper
-from daemons.process import SECOND_NS, Process, Taken
-from daemons.settings import Conf
-from replay.venue import Venue
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import History, ask_control
+from tapewire.bus.daemon import Event, ref
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
+from tapewire.bus.outbox import Outbox
+from tapewire.bus.sequence import Sequencer
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.process import SECOND_NS, Process, Taken
+from tapewire.replay.venue import Venue
 
 SOURCE = "nt"
 PATIENCE_S = 60.0  # a restarted daemon is back in seconds; after this something is broken and a person should look

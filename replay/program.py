@@ -1,7 +1,7 @@
 """How a run's account fared in its prop-firm program, day by day: `program.json`, from the journal alone.
 
 The journal's trades (and bars, where a rule looks at open equity) go through the same engine that held the gate's entries to the
-program while the run took place (`daemons.gate.program`). The last trade date of the journal counts as ended.
+program while the run took place (`tapewire.daemons.gate.firm.program`). The last trade date of the journal counts as ended.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bus import topics
-from bus.errors import ConfError, DataError
-from bus.messages import Bar, Reason, Reject, Trade
-from daemons.gate.program import ProgramAccount
-from daemons.gate.progress import Day, State
-from daemons.programs import Program
-from daemons.settings import Conf
-from daemons.tables import aligned
-from replay import outputs, tapes
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Bar, Reason, Reject, Trade
+from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.firm.progress import Day, State
+from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings.programs import Program
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import outputs, tapes
 
 NAME = "program.json"
 BARS = f"{topics.RAW}bar."
@@ -31,7 +31,7 @@ COLUMNS = ("day", "account", "trades", "P&L", "equity", "mark", "floor", "best d
 
 
 class DayLine(Struct, frozen=True):
-    """One day with a trade. Dollars. account: EVALUATION or FUNDED; the rest as in `daemons.gate.program.Day`."""
+    """One day with a trade. Dollars. account: EVALUATION or FUNDED; the rest as in `tapewire.daemons.gate.firm.program.Day`."""
 
     session: str
     account: str

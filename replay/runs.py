@@ -10,23 +10,26 @@ from pathlib import Path
 
 import structlog
 
-from bus.errors import ConfError, DataError
-from bus.messages import Bar, Body, Header
-from bus.wire import encode
-from daemons import conf as configuration
-from daemons import evaluator, publisher, supervise
-from daemons.calendar import calendar_for
-from daemons.gate import core as gate
-from daemons.instances import Instance
-from daemons.logger import Tape
-from daemons.settings import Calendar, Conf
-from daemons.tracker import core as tracker
-from replay import loop, outputs, program, report
-from replay.outputs import Summary
-from replay.player import Player
-from replay.sources import ninjatrader
-from replay.sources.recording import Recording
-from replay.venue import Venue
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Bar, Body, Header
+from tapewire.bus.wire import encode
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.publisher import core as publisher
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.tape import Tape
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, outputs, program, report
+from tapewire.replay.outputs import Summary
+from tapewire.replay.player import Player
+from tapewire.replay.sources import ninjatrader
+from tapewire.replay.sources.recording import Recording
+from tapewire.replay.venue import Venue
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from bus.errors import ConfError, DataError
-from bus.journal import scan
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.journal import scan
 
 NEW_YORK = ZoneInfo("America/New_York")
 SUFFIX = ".tape"

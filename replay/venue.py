@@ -25,8 +25,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bus.errors import ConfError, InvariantError
-from bus.messages import (
+from tapewire.bus.errors import ConfError, InvariantError
+from tapewire.bus.messages import (
     Action,
     Bar,
     Body,
@@ -40,9 +40,9 @@ from bus.messages import (
     Position,
     VenuePosition,
 )
-from bus.wire import finite
-from daemons.settings import Calendar, Instrument
-from daemons.tracker.clock import Clock
+from tapewire.bus.wire import finite
+from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.settings.structs import Instrument
 
 Order: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
 Word: TypeAlias = OrderUpdate | Execution

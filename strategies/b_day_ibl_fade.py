@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, TypeAlias
 
 from msgspec import Struct
 
-from bus.messages import Flow, Session
-from strategies.clock import Clock, minute_of
-from strategies.protocol import LONG, DayTypeOf, Proposal, Regime, quality
+from tapewire.bus.messages import Flow, Session
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, Regime, quality
 
 Term: TypeAlias = Literal["gap", "delta", "touches", "volume_spike", "wick"]
 

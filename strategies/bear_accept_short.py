@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from bus.messages import Session
-from strategies.clock import Clock, minute_of
-from strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, quality
+from tapewire.bus.messages import Session
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, quality
 
 
 class BearAcceptShort:

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from bus.messages import Bar, Session
-from strategies.clock import Clock, minute_of
-from strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
+from tapewire.bus.messages import Bar, Session
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 
 
 class EdgeFade:

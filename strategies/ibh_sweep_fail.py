@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, TypeAlias
 
 from msgspec import Struct
 
-from bus.messages import Flow, Levels, Range, Session
-from strategies.clock import Clock, minute_of
-from strategies.protocol import SHORT, DayTypeOf, Proposal, quality
+from tapewire.bus.messages import Flow, Levels, Range, Session
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.protocol import SHORT, DayTypeOf, Proposal, quality
 
 Level: TypeAlias = Literal["pdh", "overnight_high", "asia_high", "london_high", "premarket_high"]
 

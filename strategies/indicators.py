@@ -9,7 +9,7 @@ import math
 from collections import deque
 from typing import Literal
 
-from bus.messages import Bar
+from tapewire.bus.messages import Bar
 
 Method = Literal["simple", "wilder"]
 

@@ -14,9 +14,9 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from bus.messages import Flow, Levels, Range, Session
-from strategies.clock import minute_of
-from strategies.protocol import LONG, SHORT, DayTypeOf, Proposal, quality
+from tapewire.bus.messages import Flow, Levels, Range, Session
+from tapewire.strategies.clock import minute_of
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Proposal, quality
 
 CONFIRMED_FROM = minute_of("10:01")
 RUNNING_FROM = minute_of("09:46")

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from bus.messages import Position, Quality, Session
-from strategies.protocol import LONG, DayTypeOf, Exit, Proposal, quality
+from tapewire.bus.messages import Position, Quality, Session
+from tapewire.strategies.protocol import LONG, DayTypeOf, Exit, Proposal, quality
 
 CYCLE = 4
 BUY, SELL = 0, 2

@@ -39,7 +39,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
-from bus.messages import Flow, Pattern, Position, Quality, Session, StopRounding
+from tapewire.bus.messages import Flow, Pattern, Position, Quality, Session, StopRounding
 
 LONG = "LONG"
 SHORT = "SHORT"

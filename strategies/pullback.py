@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from bus.messages import Flow, Range, Session
-from strategies.clock import Clock
-from strategies.protocol import Regime
+from tapewire.bus.messages import Flow, Range, Session
+from tapewire.strategies.clock import Clock
+from tapewire.strategies.protocol import Regime
 
 
 class Pullback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

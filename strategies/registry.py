@@ -1,6 +1,6 @@
 """Strategies by the name a preset uses for them: the seven of the playbook, V-Reversal, VWAP Bounce, the plumbing test, plug-ins.
 
-A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class after `strategies.protocol`:
+A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class after `tapewire.strategies.protocol`:
 
     [options.entry_points]
     tapewire.strategies =
@@ -19,18 +19,18 @@ from typing import Any, get_args
 
 import msgspec
 
-from bus.errors import ConfError, suggest
-from strategies.b_day_ibl_fade import BDayIblFade
-from strategies.bear_accept_short import BearAcceptShort
-from strategies.edge_fade import EdgeFade
-from strategies.ibh_sweep_fail import IbhSweepFail
-from strategies.or_reversal import OrReversal
-from strategies.p_day import PDay
-from strategies.pipeline import Pipeline
-from strategies.protocol import MAX_SETUP, DayTypeOf, Hours, Strategy, StrategyClass
-from strategies.trend_day_bull import TrendDayBull
-from strategies.v_reversal import VReversal
-from strategies.vwap_bounce import VwapBounce
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.strategies.b_day_ibl_fade import BDayIblFade
+from tapewire.strategies.bear_accept_short import BearAcceptShort
+from tapewire.strategies.edge_fade import EdgeFade
+from tapewire.strategies.ibh_sweep_fail import IbhSweepFail
+from tapewire.strategies.or_reversal import OrReversal
+from tapewire.strategies.p_day import PDay
+from tapewire.strategies.pipeline import Pipeline
+from tapewire.strategies.protocol import MAX_SETUP, DayTypeOf, Hours, Strategy, StrategyClass
+from tapewire.strategies.trend_day_bull import TrendDayBull
+from tapewire.strategies.v_reversal import VReversal
+from tapewire.strategies.vwap_bounce import VwapBounce
 
 GROUP = "tapewire.strategies"
 

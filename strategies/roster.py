@@ -23,9 +23,9 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from bus.messages import Position, Session
-from strategies.clock import minute_of
-from strategies.protocol import (
+from tapewire.bus.messages import Position, Session
+from tapewire.strategies.clock import minute_of
+from tapewire.strategies.protocol import (
     LONG,
     MAX_ID,
     SHORT,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from bus.messages import IbHistory, Session
-from strategies import pullback
-from strategies.clock import minute_of
-from strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
-from strategies.pullback import Pullback
+from tapewire.bus.messages import IbHistory, Session
+from tapewire.strategies import pullback
+from tapewire.strategies.clock import minute_of
+from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
+from tapewire.strategies.pullback import Pullback
 
 
 class TrendDayBull:

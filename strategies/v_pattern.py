@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from bus.messages import Bar
+from tapewire.bus.messages import Bar
 
 MINUTE_NS = 60_000_000_000
 

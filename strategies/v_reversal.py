@@ -1,6 +1,7 @@
 """V-Reversal: buy the retest of a swing high that price fell from and broke out of again; sell the mirror image (capabilities A).
 
-The pattern is `strategies.v_pattern`; here is what is made of a finished one. In this order, each failure said as `Suppressed` and
+The pattern is `tapewire.strategies.v_pattern`; here is what is made of a finished one. In this order, each failure said as
+`Suppressed` and
 final, because a finished pattern is used up whatever becomes of it:
 
     DIRECTION_OFF     its direction is switched off
@@ -29,10 +30,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
-from bus.messages import Pattern, Position, Session, StopRounding
-from strategies.clock import Clock, minute_of
-from strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Proposal, Suppression
-from strategies.v_pattern import MINUTE_NS, Candle, Machine, Rules, V
+from tapewire.bus.messages import Pattern, Position, Session, StopRounding
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Proposal, Suppression
+from tapewire.strategies.v_pattern import MINUTE_NS, Candle, Machine, Rules, V
 
 NEW_YORK = ZoneInfo("America/New_York")
 REOPENS = minute_of("18:00")

@@ -34,10 +34,10 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from bus.messages import Bar, Position, Session
-from strategies.clock import Clock, minute_of
-from strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
-from strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
+from tapewire.bus.messages import Bar, Position, Session
+from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
 
 REOPENS = minute_of("18:00")
 RTH_CLOSE = minute_of("16:00")

@@ -16,11 +16,11 @@ from queue import Empty, Queue
 import msgspec
 import zmq
 
-from bus import sockets, topics, wire
-from bus.client import ask_control
-from bus.daemon import ref
-from bus.errors import PeerError, Transient
-from bus.messages import (
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import ask_control
+from tapewire.bus.daemon import ref
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import (
     Ack,
     Body,
     ClosePosition,
@@ -33,11 +33,11 @@ from bus.messages import (
     OrderUpdate,
     PlaceOrder,
 )
-from bus.stamp import Stamper
-from daemons import conf as configuration
-from daemons import supervise
-from daemons.settings import Conf
-from replay.player import READERS
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.player import READERS
 
 PATIENCE_S = 30.0
 VENUE = b"nt"
@@ -234,7 +234,7 @@ def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) ->
     started = []
     try:
         for name in names:
-            command = [sys.executable, "-m", "daemons", name, "--run", str(run)]
+            command = [sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for name in names:
             _ready(conf, name)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bus.daemon import Event
-from bus.messages import Bar, Body, Header, Session
-from bus.testing import MINUTE_NS, eastern
-from daemons import conf as configuration
-from daemons import evaluator, publisher
-from daemons.gate import core as gate
-from daemons.settings import Calendar, Conf
-from daemons.tracker import core as tracker
-from daemons.tracker.clock import Clock
-from daemons.tracker.market import Market
-from replay import loop, runs
-from strategies import registry
-from strategies.protocol import Strategy
+from tapewire.bus.daemon import Event
+from tapewire.bus.messages import Bar, Body, Header, Session
+from tapewire.bus.testing import MINUTE_NS, eastern
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.publisher import core as publisher
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracker
+from tapewire.daemons.tracker.market import Market
+from tapewire.replay import loop, runs
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Strategy
 
 Row = tuple[float, ...]
 """open, high, low, close, and the volume if it is not 1000."""

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from bus import topics
-from bus.daemon import Output
-from bus.messages import Action, Decision, Decisions, Execution, Intent, OrderStatus, OrderUpdate
-from bus.testing import DAY, eastern, event, intent, intents
-from daemons.conf import instruments
-from daemons.gate.core import Gate
-from daemons.settings import Bus, Conf, Preset, RiskLimits, Trading
+from tapewire.bus import topics
+from tapewire.bus.daemon import Output
+from tapewire.bus.messages import Action, Decision, Decisions, Execution, Intent, OrderStatus, OrderUpdate
+from tapewire.bus.testing import DAY, eastern, event, intent, intents
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.settings.load import instruments
+from tapewire.daemons.settings.structs import Bus, Conf, Preset, RiskLimits, Trading
 
 B = TypeVar("B")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bus import wire
-from bus.messages import Action, Alarm, Bar, OrderStatus, PlaceOrder
-from daemons.settings import Conf
-from replay import runs, tapes
+from tapewire.bus import wire
+from tapewire.bus.messages import Action, Alarm, Bar, OrderStatus, PlaceOrder
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import runs, tapes
 from tests import bridges
 from tests.bridges import Bridge, Gate
 

@@ -8,7 +8,7 @@ CHEAT = '''
 import random, sys
 from typing import ClassVar
 from msgspec import Struct
-from strategies.protocol import LONG, Proposal
+from tapewire.strategies.protocol import LONG, Proposal
 
 class Cheat:
     setups = ("CHEAT",)

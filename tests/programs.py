@@ -6,12 +6,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bus.messages import Position
-from bus.testing import bar, eastern
-from daemons import conf
-from daemons.gate.program import ProgramAccount
-from daemons.programs import Evaluation, Funded, Program, Trailing
-from daemons.settings import Calendar
+from tapewire.bus.messages import Position
+from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.programs import Evaluation, Funded, Program, Trailing
 
 INSTRUMENTS = conf.instruments()
 SHIPPED = "evaluation_150k_2026_02"

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bus import topics, wire
-from bus.daemon import ref
-from bus.journal import Journal
-from bus.messages import Action, Bar, Body, Intent, Intents, Range, Reason, Reject, Session, Signal, Trade
-from bus.stamp import Stamper
-from daemons.conf import instruments
-from daemons.settings import Bus, Conf, Preset, Trading
+from tapewire.bus import topics, wire
+from tapewire.bus.daemon import ref
+from tapewire.bus.journal import Journal
+from tapewire.bus.messages import Action, Bar, Body, Intent, Intents, Range, Reason, Reject, Session, Signal, Trade
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.settings.load import instruments
+from tapewire.daemons.settings.structs import Bus, Conf, Preset, Trading
 
 SESSION = "2027-02-24"
 MINUTE_NS = 60_000_000_000

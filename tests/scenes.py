@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from bus import testing
-from bus.messages import Flow, IbHistory, Levels, Range, Scores, Session
-from daemons import conf
-from strategies import registry
-from strategies.protocol import Proposal, Strategy
+from tapewire.bus import testing
+from tapewire.bus.messages import Flow, IbHistory, Levels, Range, Scores, Session
+from tapewire.daemons.settings import load as conf
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Proposal, Strategy
 
 PRESETS = ("seed", "absolute", "adaptive")
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from daemons import supervise
-from daemons.instances import Instance
-from daemons.settings import Conf
-from replay import runs
-from replay.sources.recording import Recording
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import runs
+from tapewire.replay.sources.recording import Recording
 from tests import bridges
 
 GO, RELOAD, DIE = "go", "reload", "die"

@@ -10,19 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bus import topics
-from bus.daemon import Output, Publish
-from bus.messages import Execution, OrderUpdate, PositionChanged
-from daemons.gate import facts, inbox
-from daemons.gate.heard import Heard
-from daemons.gate.inbox import Inbox
-from daemons.gate.ledger import Ledger, Turn
-from daemons.gate.orders import WORDS, Order, Orders, Trigger
-from daemons.gate.program import ProgramAccount
-from daemons.gate.reconcile import Disputes
-from daemons.gate.rounding import real
-from daemons.settings import Conf
-from daemons.tracker.clock import Clock
+from tapewire.bus import topics
+from tapewire.bus.daemon import Output, Publish
+from tapewire.bus.messages import Execution, OrderUpdate, PositionChanged
+from tapewire.daemons.gate import facts
+from tapewire.daemons.gate.books.ledger import Ledger, Turn
+from tapewire.daemons.gate.books.orders import WORDS, Order, Orders, Trigger
+from tapewire.daemons.gate.books.reconcile import Disputes
+from tapewire.daemons.gate.external import inbox
+from tapewire.daemons.gate.external.inbox import Inbox
+from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.market.clock import Clock
+from tapewire.daemons.market.ticks import real
+from tapewire.daemons.settings.structs import Conf
 
 
 class Ended(NamedTuple):

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bus import topics
-from bus.daemon import Answer, Carry, Daemon, Event, Output, Publish, Tell
-from bus.messages import (
+from tapewire.bus import topics
+from tapewire.bus.daemon import Answer, Carry, Daemon, Event, Output, Publish, Tell
+from tapewire.bus.messages import (
     Arm,
     Bar,
     Begun,
@@ -37,20 +37,23 @@ from bus.messages import (
     Risk,
     Session,
 )
-from daemons.gate import facts, flatten, inbox, risk, state, timeouts
-from daemons.gate.account import Account
-from daemons.gate.blotter import Blotter
-from daemons.gate.case import Case
-from daemons.gate.hours import Hours
-from daemons.gate.inbox import Inbox, Market
-from daemons.gate.ingress import Refusal
-from daemons.gate.ledger import Ledger
-from daemons.gate.orders import ENTRIES, Order, Orders
-from daemons.gate.program import ProgramAccount
-from daemons.gate.rates import Rates
-from daemons.gate.state import State, carried_over
-from daemons.settings import Conf
-from daemons.tracker.clock import Clock
+from tapewire.daemons.gate import facts, flatten, state
+from tapewire.daemons.gate.blotter import Blotter
+from tapewire.daemons.gate.books import timeouts
+from tapewire.daemons.gate.books.account import Account
+from tapewire.daemons.gate.books.ledger import Ledger
+from tapewire.daemons.gate.books.orders import ENTRIES, Order, Orders
+from tapewire.daemons.gate.books.rates import Rates
+from tapewire.daemons.gate.checks import risk
+from tapewire.daemons.gate.checks.case import Case
+from tapewire.daemons.gate.external import inbox
+from tapewire.daemons.gate.external.inbox import Inbox, Market
+from tapewire.daemons.gate.external.ingress import Refusal
+from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.state import State, carried_over
+from tapewire.daemons.market.clock import Clock
+from tapewire.daemons.market.hours import Hours
+from tapewire.daemons.settings.structs import Conf
 
 
 def daemon(conf: Conf) -> Daemon:
@@ -98,7 +101,7 @@ class Gate:
         self._entered = {**known.entered}
         self._answered = {**known.answered}
         self._stands = known.stands
-        self._hours = Hours(conf.preset.risk, conf.calendar)
+        self._hours = Hours(conf.preset.risk.times, conf.calendar)
         self._blotter = Blotter(
             conf=conf,
             clock=Clock(conf.calendar),

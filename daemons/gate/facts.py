@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bus import topics
-from bus.daemon import Publish
-from bus.errors import InvariantError
-from bus.messages import (
+from tapewire.bus import topics
+from tapewire.bus.daemon import Publish
+from tapewire.bus.errors import InvariantError
+from tapewire.bus.messages import (
     Action,
     Alarm,
     ClosePosition,
@@ -22,12 +22,12 @@ from bus.messages import (
     StrategyDay,
     Trade,
 )
-from daemons.gate.account import Account
-from daemons.gate.case import Case
-from daemons.gate.ledger import Ledger, Turn
-from daemons.gate.orders import Order
-from daemons.gate.program import ProgramAccount
-from daemons.gate.risk import Standing
+from tapewire.daemons.gate.books.account import Account
+from tapewire.daemons.gate.books.ledger import Ledger, Turn
+from tapewire.daemons.gate.books.orders import Order
+from tapewire.daemons.gate.checks.case import Case
+from tapewire.daemons.gate.checks.risk import Standing
+from tapewire.daemons.gate.firm.program import ProgramAccount
 
 # Roles of an execution, and what a trade gives as its reason where somebody else closed it.
 ENTRY, EXIT, FOREIGN = "ENTRY", "EXIT", "FOREIGN"

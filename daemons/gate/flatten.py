@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bus.messages import Action, CancelOrder, Intent
-from daemons.gate.account import Account
-from daemons.gate.orders import Order
+from tapewire.bus.messages import Action, CancelOrder, Intent
+from tapewire.daemons.gate.books.account import Account
+from tapewire.daemons.gate.books.orders import Order
 
 STRATEGY, SETUP, REASON = "operator", "KILL", "KILL"
 

@@ -1,6 +1,6 @@
 """The reason codes in words: the page REASONS.md is made from this table and the enum, so neither can say what the other does not.
 
-python -m daemons.gate.reasons > daemons/gate/REASONS.md
+python -m tapewire.daemons.gate.reasons > daemons/gate/REASONS.md
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bus.messages import Reason
-from daemons.gate.risk import ENTRY, EXIT, MOVE_STOP, MOVE_TARGET
+from tapewire.bus.messages import Reason
+from tapewire.daemons.gate.checks.risk import ENTRY, EXIT, MOVE_STOP, MOVE_TARGET
 
 
 class Text(NamedTuple):
@@ -93,7 +93,8 @@ def page() -> str:
     rows = "".join(f"| `{reason}` | {TEXTS[reason].when} | {_asked(reason)} | {_remedy(TEXTS[reason])} |\n" for reason in Reason)
     return (
         "# Why the gate refuses\n\n"
-        "Made by `python -m daemons.gate.reasons` from `bus/messages.py`, `daemons/gate/risk.py` and its texts; do not edit.\n\n"
+        "Made by `python -m tapewire.daemons.gate.reasons` from `bus/messages.py`, `daemons/gate/checks/risk.py` and its texts; "
+        "do not edit.\n\n"
         "The checks run in this order and the first refusal is the answer. The code is in the `reject` fact with a sentence\n"
         "that holds the numbers, in the `decisions` that the evaluator gets, in the journal, in `tapewire tap reject.` and in\n"
         "`tapewire explain ID`. README.md beside this page explains the settings.\n\n"

@@ -23,18 +23,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.errors import ConfError, JournalError
-from bus.messages import Decisions, Intents, TradingState
-from daemons.gate.heard import Heard
-from daemons.gate.inbox import Queue
-from daemons.gate.ledger import Books
-from daemons.gate.orders import WORKING, Sheet
-from daemons.gate.program import cents, money
-from daemons.gate.progress import Progress
-from daemons.gate.rates import Sent
-from daemons.gate.reconcile import Disputes
-from daemons.gate.risk import Standing
-from daemons.settings import Conf
+from tapewire.bus.errors import ConfError, JournalError
+from tapewire.bus.messages import Decisions, Intents, TradingState
+from tapewire.daemons.gate.books.ledger import Books
+from tapewire.daemons.gate.books.orders import WORKING, Sheet
+from tapewire.daemons.gate.books.rates import Sent
+from tapewire.daemons.gate.books.reconcile import Disputes
+from tapewire.daemons.gate.checks.risk import Standing
+from tapewire.daemons.gate.external.inbox import Queue
+from tapewire.daemons.gate.firm.program import cents, money
+from tapewire.daemons.gate.firm.progress import Progress
+from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.settings.structs import Conf
 
 VERSION = 1
 

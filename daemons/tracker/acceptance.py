@@ -4,8 +4,8 @@ extension (2.4). All of it counts post-IB bars, closes for acceptance and wicks 
 
 from __future__ import annotations
 
-from bus.messages import Bar
-from daemons.tracker.ranges import Balance
+from tapewire.bus.messages import Bar
+from tapewire.daemons.tracker.ranges import Balance
 
 TOUCH_GAP = 3  # post-IB bars between touches that still belong together
 

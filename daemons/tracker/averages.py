@@ -10,7 +10,7 @@ about where the feed began than about the market. No rule of the playbook reads 
 
 from __future__ import annotations
 
-from bus.messages import Bar
+from tapewire.bus.messages import Bar
 
 WEIGHT_20, WEIGHT_50, WEIGHT_200 = 2 / 21, 2 / 51, 2 / 201
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from bus.messages import Bar, Scores
-from daemons.tracker.ranges import Balance
+from tapewire.bus.messages import Bar, Scores
+from tapewire.daemons.tracker.ranges import Balance
 
 LEAST = 5  # bars before there is a score or a point of control
 CLOSES = 20  # closes in the point of control

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bus import topics
-from bus.daemon import Daemon, Event, Output, Publish
-from bus.messages import Bar, Gap
-from daemons.settings import Calendar, Conf
-from daemons.tracker.clock import Clock
-from daemons.tracker.market import Market
-from daemons.tracker.timeframes import Timeframe
+from tapewire.bus import topics
+from tapewire.bus.daemon import Daemon, Event, Output, Publish
+from tapewire.bus.messages import Bar, Gap
+from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker.market import Market
+from tapewire.daemons.tracker.timeframes import Timeframe
 
 
 class Feed(NamedTuple):

@@ -5,7 +5,7 @@ Nobody configures who comes along: whoever has come earlier in the trade date is
 
 from __future__ import annotations
 
-from bus.messages import CrossBar
+from tapewire.bus.messages import CrossBar
 
 
 class CrossInstruments:

@@ -5,8 +5,8 @@ The type describes this bar and may change back and forth. `Widest` remembers fo
 
 from __future__ import annotations
 
-from bus.messages import Bar
-from daemons.tracker.ranges import Balance
+from tapewire.bus.messages import Bar
+from tapewire.daemons.tracker.ranges import Balance
 
 
 def extensions(balance: Balance, bar: Bar) -> tuple[float, float]:

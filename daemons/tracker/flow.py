@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 
-from bus.messages import Bar, Flow
+from tapewire.bus.messages import Bar, Flow
 
 WINDOW = 20
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from bus.messages import Bar
-from daemons.tracker.clock import RTH_OPEN
+from tapewire.bus.messages import Bar
+from tapewire.daemons.market.clock import RTH_OPEN
 
 EXPIRY = 30  # one-minute bars after a zone was born
 BUCKET = 15  # minutes

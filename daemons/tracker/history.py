@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from bus.messages import IbHistory
+from tapewire.bus.messages import IbHistory
 
 KEPT = 20
 KNOWN = 5  # entries from which anything is known

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bus.messages import Bar, Levels
+from tapewire.bus.messages import Bar, Levels
 
 # Close stamps as places in the trade date (see clock.py), both ends included.
 OVERNIGHT = (-359, 570)

@@ -7,19 +7,19 @@ beyond a valid initial balance. Outside RTH only the night's levels, the 18:01 V
 
 from __future__ import annotations
 
-from bus.messages import Bar, Flow, Scores, Session
-from daemons.tracker.acceptance import Acceptance
-from daemons.tracker.averages import Averages
-from daemons.tracker.clock import DAY, RTH_OPEN, Clock, TradeDate
-from daemons.tracker.confidence import DayConfidence
-from daemons.tracker.cross import CrossInstruments
-from daemons.tracker.daytype import Widest, edge, extensions, midpoint
-from daemons.tracker.flow import OrderFlow, PreDelta
-from daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
-from daemons.tracker.history import BalanceHistory
-from daemons.tracker.levels import NightLevels, Previous
-from daemons.tracker.ranges import Balance, OpeningRanges
-from daemons.tracker.vwap import Vwap
+from tapewire.bus.messages import Bar, Flow, Scores, Session
+from tapewire.daemons.market.clock import DAY, RTH_OPEN, Clock, TradeDate
+from tapewire.daemons.tracker.acceptance import Acceptance
+from tapewire.daemons.tracker.averages import Averages
+from tapewire.daemons.tracker.confidence import DayConfidence
+from tapewire.daemons.tracker.cross import CrossInstruments
+from tapewire.daemons.tracker.daytype import Widest, edge, extensions, midpoint
+from tapewire.daemons.tracker.flow import OrderFlow, PreDelta
+from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
+from tapewire.daemons.tracker.history import BalanceHistory
+from tapewire.daemons.tracker.levels import NightLevels, Previous
+from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
+from tapewire.daemons.tracker.vwap import Vwap
 
 IB_END = RTH_OPEN + 60
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bus.messages import Bar, Range
-from daemons.tracker.clock import RTH_OPEN
+from tapewire.bus.messages import Bar, Range
+from tapewire.daemons.market.clock import RTH_OPEN
 
 
 class Balance(NamedTuple):

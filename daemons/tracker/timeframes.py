@@ -11,9 +11,9 @@ bar.
 
 from __future__ import annotations
 
-from bus import topics
-from bus.messages import Bar, TimeframeBar
-from daemons.tracker.clock import MINUTE_NS
+from tapewire.bus import topics
+from tapewire.bus.messages import Bar, TimeframeBar
+from tapewire.daemons.market.clock import MINUTE_NS
 
 
 class Timeframe:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from bus.messages import Bar
+from tapewire.bus.messages import Bar
 
 
 class Vwap:

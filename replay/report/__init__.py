@@ -1,5 +1,5 @@
 """A finished run as one page: `write(run)` leaves `report.html`, which needs no network, no script and no other file."""
 
-from replay.report.page import write
+from tapewire.replay.report.page import write
 
 __all__ = ["write"]

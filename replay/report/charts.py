@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from bus.messages import Trade
-from replay import tapes
-from replay.report.facts import Day, Holding, Minute
-from replay.report.text import clock, money, price, text
+from tapewire.bus.messages import Trade
+from tapewire.replay import tapes
+from tapewire.replay.report.facts import Day, Holding, Minute
+from tapewire.replay.report.text import clock, money, price, text
 
 WIDTH = 1120
 AXIS = 64  # room for labels on the right

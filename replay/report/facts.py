@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from bus import topics
-from bus.errors import DataError
-from bus.messages import Action, Signal, Trade
-from replay import outputs, program, tapes
-from replay.excursion import Measures
-from replay.outputs import Summary
-from replay.program import Verdict
+from tapewire.bus import topics
+from tapewire.bus.errors import DataError
+from tapewire.bus.messages import Action, Signal, Trade
+from tapewire.replay import outputs, program, tapes
+from tapewire.replay.excursion import Measures
+from tapewire.replay.outputs import Summary
+from tapewire.replay.program import Verdict
 
 
 class Candle(Struct, frozen=True):

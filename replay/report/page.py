@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from replay import outputs, tapes
-from replay.excursion import Measures
-from replay.outputs import Summary, Tally
-from replay.program import Verdict
-from replay.report import charts, facts
-from replay.report.facts import Day, Facts
-from replay.report.style import CSS
-from replay.report.text import MINUS, count, money, price, text, tone
+from tapewire.replay import outputs, tapes
+from tapewire.replay.excursion import Measures
+from tapewire.replay.outputs import Summary, Tally
+from tapewire.replay.program import Verdict
+from tapewire.replay.report import charts, facts
+from tapewire.replay.report.facts import Day, Facts
+from tapewire.replay.report.style import CSS
+from tapewire.replay.report.text import MINUS, count, money, price, text, tone
 
 MOST_DAYS = 60
 MOST_TRADES = 1000

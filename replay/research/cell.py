@@ -16,20 +16,18 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-import bus
-import daemons
-import strategies
-from bus.errors import ConfError
-from bus.messages import Alarm, Body, Header, Reject, Session, Trade
-from daemons import conf as configuration
-from daemons import evaluator
-from daemons.gate import core as gate
-from daemons.settings import Conf
-from daemons.tracker import core as tracker
-from replay import loop, outputs, runs, venue
-from replay.sources import ninjatrader
-from replay.sources.recording import Recording
-from strategies import registry
+from tapewire import bus, daemons, strategies
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Alarm, Body, Header, Reject, Session, Trade
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, outputs, runs, venue
+from tapewire.replay.sources import ninjatrader
+from tapewire.replay.sources.recording import Recording
+from tapewire.strategies import registry
 
 
 class Job(Struct, frozen=True):

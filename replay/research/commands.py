@@ -9,10 +9,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from daemons import conf as configuration
-from daemons.commands import split
-from daemons.tables import aligned
-from replay.commands import (
+from tapewire.daemons.operator.commands import split
+from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings import load as configuration
+from tapewire.replay.commands import (
     DataOption,
     FillOption,
     InstrumentOption,
@@ -25,10 +25,10 @@ from replay.commands import (
     out,
     prepare,
 )
-from replay.research import grid, table
-from replay.research import lookahead as cutting
-from replay.research import signals as independent
-from replay.research import sweep as sweeping
+from tapewire.replay.research import grid, table
+from tapewire.replay.research import lookahead as cutting
+from tapewire.replay.research import signals as independent
+from tapewire.replay.research import sweep as sweeping
 
 
 def register(app: typer.Typer) -> None:

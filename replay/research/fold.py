@@ -14,14 +14,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.messages import Bar, Body, Header, Intents, Session
-from daemons import evaluator
-from daemons.gate import core as gate
-from daemons.settings import Conf
-from daemons.tracker import core as tracker
-from replay import loop, runs
-from strategies import registry
-from strategies.roster import Independent
+from tapewire.bus.messages import Bar, Body, Header, Intents, Session
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, runs
+from tapewire.strategies import registry
+from tapewire.strategies.roster import Independent
 
 _encode = msgspec.msgpack.Encoder().encode
 

@@ -1,6 +1,6 @@
 """A grid over settings: `--set edge_fade.ib_under_points=150,200` as axes, cells, and one configuration per cell.
 
-Names and values are those of daemons/overrides.py, and `fill` beside them; several values stand between commas.
+Names and values are those of daemons/settings/overrides.py, and `fill` beside them; several values stand between commas.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.errors import ConfError
-from daemons import conf as configuration
-from daemons import overrides
-from daemons.evaluator import Evaluator
-from daemons.settings import Conf
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings import overrides
+from tapewire.daemons.settings.strategies import checked_strategies
+from tapewire.daemons.settings.structs import Conf
 
 MOST_CELLS = 10_000
 
@@ -70,7 +70,8 @@ def applied(conf: Conf, cell: Cell) -> Conf:
         raise ConfError(f"{where}: unknown fill model {fill!r}; known: next_open, close")
     preset = configuration.changed(conf.preset, {name: value for name, value in cell.items() if name != "fill"})
     try:
-        Evaluator({symbol: conf.instruments[symbol] for symbol in conf.traded}, preset)
+        for symbol in conf.traded:
+            checked_strategies(symbol, conf.instruments[symbol], preset)
     except ConfError as error:
         raise ConfError(f"{where}: {error}") from error
     return replace(conf, preset=preset, fill=fill)

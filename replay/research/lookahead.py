@@ -24,14 +24,14 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from bus.messages import Bar
-from daemons.settings import Conf
-from replay import tapes
-from replay.research import withheld
-from replay.research.fold import Fold, Step, fields
-from replay.research.watch import Use
-from replay.sources.recording import Recording
-from strategies import registry
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import tapes
+from tapewire.replay.research import withheld
+from tapewire.replay.research.fold import Fold, Step, fields
+from tapewire.replay.research.watch import Use
+from tapewire.replay.sources.recording import Recording
+from tapewire.strategies import registry
 
 MOST_BARS = 500_000
 """Bars that the fresh folds together may take; cuts after decisions beyond that are thinned evenly. Some ten seconds."""

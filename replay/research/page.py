@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from replay.report.style import CSS
-from replay.report.text import count, money, text, tone
-from replay.research import grid
-from replay.research.grid import Axis
-from replay.research.overfit import Doubt
+from tapewire.replay.report.style import CSS
+from tapewire.replay.report.text import count, money, text, tone
+from tapewire.replay.research import grid
+from tapewire.replay.research.grid import Axis
+from tapewire.replay.research.overfit import Doubt
 
 BOX_WIDTH, BOX_HEIGHT = 104, 46
 LABELS, HEADING = 120, 44  # room for the values of the first axis on the left, of the second above

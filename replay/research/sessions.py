@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bus import topics
-from bus.daemon import Event
-from bus.messages import Bar, Session
-from bus.stamp import Stamper
-from daemons.settings import Conf
-from daemons.tracker import core as tracker
+from tapewire.bus import topics
+from tapewire.bus.daemon import Event
+from tapewire.bus.messages import Bar, Session
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracker
 
 
 def sessions(conf: Conf, bars: Iterable[Bar]) -> Iterator[Session]:

@@ -19,15 +19,15 @@ from typing import Any, BinaryIO
 import msgspec
 from msgspec import Struct
 
-from bus.errors import InvariantError
-from bus.messages import Session
-from daemons.settings import Conf
-from replay import outputs, runs, tapes
-from replay.research.sessions import sessions
-from replay.sources.recording import Ignored, Recording, SourceFile
-from strategies import registry
-from strategies.protocol import Proposal
-from strategies.roster import Independent
+from tapewire.bus.errors import InvariantError
+from tapewire.bus.messages import Session
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import outputs, runs, tapes
+from tapewire.replay.research.sessions import sessions
+from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Proposal
+from tapewire.strategies.roster import Independent
 
 
 class Findings(Struct, frozen=True):

@@ -1,8 +1,9 @@
 """A sweep: a grid of settings over one recording, each cell computed once and for all.
 
-A finished cell is one file, `cells/<hash>.json`, named after everything its result depends on (`replay.research.cell`), so a second
+A finished cell is one file, `cells/<hash>.json`, named after everything its result depends on
+(`tapewire.replay.research.cell`), so a second
 sweep computes only what is new. Where a cell is computed makes no difference to what it says: on the cores of this machine, or on a
-Dask cluster. `replay.research.table` makes the results of the cells.
+Dask cluster. `tapewire.replay.research.table` makes the results of the cells.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from pathlib import Path
 
 import msgspec
 
-from bus.errors import ConfError
-from daemons.settings import Conf
-from replay import outputs
-from replay.research import cell as cells
-from replay.research import grid
-from replay.research.cell import Job, Result
-from replay.research.grid import Cell
-from replay.sources.recording import Recording
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import outputs
+from tapewire.replay.research import cell as cells
+from tapewire.replay.research import grid
+from tapewire.replay.research.cell import Job, Result
+from tapewire.replay.research.grid import Cell
+from tapewire.replay.sources.recording import Recording
 
 OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
 CONNECT_S = "10s"

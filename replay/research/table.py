@@ -2,7 +2,7 @@
 
 table.csv, .jsonl    one line per cell, in the order of the grid
 sessions.jsonl       one line per cell and session
-sweep.html           the same as one page, with what there is to doubt about the best (`replay.research.overfit`)
+sweep.html           the same as one page, with what there is to doubt about the best (`tapewire.replay.research.overfit`)
 sweep.json           the doubt for programs; it comes last, so where it stands the others are complete
 """
 
@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from daemons.settings import Conf
-from replay import outputs
-from replay.research import grid, overfit, page
-from replay.research.cell import Result
-from replay.research.grid import Axis, Cell
-from replay.research.overfit import Try
-from replay.research.page import Sweep
-from replay.sources.recording import Recording
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import outputs
+from tapewire.replay.research import grid, overfit, page
+from tapewire.replay.research.cell import Result
+from tapewire.replay.research.grid import Axis, Cell
+from tapewire.replay.research.overfit import Try
+from tapewire.replay.research.page import Sweep
+from tapewire.replay.sources.recording import Recording
 
 
 def write(

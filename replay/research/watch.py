@@ -1,7 +1,8 @@
 """Which files, connections and programs a plug-in uses. A strategy that reads beside the stream may read the future.
 
 Python tells its audit hooks of every such use (PEP 578). A hook cannot be removed again, so only a process of its own installs one
-(`replay.research.withheld`). It looks for a frame of the plug-in on the stack; what Python itself opens to import modules and to
+(`tapewire.replay.research.withheld`). It looks for a frame of the plug-in on the stack; what Python itself opens to import
+modules and to
 find time zones is not counted.
 """
 

@@ -3,7 +3,7 @@
 It is started fresh, knows the configuration and nothing of the recording, and is handed the next bar only after it has said what it
 decided on the one before. So its answer to a bar is what it would be if the recording ended there: this is a cut after every bar at
 the price of one run. Whatever in the first process could reach bars that are still to come (a shared list, a global, a frame of the
-caller) is not there. Beside that, `replay.research.watch` notes what plug-ins read elsewhere.
+caller) is not there. Beside that, `tapewire.replay.research.watch` notes what plug-ins read elsewhere.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection
 import msgspec
 from msgspec import Struct
 
-from bus.errors import ConfError, TapewireError
-from bus.messages import Bar
-from daemons.settings import Conf
-from replay.research.fold import Fold, Step
-from replay.research.watch import Use, Watch
-from strategies import registry
+from tapewire.bus.errors import ConfError, TapewireError
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research.fold import Fold, Step
+from tapewire.replay.research.watch import Use, Watch
+from tapewire.strategies import registry
 
 PATIENCE_S = 10.0
 

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import BinaryIO, Generic, NamedTuple, NoReturn, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from bus.errors import DataError, suggest
-from bus.messages import Bar, CrossBar
-from daemons.settings import Instrument
-from replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.bus.errors import DataError, suggest
+from tapewire.bus.messages import Bar, CrossBar
+from tapewire.daemons.settings.structs import Instrument
+from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE_NS = 60_000_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from bus.messages import Bar
+from tapewire.bus.messages import Bar
 
 
 class Ignored(Struct, frozen=True):

@@ -21,9 +21,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from bus.errors import ConfError, suggest
-from daemons.calendar import FILE, calendar_for
-from daemons.settings import Calendar
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.calendar import FILE, calendar_for
 
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,vol_delta,session_date"
 COMMENT = "#schema: tapewire synthetic, volumetric=True"

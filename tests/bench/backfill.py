@@ -17,12 +17,12 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from bus import sockets, topics
-from daemons import conf as configuration
-from daemons import supervise
-from daemons.instances import Instance
-from daemons.settings import Conf
-from replay import runs
+from tapewire.bus import sockets, topics
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import runs
 from tests import bridges, mono
 from tests.bench import ours
 from tests.bench.figures import Figure, compared

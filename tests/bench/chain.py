@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bus.journal import Journal
+from tapewire.bus.journal import Journal
 from tests.bench import bare, ours
 from tests.bench.figures import Figure, compared, quantile
 

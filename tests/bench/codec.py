@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgpack
 
-from bus import topics, wire
-from bus.messages import Bar, Body, Header, Session
-from replay import loop, runs
+from tapewire.bus import topics, wire
+from tapewire.bus.messages import Bar, Body, Header, Session
+from tapewire.replay import loop, runs
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, in_turns
 

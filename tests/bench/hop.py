@@ -12,14 +12,14 @@ from pathlib import Path
 
 import zmq
 
-from bus import sockets, topics, wire
-from bus.client import Reader
-from bus.messages import Body, Header, Session
-from bus.stamp import Stamper
-from daemons import conf as configuration
-from daemons import supervise
-from daemons.settings import Conf
-from replay import loop, runs
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import Reader
+from tapewire.bus.messages import Body, Header, Session
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import loop, runs
 from tests.bench import bare, ours
 from tests.bench.figures import Figure, compared
 
@@ -84,7 +84,7 @@ def broker() -> Iterator[Conf]:
     conf = ours.settings("seed", base_port=port)
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as run:
         configuration.write(conf, Path(run))
-        command = [sys.executable, "-m", "daemons", "broker", "--run", run]
+        command = [sys.executable, "-m", "tapewire.daemons", "broker", "--run", run]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield conf

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from bus.journal import Journal
+from tapewire.bus.journal import Journal
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, in_turns
 

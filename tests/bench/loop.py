@@ -13,15 +13,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bus.daemon import Daemon, Event, Output
-from bus.messages import Bar, Body, Header
-from bus.wire import encode
-from daemons import conf as configuration
-from daemons.logger import Tape
-from daemons.settings import Conf
-from replay import loop, runs
-from replay.loop import Record
-from replay.venue import Venue, Word
+from tapewire.bus.daemon import Daemon, Event, Output
+from tapewire.bus.messages import Bar, Body, Header
+from tapewire.bus.wire import encode
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.tape import Tape
+from tapewire.replay import loop, runs
+from tapewire.replay.loop import Record
+from tapewire.replay.venue import Venue, Word
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, quantile
 

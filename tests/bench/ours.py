@@ -13,17 +13,20 @@ from pathlib import Path
 import structlog
 import zmq
 
-from bus import topics, wire
-from bus.daemon import Daemon, Event
-from bus.messages import Bar, Body, EvalDone, Header, Session, Signal
-from daemons import conf as configuration
-from daemons import evaluator, logs, publisher, supervise
-from daemons.gate import core as gate
-from daemons.settings import Conf
-from daemons.tracker import core as tracker
-from replay import loop, runs
-from replay.player import Player
-from replay.sources import synthetic
+from tapewire.bus import topics, wire
+from tapewire.bus.daemon import Daemon, Event
+from tapewire.bus.messages import Bar, Body, EvalDone, Header, Session, Signal
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.publisher import core as publisher
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import logs
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, runs
+from tapewire.replay.player import Player
+from tapewire.replay.sources import synthetic
 from tests.bench.bare import Lengths
 
 SEED = 7

@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 from msgspec import Struct, convert
 
-from replay import runs
-from replay.sources import synthetic
+from tapewire.replay import runs
+from tapewire.replay.sources import synthetic
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, quantile
 from tests.bench.rival.played import Rule

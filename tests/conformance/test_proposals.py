@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Session
-from daemons import conf
-from strategies import registry
-from strategies.protocol import Proposal
-from strategies.roster import Independent
+from tapewire.bus.messages import Session
+from tapewire.daemons.settings import load as conf
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Proposal
+from tapewire.strategies.roster import Independent
 from tests.conformance.test_session import FEATURE_TOLERANCE, PRICE_TOLERANCE, VECTORS, lines, sessions
 from tests.scenes import PRESETS
 from tests.shared import needs_shared

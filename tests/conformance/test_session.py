@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from bus import topics
-from bus.daemon import Event, Publish
-from bus.messages import Bar, Header, Session
-from daemons.settings import Calendar
-from daemons.tracker import Tracker
+from tapewire.bus import topics
+from tapewire.bus.daemon import Event, Publish
+from tapewire.bus.messages import Bar, Header, Session
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.tracker import Tracker
 from tests.shared import SHARED, needs_shared
 
 NEW_YORK = ZoneInfo("America/New_York")

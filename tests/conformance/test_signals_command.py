@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from daemons.cli import app
+from tapewire.daemons.operator.cli import app
 from tests.conformance import test_proposals, test_session, test_trades
 from tests.conformance.test_session import VECTORS, lines
 from tests.conformance.test_trades import FOLDERS

@@ -15,16 +15,17 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from bus.messages import Bar, Body, Header, Reject, Signal, Trade
-from daemons import conf as configuration
-from daemons import evaluator
-from daemons.gate import core as gate
-from daemons.gate.orders import ENTRIES
-from daemons.settings import Calendar, Conf
-from daemons.tracker import core as tracker
-from replay import loop
-from replay.sources import ninjatrader
-from replay.venue import Venue
+from tapewire.bus.messages import Bar, Body, Header, Reject, Signal, Trade
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.gate.books.orders import ENTRIES
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop
+from tapewire.replay.sources import ninjatrader
+from tapewire.replay.venue import Venue
 from tests.shared import SHARED, needs_shared
 
 VECTORS = SHARED / "conformance"

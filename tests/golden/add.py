@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 
-from bus import wire
+from tapewire.bus import wire
 from tests.golden.examples import EXAMPLES
 
 FRAMES = Path(__file__).with_name("frames.json")

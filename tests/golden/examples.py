@@ -5,7 +5,7 @@
 
 from msgspec import structs
 
-from bus.messages import (
+from tapewire.bus.messages import (
     Ack,
     Action,
     Alarm,

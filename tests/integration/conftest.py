@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from daemons import supervise
-from replay.sources import synthetic
+from tapewire.daemons.operator import supervise
+from tapewire.replay.sources import synthetic
 
 TAPEWIRE = Path(sys.executable).with_name("tapewire")
 START = dt.date(2026, 3, 2)

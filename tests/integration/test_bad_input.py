@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import ConfError, DataError
+from tapewire.bus.errors import ConfError, DataError
 from tests.integration.conftest import Run
 
 pytestmark = pytest.mark.slow

@@ -17,12 +17,12 @@ import msgspec
 import pytest
 import zmq
 
-from bus import sockets, topics, wire
-from bus.messages import Bar
-from daemons import conf as configuration
-from daemons import supervise
-from daemons.settings import Conf
-from replay import backfill, runs, tapes
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.messages import Bar
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import backfill, runs, tapes
 from tests import bridges
 from tests.bridges import Bridge, Gate
 from tests.integration.conftest import TAPEWIRE, Run

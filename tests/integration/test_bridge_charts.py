@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bus.messages import Action, Bar, ClosePosition, OrderStatus, PlaceOrder
-from replay import tapes
+from tapewire.bus.messages import Action, Bar, ClosePosition, OrderStatus, PlaceOrder
+from tapewire.replay import tapes
 from tests.links import Link
 from tests.links import link as link
 from tests.links import plain as plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bus.messages import ClosePosition, Execution, OrderStatus
+from tapewire.bus.messages import ClosePosition, Execution, OrderStatus
 from tests.links import Link
 from tests.links import link as link
 from tests.links import plain as plain

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemons import conf as configuration
-from daemons import heard
-from daemons.settings import Conf
-from replay import runs
+from tapewire.daemons.operator import gather
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import runs
 from tests import bridges
 from tests.bridges import Bridge
 from tests.integration.conftest import Run
@@ -109,10 +109,10 @@ def test_what_stops_entries_at_ninjatrader_is_seen_from_here(tapewire: Run, prog
 def test_without_daemons_a_bridge_is_found_by_the_port_it_looks_at(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
     """It connects to whoever asks for its chart: so both sides reach each other, and what is missing are the daemons."""
     conf = bridges.conf()
-    nobody = heard.charts(conf)
+    nobody = gather.charts(conf)
     bridge = Bridge(program, conf, plain, tmp_path / "nt", "--from", IN_RTH, "--historical", 5)
     bridge.done()
-    found = heard.charts(conf)
+    found = gather.charts(conf)
     bridge.kill()
 
     assert nobody is None

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bus import sockets, wire
-from bus.daemon import ref
-from bus.messages import Ack, Body, Execution, Header, Hello
+from tapewire.bus import sockets, wire
+from tapewire.bus.daemon import ref
+from tapewire.bus.messages import Ack, Body, Execution, Header, Hello
 from tests import bridges
 
 pytestmark = pytest.mark.slow

@@ -8,18 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus import wire
-from bus.messages import (
-    Ack,
-    Action,
-    CancelOrder,
-    ClosePosition,
-    EvalDone,
-    Lease,
-    MoveBracket,
-    OrderStatus,
-    PlaceOrder,
-)
+from tapewire.bus import wire
+from tapewire.bus.messages import Ack, Action, CancelOrder, ClosePosition, EvalDone, Lease, MoveBracket, OrderStatus, PlaceOrder
 from tests import bridges
 from tests.bridges import Gate
 from tests.links import START, Link

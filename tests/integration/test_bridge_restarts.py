@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.messages import Bar, Fill, OrderEvent, OrderStatus, PositionChanged
-from daemons import supervise
-from daemons.instances import Instance
-from daemons.settings import Conf
-from replay import tapes
-from replay.chaos import used_twice
+from tapewire.bus.messages import Bar, Fill, OrderEvent, OrderStatus, PositionChanged
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import tapes
+from tapewire.replay.chaos import used_twice
 from tests import bridges
 from tests.integration.test_parity import journal
 from tests.mono import needs_mono

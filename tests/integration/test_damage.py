@@ -13,13 +13,14 @@ import msgspec
 import pytest
 from supervisor.xmlrpc import SupervisorTransport
 
-from bus.client import ask_control
-from bus.errors import JournalError
-from bus.messages import Bar, Reject, Trade
-from daemons import conf as configuration
-from daemons import instances, logs, supervise
-from replay import runs, tapes
-from replay.player import Player
+from tapewire.bus.client import ask_control
+from tapewire.bus.errors import JournalError
+from tapewire.bus.messages import Bar, Reject, Trade
+from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.shell import logs
+from tapewire.replay import runs, tapes
+from tapewire.replay.player import Player
 from tests.integration.conftest import Run
 from tests.integration.test_kill_switch import killed
 from tests.integration.test_processes import eventually, is_back, status, up  # noqa: F401 - `up` is a fixture

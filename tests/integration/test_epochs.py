@@ -11,14 +11,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.messages import Fill, PositionChanged, Reject, Risk, Session, Signal, Trade
-from daemons import conf as configuration
-from daemons import epochs, instances, logs, supervise
-from daemons.settings import Conf
-from replay import runs, tapes
-from replay.player import Player
-from replay.sources.recording import Recording
-from replay.venue import Venue
+from tapewire.bus.messages import Fill, PositionChanged, Reject, Risk, Session, Signal, Trade
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import epochs, logs
+from tapewire.replay import runs, tapes
+from tapewire.replay.player import Player
+from tapewire.replay.sources.recording import Recording
+from tapewire.replay.venue import Venue
 from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
@@ -117,7 +119,7 @@ class Stage:
             preset=msgspec.structs.replace(self.conf.preset, risk=risk),
             trading=msgspec.structs.replace(self.conf.trading, unlimited=()) if limits else self.conf.trading,
         )
-        conf = epochs.begin(conf, self.run)
+        conf = epochs.begin(conf, self.run, {"gate": gate.daemon})
         self.epoch = conf.epoch
         with runs.supervised(conf, self.run, lambda text: None) as instance:
             with Player(conf, self.venue, logs.configure("replay")) as player:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import zmq
 
-from bus import sockets, topics, wire
-from bus.client import ask_control
-from bus.messages import Header
-from bus.testing import MINUTE_NS, bar
-from daemons import conf, instances, supervise
-from daemons.settings import Conf
-from replay import tapes
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import ask_control
+from tapewire.bus.messages import Header
+from tapewire.bus.testing import MINUTE_NS, bar
+from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import tapes
 from tests.integration.conftest import Run
 from tests.integration.test_processes import eventually, is_back, up  # noqa: F401 - `up` is a fixture
 

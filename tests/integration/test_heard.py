@@ -11,11 +11,11 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
-from bus import sockets, topics, wire
-from bus.messages import Beat, Header
-from daemons.heard import listen
-from daemons.known import Heard
-from daemons.settings import Conf
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.messages import Beat, Header
+from tapewire.daemons.operator.gather import listen
+from tapewire.daemons.operator.snapshot import Heard
+from tapewire.daemons.settings.structs import Conf
 from tests import bridges
 
 TOPIC = topics.of(topics.BEAT, "nt")

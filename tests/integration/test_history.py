@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bus import wire
-from bus.client import History
-from bus.messages import PROTOCOL_VERSION, Alarm, Header, HistoryRequest, Topics, TopicsRequest
-from daemons.logger import Tape
+from tapewire.bus import wire
+from tapewire.bus.client import History
+from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Header, HistoryRequest, Topics, TopicsRequest
+from tapewire.daemons.shell.tape import Tape
 
 RECORDS = 2_100
 CHUNK = 500

@@ -17,16 +17,17 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from bus import wire
-from bus.journal import scan
-from bus.messages import Bar, ExternalAnswer, Fill, IngressEvent, IngressState, Intents, PlaceOrder
-from daemons import conf as configuration
-from daemons import logs, supervise
-from daemons.faults import STEPS
-from daemons.instances import Instance
-from daemons.settings import PORTS, Conf, Fault
-from replay import runs
-from replay.player import Player
+from tapewire.bus import wire
+from tapewire.bus.journal import scan
+from tapewire.bus.messages import Bar, ExternalAnswer, Fill, IngressEvent, IngressState, Intents, PlaceOrder
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import PORTS, Conf, Fault
+from tapewire.daemons.shell import logs
+from tapewire.daemons.shell.faults import STEPS
+from tapewire.replay import runs
+from tapewire.replay.player import Player
 from tests.integration.conftest import TAPEWIRE, Run
 
 pytestmark = pytest.mark.slow

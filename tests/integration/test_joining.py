@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bus import sockets, topics, wire
-from bus.messages import Header, HistoryRequest, Page, Session, TopicLength, Topics, TopicsRequest
-from bus.testing import MINUTE_NS, bar
-from daemons import conf as configuration
-from daemons import supervise
-from daemons.settings import Conf
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.messages import Header, HistoryRequest, Page, Session, TopicLength, Topics, TopicsRequest
+from tapewire.bus.testing import MINUTE_NS, bar
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
 from tests import bridges
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def bus(home: Path, tmp_path: Path) -> Iterator[Bus]:
     conf = bridges.conf()
     configuration.write(conf, tmp_path)
     made = Bus(conf)
-    command = [sys.executable, "-m", "daemons", "tracker", "--run", str(tmp_path)]
+    command = [sys.executable, "-m", "tapewire.daemons", "tracker", "--run", str(tmp_path)]
     tracker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield made
     tracker.kill()

@@ -11,13 +11,14 @@ import msgspec
 import pytest
 import zmq
 
-from bus.client import ask_control
-from bus.messages import Bar
-from daemons import conf as configuration
-from daemons import instances, latch, logs, supervise
-from daemons.settings import PORTS
-from replay import runs
-from replay.player import Player
+from tapewire.bus.client import ask_control
+from tapewire.bus.messages import Bar
+from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import PORTS
+from tapewire.daemons.shell import latch, logs
+from tapewire.replay import runs
+from tapewire.replay.player import Player
 from tests.integration.conftest import Run
 from tests.integration.test_processes import eventually, is_back, up  # noqa: F401 - `up` is a fixture
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.messages import Bar
-from daemons import conf as configuration
-from daemons import logs, supervise
-from replay import chaos, runs
-from replay.player import Player
+from tapewire.bus.messages import Bar
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.shell import logs
+from tapewire.replay import chaos, runs
+from tapewire.replay.player import Player
 from tests.integration.test_parity import journal
 
 pytestmark = pytest.mark.slow
@@ -72,6 +73,6 @@ def test_the_kill_matrix_has_no_hole(home: Path, bars: Path, tmp_path: Path) -> 
 
 
 def _eastern(bar: Bar) -> dt.time:
-    from daemons.calendar import NEW_YORK
+    from tapewire.daemons.settings.calendar import NEW_YORK
 
     return dt.datetime.fromtimestamp(bar.close_ns / 1e9, NEW_YORK).time()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError
-from daemons import instances, supervise
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.operator import instances, supervise
 from tests.integration.conftest import Run, processes_with
 
 pytestmark = pytest.mark.slow

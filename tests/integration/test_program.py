@@ -12,20 +12,22 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bus.messages import Body, Header
-from bus.wire import encode
-from daemons import conf as configuration
-from daemons import evaluator, logs, publisher
-from daemons.gate import core as gate
-from daemons.gate.progress import State
-from daemons.logger import Tape
-from daemons.programs import DailyLoss, Evaluation, Program, Trailing
-from daemons.settings import Conf
-from daemons.tracker import core as tracker
-from replay import loop, program, runs
-from replay.commands import elsewhere
-from replay.sources import synthetic
-from replay.sources.recording import Recording
+from tapewire.bus.messages import Body, Header
+from tapewire.bus.wire import encode
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
+from tapewire.daemons.gate.firm.progress import State
+from tapewire.daemons.publisher import core as publisher
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.programs import DailyLoss, Evaluation, Program, Trailing
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import logs
+from tapewire.daemons.shell.tape import Tape
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, program, runs
+from tapewire.replay.commands import elsewhere
+from tapewire.replay.sources import synthetic
+from tapewire.replay.sources.recording import Recording
 from tests.integration.conftest import Run
 from tests.programs import SHIPPED, bare, shipped
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import zmq
 
-from bus import sockets, topics, wire
-from bus.messages import Decisions, Header, Intents
-from bus.testing import intents
-from daemons.settings import Conf
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.messages import Decisions, Header, Intents
+from tapewire.bus.testing import intents
+from tapewire.daemons.settings.structs import Conf
 from tests import bridges
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import ConfError
-from bus.messages import Alarm
-from replay import tapes
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Alarm
+from tapewire.replay import tapes
 from tests.integration.conftest import Run
 from tests.plug_ins import CHEAT, install
 

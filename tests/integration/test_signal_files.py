@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from daemons import conf as configuration
-from daemons import logs, supervise
-from replay import runs
-from replay.sources.recording import Recording
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.shell import logs
+from tapewire.replay import runs
+from tapewire.replay.sources.recording import Recording
 from tests.candles import bars
 from tests.unit.test_strategies_v_reversal import BIDIRECTIONAL, DAY, V1
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from daemons import instances
+from tapewire.daemons.operator import instances
 from tests.integration.conftest import TAPEWIRE, Run
 from tests.integration.test_parity import journal
 

@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from bus.daemon import Event, Output, Tell
-from bus.messages import (
+from tapewire.bus.daemon import Event, Output, Tell
+from tapewire.bus.messages import (
     Action,
     Alarm,
     Arm,
@@ -35,10 +35,10 @@ from bus.messages import (
     PlaceOrder,
     VenuePosition,
 )
-from bus.testing import bar, eastern, intent
-from daemons.gate.core import Gate
-from daemons.settings import RiskLimits
-from replay.venue import Venue
+from tapewire.bus.testing import bar, eastern, intent
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.settings.structs import RiskLimits
+from tapewire.replay.venue import Venue
 from tests.gates import ACCOUNT, conf
 
 MINUTE_NS = 60_000_000_000

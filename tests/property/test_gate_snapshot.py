@@ -14,9 +14,9 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from msgspec.structs import replace
 
-from bus import topics, wire
-from bus.daemon import Answer, Event, Output
-from bus.messages import (
+from tapewire.bus import topics, wire
+from tapewire.bus.daemon import Answer, Event, Output
+from tapewire.bus.messages import (
     Action,
     Arm,
     Body,
@@ -34,12 +34,12 @@ from bus.messages import (
     Position,
     VenuePosition,
 )
-from bus.testing import bar, eastern, intent, session
-from daemons.gate import state
-from daemons.gate.core import Gate
-from daemons.gate.state import State
-from daemons.programs import Consistency, DailyLoss, Evaluation, Funded, Payouts, Trailing
-from daemons.settings import Ingress, LossStreak, RiskLimits
+from tapewire.bus.testing import bar, eastern, intent, session
+from tapewire.daemons.gate import state
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.gate.state import State
+from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Payouts, Trailing
+from tapewire.daemons.settings.structs import Ingress, LossStreak, RiskLimits
 from tests.gates import ACCOUNT, conf
 from tests.programs import bare
 

@@ -11,12 +11,23 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bus.daemon import Event, Output, Tell
-from bus.messages import Action, Body, ClosePosition, Decisions, Execution, Header, Intents, OrderStatus, OrderUpdate, PlaceOrder
-from bus.testing import DAY, eastern, intent
-from daemons.gate import state
-from daemons.gate.core import Gate
-from daemons.settings import RiskLimits
+from tapewire.bus.daemon import Event, Output, Tell
+from tapewire.bus.messages import (
+    Action,
+    Body,
+    ClosePosition,
+    Decisions,
+    Execution,
+    Header,
+    Intents,
+    OrderStatus,
+    OrderUpdate,
+    PlaceOrder,
+)
+from tapewire.bus.testing import DAY, eastern, intent
+from tapewire.daemons.gate import state
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.settings.structs import RiskLimits
 from tests.gates import ACCOUNT, conf
 
 MINUTE_NS = 60_000_000_000

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Gap
-from bus.testing import LossyBus, account_for, bar
+from tapewire.bus.messages import Gap
+from tapewire.bus.testing import LossyBus, account_for, bar
 
 CHANCE = st.floats(0, 0.9)
 SAY = st.integers(1, 12).map(lambda count: ["say"] * count)

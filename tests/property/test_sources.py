@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import DataError
-from bus.messages import Bar
-from daemons.conf import instruments
-from replay.sources.ninjatrader import NEEDED, read
-from replay.sources.recording import Recording
+from tapewire.bus.errors import DataError
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings.load import instruments
+from tapewire.replay.sources.ninjatrader import NEEDED, read
+from tapewire.replay.sources.recording import Recording
 
 NEW_YORK = ZoneInfo("America/New_York")
 SYMBOLS = instruments()

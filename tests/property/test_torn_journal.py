@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import JournalError
-from bus.journal import MAGIC, Journal, scan
+from tapewire.bus.errors import JournalError
+from tapewire.bus.journal import MAGIC, Journal, scan
 
 RECORDS = st.lists(st.binary(min_size=1, max_size=60), max_size=8)
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from bus import wire
-from bus.errors import PeerError
-from bus.messages import PROTOCOL_VERSION, Body, Header
+from tapewire.bus import wire
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import PROTOCOL_VERSION, Body, Header
 
 INTEGERS = st.integers(-(2**63), 2**64 - 1)
 LEAVES = {

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bus.messages import Action, Alarm, Execution, Position, Reason, Reject
-from bus.testing import DAY, bar, eastern, intent
-from daemons import conf
-from daemons.gate import allowance, stake
-from daemons.gate.core import daemon
-from daemons.programs import DailyLoss, Evaluation, Program, Trailing
-from daemons.settings import Conf, RiskLimits
+from tapewire.bus.messages import Action, Alarm, Execution, Position, Reason, Reject
+from tapewire.bus.testing import DAY, bar, eastern, intent
+from tapewire.daemons.gate.books import stake
+from tapewire.daemons.gate.core import daemon
+from tapewire.daemons.gate.firm import allowance
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.programs import DailyLoss, Evaluation, Program, Trailing
+from tapewire.daemons.settings.structs import Conf, RiskLimits
 from tests import gates
 from tests.gates import ACCOUNT, Desk
 from tests.programs import INSTRUMENTS, YEAR, Account, bare, intraday, shipped

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.messages import Alarm, OrderEvent, Reject, Signal, Trade
-from bus.testing import bar
-from daemons import audit
+from tapewire.bus.messages import Alarm, OrderEvent, Reject, Signal, Trade
+from tapewire.bus.testing import bar
+from tapewire.daemons.shell import audit
 from tests.golden.examples import EXAMPLES
 
 FOUND_BY = {

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError, DataError
-from bus.messages import Bar, TopicLength
-from bus.testing import MINUTE_NS, eastern
-from daemons.conf import instruments
-from replay.backfill import Chart, Filled, bars, write
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Bar, TopicLength
+from tapewire.bus.testing import MINUTE_NS, eastern
+from tapewire.daemons.settings.load import instruments
+from tapewire.replay.backfill import Chart, Filled, bars, write
 
 TOPIC = "chart.MNQ.1m."
 UNFINISHED = ".NQ_Volumetric_1.csv.unfinished"

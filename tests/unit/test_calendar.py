@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import DataError
-from daemons.calendar import calendar_for
-from daemons.settings import Calendar
+from tapewire.bus.errors import DataError
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.calendar import calendar_for
 
 
 def exchange(first: str, last: str) -> Calendar:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.clock import Clock, ManualClock, WallClock
+from tapewire.bus.clock import Clock, ManualClock, WallClock
 
 
 def test_a_manual_clock_stands_still_until_it_is_moved():

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import ConfError
-from daemons import conf
-from daemons.settings import PORT_SPAN, PORTS, Bus, Conf, Trading
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.structs import PORT_SPAN, PORTS, Bus, Conf, Trading
 
 
 def load(overlay: str = "replay", **changes: dict[str, object]) -> Conf:

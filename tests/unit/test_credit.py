@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.credit import Pager
-from bus.errors import PeerError
-from bus.messages import HistoryRequest, Page
+from tapewire.bus.credit import Pager
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import HistoryRequest, Page
 
 TOPIC = "raw.bar.MNQ.1m."
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.errors import ConfError, DataError
-from bus.journal import Journal
-from bus.messages import Fill, Reason
-from replay import outputs
-from replay.diff import ABSENT, Difference, FieldDifference, compare
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.journal import Journal
+from tapewire.bus.messages import Fill, Reason
+from tapewire.replay import outputs
+from tapewire.replay.diff import ABSENT, Difference, FieldDifference, compare
 from tests.runs import Tape, at, bar, conf, finished, intents, reject, session, signal
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bus.messages import Beat, CrossBar, Position, Risk
-from bus.testing import bar, eastern, session
-from daemons.doctor.bridge import VERSION, judge
-from daemons.doctor.findings import Finding, State
-from daemons.known import Heard, Known, market_open, span
-from daemons.settings import Bus, Calendar, Trading
+from tapewire.bus.messages import Beat, CrossBar, Position, Risk
+from tapewire.bus.testing import bar, eastern, session
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.operator.doctor.bridge import VERSION, judge
+from tapewire.daemons.operator.doctor.findings import Finding, State
+from tapewire.daemons.operator.snapshot import Heard, Known, market_open, span
+from tapewire.daemons.settings.structs import Bus, Trading
 from tests.gates import ACCOUNT, conf
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemons.doctor.findings import Finding, State, lines, status
+from tapewire.daemons.operator.doctor.findings import Finding, State, lines, status
 
 OK = Finding("disk", State.OK, "2 GiB free")
 BROKEN = Finding("bridge", State.BROKEN, "never heard of", "enable it")

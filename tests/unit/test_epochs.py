@@ -8,20 +8,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus import wire
-from bus.daemon import ref
-from bus.errors import ConfError, JournalError
-from bus.journal import Journal
-from bus.messages import PROTOCOL_VERSION, Ack, Header, Kill, PlaceOrder
-from bus.testing import event, intent, intents
-from daemons import conf as configuration
-from daemons import epochs, recovery
-from daemons.gate import state
-from daemons.gate.core import daemon
-from daemons.recovery import ASKED, CARRIED, FACT, LINK, Carried, Entry
-from daemons.settings import Trading
+from tapewire.bus import wire
+from tapewire.bus.daemon import ref
+from tapewire.bus.errors import ConfError, JournalError
+from tapewire.bus.journal import Journal
+from tapewire.bus.messages import PROTOCOL_VERSION, Ack, Header, Kill, PlaceOrder
+from tapewire.bus.testing import event, intent, intents
+from tapewire.daemons.gate import state
+from tapewire.daemons.gate.core import daemon
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Trading
+from tapewire.daemons.shell import epochs, recovery
+from tapewire.daemons.shell.recovery import ASKED, CARRIED, FACT, LINK, Carried, Entry
 from tests.gates import ACCOUNT, conf
 
+DURABLE = {"gate": daemon}
 KILL = Entry(FACT, b"", "operator.latch.", wire.encode(Header(PROTOCOL_VERSION, "gate", 1, 1, 0), Kill("anna")))
 ASK = event(intents(intent()), sender="evaluator")
 QUESTION = Entry(ASKED, b"evaluator", ASK.topic, wire.encode(ASK.header, ASK.body))
@@ -30,7 +31,7 @@ QUESTION = Entry(ASKED, b"evaluator", ASK.topic, wire.encode(ASK.header, ASK.bod
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A folder whose first epoch is over: the gate was asked for an entry, and the venue has not owned its order."""
-    begun = epochs.begin(conf(), tmp_path)
+    begun = epochs.begin(conf(), tmp_path, DURABLE)
     write(tmp_path / "gate.log", QUESTION)
     assert begun.epoch == 1
     return tmp_path
@@ -45,7 +46,7 @@ def write(path: Path, *entries: Entry) -> None:
 
 def taken_over(run: Path, **changes: object) -> tuple[bool, Carried | None]:
     """Begin the next epoch, and let the gate open its log."""
-    begun = epochs.begin(conf(**changes), run)
+    begun = epochs.begin(conf(**changes), run, DURABLE)
     with Journal.open(run / "gate.log") as log:
         return epochs.take_over(log, "gate", daemon, begun, run), recovery.began_with(log)
 
@@ -93,7 +94,7 @@ def test_a_closing_word_is_what_folding_gives(run: Path) -> None:
 
 def test_an_epoch_without_a_log_is_passed_over(run: Path) -> None:
     """Its daemons never came up: the third epoch goes on with what the first left."""
-    epochs.begin(conf(), run)
+    epochs.begin(conf(), run, DURABLE)
     _, carried = taken_over(run)
 
     assert carried is not None
@@ -131,7 +132,7 @@ def test_settings_that_leave_an_order_alone_change_nothing(run: Path) -> None:
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
     with pytest.raises(ConfError, match="MNQ is not traded by these settings"):
-        epochs.begin(conf(traded=("MES",)), run)
+        epochs.begin(conf(traded=("MES",)), run, DURABLE)
 
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
@@ -141,12 +142,12 @@ def test_a_damaged_log_that_was_set_aside_stops_the_start(run: Path) -> None:
     os.replace(run / "gate.log", run / "gate.log.quarantined")
 
     with pytest.raises(JournalError, match=r"gate\.log\.quarantined .* restore"):
-        epochs.begin(conf(), run)
+        epochs.begin(conf(), run, DURABLE)
 
 
 def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
     """Per topic, the last record that was there; what is folded up to it is not said again."""
-    from daemons.logger import Tape
+    from tapewire.daemons.shell.tape import Tape
 
     tape = Tape(run / "journal")
     for seq in (1, 2):
@@ -154,13 +155,13 @@ def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
         tape.append("raw.bar.MNQ.1m.", 7, seq, wire.encode(header, Kill("anna")))
     tape.close()
 
-    assert epochs.begin(conf(), run).since == {"raw.bar.MNQ.1m.": (7, 2)}
+    assert epochs.begin(conf(), run, DURABLE).since == {"raw.bar.MNQ.1m.": (7, 2)}
     assert configuration.read(run).epoch == 2
 
 
 def test_an_epoch_reads_only_the_last_days(run: Path) -> None:
     """A hundred bars, one a day: ninety days back from the last begins at the tenth. What nobody folds is not looked for."""
-    from daemons.logger import Tape
+    from tapewire.daemons.shell.tape import Tape
 
     tape = Tape(run / "journal")
     for topic in ("raw.bar.MNQ.1m.", "eval.done.MNQ."):
@@ -169,7 +170,7 @@ def test_an_epoch_reads_only_the_last_days(run: Path) -> None:
             tape.append(topic, 7, seq, wire.encode(header, Kill("anna")))
     tape.close()
 
-    assert epochs.begin(conf(), run).folds == {"raw.bar.MNQ.1m.": 9}
+    assert epochs.begin(conf(), run, DURABLE).folds == {"raw.bar.MNQ.1m.": 9}
 
 
 def test_the_kill_switch_goes_along(run: Path) -> None:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from bus.daemon import Ask, Event, Output, Publish
-from bus.errors import ConfError
-from bus.messages import (
+from tapewire.bus.daemon import Ask, Event, Output, Publish
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import (
     Action,
     Alarm,
     Decision,
@@ -27,13 +27,15 @@ from bus.messages import (
     StopRounding,
     Suppressed,
 )
-from bus.testing import eastern
-from daemons import conf, evaluator
-from daemons.evaluator import Evaluator
-from daemons.settings import Exits, Instrument, Preset, RiskLimits
-from strategies import registry
-from strategies.pipeline import Pipeline
-from strategies.protocol import Exit, Move, Proposal, Suppression
+from tapewire.bus.testing import eastern
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.evaluator.core import Evaluator
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.strategies import MAX_SYMBOL
+from tapewire.daemons.settings.structs import Exits, Instrument, Preset, RiskLimits
+from tapewire.strategies import registry
+from tapewire.strategies.pipeline import Pipeline
+from tapewire.strategies.protocol import Exit, Move, Proposal, Suppression
 from tests.scenes import scene
 
 FLAT = Position("Replay")
@@ -697,7 +699,7 @@ def test_an_instrument_whose_name_makes_ids_too_long_is_refused() -> None:
 
 def test_the_longest_id_has_fifty_characters() -> None:
     """Symbol, date, minute, the longest setup and the longest ending."""
-    longest = f"{'S' * evaluator.MAX_SYMBOL}-20260303-1100-{'X' * registry.MAX_SETUP}-EL"
+    longest = f"{'S' * MAX_SYMBOL}-20260303-1100-{'X' * registry.MAX_SETUP}-EL"
 
     assert len(longest) == 50
 

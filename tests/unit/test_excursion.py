@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bus.messages import Bar
-from daemons.conf import instruments
-from replay import outputs
-from replay.excursion import Measures, Prices, measure
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings.load import instruments
+from tapewire.replay import outputs
+from tapewire.replay.excursion import Measures, Prices, measure
 from tests.runs import Tape, at, conf, signal, trade
 
 MNQ = instruments()["MNQ"]

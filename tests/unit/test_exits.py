@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Position
-from bus.testing import bar
-from daemons import conf
-from daemons.exits import ExitRules, Held
-from daemons.gate.hours import Hours
-from daemons.settings import Calendar, RiskLimits
-from strategies.protocol import Exit, Move
-from strategies.roster import Roster
+from tapewire.bus.messages import Position
+from tapewire.bus.testing import bar
+from tapewire.daemons.evaluator.exits import ExitRules, Held
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.hours import Hours
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.structs import RiskLimits
+from tapewire.strategies.protocol import Exit, Move
+from tapewire.strategies.roster import Roster
 from tests.scenes import clock_range, scene
 
 LONG: dict[str, Any] = {"qty": 1, "price": 21_000.0, "stop": 20_900.0, "entry_id": "ours"}
@@ -69,7 +70,7 @@ def test_the_accounts_time_to_be_flat_is_everybodys(
     limits: dict[str, Any], day: str, at: str, answer: Exit | None, held: Held | None
 ) -> None:
     """Rule 0: of our positions, of those of others, and of a strategy that keeps its own hours."""
-    hours = Hours(RiskLimits(**limits), Calendar(half_days={"2026-03-10": "13:00"}))
+    hours = Hours(RiskLimits(**limits).times, Calendar(half_days={"2026-03-10": "13:00"}))
     s = scene(at, day=day, bar=bar(at, 21_000.0, day=day))
 
     assert (

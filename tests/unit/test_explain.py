@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.errors import ConfError
-from bus.messages import Reject, Trade
-from daemons import conf as configuration
-from replay import outputs, runs, tapes
-from replay.explain import explain
-from replay.sources import synthetic
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Reject, Trade
+from tapewire.daemons.settings import load as configuration
+from tapewire.replay import outputs, runs, tapes
+from tapewire.replay.explain import explain
+from tapewire.replay.sources import synthetic
 
 
 def backtested(folder: Path, **risk: object) -> Path:

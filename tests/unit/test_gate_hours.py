@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError
-from bus.testing import eastern
-from daemons.gate.hours import Hours, window
-from daemons.settings import Calendar, RiskLimits
+from tapewire.bus.errors import ConfError
+from tapewire.bus.testing import eastern
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.hours import EntryTimes, Hours, window
+from tapewire.daemons.settings.structs import RiskLimits
 
 TUESDAY, FRIDAY, HALF_DAY, HOLIDAY = "2026-03-03", "2026-03-06", "2026-03-10", "2026-03-11"
 CALENDAR = Calendar(half_days={HALF_DAY: "13:00"}, holidays=(HOLIDAY,))
@@ -41,7 +42,7 @@ BOUNCE = RiskLimits(
 )
 def test_a_window_holds_its_start_and_not_its_end(windows: list[str], day: str, at: str, inside: bool) -> None:
     """By the close stamp of the bar, in the trade date it belongs to."""
-    hours = Hours(RiskLimits(entry_windows=tuple(windows)), CALENDAR)
+    hours = Hours(EntryTimes(windows=tuple(windows)), CALENDAR)
 
     assert (hours.outside(eastern(at, day)) is None) is inside
 
@@ -74,14 +75,14 @@ def test_a_window_holds_its_start_and_not_its_end(windows: list[str], day: str, 
 )
 def test_the_day_ends_for_entries(question: str, day: str, at: str, refused: bool) -> None:
     """Windows until Friday's end, flat from a time on, the last minutes before the close, and not at all on a holiday."""
-    answer = getattr(Hours(BOUNCE, CALENDAR), question)(eastern(at, day))
+    answer = getattr(Hours(BOUNCE.times, CALENDAR), question)(eastern(at, day))
 
     assert (answer is not None) is refused
 
 
 def test_without_hours_any_time_will_do() -> None:
     """Nothing set, nothing refused."""
-    hours, at_ns = Hours(RiskLimits(), CALENDAR), eastern("17:30", TUESDAY)
+    hours, at_ns = Hours(EntryTimes(), CALENDAR), eastern("17:30", TUESDAY)
 
     assert (hours.outside(at_ns), hours.flattening(at_ns), hours.closing(at_ns)) == (None, None, None)
 
@@ -100,4 +101,4 @@ def test_a_time_that_ends_the_day_lies_within_it(key: str, value: str) -> None:
     limits: dict[str, Any] = {key: value}
 
     with pytest.raises(ConfError, match=key):
-        Hours(RiskLimits(**limits), CALENDAR)
+        Hours(RiskLimits(**limits).times, CALENDAR)

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from bus.daemon import Answer, Output, Tell
-from bus.messages import (
+from tapewire.bus.daemon import Answer, Output, Tell
+from tapewire.bus.messages import (
     ExternalAnswer,
     ExternalSignal,
     IngressError,
@@ -27,11 +27,11 @@ from bus.messages import (
     Reject,
     Signal,
 )
-from bus.testing import bar, eastern, event, intent, session
-from daemons.gate import inbox, ingress
-from daemons.gate.core import Gate, daemon
-from daemons.gate.ingress import Refusal, Request
-from daemons.settings import Conf, Ingress, RiskLimits, Trading
+from tapewire.bus.testing import bar, eastern, event, intent, session
+from tapewire.daemons.gate.core import Gate, daemon
+from tapewire.daemons.gate.external import inbox, ingress
+from tapewire.daemons.gate.external.ingress import Refusal, Request
+from tapewire.daemons.settings.structs import Conf, Ingress, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 SECOND_NS = 1_000_000_000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bus import topics
-from bus.daemon import Answer, Tell
-from bus.messages import Action, Arm, CancelOrder, ClosePosition, Kill, OrderStatus, Reason, Risk, Trade
-from bus.testing import intent
+from tapewire.bus import topics
+from tapewire.bus.daemon import Answer, Tell
+from tapewire.bus.messages import Action, Arm, CancelOrder, ClosePosition, Kill, OrderStatus, Reason, Risk, Trade
+from tapewire.bus.testing import intent
 from tests.gates import ACCOUNT, Desk
 
 WORD = topics.of(topics.OPERATOR, "word")

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bus.messages import (
+from tapewire.bus.messages import (
     Action,
     Alarm,
     Arm,
@@ -20,9 +20,9 @@ from bus.messages import (
     Trade,
     VenuePosition,
 )
-from bus.testing import DAY, eastern, intent
-from daemons.conf import instruments
-from daemons.gate.ledger import Ledger
+from tapewire.bus.testing import DAY, eastern, intent
+from tapewire.daemons.gate.books.ledger import Ledger
+from tapewire.daemons.settings.load import instruments
 from tests.gates import ACCOUNT, Desk, conf
 
 

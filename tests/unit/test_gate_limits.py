@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bus.messages import (
+from tapewire.bus.messages import (
     Action,
     Decision,
     Hello,
@@ -23,10 +23,11 @@ from bus.messages import (
     Risk,
     VenuePosition,
 )
-from bus.testing import DAY, eastern, intent, intents
-from daemons.conf import instruments
-from daemons.gate.core import Gate
-from daemons.settings import Calendar, LossStreak, RiskLimits, Trading
+from tapewire.bus.testing import DAY, eastern, intent, intents
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.load import instruments
+from tapewire.daemons.settings.structs import LossStreak, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 ADDING = ("one_position", "one_entry_per_bar")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.messages import Action, Alarm, OrderEvent, OrderStatus
-from bus.testing import intent
-from daemons.gate.orders import DONE, TRANSITIONS, WORDS, WORKING, Order, Orders, Trigger
+from tapewire.bus.messages import Action, Alarm, OrderEvent, OrderStatus
+from tapewire.bus.testing import intent
+from tapewire.daemons.gate.books.orders import DONE, TRANSITIONS, WORDS, WORKING, Order, Orders, Trigger
 from tests.gates import ACCOUNT, Desk
 
 PENDING, ACCEPTED, PARTIAL = OrderStatus.PENDING, OrderStatus.ACCEPTED, OrderStatus.PARTIAL

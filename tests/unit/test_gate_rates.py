@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemons.gate.rates import MINUTE_NS, SECOND_NS, Rates
+from tapewire.daemons.gate.books.rates import MINUTE_NS, SECOND_NS, Rates
 
 T = 1_000 * MINUTE_NS
 

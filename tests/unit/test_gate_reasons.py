@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bus.messages import Reason
-from daemons.gate import reasons
+from tapewire.bus.messages import Reason
+from tapewire.daemons.gate import reasons
 
 
 def test_the_committed_page_is_the_one_that_is_made() -> None:
-    """`python -m daemons.gate.reasons > daemons/gate/REASONS.md` after every change of a code, a check or a text."""
+    """`python -m tapewire.daemons.gate.reasons > daemons/gate/REASONS.md` after every change of a code, a check or a text."""
     committed = Path(reasons.__file__).with_name("REASONS.md").read_text("utf-8")
 
     assert committed == reasons.page()

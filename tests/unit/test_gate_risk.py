@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bus.daemon import Answer, Publish, Tell
-from bus.messages import (
+from tapewire.bus.daemon import Answer, Publish, Tell
+from tapewire.bus.messages import (
     Action,
     ClosePosition,
     Decisions,
@@ -22,10 +22,10 @@ from bus.messages import (
     Signal,
     StopRounding,
 )
-from bus.testing import bar, eastern, event, intent, intents
-from daemons.gate.core import Gate
-from daemons.gate.risk import APPLIES, CHECKS
-from daemons.settings import RiskLimits, Sizing, Trading
+from tapewire.bus.testing import bar, eastern, event, intent, intents
+from tapewire.daemons.gate.checks.risk import APPLIES, CHECKS
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.settings.structs import RiskLimits, Sizing, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 NAN, INFINITE = float("nan"), float("inf")

@@ -2,12 +2,13 @@
 
 import pytest
 
-from bus.testing import DAY
-from daemons.conf import instruments
-from daemons.gate import rounding, sizing
-from daemons.gate.core import Gate
-from daemons.gate.sizing import risk_cents
-from daemons.settings import Instrument, RiskLimits, Sizing
+from tapewire.bus.testing import DAY
+from tapewire.daemons.gate.books import sizing
+from tapewire.daemons.gate.books.sizing import risk_cents
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.settings.load import instruments
+from tapewire.daemons.settings.structs import Instrument, RiskLimits, Sizing
 from tests.gates import conf
 
 MNQ, ES = instruments()["MNQ"], instruments()["ES"]

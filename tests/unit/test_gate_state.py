@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bus import topics
-from bus.errors import ConfError, JournalError
-from bus.messages import (
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, JournalError
+from tapewire.bus.messages import (
     Arm,
     ClosePosition,
     ExternalAnswer,
@@ -25,21 +25,23 @@ from bus.messages import (
     Trade,
     VenuePosition,
 )
-from bus.testing import DAY, bar, eastern, event, intent, session
-from daemons.conf import instruments
-from daemons.gate import facts, inbox, state
-from daemons.gate.core import Gate
-from daemons.gate.heard import Heard
-from daemons.gate.inbox import Inbox, Queue
-from daemons.gate.ledger import Books, Ledger
-from daemons.gate.orders import Orders, Sheet
-from daemons.gate.program import ProgramAccount
-from daemons.gate.progress import Progress
-from daemons.gate.rates import Rates, Sent
-from daemons.gate.reconcile import Disputes
-from daemons.gate.state import State
-from daemons.programs import Evaluation, Lock, Program, Trailing
-from daemons.settings import Calendar, Conf, Ingress, RiskLimits, Trading
+from tapewire.bus.testing import DAY, bar, eastern, event, intent, session
+from tapewire.daemons.gate import facts, state
+from tapewire.daemons.gate.books.ledger import Books, Ledger
+from tapewire.daemons.gate.books.orders import Orders, Sheet
+from tapewire.daemons.gate.books.rates import Rates, Sent
+from tapewire.daemons.gate.books.reconcile import Disputes
+from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.gate.external import inbox
+from tapewire.daemons.gate.external.inbox import Inbox, Queue
+from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.firm.progress import Progress
+from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.gate.state import State
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.load import instruments
+from tapewire.daemons.settings.programs import Evaluation, Lock, Program, Trailing
+from tapewire.daemons.settings.structs import Conf, Ingress, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf
 from tests.programs import INSTRUMENTS, Account, bare, intraday, shipped
 

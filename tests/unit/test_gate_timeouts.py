@@ -2,10 +2,10 @@
 
 import pytest
 
-from bus.daemon import Tell
-from bus.messages import Action, Alarm, CancelOrder, Due, LinkState, OrderStatus, Reason, Risk
-from bus.testing import eastern, intent
-from daemons.settings import Trading
+from tapewire.bus.daemon import Tell
+from tapewire.bus.messages import Action, Alarm, CancelOrder, Due, LinkState, OrderStatus, Reason, Risk
+from tapewire.bus.testing import eastern, intent
+from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 SECOND_NS = 1_000_000_000

@@ -7,8 +7,8 @@ import msgpack
 import msgspec
 import pytest
 
-from bus import wire
-from bus.messages import Body, Header
+from tapewire.bus import wire
+from tapewire.bus.messages import Body, Header
 from tests.golden.add import FRAMES, plain
 from tests.golden.examples import EXAMPLES
 

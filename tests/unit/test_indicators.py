@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.testing import bar
-from strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
+from tapewire.bus.testing import bar
+from tapewire.strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
 
 
 def banded(bars: list[tuple[float, int]]) -> Bands:

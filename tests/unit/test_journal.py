@@ -7,10 +7,10 @@ import zlib
 
 import pytest
 
-from bus import journal
-from bus.errors import JournalError
-from bus.journal import MAGIC, MAX_RECORD, Journal, scan
-from bus.wire import MAX_FRAME
+from tapewire.bus import journal
+from tapewire.bus.errors import JournalError
+from tapewire.bus.journal import MAGIC, MAX_RECORD, Journal, scan
+from tapewire.bus.wire import MAX_FRAME
 
 THREE = [b"one", b"two" * 100, b"three"]
 

@@ -1,6 +1,6 @@
 """What a broker tells somebody who has just subscribed."""
 
-from bus.lastvalue import LastValues
+from tapewire.bus.lastvalue import LastValues
 
 
 def test_a_joiner_gets_the_newest_frame_of_each_topic_it_subscribes_to():

@@ -10,36 +10,45 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("bus", "strategies", "daemons", "replay")
 
+# The house, from the ground up. A module may know its own room and the rooms on the floors below it, never one beside it.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("bus",),
+    ("strategies",),
+    ("daemons.market",),
+    ("daemons.settings",),
+    ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher"),
+    ("daemons.shell",),
+    ("daemons.broker", "daemons.logger"),
+    ("daemons.operator",),
+    ("daemons.__main__", "replay"),
+)
+# The gate's own rooms, likewise.
+GATE_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("books", "firm"),
+    ("external", "observed"),
+    ("checks",),
+    ("",),
+)
+
 # Edges of the bus: modules with a socket, a file or a clock behind them.
 BUS_EDGES = {"bus.sockets", "bus.client", "bus.journal", "bus.clock", "bus.testing"}
-SHELLS_OF_DAEMONS = {
+SHELL_ROOMS = ("daemons.shell", "daemons.operator")
+SHELLS = {
     "daemons.__main__",
     "daemons.broker",
-    "daemons.calendar",
-    "daemons.cli",
-    "daemons.commands",
-    "daemons.conf",
-    "daemons.doctor.examination",
-    "daemons.doctor.hops",
-    "daemons.doctor.installation",
-    "daemons.epochs",
-    "daemons.faults",
-    "daemons.heard",
-    "daemons.instances",
-    "daemons.latch",
     "daemons.logger",
-    "daemons.logs",
-    "daemons.overrides",
-    "daemons.process",
-    "daemons.ready",
-    "daemons.recovery",
-    "daemons.runner",
-    "daemons.send",
-    "daemons.signal_files",
-    "daemons.status",
-    "daemons.supervise",
-    "daemons.tap",
-    "daemons.venue_link",
+    "daemons.publisher.signal_files",
+    "daemons.settings.calendar",
+    "daemons.settings.load",
+    "daemons.settings.overrides",
+}
+PURE_IN_SHELL_ROOMS = {
+    "daemons.shell.audit",
+    "daemons.shell.watch",
+    "daemons.operator.doctor.bridge",
+    "daemons.operator.doctor.findings",
+    "daemons.operator.snapshot",
+    "daemons.operator.tables",
 }
 CORES_OF_REPLAY = {"replay.venue", "replay.loop"}
 
@@ -80,7 +89,7 @@ MODULES = {module_name(path): path for package in PACKAGES for path in sorted((R
 
 
 def imports(path: Path) -> set[str]:
-    """Every module named in an import anywhere in the file, `from x import y` counted as x and as x.y if that is a module."""
+    """Every module named in an import in the file, ours without `tapewire.`; `from x import y` is x.y if that is a module."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -88,9 +97,21 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             assert node.module is not None
-            inner = {f"{node.module}.{alias.name}" for alias in node.names} & set(MODULES)
-            found |= inner or {node.module}
+            if node.module.partition(".")[0] == "tapewire":
+                ours = {f"{node.module}.{alias.name}".removeprefix("tapewire.") for alias in node.names}
+                found |= (ours & set(MODULES)) or {node.module.removeprefix("tapewire.")}
+            else:
+                found.add(node.module)
     return found
+
+
+def is_ours(name: str) -> bool:
+    return name.partition(".")[0] in (*PACKAGES, "tapewire")
+
+
+def is_shell(name: str) -> bool:
+    """Whether a module of the daemons may touch the world."""
+    return name in SHELLS or (name.startswith(SHELL_ROOMS) and name not in PURE_IN_SHELL_ROOMS)
 
 
 def cores() -> list[str]:
@@ -100,34 +121,45 @@ def cores() -> list[str]:
         for name in MODULES
         if (name.startswith("bus") and name not in BUS_EDGES)
         or name.startswith("strategies")
-        or (name.startswith("daemons") and name not in SHELLS_OF_DAEMONS)
+        or (name.startswith("daemons") and not is_shell(name))
         or name in CORES_OF_REPLAY
     ]
 
 
-@pytest.mark.parametrize(
-    ("package", "may_know"),
-    [
-        ("bus", {"bus"}),
-        ("strategies", {"bus", "strategies"}),
-        ("daemons", {"bus", "strategies", "daemons"}),
-        ("replay", {"bus", "strategies", "daemons", "replay"}),
-    ],
-)
-def test_imports_point_one_way(package: str, may_know: set[str]) -> None:
-    """bus <- strategies <- daemons <- replay; nothing imports replay but itself."""
-    for name, path in MODULES.items():
-        if name.split(".")[0] == package:
-            ours = {each.split(".")[0] for each in imports(path)} & set(PACKAGES)
-            assert ours <= may_know, f"{name} imports {ours - may_know}"
+def floor(name: str, floors: tuple[tuple[str, ...], ...]) -> tuple[int, str]:
+    """Number and name of the room that a module lies in; the most exact name counts."""
+    rooms = {room: number for number, level in enumerate(floors) for room in level}
+    room = max((room for room in rooms if not room or f"{name}.".startswith(f"{room}.")), key=len)
+    return rooms[room], room
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "daemons"])
+def test_imports_point_down(name: str) -> None:
+    """To the own room or to a lower floor: no room knows one beside it or above it, and nothing imports replay but itself."""
+    number, room = floor(name, FLOORS)
+    for each in imports(MODULES[name]):
+        if each in MODULES and each != "daemons":
+            below, other = floor(each, FLOORS)
+            assert other == room or below < number, f"{name} imports {each}, which is not below it"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("daemons.gate.")])
+def test_the_gates_own_rooms_point_down(name: str) -> None:
+    """Books and programs know nothing of checks, and nobody but the core's own files knows all."""
+    number, room = floor(name.removeprefix("daemons.gate."), GATE_FLOORS)
+    for each in imports(MODULES[name]):
+        if each.startswith("daemons.gate."):
+            below, other = floor(each.removeprefix("daemons.gate."), GATE_FLOORS)
+            assert other == room or below < number, f"{name} imports {each}, which is not below it"
 
 
 @pytest.mark.parametrize("name", cores())
 def test_a_core_imports_nothing_of_the_world(name: str) -> None:
     """No socket, clock, file, environment or randomness: only pure library modules, and our own that are pure as well."""
     for each in imports(MODULES[name]):
-        if each.split(".")[0] in PACKAGES:
-            assert each not in BUS_EDGES | SHELLS_OF_DAEMONS, f"{name} imports the edge {each}"
+        if is_ours(each):
+            assert each not in BUS_EDGES, f"{name} imports the edge {each}"
+            assert not is_shell(each), f"{name} imports the shell {each}"
         else:
             top = each.split(".")[0]
             assert top in PURE | ALLOWED.get(name, set()), f"{name} imports {each}"
@@ -165,4 +197,4 @@ def test_nobody_unpickles_or_evaluates() -> None:
 
 def test_every_module_is_listed_once() -> None:
     """A shell that is not listed as one would be taken for a core, and a listed one that is gone is noise."""
-    assert set(MODULES) >= BUS_EDGES | SHELLS_OF_DAEMONS | CORES_OF_REPLAY
+    assert set(MODULES) >= BUS_EDGES | SHELLS | PURE_IN_SHELL_ROOMS | CORES_OF_REPLAY

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, ref
-from bus.errors import ConfError
-from bus.messages import (
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, ref
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import (
     Alarm,
     Bar,
     Body,
@@ -25,10 +25,10 @@ from bus.messages import (
     Signal,
     Trade,
 )
-from bus.testing import bar, intent, intents, session
-from daemons.gate import core as gate
-from replay import loop
-from replay.venue import Venue
+from tapewire.bus.testing import bar, intent, intents, session
+from tapewire.daemons.gate import core as gate
+from tapewire.replay import loop
+from tapewire.replay.venue import Venue
 from tests.gates import ACCOUNT, conf
 
 

@@ -5,7 +5,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from bus.messages import (
+from tapewire.bus.messages import (
     PROTOCOL_VERSION,
     Action,
     Body,

@@ -6,8 +6,8 @@ import random
 import msgpack
 import pytest
 
-from bus import wire
-from bus.errors import PeerError
+from tapewire.bus import wire
+from tapewire.bus.errors import PeerError
 from tests.golden.add import FRAMES
 from tests.mono import needs_mono, run
 from tests.mono import program as program

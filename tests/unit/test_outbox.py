@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.outbox import Outbox
+from tapewire.bus.outbox import Outbox
 
 A, B = [b"", b"order.MNQ.", b"a"], [b"", b"order.MNQ.", b"b"]
 

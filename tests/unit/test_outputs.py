@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError, DataError
-from bus.messages import Action, Reason
-from replay.outputs import Tally, max_drawdown_cents, read_summary, write
-from replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Action, Reason
+from tapewire.replay.outputs import Tally, max_drawdown_cents, read_summary, write
+from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tests.runs import Tape, at, bar, conf, finished, reject, session, signal, trade
 
 TRADE_COLUMNS = [

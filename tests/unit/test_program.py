@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Position
-from bus.testing import bar, eastern
-from daemons.gate.progress import Failure, Rule, State
-from daemons.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
-from daemons.settings import Calendar
+from tapewire.bus.messages import Position
+from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.gate.firm.progress import Failure, Rule, State
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
 from tests.programs import YEAR, Account, bare, intraday, shipped
 
 PAYOUTS = Payouts(days=5, day_profit=250.0, share=0.9, cap=5_000.0, live_after=6, processing_days=7)

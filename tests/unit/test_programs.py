@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError
-from daemons import conf
-from daemons.programs import Funded, Lock
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.programs import Funded, Lock
 from tests.programs import SHIPPED, intraday, shipped
 
 MINIMAL = """

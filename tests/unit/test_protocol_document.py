@@ -10,9 +10,9 @@ from typing import Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-import bus
-from bus import topics
-from bus.messages import (
+from tapewire import bus
+from tapewire.bus import topics
+from tapewire.bus.messages import (
     PROTOCOL_VERSION,
     Action,
     Body,
@@ -23,10 +23,10 @@ from bus.messages import (
     Reason,
     StopRounding,
 )
-from bus.outbox import Outbox
-from bus.sequence import ASK_EVERY_NS, Sequencer
-from bus.wire import MAX_FRAME
-from daemons.settings import PORTS, Bus
+from tapewire.bus.outbox import Outbox
+from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.wire import MAX_FRAME
+from tapewire.daemons.settings.structs import PORTS, Bus
 
 DOCUMENT = (Path(bus.__file__).parent / "PROTOCOL.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| (\S.*) \|$", re.MULTILINE)
@@ -111,7 +111,7 @@ def test_other_codes_are_listed(codes):
 
 
 def test_every_topic_domain_is_documented():
-    """Whatever bus.topics can spell has a place in section 3, or in section 1 for the welcome."""
+    """Whatever tapewire.bus.topics can spell has a place in section 3, or in section 1 for the welcome."""
     written = section("3. Topics") + section("1. Transport")
     domains = {value for name, value in vars(topics).items() if name.isupper()} - {topics.SYS, topics.RAW, topics.PUBLIC}
 

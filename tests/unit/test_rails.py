@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.errors import ConfError
-from daemons import conf, rails
-from daemons.settings import Conf, LossStreak, RiskLimits
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings import rails
+from tapewire.daemons.settings.structs import Conf, LossStreak, RiskLimits
 
 ALL = tuple(rails.RAILS)
 
@@ -123,6 +124,6 @@ def test_a_misspelt_limit_gets_a_suggestion() -> None:
 
 def test_every_rail_is_explained() -> None:
     """The page beside the gate has a row for each rail and each switch."""
-    page = (Path(rails.__file__).parent / "gate" / "README.md").read_text("utf-8")
+    page = (Path(rails.__file__).parents[1] / "gate" / "README.md").read_text("utf-8")
 
     assert [name for name in (*rails.RAILS, *rails.SWITCHES) if f"| `{name}` |" not in page] == []

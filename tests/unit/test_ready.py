@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Beat, Position, Risk
-from bus.testing import bar, eastern, session
-from daemons.known import FRESH_S, Heard, Known
-from daemons.ready import lights
-from daemons.settings import Trading
+from tapewire.bus.messages import Beat, Position, Risk
+from tapewire.bus.testing import bar, eastern, session
+from tapewire.daemons.operator.ready import lights
+from tapewire.daemons.operator.snapshot import FRESH_S, Heard, Known
+from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, conf
 
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}}

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import topics
-from bus.messages import Gap
-from bus.recall import recall
-from bus.testing import LossyBus, account_for, bar, event
+from tapewire.bus import topics
+from tapewire.bus.messages import Gap
+from tapewire.bus.recall import recall
+from tapewire.bus.testing import LossyBus, account_for, bar, event
 
 TOPIC = topics.bar("MNQ")
 

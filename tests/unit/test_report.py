@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.errors import ConfError
-from bus.messages import Action
-from replay import outputs
-from replay.report import charts, facts, write
-from replay.report.text import MINUS, money, price
-from replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Action
+from tapewire.replay import outputs
+from tapewire.replay.report import charts, facts, write
+from tapewire.replay.report.text import MINUS, money, price
+from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tests.runs import Tape, at, conf, finished, session, signal, trade
 
 

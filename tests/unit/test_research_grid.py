@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError
-from daemons import conf as configuration
-from daemons.settings import Conf
-from replay.research import grid
-from replay.research.grid import Axis
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research import grid
+from tapewire.replay.research.grid import Axis
 
 
 def settings(*strategies: str) -> Conf:

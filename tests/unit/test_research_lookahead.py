@@ -10,20 +10,20 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from bus import testing
-from bus.errors import ConfError
-from bus.messages import Bar, Session
-from daemons import conf as configuration
-from daemons.settings import Conf
-from replay.research import lookahead, withheld
-from replay.research.fold import Fold, Step, fields
-from replay.research.lookahead import Analysis, Comparison
-from replay.research.watch import Use
-from replay.research.withheld import Told
-from replay.sources.recording import Recording
-from strategies import registry
-from strategies.pipeline import Pipeline
-from strategies.protocol import Proposal
+from tapewire.bus import testing
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Bar, Session
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research import lookahead, withheld
+from tapewire.replay.research.fold import Fold, Step, fields
+from tapewire.replay.research.lookahead import Analysis, Comparison
+from tapewire.replay.research.watch import Use
+from tapewire.replay.research.withheld import Told
+from tapewire.replay.sources.recording import Recording
+from tapewire.strategies import registry
+from tapewire.strategies.pipeline import Pipeline
+from tapewire.strategies.protocol import Proposal
 
 BARS = [testing.bar(f"{9 + at // 60:02}:{at % 60:02}", 21_000.0 + at % 7, index=at - 25) for at in range(25, 60)]
 

@@ -8,8 +8,8 @@ from statistics import fmean
 
 import pytest
 
-from replay.research import overfit
-from replay.research.overfit import Doubt, Try
+from tapewire.replay.research import overfit
+from tapewire.replay.research.overfit import Doubt, Try
 
 
 def tries(*nets: tuple[int, ...], trades: int = 3) -> list[Try]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from bus import testing
-from bus.errors import ConfError
-from bus.messages import Bar
-from daemons import conf as configuration
-from daemons.settings import Conf
-from replay.research import signals
-from replay.sources.recording import Recording
-from strategies.pipeline import Pipeline
+from tapewire.bus import testing
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research import signals
+from tapewire.replay.sources.recording import Recording
+from tapewire.strategies.pipeline import Pipeline
 
 FILES = {"session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json"}
 

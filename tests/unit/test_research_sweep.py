@@ -14,15 +14,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bus import testing
-from bus.errors import ConfError
-from daemons import conf as configuration
-from daemons.settings import Calendar, Conf
-from replay.research import cell, grid, sweep, table
-from replay.research.cell import Day, Job, Result
-from replay.research.grid import Axis
-from replay.sources.recording import Recording, SourceFile
-from strategies.pipeline import Pipeline
+from tapewire.bus import testing
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research import cell, grid, sweep, table
+from tapewire.replay.research.cell import Day, Job, Result
+from tapewire.replay.research.grid import Axis
+from tapewire.replay.sources.recording import Recording, SourceFile
+from tapewire.strategies.pipeline import Pipeline
 
 AXES = (Axis("pipeline.distance_points", (5.0, 10.0, 20.0)), Axis("fill", ("next_open", "close")))
 CELLS = grid.cells(AXES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.ring import Ring
+from tapewire.bus.ring import Ring
 
 
 def ring_of(size, count, topic="raw.bar.MNQ.1m.", epoch=1):
@@ -57,5 +57,5 @@ def test_a_new_epoch_forgets_the_old_one():
 
 def test_a_ring_without_room_is_refused():
     """A ring of 0 would turn every lost message into a Gap, in silence."""
-    with pytest.raises(ValueError, match=r"size is 0: .* bus\.ring"):
+    with pytest.raises(ValueError, match=r"size is 0: .* \(bus\.ring"):
         Ring(0)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bus.messages import ExternalAnswer, IngressError, Reason
-from daemons.send import number, status_of
+from tapewire.bus.messages import ExternalAnswer, IngressError, Reason
+from tapewire.daemons.operator.send import number, status_of
 
 
 @pytest.mark.parametrize(

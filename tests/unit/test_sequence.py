@@ -2,8 +2,8 @@
 
 import pytest
 
-from bus.messages import Gap, Header, Resend
-from bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.messages import Gap, Header, Resend
+from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
 
 TOPIC = "raw.bar.MNQ.1m."
 HEAL_NS = 2_000_000_000

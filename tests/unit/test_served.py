@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.served import Served
+from tapewire.bus.served import Served
 
 REF = "intent.MNQ.@1:1"
 ANSWER, OTHER = [b"", b"decision.MNQ.", b"yes"], [b"", b"decision.MNQ.", b"no"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bus.messages import Action, PublicSignal
-from daemons.signal_files import SignalFiles
+from tapewire.bus.messages import Action, PublicSignal
+from tapewire.daemons.publisher.signal_files import SignalFiles
 from tests.candles import backtest, bars, mirrored, settings
 from tests.unit.test_strategies_v_reversal import BIDIRECTIONAL, CLASSIC, DAY, V1
 

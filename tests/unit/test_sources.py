@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bus.errors import DataError
-from daemons.conf import instruments
-from replay.sources.ninjatrader import read
-from replay.sources.recording import Ignored, Recording
+from tapewire.bus.errors import DataError
+from tapewire.daemons.settings.load import instruments
+from tapewire.replay.sources.ninjatrader import read
+from tapewire.replay.sources.recording import Ignored, Recording
 from tests.shared import SHARED, needs_shared
 
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,ema20,vol_ask,vol_bid,vol_delta,session_date"

@@ -1,8 +1,8 @@
 """Numbers for what a source says."""
 
-from bus.daemon import ref
-from bus.messages import PROTOCOL_VERSION, Header
-from bus.stamp import Stamper
+from tapewire.bus.daemon import ref
+from tapewire.bus.messages import PROTOCOL_VERSION, Header
+from tapewire.bus.stamp import Stamper
 
 
 def test_each_topic_is_counted_from_one():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from strategies.protocol import Proposal
+from tapewire.strategies.protocol import Proposal
 from tests.scenes import PRESETS, propose, scene, strategy
 
 ALL = PRESETS

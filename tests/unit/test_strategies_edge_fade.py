@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Session
-from strategies.edge_fade import Candles
-from strategies.protocol import Proposal
+from tapewire.bus.messages import Session
+from tapewire.strategies.edge_fade import Candles
+from tapewire.strategies.protocol import Proposal
 from tests.scenes import PRESETS, propose, scene, strategy
 
 ALL = PRESETS

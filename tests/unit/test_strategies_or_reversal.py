@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Range, Session
-from strategies.protocol import Proposal
+from tapewire.bus.messages import Range, Session
+from tapewire.strategies.protocol import Proposal
 from tests.scenes import PRESETS, clock_range, propose, scene, strategy
 
 ALL = PRESETS

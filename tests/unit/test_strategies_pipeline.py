@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bus.messages import Position
-from strategies.protocol import Exit
+from tapewire.bus.messages import Position
+from tapewire.strategies.protocol import Exit
 from tests.scenes import propose, scene, strategy
 
 HELD = Position("Replay", qty=1, price=21_000.0)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from bus.errors import ConfError
-from bus.messages import Session
-from daemons import conf
-from strategies import registry
-from strategies.protocol import MAX_SETUP, DayTypeOf, Proposal, trades_all_hours
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Session
+from tapewire.daemons.settings import load as conf
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import MAX_SETUP, DayTypeOf, Proposal, trades_all_hours
 from tests.scenes import PRESETS
 
 

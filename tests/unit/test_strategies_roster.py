@@ -10,9 +10,9 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bus.messages import Position, Session
-from strategies.protocol import DayTypeOf, Exit, Move, Proposal, Suppression
-from strategies.roster import Conflict, Independent, Roster
+from tapewire.bus.messages import Position, Session
+from tapewire.strategies.protocol import DayTypeOf, Exit, Move, Proposal, Suppression
+from tapewire.strategies.roster import Conflict, Independent, Roster
 from tests.scenes import scene
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.daemon import Ask, Event
-from bus.errors import ConfError
-from bus.messages import (
+from tapewire.bus.daemon import Ask, Event
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import (
     Bar,
     Body,
     Fill,
@@ -30,14 +30,14 @@ from bus.messages import (
     Suppressed,
     Trade,
 )
-from bus.testing import MINUTE_NS, eastern
-from daemons import conf as configuration
-from daemons.evaluator import Evaluator
-from daemons.settings import Calendar
-from strategies import registry
-from strategies.protocol import Exit, Proposal, Suppresses
-from strategies.roster import Independent
-from strategies.v_reversal import VReversal
+from tapewire.bus.testing import MINUTE_NS, eastern
+from tapewire.daemons.evaluator.core import Evaluator
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as configuration
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Exit, Proposal, Suppresses
+from tapewire.strategies.roster import Independent
+from tapewire.strategies.v_reversal import VReversal
 from tests.candles import Row, backtest, bars, mirrored, sessions, settings, strategy
 
 DAY = "2025-02-13"  # a Thursday

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.daemon import Ask, Event
-from bus.errors import ConfError
-from bus.messages import Action, Bar, Fill, Header, PlaceOrder, Position, Signal, Suppressed, Trade
-from bus.testing import eastern
-from daemons import conf as configuration
-from daemons.evaluator import Evaluator
-from daemons.settings import Calendar
-from strategies import registry
-from strategies.protocol import Exit, Move, Proposal, Suppresses
-from strategies.roster import Independent
-from strategies.vwap_bounce import VwapBounce
+from tapewire.bus.daemon import Ask, Event
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Action, Bar, Fill, Header, PlaceOrder, Position, Signal, Suppressed, Trade
+from tapewire.bus.testing import eastern
+from tapewire.daemons.evaluator.core import Evaluator
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as configuration
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Exit, Move, Proposal, Suppresses
+from tapewire.strategies.roster import Independent
+from tapewire.strategies.vwap_bounce import VwapBounce
 from tests.candles import Row, backtest, bars, mirrored, sessions, settings, strategy
 
 DAY = "2025-02-13"  # a Thursday

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from daemons import supervise
+from tapewire.daemons.operator import supervise
 
 HOST, WANTED = "127.0.0.1", 23_500
 
@@ -25,7 +25,7 @@ def test_a_claimed_block_is_not_given_twice() -> None:
 def test_another_process_sees_the_claim() -> None:
     """Nothing is bound yet, and still the block counts as taken everywhere on the machine."""
     base = supervise.free_base_port(HOST, WANTED)
-    program = f"from daemons import supervise; print(supervise.free_base_port({HOST!r}, {base}))"
+    program = f"from tapewire.daemons.operator import supervise; print(supervise.free_base_port({HOST!r}, {base}))"
     try:
         other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     finally:

@@ -7,19 +7,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from bus import topics
-from bus.daemon import Event, Publish
-from bus.errors import ConfError
-from bus.messages import Bar, Session
-from bus.stamp import Stamper
-from daemons.conf import instruments, preset
-from daemons.settings import Calendar
-from daemons.tracker.core import Tracker
-from replay.sources.ninjatrader import read
-from replay.sources.recording import Recording
-from replay.sources.synthetic import KINDS, generate
-from strategies.registry import build
-from strategies.roster import Independent
+from tapewire.bus import topics
+from tapewire.bus.daemon import Event, Publish
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Bar, Session
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings.load import instruments, preset
+from tapewire.daemons.tracker.core import Tracker
+from tapewire.replay.sources.ninjatrader import read
+from tapewire.replay.sources.recording import Recording
+from tapewire.replay.sources.synthetic import KINDS, generate
+from tapewire.strategies.registry import build
+from tapewire.strategies.roster import Independent
 
 START = dt.date(2027, 6, 7)
 WIDEST = {kind: kind for kind in KINDS} | {"neutral": "b_day"}  # edge's neutral is an extension of exactly 0.2R

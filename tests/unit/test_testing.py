@@ -2,10 +2,10 @@
 
 import pytest
 
-from bus import topics
-from bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell
-from bus.errors import InvariantError
-from bus.messages import (
+from tapewire.bus import topics
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell
+from tapewire.bus.errors import InvariantError
+from tapewire.bus.messages import (
     Action,
     Decision,
     Decisions,
@@ -18,7 +18,7 @@ from bus.messages import (
     PlaceOrder,
     Session,
 )
-from bus.testing import LossyBus, MemoryBus, account_for, bar, eastern, event, intent, intents, session, topic_of
+from tapewire.bus.testing import LossyBus, MemoryBus, account_for, bar, eastern, event, intent, intents, session, topic_of
 
 
 class Core:

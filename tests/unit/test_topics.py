@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus import topics
+from tapewire.bus import topics
 
 
 def test_topics_are_spelled_in_one_place():

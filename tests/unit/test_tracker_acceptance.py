@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.testing import bar
-from daemons.tracker.acceptance import Acceptance
-from daemons.tracker.ranges import Balance
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.acceptance import Acceptance
+from tapewire.daemons.tracker.ranges import Balance
 
 IB = Balance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 UP, IN, DOWN = 1100.25, 1050.0, 999.75

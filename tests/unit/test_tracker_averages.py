@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.testing import bar
-from daemons.tracker.averages import Averages
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.averages import Averages
 from tests.shared import SHARED, needs_shared
 
 TICKS = st.integers(80_000, 84_000).map(lambda ticks: ticks * 0.25)

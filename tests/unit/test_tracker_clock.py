@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import ConfError
-from bus.testing import eastern
-from daemons.settings import Calendar
-from daemons.tracker.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN, Clock, TradeDate
+from tapewire.bus.errors import ConfError
+from tapewire.bus.testing import eastern
+from tapewire.daemons.market.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN, Calendar, Clock, TradeDate
 
 # 2026-03-03 is a Tuesday, -06 a Friday, -08 the Sunday on which summer time begins.
 PLACES = [

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Scores
-from bus.testing import bar
-from daemons.tracker.confidence import DayConfidence, PointOfControl
-from daemons.tracker.ranges import Balance
+from tapewire.bus.messages import Scores
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.confidence import DayConfidence, PointOfControl
+from tapewire.daemons.tracker.ranges import Balance
 
 IB = Balance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import topics
-from bus.daemon import Publish
-from bus.messages import Control, Gap, Range, Session
-from bus.testing import bar, eastern, event
-from daemons import conf
-from daemons.settings import Calendar
-from daemons.tracker import Tracker
-from daemons.tracker.core import daemon
+from tapewire.bus import topics
+from tapewire.bus.daemon import Publish
+from tapewire.bus.messages import Control, Gap, Range, Session
+from tapewire.bus.testing import bar, eastern, event
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.tracker import Tracker
+from tapewire.daemons.tracker.core import daemon
 
 MONDAY, TUESDAY, WEDNESDAY = "2026-03-02", "2026-03-03", "2026-03-04"
 MINUTE_NS = 60_000_000_000

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bus.messages import CrossBar
-from bus.testing import bar, event
-from daemons.settings import Calendar
-from daemons.tracker import Tracker
+from tapewire.bus.messages import CrossBar
+from tapewire.bus.testing import bar, event
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.tracker import Tracker
 
 
 def missing(*came, at=("10:00", "10:01", "10:02", "10:03")):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.testing import bar
-from daemons.tracker.daytype import Widest, edge, extensions, midpoint
-from daemons.tracker.ranges import Balance
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.daytype import Widest, edge, extensions, midpoint
+from tapewire.daemons.tracker.ranges import Balance
 
 IB = Balance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.testing import bar
-from daemons.tracker.flow import OrderFlow, PreDelta
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.flow import OrderFlow, PreDelta
 
 TRADED = st.tuples(st.integers(0, 30), st.integers(0, 30))
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.testing import bar
-from daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
 
 G = 1.0  # the least gap after a close of 10,000: 0.0001 of it; a quarter-hour gap needs twice that
 

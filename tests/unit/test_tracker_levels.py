@@ -2,10 +2,10 @@
 
 import pytest
 
-from bus.messages import IbHistory, Levels
-from bus.testing import bar
-from daemons.tracker.history import BalanceHistory
-from daemons.tracker.levels import NightLevels, Previous
+from tapewire.bus.messages import IbHistory, Levels
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.history import BalanceHistory
+from tapewire.daemons.tracker.levels import NightLevels, Previous
 
 
 def levels_of(at):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.messages import Range
-from bus.testing import bar
-from daemons.tracker.ranges import Balance, OpeningRanges
+from tapewire.bus.messages import Range
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
 
 
 def fold(minutes, *, wide=1.0):

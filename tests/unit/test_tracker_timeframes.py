@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bus import topics
-from bus.messages import Session, TimeframeBar
-from bus.testing import MINUTE_NS, bar, eastern, event
-from daemons.settings import Calendar
-from daemons.tracker import Tracker
+from tapewire.bus import topics
+from tapewire.bus.messages import Session, TimeframeBar
+from tapewire.bus.testing import MINUTE_NS, bar, eastern, event
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.tracker import Tracker
 
 MINUTES = [2, 3, 5, 7, 15, 30, 45, 60, 240, 720]
 TUESDAY = "2026-03-03"

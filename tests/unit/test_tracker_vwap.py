@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.testing import bar
-from daemons.tracker.vwap import Vwap
+from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.vwap import Vwap
 
 TICKS = st.integers(80_000, 100_000).map(lambda ticks: ticks * 0.25)
 CANDLES = st.lists(st.tuples(TICKS, TICKS, TICKS, st.integers(0, 50_000)), min_size=2, max_size=60)

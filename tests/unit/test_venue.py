@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bus.errors import ConfError, InvariantError
-from bus.messages import (
+from tapewire.bus.errors import ConfError, InvariantError
+from tapewire.bus.messages import (
     Ack,
     Action,
     Bar,
@@ -20,9 +20,9 @@ from bus.messages import (
     PlaceOrder,
     Position,
 )
-from bus.testing import bar, eastern
-from daemons.conf import instruments
-from replay.venue import CLOSE, NEXT_OPEN, Venue, Word
+from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.settings.load import instruments
+from tapewire.replay.venue import CLOSE, NEXT_OPEN, Venue, Word
 
 ACCOUNT = "Sim101"
 LONG, SHORT = Action.ENTER_LONG, Action.ENTER_SHORT

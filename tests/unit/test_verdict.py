@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bus import topics
-from bus.errors import ConfError, DataError
-from bus.messages import Bar, Position, Reason
-from daemons.programs import Consistency, Evaluation, Fees, Funded, Payouts, Program
-from replay import outputs, program
-from replay.report import write as report
-from replay.report.text import MINUS
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Bar, Position, Reason
+from tapewire.daemons.settings.programs import Consistency, Evaluation, Fees, Funded, Payouts, Program
+from tapewire.replay import outputs, program
+from tapewire.replay.report import write as report
+from tapewire.replay.report.text import MINUS
 from tests.programs import bare, intraday, shipped
 from tests.runs import SESSION, Tape, at, conf, finished, reject, session, trade
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bus.messages import Alarm, Due, Gap, LinkState
-from bus.testing import bar, eastern, event
-from daemons.watch import DUE, JOURNAL, Watch
+from tapewire.bus.messages import Alarm, Due, Gap, LinkState
+from tapewire.bus.testing import bar, eastern, event
+from tapewire.daemons.shell.watch import DUE, JOURNAL, Watch
 
 SECOND_NS = 1_000_000_000
 BEGUN = 500 * SECOND_NS  # of the monotonic clock

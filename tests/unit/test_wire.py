@@ -3,10 +3,10 @@
 import msgpack
 import pytest
 
-from bus import wire
-from bus.errors import PeerError
-from bus.messages import Ack, Header, Position, Resend
-from bus.testing import bar
+from tapewire.bus import wire
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import Ack, Header, Position, Resend
+from tapewire.bus.testing import bar
 
 HEADER = Header(1, "nt", 2, 91, 5, "order.MNQ.@1:5")
 GOOD = {"v": 1, "source": "nt", "epoch": 1, "seq": 1, "event_ns": 0, "type": "ack", "ref": "order.MNQ.@1:5"}

@@ -11,13 +11,13 @@ import argparse
 import time
 from pathlib import Path
 
-from bus import topics
-from bus.messages import Body, Header
-from bus.wire import encode
-from daemons.logger import Tape
-from daemons.settings import Conf
-from replay import loop, runs
-from replay.sources.recording import Recording
+from tapewire.bus import topics
+from tapewire.bus.messages import Body, Header
+from tapewire.bus.wire import encode
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.tape import Tape
+from tapewire.replay import loop, runs
+from tapewire.replay.sources.recording import Recording
 from tests.bench import ours
 from tests.bench.loop import TimedCore, TimedVenue
 from tests.bench.rival.played import tell

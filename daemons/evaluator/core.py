@@ -1,0 +1,354 @@
+"""The strategy evaluator: sessions in, intents asked of the gate, `EvalDone` when a bar is finished (playbook 4 and 5.2).
+
+What it decides depends on the ordered `session.` stream and on nothing else; the gate's answers never reach a strategy. On each
+closed bar, in this order:
+
+    update every strategy           RTH bars only, but for those that keep their own hours
+    position unknown, or warm-up    no intent
+    an order is working             no intent (but for the rest of an entry that has filled in part: exits are never blocked)
+    in a position                   the exit rules, then the exits of the strategy that opened it
+    flat                            the first proposal in priority order; that one is consumed, whatever risk says later
+                                    (other ways to resolve several at once: `tapewire.strategies.roster`, the preset's `conflict`)
+
+The gate is asked once per bar, with all intents of it. `EvalDone` of a bar with intents waits for the gate's answer; those of an
+instrument go out in the order of its sessions, even if a later bar was finished first.
+
+A complete setup that its strategy does not propose (outside its windows, for one) is said as `Suppressed`, in a position or not.
+
+A strategy that fails is switched off by the roster; this daemon says so as an `Alarm` fact, and the others go on. A position that
+the strategy holds keeps its bracket and the common exit rules.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from tapewire.bus import topics
+from tapewire.bus.daemon import Ask, Daemon, Event, Output, Publish
+from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
+from tapewire.daemons.evaluator.exits import ExitRules, Held
+from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.hours import Hours
+from tapewire.daemons.settings.strategies import checked_strategies
+from tapewire.daemons.settings.structs import Conf, Instrument, Preset
+from tapewire.strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Suppression
+from tapewire.strategies.roster import Roster
+
+MINUTE_NS = 60_000_000_000
+VALID_NS = 2 * MINUTE_NS
+"""An intent is good for two minutes after its bar's close: one bar to fill on, one for whatever was slow."""
+
+"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
+
+STRATEGY_OFF = "strategy_off"
+"""The name of the alarm that says that a strategy failed and is asked no more."""
+
+SUFFIX = {
+    Action.ENTER_LONG: "EL",
+    Action.ENTER_SHORT: "ES",
+    Action.EXIT: "X",
+    Action.MOVE_STOP: "MS",
+    Action.MOVE_TARGET: "MT",
+}
+
+
+def daemon(conf: Conf) -> Daemon:
+    """The evaluator of a run, for the instruments it trades."""
+    traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
+    return Daemon(
+        name="evaluator",
+        core=Evaluator(traded, conf.preset, conf.calendar),
+        subscribe=(topics.SESSION,),
+        asks=("gate",),
+        serves="evaluator",
+        recover=(topics.SESSION, topics.DECISION),
+    )
+
+
+class Evaluator:
+    """The core: one desk per traded instrument.
+
+    A hole in the session stream that did not heal means that the strategies have not seen every bar. Their desk goes on, but asks
+    with `degraded` for the trade date of the first bar behind the hole, so the gate lets exits pass and refuses entries.
+
+    Raises:
+        ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
+    """
+
+    def __init__(self, traded: Mapping[str, Instrument], preset: Preset, calendar: Calendar | None = None) -> None:
+        hours = Hours(preset.risk.times, calendar or Calendar())
+        self._desks = {symbol: Desk(symbol, instrument, preset, hours) for symbol, instrument in traded.items()}
+
+    def step(self, event: Event) -> Sequence[Output]:
+        """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`; anything else, and any other instrument, changes nothing.
+
+        With a new epoch the questions that are still open are given up: they are of the past, and their entries with them. An exit
+        that is still wanted is asked for again on the next bar.
+        """
+        body = event.body
+        if type(body) is Session:
+            desk = self._desks.get(body.bar.instrument)
+            return desk.session(event, body) if desk else ()
+        if type(body) is Decisions:
+            desk = self._desks.get(body.instrument)
+            return desk.decided(event, body) if desk else ()
+        if type(body) is Gap:
+            for desk in self._desks.values():
+                desk.hole = desk.hole or body.topic == desk.reads
+        if type(body) is Begun:
+            for desk in self._desks.values():
+                desk.waiting.clear()
+        return ()
+
+
+class Asked(NamedTuple):
+    """An entry we asked for: by whom, and on which bar (a running number of the session's bars)."""
+
+    strategy: str
+    setup: str
+    at: int
+
+
+class Waiting:
+    """A bar whose `EvalDone` cannot go out yet. intents: id of what was asked, empty if it only waits for earlier bars."""
+
+    __slots__ = ("cause", "done", "intents")
+
+    def __init__(self, intents: str, done: EvalDone, cause: str) -> None:
+        self.intents = intents
+        self.done = done
+        self.cause = cause
+
+
+class Desk:
+    """One instrument: its strategies, what we asked for today, and the bars that are not finished."""
+
+    def __init__(self, symbol: str, instrument: Instrument, preset: Preset, hours: Hours) -> None:
+        strategies = checked_strategies(symbol, instrument, preset)
+        self.symbol = symbol
+        self.tick = instrument.tick
+        self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
+        self.faults = 0
+        self.rules = ExitRules(preset.exits, instrument, hours)
+        self.reads = topics.of(topics.SESSION, symbol)
+        self.asks_on = topics.of(topics.INTENT, symbol)
+        self.done_on = topics.of(topics.EVAL_DONE, symbol)
+        self.suppressed_on = topics.of(topics.SUPPRESSED, symbol)
+        self.date = ""
+        self.hole = False
+        self.degraded_date = ""
+        self.bars = 0
+        self.asked: dict[str, Asked] = {}
+        self.open_entry = ""
+        self.waiting: deque[Waiting] = deque()
+
+    def session(self, event: Event, s: Session) -> Sequence[Output]:
+        """Decide on a closed bar."""
+        self._fold(s)
+        said = self._suppressed(s) if self.roster.suppressing else ()
+        intents = self._decide(s)
+        if len(self.roster.faults) > self.faults:
+            said += self._alarms(s)
+        bar = s.bar
+        done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
+        if intents:
+            asked = Intents(
+                id=_stamp(s),
+                instrument=self.symbol,
+                session=s.session,
+                bar_ns=bar.close_ns,
+                bar_index=bar.index,
+                close=bar.close,
+                intents=intents,
+                degraded=s.degraded or s.session == self.degraded_date,
+                missing=s.missing,
+            )
+            self.waiting.append(Waiting(asked.id, done, ""))
+            return (*said, Ask("gate", self.asks_on, asked))
+        if self.waiting:
+            self.waiting.append(Waiting("", done, event.ref))
+            return said
+        return (*said, Publish(self.done_on, done))
+
+    def decided(self, event: Event, answer: Decisions) -> Sequence[Output]:
+        """Take the gate's answer for one bar. An answer to nothing we asked, or a repeated one, changes nothing."""
+        for bar in self.waiting:
+            if bar.intents and bar.intents == answer.id:
+                orders = tuple(decision.order_id for decision in answer.decisions if decision.approved)
+                bar.done = msgspec.structs.replace(bar.done, orders=orders)
+                bar.intents, bar.cause = "", event.ref
+                break
+        else:
+            return ()
+        outputs: list[Output] = []
+        while self.waiting and not self.waiting[0].intents:
+            bar = self.waiting.popleft()
+            outputs.append(Publish(self.done_on, bar.done, bar.cause, bar.done.bar_ns))  # perhaps held up by an earlier one
+        return outputs
+
+    def _fold(self, s: Session) -> None:
+        if s.session != self.date:
+            self.date, self.bars = s.session, 0
+            self.asked.clear()
+        if self.hole:
+            self.hole, self.degraded_date = False, s.session
+        self.bars += 1
+        self.roster.fold(s)
+
+    def _suppressed(self, s: Session) -> tuple[Publish, ...]:
+        """What is not proposed, as facts; nothing of a warm-up."""
+        if s.bar.phase == "historical":
+            return ()
+        return tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.suppressed(s))
+
+    def _decide(self, s: Session) -> tuple[Intent, ...]:
+        position = s.bar.position
+        if position is None or s.bar.phase == "historical":
+            return ()
+        if position.qty == 0:
+            if self.open_entry:
+                self.asked.pop(self.open_entry, None)
+                self.open_entry = ""
+        else:
+            self.open_entry = position.entry_id
+        if position.working and not (position.qty and position.working == (position.entry_id,)):
+            return ()
+        return self._leave_or_move(s, position) if position.qty else self._enter(s)
+
+    def _alarms(self, s: Session) -> tuple[Publish, ...]:
+        """Each strategy that was switched off on this bar, as a fact."""
+        new, self.faults = self.roster.faults[self.faults :], len(self.roster.faults)
+        topic = topics.of(topics.ALARM, "evaluator")
+        return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {fault}")) for fault in new)
+
+    def _enter(self, s: Session) -> tuple[Intent, ...]:
+        intents = tuple(_entry(proposal, s) for proposal in self.roster.answers(s))
+        for intent in intents:
+            # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as its duplicate.
+            self.asked.setdefault(intent.id, Asked(intent.strategy, intent.setup, self.bars))
+        return intents
+
+    def _leave_or_move(self, s: Session, position: Position) -> tuple[Intent, ...]:
+        """The first exit rule that matches, else what the strategy behind the position wants."""
+        asked = self.asked.get(position.entry_id)
+        own_hours = asked is not None and self.roster.keeps_own_hours(asked.strategy)
+        held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at, own_hours)
+        wish = self.rules.wish(s, position, held, closing=self.roster.closing(s))
+        if wish is None and held is not None:
+            wish = self._restrained(self.roster.manage(held.strategy, s, position), position)
+        if wish is None:
+            return ()
+        if isinstance(wish, Exit):
+            return (_change(Action.EXIT, s, position, held, wish.reason),)
+        intents: list[Intent] = []
+        if wish.stop is not None:
+            intents.append(_change(Action.MOVE_STOP, s, position, held, wish.reason, stop=wish.stop))
+        if wish.target is not None:
+            intents.append(_change(Action.MOVE_TARGET, s, position, held, wish.reason, target=wish.target))
+        return tuple(intents)
+
+    def _restrained(self, wish: Exit | Move | None, position: Position) -> Exit | Move | None:
+        """A strategy's own wish with prices on the grid: stops only tighten, and a target that stays is no wish."""
+        if wish is None or isinstance(wish, Exit):
+            return wish
+        stop = None if wish.stop is None else self.rules.tightened(wish.stop, position)
+        target = None if wish.target is None else rounding.protective(wish.target, self.tick, 1 if position.qty > 0 else -1)
+        return Move(wish.reason, stop, None if target == position.target else target)
+
+
+def _stamp(s: Session) -> str:
+    """`MNQ-20270224-1031`: the bar by trade date and Eastern close stamp."""
+    return f"{s.bar.instrument}-{s.session.replace('-', '')}-{s.minute // 60:02}{s.minute % 60:02}"
+
+
+def _clock(s: Session) -> str:
+    """The bar for a person: `2027-02-24 10:31`."""
+    return f"{s.session} {s.minute // 60:02}:{s.minute % 60:02}"
+
+
+def _id(s: Session, setup: str, action: Action) -> str:
+    return f"{_stamp(s)}-{setup[:MAX_SETUP]}-{SUFFIX[action]}"
+
+
+def _entry(proposal: Proposal, s: Session) -> Intent:
+    valid_ns = VALID_NS if proposal.ttl_minutes is None else proposal.ttl_minutes * MINUTE_NS
+    return Intent(
+        id=_entry_id(proposal, s),
+        action=_action(proposal),
+        strategy=proposal.strategy,
+        setup=proposal.setup,
+        direction=proposal.direction,
+        reason=proposal.reason,
+        valid_until_ns=s.bar.close_ns + valid_ns,
+        entry=proposal.entry,
+        stop=proposal.stop,
+        target=proposal.target,
+        day_type=proposal.day_type,
+        confidence=proposal.confidence,
+        day_confidence=proposal.day_confidence,
+        quality=proposal.quality,
+        limit=proposal.limit,
+        stop_rounding=proposal.stop_rounding,
+        score=proposal.score,
+        pattern=proposal.pattern,
+    )
+
+
+def _fact(setup: Suppression, s: Session) -> Suppressed:
+    proposal = setup.proposal
+    return Suppressed(
+        id=_entry_id(proposal, s),
+        instrument=s.bar.instrument,
+        session=s.session,
+        bar_ns=s.bar.close_ns,
+        strategy=proposal.strategy,
+        setup=proposal.setup,
+        direction=proposal.direction,
+        reason=setup.reason,
+        detail=setup.detail,
+        entry=proposal.entry,
+        stop=proposal.stop,
+        target=proposal.target,
+        score=proposal.score,
+        pattern=proposal.pattern,
+    )
+
+
+def _entry_id(proposal: Proposal, s: Session) -> str:
+    """What the strategy names its signal, else bar, setup and action."""
+    return proposal.id or _id(s, proposal.setup, _action(proposal))
+
+
+def _action(proposal: Proposal) -> Action:
+    return Action.ENTER_LONG if proposal.direction == LONG else Action.ENTER_SHORT
+
+
+def _change(
+    action: Action,
+    s: Session,
+    position: Position,
+    held: Held | None,
+    reason: str,
+    *,
+    stop: float | None = None,
+    target: float | None = None,
+) -> Intent:
+    """An exit or a move of the open position; FOREIGN stands for the setup of a position that is not ours."""
+    setup = held.setup if held else "FOREIGN"
+    return Intent(
+        id=_id(s, setup, action),
+        action=action,
+        strategy=held.strategy if held else "",
+        setup=setup,
+        direction=LONG if position.qty > 0 else SHORT,
+        reason=reason,
+        valid_until_ns=s.bar.close_ns + VALID_NS,
+        stop=stop,
+        target=target,
+        entry_id=position.entry_id,
+    )

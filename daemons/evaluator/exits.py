@@ -1,0 +1,112 @@
+"""The exit rules that hold for every strategy, judged on the closed bar (playbook 5.2). Pure: a bar and a position in, a wish out.
+
+    0  FLATTEN          the account's time to be flat has come (`flatten_from` of the limits, Friday's and a half day's own)
+    1  EOD              the exit time has come, or the bar lies outside RTH
+    2  DAILY_LOSS       realised net of the session and open profit reach the loss limit of the day
+    3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
+    4  a tighter stop   trend trail, breakeven
+    5  whatever the strategy itself wants (`tapewire.strategies.protocol.Manages`), asked by the evaluator
+
+The first rule that matches is the answer. Of a position that we did not open only rules 0 to 2 are applied; of one whose strategy
+keeps its own hours, rules 0, 2 and 5. A stop that is moved on a bar protects from the next one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tapewire.bus.messages import Position, Session
+from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.market.hours import Hours
+from tapewire.daemons.settings.structs import Exits, Instrument
+from tapewire.strategies.clock import minute_of
+from tapewire.strategies.protocol import Exit, Move
+from tapewire.strategies.trend_day_bull import TrendDayBull
+
+AFTERNOON = minute_of("13:00")
+TRAIL_AFTER_BARS = 20
+TRAIL_PROFIT_R = 0.5
+TRAIL_BELOW_HIGH_R = 1.0
+BREAKEVEN_PROFIT_R = 0.3
+
+
+class Held(NamedTuple):
+    """A position of ours: the strategy's display name and its setup, and the bars closed since the signal bar (the first is 1).
+
+    own_hours: the strategy knows itself when to be out.
+    """
+
+    strategy: str
+    setup: str
+    bars: int
+    own_hours: bool = False
+
+
+class ExitRules:
+    """The rules of one instrument with a preset's numbers. hours: the account's own."""
+
+    def __init__(self, exits: Exits, instrument: Instrument, hours: Hours | None = None) -> None:
+        self.exits = exits
+        self.hours = hours
+        self.tick = instrument.tick
+        self.point_value = instrument.point_value
+
+    def wish(self, s: Session, position: Position, held: Held | None, *, closing: bool) -> Exit | Move | None:
+        """What the rules want done with an open position at this bar's close.
+
+        Args:
+            position: not flat, with nothing working.
+            held: None for a position that we did not open.
+            closing: the exit time has come.
+        """
+        if self.hours is not None and self.hours.flattening(s.bar.close_ns) is not None:
+            return Exit("FLATTEN")
+        own_hours = held is not None and held.own_hours
+        if (closing or not s.rth) and not own_hours:
+            return Exit("EOD")
+        direction = 1 if position.qty > 0 else -1
+        profit = 0.0 if position.price is None else (s.bar.close - position.price) * direction
+        if position.realised + profit * abs(position.qty) * self.point_value <= -self.exits.day_loss:
+            return Exit("DAILY_LOSS")
+        if held is None or own_hours or s.ib is None or not s.ib.valid:
+            return None
+        r = s.ib.high - s.ib.low
+        if self._breached(s, held, r, direction):
+            return Exit("VWAP_BREACH_PM")
+        return self._tighter(s, position, held, profit, r, direction)
+
+    def tightened(self, stop: float, position: Position) -> float | None:
+        """A new stop on the grid, or None if it is not tighter than the standing one by at least a tick (or none stands)."""
+        if position.stop is None:
+            return None
+        direction = 1 if position.qty > 0 else -1
+        price = rounding.protective(stop, self.tick, direction)
+        ticks = rounding.ticks(price, self.tick) - rounding.ticks(position.stop, self.tick)
+        return price if ticks * direction >= 1 else None
+
+    def _breached(self, s: Session, held: Held, r: float, direction: int) -> bool:
+        exits = self.exits
+        if s.minute < AFTERNOON or s.vwap is None or held.strategy in exits.breach_exempt:
+            return False
+        if exits.breach_points is not None:
+            distance = exits.breach_points
+        elif exits.breach_r is not None:
+            distance = exits.breach_r * r
+        else:
+            return False
+        close = s.bar.close
+        return close < s.vwap - distance if direction > 0 else close > s.vwap + distance
+
+    def _tighter(self, s: Session, position: Position, held: Held, profit: float, r: float, direction: int) -> Move | None:
+        """Trend trail and breakeven; if both apply, the tighter one."""
+        trail = breakeven = None
+        if self._trails(held, direction) and profit > TRAIL_PROFIT_R * r and s.rth_high is not None:
+            trail = self.tightened(s.rth_high - TRAIL_BELOW_HIGH_R * r, position)
+        if s.minute >= AFTERNOON and held.strategy not in self.exits.breakeven_exempt and profit > BREAKEVEN_PROFIT_R * r:
+            breakeven = None if position.price is None else self.tightened(position.price, position)
+        if trail is not None and (breakeven is None or trail > breakeven):  # only a long is trailed, so higher is tighter
+            return Move("TREND_TRAIL", stop=trail)
+        return None if breakeven is None else Move("BREAKEVEN", stop=breakeven)
+
+    def _trails(self, held: Held, direction: int) -> bool:
+        return self.exits.trail and held.strategy == TrendDayBull.name and direction > 0 and held.bars >= TRAIL_AFTER_BARS

@@ -1,0 +1,144 @@
+"""Checks of an intent by itself: may this be traded here at all, is it in time, and do its prices make sense.
+
+Every check returns None, or a sentence with the numbers for a person.
+"""
+
+from __future__ import annotations
+
+from tapewire.bus.messages import Action
+from tapewire.daemons.gate.checks.case import Case
+from tapewire.daemons.market import ticks as rounding
+
+
+def duplicate(case: Case) -> str | None:
+    if case.intent.id in case.decided:
+        return f"{case.intent.id} has been decided on before; an id is used once"
+    return None
+
+
+def unknown_instrument(case: Case) -> str | None:
+    name = case.asked.instrument
+    if name not in case.conf.traded or name not in case.conf.instruments:
+        return f"{name} is not traded here; traded: {', '.join(case.conf.traded)}"
+    return None
+
+
+def instrument_disabled(case: Case) -> str | None:
+    return None if case.terms.enabled else f"{case.asked.instrument} is switched off (conf/instruments.toml)"
+
+
+def trading_disabled(case: Case) -> str | None:
+    if not case.conf.trading.enabled:
+        return "trading is off; enable it for a named account"
+    if not case.conf.trading.account:
+        return "trading is on but names no account"
+    return None
+
+
+def account_unknown(case: Case) -> str | None:
+    account, there = case.conf.trading.account, case.heard.accounts
+    if there is None or account in there:
+        return None
+    return f"the venue has no account {account!r}; it has {', '.join(there) or 'none'}"
+
+
+def killed(case: Case) -> str | None:
+    return "the kill switch is latched; arm it again to trade" if case.killed else None
+
+
+def expired(case: Case) -> str | None:
+    late_ns = case.now_ns - case.intent.valid_until_ns
+    return f"valid until {late_ns / 1e9:.3f} s ago; shown, not executed" if late_ns > 0 else None
+
+
+def not_finite(case: Case) -> str | None:
+    intent = case.intent
+    if not rounding.real(intent.entry, intent.stop, intent.target, intent.limit):
+        prices = f"entry {intent.entry}, stop {intent.stop}, target {intent.target}, limit {intent.limit}"
+        return f"prices must be real numbers: {prices}"
+    if intent.action in (Action.ENTER_LONG, Action.ENTER_SHORT) and intent.entry is None:
+        return "an entry needs its price"
+    if intent.action is Action.MOVE_TARGET and intent.target is None:
+        return "MOVE_TARGET needs the new target"
+    return None
+
+
+def off_tick(case: Case) -> str | None:
+    tick = case.terms.tick
+    for name, price in (("entry", case.intent.entry), ("limit", case.intent.limit)):
+        if price is not None and not rounding.on_grid(price, tick):
+            return f"{name} {price} is not a multiple of the tick {tick}"
+    return None
+
+
+def stop_missing(case: Case) -> str | None:
+    return f"{case.intent.action} without a stop; nothing is traded unprotected" if case.intent.stop is None else None
+
+
+def stop_side(case: Case) -> str | None:
+    entry, stop = case.enters, case.stop
+    if entry is not None and stop is not None and (entry - stop) * case.direction <= 0:
+        return f"{case.intent.direction} from {entry} needs its stop on the losing side, not at {stop}"
+    return None
+
+
+def target_side(case: Case) -> str | None:
+    entry, target = case.enters, case.target
+    if entry is not None and target is not None and (target - entry) * case.direction <= 0:
+        return f"{case.intent.direction} from {entry} needs its target on the winning side, not at {target}"
+    return None
+
+
+def stop_too_near(case: Case) -> str | None:
+    least, distance = case.limits.stop_ticks_at_least, _ticks(case, case.stop)
+    if least is not None and distance is not None and distance < least:
+        return f"stop {distance} ticks away, at least {least}"
+    return None
+
+
+def stop_too_far(case: Case) -> str | None:
+    most, distance = case.limits.stop_ticks_at_most, _ticks(case, case.stop)
+    if most is not None and distance is not None and distance > most:
+        return f"stop {distance} ticks away, at most {most}"
+    return None
+
+
+def reward_too_small(case: Case) -> str | None:
+    """Without a target there is nothing to compare: the exit is a rule, not a price."""
+    least, risk, reward = case.limits.reward_to_risk, _ticks(case, case.stop), _ticks(case, case.target)
+    if least is not None and risk and reward is not None and reward < least * risk:
+        return f"{reward} ticks to gain for {risk} at risk is {reward / risk:.2f}, at least {least}"
+    return None
+
+
+def off_market(case: Case) -> str | None:
+    band, name = case.limits.price_band_ticks, case.asked.instrument
+    if band is None or case.enters is None:
+        return None
+    close = case.heard.closes.get(name)
+    if close is None:
+        return f"no close of {name} is known to hold {case.enters} against"
+    distance = abs(rounding.ticks(case.enters, case.terms.tick) - rounding.ticks(close, case.terms.tick))
+    return f"{case.enters} is {distance} ticks from the last close {close}, at most {band}" if distance > band else None
+
+
+def no_position(case: Case) -> str | None:
+    if case.qty == 0:
+        return f"{case.intent.action} without an open position in {case.asked.instrument}"
+    return None
+
+
+def stop_widened(case: Case) -> str | None:
+    order, stop = case.orders.get(case.book.entry_id(case.asked.instrument)), case.stop
+    if order is None or order.stop is None or stop is None:
+        return None
+    if (stop - order.stop) * case.direction < 0:
+        return f"stop {stop} would risk more than the resting one at {order.stop}; stops only tighten"
+    return None
+
+
+def _ticks(case: Case, price: float | None) -> int | None:
+    """The distance of the bracket's price from the entry."""
+    if price is None or case.enters is None:
+        return None
+    return abs(rounding.ticks(price, case.terms.tick) - rounding.ticks(case.enters, case.terms.tick))

@@ -1,0 +1,260 @@
+"""What an external signal must look like: its fields one by one, and the one that is at fault (capabilities C.2).
+
+A signal arrives as a map of whatever its sender wrote, in one of two forms: the plain one (`action`, `instrument`) and that of the
+FKS schema (`symbol`, `side`, `strength`, `timestamp`), whose sender may put the three prices into `meta`. Nothing is converted
+and nothing is guessed: 20.0 is no number of points, "20" is no number, and a field that nobody knows is refused, because a
+misspelt `ttl_s` would otherwise be obeyed as if it were not there. What has passed here says only that the signal makes sense by
+itself; whether it may be traded is for the risk checks, as with any strategy's intent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from tapewire.bus.errors import suggest
+from tapewire.bus.messages import IngressError
+from tapewire.bus.wire import finite
+from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.settings.structs import Conf
+
+MAX_BYTES = 64 << 10
+MAX_TEXT = 50
+STRATEGY = "external"
+
+SIDES = {"buy": 1, "long": 1, "sell": -1, "short": -1}
+FKS_SIDES = {"long": 1, "short": -1}
+
+PRICES = ("price", "tp_points", "sl_points")
+PLAIN = ("action", "instrument", *PRICES)
+FKS = ("side", "symbol", *PRICES)
+OPTIONAL = ("request_id", "ttl_s", "account", "strategy", "meta")
+FKS_OPTIONAL = ("strength", "timestamp", *OPTIONAL)
+
+_CONTRACT = re.compile(r"([A-Z0-9]+) (?:0[1-9]|1[0-2])-[0-9]{2}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+
+
+class Request(NamedTuple):
+    """A signal that makes sense.
+
+    signal_id: what the sender would call it, `ES_03-25_buy_4500.25`; the same again for the same wish. instrument: our symbol.
+    direction: 1 long, -1 short. stop, target: prices. ttl_s: seconds of market time it stays good. score: the sender's strength.
+    """
+
+    signal_id: str
+    instrument: str
+    direction: int
+    price: float
+    tp_points: int
+    sl_points: int
+    ttl_s: float
+    strategy: str
+    request_id: str
+    score: float | None
+
+    @property
+    def stop(self) -> float:
+        return self.price - self.direction * self.sl_points
+
+    @property
+    def target(self) -> float:
+        return self.price + self.direction * self.tp_points
+
+
+Fault: TypeAlias = tuple[str, str]
+"""A field, and what is wrong with it."""
+
+
+class Refusal(NamedTuple):
+    """Why a signal was not taken: who must act, on which field, and how, in words."""
+
+    error: IngressError
+    field: str
+    text: str
+
+
+def read(fields: Mapping[str, Any], conf: Conf) -> Request | Refusal:
+    """A signal's fields as a request, or the first fault: size, unknown fields, missing ones, then values as in `CHECKS`."""
+    form = _form(fields)
+    values = _values(form, fields)
+    fault = _too_large(fields) or _misnamed(form, fields) or _missing(form, values) or _wrong(values, conf)
+    return Refusal(IngressError.INVALID, *fault) if fault else _request(form, values, conf)
+
+
+def instrument_of(name: str, conf: Conf) -> str:
+    """Our symbol for `MNQ` or a contract of it such as `MNQ 03-25`; empty if that is not traded here."""
+    contract = _CONTRACT.fullmatch(name)
+    symbol = contract[1] if contract else name
+    return symbol if symbol in conf.traded and symbol in conf.instruments else ""
+
+
+def _form(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    return FKS if "symbol" in fields or "side" in fields else PLAIN
+
+
+def _too_large(fields: Mapping[str, Any]) -> Fault | None:
+    size = {name: len(msgspec.msgpack.encode(value)) for name, value in fields.items()}
+    total = len(msgspec.msgpack.encode(fields))
+    if total <= MAX_BYTES:
+        return None
+    largest = max(size, key=lambda name: size[name])
+    return largest[:MAX_TEXT], f"the signal has {total} bytes, at most {MAX_BYTES}; {largest[:MAX_TEXT]} is the largest field"
+
+
+def _misnamed(form: tuple[str, ...], fields: Mapping[str, Any]) -> Fault | None:
+    known = (*form, *(OPTIONAL if form is PLAIN else FKS_OPTIONAL))
+    for name in fields:
+        if name not in known:
+            return name[:MAX_TEXT], f"unknown field{suggest(name[:MAX_TEXT], known)}; known: {', '.join(known)}"
+    return None
+
+
+def _missing(form: tuple[str, ...], values: Mapping[str, Any]) -> Fault | None:
+    return next(((name, "missing; it must be given") for name in form if name not in values), None)
+
+
+def _values(form: tuple[str, ...], fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields, with those prices from `meta` that an FKS sender has put there."""
+    meta = fields.get("meta")
+    if form is PLAIN or not isinstance(meta, dict):
+        return fields
+    return {**{name: meta[name] for name in PRICES if name in meta}, **fields}
+
+
+def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> Request:
+    side, name = (values[field] for field in form[:2])
+    price = float(values["price"])
+    strength = values.get("strength")
+    return Request(
+        signal_id=f"{name.replace(' ', '_')}_{side.lower()}_{price:.12g}",
+        instrument=instrument_of(name, conf),
+        direction=SIDES[side.lower()],
+        price=price,
+        tp_points=values["tp_points"],
+        sl_points=values["sl_points"],
+        ttl_s=float(values.get("ttl_s", conf.ingress.ttl_s)),
+        strategy=values.get("strategy", STRATEGY),
+        request_id=values.get("request_id", ""),
+        score=None if strength is None else float(strength),
+    )
+
+
+# --- one check per field: None, or what is wrong and what would be right --------------------------------------------------------
+
+Values: TypeAlias = Mapping[str, Any]
+
+
+def _wrong(values: Values, conf: Conf) -> Fault | None:
+    for name, check in CHECKS.items():
+        if name in values and (text := check(values[name], values, conf)) is not None:
+            return name, text
+    return None
+
+
+def _side(known: Mapping[str, int]) -> Callable[[Any, Values, Conf], str | None]:
+    def check(value: Any, values: Values, conf: Conf) -> str | None:
+        if isinstance(value, str) and value.lower() in known:
+            return None
+        return f"{_shown(value)} is no side; write one of {', '.join(known)}"
+
+    return check
+
+
+def _instrument(value: Any, values: Values, conf: Conf) -> str | None:
+    if isinstance(value, str) and instrument_of(value, conf):
+        return None
+    near = suggest(value[:MAX_TEXT], conf.traded) if isinstance(value, str) else ""
+    first = conf.traded[0]
+    return f"{_shown(value)} is not traded here{near}; traded: {', '.join(conf.traded)}, or a contract such as '{first} 03-25'"
+
+
+def _price(value: Any, values: Values, conf: Conf) -> str | None:
+    if not _number(value):
+        return f"{_shown(value)} is not a number"
+    if not rounding.real(value) or value <= 0:
+        return f"{_shown(value)} is no price; write a positive, finite number"
+    tick = conf.instruments[instrument_of(values.get("instrument", values.get("symbol")), conf)].tick
+    return None if rounding.on_grid(value, tick) else f"{value} is not a multiple of the tick {tick}"
+
+
+def _points(most: str) -> Callable[[Any, Values, Conf], str | None]:
+    def check(value: Any, values: Values, conf: Conf) -> str | None:
+        limit: int = getattr(conf.ingress, most)
+        if not isinstance(value, int) or isinstance(value, bool):
+            return f"{_shown(value)} is not a whole number of points"
+        if not 0 < value <= limit:
+            return f"{value} points; at least 1 and at most {limit} (conf [ingress] {most})"
+        return None if value < values["price"] else f"{value} points lead from {values['price']} to a price that does not exist"
+
+    return check
+
+
+def _text(value: Any, values: Values, conf: Conf) -> str | None:
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable():
+        return None
+    return f"{_shown(value)} is not a text of 1 to {MAX_TEXT} printable characters"
+
+
+def _strategy(value: Any, values: Values, conf: Conf) -> str | None:
+    if value in conf.trading.unlimited:
+        return f"{_shown(value)} trades without the account's daily limits and is not for signals from outside; use another name"
+    return _text(value, values, conf)
+
+
+def _account(value: Any, values: Values, conf: Conf) -> str | None:
+    if isinstance(value, str) and value and value == conf.trading.account:
+        return None
+    return f"{_shown(value)} is not traded here; leave it out, or write {conf.trading.account or 'nothing: no account is named'}"
+
+
+def _ttl(value: Any, values: Values, conf: Conf) -> str | None:
+    if _number(value) and rounding.real(value) and 0 < value <= conf.ingress.max_ttl_s:
+        return None
+    return f"{_shown(value)} is not a number of seconds above 0 and up to {conf.ingress.max_ttl_s:g}"
+
+
+def _strength(value: Any, values: Values, conf: Conf) -> str | None:
+    return None if _number(value) and 0 <= value <= 1 else f"{_shown(value)} is not a number from 0 to 1"
+
+
+def _timestamp(value: Any, values: Values, conf: Conf) -> str | None:
+    """Kept for the sender, never judged: clocks differ, and `ttl_s` counts from the moment the signal is here."""
+    if (_number(value) and finite(value) and value > 0) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return None
+    return f"{_shown(value)} is not a time; write seconds since 1970, or such as 2027-02-24T15:31:00Z"
+
+
+def _meta(value: Any, values: Values, conf: Conf) -> str | None:
+    return None if isinstance(value, dict) else f"{_shown(value)} is not a map"
+
+
+CHECKS: dict[str, Callable[[Any, Values, Conf], str | None]] = {
+    "action": _side(SIDES),
+    "side": _side(FKS_SIDES),
+    "instrument": _instrument,
+    "symbol": _instrument,
+    "price": _price,
+    "tp_points": _points("max_tp_points"),
+    "sl_points": _points("max_sl_points"),
+    "request_id": _text,
+    "ttl_s": _ttl,
+    "account": _account,
+    "strategy": _strategy,
+    "strength": _strength,
+    "timestamp": _timestamp,
+    "meta": _meta,
+}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """A value for a person, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."

@@ -1,0 +1,83 @@
+"""From a bar's close in UTC nanoseconds to the trade date it belongs to and its place in that date.
+
+Every rule of the session is written in wall time of New York, so this is the one place that knows about time zones. A place is
+one number, `at`: minutes from the midnight with which the trade date begins, negative in the evening before. 18:01 of the evening
+before is -359, its 24:00 is 0, 09:31 is 571. Then each window of the playbook is a plain range of numbers, and evenings that
+do not border the date (Friday's, which trades for Monday) fall outside all of them by themselves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tapewire.bus.errors import ConfError
+
+NEW_YORK = ZoneInfo("America/New_York")
+DAY = 24 * 60
+MINUTE_NS = 60_000_000_000
+
+EVENING = 18 * 60  # a later stamp belongs to the next trading day
+RTH_OPEN = 9 * 60 + 30  # the first RTH bar is stamped one minute later
+RTH_CLOSE = 16 * 60
+
+
+class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
+    """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
+
+    half_days: dict[str, str] = {}
+    holidays: tuple[str, ...] = ()
+
+
+class TradeDate(NamedTuple):
+    """One trade date. closes: minutes after midnight; equal to RTH_OPEN on a holiday, which leaves no RTH at all."""
+
+    date: str
+    closes: int
+
+
+class Clock:
+    """Reads stamps. Holds the hour it read last, since bars come in order; the answer depends on the stamp alone."""
+
+    __slots__ = ("_at", "_closes", "_day", "_group")
+
+    def __init__(self, calendar: Calendar) -> None:
+        """Raises ConfError if the calendar names a close that is not a time within RTH."""
+        self._closes = {date: _close(date, clock) for date, clock in calendar.half_days.items()}
+        self._closes.update((date, RTH_OPEN) for date in calendar.holidays)
+        self._locate(0)
+
+    def read(self, close_ns: int) -> tuple[TradeDate, int]:
+        """The trade date of a bar and the bar's place `at` in it (playbook 1.1, 1.2)."""
+        stamp = close_ns // MINUTE_NS
+        # Minutes 1 to 59 of an hour share trade date and UTC offset; the full hour stands alone, as 18:00 ends a trade date.
+        group = stamp - (stamp % 60 or 1) + 1
+        if group != self._group:
+            self._locate(group)
+        return self._day, self._at + stamp - group
+
+    def _locate(self, group: int) -> None:
+        wall = dt.datetime.fromtimestamp(group * 60, NEW_YORK)
+        minute = wall.hour * 60 + wall.minute
+        today = wall.date()
+        trade = today + dt.timedelta(days=minute > EVENING)
+        while trade.weekday() > 4:
+            trade += dt.timedelta(days=1)
+        date = trade.isoformat()
+        self._group = group
+        self._day = TradeDate(date, self._closes.get(date, RTH_CLOSE))
+        self._at = minute - DAY * (trade - today).days
+
+
+def _close(date: str, clock: str) -> int:
+    try:
+        at = dt.time.fromisoformat(clock)
+    except ValueError as error:
+        raise ConfError(f"calendar: half_days[{date}] = {clock!r} is not a time; write HH:MM Eastern, such as 13:00") from error
+    minute = at.hour * 60 + at.minute
+    if not RTH_OPEN < minute <= RTH_CLOSE:
+        raise ConfError(f"calendar: half_days[{date}] = {clock!r} is outside RTH; write a time from 09:31 to 16:00")
+    return minute

@@ -1,0 +1,130 @@
+"""When entries may be made, in minutes of the trade date: windows, the time to be flat, the close, holidays (capabilities B.4).
+
+A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of `tapewire.daemons.market.clock`: 09:31
+is 571, and
+what lies in the evening before is negative. Every rule looks at the close stamp of the bar that decided. A window holds its start
+and not its end; "18:00-16:45" is the whole trade date but for its last part.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.market.clock import DAY, EVENING, RTH_CLOSE, RTH_OPEN, Calendar, Clock, TradeDate
+from tapewire.strategies.clock import minute_of
+
+FRIDAY = 4
+
+
+class EntryTimes(NamedTuple):
+    """The times of day among an account's limits, as the configuration writes them; None is no limit.
+
+    windows: "HH:MM-HH:MM" each. flatten_from, friday_until, friday_flatten_from: "HH:MM". close_min: minutes. All Eastern.
+    """
+
+    windows: tuple[str, ...] | None = None
+    flatten_from: str | None = None
+    close_min: int | None = None
+    friday_until: str | None = None
+    friday_flatten_from: str | None = None
+
+
+class Window(NamedTuple):
+    """From `first` on and before `end`, in minutes of the trade date."""
+
+    first: int
+    end: int
+    text: str
+
+
+class Hours:
+    """The hours of one configuration.
+
+    Raises:
+        ConfError: a window or a time that is none; the text names the key, the value and what would be right.
+    """
+
+    def __init__(self, times: EntryTimes, calendar: Calendar) -> None:
+        self._clock = Clock(calendar)
+        self._times = times
+        self._windows = None if times.windows is None else [window(text) for text in times.windows]
+        self._friday_until = _end(times.friday_until, "friday_until")
+        self._flatten = _end(times.flatten_from, "flatten_from")
+        self._friday_flatten = _end(times.friday_flatten_from, "friday_flatten_from")
+
+    def holiday(self, bar_ns: int) -> str | None:
+        """A trade date without RTH."""
+        date, _ = self._clock.read(bar_ns)
+        return f"{date.date} is a holiday" if date.closes <= RTH_OPEN else None
+
+    def outside(self, bar_ns: int) -> str | None:
+        """A bar in none of the entry windows."""
+        date, at = self._clock.read(bar_ns)
+        if self._friday_until is not None and _friday(date) and at >= self._friday_until:
+            return f"{clock(at)} on a Friday, entries until {self._times.friday_until}"
+        if self._windows is None or any(first <= at < end for first, end, _ in self._windows):
+            return None
+        return f"{clock(at)} is in none of {', '.join(text for *_, text in self._windows)}"
+
+    def flattening(self, bar_ns: int) -> str | None:
+        """The time to be flat by has come; on a half day it comes as much earlier as the close."""
+        date, at = self._clock.read(bar_ns)
+        friday = _friday(date) and self._friday_flatten is not None
+        last = self._friday_flatten if friday else self._flatten
+        if last is None:
+            return None
+        last -= RTH_CLOSE - max(date.closes, RTH_OPEN)
+        return f"{clock(at)}, positions are closed from {clock(last)} on" if at >= last else None
+
+    def closing(self, bar_ns: int) -> str | None:
+        """Too near to the session's close. What comes after the close is the windows' business."""
+        date, at = self._clock.read(bar_ns)
+        least = self._times.close_min
+        if least is None or not date.closes - least <= at <= date.closes:
+            return None
+        return f"{clock(at)}, no entries in the last {least} min before the close at {clock(date.closes)}"
+
+
+def window(text: str) -> Window:
+    """`HH:MM-HH:MM` Eastern. Times from 18:00 on, as a start, and after it, as an end, are of the evening before.
+
+    Raises:
+        ConfError: not a window, or one that ends before it begins.
+    """
+    first, dash, end = text.partition("-")
+    try:
+        if not dash:
+            raise ValueError
+        begins = minute_of(first)
+        ends = DAY if end == "24:00" else minute_of(end)
+    except ValueError:
+        raise ConfError(f"entry_windows: {text!r} is not a window; write HH:MM-HH:MM Eastern, such as 09:30-16:00") from None
+    begins -= DAY * (begins >= EVENING)
+    ends -= DAY * (ends > EVENING)
+    if begins >= ends:
+        raise ConfError(f"entry_windows: {text!r} ends before it begins; a trade date runs from 18:00 to 18:00, split it there")
+    return Window(begins, ends, text)
+
+
+def clock(at: int) -> str:
+    """A minute of the trade date as `HH:MM`."""
+    return f"{at // 60 % 24:02}:{at % 60:02}"
+
+
+def _end(text: str | None, key: str) -> int | None:
+    """A time within the trade date from which on something holds, up to its end at 18:00."""
+    if text is None:
+        return None
+    try:
+        at = minute_of(text)
+    except ValueError as error:
+        raise ConfError(f"{key}: {error}") from error
+    if at >= EVENING:
+        raise ConfError(f"{key} = {text!r} is in the evening, where the next trade date begins; write a time before 18:00")
+    return at
+
+
+def _friday(date: TradeDate) -> bool:
+    return dt.date.fromisoformat(date.date).weekday() == FRIDAY

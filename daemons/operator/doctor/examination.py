@@ -1,0 +1,58 @@
+"""All checks in the order in which a person would look: the installation, the running daemons, NinjaTrader's side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tapewire.bus.errors import TapewireError
+from tapewire.daemons.operator import gather, supervise
+from tapewire.daemons.operator.doctor import bridge, hops, installation
+from tapewire.daemons.operator.doctor.findings import Finding, Found, State, ok
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as configuration
+
+Check = tuple[str, Callable[[], Found]]
+
+
+def examine(instance: Instance | None) -> list[Finding]:
+    """Everything about the installation, and about the running instance and its bridge if there is one."""
+    found = _made(
+        [
+            ("python", installation.python),
+            ("packages", installation.packages),
+            ("time zone", installation.zone),
+            ("clock", installation.clock),
+            ("configuration", installation.settings),
+            ("supervisord.conf", installation.supervision),
+        ]
+    )
+    if instance is None:
+        nobody = ok("none is up (start one with `tapewire up`)")
+        return found + _made([("ports", installation.ports), ("instance", lambda: nobody), ("bridge", installation.reach)])
+    run = Path(instance.run)
+    conf = configuration.read(run)
+    found += _made(
+        [
+            ("disk", lambda: hops.disk(run)),
+            ("supervisord", lambda: hops.supervised(instance)),
+            ("bus", lambda: hops.bus(conf)),
+            *((f"{name} control", lambda name=name: hops.control(conf, name)) for name in supervise.DAEMONS),
+            ("heartbeats", lambda: hops.beats(instance)),
+            ("history", lambda: hops.history(conf)),
+            ("gate log", lambda: hops.gate_log(run)),
+            ("trading", lambda: hops.trading(conf)),
+        ]
+    )
+    return found + bridge.judge(conf, gather.look(instance, conf))
+
+
+def _made(checks: Iterable[Check]) -> list[Finding]:
+    return [Finding(name, *_look(check)) for name, check in checks]
+
+
+def _look(check: Callable[[], Found]) -> Found:
+    try:
+        return check()
+    except (TapewireError, OSError, ImportError) as error:
+        return Found(State.BROKEN, str(error))

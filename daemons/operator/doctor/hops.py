@@ -1,0 +1,88 @@
+"""The checks of the running daemons: disk, supervision, each hop of the bus, each control port, journal, and the gate's log."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import zmq
+
+from tapewire.bus import topics
+from tapewire.bus.client import History, Reader, ask_control
+from tapewire.bus.journal import scan
+from tapewire.bus.messages import Beat
+from tapewire.daemons.operator import status, supervise
+from tapewire.daemons.operator.doctor.findings import Found, broken, ok
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings.structs import Conf
+
+FREE_BYTES = 1 << 30
+HOP_S = 3.0
+WRITERS = tuple(topics.of(topics.BEAT, name) for name in supervise.DAEMONS if name != "broker")
+
+
+def disk(run: Path) -> Found:
+    if not os.access(run, os.W_OK):
+        return broken(f"{run} is not writable, the journal cannot go on", "give it to the user who runs the daemons")
+    free = shutil.disk_usage(run).free
+    if free < FREE_BYTES:
+        return broken(f"{free >> 20} MiB free at {run}", f"free at least {FREE_BYTES >> 20} MiB")
+    return ok(f"{run} writable, {free >> 30} GiB free")
+
+
+def supervised(instance: Instance) -> Found:
+    down = [each["name"] for each in supervise.processes(instance) if each["statename"] != "RUNNING"]
+    if down:
+        return broken(f"not running: {', '.join(down)}", f"the last line of its log in {instance.run}/logs says why")
+    return ok(f"supervisord {instance.pid}, all {len(supervise.DAEMONS)} daemons running")
+
+
+def bus(conf: Conf) -> Found:
+    """A heartbeat that arrives has gone from a writer through the broker to a reader: both directions of the bus stand."""
+    with zmq.Context() as context:
+        reader = Reader(context, conf.bus.address("broker.out"), WRITERS, name="doctor")
+        try:
+            start = time.monotonic()
+            while time.monotonic() - start < HOP_S:
+                if any(isinstance(message.body, Beat) for message, _ in reader.receive(0.1)):
+                    return ok(f"{conf.bus.address('broker.in')} to {conf.bus.address('broker.out')}")
+            joined = "answers, but nobody writes" if reader.joined else "does not answer"
+        finally:
+            reader.close()
+    return broken(f"the broker {joined} at {conf.bus.address('broker.out')}", "`tapewire status` shows who is missing")
+
+
+def control(conf: Conf, name: str) -> Found:
+    with zmq.Context() as context:
+        answer = ask_control(context, conf.bus.address(f"control.{name}"), "ping")
+    if answer["note"] != "ready":
+        return broken(f"pid {answer['pid']} is {answer['note']}", "it may be reading its past; look again in some seconds")
+    return ok(f"pid {answer['pid']}, ready")
+
+
+def beats(instance: Instance) -> Found:
+    silent = [row.name for row in status.collect(instance) if not row.healthy]
+    if silent:
+        return broken(f"no fresh heartbeat from {', '.join(silent)}", f"the last line of its log in {instance.run}/logs says why")
+    return ok(f"all younger than {status.SILENT_S:g} s")
+
+
+def history(conf: Conf) -> Found:
+    with zmq.Context() as context, History(context, conf.bus.address("history"), deadline_s=HOP_S) as asked:
+        lengths = asked.topics()
+    return ok(f"{len(lengths)} topics, {sum(length.records for length in lengths)} records")
+
+
+def gate_log(run: Path) -> Found:
+    path = run / "gate.log"
+    if not path.exists():
+        return broken(f"{path} is missing, the gate has not opened its log", f"the last line of {run}/logs/gate.log says why")
+    return ok(f"{sum(1 for _ in scan(path))} records, readable")
+
+
+def trading(conf: Conf) -> Found:
+    if not conf.trading.enabled:
+        return ok("off (conf/live.toml: name an account and set enabled)")
+    return ok(f"on, account {conf.trading.account}")

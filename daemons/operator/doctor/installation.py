@@ -1,0 +1,96 @@
+"""The checks of the installation: what can be looked at although nothing runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import zmq
+
+from tapewire.daemons.operator import gather, supervise
+from tapewire.daemons.operator.doctor import bridge
+from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import PORT_SPAN, PORTS, Conf
+
+PACKAGES = ("zmq", "msgspec", "msgpack", "structlog", "supervisor", "typer", "rich", "numpy", "pandas")
+CLOCK_STEP_S = 0.5
+
+
+def python() -> Found:
+    return ok(f"Python {sys.version.split()[0]}, libzmq {zmq.zmq_version()}, pyzmq {zmq.pyzmq_version()}")
+
+
+def packages() -> Found:
+    missing = []
+    for name in PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    if missing:
+        return broken(f"missing: {', '.join(missing)}", "install with `make install`")
+    return ok(f"{len(PACKAGES)} found")
+
+
+def zone() -> Found:
+    try:
+        ZoneInfo("America/New_York")
+    except ZoneInfoNotFoundError:
+        return broken("no zone data for America/New_York", "install the system package tzdata")
+    return ok("America/New_York is known")
+
+
+def clock() -> Found:
+    """Over a short interval the wall clock must advance as the monotonic one does; a virtual machine after sleep may jump."""
+    wall, steady = time.time(), time.monotonic()
+    for _ in range(200_000):
+        pass
+    step = abs((time.time() - wall) - (time.monotonic() - steady))
+    if step > CLOCK_STEP_S:
+        return broken(f"the wall clock jumped by {step:.1f} s while we looked", "synchronise it (under WSL2: `sudo hwclock -s`)")
+    year = time.gmtime().tm_year
+    if year < 2024:
+        return broken(f"the clock says it is {year}", "set it")
+    return ok(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC, steady")
+
+
+def settings() -> Found:
+    names = configuration.preset_names()
+    presets = [configuration.preset(name) for name in names]
+    for overlay in ("live", "replay"):
+        for preset in presets:
+            configuration.load(overlay, instance="doctor", traded=["MNQ"], preset=preset)
+    return ok(f"live, replay, {len(configuration.instruments())} instruments, presets {', '.join(names)}")
+
+
+def supervision() -> Found:
+    return ok(str(supervise.conf_file()))
+
+
+def ports() -> Found:
+    bus = _live().bus
+    taken = [
+        f"{name} ({bus.base_port + offset})"
+        for name, offset in PORTS.items()
+        if not supervise.port_free(bus.host, bus.base_port + offset)
+    ]
+    if taken:
+        return broken(f"in use by another program: {', '.join(taken)}", "stop it, or set bus.base_port in conf/live.toml")
+    return ok(f"{bus.base_port} to {bus.base_port + PORT_SPAN - 1} on {bus.host} are free")
+
+
+def reach() -> Found:
+    """A bridge that runs while no daemon does still connects to whoever asks for its chart."""
+    conf = _live()
+    charts = gather.charts(conf)
+    if charts is None:
+        return unknown(f"no daemon runs, and none connects to {conf.bus.address('backfill')} either", bridge.connect(conf))
+    there = ", ".join(f"{each.topic.removeprefix('chart.')[:-1]} with {each.records} bars" for each in charts.topics)
+    return ok(f"one reaches us at {conf.bus.address('backfill')}, charts: {there or 'none with bars'}; `tapewire up` for the rest")
+
+
+def _live() -> Conf:
+    return configuration.load("live", instance="doctor", traded=["MNQ"], preset=configuration.preset("seed"))

@@ -1,0 +1,116 @@
+"""Asking the daemons and listening to the bridge, for `ready` and `doctor`.
+
+Whether the bridge is there is told by our own clock: its heartbeat bears the time of another machine, which may be wrong, and the
+broker gives the last one to whoever joins, however old it is. So only a heartbeat that comes while we listen is a sign of life.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import zmq
+
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import RETRY_S, ask_control, request
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import Beat, Risk, Session, Topics, TopicsRequest
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.operator.snapshot import FRESH_S, Heard, Known
+from tapewire.daemons.settings.structs import Conf
+
+VENUE = "nt"
+NOBODY_S = 2.5  # how long to wait for a bridge of which the broker has nothing: two of its heartbeats
+
+
+def look(instance: Instance, conf: Conf) -> Known:
+    """Ask the daemons, and listen for the bridge."""
+    with zmq.Context() as context:
+        heard = listen(context, conf)
+        gate = _asked(context, conf.bus.address("control.gate"), "")
+        risks = _asked(context, conf.bus.address("gate"), topics.RISK) or {}
+        sessions = _asked(context, conf.bus.address("tracker"), topics.SESSION) or {}
+    return Known(
+        heard=heard,
+        gate=gate,
+        risk=next((msgspec.convert(each, Risk) for each in risks.values()), None),
+        sessions={topic: msgspec.convert(each, Session) for topic, each in sessions.items()},
+        now_ns=time.time_ns(),
+        live=instance.kind == "live",
+    )
+
+
+def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> Heard:
+    """Listen until a heartbeat of the bridge has come; FRESH_S at most, NOBODY_S if not even the broker has one."""
+    reader = sockets.subscriber(context, conf.bus.address("broker.out"), (topics.of(topics.BEAT, VENUE),))
+    start = time.monotonic()
+    kept: list[bytes] = []  # what lay at the broker when we came, or what it has just forwarded: the first does not tell
+    try:
+        while (left_s := start + (FRESH_S if kept else NOBODY_S) - time.monotonic()) > 0:
+            if not reader.poll(int(left_s * 1000) + 1):
+                continue
+            frames = reader.recv_multipart()
+            now_ns = time.time_ns()
+            if len(frames) != 2 or frames == kept:  # the broker's welcome, or the kept one for another reader
+                continue
+            if not kept:
+                kept = frames
+                continue
+            beat, unreadable = _read(frames)
+            return Heard(beat, 0.0, None if beat is None else (beat.wall_ns - now_ns) / 1e9, unreadable)
+    finally:
+        reader.close()
+    if not kept:
+        return Heard()
+    beat, unreadable = _read(kept)
+    return Heard(beat, max(FRESH_S, 0.0 if beat is None else time.time() - beat.wall_ns / 1e9), None, unreadable)
+
+
+def charts(conf: Conf) -> Topics | None:
+    """The charts of a bridge that reaches us although no daemon runs; None if none connects.
+
+    The port `backfill` is bound by whoever asks, for as long as he asks.
+
+    Raises:
+        Transient: the port is in use.
+    """
+    with zmq.Context() as context:
+        try:
+            port = sockets.owner(context, conf.bus.address("backfill"))
+        except zmq.ZMQError as error:
+            raise Transient(f"cannot bind {conf.bus.address('backfill')}: {error}; is a backfill under way?") from error
+        try:
+            return _charts(port)
+        finally:
+            port.close(linger=0)
+
+
+def _charts(port: zmq.Socket[bytes]) -> Topics | None:
+    for _ in range(int(NOBODY_S / RETRY_S)):
+        with suppress(zmq.ZMQError):  # nobody has connected yet
+            sockets.send(port, (VENUE.encode(), *request(TopicsRequest("doctor", "chart."))), sockets.NOBLOCK)
+        if port.poll(int(RETRY_S * 1000)):
+            try:
+                body = wire.decode(port.recv_multipart()[-1])[1]
+            except PeerError:
+                return Topics("doctor", ())  # somebody, who speaks otherwise
+            return body if isinstance(body, Topics) else Topics("doctor", ())
+    return None
+
+
+def _read(frames: list[bytes]) -> tuple[Beat | None, str]:
+    try:
+        body = wire.decode_message(frames).body
+    except PeerError as error:
+        return None, str(error)
+    return (body, "") if isinstance(body, Beat) else (None, f"{type(body).__name__} instead of a heartbeat")
+
+
+def _asked(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
+    try:
+        answer: dict[str, Any] = ask_control(context, address, "state", argument, timeout_s=1.0)
+    except (Transient, PeerError):
+        return None
+    return answer

@@ -1,0 +1,116 @@
+"""Where every daemon stands: what supervisord knows, joined with the daemon's own last heartbeat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import zmq
+from msgspec import Struct
+
+from tapewire.bus import topics
+from tapewire.bus.client import Reader
+from tapewire.bus.messages import Beat
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings.structs import PORTS
+
+SILENT_S = 5.0
+LISTEN_S = 2.0
+
+
+class Row(Struct, frozen=True):
+    """One daemon. Ages in seconds. last: its furthest-written topic as `topic@epoch:seq`; empty if it writes none."""
+
+    name: str
+    state: str
+    pid: int
+    uptime_s: float
+    beat_age_s: float | None
+    last: str
+    note: str
+    received: int
+    healed: int
+    lost: int
+
+    @property
+    def healthy(self) -> bool:
+        return self.state == "RUNNING" and self.beat_age_s is not None and self.beat_age_s < SILENT_S and self.note == "ready"
+
+
+def collect(instance: Instance) -> list[Row]:
+    """Ask supervisord, and listen for one heartbeat of everybody."""
+    known = supervise.processes(instance)
+    beats = listen(instance, {each["name"] for each in known})
+    now_s = time.time()
+    rows = []
+    for each in known:
+        name = each["name"]
+        beat = beats.get(name)
+        fresh = beat if beat is not None and beat.pid == each["pid"] else None
+        rows.append(
+            Row(
+                name=name,
+                state=each["statename"],
+                pid=each["pid"],
+                uptime_s=round(max(0.0, now_s - each["start"]), 1) if each["pid"] else 0.0,
+                beat_age_s=None if fresh is None else round(age_s(fresh), 1),
+                last="" if fresh is None else furthest(fresh),
+                note="" if fresh is None else fresh.note,
+                received=0 if fresh is None else fresh.received,
+                healed=0 if fresh is None else fresh.healed,
+                lost=0 if fresh is None else fresh.lost,
+            )
+        )
+    return rows
+
+
+def listen(instance: Instance, names: set[str]) -> dict[str, Beat]:
+    """The newest heartbeat of each name, from the broker's last values and at most LISTEN_S of live ones."""
+    beats: dict[str, Beat] = {}
+    until = time.monotonic() + LISTEN_S
+    with zmq.Context() as context:
+        address = f"tcp://{instance.host}:{instance.base_port + PORTS['broker.out']}"
+        reader = Reader(context, address, tuple(topics.of(topics.BEAT, name) for name in sorted(names)), name="status")
+        try:
+            while time.monotonic() < until and not _all_fresh(beats, names):
+                for message, _ in reader.receive(0.1):
+                    if isinstance(message.body, Beat):
+                        beats[message.body.name] = message.body
+        finally:
+            reader.close()
+    return beats
+
+
+def age_s(beat: Beat) -> float:
+    """How old a heartbeat is, by this machine's clock; never below 0."""
+    return max(0.0, time.time() - beat.wall_ns / 1e9)
+
+
+def furthest(beat: Beat) -> str:
+    """The topic a daemon has written most of, with its last number."""
+    if not beat.last:
+        return ""
+    topic, (epoch, seq) = max(beat.last.items(), key=lambda item: (item[1][1], item[0]))
+    return f"{topic}@{epoch}:{seq}"
+
+
+def lines(rows: list[Row]) -> Iterator[tuple[str, bool]]:
+    """The rows for a person, with a heading; each line with whether its daemon is well."""
+    table = [("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"), *map(_cells, rows)]
+    yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    state = row.state.lower() if row.note in ("ready", "") else f"{row.state.lower()}, {row.note}"
+    seconds = int(row.uptime_s)
+    uptime = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    age = "none" if row.beat_age_s is None else f"{row.beat_age_s:.1f} s"
+    numbers = (str(row.received), str(row.healed), str(row.lost))
+    return (row.name, state, str(row.pid or "-"), uptime, age, row.last or "-", *numbers)
+
+
+def _all_fresh(beats: dict[str, Beat], names: set[str]) -> bool:
+    now_ns = time.time_ns()
+    return all(name in beats and now_ns - beats[name].wall_ns < SILENT_S * 1e9 for name in names)

@@ -1,0 +1,95 @@
+"""Which trade dates are not ordinary: the exchange's calendar, or the one that lies beside the data.
+
+The exchange's calendar is pandas_market_calendars' "CME Globex Equity", which closes at 13:15 Eastern on the day after
+Thanksgiving as the exchange does ("CME_Equity" says 13:00). It knows real dates only. A recording of invented dates therefore
+brings its own `calendar.json`, and when that file is there, it is the whole truth: nothing is merged.
+
+    {"half_days": {"2027-03-11": "13:00"}, "holidays": ["2027-03-26"]}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tapewire.bus.errors import DataError, suggest
+from tapewire.daemons.market.clock import Calendar
+
+NEW_YORK = ZoneInfo("America/New_York")
+EXCHANGE = "CME Globex Equity"
+FILE = "calendar.json"
+KEYS = ("half_days", "holidays")
+RTH_OPENS = dt.time(9, 30)
+RTH_CLOSES = dt.time(16, 0)
+
+
+def calendar_for(folder: Path | None, first: dt.date, last: dt.date) -> Calendar:
+    """Half days and holidays of the trade dates first to last.
+
+    Args:
+        folder: the recording's; its calendar.json, if there, replaces the exchange's calendar. None: the exchange's.
+    Raises:
+        DataError: calendar.json is not what it should be; the text names the key, the value and what would be right.
+    """
+    if folder is not None and (folder / FILE).exists():
+        return _read(folder / FILE)
+    return _exchange(first, last)
+
+
+def _exchange(first: dt.date, last: dt.date) -> Calendar:
+    # Late, because it pulls in pandas: no command that needs no calendar should wait for it.
+    import pandas_market_calendars
+
+    schedule = pandas_market_calendars.get_calendar(EXCHANGE).schedule(start_date=first, end_date=last)
+    closes = {day.date(): close.astimezone(NEW_YORK).time() for day, close in schedule["market_close"].items()}
+    weekdays = (first + dt.timedelta(days) for days in range((last - first).days + 1))
+    # A close before the bell (09:15 on Good Friday when jobs are reported) leaves a trade date without RTH.
+    return Calendar(
+        half_days={day.isoformat(): f"{at:%H:%M}" for day, at in closes.items() if RTH_OPENS < at < RTH_CLOSES},
+        holidays=tuple(
+            day.isoformat() for day in weekdays if day.weekday() < 5 and not (day in closes and closes[day] > RTH_OPENS)
+        ),
+    )
+
+
+def _read(path: Path) -> Calendar:
+    try:
+        table: Any = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f'{path}: {error}; write {{"half_days": {{"2027-03-11": "13:00"}}}}') from error
+    if not isinstance(table, dict):
+        raise DataError(f"{path}: an object is needed; write {{}} for a calendar without special days")
+    for key in table:
+        if key not in KEYS:
+            raise DataError(f"{path}: unknown key {key!r}{suggest(key, KEYS)}; known: {', '.join(KEYS)}")
+    half_days, holidays = table.get("half_days", {}), table.get("holidays", [])
+    if not isinstance(half_days, dict):
+        raise DataError(f'{path}: half_days {half_days!r}: write dates with their close, {{"2027-03-11": "13:00"}}')
+    if not isinstance(holidays, list):
+        raise DataError(f'{path}: holidays {holidays!r}: write a list of dates, ["2027-03-26"]')
+    for day in (*half_days, *holidays):
+        _check_date(day, path)
+    for day, close in half_days.items():
+        _check_close(day, close, path)
+    return Calendar(half_days=half_days, holidays=tuple(holidays))
+
+
+def _check_date(day: Any, path: Path) -> None:
+    try:
+        if not isinstance(day, str) or dt.date.fromisoformat(day).isoformat() != day:
+            raise ValueError(day)
+    except ValueError:
+        raise DataError(f"{path}: {day!r} is not a date; write YYYY-MM-DD") from None
+
+
+def _check_close(day: str, close: Any, path: Path) -> None:
+    try:
+        at = dt.datetime.strptime(close, "%H:%M").time()
+    except (TypeError, ValueError):
+        raise DataError(f"{path}: half_days {day}: {close!r} is not a time; write HH:MM Eastern, such as 13:00") from None
+    if not RTH_OPENS < at <= RTH_CLOSES or f"{at:%H:%M}" != close:
+        raise DataError(f"{path}: half_days {day}: {close!r} is no close; write HH:MM Eastern, after 09:30 and not after 16:00")

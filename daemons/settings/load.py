@@ -1,0 +1,286 @@
+"""Configuration: TOML under conf/ read into frozen structs. Unknown keys are refused, with a suggestion.
+
+Layers, later ones win key by key: `base.toml`, the overlay (`live.toml` or `replay.toml`), the preset's own file, then what the
+command line says. The result is one `Conf`, written to the run's directory as `run.json`; the daemons of that run read this
+one file and nothing else, so a run can always say what it ran with.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.settings import overrides, rails
+from tapewire.daemons.settings.programs import Program, SizeTable
+from tapewire.daemons.settings.strategies import checked_strategies
+from tapewire.daemons.settings.structs import (
+    Bus,
+    Conf,
+    Ingress,
+    Instrument,
+    Preset,
+    Publishing,
+    RiskLimits,
+    Tracking,
+    Trading,
+)
+from tapewire.strategies import registry
+from tapewire.strategies.clock import minute_of
+
+T = TypeVar("T")
+
+SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf"  # beside `daemons`, in a checkout as in an installation
+
+
+def instruments() -> dict[str, Instrument]:
+    """The instruments of conf/instruments.toml by symbol."""
+    return {
+        symbol: convert(table, Instrument, f"instruments.toml [{symbol}]") for symbol, table in _read("instruments.toml").items()
+    }
+
+
+def instrument(symbol: str) -> Instrument:
+    """One instrument, or a ConfError that lists what is known."""
+    known = instruments()
+    if symbol not in known:
+        raise ConfError(f"unknown instrument {symbol!r}{suggest(symbol, known)}; known: {', '.join(known)} (conf/instruments.toml)")
+    return known[symbol]
+
+
+def preset_names() -> list[str]:
+    return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "presets").glob("*.toml"))
+
+
+def preset(name: str, strategies: Iterable[str] | None = None, settings: Iterable[str] = ()) -> Preset:
+    """A preset by name, or by the path of a .toml file of your own.
+
+    Args:
+        strategies: replaces its list. settings: single values as `name=value`, see daemons/settings/overrides.py.
+    """
+    file = f"presets/{name}.toml"
+    if name.endswith(".toml"):
+        file = str(Path(name).resolve())
+        if not Path(file).is_file():
+            raise ConfError(f"--preset {name}: there is no such file; copy one of conf/presets/ to start with")
+    elif name not in preset_names():
+        raise ConfError(
+            f"unknown preset {name!r}{suggest(name, preset_names())}; known: {', '.join(preset_names())} (conf/presets/), "
+            "or the path of a .toml file"
+        )
+    table = _read(file)
+    if strategies is not None:
+        table["strategies"] = list(strategies)
+    return changed(convert({"name": Path(name).stem, **table}, Preset, file), overrides.read(settings))
+
+
+def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
+    """The preset with single settings replaced, by their names.
+
+    Raises:
+        ConfError: a name that nothing has, or a value that does not fit; the text names the setting.
+    """
+    if not values:
+        return preset
+    where = f"--set {', '.join(f'{name}={value}' for name, value in values.items())}"
+    table = overrides.laid_over(preset, values)
+    try:
+        made = convert(table, Preset, where)
+        registry.build(made.strategies, made.parameters, made.day_type)
+    except ConfError as error:
+        raise ConfError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
+    return made
+
+
+def program_names() -> list[str]:
+    return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "programs").glob("*.toml"))
+
+
+def program(name: str) -> Program:
+    """A prop firm's program by name.
+
+    Raises:
+        ConfError: no such program, or its terms are misspelt, out of order or contradict themselves.
+    """
+    if name not in program_names():
+        raise ConfError(
+            f"unknown program {name!r}{suggest(name, program_names())}; known: {', '.join(program_names())} (conf/programs/)"
+        )
+    where = f"programs/{name}.toml"
+    terms = convert({"name": name, **_read(where)}, Program, where)
+    if terms.funded is not None and terms.evaluation.target is None:
+        raise ConfError(f"{where} [funded] is never reached: [evaluation] has no target")
+    for symbol, tiers in terms.contracts.items():
+        if symbol not in instruments():
+            raise ConfError(f"{where} [contracts]: unknown instrument {symbol!r}{suggest(symbol, instruments())}")
+        _rising([tier.profit for tier in tiers], f"{where} [contracts] {symbol}: profit")
+    for phase, table in _sizes(terms):
+        _rising([tier.profit for tier in table.tiers], f"{where} [{phase}.sizing] tiers: profit")
+        _rising([cut.drawdown_over for cut in table.cuts], f"{where} [{phase}.sizing] cuts: drawdown_over")
+    return terms
+
+
+def load(
+    overlay: str,
+    *,
+    instance: str,
+    traded: Iterable[str],
+    preset: Preset,
+    calendar: Calendar | None = None,
+    fill: str = "next_open",
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    program: str | None = None,
+) -> Conf:
+    """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
+
+    Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of
+    the one that
+    [trading] names.
+    """
+    layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
+    bus: dict[str, Any] = {}
+    trading: dict[str, Any] = {}
+    tracker: dict[str, Any] = {}
+    publisher: dict[str, Any] = {}
+    ingress: dict[str, Any] = {}
+    limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
+    for layer in layers:
+        for section, values in layer.items():
+            if section not in SECTIONS:
+                raise ConfError(f"conf/{overlay}.toml: unknown section [{section}]{suggest(section, SECTIONS)}")
+            if section == "risk":
+                limits = rails.laid_over(limits, values)
+            else:
+                sections = {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher, "ingress": ingress}
+                sections[section].update(values)
+    where = f"preset {preset.name!r} + conf/{overlay}.toml [risk]"
+    preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
+    rails.check(preset.risk, where, complete=overlay == "live")
+    where = f"conf/base.toml + conf/{overlay}.toml"
+    if fill not in ("next_open", "close"):
+        raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
+    known = instruments()
+    for symbol in traded:
+        instrument(symbol)
+    conf = Conf(
+        instance=instance,
+        bus=convert(bus, Bus, f"{where} [bus]"),
+        trading=convert(trading, Trading, f"{where} [trading]"),
+        tracker=convert(tracker, Tracking, f"{where} [tracker]"),
+        publisher=convert(publisher, Publishing, f"{where} [publisher]"),
+        ingress=convert(ingress, Ingress, f"{where} [ingress]"),
+        instruments=known,
+        traded=tuple(traded),
+        preset=preset,
+        calendar=calendar or Calendar(),
+        fill=fill,
+    )
+    chosen = program or conf.trading.program
+    if chosen:
+        conf = msgspec.structs.replace(conf, program=_entered(chosen, conf))
+    if conf.trading.enabled and not conf.trading.account:
+        raise ConfError(f"{where} [trading]: enabled = true needs an account; name the account that may be traded")
+    if overlay == "live" and conf.trading.unlimited:
+        raise ConfError(f"{where} [trading]: unlimited = {list(conf.trading.unlimited)} is for replays only; remove the key")
+    # What the evaluator would refuse on its start is refused here, before anything is written or started.
+    for symbol in conf.traded:
+        checked_strategies(symbol, known[symbol], preset)
+    return conf
+
+
+def write(conf: Conf, run: Path) -> Path:
+    """Leave the resolved configuration in the run's directory, as run.json."""
+    path = run / "run.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(conf), indent=2))
+    return path
+
+
+def read(run: Path) -> Conf:
+    """The configuration a run was started with."""
+    path = run / "run.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Conf)
+    except FileNotFoundError as error:
+        raise ConfError(f"{path} is missing: {run} is not a run directory; start one with `tapewire up`") from error
+    except msgspec.MsgspecError as error:
+        raise ConfError(f"{path}: {error}") from error
+
+
+def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
+    """A table as a struct; the error names the place, the key and the nearest known key."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        unknown = re.search(r"unknown field `([^`]+)`", text)
+        hint = ""
+        if unknown:
+            hint = suggest(unknown[1], _field_names(kind))
+        raise ConfError(f"{where}: {text}{hint}") from error
+
+
+def minutes(clock: str, where: str) -> int:
+    """`HH:MM` as minutes after midnight."""
+    try:
+        at = dt.time.fromisoformat(clock)
+    except ValueError as error:
+        raise ConfError(f"{where}: {clock!r} is not a time; write HH:MM, such as 13:00") from error
+    return at.hour * 60 + at.minute
+
+
+def _entered(name: str, conf: Conf) -> Program:
+    """A program that this run can be in. Raises ConfError where the two contradict each other."""
+    terms, where = program(name), f"programs/{name}.toml"
+    for symbol in conf.traded:
+        if terms.contracts and symbol not in terms.contracts:
+            raise ConfError(f"{where} [contracts] does not name {symbol}; trade {', '.join(terms.contracts)}, or add its tiers")
+    exit_time = conf.preset.exits.exit_time
+    # Decided on the bar of the exit time, filled on the next one.
+    if terms.flat_by is not None and minute_of(exit_time) >= minute_of(terms.flat_by):
+        raise ConfError(f"{where}: flat_by {terms.flat_by}, but preset {conf.preset.name!r} leaves at {exit_time}; leave earlier")
+    known = {*registry.display_names(), *(registry.load(each).name for each in conf.preset.strategies)}
+    for phase, table in _sizes(terms):
+        for strategy in table.a:
+            if strategy not in known:
+                raise ConfError(f"{where} [{phase}.sizing] a: no strategy is called {strategy!r}{suggest(strategy, known)}")
+    return terms
+
+
+def _sizes(terms: Program) -> list[tuple[str, SizeTable]]:
+    phases = (("evaluation", terms.evaluation), ("funded", terms.funded))
+    return [(name, phase.sizing) for name, phase in phases if phase is not None and phase.sizing is not None]
+
+
+def _rising(values: list[float], what: str) -> None:
+    for before, after in pairwise(values):
+        if after <= before:
+            raise ConfError(f"{what} {after:g} comes after {before:g}; write the lines in rising order")
+
+
+def _field_names(kind: Any) -> set[str]:
+    """Every key that a table of this type may have, at any depth."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        fields = msgspec.structs.fields(kind)
+        return {field.name for field in fields}.union(*(_field_names(field.type) for field in fields))
+    return set().union(*map(_field_names, get_args(kind)))
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = FOLDER / name
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfError(f"{path} is missing; reinstall tapewire or restore the file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfError(f"{path}: {error}") from error

@@ -1,0 +1,67 @@
+"""The strategies of a preset for one instrument, or what is wrong with them.
+
+Whoever writes a configuration asks here first, so that what the evaluator would refuse on its start is refused before anything is
+written or started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.daemons.settings.structs import Instrument, Preset
+from tapewire.strategies import registry
+from tapewire.strategies.clock import minute_of
+from tapewire.strategies.protocol import Strategy
+
+MAX_SYMBOL = 8
+
+
+def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> list[Strategy]:
+    """The strategies of a preset in priority order, fresh, for one instrument.
+
+    Raises:
+        ConfError: the preset names an unknown strategy or parameter, contradicts itself, a strategy counts in other ticks than the
+            instrument, or the symbol is too long for an intent's id.
+    """
+    if len(symbol) > MAX_SYMBOL:
+        raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
+    strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
+    _check_names(preset, strategies)
+    _check_ticks(symbol, instrument, strategies)
+    return strategies
+
+
+def _check_names(preset: Preset, strategies: Sequence[Strategy]) -> None:
+    """Refuse a preset whose exits or limits name unknown strategies or contradict themselves. Raises ConfError."""
+    exits, where = preset.exits, f"preset {preset.name!r}"
+    try:
+        minute_of(exits.exit_time)
+    except ValueError as error:
+        raise ConfError(f"{where} [exits] exit_time: {error}") from error
+    if exits.breach_r is not None and exits.breach_points is not None:
+        raise ConfError(f"{where} [exits]: breach_r and breach_points exclude each other; keep one")
+    known = {*registry.display_names(), *(strategy.name for strategy in strategies)}
+    named: dict[str, Any] = {
+        "[exits] breach_exempt": exits.breach_exempt,
+        "[exits] breakeven_exempt": exits.breakeven_exempt,
+        "[risk] strategy_day_loss": preset.risk.strategy_day_loss,
+        "[risk] sizing": preset.risk.sizing,
+    }
+    for key, names in named.items():
+        for name in names:
+            if name not in known:
+                hint = suggest(name, known)
+                raise ConfError(f"{where} {key}: no strategy is called {name!r}{hint}; write names as signals carry them")
+
+
+def _check_ticks(symbol: str, instrument: Instrument, strategies: Sequence[Strategy]) -> None:
+    """Refuse a strategy that counts in ticks of another instrument (its parameter `tick_size`). Raises ConfError."""
+    for strategy in strategies:
+        said = getattr(getattr(strategy, "params", None), "tick_size", instrument.tick)
+        if said != instrument.tick:
+            raise ConfError(
+                f"{strategy.name}: tick_size = {said}, but {symbol} ticks {instrument.tick}; set tick_size = {instrument.tick} "
+                f"and look at its other distances"
+            )

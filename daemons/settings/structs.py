@@ -1,0 +1,303 @@
+"""The settings of a run as frozen structs: plain data, safe for cores to import. `load.py` reads them from TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.hours import EntryTimes
+from tapewire.daemons.settings.programs import Program
+from tapewire.strategies.roster import Conflict
+
+# Offsets from bus.base_port. Everything that binds is ours and listed here.
+PORTS: Mapping[str, int] = {
+    "broker.in": 0,
+    "broker.out": 1,
+    "tracker": 10,
+    "evaluator": 11,
+    "gate": 12,
+    "venue": 13,
+    "history": 14,
+    "control.replay": 15,
+    "backfill": 16,
+    "public": 20,
+    "control.broker": 30,
+    "control.tracker": 31,
+    "control.evaluator": 32,
+    "control.gate": 33,
+    "control.publisher": 34,
+    "control.logger": 35,
+}
+PORT_SPAN = 36
+
+LEAST_DAYS = 40
+LONGEST_MIN = 720  # of a timeframe: a longer bucket would be cut by midnight and by the evening, and mean nothing
+
+
+class Bus(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic.
+
+    journal_s: the logger may be silent for so long; then the gate lets no entry pass until it is back.
+    """
+
+    host: str = "127.0.0.1"
+    base_port: int = 5550
+    pin: str | int = "auto"
+    beat_s: float = 1.0
+    heal_s: float = 2.0
+    journal_s: float = 15.0
+    ring: int = 4096
+
+    def address(self, name: str) -> str:
+        """The tcp address of a named port (a key of PORTS)."""
+        return f"tcp://{self.host}:{self.base_port + PORTS[name]}"
+
+
+class Trading(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether orders may go out at all, and to which account.
+
+    unlimited: strategies (display names) that the account's daily limits do not touch. For the plumbing test on recorded bars,
+    which must trade all day; a live configuration that names one is refused.
+    program: the account is in this prop-firm program (a name in conf/programs); empty for none.
+    answer_s: an order without any word of the venue after so long is unanswered, and stops entries until it is answered.
+    cancel_s: so long after its validity an entry that still works is taken back.
+    """
+
+    enabled: bool = False
+    account: str = ""
+    unlimited: tuple[str, ...] = ()
+    program: str = ""
+    answer_s: float = 10.0
+    cancel_s: float = 30.0
+
+
+class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the tracker says besides the sessions.
+
+    timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py). history_days: how far back
+    an epoch reads the journal (daemons/shell/epochs.py), in days; no model looks back further than twenty sessions.
+    """
+
+    timeframes: tuple[int, ...] = ()
+    history_days: int = 90
+
+    def __post_init__(self) -> None:
+        if self.history_days < LEAST_DAYS:
+            raise ValueError(f"history_days = {self.history_days}: models look back twenty sessions; write {LEAST_DAYS} or more")
+        for minutes in self.timeframes:
+            if not 2 <= minutes <= LONGEST_MIN:
+                raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")
+        if len(set(self.timeframes)) < len(self.timeframes):
+            raise ValueError(f"timeframes: {list(self.timeframes)} names one twice; name each once")
+
+
+class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill.
+
+    enabled: False keeps new positions out of it; those that are open can still be closed and protected.
+    """
+
+    root: str
+    point_value: float
+    tick: float
+    commission: float
+    slippage_ticks: int
+    enabled: bool = True
+
+    @property
+    def tick_cents(self) -> int:
+        """Money per tick and contract, in cents."""
+        return round(self.point_value * self.tick * 100)
+
+    @property
+    def commission_cents(self) -> int:
+        """Commission per side and contract, in cents."""
+        return round(self.commission * 100)
+
+
+class Exits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Exit rules of playbook 5.2.
+
+    exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
+    IB range; breach_points: the same in points (one of the two; neither means no such rule). *_exempt: display names of strategies
+    ("Edge Fade") that the rule does not touch. trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
+    """
+
+    exit_time: str = "15:59"
+    breach_r: float | None = None
+    breach_points: float | None = None
+    breach_exempt: tuple[str, ...] = ()
+    trail: bool = False
+    breakeven_exempt: tuple[str, ...] = ()
+    day_loss: float = 2000.0
+
+
+class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How large the entries of one strategy are, in place of the account's rule. Either `contracts`, or `account` and `risk_share`.
+
+    contracts: a fixed size. account: dollars; risk_share: the share of them that one trade may lose, 0.01 for 1 %. max_contracts:
+    at most, besides the account's own maximum; 0 for no other.
+    """
+
+    contracts: int | None = None
+    account: float = 0.0
+    risk_share: float = 0.0
+    max_contracts: int = 0
+
+    def __post_init__(self) -> None:
+        fixed, by_risk = self.contracts is not None, self.account > 0 and 0 < self.risk_share < 1
+        half = not by_risk and (self.account or self.risk_share)
+        if fixed == by_risk or half or (self.contracts is not None and self.contracts < 1) or self.max_contracts < 0:
+            raise ValueError("write either contracts (1 or more), or account (dollars) and risk_share (0.01 for 1 %)")
+
+
+class LossStreak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """After `losses` losing trades in a row, and after each further one, no entries for `cooldown_min` minutes."""
+
+    losses: int
+    cooldown_min: int
+
+
+class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sizing, and the rails of the account (playbook 6; daemons/gate/README.md explains each). Dollars, positive.
+
+    contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
+        TOML has no null, so leaving it out is what says "by risk".
+    strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
+    sizing: per display name, the size of that strategy's entries instead of the rule above.
+
+    Everything else is a rail. None is no limit; a live configuration sets each one or names it in `loosened`
+    (daemons/settings/rails.py).
+
+    loosened: rails that are left out on purpose, and switches that are off: "one_position", "one_entry_per_bar", "holidays".
+    friday_until, friday_flatten_from: what Friday's trade date has in place of the end of its windows and of `flatten_from`.
+    """
+
+    start: float = 150_000.0
+    contracts: int | None = None
+    budget: float = 400.0
+    risk_cap: float = 800.0
+    strategy_day_loss: dict[str, float] = {}
+    sizing: dict[str, Sizing] = {}
+
+    stop_ticks_at_least: int | None = None
+    stop_ticks_at_most: int | None = None
+    reward_to_risk: float | None = None
+    price_band_ticks: int | None = None
+    feed_age_s: float | None = None
+    missing_bars: int | None = None
+    entry_windows: tuple[str, ...] | None = None
+    flatten_from: str | None = None
+    close_min: int | None = None
+    max_contracts: int | None = None
+    instrument_contracts: int | None = None
+    account_contracts: int | None = None
+    max_positions: int | None = None
+    trade_risk: float | None = None
+    day_loss: float | None = None
+    day_loss_open: float | None = None
+    day_profit: float | None = None
+    drawdown: float | None = None
+    max_trades: int | None = None
+    loss_streak: LossStreak | None = None
+    orders_per_second: int | None = None
+    orders_per_minute: int | None = None
+    orders_per_day: int | None = None
+
+    loosened: tuple[str, ...] = ()
+    friday_until: str | None = None
+    friday_flatten_from: str | None = None
+
+    @property
+    def times(self) -> EntryTimes:
+        """The limits that are times of day."""
+        return EntryTimes(self.entry_windows, self.flatten_from, self.close_min, self.friday_until, self.friday_flatten_from)
+
+
+class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A preset is data: which strategies in which priority, with which numbers. No strategy asks for its name.
+
+    strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
+    conflict: what several proposals on one bar become: "priority", "additive" or "veto" (see strategies/roster.py).
+    """
+
+    name: str
+    description: str
+    day_type: str
+    strategies: tuple[str, ...]
+    conflict: Conflict = "priority"
+    exits: Exits = Exits()
+    risk: RiskLimits = RiskLimits()
+    parameters: dict[str, dict[str, Any]] = {}
+
+
+class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the publisher does besides the public streams.
+
+
+    signal_files: folder for V-Reversal's entries as text files (daemons/publisher/signal_files.py), in the run's folder unless it
+    is an absolute path; empty for none.
+    """
+
+    signal_files: str = ""
+
+
+class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
+    """External signals (daemons/gate/external/ingress.py). Off until somebody switches them on.
+
+    max_tp_points, max_sl_points: the furthest target and stop, in points. ttl_s: how long a signal stays good if it does not say;
+    max_ttl_s: the longest it may say. Market time.
+    """
+
+    enabled: bool = False
+    max_tp_points: int = 200
+    max_sl_points: int = 100
+    ttl_s: float = 30.0
+    max_ttl_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.max_tp_points < 1 or self.max_sl_points < 1:
+            raise ValueError("max_tp_points and max_sl_points are whole points, 1 or more")
+        if not 0 < self.ttl_s <= self.max_ttl_s:
+            raise ValueError(f"ttl_s = {self.ttl_s:g}, max_ttl_s = {self.max_ttl_s:g}: write seconds, 0 < ttl_s <= max_ttl_s")
+
+
+class Fault(Struct, frozen=True, forbid_unknown_fields=True):
+    """A death on order (daemons/shell/faults.py): which daemon, at which step of its round, from which market time on.
+
+    topic: only on an event whose topic begins so, of a daemon with a core; empty for any.
+    """
+
+    daemon: str
+    step: str
+    at_ns: int
+    topic: str = ""
+
+
+class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades.
+
+    program: the prop-firm program that the account is in, None for none. epoch: which start of this run it is; since: per topic,
+    epoch and number of the last record that was in the journal when it began; folds: and the first one to be read, counted
+    from 0 (daemons/shell/epochs.py).
+    """
+
+    instance: str
+    bus: Bus
+    trading: Trading
+    instruments: dict[str, Instrument]
+    traded: tuple[str, ...]
+    preset: Preset
+    calendar: Calendar = Calendar()
+    fill: str = "next_open"
+    epoch: int = 1
+    since: dict[str, tuple[int, int]] = {}
+    folds: dict[str, int] = {}
+    program: Program | None = None
+    faults: tuple[Fault, ...] = ()
+    tracker: Tracking = Tracking()
+    publisher: Publishing = Publishing()
+    ingress: Ingress = Ingress()

@@ -1,0 +1,161 @@
+"""Epochs of a run that is started again and again in the same folder (`tapewire up`).
+
+Every start is a new epoch: settings may have changed, so nothing that was decided may be decided again under them. What the last
+epoch wrote is laid aside, and the new one goes on with what it left:
+
+    run.json            this epoch: its number, and how far the journal went when it began (`since`)
+    gate.log            this epoch's inputs of the gate, after the state that it began with
+    epochs/<n>/         run.json and gate.log of epoch n
+    journal/            one for all: numbers start again from 1 with each epoch, so `topic@epoch:seq` stays unique
+
+Whoever folds the journal takes what was there before without a word, and says only what comes after it
+(daemons/shell/runner.py). It need
+not read all that was ever recorded: `folds` says where in each topic the last `[tracker] history_days` begin.
+A daemon that dies and is started again by supervisord is in the same epoch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from tapewire.bus import topics, wire
+from tapewire.bus.daemon import Daemon, Event
+from tapewire.bus.errors import JournalError
+from tapewire.bus.journal import Journal
+from tapewire.bus.messages import PROTOCOL_VERSION, Begun, Header
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import recovery
+from tapewire.daemons.shell.tape import Tape
+
+Make = Callable[[Conf], Daemon]
+
+FOLDER = "epochs"
+FOLDED = (topics.RAW, topics.SESSION, topics.DECISION, topics.SIGNAL, topics.TRADE)
+DAY_NS = 86_400_000_000_000
+TOPIC = "epoch."
+
+
+def begin(conf: Conf, run: Path, durable: Mapping[str, Make]) -> Conf:
+    """Lay the last epoch aside, if there was one, and write run.json for the next. To be called while no daemon of the run lives.
+
+    Every step can be done again: a death on the way leaves the last epoch, whole or half laid aside, to the next call.
+
+    Args:
+        durable: how to make each daemon that keeps its own log, by name; its log is `<name>.log`.
+
+    Returns:
+        The configuration with its epoch and where that begins.
+
+    Raises:
+        ConfError: run.json of the last epoch cannot be read, or these settings cannot look after what it left open.
+        JournalError: somebody is writing there, the disk fails, or a log of the last epoch was damaged: nobody may trade on a part
+            of the books without a person's word.
+    """
+    logs = [f"{name}.log" for name in durable]
+    for name in logs:
+        for damaged in sorted(run.glob(f"{name}.quarantined*")):
+            raise JournalError(
+                f"{damaged} is a damaged log that was set aside; restore {run / name} from a copy; or, to start with empty "
+                f"books, move it and {run / FOLDER} elsewhere (what stands at the venue is then adopted as foreign)"
+            )
+    before = configuration.read(run) if (run / "run.json").exists() else None
+    last = before.epoch if before is not None else 0
+    if before is not None:
+        _check(before, conf, run, durable)
+        aside = folder(run, last)
+        aside.mkdir(parents=True, exist_ok=True)
+        for name in logs:
+            if (run / name).exists():
+                os.replace(run / name, aside / name)
+        shutil.copyfile(run / "run.json", aside / "run.json")
+    since, folds = _journal(run / "journal", conf.tracker.history_days)
+    begun = msgspec.structs.replace(conf, epoch=last + 1, since=since, folds=folds)
+    configuration.write(begun, run)
+    return begun
+
+
+def take_over(log: Journal, name: str, make: Make, conf: Conf, run: Path) -> bool:
+    """Write the first records of a later epoch into its empty log: what the last one left, and that a new one begins.
+
+    Args:
+        make: the daemon of a configuration; what an epoch left is folded under its own.
+
+    Returns:
+        Whether there was something to go on with.
+    """
+    aside = _latest(run, conf.epoch, log.path.name)
+    if aside is None:
+        return False
+    before = configuration.read(aside)
+    with Journal.open(aside / log.path.name) as old:
+        carried = recovery.left(old, make(before), before.epoch)
+    if before.trading.account != conf.trading.account:  # its orders are not this account's
+        carried = msgspec.structs.replace(carried, undelivered=())
+    event = begun(name, conf.epoch, carried.market_ns)
+    log.append(msgspec.msgpack.encode(carried.entry))
+    log.append(msgspec.msgpack.encode(recovery.Entry(recovery.FACT, b"", event.topic, wire.encode(event.header, event.body))))
+    log.sync()
+    return True
+
+
+def begun(name: str, epoch: int, market_ns: int) -> Event:
+    """What a daemon's core hears first of a new epoch."""
+    return Event(TOPIC, Header(PROTOCOL_VERSION, name, epoch, 1, market_ns), Begun(epoch))
+
+
+def _check(before: Conf, conf: Conf, run: Path, durable: Mapping[str, Make]) -> None:
+    """Refuse settings that would leave something open alone, here rather than in a daemon's log."""
+    for name, make in durable.items():
+        path = run / f"{name}.log"
+        if not path.exists():
+            continue
+        with Journal.open(path) as log:
+            carry = make(conf).carry
+            if len(log) and carry is not None:
+                carry.restored(recovery.left(log, make(before), before.epoch).core)
+
+
+def folder(run: Path, epoch: int) -> Path:
+    """Where an epoch that is over lies."""
+    return run / FOLDER / str(epoch)
+
+
+def _latest(run: Path, before: int, name: str) -> Path | None:
+    """The last epoch before this one that has a file `name`; None if none has."""
+    for epoch in range(before - 1, 0, -1):
+        if (folder(run, epoch) / name).exists():
+            return folder(run, epoch)
+    return None
+
+
+def _journal(folder: Path, days: int) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
+    """How far each topic goes, and at which record of those that are folded the last days begin."""
+    if not folder.is_dir():
+        return {}, {}
+    tape = Tape(folder)
+    try:
+        since = {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
+        newest = max((_at_ns(tape.files[topic], -1) for topic in since if topic.startswith(topics.RAW)), default=0)
+        from_ns = newest - days * DAY_NS
+        folds = {topic: _first(tape.files[topic], from_ns) for topic in since if topics.matches(topic, FOLDED)}
+        return since, {topic: first for topic, first in folds.items() if first}
+    finally:
+        tape.close()
+
+
+def _first(journal: Journal, from_ns: int) -> int:
+    """The first record at or after this market time."""
+    return bisect_left(range(len(journal)), from_ns, key=lambda record: _at_ns(journal, record))
+
+
+def _at_ns(journal: Journal, record: int) -> int:
+    frame = journal.last() if record < 0 else next(journal.read(record, 1))
+    assert frame is not None
+    return wire.decode(frame)[0].event_ns

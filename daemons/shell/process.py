@@ -1,0 +1,342 @@
+"""The thin shell every process on the bus shares: sockets, signals, heartbeats, numbering, healing, the control port.
+
+One thread, one poller, and `pump` is the only place that waits. What a process does with a fact is its own (`take`); what it
+answers is its own (`asked`). Everything here concerns messages as such:
+
+    writing     each fact gets the next number of its topic and is kept in a ring, so that it can be said again
+    reading     facts are delivered in the order of their numbers; a hole is asked for, and if it does not heal it becomes a `Gap`
+    beating     once a second: who I am, and the last number of every topic I write (so that a lost last message shows, too)
+    control     a port of its own, looked at first in every round, so that `stop` never queues behind work
+    stopping    SIGTERM wakes the poller through a file descriptor and ends the loop at once
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket as sockets_of_python
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import structlog
+import zmq
+
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.clock import WallClock
+from tapewire.bus.daemon import Event, ref
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
+from tapewire.bus.ring import Ring
+from tapewire.bus.sequence import Sequencer
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.settings.structs import Conf
+
+Taken = tuple[Event, bytes]
+SECOND_NS = 1_000_000_000
+NEVER_NS = 1 << 62
+CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
+WELCOME = topics.WELCOME.encode()
+BATCH = 512  # messages taken from a socket in one round, before control and timers are looked at again
+
+
+class Stopped(Exception):
+    """Raised out of `pump` when SIGTERM, SIGINT or a stop request has arrived."""
+
+
+class Process:
+    """A named participant of a run. Use as a context manager; subclasses say what to do with facts and requests."""
+
+    def __init__(
+        self,
+        name: str,
+        conf: Conf,
+        *,
+        subscribe: tuple[str, ...],
+        logger: structlog.stdlib.BoundLogger,
+        control: str | None = None,
+    ) -> None:
+        self.name = name
+        self.conf = conf
+        self._cores = os.sched_getaffinity(0)
+        pin(conf, name)  # before the context: its threads stay where they are born
+        self.subscribe = subscribe
+        self.logger = logger
+        self.clock = WallClock()
+        self.started_ns = self.clock.now_ns()
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.poller = zmq.Poller()
+        self.handlers: dict[object, Callable[[], None]] = {}
+        self.stamper = Stamper(name, conf.epoch)
+        self.ring = Ring(conf.bus.ring)
+        self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
+        self.received = self.sent = self.refused = 0
+        self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
+        self.note = "starting"
+        self.stopping = False
+        self._next_beat_ns = 0
+        self._welcome = False
+        self._whole = True
+        self._backlog: list[list[bytes]] | None = None
+        self._writable = False
+        self._wakeup, self._wakeup_w = sockets_of_python.socketpair()
+        self._signals: dict[int, Any] = {}
+        self._old_wakeup = -1
+        self.control = self._bind(sockets.owner, f"control.{control or name}")
+        self.facts_out = sockets.publisher(self.context, conf.bus.address("broker.in"))
+        self.facts_in = sockets.subscriber(self.context, conf.bus.address("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
+        self.listen(self._wakeup, self._woken)
+        self.listen(self.control, self._controlled)
+        self.listen(self.facts_out, self._subscribed)
+        self.listen(self.facts_in, self._facts)
+
+    # --- life ---------------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._wakeup.setblocking(False)
+        self._wakeup_w.setblocking(False)
+        self._old_wakeup = signal.set_wakeup_fd(self._wakeup_w.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._signals[number] = signal.signal(number, self._signalled)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, old in self._signals.items():
+            signal.signal(number, old)
+        signal.set_wakeup_fd(self._old_wakeup)
+        self._wakeup.close()
+        self._wakeup_w.close()
+        self.context.destroy(linger=sockets.LINGER_MS)
+        os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
+
+    def join(self) -> None:
+        """Wait until both directions of the bus stand: our subscription is acknowledged and the broker listens to us."""
+        warned_ns = self.clock.monotonic_ns()
+        while not (self._welcome and self._writable):
+            self.pump(1.0)
+            if self.clock.monotonic_ns() - warned_ns > 5 * SECOND_NS:
+                warned_ns = self.clock.monotonic_ns()
+                self.logger.warning("waiting_for_broker", address=self.conf.bus.address("broker.in"))
+
+    def hold(self) -> None:
+        """Keep arriving facts aside while history is read. A joiner subscribes first and asks for the past second."""
+        self._backlog = []
+
+    def release(self) -> None:
+        """Take what was kept aside; what history already held is dropped by its number."""
+        backlog, self._backlog = self._backlog or [], None
+        now_ns = self.clock.monotonic_ns()
+        for frames in backlog:
+            self._fact(frames, now_ns)
+
+    def listen(self, socket: Any, handler: Callable[[], None]) -> None:
+        """Call `handler` from `pump` whenever the socket is readable."""
+        self.poller.register(socket, zmq.POLLIN)
+        self.handlers[socket if isinstance(socket, zmq.Socket) else socket.fileno()] = handler
+
+    def pump(self, timeout_s: float) -> None:
+        """One round: wait at most `timeout_s` (less if a timer is due), handle what came, beat, heal, settle.
+
+        Raises:
+            Stopped: SIGTERM, SIGINT or a stop request arrived.
+        """
+        until_ns = min(self._next_beat_ns, self.next_timer_ns()) - self.clock.monotonic_ns()
+        wait_ms = max(0, min(int(timeout_s * 1000), -(-until_ns // 1_000_000)))
+        for socket, _ in self.poller.poll(wait_ms):
+            self.handlers[socket]()
+        now_ns = self.clock.monotonic_ns()
+        if not self._whole:
+            self._heal(now_ns)
+        self.settle(now_ns)
+        if now_ns >= self._next_beat_ns:
+            self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
+            self.beat()
+        if self.stopping:
+            raise Stopped
+
+    # --- what a subclass says -----------------------------------------------------------------------------------------------
+
+    def take(self, event: Event, frame: bytes) -> None:
+        """A fact, in order, exactly once."""
+
+    def settle(self, now_ns: int) -> None:
+        """The end of a round: whatever was taken in it is done as one batch."""
+
+    def next_timer_ns(self) -> int:
+        """When `pump` must wake up at the latest (monotonic)."""
+        return NEVER_NS
+
+    def state(self) -> dict[str, Any]:
+        """What `status` and the control port show about this process."""
+        return {
+            "name": self.name,
+            "pid": os.getpid(),
+            "note": self.note,
+            "epoch": self.stamper.epoch,
+            "last": {topic: [self.stamper.epoch, seq] for topic, seq in self.stamper.last.items()},
+            "seen": {topic: list(at) for topic, at in self.sequencer.last.items()},
+            "subscribe": list(self.subscribe),
+            "received": self.received,
+            "sent": self.sent,
+            "refused": self.refused,
+            "repeats": self.sequencer.repeats,
+            "healed": self.sequencer.healed,
+            "lost": self.sequencer.lost,
+        }
+
+    # --- writing --------------------------------------------------------------------------------------------------------------
+
+    def stamp(self, topic: str, body: Body, event_ns: int, cause: str = "") -> tuple[Header, bytes]:
+        """Give a fact its number and keep it for saying again, without saying it (recovery does only this)."""
+        header = self.stamper.header(topic, event_ns, cause)
+        frame = wire.encode(header, body)
+        self.ring.keep(topic, header.epoch, header.seq, frame)
+        return header, frame
+
+    def say(self, topic: str, frame: bytes) -> None:
+        """Publish a stamped fact."""
+        sockets.send(self.facts_out, (topic.encode(), frame))
+        self.sent += 1
+
+    def publish(self, topic: str, body: Body, event_ns: int, cause: str = "") -> str:
+        """Stamp and say a fact; returns its name."""
+        header, frame = self.stamp(topic, body, event_ns, cause)
+        self.say(topic, frame)
+        return ref(topic, header)
+
+    def beat(self) -> None:
+        """Tell everyone we are alive, and how far we have written."""
+        now_ns = self.clock.now_ns()
+        body = Beat(
+            name=self.name,
+            pid=os.getpid(),
+            started_ns=self.started_ns,
+            wall_ns=now_ns,
+            last={topic: (self.stamper.epoch, seq) for topic, seq in self.stamper.last.items()},
+            received=self.received,
+            sent=self.sent,
+            healed=self.sequencer.healed,
+            lost=self.sequencer.lost,
+            note=self.note,
+        )
+        topic = topics.of(topics.BEAT, self.name)
+        self.facts_out.send_multipart((topic.encode(), self._passing(topic, body, now_ns)))
+
+    # --- inside ---------------------------------------------------------------------------------------------------------------
+
+    def _passing(self, topic: str, body: Body, now_ns: int) -> bytes:
+        # Beats and resend requests are numbered by the clock and kept nowhere: an old one has no value.
+        return wire.encode(Header(PROTOCOL_VERSION, self.name, self.stamper.epoch, now_ns, now_ns), body)
+
+    def _bind(self, make: Callable[[Any, str], zmq.Socket[bytes]], port: str) -> zmq.Socket[bytes]:
+        address = self.conf.bus.address(port)
+        try:
+            return make(self.context, address)
+        except zmq.ZMQError as error:
+            self.context.destroy(linger=0)
+            raise Transient(f"{self.name}: cannot bind {port} at {address}: {error}; is another tapewire using it?") from error
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def _woken(self) -> None:
+        with suppress(BlockingIOError):
+            self._wakeup.recv(4096)
+
+    def _subscribed(self) -> None:
+        self.facts_out.recv_multipart()
+        if self._writable:  # the broker came back: what was said meanwhile is lost, and this beat lets readers notice
+            self._next_beat_ns = 0
+        self._writable = True
+
+    def _facts(self) -> None:
+        now_ns = self.clock.monotonic_ns()
+        for frames in sockets.arrived(self.facts_in, BATCH):
+            self._fact(frames, now_ns)
+
+    def _fact(self, frames: list[bytes], now_ns: int) -> None:
+        if frames[0] == WELCOME:
+            self._welcome = True
+            return
+        if self._backlog is not None:
+            self._backlog.append(frames)
+            return
+        try:
+            topic, header, body = wire.decode_message(frames)
+        except PeerError as error:
+            self.refused += 1
+            self.logger.warning("undecodable_fact", topic=frames[0][:60].decode("latin-1"), error=str(error))
+            return
+        if isinstance(body, Beat):
+            self.beats[body.name] = now_ns
+            for written, (epoch, seq) in body.last.items():
+                if topics.matches(written, self.subscribe):
+                    self.sequencer.heard(written, epoch, seq, now_ns)
+            self._whole = False  # perhaps: the round looks
+        elif isinstance(body, Resend):
+            for again in self.ring.again(body.topic, body.of_epoch, body.first, body.last):
+                self.say(body.topic, again)
+        else:
+            self.received += 1
+            ready = self.sequencer.admit(topic, header, (Event(topic, header, body), frames[1]), now_ns)
+            if len(ready) != 1:
+                self._whole = False
+            for event, frame in ready:
+                self.take(event, frame)
+
+    def _heal(self, now_ns: int) -> None:
+        for wanted in self.sequencer.missing(now_ns):
+            topic = topics.of(topics.RESEND, self.name)
+            self.facts_out.send_multipart((topic.encode(), self._passing(topic, wanted, self.clock.now_ns())))
+            self.logger.info("asked_again", topic=wanted.topic, first=wanted.first, last=wanted.last)
+        for gap, released in self.sequencer.given_up(now_ns):
+            self.logger.error("gap", topic=gap.topic, epoch=gap.of_epoch, first=gap.first, last=gap.last)
+            topic = topics.of(topics.GAP, self.name)
+            header, frame = self.stamp(topic, gap, self.clock.now_ns())
+            self.say(topic, frame)
+            if not topics.matches(topic, self.subscribe):  # else it comes back over the bus like any other fact
+                self.take(Event(topic, header, gap), frame)
+            for event, held in released:
+                self.take(event, held)
+        self._whole = self.sequencer.whole
+
+    def _controlled(self) -> None:
+        sender, *rest = self.control.recv_multipart()
+        try:
+            _, body = wire.decode(rest[-1])
+        except (PeerError, IndexError) as error:
+            self.refused += 1
+            self.logger.warning("undecodable_control", error=str(error))
+            return
+        if isinstance(body, Control):
+            report = self._passing("control.", self._report(body), 0)
+            with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
+                sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
+
+    def _report(self, asked: Control) -> Report:
+        match asked.verb:
+            case "ping":
+                return Report(asked.id, True, json.dumps({"name": self.name, "pid": os.getpid(), "note": self.note}))
+            case "state":
+                return Report(asked.id, True, json.dumps(self.state()))
+            case "stop":
+                self.stopping = True
+                return Report(asked.id, True, "{}")
+        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: ping, state, stop")
+
+
+def pin(conf: Conf, name: str) -> None:
+    """Keep the decision chain on one core: waking a process on another core is most of the cost of a hop.
+
+    The logger and the publisher stay free. They hear most of what is said; on the chain's core they would take their turns between
+    a bar and its order.
+    """
+    choice = conf.bus.pin
+    cores = sorted(os.sched_getaffinity(0))
+    if choice == "off" or len(cores) < 2 or name not in CHAIN:
+        return
+    core = cores[-1] if choice == "auto" else int(choice)
+    with suppress(OSError):  # a core that does not exist on this machine: run unpinned
+        os.sched_setaffinity(0, {core})

@@ -1,0 +1,13 @@
+"""The wire between NinjaTrader 8 and Python: a ZeroMQ message bus and a set of supervised trading daemons.
+
+    tapewire.bus          the language everyone speaks: messages, numbering, journal, sockets
+    tapewire.strategies   what to trade
+    tapewire.daemons      who runs
+    tapewire.replay       recordings, backtests, comparison
+    tapewire.conf         settings as TOML
+
+In a checkout those five are links to the folders of the same names beside this one; an installation holds them as plain
+packages (`package_dir` in setup.cfg). Nothing is imported here, so that a daemon loads only what it needs.
+"""
+
+__version__ = "0.1.0"
