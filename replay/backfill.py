@@ -26,7 +26,7 @@ from tapewire.daemons.settings.structs import Instrument
 
 PEER = b"nt"
 UNITS = {"days": 1, "weeks": 7, "months": 30, "years": 365}
-LEAST, MOST = 100, 1_100_000  # capabilities E.1
+LEAST, MOST = 100, 1_100_000  # bars
 DAY = 24 * 60
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,session_date"
 

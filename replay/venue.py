@@ -9,7 +9,7 @@ entry, one position with its bracket, and one working exit. The order of one bar
     the close            our rules run; their orders arrive through `on_order`; with the model `close` they fill at once
 
 Every fill costs the instrument's slippage in ticks, targets included; that is pessimistic on purpose. The one exception is an entry
-with a limit (capabilities A.5), which has rules of its own in both fill models:
+with a limit (playbook 8.5), which has rules of its own in both fill models:
 
     it rests         the bar that decided is over; the first bar that may fill it is the next one
     the fill         a bar that trades at the limit or beyond: at the limit, or better at the open; never worse, so no slippage

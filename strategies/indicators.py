@@ -1,6 +1,6 @@
 """Indicators as small accumulators: prices in, one number out, None while it is not known yet.
 
-Each is a plain function of what it was fed, in order; none looks at a clock. Formulas from capabilities B.3.
+Each is a plain function of what it was fed, in order; none looks at a clock. Formulas from playbook 9.3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The V: price leaves a swing high, falls far enough, breaks out above it and comes back to it (capabilities A.3).
+"""The V: price leaves a swing high, falls far enough, breaks out above it and comes back to it (playbook 8.3).
 
 Written for a purchase. A sale is the same machine on mirrored prices (`Candle.mirrored`), so both directions share one path. What
 a candidate goes through, one bar at a time; whatever is not in the table keeps waiting:

@@ -1,4 +1,4 @@
-"""V-Reversal: buy the retest of a swing high that price fell from and broke out of again; sell the mirror image (capabilities A).
+"""V-Reversal: buy the retest of a swing high that price fell from and broke out of again; sell the mirror image (playbook 8).
 
 The pattern is `tapewire.strategies.v_pattern`; here is what is made of a finished one. In this order, each failure said as
 `Suppressed` and
@@ -18,7 +18,7 @@ and its id is taken, when it is proposed and consumed. While a position is open 
 one position per instrument, so the "up to 5 open positions" of the design do not exist here. Ids do not name the instrument:
 do not trade two instruments of one root (ES and MES) with it in one run, the gate would take the second for a repeat.
 
-No figure of the source design's back-test may be expected from these rules: it rested on look-ahead (capabilities A.2).
+No figure of the source design's back-test may be expected from these rules: it rested on look-ahead (playbook 8.2).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class VReversal:
     hours: ClassVar[Hours] = "all"
 
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        """Thresholds, under the names of capabilities A.6. Points, minutes and bars as the name or the line says.
+        """Thresholds, under the names of playbook 8.6. Points, minutes and bars as the name or the line says.
 
         variant: which confidence, retest and id: "classic" (retest on both sides of the origin, ids without BUY_ or SELL_) or
             "bidirectional".
@@ -259,7 +259,7 @@ class VReversal:
         )
 
     def _confidence(self, v: V, minutes: int) -> int:
-        """The variant's score in percent, so that no sum of tenths falls short of a threshold (capabilities A.4)."""
+        """The variant's score in percent, so that no sum of tenths falls short of a threshold (playbook 8.4)."""
         if self.params.variant == "classic":
             return min(
                 50

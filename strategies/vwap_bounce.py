@@ -1,4 +1,4 @@
-"""VWAP Bounce: price touches a deviation band around the session's VWAP and closes back inside it (capabilities B).
+"""VWAP Bounce: price touches a deviation band around the session's VWAP and closes back inside it (playbook 9).
 
     long    the previous bar's low reaches the lower band, this bar closes above it; tested first
     short   the previous bar's high reaches the upper band, this bar closes below it
@@ -23,7 +23,7 @@ every preset, the other exits are there where the preset has their numbers. Whil
 entries.
 
 Left out of the source's bot, on purpose: partial exits (one bracket per position), the exit by elapsed time and by reversal, the
-ATR stop, the closing of small losers after 15:30 (off in capabilities B.4), the learned score, and the watching of an entry's price
+ATR stop, the closing of small losers after 15:30 (off in playbook 9.4), the learned score, and the watching of an entry's price
 between signal and order. Bands beyond entry and stop are for display only and no parameter here.
 """
 
@@ -54,7 +54,7 @@ class VwapBounce:
     hours: ClassVar[Hours] = "all"
 
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        """Numbers, under the names of capabilities B.6. A rule whose number is None is not there.
+        """Numbers, under the names of playbook 9.6. A rule whose number is None is not there.
 
         tick_size: points, of the instrument; there is no default, because distances are counted in it.
         price_basis: "close", or "typical" for (high + low + close) / 3. session_reset: "18:00", or "09:30" for RTH bars only.

@@ -1,4 +1,4 @@
-"""When entries may be made, in minutes of the trade date: windows, the time to be flat, the close, holidays (capabilities B.4).
+"""When entries may be made, in minutes of the trade date: windows, the time to be flat, the close, holidays (playbook 9.4).
 
 A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of `tapewire.daemons.market.clock`: 09:31
 is 571, and

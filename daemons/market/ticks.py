@@ -1,7 +1,7 @@
 """Prices to the tick, once, in one place (playbook 5.1).
 
 A stop is rounded away from the entry and a target toward it: both down for a long, both up for a short. A setup may ask for
-its stop toward the entry instead (capabilities A.4), which is the other way. Ledgers count ticks as integers, so this module is
+its stop toward the entry instead (playbook 8.4), which is the other way. Ledgers count ticks as integers, so this module is
 also where a price becomes a number of ticks.
 """
 

@@ -1,4 +1,4 @@
-"""Ready to trade, as five lights: platform, account, data, orders, position (capabilities C.2).
+"""Ready to trade, as five lights: platform, account, data, orders, position.
 
 Each light is one thing that can be wrong without the others, with the sentence for whoever must mend it. Nothing is tried out: a
 light tells what the daemons know already, and what is heard of the platform.

@@ -1,4 +1,4 @@
-"""Approved V-Reversal entries as text files, for a strategy that reads files (capabilities A.4). A sink beside the public streams.
+"""Approved V-Reversal entries as text files, for a strategy that reads files (playbook 8.4). A sink beside the public streams.
 
     FOLDER/vreversal_20250213_135900.txt                          purchases only (classic)
     FOLDER/enhanced/enhanced_vreversal_buy_20250213_135900.txt    both directions

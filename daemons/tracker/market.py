@@ -162,7 +162,7 @@ class Market:
         self.refused = 0
 
     def distrust(self) -> None:
-        """Bars were lost for good: the trade dates before and behind the hole are degraded to their ends (design 3.3)."""
+        """Bars were lost for good: the trade dates on both sides of the hole are degraded (ARCHITECTURE.md, invariant 3)."""
         self._hole = self._degraded = True
 
     def fold(self, bar: Bar) -> Session | None:

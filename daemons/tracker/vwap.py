@@ -1,4 +1,4 @@
-"""Volume weighted average price and its deviation (playbook 2.1, capabilities B.3).
+"""Volume weighted average price and its deviation (playbook 2.1, 9.3).
 
 A session runs two: from the first RTH bar, and from 18:01 over every bar.
 """

@@ -1,4 +1,4 @@
-"""How many bars a lookback is, and what an interrupted backfill may go on from (capabilities E.1, E.2)."""
+"""How many bars a lookback is, and what an interrupted backfill may go on from."""
 
 import tracemalloc
 from collections.abc import Iterator

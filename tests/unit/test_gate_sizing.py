@@ -91,7 +91,7 @@ def test_a_fixed_size_ignores_the_risk() -> None:
         (8, 5),  # vector W2: 500 dollars of risk, 8 ticks of 12.50
         (7, 5),  # 500 / 87.50 = 5.7
         (40, 1),  # exactly the risk
-        (41, 0),  # one contract would risk more: none, there is no forced minimum (capabilities B.5)
+        (41, 0),  # one contract would risk more: none, there is no forced minimum (playbook 9.5)
         (2, 20),
         (1, 25),  # 40 would fit, but never more than the strategy's maximum
     ],

@@ -1,4 +1,4 @@
-"""Indicators against values worked out by hand, and against their own definitions (capabilities B.3)."""
+"""Indicators against values worked out by hand, and against their own definitions (playbook 9.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals as files for a strategy that reads files (capabilities A.4)."""
+"""Signals as files for a strategy that reads files (playbook 8.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""V-Reversal (capabilities A): the printed vectors, each threshold on both sides, and that it knows nothing too early."""
+"""V-Reversal (playbook 8): the printed vectors, each threshold on both sides, and that it knows nothing too early."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def refusals(feed: Iterable[Bar], preset: str = BIDIRECTIONAL, **changes: Any) -
     return told
 
 
-# --- the printed vectors (capabilities A.7) -----------------------------------------------------------------------------------
+# --- the printed vectors (playbook 8.7) -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_vector_v3_the_smallest_pattern(preset: str, score: float) -> None:
     assert (signal.pattern.move, signal.pattern.strength, signal.score) == (4.0, 0.75, score)
 
 
-# --- the pattern, on both sides of each threshold (capabilities A.3) -----------------------------------------------------------
+# --- the pattern, on both sides of each threshold (playbook 8.3) -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_new_session_forgets_every_pattern() -> None:
     assert signals(rows, trading_windows=ALL_DAY, min_confidence=0.0) == []
 
 
-# --- confidence (capabilities A.4) ----------------------------------------------------------------------------------------------
+# --- confidence (playbook 8.4) ----------------------------------------------------------------------------------------------
 
 
 def scored(preset: str, *, low: float = 96.0, top: float = 100.25, wait: int = 0, volumes: Row = (500, 500, 500)) -> float:
@@ -359,7 +359,7 @@ def test_confidence_classic(pattern: dict[str, Any], score: float) -> None:
     assert scored(CLASSIC, **pattern) == score
 
 
-# --- the gates of the strategy (capabilities A.3, 3) -----------------------------------------------------------------------------
+# --- the gates of the strategy (playbook 8.3) -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("day", [DAY, "2025-07-15"])
@@ -611,7 +611,7 @@ def asked(core: Evaluator, known: list[Session]) -> list[str]:
     return ids
 
 
-# --- the position (capabilities A.5) ------------------------------------------------------------------------------------------
+# --- the position (playbook 8.5) ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

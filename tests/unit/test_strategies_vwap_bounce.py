@@ -1,4 +1,4 @@
-"""VWAP Bounce (capabilities B): the printed vectors, each filter and time rule on both sides, and its exits."""
+"""VWAP Bounce (playbook 9): the printed vectors, each filter and time rule on both sides, and its exits."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def bodies(said: list[Event], kind: type[B]) -> list[B]:
     return [event.body for event in said if isinstance(event.body, kind)]
 
 
-# --- the printed vectors (capabilities B.7) -------------------------------------------------------------------------------------
+# --- the printed vectors (playbook 9.7) -------------------------------------------------------------------------------------
 
 
 def test_vector_w1_on_the_strategys_own_sums() -> None:
@@ -281,7 +281,7 @@ def test_the_nearer_stop_counts(preset: str, changes: dict[str, Any], stop: floa
     assert proposal.stop == stop
 
 
-# --- the session (capabilities B.4) ----------------------------------------------------------------------------------------------
+# --- the session (playbook 9.4) ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("preset", [CLOUD, ITER3])
@@ -368,7 +368,7 @@ def test_a_prefix_of_the_bars_gives_a_prefix_of_the_signals(steps: list[tuple[in
     assert part == [each for each in whole if each[0] < 180 + cut]
 
 
-# --- exits (capabilities B.4) ----------------------------------------------------------------------------------------------------
+# --- exits (playbook 9.4) ----------------------------------------------------------------------------------------------------
 
 
 def managed(

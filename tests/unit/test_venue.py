@@ -445,7 +445,7 @@ def test_what_is_not_an_order_is_a_bug_of_ours() -> None:
         opened().on_order(Ack("x"))
 
 
-# --- entries that rest at a limit (capabilities A.5) ---------------------------------------------------------------------
+# --- entries that rest at a limit (playbook 8.5) ---------------------------------------------------------------------
 
 
 def resting(action: Action = LONG, **fields: Any) -> PlaceOrder:

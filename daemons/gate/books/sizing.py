@@ -30,7 +30,7 @@ def wanted(limits: RiskLimits, instrument: Instrument, entry: float, stop: float
     contract may risk more than the budget; 0 when one contract risks more than `risk_cap`.
 
     A strategy with a `Sizing` of its own: fixed, or as many as its share of its account pays for, without a forced minimum
-    (capabilities B.5): 0 when one contract risks more. Never more than its own maximum.
+    (playbook 9.5): 0 when one contract risks more. Never more than its own maximum.
     """
     own = limits.sizing.get(strategy)
     if own is not None:

@@ -23,7 +23,7 @@ Limit: TypeAlias = Callable[[Account], str | None]
 
 
 def entry_on_bar(case: Case) -> str | None:
-    """Of all signals of a bar one is traded (capabilities D.1); they come in the order of their priority."""
+    """Of all signals of a bar one is traded (playbook 4); they come in the order of their priority."""
     name = case.asked.instrument
     if "one_entry_per_bar" in case.limits.loosened or case.entered.get(name) != case.asked.bar_ns:
         return None

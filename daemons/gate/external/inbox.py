@@ -1,4 +1,4 @@
-"""The queue of external signals: each one's life from the sender's word to the venue's (capabilities C.2).
+"""The queue of external signals: each one's life from the sender's word to the venue's (bus/PROTOCOL.md, section 7).
 
 The queue is a fold over the gate's fsynced log, so it is durable without a file of its own: what was answered is there again after
 a crash, and what was on its way is sent again by the runner's outbox, with the same order id, until the venue acknowledges it.

@@ -1,4 +1,4 @@
-"""What an external signal must look like: its fields one by one, and the one that is at fault (capabilities C.2).
+"""What an external signal must look like: its fields one by one, and the one that is at fault (bus/PROTOCOL.md, section 7).
 
 A signal arrives as a map of whatever its sender wrote, in one of two forms: the plain one (`action`, `instrument`) and that of the
 FKS schema (`symbol`, `side`, `strength`, `timestamp`), whose sender may put the three prices into `meta`. Nothing is converted
