@@ -18,22 +18,22 @@ from tapewire.bus.client import RETRY_S, ask_control, request
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Beat, Risk, Session, Topics, TopicsRequest
 from tapewire.daemons.operator.instances import Instance
-from tapewire.daemons.operator.snapshot import FRESH_S, Heard, Known
+from tapewire.daemons.operator.snapshot import FRESH_S, BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
 
 VENUE = "nt"
 NOBODY_S = 2.5  # how long to wait for a bridge of which the broker has nothing: two of its heartbeats
 
 
-def look(instance: Instance, conf: Conf) -> Known:
+def look(instance: Instance, conf: Conf) -> Snapshot:
     """Ask the daemons, and listen for the bridge."""
     with zmq.Context() as context:
-        heard = listen(context, conf)
+        bridge = listen(context, conf)
         gate = _asked(context, conf.bus.address("control.gate"), "")
         risks = _asked(context, conf.bus.address("gate"), topics.RISK) or {}
         sessions = _asked(context, conf.bus.address("tracker"), topics.SESSION) or {}
-    return Known(
-        heard=heard,
+    return Snapshot(
+        bridge=bridge,
         gate=gate,
         risk=next((msgspec.convert(each, Risk) for each in risks.values()), None),
         sessions={topic: msgspec.convert(each, Session) for topic, each in sessions.items()},
@@ -42,7 +42,7 @@ def look(instance: Instance, conf: Conf) -> Known:
     )
 
 
-def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> Heard:
+def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> BridgeBeat:
     """Listen until a heartbeat of the bridge has come; FRESH_S at most, NOBODY_S if not even the broker has one."""
     reader = sockets.subscriber(context, conf.bus.address("broker.out"), (topics.of(topics.BEAT, VENUE),))
     start = time.monotonic()
@@ -59,13 +59,13 @@ def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> Heard:
                 kept = frames
                 continue
             beat, unreadable = _read(frames)
-            return Heard(beat, 0.0, None if beat is None else (beat.wall_ns - now_ns) / 1e9, unreadable)
+            return BridgeBeat(beat, 0.0, None if beat is None else (beat.wall_ns - now_ns) / 1e9, unreadable)
     finally:
         reader.close()
     if not kept:
-        return Heard()
+        return BridgeBeat()
     beat, unreadable = _read(kept)
-    return Heard(beat, max(FRESH_S, 0.0 if beat is None else time.time() - beat.wall_ns / 1e9), None, unreadable)
+    return BridgeBeat(beat, max(FRESH_S, 0.0 if beat is None else time.time() - beat.wall_ns / 1e9), None, unreadable)
 
 
 def charts(conf: Conf) -> Topics | None:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tapewire.bus.messages import Reason, TradingState
 from tapewire.daemons.operator import gather, instances
-from tapewire.daemons.operator.snapshot import NO_LEASE, Known, span
+from tapewire.daemons.operator.snapshot import NO_LEASE, Snapshot, span
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
@@ -57,9 +57,9 @@ def ready(
     raise typer.Exit(0 if all(light.on for light in shown) else 1)
 
 
-def lights(conf: Conf, known: Known) -> list[Light]:
+def lights(conf: Conf, snapshot: Snapshot) -> list[Light]:
     """The five, in the order in which one depends on the other."""
-    return [Light(name, on, text) for name, (on, text) in _judged(conf, known).items()]
+    return [Light(name, on, text) for name, (on, text) in _judged(conf, snapshot).items()]
 
 
 def lines(shown: list[Light]) -> Iterator[tuple[str, bool]]:
@@ -68,26 +68,26 @@ def lines(shown: list[Light]) -> Iterator[tuple[str, bool]]:
     yield from zip(aligned(rows), (light.on for light in shown), strict=True)
 
 
-def _judged(conf: Conf, known: Known) -> Mapping[str, tuple[bool, str]]:
+def _judged(conf: Conf, snapshot: Snapshot) -> Mapping[str, tuple[bool, str]]:
     return {
-        "platform": _platform(known),
-        "account": _account(conf, known),
-        "data": _data(conf, known),
-        "orders": _orders(known),
-        "position": _position(conf, known),
+        "platform": _platform(snapshot),
+        "account": _account(conf, snapshot),
+        "data": _data(conf, snapshot),
+        "orders": _orders(snapshot),
+        "position": _position(conf, snapshot),
     }
 
 
-def _platform(known: Known) -> tuple[bool, str]:
-    if not known.heard.fresh:
-        age_s = known.heard.age_s
+def _platform(snapshot: Snapshot) -> tuple[bool, str]:
+    if not snapshot.bridge.fresh:
+        age_s = snapshot.bridge.age_s
         heard = "never heard of" if age_s is None else f"silent for {span(age_s)}"
         return False, f"{heard}; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
-    if known.gate is None:
+    if snapshot.gate is None:
         return False, SILENT
-    if not known.linked:
+    if not snapshot.linked:
         return False, "it beats, but the gate has no link to it (`tapewire doctor`)"
-    words, why = known.heard.noted
+    words, why = snapshot.bridge.noted
     if why:
         return False, f"connected, but takes no entries: {why}"
     if NO_LEASE in words:
@@ -95,50 +95,50 @@ def _platform(known: Known) -> tuple[bool, str]:
     return True, "connected, its heartbeat is there"
 
 
-def _account(conf: Conf, known: Known) -> tuple[bool, str]:
+def _account(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
     account = conf.trading.account
     if not (conf.trading.enabled and account):
         return False, "trading is off (conf/live.toml: name an account and set enabled)"
-    if known.gate is None:
+    if snapshot.gate is None:
         return False, SILENT
-    if known.gate["killed"]:
+    if snapshot.gate["killed"]:
         return False, f"{account}: the kill switch is latched; `tapewire arm` releases it"
-    risk = known.risk
+    risk = snapshot.risk
     if risk is None or risk.state == TradingState.ACTIVE:
         return True, f"{account} may trade"
     return False, f"{account} is {risk.state}: {risk.reason}"
 
 
-def _data(conf: Conf, known: Known) -> tuple[bool, str]:
+def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
     texts = []
     for name in conf.traded:
-        session = known.session(name)
+        session = snapshot.session(name)
         if session is None:
             return False, f"no bar of {name} yet"
-        if known.heard.fresh and known.stale(conf.calendar, session.bar):
-            return False, f"no bar of {name} for {span(known.age_s(session.bar))} although the market is open"
+        if snapshot.bridge.fresh and snapshot.stale(conf.calendar, session.bar):
+            return False, f"no bar of {name} for {span(snapshot.age_s(session.bar))} although the market is open"
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"
         at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)
         texts.append(f"{name} {session.bar.close:g} at {at:%Y-%m-%d %H:%M} UTC")
-    if not known.heard.fresh:
+    if not snapshot.bridge.fresh:
         return False, f"nobody brings bars; the last was {', '.join(texts)}"
     return True, ", ".join(texts)
 
 
-def _orders(known: Known) -> tuple[bool, str]:
-    if known.gate is None:
+def _orders(snapshot: Snapshot) -> tuple[bool, str]:
+    if snapshot.gate is None:
         return False, SILENT
-    waiting = known.gate["pending"].get("venue", 0)
+    waiting = snapshot.gate["pending"].get("venue", 0)
     return waiting == 0, f"{waiting} commands unacknowledged by the venue"
 
 
-def _position(conf: Conf, known: Known) -> tuple[bool, str]:
-    if known.risk is not None and known.risk.reason == Reason.UNRECONCILED:
+def _position(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
+    if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
         return False, "the venue and our books differ; look, then `tapewire arm`"
     texts = []
     for name in conf.traded:
-        session = known.session(name)
+        session = snapshot.session(name)
         position = None if session is None else session.bar.position
         if position is None:
             return False, f"{name}: the platform has not said"

@@ -18,7 +18,7 @@ AFTER_HALF_DAY = 15  # minutes that they trade on after an early close
 NO_LEASE, KILLED, HALTED = "no lease", "killed", "halted: "  # in the note of the bridge's heartbeat (PROTOCOL.md 12)
 
 
-class Heard(Struct, frozen=True):
+class BridgeBeat(Struct, frozen=True):
     """The bridge's heartbeat, as one listener has heard it.
 
     age_s: since it was last heard, by our clock; None if it never was. ahead_s: how far its clock is ahead of ours, None if no
@@ -42,7 +42,7 @@ class Heard(Struct, frozen=True):
         return tuple(words.split("; ")), why
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class Snapshot(Struct, frozen=True, kw_only=True):
     """All of it.
 
     heard: of the bridge. gate: the state of its control port, None if it does not answer. risk: the account's standing, None if
@@ -50,7 +50,7 @@ class Known(Struct, frozen=True, kw_only=True):
     makes them, and not out of a recording.
     """
 
-    heard: Heard
+    bridge: BridgeBeat
     gate: dict[str, Any] | None
     risk: Risk | None
     sessions: dict[str, Session]
@@ -60,7 +60,7 @@ class Known(Struct, frozen=True, kw_only=True):
     @property
     def linked(self) -> bool:
         """The bridge is there and takes orders."""
-        return self.heard.fresh and self.gate is not None and bool(self.gate["venue_up"])
+        return self.bridge.fresh and self.gate is not None and bool(self.gate["venue_up"])
 
     @property
     def hello(self) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ SILENT_S = 5.0
 LISTEN_S = 2.0
 
 
-class Row(Struct, frozen=True):
+class DaemonStatus(Struct, frozen=True):
     """One daemon. Ages in seconds. last: its furthest-written topic as `topic@epoch:seq`; empty if it writes none."""
 
     name: str
@@ -39,7 +39,7 @@ class Row(Struct, frozen=True):
         return self.state == "RUNNING" and self.beat_age_s is not None and self.beat_age_s < SILENT_S and self.note == "ready"
 
 
-def collect(instance: Instance) -> list[Row]:
+def collect(instance: Instance) -> list[DaemonStatus]:
     """Ask supervisord, and listen for one heartbeat of everybody."""
     known = supervise.processes(instance)
     beats = listen(instance, {each["name"] for each in known})
@@ -50,7 +50,7 @@ def collect(instance: Instance) -> list[Row]:
         beat = beats.get(name)
         fresh = beat if beat is not None and beat.pid == each["pid"] else None
         rows.append(
-            Row(
+            DaemonStatus(
                 name=name,
                 state=each["statename"],
                 pid=each["pid"],
@@ -96,13 +96,13 @@ def furthest(beat: Beat) -> str:
     return f"{topic}@{epoch}:{seq}"
 
 
-def lines(rows: list[Row]) -> Iterator[tuple[str, bool]]:
+def lines(rows: list[DaemonStatus]) -> Iterator[tuple[str, bool]]:
     """The rows for a person, with a heading; each line with whether its daemon is well."""
     table = [("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"), *map(_cells, rows)]
     yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: DaemonStatus) -> tuple[str, ...]:
     state = row.state.lower() if row.note in ("ready", "") else f"{row.state.lower()}, {row.note}"
     seconds = int(row.uptime_s)
     uptime = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -13,8 +13,8 @@ from tapewire.bus.messages import Beat, CrossBar, Position, Risk
 from tapewire.bus.testing import bar, eastern, session
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
-from tapewire.daemons.operator.doctor.findings import Finding, State
-from tapewire.daemons.operator.snapshot import Heard, Known, market_open, span
+from tapewire.daemons.operator.doctor.findings import CheckState, Finding
+from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot, market_open, span
 from tapewire.daemons.settings.structs import Bus, Trading
 from tests.gates import ACCOUNT, conf
 
@@ -29,18 +29,18 @@ BAR = {"ask_volume": 60, "bid_volume": 40, "position": Position(ACCOUNT), "cross
 SEEN = session(bar=bar(**BAR))
 
 
-def known(**changes: Any) -> Known:
+def snapshot(**changes: Any) -> Snapshot:
     """All is well: a bar of MNQ with order flow, twenty seconds old, in an open market."""
-    heard = Heard(BEAT, 0.0, 0.01)
-    given = {"heard": heard, "gate": GATE, "risk": None, "sessions": {"session.MNQ.": SEEN}, "now_ns": NOW}
-    return Known(**{**given, **changes})
+    bridge = BridgeBeat(BEAT, 0.0, 0.01)
+    given = {"bridge": bridge, "gate": GATE, "risk": None, "sessions": {"session.MNQ.": SEEN}, "now_ns": NOW}
+    return Snapshot(**{**given, **changes})
 
 
-def judged(found: Known, **settings: Any) -> dict[str, Finding]:
-    return {each.name: each for each in judge(conf(**settings), found)}
+def judged(given: Snapshot, **settings: Any) -> dict[str, Finding]:
+    return {each.name: each for each in judge(conf(**settings), given)}
 
 
-def names(found: dict[str, Finding], state: State) -> list[str]:
+def names(found: dict[str, Finding], state: CheckState) -> list[str]:
     return [name for name, each in found.items() if each.state is state]
 
 
@@ -49,7 +49,7 @@ def hello(**changes: Any) -> dict[str, Any]:
 
 
 def noted(note: str) -> dict[str, Any]:
-    return {"heard": Heard(replace(BEAT, note=note), 0.0, 0.01)}
+    return {"bridge": BridgeBeat(replace(BEAT, note=note), 0.0, 0.01)}
 
 
 def seen(**changes: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def seen(**changes: Any) -> dict[str, Any]:
 
 def test_all_is_well() -> None:
     """A line for each thing, every one of them ok and none with a remedy."""
-    found = judged(known())
+    found = judged(snapshot())
 
     assert list(found) == [
         "bridge",
@@ -75,25 +75,25 @@ def test_all_is_well() -> None:
         "kill switch",
         "entries",
     ]
-    assert names(found, State.OK) == list(found)
+    assert names(found, CheckState.OK) == list(found)
     assert not any(each.remedy for each in found.values())
 
 
 @pytest.mark.parametrize(
     ("what", "changes", "value", "remedy"),
     [
-        ("bridge", {"heard": Heard()}, "never heard of", "Host 127.0.0.1, Base port 5550"),
-        ("bridge", {"heard": Heard()}, "never heard of", "Windows must reach ports 5550, 5551, 5563, 5564"),
-        ("bridge", {"heard": Heard(BEAT, 9.0)}, "silent for 9 s", "enable TapewireBridge"),
+        ("bridge", {"bridge": BridgeBeat()}, "never heard of", "Host 127.0.0.1, Base port 5550"),
+        ("bridge", {"bridge": BridgeBeat()}, "never heard of", "Windows must reach ports 5550, 5551, 5563, 5564"),
+        ("bridge", {"bridge": BridgeBeat(BEAT, 9.0)}, "silent for 9 s", "enable TapewireBridge"),
         (
             "bridge version",
-            {"heard": Heard(None, 0.0, None, "protocol version 2, this side speaks 1")},
+            {"bridge": BridgeBeat(None, 0.0, None, "protocol version 2, this side speaks 1")},
             "version 2",
             "copy ninjascript",
         ),
         ("bridge version", hello(version="0"), f"version 0, these daemons go with {VERSION}", "compile (F5)"),
-        ("bridge clock", {"heard": Heard(BEAT, 0.0, 1.1)}, "1.1 s ahead of ours", "`w32tm /resync`"),
-        ("bridge clock", {"heard": Heard(BEAT, 0.0, -1.1)}, "1.1 s behind ours", "`sudo hwclock -s`"),
+        ("bridge clock", {"bridge": BridgeBeat(BEAT, 0.0, 1.1)}, "1.1 s ahead of ours", "`w32tm /resync`"),
+        ("bridge clock", {"bridge": BridgeBeat(BEAT, 0.0, -1.1)}, "1.1 s behind ours", "`sudo hwclock -s`"),
         ("venue link", {"gate": {**GATE, "venue_up": False}}, "nobody takes orders", "Windows must reach port 5563"),
         ("account", hello(accounts=["Sim102"]), f"names {ACCOUNT}, the bridge has Sim102", f"choose {ACCOUNT}"),
         ("account", hello(accounts=[]), "the bridge has none", "`tapewire up`"),
@@ -125,9 +125,9 @@ def test_all_is_well() -> None:
 )
 def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, Any], value: str, remedy: str) -> None:
     """What was seen, and what to do about it."""
-    found = judged(known(**changes))[what]
+    found = judged(snapshot(**changes))[what]
 
-    assert found.state is State.BROKEN
+    assert found.state is CheckState.BROKEN
     assert value in found.value
     assert remedy in found.remedy
 
@@ -136,12 +136,12 @@ def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, A
     ("changes", "broken", "unknown"),
     [
         (
-            {"heard": Heard(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
+            {"bridge": BridgeBeat(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
             ["bridge"],
             "bridge version, bridge clock, venue link, account, bars MNQ, order flow MNQ, books, lease, entries",
         ),
         (
-            {"heard": Heard(BEAT, 9.0)},
+            {"bridge": BridgeBeat(BEAT, 9.0)},
             ["bridge"],
             "bridge version, bridge clock, venue link, account, bars MNQ, books, lease, entries",
         ),
@@ -154,18 +154,18 @@ def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, A
 )
 def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any], broken: list[str], unknown: str) -> None:
     """One thing is broken, and the lines that depend on it name it; of a gate that is silent its own line speaks."""
-    found = judged(known(**changes))
+    found = judged(snapshot(**changes))
 
-    assert names(found, State.BROKEN) == broken
-    assert names(found, State.UNKNOWN) == unknown.split(", ")
+    assert names(found, CheckState.BROKEN) == broken
+    assert names(found, CheckState.UNKNOWN) == unknown.split(", ")
 
 
 @pytest.mark.parametrize(
     ("changes", "well"),
     [
-        ({"heard": Heard(BEAT, 4.9, 0.0)}, "bridge"),
-        ({"heard": Heard(BEAT, 0.0, 1.0)}, "bridge clock"),
-        ({"heard": Heard(BEAT, 0.0, -1.0)}, "bridge clock"),
+        ({"bridge": BridgeBeat(BEAT, 4.9, 0.0)}, "bridge"),
+        ({"bridge": BridgeBeat(BEAT, 0.0, 1.0)}, "bridge clock"),
+        ({"bridge": BridgeBeat(BEAT, 0.0, -1.0)}, "bridge clock"),
         ({"now_ns": NOW + 160 * SECOND_NS}, "bars MNQ"),
         ({"now_ns": eastern("17:01")}, "bars MNQ"),  # the market is closed
         ({"now_ns": NOW + 3_600 * SECOND_NS, "live": False}, "bars MNQ"),  # a replay
@@ -178,13 +178,13 @@ def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any]
 )
 def test_what_is_just_well_enough(changes: dict[str, Any], well: str) -> None:
     """The other side of each limit."""
-    assert judged(known(**changes))[well].state is State.OK
+    assert judged(snapshot(**changes))[well].state is CheckState.OK
 
 
 def test_a_chart_of_another_instrument_is_named() -> None:
     """The bridge sends bars, and none of what we trade."""
-    other = Heard(replace(BEAT, last={"raw.bar.NQ.5m.": (1, 3)}), 0.0, 0.0)
-    found = judged(known(heard=other, sessions={}))["bars MNQ"]
+    other = BridgeBeat(replace(BEAT, last={"raw.bar.NQ.5m.": (1, 3)}), 0.0, 0.0)
+    found = judged(snapshot(bridge=other, sessions={}))["bars MNQ"]
 
     assert found.value == "none of MNQ; the bridge sends NQ.5m"
     assert "one-minute chart of MNQ" in found.remedy
@@ -192,15 +192,15 @@ def test_a_chart_of_another_instrument_is_named() -> None:
 
 def test_each_traded_instrument_has_its_lines() -> None:
     """With one of two silent, that one is named."""
-    found = judged(known(), traded=("MNQ", "MES"))
+    found = judged(snapshot(), traded=("MNQ", "MES"))
 
-    assert names(found, State.BROKEN) == ["bars MES"]
-    assert found["order flow MNQ"].state is State.OK
+    assert names(found, CheckState.BROKEN) == ["bars MES"]
+    assert found["order flow MNQ"].state is CheckState.OK
 
 
 def test_on_another_machine_the_firewall_is_the_suspect() -> None:
     """WSL2 is not, where the daemons do not listen on loopback."""
-    found = judged(known(heard=Heard()), bus=Bus(host="192.168.1.20"))["bridge"]
+    found = judged(snapshot(bridge=BridgeBeat()), bus=Bus(host="192.168.1.20"))["bridge"]
 
     assert "the firewall of 192.168.1.20" in found.remedy
     assert "WSL2" not in found.remedy
@@ -208,9 +208,9 @@ def test_on_another_machine_the_firewall_is_the_suspect() -> None:
 
 def test_without_an_account_of_ours_the_bridges_are_named() -> None:
     """Trading is off: nothing is wrong, and the name to write down stands there."""
-    found = judged(known(), trading=Trading())["account"]
+    found = judged(snapshot(), trading=Trading())["account"]
 
-    assert found.state is State.OK
+    assert found.state is CheckState.OK
     assert ACCOUNT in found.value
 
 

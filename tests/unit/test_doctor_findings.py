@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tapewire.daemons.operator.doctor.findings import Finding, State, lines, status
+from tapewire.daemons.operator.doctor.findings import CheckState, Finding, lines, status
 
-OK = Finding("disk", State.OK, "2 GiB free")
-BROKEN = Finding("bridge", State.BROKEN, "never heard of", "enable it")
-UNKNOWN = Finding("account", State.UNKNOWN, "see `bridge`")
+OK = Finding("disk", CheckState.OK, "2 GiB free")
+BROKEN = Finding("bridge", CheckState.BROKEN, "never heard of", "enable it")
+UNKNOWN = Finding("account", CheckState.UNKNOWN, "see `bridge`")
 
 
 @pytest.mark.parametrize(

@@ -9,36 +9,36 @@ import pytest
 from tapewire.bus.messages import Beat, Position, Risk
 from tapewire.bus.testing import bar, eastern, session
 from tapewire.daemons.operator.ready import lights
-from tapewire.daemons.operator.snapshot import FRESH_S, Heard, Known
+from tapewire.daemons.operator.snapshot import FRESH_S, BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, conf
 
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}}
 
 
-def heard(age_s: float | None = 0.0, note: str = "ready") -> dict[str, Heard]:
-    return {"heard": Heard(Beat("nt", 1, 0, 0, {}, note=note), age_s)}
+def bridge(age_s: float | None = 0.0, note: str = "ready") -> dict[str, BridgeBeat]:
+    return {"bridge": BridgeBeat(Beat("nt", 1, 0, 0, {}, note=note), age_s)}
 
 
-def known(**changes: Any) -> Known:
+def snapshot(**changes: Any) -> Snapshot:
     """All is well: one bar of MNQ, flat, a minute old, and the platform's heartbeat."""
     seen = session(bar=bar(position=Position(ACCOUNT)))
-    given = {**heard(), "gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "now_ns": eastern("11:01")}
-    return Known(**{**given, **changes})
+    given = {**bridge(), "gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "now_ns": eastern("11:01")}
+    return Snapshot(**{**given, **changes})
 
 
 def risk(state: str, reason: str) -> Risk:
     return Risk(ACCOUNT, "2026-03-03", state, 0, 0, 0, 0, reason)
 
 
-def off(found: Known, **settings: Any) -> dict[str, str]:
+def off(given: Snapshot, **settings: Any) -> dict[str, str]:
     """The lights that are off, with their sentences."""
-    return {light.name: light.text for light in lights(conf(**settings), found) if not light.on}
+    return {light.name: light.text for light in lights(conf(**settings), given) if not light.on}
 
 
 def test_all_five_are_on_when_nothing_is_wrong() -> None:
     """In the order in which one depends on the other."""
-    assert [(light.name, light.on) for light in lights(conf(), known())] == [
+    assert [(light.name, light.on) for light in lights(conf(), snapshot())] == [
         ("platform", True),
         ("account", True),
         ("data", True),
@@ -50,10 +50,10 @@ def test_all_five_are_on_when_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("changes", "names", "says"),
     [
-        ({"heard": Heard()}, ["platform", "data"], "never heard of"),
-        (heard(FRESH_S), ["platform", "data"], "silent for 5 s"),
-        (heard(note="halted: NinjaTrader has lost its connection"), ["platform"], "takes no entries: NinjaTrader has lost"),
-        (heard(note="no lease; killed"), ["platform"], "has not heard the gate"),
+        ({"bridge": BridgeBeat()}, ["platform", "data"], "never heard of"),
+        (bridge(FRESH_S), ["platform", "data"], "silent for 5 s"),
+        (bridge(note="halted: NinjaTrader has lost its connection"), ["platform"], "takes no entries: NinjaTrader has lost"),
+        (bridge(note="no lease; killed"), ["platform"], "has not heard the gate"),
         ({"now_ns": eastern("11:04")}, ["data"], "no bar of MNQ for 4 min although the market is open"),
         ({"gate": {**GATE, "venue_up": False}}, ["platform"], "no link"),
         ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
@@ -68,7 +68,7 @@ def test_all_five_are_on_when_nothing_is_wrong() -> None:
 )
 def test_a_light_goes_out_with_what_it_stands_for(changes: dict[str, Any], names: list[str], says: str) -> None:
     """And says what is wrong, or what to do."""
-    found = off(known(**changes))
+    found = off(snapshot(**changes))
 
     assert list(found) == names
     assert says in found[names[0]]
@@ -76,9 +76,9 @@ def test_a_light_goes_out_with_what_it_stands_for(changes: dict[str, Any], names
 
 def test_a_platform_that_is_just_young_enough_is_there() -> None:
     """Younger than five seconds, as the lease is."""
-    assert off(known(**heard(4.9))) == {}
+    assert off(snapshot(**bridge(4.9))) == {}
 
 
 def test_an_account_that_nobody_enabled_is_not_ready() -> None:
     """Trading is off until it is named and switched on."""
-    assert list(off(known(), trading=Trading())) == ["account"]
+    assert list(off(snapshot(), trading=Trading())) == ["account"]

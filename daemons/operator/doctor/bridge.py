@@ -12,7 +12,7 @@ from tapewire.bus import topics
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Reason, Session
 from tapewire.daemons.market.clock import NEW_YORK
 from tapewire.daemons.operator.doctor.findings import Finding, Found, broken, ok, unknown
-from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Known, span
+from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
 
 PLATFORM = "NinjaTrader"  # how its bridge calls itself; the player of a replay does not
@@ -20,19 +20,24 @@ VERSION = "1"  # of the bridge that goes with these daemons: Transport.Version i
 APART_S = 1.0  # beyond it, times of the two machines no longer tell what came first
 
 
-def judge(conf: Conf, known: Known) -> list[Finding]:
+def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
     """Everything on NinjaTrader's side, in the order in which one depends on the other."""
     found = {
-        "bridge": _bridge(conf, known),
-        "bridge version": _version(known),
-        "bridge clock": _clock(known),
-        "venue link": _link(conf, known),
-        "account": _account(conf, known),
+        "bridge": _bridge(conf, snapshot),
+        "bridge version": _version(snapshot),
+        "bridge clock": _clock(snapshot),
+        "venue link": _link(conf, snapshot),
+        "account": _account(conf, snapshot),
     }
     for name in conf.traded:
-        found[f"bars {name}"] = _bars(conf, known, name)
-        found[f"order flow {name}"] = _flow(known, name)
-    found |= {"books": _books(conf, known), "lease": _lease(known), "kill switch": _kill_switch(known), "entries": _entries(known)}
+        found[f"bars {name}"] = _bars(conf, snapshot, name)
+        found[f"order flow {name}"] = _flow(snapshot, name)
+    found |= {
+        "books": _books(conf, snapshot),
+        "lease": _lease(snapshot),
+        "kill switch": _kill_switch(snapshot),
+        "entries": _entries(snapshot),
+    }
     return [Finding(name, *each) for name, each in found.items()]
 
 
@@ -51,37 +56,37 @@ def connect(conf: Conf) -> str:
     )
 
 
-def _bridge(conf: Conf, known: Known) -> Found:
-    heard = known.heard
-    if heard.age_s is None:
+def _bridge(conf: Conf, snapshot: Snapshot) -> Found:
+    bridge = snapshot.bridge
+    if bridge.age_s is None:
         return broken("never heard of", connect(conf))
-    if not heard.fresh:
+    if not bridge.fresh:
         remedy = "start NinjaTrader, or restart it if it hangs, and enable TapewireBridge; it connects by itself"
-        return broken(f"silent for {span(heard.age_s)}", remedy)
-    if heard.beat is None:
+        return broken(f"silent for {span(bridge.age_s)}", remedy)
+    if bridge.beat is None:
         return ok("its heartbeat is there")
-    up = span((heard.beat.wall_ns - heard.beat.started_ns) / 1e9)
-    who = known.hello["venue"] if known.hello is not None else heard.beat.name
-    return ok(f"{who}, heartbeat {heard.age_s:.1f} s old, pid {heard.beat.pid}, up {up}")
+    up = span((bridge.beat.wall_ns - bridge.beat.started_ns) / 1e9)
+    who = snapshot.hello["venue"] if snapshot.hello is not None else bridge.beat.name
+    return ok(f"{who}, heartbeat {bridge.age_s:.1f} s old, pid {bridge.beat.pid}, up {up}")
 
 
-def _version(known: Known) -> Found:
+def _version(snapshot: Snapshot) -> Found:
     copy = "copy ninjascript/*.cs of this version into NinjaTrader again, compile (F5), enable the strategy"
-    if not known.heard.fresh:
+    if not snapshot.bridge.fresh:
         return _behind("bridge")
-    if known.heard.unreadable:
-        return broken(known.heard.unreadable, copy)
-    if known.hello is None:
+    if snapshot.bridge.unreadable:
+        return broken(snapshot.bridge.unreadable, copy)
+    if snapshot.hello is None:
         return unknown(f"protocol {PROTOCOL_VERSION} as ours; its own version comes over the venue link")
-    venue, version = known.hello["venue"], known.hello["version"]
+    venue, version = snapshot.hello["venue"], snapshot.hello["version"]
     if venue == PLATFORM and version != VERSION:
         return broken(f"the bridge is version {version}, these daemons go with {VERSION}", copy)
     return ok(f"bridge {version}, protocol {PROTOCOL_VERSION}, as ours")
 
 
-def _clock(known: Known) -> Found:
-    ahead_s = known.heard.ahead_s
-    if ahead_s is None or not known.heard.fresh:
+def _clock(snapshot: Snapshot) -> Found:
+    ahead_s = snapshot.bridge.ahead_s
+    if ahead_s is None or not snapshot.bridge.fresh:
         return _behind("bridge")
     side = "ahead of" if ahead_s > 0 else "behind"
     if abs(ahead_s) <= APART_S:
@@ -92,26 +97,26 @@ def _clock(known: Known) -> Found:
     )
 
 
-def _link(conf: Conf, known: Known) -> Found:
-    if known.gate is None:
+def _link(conf: Conf, snapshot: Snapshot) -> Found:
+    if snapshot.gate is None:
         return unknown("see `gate control`")
-    if not known.heard.fresh:
+    if not snapshot.bridge.fresh:
         return _behind("bridge")
-    if not known.linked:
+    if not snapshot.linked:
         return broken(
             "bars may come, but nobody takes orders",
             f"enable the strategy TapewireBridge (TapewireBars only feeds) and wait until its chart is live; "
             f"Windows must reach port {conf.bus.base_port + PORTS['venue']}",
         )
-    return ok(f"connected, {known.gate['pending'].get('venue', 0)} orders unacknowledged")
+    return ok(f"connected, {snapshot.gate['pending'].get('venue', 0)} orders unacknowledged")
 
 
-def _account(conf: Conf, known: Known) -> Found:
-    if not known.linked:
+def _account(conf: Conf, snapshot: Snapshot) -> Found:
+    if not snapshot.linked:
         return _behind("venue link")
-    if known.hello is None:
+    if snapshot.hello is None:
         return unknown("the bridge has not said hello yet", "look again when its chart is live")
-    account, accounts = conf.trading.account, known.hello["accounts"]
+    account, accounts = conf.trading.account, snapshot.hello["accounts"]
     there = ", ".join(accounts) or "none"
     if not account:
         return ok(f"conf/live.toml names none; the bridge has {there}")
@@ -120,36 +125,36 @@ def _account(conf: Conf, known: Known) -> Found:
             f"conf/live.toml names {account}, the bridge has {there}",
             f"choose {account} in the strategy's dialog, or correct [trading] account, then `tapewire down`, `tapewire up`",
         )
-    return ok(f"{account}, as in conf/live.toml" if known.live else account)
+    return ok(f"{account}, as in conf/live.toml" if snapshot.live else account)
 
 
-def _bars(conf: Conf, known: Known, name: str) -> Found:
-    session = known.session(name)
+def _bars(conf: Conf, snapshot: Snapshot, name: str) -> Found:
+    session = snapshot.session(name)
     if session is None:
-        return _never(known, name)
+        return _never(snapshot, name)
     seen = f"{_stamp(session.bar)}, session {session.session}"
-    if not known.heard.fresh:
+    if not snapshot.bridge.fresh:
         return unknown(f"the last closed at {seen}", "nobody brings more, see `bridge`")
     if session.degraded:
         return broken(f"some of session {session.session} were lost", "entries are back with the next trade date; exits still work")
-    ago = span(known.age_s(session.bar))
+    ago = span(snapshot.age_s(session.bar))
     beside = _beside(session)
-    if not known.live or session.bar.phase == "playback":
+    if not snapshot.live or session.bar.phase == "playback":
         return ok(f"the last closed at {seen}, played back{beside}")
-    if known.stale(conf.calendar, session.bar):
+    if snapshot.stale(conf.calendar, session.bar):
         return broken(
             f"none for {ago}, the last closed at {seen}",
             "look at the connection in NinjaTrader (lower left of the control center) and whether bars close on the chart",
         )
-    if not known.expected(conf.calendar, session.bar):
+    if not snapshot.expected(conf.calendar, session.bar):
         return ok(f"the last closed at {seen}{beside}; the market is closed")
     return ok(f"the last closed {ago} ago, session {session.session}, {session.bar.phase}{beside}")
 
 
-def _never(known: Known, name: str) -> Found:
-    if not known.heard.fresh:
+def _never(snapshot: Snapshot, name: str) -> Found:
+    if not snapshot.bridge.fresh:
         return _behind("bridge")
-    written = known.heard.beat.last if known.heard.beat is not None else {}
+    written = snapshot.bridge.beat.last if snapshot.bridge.beat is not None else {}
     others = sorted(topic.removeprefix(f"{topics.RAW}bar.").rstrip(".") for topic in written if topic.startswith(topics.RAW))
     if others and f"{name}.1m" not in others:
         return broken(
@@ -162,8 +167,8 @@ def _never(known: Known, name: str) -> Found:
     )
 
 
-def _flow(known: Known, name: str) -> Found:
-    session = known.session(name)
+def _flow(snapshot: Snapshot, name: str) -> Found:
+    session = snapshot.session(name)
     if session is None:
         return _behind(f"bars {name}")
     bar = session.bar
@@ -175,39 +180,39 @@ def _flow(known: Known, name: str) -> Found:
     return ok(f"{bar.ask_volume} at the ask, {bar.bid_volume} at the bid in the bar of {_stamp(bar)}")
 
 
-def _books(conf: Conf, known: Known) -> Found:
-    if not known.linked:
+def _books(conf: Conf, snapshot: Snapshot) -> Found:
+    if not snapshot.linked:
         return _behind("venue link")
-    if known.risk is not None and known.risk.reason == Reason.UNRECONCILED:
+    if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
         return broken("the venue reports another position than our books", "compare with NinjaTrader, then `tapewire arm`")
-    if known.gate is not None and known.gate["killed"]:
+    if snapshot.gate is not None and snapshot.gate["killed"]:
         return unknown("see `kill switch`, which stands in front of it")
-    held = [f"{name} {qty:+d}" for name in conf.traded if (qty := _qty(known.session(name)))]
+    held = [f"{name} {qty:+d}" for name in conf.traded if (qty := _qty(snapshot.session(name)))]
     return ok(f"agree with the venue: {', '.join(held) or 'flat'}")
 
 
-def _lease(known: Known) -> Found:
-    if not known.linked:
+def _lease(snapshot: Snapshot) -> Found:
+    if not snapshot.linked:
         return _behind("venue link")
-    if NO_LEASE in known.heard.noted[0]:
+    if NO_LEASE in snapshot.bridge.noted[0]:
         return broken("NinjaTrader has not heard the gate for five seconds and takes no entries", "see `gate control`")
     return ok("NinjaTrader hears the gate")
 
 
-def _kill_switch(known: Known) -> Found:
-    if known.gate is None:
+def _kill_switch(snapshot: Snapshot) -> Found:
+    if snapshot.gate is None:
         return unknown("see `gate control`")
-    if known.gate["killed"]:
+    if snapshot.gate["killed"]:
         return broken("latched, no entry passes", "`tapewire arm` releases it, when you have looked")
-    if known.linked and KILLED in known.heard.noted[0]:
+    if snapshot.linked and KILLED in snapshot.bridge.noted[0]:
         return broken("released here, NinjaTrader's copy is not", "it follows within a second; if it stays, see `lease`")
-    return ok("open, here and at NinjaTrader" if known.linked else "open")
+    return ok("open, here and at NinjaTrader" if snapshot.linked else "open")
 
 
-def _entries(known: Known) -> Found:
-    if not known.linked:
+def _entries(snapshot: Snapshot) -> Found:
+    if not snapshot.linked:
         return _behind("venue link")
-    why = known.heard.noted[1]
+    why = snapshot.bridge.noted[1]
     if why:
         return broken(f"NinjaTrader takes none: {why}", "mend that, compare position and orders, then enable the strategy again")
     return ok("NinjaTrader takes them")

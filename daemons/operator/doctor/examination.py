@@ -8,7 +8,7 @@ from pathlib import Path
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons.operator import gather, supervise
 from tapewire.daemons.operator.doctor import bridge, hops, installation
-from tapewire.daemons.operator.doctor.findings import Finding, Found, State, ok
+from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, ok
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
 
@@ -55,4 +55,4 @@ def _look(check: Callable[[], Found]) -> Found:
     try:
         return check()
     except (TapewireError, OSError, ImportError) as error:
-        return Found(State.BROKEN, str(error))
+        return Found(CheckState.BROKEN, str(error))

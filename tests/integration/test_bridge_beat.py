@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tapewire.bus import sockets, topics, wire
 from tapewire.bus.messages import Beat, Header
 from tapewire.daemons.operator.gather import listen
-from tapewire.daemons.operator.snapshot import Heard
+from tapewire.daemons.operator.snapshot import BridgeBeat
 from tapewire.daemons.settings.structs import Conf
 from tests import bridges
 
@@ -48,7 +48,7 @@ def broker(conf: Conf, *messages: list[bytes]) -> Iterator[None]:
         out.close()
 
 
-def told(*messages: list[bytes]) -> Heard:
+def told(*messages: list[bytes]) -> BridgeBeat:
     conf = bridges.conf()
     with broker(conf, *messages), zmq.Context() as context:
         return listen(context, conf)
@@ -79,9 +79,9 @@ def test_a_bridge_that_speaks_another_protocol_is_heard(home: object) -> None:
     found = told(beat(version=2), beat(number=2, version=2))
 
     assert found.fresh
-    assert replace(found, age_s=None) == Heard(unreadable="protocol version 2, this side speaks 1")
+    assert replace(found, age_s=None) == BridgeBeat(unreadable="protocol version 2, this side speaks 1")
 
 
 def test_of_nobody_nothing_is_heard(home: object) -> None:
     """A broker that has no heartbeat of a bridge."""
-    assert told() == Heard()
+    assert told() == BridgeBeat()
