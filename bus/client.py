@@ -1,4 +1,4 @@
-"""Thin clients: history, control, and reading the bus. A few lines around a socket each; the machines are in the pure modules."""
+"""Thin clients: history, control, and reading the bus. Each is a few lines around a socket; the pure modules decide."""
 
 from __future__ import annotations
 
@@ -36,20 +36,21 @@ RETRY_S = 1.0
 
 
 def poll(socket: zmq.Socket[bytes], timeout_s: float) -> bool:
-    """Wait until the socket is readable; the plain way, for tools that have nothing else to do meanwhile."""
+    """Wait until the socket is readable; for tools that have nothing else to do meanwhile."""
     return bool(socket.poll(int(timeout_s * 1000)))
 
 
 def request(body: Body, name: str = "client") -> list[bytes]:
-    """The frames of a question that is not a fact: it has no number, its own `id` names it."""
+    """The frames of a request that is not a fact: it has no sequence number, its `id` names it."""
     return [b"", b"request.", wire.encode(Header(PROTOCOL_VERSION, name, 0, 0, 0), body)]
 
 
 class History:
-    """The journal over the wire, page by page. `wait` is how to wait for a reply: a daemon passes one that keeps it alive.
+    """The journal over the wire, page by page.
 
     Args:
-        deadline_s: give up after this long without an answer; None asks again for ever (a daemon that cannot start without).
+        wait: how to wait for a reply; a daemon passes a function that keeps its heartbeats and control port going meanwhile.
+        deadline_s: give up after this long without a reply; None repeats the request for ever (a daemon cannot start without it).
     """
 
     def __init__(self, context: Context, address: str, *, wait: Wait = poll, deadline_s: float | None = None) -> None:
@@ -70,7 +71,7 @@ class History:
         """Which topics with this prefix are in the journal, and how far.
 
         Raises:
-            Transient: no answer within the deadline.
+            Transient: no reply within the deadline.
         """
         asked = TopicsRequest(f"topics-{next(self._ids)}", prefix)
         self._send([asked])
@@ -94,7 +95,7 @@ class History:
                 continue
             if body.topic == topic:
                 yield from pager.take(body)
-            elif body.topic in self._aside:  # of a read that goes on beside this one
+            elif body.topic in self._aside:  # another reader of this client is waiting for it
                 self._aside[body.topic].append(body)
         del self._aside[topic]
 
@@ -108,7 +109,7 @@ class History:
         while not self.wait(self.socket, RETRY_S):
             now_ns = clock.monotonic_ns()
             if self.deadline_s is not None and now_ns - started_ns > self.deadline_s * 1e9:
-                raise Transient(f"no answer from the logger at {self.address} within {self.deadline_s:g} s; is it running?")
+                raise Transient(f"no reply from the logger at {self.address} within {self.deadline_s:g} s; is it running?")
             if now_ns - asked_ns >= RETRY_S * 1e9:
                 asked_ns = now_ns
                 again()
@@ -116,30 +117,30 @@ class History:
 
 
 def ask_control(context: Context, address: str, verb: str, argument: str = "", *, timeout_s: float = 2.0) -> Any:
-    """Ask a daemon's control port (or the control verbs of its service) and return the decoded JSON of its report.
+    """Send a control verb to a daemon's control port (or to its service) and return the decoded JSON of its report.
 
     Raises:
-        Transient: nobody answered in time.
-        PeerError: it answered that it cannot.
+        Transient: no reply in time.
+        PeerError: the daemon refused the verb, or replied with something else.
     """
     with sockets.asker(context, address) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.send_multipart(request(Control("1", verb, argument)))
         if not poll(socket, timeout_s):
-            raise Transient(f"no answer from {address} within {timeout_s:g} s")
+            raise Transient(f"no reply from {address} within {timeout_s:g} s")
         body = wire.decode(socket.recv_multipart()[-1])[1]
     if not isinstance(body, Report):
-        raise PeerError(f"{address} answered {type(body).__name__}, expected Report")
+        raise PeerError(f"{address} replied with {type(body).__name__}, expected Report")
     if not body.ok:
         raise PeerError(body.text)
     return json.loads(body.text)
 
 
 def ask(context: Context, address: str, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
-    """Ask an owner something that it must answer (PROTOCOL.md 5), once: a repeat has the same name and gets the same answer.
+    """Send one request to a service and return its reply (PROTOCOL.md 5). Repeats carry the same name and get the same reply.
 
     Raises:
-        Transient: no answer in time. Whether it was obeyed is then not known; asking again starts a new question.
+        Transient: no reply in time. The request may or may not have been carried out; another call is a new request.
     """
     clock = WallClock()
     header = Header(PROTOCOL_VERSION, name, clock.now_ns(), 1, 0)
@@ -154,22 +155,22 @@ def ask(context: Context, address: str, topic: str, body: Body, *, name: str, ti
                 answered, answer = wire.decode(socket.recv_multipart()[-1])
                 if answered.cause == wanted:
                     return answer
-    raise Transient(f"no answer from {address} within {timeout_s:g} s")
+    raise Transient(f"no reply from {address} within {timeout_s:g} s")
 
 
 class Reader:
-    """Facts of some topics, live. Repeats (the broker's last values) are dropped; a hole shows as `lost`."""
+    """Live facts of some topics. Drops duplicates (the broker's last values); counts a hole as `lost`."""
 
     def __init__(self, context: Context, address: str, prefixes: tuple[str, ...], *, name: str = "reader") -> None:
         self.socket = sockets.subscriber(context, address, prefixes)
         self.sequencer: Sequencer[tuple[wire.Message, bytes]] = Sequencer(name, complete=False, heal_ns=0)
         self.joined = False
-        self._poller = zmq.Poller()  # one for all rounds: making one takes longer than a look at it
+        self._poller = zmq.Poller()  # one for all rounds: creating a poller takes longer than polling
         self._poller.register(self.socket, zmq.POLLIN)
         self._clock = WallClock()
 
     def receive(self, timeout_s: float) -> list[tuple[wire.Message, bytes]]:
-        """What arrived, decoded, with the raw frame; empty after `timeout_s` without anything."""
+        """The messages that arrived, decoded, each with its raw frame; empty after `timeout_s` without any."""
         if not self._poller.poll(int(timeout_s * 1000)):
             return []
         frames = next(sockets.arrived(self.socket, 1), None)

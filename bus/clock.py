@@ -1,4 +1,4 @@
-"""Time for shells. Cores never see a clock: their only now is the event's time.
+"""Time for shells. Cores never read a clock: their only time is the event's time.
 
 A shell takes a `Clock` as an argument, so that a test moves time by hand and finishes at once.
 """
@@ -13,11 +13,11 @@ class Clock(Protocol):
     """Two readings in nanoseconds."""
 
     def now_ns(self) -> int:
-        """UTC wall time since 1970. May jump; only for what people read and for comparing with market time."""
+        """UTC wall time since 1970. May jump; only for display and for comparison with market time."""
         ...
 
     def monotonic_ns(self) -> int:
-        """Time that never goes back, from an unknown origin. For every waiting, timing out and trying again."""
+        """Time that never goes back, from an unspecified origin. For every wait, time-out and retry."""
         ...
 
 
@@ -34,7 +34,7 @@ class WallClock:
 
 
 class ManualClock:
-    """A clock that stands still until somebody moves it. Both readings are the same number."""
+    """A clock that stands still until `advance` moves it. Both readings are the same number."""
 
     __slots__ = ("_at_ns",)
 
@@ -48,7 +48,7 @@ class ManualClock:
         return self._at_ns
 
     def advance(self, by_ns: int) -> None:
-        """Move on. Raises ValueError for a step back: time that goes back would hide the bug it causes."""
+        """Move on. Raises ValueError for a step back: a clock that goes back would hide the bug it causes."""
         if by_ns < 0:
             raise ValueError(f"by_ns is {by_ns}: a ManualClock only moves forward; make a new one to start earlier")
         self._at_ns += by_ns

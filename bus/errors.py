@@ -1,12 +1,12 @@
 """Errors by who must act.
 
     TapewireError
-    |- ConfError        the operator: refuse to start, say which key and what would be right   (exit status 78)
-    |- DataError        whoever made the recording: file, line, field, remedy                   (exit status 65)
-    |- PeerError        the other side misbehaved: count it, drop the message, go on
-    |- Transient        nobody yet: retried inside the shell                                    (exit status 75)
-    |- JournalError     the operator: a log is damaged before its tail; it is set aside, we stop (exit status 74)
-    `- InvariantError   us: a bug; crash loudly                                                 (exit status 70)
+    |- ConfError        the operator: refuse to start, name the key and a right value          (exit status 78)
+    |- DataError        the maker of the recording: file, line, field, remedy                   (exit status 65)
+    |- PeerError        the peer broke the protocol: count it, drop the message, go on
+    |- Transient        no one yet: the shell retries                                           (exit status 75)
+    |- JournalError     the operator: a log is damaged before its tail; set it aside and stop   (exit status 74)
+    `- InvariantError   the developers: a bug; crash loudly                                     (exit status 70)
 
 Refusals are not exceptions: they are `Decision` values with a `Reason`.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 
 class TapewireError(Exception):
-    """Anything this project raises on purpose. `status` is the exit status of a command that ends with it (sysexits.h)."""
+    """Base of every error that tapewire raises on purpose. `status`: exit status of a command that it ends (sysexits.h)."""
 
     status = 1
 
@@ -48,6 +48,6 @@ class InvariantError(TapewireError):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'x'?)` for the nearest known word, else nothing: to be put behind the word that was not known."""
+    """` (did you mean 'x'?)` for the nearest defined word, else an empty text. Goes behind the unknown word in an error text."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" (did you mean {near[0]!r}?)" if near else ""

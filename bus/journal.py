@@ -1,4 +1,4 @@
-"""An append-only file of records that survives its writer being killed at any byte.
+"""An append-only file of records. Its writer may be killed at any byte without losing a finished record.
 
     file    = magic line, record, record, ...
     record  = u32 length, u32 crc32 of the payload, payload        (little-endian; a payload is 1 byte to 8 MiB)
@@ -7,7 +7,7 @@ A length of 0 is never valid: file systems leave runs of zeros behind after a po
 
 Opening is recovering. Damage at the end of the file with no good record behind it is the last write of a process that died: the
 torn tail is cut off and kept beside the file as `<name>.torn`. Damage with good records behind it, or more of it than one record
-can explain, is no crash of ours: the file is set aside as `<name>.quarantined` and nobody starts from it by accident.
+can explain, is no crash of ours: the file is set aside as `<name>.quarantined`, so that no process starts from it by accident.
 
 Appends are buffered; `flush` hands them to the operating system (enough against a kill), `sync` to the disk (enough against a
 power cut). One process writes; `scan` lets any other read along.
@@ -93,7 +93,7 @@ class Journal:
             else:
                 for offset, payload in _records(path, file):
                     if isinstance(payload, _Damage):
-                        _set_right(path, fd, payload, len(starts))
+                        _repair(path, fd, payload, len(starts))
                         break
                     starts.append(offset)
                     size = offset + _HEAD.size + len(payload)
@@ -128,7 +128,7 @@ class Journal:
         return len(self._starts) - 1
 
     def flush(self) -> None:
-        """Hand everything appended to the operating system: it survives the death of this process."""
+        """Hand everything appended to the operating system: it survives a kill of this process."""
         if self._broken:
             raise JournalError(self._broken)
         if not self._buffer:
@@ -141,12 +141,12 @@ class Journal:
         self._buffer.clear()
 
     def sync(self) -> None:
-        """Flush, and wait until the disk has it: it survives a power cut."""
+        """Flush, and wait until it is on the disk: it survives a power cut."""
         self.flush()
         try:
             os.fsync(self._fd)
         except OSError as error:
-            # After a failed fsync the kernel may have dropped the pages: nothing is known about the tail, so write no more.
+            # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
             self._broken = str(_disk_error(self.path, error))
             raise JournalError(self._broken) from error
 
@@ -200,12 +200,12 @@ class Journal:
         return self._starts[position + 1] if position + 1 < len(self._starts) else self._size
 
     def _give_up(self, written: int, error: OSError) -> NoReturn:
-        """Leave whole records only on disk and forget the rest, so that a restart finds nothing torn."""
+        """Leave only whole records on disk and drop the rest, so that a restart finds no torn record."""
         self._broken = str(_disk_error(self.path, error))
         while self._starts and self._starts[-1] >= written:
             self._starts.pop()
         self._size = written
-        self._buffer = bytearray()  # not clear(): the error's traceback still holds a view of the old one
+        self._buffer = bytearray()  # not clear(): the error's traceback still holds a view of the old buffer
         try:
             os.ftruncate(self._fd, written)
         except OSError as second:
@@ -214,12 +214,12 @@ class Journal:
 
 
 def scan(path: Path) -> Iterator[bytes]:
-    """Read a journal's records without owning it: no lock, no repair, also while somebody writes it.
+    """Read a journal's records without lock or repair, also while another process writes it.
 
     Ends at a torn tail, which may be a record being written at this moment.
 
     Raises:
-        JournalError: it cannot be read, is not a journal, or is damaged before its tail. Records in front of the damage come first.
+        JournalError: it cannot be read, is not a journal, or is damaged before its tail; the records before that come first.
     """
     try:
         with path.open("rb") as file:
@@ -237,18 +237,18 @@ def scan(path: Path) -> Iterator[bytes]:
 
 
 class _Damage(NamedTuple):
-    """Bytes that are no record. torn: they are explained by a writer that died in its last write."""
+    """Bytes that are no record. torn: a writer that died in its last write explains them."""
 
     offset: int
     rest: bytes
     torn: bool
 
     def text(self, path: Path, number: int) -> str:
-        return f"{path}: record {number} at byte {self.offset} is damaged, and what follows it is no torn last write"
+        return f"{path}: record {number} at byte {self.offset} is damaged, and what follows it is not a torn last write"
 
 
 def _fresh(path: Path, file: BinaryIO) -> bool:
-    """Whether the file holds nothing yet: no byte, or a part of the magic line (killed at birth). Else it stands behind it."""
+    """Whether the file is empty: no byte, or part of the magic line (its writer was killed). Otherwise reads past that line."""
     magic = file.read(len(MAGIC))
     if magic == MAGIC:
         return False
@@ -262,7 +262,7 @@ def _fresh(path: Path, file: BinaryIO) -> bool:
 
 
 def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes | _Damage]]:
-    """Offset and payload of each record from where the file stands, ending with the damage if there is any."""
+    """Offset and payload of each record from the file's position, ending with the damage if there is any."""
     size = os.fstat(file.fileno()).st_size
     offset = len(MAGIC)
     while offset < size:
@@ -294,7 +294,7 @@ def _is_torn(rest: bytes) -> bool:
     return True
 
 
-def _set_right(path: Path, fd: int, damage: _Damage, number: int) -> None:
+def _repair(path: Path, fd: int, damage: _Damage, number: int) -> None:
     """Cut a torn tail off and keep it beside the file; set aside a file with any other damage."""
     if damage.torn:
         with path.with_name(path.name + ".torn").open("ab") as torn:
@@ -326,7 +326,7 @@ def _write_all(fd: int, data: bytes | bytearray, at: int) -> None:
 
 
 def _sync_directory(directory: Path) -> None:
-    """Make a new or renamed entry last: fsync of a file does not cover its name."""
+    """Make a new or renamed entry durable: fsync of a file does not cover its name."""
     fd = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -1,4 +1,4 @@
-"""The last frame of each topic, which a broker gives to a reader that has just subscribed."""
+"""The last frame of each topic. The broker sends it to a reader that has just subscribed."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class LastValues:
         self._frames[topic] = frame
 
     def matching(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Topic and last frame of every topic a subscription to `prefix` takes, in the order in which topics first spoke."""
+        """Topic and last frame of every topic that matches `prefix`, in the order of each topic's first message."""
         return [(topic, frame) for topic, frame in self._frames.items() if topic.startswith(prefix)]

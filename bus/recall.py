@@ -1,7 +1,7 @@
-"""A topic as one reader had it: what the journal holds, without what this reader had lost, and with its gaps where it met them.
+"""A topic as one reader received it: the journal without the messages that this reader lost, and with its gaps where they occurred.
 
-Recovery folds the journal. The logger may hold what the reader never got, and lack what it did get; a fold that took its word
-would rebuild another state than the one that died, and number what follows from it differently. So the numbers are gone through:
+Recovery folds the journal. The logger may hold messages that the reader never received, and lack some that it did. Folding the
+logger's view would rebuild another state than the one that died, and give what follows from it other numbers. So:
 
     journal    1 2 3 4 5 . . 8 9          . lost by the logger
     our gaps       [3-4]
@@ -21,7 +21,7 @@ from tapewire.bus.messages import PROTOCOL_VERSION, Gap, Header
 
 
 class Recalled(NamedTuple):
-    """An event and when it came. A Gap came with the fact before it (0: before all); its own header has the wall clock."""
+    """An event and its arrival in market time. A Gap arrives with the fact before it (0: before all): its header has wall time."""
 
     at_ns: int
     event: Event
@@ -30,12 +30,12 @@ class Recalled(NamedTuple):
 def recall(
     topic: str, facts: Iterable[Event], gaps: Iterable[Event], *, reader: str, after: tuple[int, int] = (0, 0)
 ) -> Iterator[Recalled]:
-    """Put the two together.
+    """Merge the journal and the gaps of one topic.
 
     Args:
         facts: the journal of the topic, in the order of its numbers.
         gaps: the `Gap`s that the reader has published about this topic, in any order.
-        reader: its name, for the gaps that nobody has published.
+        reader: its name, for gaps that were never published.
         after: epoch and number before the first fact, when the journal is not read from its beginning. Earlier gaps are left out.
     """
     at_ns = 0
@@ -47,16 +47,16 @@ def recall(
         number = (fact.header.epoch, fact.header.seq)
         while waiting and _first(waiting[-1][0]) <= number:
             gap, event = waiting.pop()
-            yield from _unheard(topic, done, _first(gap), at_ns, reader)
+            yield from _missing(topic, done, _first(gap), at_ns, reader)
             yield Recalled(at_ns, event)
             done = (gap.of_epoch, gap.last)
         if number > done:
-            yield from _unheard(topic, done, number, at_ns, reader)
+            yield from _missing(topic, done, number, at_ns, reader)
             at_ns = fact.header.event_ns
             yield Recalled(at_ns, fact)
             done = number
     for gap, event in reversed(waiting):
-        yield from _unheard(topic, done, _first(gap), at_ns, reader)
+        yield from _missing(topic, done, _first(gap), at_ns, reader)
         yield Recalled(at_ns, event)
         done = (gap.of_epoch, gap.last)
 
@@ -65,8 +65,8 @@ def _first(gap: Gap) -> tuple[int, int]:
     return gap.of_epoch, gap.first
 
 
-def _unheard(topic: str, done: tuple[int, int], upto: tuple[int, int], at_ns: int, reader: str) -> Iterator[Recalled]:
-    """What lies between two numbers, if anything does. What an old epoch may have had behind its last known number is not known."""
+def _missing(topic: str, done: tuple[int, int], upto: tuple[int, int], at_ns: int, reader: str) -> Iterator[Recalled]:
+    """The Gap between two numbers, if there is one. How far an old epoch went behind its last recorded number cannot be told."""
     epoch, seq = upto
     first = done[1] + 1 if epoch == done[0] else 1
     if first < seq:

@@ -1,4 +1,4 @@
-"""What a writer keeps in order to say it again: the last frames of each topic, with their numbers."""
+"""What a writer keeps for resending: the last frames of each topic, with their numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ring:
         self._frames: dict[str, deque[tuple[int, bytes]]] = {}
 
     def keep(self, topic: str, epoch: int, seq: int, frame: bytes) -> None:
-        """Remember a frame that has just been published; the oldest of its topic falls out when the ring is full."""
+        """Keep a published frame; when the ring is full, the topic's oldest frame is dropped."""
         if self._epochs.get(topic) != epoch:
             self._epochs[topic] = epoch
             self._frames[topic] = deque(maxlen=self.size)

@@ -1,12 +1,12 @@
-"""Idempotent answers: a repeated question gets the first answer, and nothing happens twice.
+"""Idempotent replies: a repeated request gets the first reply, and nothing happens twice.
 
-The server stores its answer before it sends it (zguide, ch. 4, "Idempotent Services"), so an answer lost on the way is only a
-repeat away. The store is bounded: it forgets the oldest answers first. A question is resent within seconds; `limit` is far more
-than can be under way at once, and whoever needs more than that keeps ids of its own (the gate refuses known intents as DUPLICATE).
+The service stores its reply before it sends it (zguide, ch. 4, "Idempotent Services"), so a repeated request recovers a lost
+reply. The store is bounded and forgets the oldest replies first. Clients resend within seconds; `limit` is far more than can be
+pending at once, and a service that needs more keeps ids of its own (the gate refuses a second intent of the same id as DUPLICATE).
 
-A question has a name, its ref, but the name alone does not make a repeat. An asker that rebuilds itself from a journal whose end
-was lost (a power cut takes its last second) counts from there, and gives names again to what it asks now. That is another
-question, and the answer to the old one would leave it unanswered for ever.
+A request has a name, its ref, but the name alone does not make a duplicate. A client that recovers from a journal whose end was
+lost (a power cut takes its last second) counts from there, and uses names a second time for new requests. Such a request needs
+its own reply: the stored one would leave it unanswered for ever.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from typing import Any
 
 
 class Served:
-    """The last `limit` answers by the ref of their question."""
+    """The last `limit` replies, by the ref of their request."""
 
     __slots__ = ("_answers", "limit")
 
     def __init__(self, limit: int = 10_000) -> None:
         if limit < 1:
-            raise ValueError(f"limit is {limit}: at least 1 answer must be kept, or repeats are executed again")
+            raise ValueError(f"limit is {limit}: at least 1 reply must be kept, or duplicates are executed again")
         self.limit = limit
-        self._answers: dict[str, tuple[Any, list[bytes]]] = {}
+        self._replies: dict[str, tuple[Any, list[bytes]]] = {}
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._replies)
 
     def __contains__(self, ref: object) -> bool:
-        return ref in self._answers
+        return ref in self._replies
 
-    def get(self, ref: str, question: object) -> list[bytes] | None:
-        """The answer's frames, or None if this question is new (or so old that it was forgotten)."""
-        asked, answer = self._answers.get(ref, (None, None))
-        return answer if asked == question else None
+    def get(self, ref: str, request: object) -> list[bytes] | None:
+        """The reply's frames, or None if the request is new (or so old that its reply was dropped)."""
+        first, reply = self._replies.get(ref, (None, None))
+        return reply if first == request else None
 
-    def store(self, ref: str, question: object, answer: list[bytes]) -> None:
-        """Keep the answer to `question`, named `ref`. The first one stands: a second answer to the same question is ignored."""
-        if ref in self._answers and self._answers[ref][0] == question:
+    def store(self, ref: str, request: object, reply: list[bytes]) -> None:
+        """Keep the reply to `request`, named `ref`. The first one stands: a second reply to the same request is ignored."""
+        if ref in self._replies and self._replies[ref][0] == request:
             return
-        if len(self._answers) >= self.limit and ref not in self._answers:
-            del self._answers[next(iter(self._answers))]
-        self._answers[ref] = question, answer
+        if len(self._replies) >= self.limit and ref not in self._replies:
+            del self._replies[next(iter(self._replies))]
+        self._replies[ref] = request, reply

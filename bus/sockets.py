@@ -1,6 +1,6 @@
-"""The one place that makes sockets. Every option is set here, with its reason; everything else in the project asks by purpose.
+"""The one place that makes sockets. Every option is set here, with its reason; other modules name a purpose.
 
-Shape (PROTOCOL.md has it in words): facts go PUB -> broker -> SUB; wishes go DEALER -> ROUTER to one owner; history is pulled.
+Shape (PROTOCOL.md describes it): facts go PUB -> broker -> SUB; requests go DEALER -> ROUTER to one service; history is pulled.
 Publishers are XPUB because XPUB can see its subscriber: a PUB that has just connected drops everything in silence until the
 broker's subscription has arrived, an XPUB waits for it.
 """
@@ -14,14 +14,14 @@ import zmq
 
 from tapewire.bus import topics
 
-# Messages kept per peer before a publisher drops (facts) or a dealer refuses (wishes). A dropped fact shows as a hole in its
-# topic's numbers and is sent again from the writer's ring, so this bounds memory and costs no data.
+# Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
+# topic's numbers and is resent from the writer's ring, so this bounds memory and costs no data.
 FACTS_HWM = 20_000
-WISHES_HWM = 10_000
-LINGER_MS = 500  # a stopping process may finish its last sentence, and no longer
+REQUESTS_HWM = 10_000
+LINGER_MS = 500  # how long a stopping process may go on sending
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
-PEER_PING_MS = 2_000  # a peer that is gone without a word (a stopped tap, a sleeping machine) is noticed and its queue freed
+PEER_PING_MS = 2_000  # detects a peer that vanished (a stopped tap, a sleeping machine), to free its queue
 PEER_DEAD_MS = 8_000
 
 # Plain numbers: to combine two of pyzmq's enum flags takes longer than to send a message.
@@ -32,7 +32,7 @@ _READABLE = int(zmq.POLLIN)
 
 
 def broker_in(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """XSUB where every writer connects. Subscribes to everything at once: the broker keeps last values of all topics."""
+    """XSUB to which every writer connects. Subscribes to everything at once: the broker keeps last values of all topics."""
     socket = _socket(context, zmq.XSUB)
     socket.setsockopt(zmq.RCVHWM, FACTS_HWM)
     socket.bind(address)
@@ -41,10 +41,10 @@ def broker_in(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Sock
 
 
 def broker_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """XPUB where every reader connects.
+    """XPUB to which every reader connects.
 
     XPUB_VERBOSE: without it a second subscription to a prefix is not reported, and the joiner would get no last values.
-    XPUB_WELCOME_MSG: a joiner learns that its subscription stands; nobody sleeps to hope so.
+    XPUB_WELCOME_MSG: confirms a joiner's subscription, so that it need not sleep and hope.
     """
     socket = _socket(context, zmq.XPUB)
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
@@ -55,7 +55,7 @@ def broker_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Soc
 
 
 def public_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """XPUB that subscribers of the public streams connect to. A slow one loses its own messages and nobody else's."""
+    """XPUB that subscribers of the public streams connect to. A slow one loses only its own messages."""
     socket = _socket(context, zmq.XPUB)
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
@@ -75,7 +75,7 @@ def publisher(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Sock
 def subscriber(
     context: zmq.Context[zmq.Socket[bytes]], address: str, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM
 ) -> zmq.Socket[bytes]:
-    """A reader of facts. The first message it gets is `sys.welcome.`: from then on nothing is missed unseen."""
+    """A reader of facts. The first message it gets is `sys.welcome.`: from then on every loss shows in the numbers."""
     socket = _socket(context, zmq.SUB)
     socket.setsockopt(zmq.RCVHWM, hwm)
     for prefix in (*prefixes, topics.WELCOME):
@@ -85,14 +85,14 @@ def subscriber(
 
 
 def owner(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
-    """ROUTER of a service, or of the venue link.
+    """ROUTER of a service or of the venue link.
 
-    ROUTER_MANDATORY: sending to a peer that has gone is an error we see, by default it is a silent drop.
+    ROUTER_MANDATORY: sending to a peer that has gone is an error; the default is a silent drop.
     ROUTER_HANDOVER: a restarted peer with its old name takes its old place at once.
     """
     socket = _socket(context, zmq.ROUTER)
-    socket.setsockopt(zmq.SNDHWM, WISHES_HWM)
-    socket.setsockopt(zmq.RCVHWM, WISHES_HWM)
+    socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)
+    socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     socket.bind(address)
@@ -100,10 +100,10 @@ def owner(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[b
 
 
 def asker(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:
-    """DEALER towards an owner. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
+    """DEALER towards a service. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
     socket = _socket(context, zmq.DEALER)
-    socket.setsockopt(zmq.SNDHWM, WISHES_HWM)
-    socket.setsockopt(zmq.RCVHWM, WISHES_HWM)
+    socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)
+    socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     if name:
         socket.setsockopt(zmq.ROUTING_ID, name.encode())
     socket.connect(address)
@@ -111,7 +111,7 @@ def asker(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "")
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> None:
-    """`send_multipart` for bytes in less than half the time: no checks of what we know, no enum arithmetic.
+    """`send_multipart` for bytes in less than half the time: no type checks, no enum arithmetic.
 
     Raises:
         zmq.Again: with NOBLOCK, when the peer's queue is full. Nothing was sent: only the first frame can fail.
@@ -123,9 +123,9 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> 
 
 
 def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
-    """The frames of each message that is there, of `limit` at most: what is left over waits for the next round.
+    """The frames of each message that has arrived, `limit` messages at most; the rest waits for the next round.
 
-    Asks whether there is more instead of trying: an exception that says no takes longer than a message.
+    Checks whether there is more before it receives: an exception for "no" takes longer than a message.
     """
     for _ in range(limit):
         try:

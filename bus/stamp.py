@@ -1,4 +1,4 @@
-"""Numbers for what a source says: one counter per topic, so `topic@epoch:seq` is unique and holes show."""
+"""Sequence numbers for what a source publishes: one counter per topic, so `topic@epoch:seq` is unique and holes show."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class Stamper:
         return Header(PROTOCOL_VERSION, self.source, self.epoch, seq, event_ns, cause)
 
     def resume(self, topic: str, seq: int) -> None:
-        """Go on behind this number: an earlier life of ours came as far."""
+        """Continue behind this number: an earlier process of this source reached it."""
         self.last[topic] = max(seq, self.last.get(topic, 0))

@@ -29,7 +29,7 @@ from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tel
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.messages import Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
 from tapewire.bus.ring import Ring
-from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.stamp import Stamper
 
 B = TypeVar("B")
@@ -326,9 +326,9 @@ class LossyBus:
         """The writer's heartbeat arrives: the reader hears how far it has come."""
         said = self.stamper.last.get(self.topic, 0)
         if said:
-            self.sequencer.heard(self.topic, self.stamper.epoch, said, self.clock.monotonic_ns())
+            self.sequencer.announced(self.topic, self.stamper.epoch, said, self.clock.monotonic_ns())
 
-    def advance(self, by_ns: int = ASK_EVERY_NS) -> None:
+    def advance(self, by_ns: int = RESEND_EVERY_NS) -> None:
         """Time passes: frames in flight arrive, the reader asks for holes and owns up to what is too old."""
         self.clock.advance(by_ns)
         self._move()

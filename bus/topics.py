@@ -1,6 +1,6 @@
 """Topics: dotted names that end with a dot, so that a prefix matches whole fields (`raw.bar.ES.` never matches `ESH6`).
 
-Each topic has exactly one writer. One function per kind of topic, so that nobody spells one by hand.
+Each topic has exactly one writer. One function per kind of topic, so that no caller spells one by hand.
 """
 
 from __future__ import annotations

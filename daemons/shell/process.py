@@ -273,7 +273,7 @@ class Process:
             self.beats[body.name] = now_ns
             for written, (epoch, seq) in body.last.items():
                 if topics.matches(written, self.subscribe):
-                    self.sequencer.heard(written, epoch, seq, now_ns)
+                    self.sequencer.announced(written, epoch, seq, now_ns)
             self._whole = False  # perhaps: the round looks
         elif isinstance(body, Resend):
             for again in self.ring.again(body.topic, body.of_epoch, body.first, body.last):

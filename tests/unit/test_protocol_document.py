@@ -24,7 +24,7 @@ from tapewire.bus.messages import (
     StopRounding,
 )
 from tapewire.bus.outbox import Outbox
-from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.wire import MAX_FRAME
 from tapewire.daemons.settings.structs import PORTS, Bus
 
@@ -154,6 +154,6 @@ def test_the_numbers_in_the_text_are_those_in_force():
     assert Sequencer("reader", complete=True).heal_ns == Bus().heal_s * 1e9
     assert f"`base_port` ({Bus().base_port} by default)" in text
     assert "at most 4 times a second" in text
-    assert ASK_EVERY_NS * 4 == 1_000_000_000
+    assert RESEND_EVERY_NS * 4 == 1_000_000_000
     assert [later - at for at, later in pairwise(at_ms)] == [250, 500, 1000, 2000, 2000]
     assert "250 ms, 500 ms, 1 s and then every 2 s" in text

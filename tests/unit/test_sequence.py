@@ -3,7 +3,7 @@
 import pytest
 
 from tapewire.bus.messages import Gap, Header, Resend
-from tapewire.bus.sequence import ASK_EVERY_NS, Sequencer
+from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 
 TOPIC = "raw.bar.MNQ.1m."
 HEAL_NS = 2_000_000_000
@@ -66,7 +66,7 @@ def test_a_tap_starts_with_the_first_number_it_sees():
 def test_a_tap_ignores_heartbeats_of_topics_it_has_not_seen():
     """A heartbeat must not make the broker's last value, which arrives later, look like a repeat."""
     sequencer = reader(complete=False)
-    sequencer.heard(TOPIC, 1, 5, 0)
+    sequencer.announced(TOPIC, 1, 5, 0)
 
     assert admit(sequencer, 5) == items(5)
 
@@ -107,17 +107,17 @@ def test_a_hole_is_asked_for_at_once_and_then_four_times_a_second():
     admit(sequencer, 1, 3)
 
     assert sequencer.missing(0) == [Resend(TOPIC, 1, 2, 2)]
-    assert sequencer.missing(ASK_EVERY_NS - 1) == []
-    admit(sequencer, 6, now_ns=ASK_EVERY_NS - 1)
-    assert sequencer.missing(ASK_EVERY_NS - 1) == [Resend(TOPIC, 1, 4, 5)]
-    assert sequencer.missing(ASK_EVERY_NS) == [Resend(TOPIC, 1, 2, 2)]
+    assert sequencer.missing(RESEND_EVERY_NS - 1) == []
+    admit(sequencer, 6, now_ns=RESEND_EVERY_NS - 1)
+    assert sequencer.missing(RESEND_EVERY_NS - 1) == [Resend(TOPIC, 1, 4, 5)]
+    assert sequencer.missing(RESEND_EVERY_NS) == [Resend(TOPIC, 1, 2, 2)]
 
 
 def test_a_heartbeat_shows_that_the_last_message_was_lost():
     """Nothing follows a lost last message, so only the writer's own count can show the hole."""
     sequencer = reader()
     admit(sequencer, 1)
-    sequencer.heard(TOPIC, 1, 3, 0)
+    sequencer.announced(TOPIC, 1, 3, 0)
 
     assert sequencer.missing(0) == [Resend(TOPIC, 1, 2, 3)]
     assert admit(sequencer, 2, 3) == items(2, 3)
@@ -128,9 +128,9 @@ def test_a_heartbeat_that_says_nothing_new_opens_no_hole():
     """Equal, older and older-epoch counts are no news."""
     sequencer = reader()
     admit(sequencer, 1, 2)
-    sequencer.heard(TOPIC, 1, 2, 0)
-    sequencer.heard(TOPIC, 1, 1, 0)
-    sequencer.heard(TOPIC, 0, 9, 0)
+    sequencer.announced(TOPIC, 1, 2, 0)
+    sequencer.announced(TOPIC, 1, 1, 0)
+    sequencer.announced(TOPIC, 0, 9, 0)
 
     assert sequencer.missing(0) == []
 
@@ -138,7 +138,7 @@ def test_a_heartbeat_that_says_nothing_new_opens_no_hole():
 def test_a_heartbeat_alone_tells_a_complete_reader_of_a_topic():
     """Every message of a topic may have been lost; the heartbeat's count is then the first thing known of it."""
     sequencer = reader()
-    sequencer.heard(TOPIC, 3, 2, 0)
+    sequencer.announced(TOPIC, 3, 2, 0)
 
     assert sequencer.missing(0) == [Resend(TOPIC, 3, 1, 2)]
 
@@ -235,7 +235,7 @@ def test_a_heartbeat_may_announce_a_new_epoch():
     """The hole of the new epoch opens before its first message arrives."""
     sequencer = reader()
     admit(sequencer, 1)
-    sequencer.heard(TOPIC, 2, 1, 0)
+    sequencer.announced(TOPIC, 2, 1, 0)
 
     assert sequencer.missing(0) == [Resend(TOPIC, 2, 1, 1)]
     assert admit(sequencer, 1, epoch=2) == items(1, epoch=2)
