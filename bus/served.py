@@ -17,7 +17,7 @@ from typing import Any
 class Served:
     """The last `limit` replies, by the ref of their request."""
 
-    __slots__ = ("_answers", "limit")
+    __slots__ = ("_replies", "limit")
 
     def __init__(self, limit: int = 10_000) -> None:
         if limit < 1:

@@ -139,7 +139,7 @@ def test_a_page_that_does_not_answer_the_question_is_the_peers_fault(page):
     pager = Pager(TOPIC, chunk=2)
     pager.requests()
 
-    with pytest.raises(PeerError, match="asked were 2"):
+    with pytest.raises(PeerError, match="requested were 2"):
         pager.take(page)
     assert len(pager.resend()) == 2
 
