@@ -1,8 +1,8 @@
 """The wire between NinjaTrader 8 and Python: a ZeroMQ message bus and a set of supervised trading daemons.
 
-    tapewire.bus          the language everyone speaks: messages, numbering, journal, sockets
-    tapewire.strategies   what to trade
-    tapewire.daemons      who runs
+    tapewire.bus          the protocol: messages, numbering, journal, sockets
+    tapewire.strategies   what is traded
+    tapewire.daemons      the processes
     tapewire.replay       recordings, backtests, comparison
     tapewire.conf         settings as TOML
 
