@@ -93,8 +93,8 @@ def page() -> str:
     rows = "".join(f"| `{reason}` | {TEXTS[reason].when} | {_asked(reason)} | {_remedy(TEXTS[reason])} |\n" for reason in Reason)
     return (
         "# Why the gate refuses\n\n"
-        "Made by `python -m tapewire.daemons.gate.reasons` from `bus/messages.py`, `daemons/gate/checks/risk.py` and its texts; "
-        "do not edit.\n\n"
+        "Made by `python -m tapewire.daemons.gate.reasons` from `bus/messages/words.py`, `daemons/gate/checks/risk.py` and its "
+        "texts; do not edit.\n\n"
         "The checks run in this order and the first refusal is the answer. The code is in the `reject` fact with a sentence\n"
         "that holds the numbers, in the `decisions` that the evaluator gets, in the journal, in `tapewire tap reject.` and in\n"
         "`tapewire explain ID`. README.md beside this page explains the settings.\n\n"

@@ -1,0 +1,104 @@
+"""Topics `order.`, `fill.`, `position.`, `trade.` and `risk.`: the gate's books, as facts."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.bus.messages.words import Action, OrderStatus
+
+
+class OrderEvent(Struct, frozen=True, tag="order_event"):
+    """An order changed its status. `detail` holds the venue's words where it gave any."""
+
+    order_id: str
+    instrument: str
+    action: Action
+    status: OrderStatus
+    qty: int
+    filled: int = 0
+    stop: float | None = None
+    target: float | None = None
+    detail: str = ""
+
+
+class Fill(Struct, frozen=True, tag="fill"):
+    """One execution as booked: qty is signed (positive buys). role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN."""
+
+    execution_id: str
+    order_id: str
+    instrument: str
+    account: str
+    qty: int
+    price: float
+    role: str
+    bar_ns: int
+    bar_index: int
+
+
+class PositionChanged(Struct, frozen=True, tag="position_changed"):
+    """Our position after a fill, by our own books. price: average entry, None when flat."""
+
+    instrument: str
+    account: str
+    qty: int
+    price: float | None = None
+
+
+class Trade(Struct, frozen=True, tag="trade"):
+    """A finished round turn.
+
+    signal_ns: close of the bar that decided; entry_ns, exit_ns: close of the bars in which the fills happened.
+    bars_held: bars closed in the position, the first bar after the signal bar being 1 (playbook 5.2).
+    stop, target: as they stood at the exit. reason: STOP, TARGET, SESSION_END or the exit's code.
+    gross_cents = (exit - entry) * direction in money; net_cents = gross_cents - commission_cents.
+    """
+
+    id: str
+    instrument: str
+    account: str
+    session: str
+    strategy: str
+    setup: str
+    direction: str
+    size: int
+    signal_ns: int
+    entry_ns: int
+    entry_price: float
+    exit_ns: int
+    exit_price: float
+    reason: str
+    bars_held: int
+    stop: float | None
+    target: float | None
+    gross_cents: int
+    commission_cents: int
+    net_cents: int
+
+
+class StrategyDay(Struct, frozen=True):
+    """One strategy's share of the account in a session: closed trades and their net, and open profit before commissions."""
+
+    strategy: str
+    realised_cents: int
+    open_cents: int
+    trades: int
+
+
+class Risk(Struct, frozen=True, tag="risk"):
+    """The account's standing after a trade or a change of state.
+
+    state: a `TradingState`. reason: the `Reason` behind it, empty while ACTIVE. drawdown_cents: highest realised equity minus
+    current. open_cents: profit of open positions at the last closes the gate has seen, before commissions. strategies: those that
+    closed a trade in the session or hold a position, by name.
+    """
+
+    account: str
+    session: str
+    state: str
+    realised_cents: int
+    total_cents: int
+    drawdown_cents: int
+    trades: int
+    reason: str = ""
+    open_cents: int = 0
+    strategies: tuple[StrategyDay, ...] = ()

@@ -1,0 +1,23 @@
+"""Who sends a message, as which one, and the version of the contract."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+PROTOCOL_VERSION = 1
+
+
+class Header(Struct, frozen=True):
+    """Who says this, as which message, at which moment of the market, and because of what.
+
+    `seq` counts messages of one topic from 1 within an epoch of their source, so `topic@epoch:seq` names a message.
+    `event_ns` is the market time the message belongs to (for a bar its close), never a wall clock, except on `sys.` topics.
+    `cause` is the name of the message that led to this one; empty at the start of a chain.
+    """
+
+    v: int
+    source: str
+    epoch: int
+    seq: int
+    event_ns: int
+    cause: str = ""

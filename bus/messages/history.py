@@ -1,0 +1,61 @@
+"""Questions that are no facts, and their answers: pages of the journal, and the control ports."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class TopicsRequest(Struct, frozen=True, tag="topics_request"):
+    """Which topics with this prefix are in the journal, and how far."""
+
+    id: str
+    prefix: str = ""
+
+
+class TopicLength(Struct, frozen=True):
+    """One topic of the journal: number of records, and epoch and seq of the last one."""
+
+    topic: str
+    records: int
+    epoch: int
+    seq: int
+
+
+class Topics(Struct, frozen=True, tag="topics"):
+    id: str
+    topics: tuple[TopicLength, ...]
+
+
+class HistoryRequest(Struct, frozen=True, tag="history_request"):
+    """Records [start, start + count) of one topic. A reader keeps a few requests under way: that is its credit."""
+
+    id: str
+    topic: str
+    start: int
+    count: int
+
+
+class Page(Struct, frozen=True, tag="page"):
+    """Frames as they were published, oldest first. end: how many records the topic has now; below it, fewer than asked is a cut."""
+
+    id: str
+    topic: str
+    start: int
+    frames: tuple[bytes, ...]
+    end: int
+
+
+class Control(Struct, frozen=True, tag="control"):
+    """A question to one daemon's control port or service. verb: ping, state, stop, init, parameters, flush, ..."""
+
+    id: str
+    verb: str
+    argument: str = ""
+
+
+class Report(Struct, frozen=True, tag="report"):
+    """The answer to Control: ok, and a JSON text with the details."""
+
+    id: str
+    ok: bool
+    text: str

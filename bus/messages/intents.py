@@ -1,0 +1,189 @@
+"""From a wish to a decision: what strategies want, and what the gate approves, refuses and publishes of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.bus.messages.words import Action, Reason, StopRounding
+
+
+class Quality(Struct, frozen=True):
+    """The order-flow terms a decision was taken on."""
+
+    delta_percentile: float | None = None
+    imbalance_ratio: float | None = None
+    volume_spike: float | None = None
+    score: int = 0
+
+
+class Pattern(Struct, frozen=True):
+    """The V that a V-reversal was read from: away from the origin to the extreme, back beyond the origin, and to it again.
+
+    kind, subtype: what readers of signal files call it. move: points from origin to extreme; strength: points of the breakout
+    beyond the origin. minutes: from the origin's bar to the entry's. volume_confirmed: more volume on the breakout than at the
+    extreme, by the factor that the confidence counts.
+    """
+
+    kind: str
+    subtype: str
+    origin: float
+    extreme: float
+    breakout: float
+    move: float
+    strength: float
+    minutes: int
+    volume_confirmed: bool = False
+
+
+class Intent(Struct, frozen=True):
+    """One thing a strategy wants on one bar.
+
+    id: a pure function of instrument, bar, setup and action, or of what the strategy names its signals after; the same bars give
+        the same id for ever. At most 50 characters.
+    entry, stop, target: prices as computed, unrounded; a null target means no target order. For MOVE_STOP and MOVE_TARGET
+        `stop` or `target` holds the new price; for EXIT all three may be null.
+    entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: whatever is open).
+    reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS, VWAP_BREACH_PM, ...).
+    valid_until_ns: market time after which the intent must not be executed. A limit order works until then.
+    limit: an entry that rests at this price instead of going to the market.
+    score: the strategy's confidence as a number, 0 to 1; None if it has none.
+    """
+
+    id: str
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    entry_id: str = ""
+    day_type: str = "none"
+    confidence: str = "normal"
+    day_confidence: float = 0.0
+    quality: Quality = Quality()
+    limit: float | None = None
+    stop_rounding: StopRounding = StopRounding.AWAY
+    score: float | None = None
+    pattern: Pattern | None = None
+
+
+class Intents(Struct, frozen=True, tag="intents"):
+    """All intents of one bar, asked of the gate at once so that it decides on them in one step.
+
+    id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price.
+    degraded: the session is not to be trusted; the gate refuses entries. missing: RTH minutes without a bar so far.
+    """
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    bar_index: int
+    close: float
+    intents: tuple[Intent, ...]
+    degraded: bool = False
+    missing: int = 0
+
+
+class Decision(Struct, frozen=True):
+    """The gate's word on one intent. order_id is the order it became, empty if refused; size 0 if refused."""
+
+    intent_id: str
+    approved: bool
+    order_id: str = ""
+    size: int = 0
+    reason: Reason | None = None
+    detail: str = ""
+
+
+class Decisions(Struct, frozen=True, tag="decisions"):
+    """The answer to `Intents` with the same id, one decision each, in the same order."""
+
+    id: str
+    instrument: str
+    bar_ns: int
+    decisions: tuple[Decision, ...]
+
+
+class EvalDone(Struct, frozen=True, tag="eval_done"):
+    """The evaluator has finished a bar: how many intents it had and which orders the gate made of them."""
+
+    instrument: str
+    session: str
+    bar_ns: int
+    bar_index: int
+    intents: int = 0
+    orders: tuple[str, ...] = ()
+
+
+class Suppressed(Struct, frozen=True, tag="suppressed"):
+    """A setup that is complete and that its strategy does not propose, with the strategy's own reason. It does not come back.
+
+    id: the intent it would have been. reason: a code of the strategy's; detail: a sentence for a person. Prices as computed.
+    """
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    detail: str
+    entry: float
+    stop: float
+    target: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
+
+
+class Signal(Struct, frozen=True, tag="signal"):
+    """An approved intent: what is being traded and what subscribers may follow. Prices are rounded to the tick.
+
+    A stop whose rounding is TOWARD stands as computed; the order event has the rounded one. limit: where the entry rests.
+    """
+
+    id: str
+    order_id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    size: int
+    reason: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    day_type: str = "none"
+    confidence: str = "normal"
+    day_confidence: float = 0.0
+    quality: Quality = Quality()
+    limit: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
+
+
+class Reject(Struct, frozen=True, tag="reject"):
+    """An intent the gate refused, with the first reason in the documented order and a sentence for a person."""
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: Reason
+    detail: str
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None

@@ -1,0 +1,86 @@
+"""Topics `raw.` and `bar.`: what NinjaTrader (or a recording) reports, and the longer bars that the tracker makes of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class CrossBar(Struct, frozen=True):
+    """The bar of another instrument with the same close stamp (ES and YM beside NQ)."""
+
+    instrument: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None = None
+    bid_volume: int | None = None
+
+
+class Position(Struct, frozen=True):
+    """The account's position in one instrument as the venue reports it. Position truth is the venue's.
+
+    qty: signed contracts, 0 when flat. price: average fill of the entry, None when flat.
+    entry_id: our order id behind the open position; empty when flat or when somebody else opened it.
+    stop, target: prices of the resting bracket; None when there is no such order.
+    working: ids of our orders that have been accepted and not finished (entries and market exits, not the bracket).
+    realised: net profit of the trade date in dollars, after commissions.
+    """
+
+    account: str
+    qty: int = 0
+    price: float | None = None
+    entry_id: str = ""
+    stop: float | None = None
+    target: float | None = None
+    working: tuple[str, ...] = ()
+    realised: float = 0.0
+
+
+class Bar(Struct, frozen=True, tag="bar"):
+    """One closed bar of the traded instrument, with what the venue knew at its close.
+
+    ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
+    index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar.
+    phase: "historical" (warm-up, never traded), "playback" or "realtime".
+    """
+
+    instrument: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None = None
+    bid_volume: int | None = None
+    index: int = 0
+    cross: tuple[CrossBar, ...] = ()
+    position: Position | None = None
+    phase: str = "realtime"
+
+
+class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
+    """A bar of several minutes, made of the one-minute bars that the tracker accepted (daemons/tracker/timeframes.py).
+
+    minutes: its timeframe. session: the trade date, which no such bar outlasts. open_ns, close_ns: the bounds of its bucket on the
+    clock, also where bars are missing. ask_volume, bid_volume: None if one of its bars has none.
+    bars: one-minute bars in it. complete: every minute of the bucket brought one.
+    """
+
+    instrument: str
+    minutes: int
+    session: str
+    open_ns: int
+    close_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None
+    bid_volume: int | None
+    bars: int
+    complete: bool

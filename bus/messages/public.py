@@ -1,0 +1,47 @@
+"""Topics `public.`: what subscribers see."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.bus.messages.intents import Pattern
+from tapewire.bus.messages.words import Action
+
+
+class PublicSignal(Struct, frozen=True, tag="public_signal"):
+    """An approved signal as the public reads it: no account, no order id, no size of ours."""
+
+    id: str
+    instrument: str
+    session: str
+    bar_ns: int
+    action: Action
+    strategy: str
+    setup: str
+    direction: str
+    reason: str
+    confidence: str
+    valid_until_ns: int
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    limit: float | None = None
+    score: float | None = None
+    pattern: Pattern | None = None
+
+
+class PublicTrade(Struct, frozen=True, tag="public_trade"):
+    """A finished trade as the public reads it, per contract."""
+
+    id: str
+    instrument: str
+    session: str
+    strategy: str
+    setup: str
+    direction: str
+    entry_ns: int
+    entry_price: float
+    exit_ns: int
+    exit_price: float
+    reason: str
+    ticks: int

@@ -1,0 +1,141 @@
+"""Topic `session.`: everything that the tracker derives from the bars of a session."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.bus.messages.market import Bar
+
+
+class Range(Struct, frozen=True):
+    """A clock range of the session (opening drive, OR15, OR30, IB). Runs until `final`, then stands.
+
+    valid: final, with enough bars (and for the IB a height above 0). open is the first bar's open, close the last bar's close.
+    """
+
+    high: float
+    low: float
+    open: float
+    close: float
+    bars: int
+    final: bool = False
+    valid: bool = False
+
+
+class Flow(Struct, frozen=True):
+    """Order flow of the bar against the last 20 RTH bars (playbook 2.3, 2.5). None means missing, which fails every test.
+
+    quality: how many of delta_percentile >= 60, imbalance_ratio > 1, volume_spike >= 1 hold (0 to 3).
+    present: False for a bar with volume but no order flow; no strategy may propose on it.
+    """
+
+    delta: float
+    delta10: float
+    delta_previous9: float | None
+    delta_percentile: float | None
+    imbalance_ratio: float | None
+    volume_spike: float | None
+    quality: int
+    cvd: float
+    present: bool = True
+
+
+class Scores(Struct, frozen=True):
+    """Day confidence (playbook 2.7): share of true checks, 0 to 1."""
+
+    trend_bull: float = 0.0
+    trend_bear: float = 0.0
+    b_day: float = 0.0
+
+
+class Levels(Struct, frozen=True):
+    """Price levels of the session (playbook 1.3), None without bars. pd* come from the last session with a valid IB."""
+
+    overnight_high: float | None = None
+    overnight_low: float | None = None
+    asia_high: float | None = None
+    asia_low: float | None = None
+    london_high: float | None = None
+    london_low: float | None = None
+    premarket_high: float | None = None
+    premarket_low: float | None = None
+    pdh: float | None = None
+    pdl: float | None = None
+    pdc: float | None = None
+
+
+class IbHistory(Struct, frozen=True):
+    """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are known.
+
+    count: entries kept (at most 20). mean5, mean10: means of the last 5 and 10. p90: 90th percentile, linear.
+    regime: "low", "normal", "high" by the median; None while unknown.
+    """
+
+    count: int = 0
+    mean5: float | None = None
+    mean10: float | None = None
+    p90: float | None = None
+    regime: str | None = None
+
+
+class Session(Struct, frozen=True, tag="session"):
+    """The bar and everything derived from the session so far. The evaluator decides from this stream and nothing else.
+
+    session: trade date, YYYY-MM-DD. minute: the bar's close stamp as minutes after midnight, America/New_York (18:01 is 1081).
+    rth: the bar belongs to regular trading hours; only then do i, k and everything below advance.
+    i: RTH bar number from 0. k: post-IB bar number from 0, None before the IB is final or without a valid IB.
+    closes: the session's close in minutes after midnight (960, earlier on a half day).
+    vwap: from the first RTH bar; vwap_eth: from 18:01. None until there is volume.
+    vwap_sigma, vwap_eth_sigma: volume-weighted deviation of typical prices around them, in points; band k lies k sigma away. None
+    until there are two bars and volume.
+    above, below: consecutive post-IB closes beyond the IB; accepted_* latch; first_side is "long", "short" or None.
+    day_type_edge, day_type_midpoint: of this bar; "none" before the IB. widest: the widest edge type of the day, for display.
+    touches, max_down: low touches and downside extension of the IB (playbook 2.4).
+    rth_high, rth_low: extremes of the RTH bars so far.
+    missing: RTH minutes without a bar so far. degraded: a feed gap did not heal, or this bar says why not to trust the session.
+    ema20, ema50, ema200, atr14: of one-minute bars, night included, carried from date to date; points, None until they have seen
+    as many bars as they are named for.
+    missing_cross: instruments that came along earlier in the trade date and have no bar at this stamp.
+    """
+
+    bar: Bar
+    session: str
+    minute: int
+    rth: bool
+    closes: int
+    i: int | None = None
+    k: int | None = None
+    vwap: float | None = None
+    vwap_eth: float | None = None
+    drive: Range | None = None
+    or15: Range | None = None
+    or30: Range | None = None
+    ib: Range | None = None
+    above: int = 0
+    below: int = 0
+    accepted_long: bool = False
+    accepted_short: bool = False
+    first_side: str | None = None
+    flow: Flow | None = None
+    touches: int = 0
+    max_down: float = 0.0
+    fvg_bull: bool = False
+    fvg_bear: bool = False
+    fvg_bull_15m: bool = False
+    scores: Scores = Scores()
+    day_type_edge: str = "none"
+    day_type_midpoint: str = "none"
+    widest: str = "none"
+    levels: Levels = Levels()
+    history: IbHistory = IbHistory()
+    rth_high: float | None = None
+    rth_low: float | None = None
+    missing: int = 0
+    degraded: bool = False
+    vwap_sigma: float | None = None
+    vwap_eth_sigma: float | None = None
+    ema20: float | None = None
+    ema50: float | None = None
+    ema200: float | None = None
+    atr14: float | None = None
+    missing_cross: tuple[str, ...] = ()

@@ -1,0 +1,127 @@
+"""The venue link: commands of the gate, and what NinjaTrader reports of them."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from tapewire.bus.messages.market import Position
+from tapewire.bus.messages.words import Action, OrderStatus
+
+
+class PlaceOrder(Struct, frozen=True, tag="place_order"):
+    """Enter with a resting bracket. id is unique for ever: the venue acts on it once. target None: no target.
+
+    limit: None enters at the market; a price rests there, and the venue cancels what has not filled by `valid_until_ns`.
+    """
+
+    id: str
+    account: str
+    instrument: str
+    action: Action
+    qty: int
+    stop: float
+    target: float | None
+    valid_until_ns: int
+    limit: float | None = None
+
+
+class ClosePosition(Struct, frozen=True, tag="close_position"):
+    """Close the open position at the market, cancel its bracket and what is left of its entry. reason travels to the trade."""
+
+    id: str
+    account: str
+    instrument: str
+    entry_id: str
+    reason: str
+
+
+class MoveBracket(Struct, frozen=True, tag="move_bracket"):
+    """Replace the resting stop and/or target; None leaves it as it is."""
+
+    id: str
+    account: str
+    instrument: str
+    entry_id: str
+    stop: float | None = None
+    target: float | None = None
+
+
+class CancelOrder(Struct, frozen=True, tag="cancel_order"):
+    """Cancel a working order. Confirmed by an OrderUpdate; a fill may still overtake it."""
+
+    id: str
+    account: str
+    instrument: str
+    order_id: str
+
+
+class Lease(Struct, frozen=True, tag="lease"):
+    """The gate is alive. The venue refuses new entries when the last one is older than 5 s; resting stops stay.
+
+    killed: the kill switch is latched; the venue keeps a copy and refuses entries by itself. boot: when this gate process started
+    (its clock); a new value asks the venue to say `Hello` again, with what stands there now.
+    """
+
+    killed: bool = False
+    boot: int = 0
+
+
+class VenuePosition(Struct, frozen=True):
+    """One position in the venue's snapshot."""
+
+    instrument: str
+    position: Position
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """First words on the link, and after every reconnect: who is there, with which accounts, and what stands there now.
+
+    words: epoch and number of the venue's last word on each topic when it looked. Whoever has heard a later one has an old picture
+    before him.
+    """
+
+    venue: str
+    version: str
+    accounts: tuple[str, ...]
+    positions: tuple[VenuePosition, ...] = ()
+    working: tuple[str, ...] = ()
+    words: dict[str, tuple[int, int]] = {}
+
+
+class OrderUpdate(Struct, frozen=True, tag="order_update"):
+    """The venue's word on one of our orders: ACCEPTED, REJECTED, CANCELLED or DONE (a move or a close that was carried out).
+
+    id: unique event id, so that a repeat is recognised. stop, target: the bracket as it stands after a move.
+    """
+
+    id: str
+    order_id: str
+    instrument: str
+    status: OrderStatus
+    stop: float | None = None
+    target: float | None = None
+    detail: str = ""
+
+
+class Execution(Struct, frozen=True, tag="execution"):
+    """One fill at the venue. id is the venue's execution id; qty is signed (positive buys).
+
+    order_id: our id of the order that filled; for STOP, TARGET and SESSION_END the entry whose position it closed.
+    role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN. bar_ns, bar_index: the bar in which it happened.
+    """
+
+    id: str
+    order_id: str
+    account: str
+    instrument: str
+    qty: int
+    price: float
+    role: str
+    bar_ns: int
+    bar_index: int
+
+
+class Ack(Struct, frozen=True, tag="ack"):
+    """The receiver owns this message now (the gate: it is on disk). ref is its `topic@epoch:seq`."""
+
+    ref: str
