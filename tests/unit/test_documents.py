@@ -1,0 +1,121 @@
+"""What documents and comments point to is in the repository: documents, sections, files, tests and rooms."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.documents import ROOT, files, texts
+from tests.unit.test_layers import FLOORS
+
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+PROTOCOL = (ROOT / "bus" / "PROTOCOL.md").read_text("utf-8")
+DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+
+NAMED_DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED_FILE = re.compile(r"`([\w./]+\.(?:py|cs|conf|toml|md))(?:::(\w+))?`")
+PROTOCOL_SECTION = re.compile(r"PROTOCOL(?:\.md)?,?\s+(?:section\s+)?(\d+)\b")
+INVARIANT = re.compile(r"ARCHITECTURE\.md, invariant (\d+)")
+# Notes of the authors that a reader does not have, by the ways in which they were cited.
+NOT_OURS = re.compile(r"\bcapabilities [A-G]\b|\bdesign \d+\.\d|\bspec/\w|\bseed 00\d|\bdocument [0-4]\b")
+TOP_MUST_STAND = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md")
+MADE_FOR_TESTS = Path("tests/unit/test_documents.py")
+
+
+def shipped() -> Iterator[tuple[str, str]]:
+    """Every text but this file, which spells out what must not be."""
+    return ((name, text) for name, text in texts() if name != MADE_FOR_TESTS.as_posix())
+
+
+def exists(name: str, beside: Path) -> bool:
+    """Whether a document is reached by this name from the text's folder, or has a path that ends with it."""
+    return (ROOT / beside / name).is_file() or any(f"/{path.as_posix()}".endswith(f"/{name}") for path in DOCUMENTS)
+
+
+def test_the_documents_at_the_root_stand() -> None:
+    """The test looks at the right folder."""
+    assert {*TOP_MUST_STAND} <= {path.as_posix() for path in DOCUMENTS}
+
+
+def test_every_document_that_is_cited_exists() -> None:
+    """Any `NAME.md` in code, settings or documents."""
+    missing = {
+        f"{name}: {cited}"
+        for name, text in shipped()
+        for cited in NAMED_DOCUMENT.findall(text)
+        if not exists(cited, Path(name).parent)
+    }
+
+    assert not missing
+
+
+def test_nothing_cites_the_notes_it_was_made_from() -> None:
+    """They are not in the repository."""
+    assert not [f"{name}: {found[0]}" for name, text in shipped() for found in NOT_OURS.finditer(text)]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=Path.as_posix)
+def test_every_link_leads_to_a_file(path: Path) -> None:
+    """Relative ones; a heading behind `#` is not looked at."""
+    links = [link.partition("#")[0] for link in LINK.findall((ROOT / path).read_text("utf-8")) if "://" not in link]
+
+    assert not [link for link in links if link and not (ROOT / path.parent / link).exists()]
+
+
+def test_every_cited_section_of_the_protocol_exists() -> None:
+    """As "PROTOCOL.md, section 7" or "PROTOCOL.md 7"."""
+    headings = set(re.findall(r"^## (\d+)\. ", PROTOCOL, re.MULTILINE))
+    cited = {(name, number) for name, text in shipped() for number in PROTOCOL_SECTION.findall(text)}
+
+    assert cited
+    assert not [each for each in sorted(cited) if each[1] not in headings]
+
+
+# --- ARCHITECTURE.md ------------------------------------------------------------------------------------------------------------
+
+
+def defined(path: Path) -> set[str]:
+    """The functions, classes and names that a Python file defines at its top."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
+def invariants() -> list[str]:
+    """The text of each invariant."""
+    _, _, behind = ARCHITECTURE.partition("## Invariants\n")
+    return re.split(r"^\d+\. \*\*", behind, flags=re.MULTILINE)[1:]
+
+
+def test_every_file_and_test_that_the_architecture_names_exists() -> None:
+    """A test is named as `file::test`."""
+    named = NAMED_FILE.findall(ARCHITECTURE)
+
+    assert len(named) > 60
+    assert not [file for file, _ in named if "/" in file and not (ROOT / file).is_file()]
+    assert not [f"{file}::{name}" for file, name in named if name and name not in defined(ROOT / file)]
+
+
+def test_every_invariant_has_tests() -> None:
+    """At least two; and one that is cited by its number exists."""
+    cited = {int(number) for _, text in shipped() for number in INVARIANT.findall(text)}
+
+    assert len(invariants()) == 8
+    assert all(text.count("::") >= 2 for text in invariants())
+    assert cited <= set(range(1, 9))
+
+
+def test_the_architecture_lists_the_floors_that_are_proved() -> None:
+    """Rooms by floor, from the ground up, as tests/unit/test_layers.py has them."""
+    rows = re.findall(r"^\| (\d) \| (.+?) \| .+ \|$", ARCHITECTURE, re.MULTILINE)
+
+    assert [(int(number), tuple(re.findall(r"`([\w.]+)`", rooms))) for number, rooms in rows] == list(enumerate(FLOORS))
