@@ -6,8 +6,8 @@
     tapewire.replay       recordings, backtests, comparison
     tapewire.conf         settings as TOML
 
-In a checkout those five are links to the folders of the same names beside this one; an installation holds them as plain
-packages (`package_dir` in setup.cfg). Nothing is imported here, so that a daemon loads only what it needs.
+In a checkout those five are links to the folders of the same names beside this one. A build follows the links, so that a wheel
+and an sdist hold plain folders. Nothing is imported here, so that a daemon loads only what it needs.
 """
 
 __version__ = "0.1.0"
