@@ -62,7 +62,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         "TAPEWIRE_SOCKET": str(socket),
         "TAPEWIRE_PYTHON": sys.executable,
     }
-    command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
     if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
         raise Transient(f"another run has claimed the ports from {conf.bus.base_port} on; `tapewire status` names it")
     log = (run_dir / "logs" / "start.log").open("wb")
