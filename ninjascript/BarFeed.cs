@@ -165,7 +165,7 @@ namespace Tapewire
             if (_zone.IsAmbiguousTime(wall))
                 foreach (TimeSpan each in _zone.GetAmbiguousTimeOffsets(wall))
                     if (each > offset) offset = each;
-            return (wall.Ticks - offset.Ticks - 621355968000000000) * 100;
+            return UnixTime.FromTicks(wall.Ticks - offset.Ticks);
         }
 
         /// <summary>What the bars of a chart are called when somebody asks for them.</summary>

@@ -20,8 +20,13 @@ namespace Tapewire
             Epoch = epoch;
         }
 
-        /// <summary>The last number of every topic written so far.</summary>
-        public IEnumerable<KeyValuePair<string, long>> Last { get { return _last; } }
+        /// <summary>The last number of every topic so far.</summary>
+        public List<Numbered> Numbers()
+        {
+            var numbers = new List<Numbered>();
+            foreach (KeyValuePair<string, long> last in _last) numbers.Add(new Numbered { Topic = last.Key, Epoch = Epoch, Seq = last.Value });
+            return numbers;
+        }
 
         public Header Next(string topic, long eventNs, string cause)
         {

@@ -141,7 +141,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             _transport = Tapewire.Transport.Open(settings, this);
             _book = new Tapewire.Book(
                 _instrument, _account, _transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
-                (body, eventNs, cause, owned) => _transport.Tell(_instrument, body, eventNs, cause, owned), _transport.Raise);
+                (body, eventNs, cause, owned) => _transport.Deliver(_instrument, body, eventNs, cause, owned), _transport.Raise);
         }
 
         /// <summary>Takes up what an earlier life left in the account, then takes orders.</summary>
@@ -172,7 +172,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 _early = null;
             });
             _live = true;
-            _transport.SayHello();
+            _transport.SendHello();
         }
 
         void Unload()
@@ -465,7 +465,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             _connected = connectionStatusUpdate.Status == ConnectionStatus.Connected;
             Tapewire.Transport transport = _transport;
-            if (_connected && _live && transport != null) transport.SayHello();
+            if (_connected && _live && transport != null) transport.SendHello();
         }
 
         void Ordered(Order order, OrderState state, ErrorCode error, string comment)

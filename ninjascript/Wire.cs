@@ -8,6 +8,17 @@ using System.Text;
 
 namespace Tapewire
 {
+    /// <summary>Times on the wire: whole nanoseconds since 1970 in UTC.</summary>
+    public static class UnixTime
+    {
+        const long TicksTo1970 = 621355968000000000; // of 100 ns each, from year 1
+
+        public static long NowNs() { return FromTicks(DateTime.UtcNow.Ticks); }
+
+        /// <param name="ticks">Of a DateTime in UTC.</param>
+        public static long FromTicks(long ticks) { return (ticks - TicksTo1970) * 100; }
+    }
+
     /// <summary>Who says a message, as which one, at which moment of the market, and because of what.</summary>
     public struct Header
     {

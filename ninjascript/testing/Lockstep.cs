@@ -125,7 +125,7 @@ namespace Tapewire.Testing
             _host.Trade(at);
             moment(at);
             _host.Close(at);
-            long ns = (TimeZoneInfo.ConvertTimeToUtc(_host.Stamp(at), NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo).Ticks - 621355968000000000) * 100;
+            long ns = UnixTime.FromTicks(TimeZoneInfo.ConvertTimeToUtc(_host.Stamp(at), NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo).Ticks);
             Until(() => _decided.Of(ns) != null, "eval.done of " + stamp);
             foreach (string id in _decided.Of(ns).Orders) Until(() => Carried(id), "the order " + id);
             moment(at + 1);

@@ -1,0 +1,159 @@
+// What goes onto the bus, and what is resent of it.
+
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+
+namespace Tapewire
+{
+    /// <summary>
+    /// Publishes bars, alarms and beats. A bar goes out when the broker listens, when the gate has acknowledged every message before it (or the
+    /// bar has been held long enough), and when the journal is not far behind. The last messages of every topic are kept for readers
+    /// that lost some.
+    ///
+    /// Threads: the poller's only. Another thread may read Listening.
+    /// </summary>
+    sealed class Publisher
+    {
+        const long Credit = 1024; // bars that may be out before the journal has them; the ring has four times as many
+        const int CreditRepeatMs = 100; // between two requests to the journal when the credit is used up
+        const int SameAlarmMs = 60000;
+
+        /// <summary>A bar that has not gone out. AfterMessage: the last message to the gate before it.</summary>
+        sealed class HeldBar
+        {
+            public IParticipant From;
+            public Bar Bar;
+            public long AfterMessage, SinceMs, HoldMs;
+        }
+
+        readonly IPoller _poller;
+        readonly Numbering _numbering;
+        readonly Journal _journal;
+        readonly Charts _charts;
+        readonly VenueLink _link;
+        readonly long _startedNs = UnixTime.NowNs();
+        readonly Ring _ring = new Ring();
+        readonly Queue<HeldBar> _bars = new Queue<HeldBar>();
+        readonly Dictionary<string, long> _lastSent = new Dictionary<string, long>();
+        readonly Dictionary<string, long> _raisedMs = new Dictionary<string, long>();
+
+        public Publisher(IPoller poller, Numbering numbering, Journal journal, Charts charts, VenueLink link)
+        {
+            _poller = poller;
+            _numbering = numbering;
+            _journal = journal;
+            _charts = charts;
+            _link = link;
+        }
+
+        /// <summary>The broker has subscribed to us.</summary>
+        public bool Listening { get; private set; }
+
+        public void Subscribed() { Listening = true; }
+
+        // --- bars -------------------------------------------------------------------------------------------------------------------
+
+        /// <summary>Takes a bar, in the order of the bars.</summary>
+        /// <param name="holdMs">How long it waits for the gate to acknowledge earlier messages.</param>
+        public void Publish(IParticipant from, Bar bar, int holdMs)
+        {
+            _bars.Enqueue(new HeldBar { From = from, Bar = bar, SinceMs = _poller.NowMs, HoldMs = holdMs, AfterMessage = _link.LastMessage });
+            if (_numbering.Ready) _numbering.Align(from, TopicOf(bar), bar);
+        }
+
+        /// <summary>Numbering has begun: aligns the charts with the series, by the bars that were held until now.</summary>
+        public void Align()
+        {
+            foreach (HeldBar held in _bars) _numbering.Align(held.From, TopicOf(held.Bar), held.Bar);
+        }
+
+        /// <summary>Sends the bars that may go out, up to the first that may not.</summary>
+        public void Flush()
+        {
+            while (_bars.Count > 0 && MayGo(_bars.Peek())) Send(_bars.Dequeue());
+        }
+
+        bool MayGo(HeldBar held)
+        {
+            if (!Listening) return false;
+            if (!_link.AcknowledgedUpTo(held.AfterMessage) && _poller.NowMs - held.SinceMs < held.HoldMs) return false;
+            return HasCredit(TopicOf(held.Bar));
+        }
+
+        /// <summary>The journal is not far behind. From half the credit on, it is asked how far it is.</summary>
+        bool HasCredit(string topic)
+        {
+            _lastSent.TryGetValue(topic, out long sent);
+            long ahead = sent - _journal.Last(topic);
+            if (ahead < Credit / 2) return true;
+            _journal.RequestLengths("credit", ahead < Credit ? Journal.RepeatMs : CreditRepeatMs);
+            return ahead < Credit;
+        }
+
+        void Send(HeldBar held)
+        {
+            _poller.Counters.Delivered();
+            Bar bar = held.Bar;
+            string topic = TopicOf(bar);
+            if (_numbering.Has(topic, bar) || _charts.FedByStrategy(held.From, topic))
+            {
+                _poller.Counters.Skipped++;
+                return;
+            }
+            _numbering.Number(held.From, topic, bar);
+            Send(topic, bar, bar.CloseNs);
+            _poller.Counters.Bars++;
+        }
+
+        static string TopicOf(Bar bar)
+        {
+            return "raw.bar." + bar.Instrument + "." + (bar.CloseNs - bar.OpenNs) / 60000000000 + "m.";
+        }
+
+        // --- alarms and beats ---------------------------------------------------------------------------------------------------------
+
+        /// <summary>Publishes an alarm, which the journal keeps. The same text goes out at most once a minute.</summary>
+        public void Raise(string name, string text)
+        {
+            long now = _poller.NowMs;
+            if (_raisedMs.TryGetValue(text, out long last) && now - last < SameAlarmMs) return;
+            if (_raisedMs.Count > 1000) _raisedMs.Clear();
+            _raisedMs[text] = now;
+            _numbering.WhenReady(() => Send("sys.alarm.nt.", new Alarm { Name = name, Text = text }, UnixTime.NowNs()));
+        }
+
+        public void Beat()
+        {
+            var beat = new Beat { Name = Transport.Source, Pid = Process.GetCurrentProcess().Id, StartedNs = _startedNs, WallNs = UnixTime.NowNs() };
+            beat.Note = _link.Note();
+            beat.Last = _numbering.Bus.Numbers();
+            beat.Received = _poller.Counters.Commands;
+            beat.Sent = _poller.Counters.Bars;
+            _poller.Send(Peer.Bus, Wire.Topic("sys.beat.nt."), Wire.Encode(_numbering.Unnumbered(), beat));
+        }
+
+        // --- every numbered message -----------------------------------------------------------------------------------------------------
+
+        void Send(string topic, Body body, long eventNs)
+        {
+            Header header = _numbering.Bus.Next(topic, eventNs, "");
+            byte[] frame = Wire.Encode(header, body);
+            _ring.Keep(topic, header.Seq, frame);
+            _lastSent[topic] = header.Seq;
+            _poller.Send(Peer.Bus, Wire.Topic(topic), frame);
+        }
+
+        /// <summary>Sends messages of this epoch again that a reader has lost; ignores any other message.</summary>
+        public void Receive(Message message)
+        {
+            var request = message.Body as Resend;
+            if (request == null || !_numbering.Ready || request.OfEpoch != _numbering.Bus.Epoch) return;
+            foreach (byte[] frame in _ring.Again(request.Topic, request.First, request.Last))
+            {
+                _poller.Counters.Resent++;
+                _poller.Send(Peer.Bus, Wire.Topic(request.Topic), frame);
+            }
+        }
+    }
+}
