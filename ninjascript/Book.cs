@@ -1,103 +1,61 @@
-// Our orders in one instrument: commands in, words to the gate out, and what NinjaTrader reports in between.
+// The gate's commands in one instrument, from the link to NinjaTrader, and what becomes of them, from NinjaTrader to the gate.
 //
-// NinjaTrader may report in the middle of the call that caused it, later, in any order, and more than once: an acknowledgement after the
-// fill, a fill after the cancel. So nothing here waits. Each report is held against the order of its name, and each word has an id made
-// of the order and what is said about it, so that saying it again is harmless. The position stamped on bars is the account's; what is
-// kept here is whose it is and where its bracket rests.
-//
-// Not safe for several threads at once: the shell holds its lock around every call. It holds none while NinjaTrader is called, because
-// nobody knows which locks NinjaTrader holds when it calls back. So a book never calls: it leaves what is to be done in Todo.
+// NinjaTrader may report inside the call that caused the report, later, in any order, and more than once: an acknowledgement after the
+// fill, a fill after the cancel. So nothing here waits. Each report is matched to its order by name. Each message to the gate has an id made
+// of the order and its status, so that a repeat is harmless.
 
 using System;
 using System.Collections.Generic;
 
 namespace Tapewire
 {
-    /// <summary>An order of NinjaTrader's as far as it concerns us. Key is NinjaTrader's own id for it.</summary>
-    public struct OrderReport
-    {
-        public string Key, Name, FromEntry, Detail;
-        public OrderPhase Phase;
-        public double StopPrice, LimitPrice;
-    }
-
-    public enum OrderPhase { Pending, Working, Filled, Cancelled, Rejected }
-
-    /// <summary>A fill. Qty is signed; AtNs is NinjaTrader's time for it, BarNs the close of the bar in which it happened.</summary>
-    public struct FillReport
-    {
-        public string Id, Name, FromEntry;
-        public long Qty;
-        public double Price;
-        public long AtNs, BarNs;
-    }
+    /// <summary>Sends a message to the gate; `acknowledged` runs on another thread, once the gate has the message on disk (null: nothing).</summary>
+    public delegate void Deliver(Body body, long eventNs, string cause, Action acknowledged);
 
     /// <summary>
-    /// What a book wants done at NinjaTrader. Nothing comes back: whether an order was taken shows in the reports, which may come before
-    /// the call returns, or never.
+    /// Carries out or refuses commands, follows their orders by NinjaTrader's reports, and reports orders and fills to the gate.
+    ///
+    /// Threads: not safe for several at once; the caller holds its lock around every call. No lock may be held while NinjaTrader is called,
+    /// because NinjaTrader may hold locks of its own when it calls back. So a book never calls NinjaTrader: it leaves its actions in Todo.
     /// </summary>
-    public interface IDesk
-    {
-        /// <summary>The bracket first, then the entry, both under the order's id.</summary>
-        void Enter(PlaceOrder order);
-
-        /// <summary>Closes a position at the market.</summary>
-        /// <param name="entryId">The entry, if this life opened it; empty for a position that it found.</param>
-        /// <param name="qty">The position, signed.</param>
-        void Exit(string id, string entryId, long qty);
-
-        /// <summary>Moves the resting stop and target; null leaves one where it is.</summary>
-        /// <param name="found">The bracket was placed by an earlier life.</param>
-        void Move(string entryId, double? stop, double? target, bool found);
-
-        void Cancel(string orderName);
-
-        /// <summary>Takes the bracket of an entry away.</summary>
-        void CancelBracket(string entryId);
-    }
-
-    /// <summary>Says a word to the gate; `owned` runs when the gate has it on disk (on another thread).</summary>
-    public delegate void Say(Body body, long eventNs, string cause, Action owned);
-
     public sealed class Book
     {
-        public const string StopName = "Stop loss", TargetName = "Profit target", SessionEndName = "Exit on session close";
-        const string Unprotected = "tapewire-unprotected"; // what our own emergency exit is called
-        const long PatienceMs = 3000; // for NinjaTrader to report an order that it did not take at once
+        public const string SessionEndName = "Exit on session close";
+        const string Unprotected = "tapewire-unprotected"; // the name of our own emergency exit
+        const long PatienceMs = 3000; // for NinjaTrader to report an order or a moved bracket
 
-        sealed class Order
+        /// <summary>A command of the gate's, of any kind, and its state.</summary>
+        sealed class CommandRecord
         {
             public string Id, Ref, Type;
-            public long EventNs, Qty, Filled, AskedMs, ValidUntilNs = long.MaxValue;
+            public long EventNs, Qty, Filled, ReceivedMs, ValidUntilNs = long.MaxValue;
             public double? Limit, Stop, Target;
             public bool Accepted, Refused;
-            public readonly List<OrderUpdate> Said = new List<OrderUpdate>();
+            public readonly List<OrderUpdate> Sent = new List<OrderUpdate>();
         }
 
         readonly string _instrument, _account;
         readonly Memory _memory;
-        readonly Say _say;
+        readonly Deliver _deliver;
         readonly Func<long, long> _barIndex;
         readonly Action<string, string> _alarm;
-        readonly Dictionary<string, Order> _orders = new Dictionary<string, Order>();
-        readonly List<Order> _moves = new List<Order>();
-        readonly Dictionary<string, double> _stops = new Dictionary<string, double>();
-        readonly Dictionary<string, double> _targets = new Dictionary<string, double>();
-        Order _entry, _exit;
-        Held _held = new Held();
-        bool _found; // the open position was opened by an earlier life
+        readonly OpenPosition _position;
+        readonly Dictionary<string, CommandRecord> _commands = new Dictionary<string, CommandRecord>();
+        readonly List<CommandRecord> _moves = new List<CommandRecord>();
+        CommandRecord _entry, _exit; // that are working; null without one
         string _halted = "";
         List<Action<IDesk>> _todo = new List<Action<IDesk>>();
 
         /// <param name="barIndex">The number of the chart's bar with this close.</param>
-        public Book(string instrument, string account, Memory memory, Func<long, long> barIndex, Say say, Action<string, string> alarm)
+        public Book(string instrument, string account, Memory memory, Func<long, long> barIndex, Deliver deliver, Action<string, string> alarm)
         {
             _instrument = instrument;
             _account = account;
             _memory = memory;
             _barIndex = barIndex;
-            _say = say;
+            _deliver = deliver;
             _alarm = alarm;
+            _position = new OpenPosition(instrument, memory);
         }
 
         /// <summary>Why entries are stopped until the strategy is enabled again; empty if they are not.</summary>
@@ -112,7 +70,7 @@ namespace Tapewire
             if (_halted == "") _halted = why;
         }
 
-        /// <summary>What is to be done at NinjaTrader now, in this order. Each is handed out once.</summary>
+        /// <summary>The actions for NinjaTrader, in order. Each is returned once.</summary>
         public List<Action<IDesk>> Todo()
         {
             List<Action<IDesk>> todo = _todo;
@@ -124,211 +82,449 @@ namespace Tapewire
 
         void Cancel(string orderName) { Do(desk => desk.Cancel(orderName)); }
 
-        public bool Has(string id) { return _orders.ContainsKey(id); }
+        /// <summary>The command was carried out or refused in this run, or taken in an earlier one.</summary>
+        public bool Has(string id) { return _commands.ContainsKey(id); }
 
         // --- commands ------------------------------------------------------------------------------------------------------
 
-        /// <summary>Adds what this book knows to what its shell knows of the market.</summary>
-        public Market With(Market market)
+        /// <summary>Adds the book's part to the caller's.</summary>
+        public OrderContext Complete(OrderContext context)
         {
-            market.Account = _account;
-            market.WorkingEntry = _entry == null ? "" : _entry.Id;
-            market.WorkingExit = _exit == null ? "" : _exit.Id;
-            market.HeldEntry = _held.EntryId;
-            market.HeldQty = _held.Qty;
-            market.Stop = Price(_stops);
-            if (_halted != "") market.Halted = _halted;
-            return market;
+            context.Account = _account;
+            context.WorkingEntry = _entry == null ? "" : _entry.Id;
+            context.WorkingExit = _exit == null ? "" : _exit.Id;
+            context.HeldEntry = _position.EntryId;
+            context.HeldQty = _position.Qty;
+            context.Stop = _position.Stop;
+            if (_halted != "") context.Halted = _halted;
+            return context;
         }
 
-        /// <summary>Carries out a command that has been taken, or refuses it.</summary>
-        public void Execute(Message message, Market bare, long nowMs)
+        /// <summary>Carries out a command that is on disk and acknowledged, or refuses it.</summary>
+        public void Execute(Message message, OrderContext bare, long nowMs)
         {
             var command = (Command)message.Body;
-            Market market = With(bare);
-            var order = new Order
+            OrderContext context = Complete(bare);
+            var record = new CommandRecord
             {
-                Id = command.Id, Ref = message.Ref, Type = message.Type, EventNs = message.Header.EventNs, AskedMs = nowMs,
+                Id = command.Id, Ref = message.Ref, Type = message.Type, EventNs = message.Header.EventNs, ReceivedMs = nowMs,
             };
-            _orders[order.Id] = order;
-            if (command is PlaceOrder place) Enter(order, place, market);
-            else if (command is ClosePosition close) Exit(order, close, market);
-            else if (command is MoveBracket move) Move(order, move, market);
-            else Cancel(order, (CancelOrder)command, market);
+            _commands[record.Id] = record;
+            if (command is PlaceOrder place) Enter(record, place, context);
+            else if (command is ClosePosition close) Exit(record, close, context);
+            else if (command is MoveBracket move) Move(record, move, context);
+            else Cancel(record, (CancelOrder)command, context);
         }
 
-        void Enter(Order order, PlaceOrder place, Market market)
+        void Enter(CommandRecord record, PlaceOrder place, OrderContext context)
         {
-            string refusal = Checks.Entry(place, market);
+            string refusal = Checks.Entry(place, context);
             if (refusal != "")
             {
-                Refuse(order, refusal);
+                Refuse(record, refusal);
                 return;
             }
-            order.Qty = place.Qty;
-            order.Limit = place.Limit;
-            order.ValidUntilNs = place.ValidUntilNs;
-            _entry = order;
+            record.Qty = place.Qty;
+            record.Limit = place.Limit;
+            record.ValidUntilNs = place.ValidUntilNs;
+            _entry = record;
             Entries++;
             Do(desk => desk.Enter(place));
         }
 
-        void Exit(Order order, ClosePosition close, Market market)
+        void Exit(CommandRecord record, ClosePosition close, OrderContext context)
         {
-            string refusal = Checks.Exit(close, market);
+            string refusal = Checks.Exit(close, context);
             if (refusal != "")
             {
-                Refuse(order, refusal);
+                Refuse(record, refusal);
                 return;
             }
-            if (_entry != null) Cancel(_entry.Id); // what is left of a partly filled entry
-            string entryId = _found ? "" : _held.EntryId;
-            long qty = market.Qty != 0 ? market.Qty : _held.Qty;
-            order.Qty = Math.Abs(qty);
-            _exit = order;
-            Do(desk => desk.Exit(order.Id, entryId, qty));
+            if (_entry != null) Cancel(_entry.Id); // the rest of a partly filled entry
+            string entryId = _position.OwnEntryId;
+            long qty = context.Qty != 0 ? context.Qty : _position.Qty;
+            record.Qty = Math.Abs(qty);
+            _exit = record;
+            Do(desk => desk.Exit(record.Id, entryId, qty));
         }
 
-        void Move(Order order, MoveBracket move, Market market)
+        void Move(CommandRecord record, MoveBracket move, OrderContext context)
         {
-            string refusal = Checks.Move(move, market);
+            string refusal = Checks.Move(move, context);
             if (refusal != "")
             {
-                Refuse(order, refusal);
+                Refuse(record, refusal);
                 return;
             }
-            order.Stop = move.Stop;
-            order.Target = move.Target;
-            _moves.Add(order);
-            string entryId = _held.EntryId;
-            bool found = _found;
+            record.Stop = move.Stop;
+            record.Target = move.Target;
+            _moves.Add(record);
+            string entryId = _position.EntryId;
+            bool found = _position.Found;
             Do(desk => desk.Move(entryId, move.Stop, move.Target, found));
         }
 
-        void Cancel(Order order, CancelOrder cancel, Market market)
+        void Cancel(CommandRecord record, CancelOrder cancel, OrderContext context)
         {
-            string refusal = Checks.Any(cancel, market);
+            string refusal = Checks.Any(cancel, context);
             if (refusal == "" && (_entry == null || _entry.Id != cancel.OrderId)) refusal = "WORKING: " + cancel.OrderId + " is not working";
             if (refusal != "")
             {
-                Refuse(order, refusal);
+                Refuse(record, refusal);
                 return;
             }
             Cancel(cancel.OrderId);
-            Word(order, OrderUpdate.Done, "", true);
+            Report(record, OrderUpdate.Done, "", true);
         }
 
-        /// <summary>The same id again: the same words again. What an earlier life said, it said.</summary>
+        /// <summary>Answers a repeat of a command with the same messages as before; with nothing if an earlier run took it.</summary>
         public void Repeat(Message message)
         {
-            if (!_orders.TryGetValue(((Command)message.Body).Id, out Order order)) return;
-            foreach (OrderUpdate word in order.Said) _say(word, order.EventNs, order.Ref, null);
+            if (!_commands.TryGetValue(((Command)message.Body).Id, out CommandRecord record)) return;
+            foreach (OrderUpdate update in record.Sent) _deliver(update, record.EventNs, record.Ref, null);
         }
 
-        /// <summary>Refuses a command by name: it cannot be carried out here at all.</summary>
+        /// <summary>Refuses a command that cannot be carried out here at all.</summary>
         public void Refuse(Message message, string id, string why)
         {
-            Refuse(new Order { Id = id, Ref = message.Ref, EventNs = message.Header.EventNs }, why);
+            Refuse(new CommandRecord { Id = id, Ref = message.Ref, EventNs = message.Header.EventNs }, why);
         }
 
-        void Refuse(Order order, string why)
+        void Refuse(CommandRecord record, string why)
         {
             Refusals++;
-            order.Refused = true;
-            Word(order, OrderUpdate.Rejected, why, true);
+            record.Refused = true;
+            Report(record, OrderUpdate.Rejected, why, true);
         }
 
-        // --- NinjaTrader's reports -----------------------------------------------------------------------------------------
+        // --- NinjaTrader's order reports -----------------------------------------------------------------------------------
 
         public void OnOrder(OrderReport report)
         {
-            if (report.Name == StopName || report.Name == TargetName) OnBracket(report);
-            else if (_orders.TryGetValue(report.Name, out Order order)) OnOrder(order, report);
+            if (OpenPosition.IsBracket(report.Name)) OnBracket(report);
+            else if (_commands.TryGetValue(report.Name, out CommandRecord record)) OnOrder(record, report);
         }
 
-        void OnOrder(Order order, OrderReport report)
+        void OnOrder(CommandRecord record, OrderReport report)
         {
-            if (order.Refused && report.Phase == OrderPhase.Working)
+            if (record.Refused && report.Stage == OrderStage.Working)
             {
-                // We have said that it did not get there.
-                _alarm("late_order", order.Id + " appeared after it was given up; it is cancelled");
-                Cancel(order.Id);
+                // The gate has our REJECTED already.
+                _alarm("late_order", record.Id + " appeared after it was reported as rejected; it is cancelled");
+                Cancel(record.Id);
                 return;
             }
-            switch (report.Phase)
+            switch (report.Stage)
             {
-                case OrderPhase.Working:
-                case OrderPhase.Filled:
-                    if (!order.Accepted && !order.Refused)
+                case OrderStage.Working:
+                case OrderStage.Filled:
+                    if (!record.Accepted && !record.Refused)
                     {
-                        order.Accepted = true;
-                        Word(order, OrderUpdate.Accepted, "", false);
+                        record.Accepted = true;
+                        Report(record, OrderUpdate.Accepted, "", false);
                     }
                     break;
-                case OrderPhase.Cancelled:
-                    Over(order);
-                    Word(order, OrderUpdate.Cancelled, report.Detail, true);
+                case OrderStage.Cancelled:
+                    StopsWorking(record);
+                    Report(record, OrderUpdate.Cancelled, report.Detail, true);
                     break;
-                case OrderPhase.Rejected:
-                    Over(order);
-                    Refuse(order, "NINJATRADER: " + report.Detail);
+                case OrderStage.Rejected:
+                    StopsWorking(record);
+                    Refuse(record, "NINJATRADER: " + report.Detail);
                     break;
             }
         }
 
         void OnBracket(OrderReport report)
         {
-            bool stop = report.Name == StopName;
-            Dictionary<string, double> prices = stop ? _stops : _targets;
-            if (report.Phase == OrderPhase.Working) prices[report.Key] = stop ? report.StopPrice : report.LimitPrice;
-            else if (report.Phase != OrderPhase.Pending) prices.Remove(report.Key);
-            if (report.Phase == OrderPhase.Rejected && _held.Qty != 0)
+            _position.OnBracket(report);
+            if (report.Stage == OrderStage.Rejected && _position.Qty != 0)
             {
-                _alarm("bracket_rejected", report.Name + " of " + _held.EntryId + " was refused (" + report.Detail + "); " +
+                bool stop = report.Name == OpenPosition.StopName;
+                _alarm("bracket_rejected", report.Name + " of " + _position.EntryId + " was refused (" + report.Detail + "); " +
                     (stop ? "the position is closed, because nothing protects it" : "the stop stays"));
-                string entryId = _found ? "" : _held.EntryId;
-                long qty = _held.Qty;
+                string entryId = _position.OwnEntryId;
+                long qty = _position.Qty;
                 if (stop) Do(desk => desk.Exit(Unprotected, entryId, qty));
             }
-            if (_held.Qty != 0) Confirm();
-            Keep();
+            if (_position.Qty != 0) Confirm();
+            _position.Store();
         }
 
-        /// <summary>A fill, reported once or more, in this life or in several.</summary>
-        public void OnFill(FillReport fill)
+        /// <summary>Reports moves as done whose prices now rest where they should. To be called after the actions in Todo have run.</summary>
+        public void Confirm()
         {
-            Filled heard = Heard(fill);
-            if (!_memory.Fill(heard)) return;
+            foreach (CommandRecord move in _moves.ToArray())
+            {
+                if (move.Stop != null && move.Stop != _position.Stop || move.Target != null && move.Target != _position.Target) continue;
+                _moves.Remove(move);
+                Report(move, OrderUpdate.Done, "", true);
+            }
+        }
+
+        void StopsWorking(CommandRecord record)
+        {
+            if (_entry == record) _entry = null;
+            if (_exit == record) _exit = null;
+        }
+
+        // --- NinjaTrader's fills --------------------------------------------------------------------------------------------
+
+        /// <summary>A fill, which NinjaTrader may report more than once, in this run or in several. The first report counts.</summary>
+        public void OnFill(FillReport report)
+        {
+            StoredFill fill = Attributed(report);
+            if (!_memory.Store(fill)) return;
             Fills++;
             bool last = false;
-            if (_orders.TryGetValue(heard.OrderId, out Order order) && IsOwn(heard))
+            if (_commands.TryGetValue(fill.OrderId, out CommandRecord record) && IsOwn(fill))
             {
-                order.Filled += Math.Abs(fill.Qty);
-                last = order.Filled >= order.Qty;
-                if (last) Over(order);
+                record.Filled += Math.Abs(fill.Qty);
+                last = record.Filled >= record.Qty;
+                if (last) StopsWorking(record);
             }
-            Settle(fill, heard.Role, heard.OrderId);
-            Tell(heard, last);
+            Apply(fill);
+            Report(fill, last);
         }
 
-        Filled Heard(FillReport fill)
+        /// <summary>A fill with the order behind it and the part that it plays.</summary>
+        StoredFill Attributed(FillReport report)
         {
-            string role = Role(fill, out string orderId);
-            return new Filled
+            string role = Role(report, out string orderId);
+            return new StoredFill
             {
-                Instrument = _instrument, Id = fill.Id, OrderId = orderId, Role = role, Qty = fill.Qty, Price = fill.Price, BarNs = fill.BarNs, AtNs = fill.AtNs,
+                Instrument = _instrument, Id = report.Id, OrderId = orderId, Role = role, Qty = report.Qty, Price = report.Price, BarNs = report.BarNs,
+                AtNs = report.AtNs,
             };
         }
 
-        /// <summary>By a command of ours, whose id it bears.</summary>
-        static bool IsOwn(Filled fill) { return fill.Role == "ENTRY" || fill.Role == "EXIT"; }
+        /// <summary>A command of ours filled, whose id the order has.</summary>
+        static bool IsOwn(StoredFill fill) { return fill.Role == "ENTRY" || fill.Role == "EXIT"; }
 
-        /// <summary>Says a fill that is written down.</summary>
-        /// <param name="last">Nothing more will be said of its order.</param>
-        void Tell(Filled fill, bool last)
+        string Role(FillReport fill, out string orderId)
         {
-            _orders.TryGetValue(fill.OrderId, out Order order);
-            var word = new ExecutionReport
+            orderId = fill.Name;
+            if (_commands.TryGetValue(fill.Name, out CommandRecord record)) return record.Type == "close_position" ? "EXIT" : "ENTRY";
+            string entry = fill.FromEntry != "" ? fill.FromEntry : _position.EntryId;
+            orderId = entry;
+            if (entry != "" && fill.Name == OpenPosition.StopName) return "STOP";
+            if (entry != "" && fill.Name == OpenPosition.TargetName) return "TARGET";
+            if (entry != "" && fill.Name == SessionEndName) return _exit != null ? ByExit(out orderId) : "SESSION_END";
+            orderId = "";
+            return "FOREIGN";
+        }
+
+        /// <summary>The end of the session closed what a command was about to close.</summary>
+        string ByExit(out string orderId)
+        {
+            orderId = _exit.Id;
+            return "EXIT";
+        }
+
+        /// <summary>What a fill does to our position.</summary>
+        void Apply(StoredFill fill)
+        {
+            if (fill.Role == "FOREIGN" && _position.Qty == 0) return; // a position of another trader's: in the account, not in this book
+            if (fill.Role == "FOREIGN" && !_position.Found)
+            {
+                _position.Disown();
+                Halt("another trader traded in the position of " + _position.EntryId + "; when it is flat, enable the strategy again");
+                _alarm("foreign_fill", _halted);
+            }
+            string entryId = _position.EntryId;
+            if (_position.Fill(fill.Qty, fill.Price, fill.Role == "ENTRY" ? fill.OrderId : "")) Flatten(entryId);
+            _position.Store();
+        }
+
+        void Flatten(string entryId)
+        {
+            _exit = null;
+            if (_position.Found) Do(desk => desk.CancelBracket(entryId)); // NinjaTrader cancels only brackets that it counts as this run's
+            _position.Clear();
+            foreach (CommandRecord move in _moves) Refuse(move, "POSITION: the position is closed");
+            _moves.Clear();
+        }
+
+        // --- time -----------------------------------------------------------------------------------------------------------
+
+        /// <summary>A bar has closed: cancels an entry that is not valid any more.</summary>
+        public void OnBar(long closeNs)
+        {
+            if (_entry == null) return;
+            bool expired = _entry.Limit == null ? closeNs > _entry.ValidUntilNs : closeNs >= _entry.ValidUntilNs;
+            if (expired) Cancel(_entry.Id);
+        }
+
+        /// <summary>Refuses what NinjaTrader has ignored. Called about ten times a second.</summary>
+        public void Tick(long nowMs)
+        {
+            CommandRecord ignored = IsIgnored(_entry, nowMs) ? _entry : IsIgnored(_exit, nowMs) ? _exit : null;
+            if (ignored != null)
+            {
+                StopsWorking(ignored);
+                Refuse(ignored, "IGNORED: NinjaTrader did not take it");
+            }
+            foreach (CommandRecord move in _moves.ToArray())
+                if (nowMs - move.ReceivedMs > PatienceMs)
+                {
+                    _moves.Remove(move);
+                    Refuse(move, "UNCONFIRMED: NinjaTrader did not report the bracket at its new prices");
+                }
+        }
+
+        static bool IsIgnored(CommandRecord record, long nowMs)
+        {
+            return record != null && !record.Accepted && record.Filled == 0 && nowMs - record.ReceivedMs > PatienceMs;
+        }
+
+        // --- the position ----------------------------------------------------------------------------------------------------
+
+        /// <summary>The account's position for a bar or a hello; with entry and bracket where it is ours.</summary>
+        public PositionReport Position(long qty, double price, double realised)
+        {
+            bool ours = qty != 0 && Math.Sign(qty) == Math.Sign(_position.Qty);
+            var report = new PositionReport { Account = _account, Qty = qty, Realised = realised, Working = Working() };
+            if (qty == 0) return report;
+            report.Price = price;
+            if (!ours) return report;
+            report.EntryId = _position.EntryId;
+            report.Stop = _position.Stop;
+            report.Target = _position.Target;
+            return report;
+        }
+
+        /// <summary>Ids of the commands whose orders work.</summary>
+        public List<string> Working()
+        {
+            var working = new List<string>();
+            if (_entry != null) working.Add(_entry.Id);
+            if (_exit != null) working.Add(_exit.Id);
+            return working;
+        }
+
+        // --- after a restart -------------------------------------------------------------------------------------------------
+
+        /// <summary>
+        /// Takes over from the earlier run: its position and bracket, its unfinished commands, the fills that the gate has not acknowledged, and
+        /// the fills that happened while no strategy ran. The gate recognises repeats by their ids.
+        /// </summary>
+        /// <param name="qty">The account's position now, signed.</param>
+        /// <param name="orders">The account's orders in this instrument.</param>
+        /// <param name="fills">The account's executions in this instrument.</param>
+        public void Recover(long qty, IEnumerable<OrderReport> orders, IEnumerable<FillReport> fills)
+        {
+            var byName = new Dictionary<string, OrderReport>();
+            foreach (OrderReport order in orders)
+            {
+                byName[order.Name] = order;
+                if (order.Stage == OrderStage.Working || order.Stage == OrderStage.Pending) _position.Rest(order); // a stop that is being changed protects
+            }
+            foreach (StoredCommand command in _memory.Commands(_instrument))
+                _commands[command.Id] = new CommandRecord
+                {
+                    Id = command.Id, Ref = command.Ref, Type = command.Type, Qty = long.MaxValue, Accepted = true,
+                };
+            _position.Restore();
+            foreach (StoredFill fill in _memory.UnacknowledgedFills(_instrument)) Report(fill, false);
+            ReportMissed(fills);
+            _position.Adopt(qty, () => EntryOf(byName, Math.Sign(qty)));
+            foreach (StoredCommand command in _memory.UnfinishedCommands(_instrument)) Resume(_commands[command.Id], byName);
+            if (_position.Found && _position.Stop == null && _exit == null) CloseUnprotected();
+            _position.Store();
+        }
+
+        /// <summary>The entry of the open position: its bracket in the account names it, or it was the last to fill on that side.</summary>
+        string EntryOf(Dictionary<string, OrderReport> byName, int side)
+        {
+            foreach (string name in new[] { OpenPosition.StopName, OpenPosition.TargetName })
+                if (byName.TryGetValue(name, out OrderReport bracket) && bracket.Stage == OrderStage.Working && _memory.HasTaken(bracket.FromEntry))
+                    return bracket.FromEntry;
+            StoredFill entry = _memory.Fills(_instrument).FindLast(fill => fill.Role == "ENTRY");
+            return entry != null && Math.Sign(entry.Qty) == side ? entry.OrderId : "";
+        }
+
+        /// <summary>
+        /// Reports the fills in the account that no run of ours has seen: those of our orders, and every fill after the last that we have
+        /// seen. An older fill of another trader's is none of ours. None of them counts into the position, which is the account's.
+        /// </summary>
+        void ReportMissed(IEnumerable<FillReport> reports)
+        {
+            long lastNs = long.MaxValue;
+            foreach (StoredFill fill in _memory.Fills(_instrument)) lastNs = lastNs == long.MaxValue ? fill.AtNs : Math.Max(lastNs, fill.AtNs);
+            foreach (FillReport report in reports)
+            {
+                if (!_memory.HasTaken(report.Name) && !_memory.HasTaken(report.FromEntry) && report.AtNs <= lastNs) continue;
+                StoredFill missed = Attributed(report);
+                if (missed.Role == "ENTRY") _position.Missed(missed.OrderId);
+                if (_memory.Store(missed)) Report(missed, false);
+            }
+        }
+
+        /// <summary>NinjaTrader died between a fill and its stop, or another trader cancelled the stop.</summary>
+        void CloseUnprotected()
+        {
+            _alarm("unprotected", "the position of " + _position.EntryId + " was found without a stop; it is closed");
+            long qty = _position.Qty;
+            Do(desk => desk.Exit(Unprotected, "", qty));
+        }
+
+        void Resume(CommandRecord record, Dictionary<string, OrderReport> byName)
+        {
+            if (!byName.TryGetValue(record.Id, out OrderReport report))
+            {
+                // NinjaTrader need not list an order that is finished; its fills and the position show what it did.
+                bool done = _position.EntryId == record.Id || _memory.Fills(_instrument).Exists(fill => fill.OrderId == record.Id && IsOwn(fill));
+                if (done) _memory.Finish(record.Id);
+                else Refuse(record, "LOST: it was taken before a restart and never reached the market");
+                return;
+            }
+            if (report.Stage == OrderStage.Rejected)
+            {
+                Refuse(record, "NINJATRADER: " + report.Detail);
+                return;
+            }
+            Report(record, OrderUpdate.Accepted, "", false);
+            if (report.Stage == OrderStage.Cancelled) Report(record, OrderUpdate.Cancelled, report.Detail, true);
+            else if (report.Stage == OrderStage.Filled) _memory.Finish(record.Id);
+            else if (record.Type == "close_position") _exit = record;
+            else if (record.Type == "place_order")
+            {
+                _entry = record;
+                Cancel(record.Id); // its fill would be unprotected: NinjaTrader places a bracket only for the run that placed the entry
+            }
+        }
+
+        // --- messages to the gate -------------------------------------------------------------------------------------------
+
+        /// <summary>Reports the status of a command's order, once.</summary>
+        /// <param name="last">No other message about the command follows.</param>
+        void Report(CommandRecord record, string status, string detail, bool last)
+        {
+            string id = record.Id;
+            bool moved = record.Type == "move_bracket" && status == OrderUpdate.Done;
+            var update = new OrderUpdate
+            {
+                Id = _instrument + "-" + id + "-" + status,
+                OrderId = id,
+                Instrument = _instrument,
+                Status = status,
+                Stop = moved ? _position.Stop : null,
+                Target = moved ? _position.Target : null,
+                Detail = detail,
+            };
+            if (record.Sent.Exists(each => each.Id == update.Id)) return; // NinjaTrader reports the same status several times
+            record.Sent.Add(update);
+            Action acknowledged = null;
+            if (last) acknowledged = () => _memory.Finish(id);
+            _deliver(update, record.EventNs, record.Ref, acknowledged);
+        }
+
+        /// <summary>Reports a fill that is on disk.</summary>
+        /// <param name="last">No other message about its order follows.</param>
+        void Report(StoredFill fill, bool last)
+        {
+            _commands.TryGetValue(fill.OrderId, out CommandRecord record);
+            var execution = new ExecutionReport
             {
                 Id = fill.Id,
                 OrderId = fill.OrderId,
@@ -340,276 +536,11 @@ namespace Tapewire
                 BarNs = fill.BarNs,
                 BarIndex = _barIndex(fill.BarNs),
             };
-            _say(word, fill.BarNs, order == null ? "" : order.Ref, () =>
+            _deliver(execution, fill.BarNs, record == null ? "" : record.Ref, () =>
             {
-                _memory.Told(fill.Id);
-                if (last) _memory.End(fill.OrderId);
+                _memory.Acknowledge(fill.Id);
+                if (last) _memory.Finish(fill.OrderId);
             });
-        }
-
-        string Role(FillReport fill, out string orderId)
-        {
-            orderId = fill.Name;
-            if (_orders.TryGetValue(fill.Name, out Order order)) return order.Type == "close_position" ? "EXIT" : "ENTRY";
-            string entry = fill.FromEntry != "" ? fill.FromEntry : _held.EntryId;
-            orderId = entry;
-            if (entry != "" && fill.Name == StopName) return "STOP";
-            if (entry != "" && fill.Name == TargetName) return "TARGET";
-            if (entry != "" && fill.Name == SessionEndName) return _exit != null ? ByExit(out orderId) : "SESSION_END";
-            orderId = "";
-            return "FOREIGN";
-        }
-
-        /// <summary>The session's end closed what a command of ours was about to close.</summary>
-        string ByExit(out string orderId)
-        {
-            orderId = _exit.Id;
-            return "EXIT";
-        }
-
-        /// <summary>What a fill does to our position.</summary>
-        void Settle(FillReport fill, string role, string orderId)
-        {
-            long before = _held.Qty, after = before + fill.Qty;
-            var held = new Held { EntryId = _held.EntryId, Qty = after, Price = _held.Price };
-            if (role == "ENTRY")
-            {
-                held.EntryId = orderId;
-                held.Price = (before * _held.Price + fill.Qty * fill.Price) / after;
-                _found = false;
-            }
-            else if (role == "FOREIGN" && before == 0) return; // somebody else's position: the account knows it, this book does not
-            else if (role == "FOREIGN" && !_found)
-            {
-                // NinjaTrader's own count of this strategy's position is wrong from here on, and so would be what it does with orders.
-                _found = true;
-                Halt("somebody else traded in the position of " + _held.EntryId + "; when it is flat, enable the strategy again");
-                _alarm("foreign_fill", _halted);
-            }
-            bool flat = after == 0 || Math.Sign(after) != Math.Sign(before) && before != 0;
-            if (flat) held = new Held();
-            string entry = _held.EntryId;
-            _held = held;
-            if (flat) Flatten(entry);
-            Keep();
-        }
-
-        void Flatten(string entryId)
-        {
-            _exit = null;
-            if (_found) Do(desk => desk.CancelBracket(entryId)); // NinjaTrader takes away only what it knows to belong to this strategy's position
-            _found = false;
-            _stops.Clear();
-            _targets.Clear();
-            foreach (Order move in _moves) Refuse(move, "POSITION: it is gone");
-            _moves.Clear();
-        }
-
-        /// <summary>Moves whose prices are now where they should be are done. To be called when Todo has been done.</summary>
-        public void Confirm()
-        {
-            foreach (Order move in _moves.ToArray())
-            {
-                if (move.Stop != null && move.Stop != Price(_stops) || move.Target != null && move.Target != Price(_targets)) continue;
-                _moves.Remove(move);
-                Word(move, OrderUpdate.Done, "", true);
-            }
-        }
-
-        void Over(Order order)
-        {
-            if (_entry == order) _entry = null;
-            if (_exit == order) _exit = null;
-        }
-
-        // --- time -----------------------------------------------------------------------------------------------------------
-
-        /// <summary>A bar has closed: an entry that may not fill any more is cancelled.</summary>
-        public void OnBar(long closeNs)
-        {
-            if (_entry == null) return;
-            bool over = _entry.Limit == null ? closeNs > _entry.ValidUntilNs : closeNs >= _entry.ValidUntilNs;
-            if (over) Cancel(_entry.Id);
-        }
-
-        /// <summary>Now and then: what NinjaTrader has ignored is refused.</summary>
-        public void Tick(long nowMs)
-        {
-            Order ignored = Ignored(_entry, nowMs) ? _entry : Ignored(_exit, nowMs) ? _exit : null;
-            if (ignored != null)
-            {
-                Over(ignored);
-                Refuse(ignored, "IGNORED: NinjaTrader did not take it");
-            }
-            foreach (Order move in _moves.ToArray())
-                if (nowMs - move.AskedMs > PatienceMs)
-                {
-                    _moves.Remove(move);
-                    Refuse(move, "UNCONFIRMED: the bracket is not where it should be");
-                }
-        }
-
-        static bool Ignored(Order order, long nowMs) { return order != null && !order.Accepted && order.Filled == 0 && nowMs - order.AskedMs > PatienceMs; }
-
-        // --- the position ----------------------------------------------------------------------------------------------------
-
-        /// <summary>The account's position as it is stamped on a bar or told in a hello.</summary>
-        public PositionReport Position(long qty, double price, double realised)
-        {
-            bool ours = qty != 0 && Math.Sign(qty) == Math.Sign(_held.Qty);
-            var report = new PositionReport { Account = _account, Qty = qty, Realised = realised, Working = Working() };
-            if (qty == 0) return report;
-            report.Price = price;
-            if (!ours) return report;
-            report.EntryId = _held.EntryId;
-            report.Stop = Price(_stops);
-            report.Target = Price(_targets);
-            return report;
-        }
-
-        public List<string> Working()
-        {
-            var working = new List<string>();
-            if (_entry != null) working.Add(_entry.Id);
-            if (_exit != null) working.Add(_exit.Id);
-            return working;
-        }
-
-        // --- an earlier life -------------------------------------------------------------------------------------------------
-
-        /// <summary>
-        /// Picks up what an earlier life left: its position, its bracket, its unfinished commands, the fills that it heard of and the gate
-        /// does not own, and those that it did not live to hear of. The gate knows repeats by their ids.
-        /// </summary>
-        /// <param name="qty">The account's position now, signed.</param>
-        /// <param name="orders">The account's orders in this instrument. fills: its executions.</param>
-        public void Recover(long qty, IEnumerable<OrderReport> orders, IEnumerable<FillReport> fills)
-        {
-            Held before = _memory.HeldIn(_instrument);
-            var byName = new Dictionary<string, OrderReport>();
-            foreach (OrderReport order in orders)
-            {
-                byName[order.Name] = order;
-                if (order.Phase != OrderPhase.Working && order.Phase != OrderPhase.Pending) continue; // one that is being changed protects
-                if (order.Name == StopName) _stops[order.Key] = order.StopPrice;
-                if (order.Name == TargetName) _targets[order.Key] = order.LimitPrice;
-            }
-            foreach (Taken command in _memory.AllOf(_instrument))
-                _orders[command.Id] = new Order { Id = command.Id, Ref = command.Ref, Type = command.Type, Qty = long.MaxValue, Accepted = true };
-            _held = before;
-            foreach (Filled fill in _memory.Untold(_instrument)) Tell(fill, false);
-            Missed(fills);
-            _held = Math.Sign(before.Qty) == Math.Sign(qty) || qty == 0 ? before : new Held();
-            if (_held.EntryId == "" && qty != 0) _held = new Held { EntryId = Opened(byName, Math.Sign(qty)), Qty = qty };
-            if (qty == 0) _held = new Held();
-            _held.Qty = _held.EntryId == "" ? 0 : qty;
-            _found = _held.Qty != 0;
-            if (!_found)
-            {
-                _stops.Clear();
-                _targets.Clear();
-            }
-            foreach (Taken command in _memory.Unended(_instrument)) Resume(_orders[command.Id], byName);
-            if (_found && _stops.Count == 0 && _exit == null) CloseBare();
-            Keep();
-        }
-
-        /// <summary>The entry of the open position: an order in the account still names it, or it was the last to fill on that side.</summary>
-        string Opened(Dictionary<string, OrderReport> byName, int side)
-        {
-            foreach (string name in new[] { StopName, TargetName })
-                if (byName.TryGetValue(name, out OrderReport bracket) && bracket.Phase == OrderPhase.Working && _memory.Knows(bracket.FromEntry))
-                    return bracket.FromEntry;
-            Filled entry = _memory.Fills(_instrument).FindLast(fill => fill.Role == "ENTRY");
-            return entry != null && Math.Sign(entry.Qty) == side ? entry.OrderId : "";
-        }
-
-        /// <summary>
-        /// Says the fills in the account that no life of ours has heard of, without counting them into the position: those of our orders,
-        /// and whatever happened after the last that we heard of. What is older and somebody else's was before our time.
-        /// </summary>
-        void Missed(IEnumerable<FillReport> fills)
-        {
-            long lastNs = long.MaxValue;
-            foreach (Filled heard in _memory.Fills(_instrument)) lastNs = lastNs == long.MaxValue ? heard.AtNs : Math.Max(lastNs, heard.AtNs);
-            foreach (FillReport fill in fills)
-            {
-                if (!_memory.Knows(fill.Name) && !_memory.Knows(fill.FromEntry) && fill.AtNs <= lastNs) continue;
-                Filled missed = Heard(fill);
-                if (missed.Role == "ENTRY") _held = new Held { EntryId = missed.OrderId }; // so that its stop is known for one
-                if (_memory.Fill(missed)) Tell(missed, false);
-            }
-        }
-
-        /// <summary>The death came between a fill and its stop, or somebody took the stop away.</summary>
-        void CloseBare()
-        {
-            _alarm("unprotected", "the position of " + _held.EntryId + " was found without a stop; it is closed");
-            long qty = _held.Qty;
-            Do(desk => desk.Exit(Unprotected, "", qty));
-        }
-
-        void Resume(Order order, Dictionary<string, OrderReport> byName)
-        {
-            if (!byName.TryGetValue(order.Id, out OrderReport report))
-            {
-                // NinjaTrader need not list an order that is done; what it did shows in the fills and the position.
-                bool done = _held.EntryId == order.Id || _memory.Fills(_instrument).Exists(fill => fill.OrderId == order.Id && IsOwn(fill));
-                if (done) _memory.End(order.Id);
-                else Refuse(order, "LOST: it was taken before a restart and never reached the market");
-                return;
-            }
-            if (report.Phase == OrderPhase.Rejected)
-            {
-                Refuse(order, "NINJATRADER: " + report.Detail);
-                return;
-            }
-            Word(order, OrderUpdate.Accepted, "", false);
-            if (report.Phase == OrderPhase.Cancelled) Word(order, OrderUpdate.Cancelled, report.Detail, true);
-            else if (report.Phase == OrderPhase.Filled) _memory.End(order.Id);
-            else if (order.Type == "close_position") _exit = order;
-            else if (order.Type == "place_order")
-            {
-                _entry = order;
-                Cancel(order.Id); // nothing would protect its fill: an entry's bracket is placed by the run of the strategy that placed it
-            }
-        }
-
-        // --- words --------------------------------------------------------------------------------------------------------------
-
-        void Word(Order order, string status, string detail, bool last)
-        {
-            string id = order.Id;
-            var word = new OrderUpdate
-            {
-                Id = _instrument + "-" + id + "-" + status,
-                OrderId = id,
-                Instrument = _instrument,
-                Status = status,
-                Stop = order.Type == "move_bracket" && status == OrderUpdate.Done ? Price(_stops) : null,
-                Target = order.Type == "move_bracket" && status == OrderUpdate.Done ? Price(_targets) : null,
-                Detail = detail,
-            };
-            if (order.Said.Exists(each => each.Id == word.Id)) return; // NinjaTrader reports the same thing several times
-            order.Said.Add(word);
-            Action owned = null;
-            if (last) owned = () => _memory.End(id);
-            _say(word, order.EventNs, order.Ref, owned);
-        }
-
-        void Keep()
-        {
-            double? stop = Price(_stops), target = Price(_targets);
-            Held last = _memory.HeldIn(_instrument);
-            if (last.EntryId == _held.EntryId && last.Qty == _held.Qty && last.Stop == stop && last.Target == target) return;
-            _memory.Hold(_instrument, new Held { EntryId = _held.EntryId, Qty = _held.Qty, Price = _held.Price, Stop = stop, Target = target });
-        }
-
-        /// <summary>Where the bracket rests. A partly filled entry may have several orders; they stand at one price.</summary>
-        static double? Price(Dictionary<string, double> orders)
-        {
-            foreach (double price in orders.Values) return price;
-            return null;
         }
     }
 }

@@ -1,19 +1,17 @@
-// The bridge's own last checks: it trusts the gate's arithmetic no more than the wire. Pure; each refusal is a code and a sentence.
-//
-// Entries pass all of them. An exit or a move is refused only where it is meaningless or would harm: protecting a position is never
-// blocked by a limit, a lease or the kill switch.
+// The bridge's own last checks of a command. They repeat what the gate has checked, because the gate or the wire may be wrong.
 
 using System;
 
 namespace Tapewire
 {
-    /// <summary>What an order is checked against.</summary>
-    public struct Market
+    /// <summary>What a command is checked against.</summary>
+    public struct OrderContext
     {
-        /// <summary>The account that may be traded, and its quantity in this instrument, signed.</summary>
+        /// <summary>The account that may be traded, and its position in this instrument, signed.</summary>
         public string Account;
         public long Qty;
 
+        /// <summary>The instrument's tick size, and the strategy's largest order.</summary>
         public double Tick;
         public long MaxQty;
 
@@ -24,80 +22,88 @@ namespace Tapewire
         /// <summary>`realtime` and `playback` may trade.</summary>
         public string Phase;
 
-        /// <summary>Since the gate was last heard, in milliseconds; negative before the first time.</summary>
+        /// <summary>Time since the gate's last lease, in milliseconds; negative before the first. Killed: as of that lease.</summary>
         public long LeaseAgeMs;
         public bool Killed;
 
-        /// <summary>Why the bridge itself has stopped entries; empty if it has not.</summary>
+        /// <summary>Why the bridge has stopped entries; empty if it has not.</summary>
         public string Halted;
 
-        /// <summary>Id of an entry that is working, of the open position's entry, of a close that is under way; empty without one.</summary>
+        /// <summary>Id of the entry that works, of the entry that opened our position, of the close that works; empty without one.</summary>
         public string WorkingEntry, HeldEntry, WorkingExit;
+
+        /// <summary>Our position: its resting stop, and its quantity, signed.</summary>
         public double? Stop;
         public long HeldQty;
     }
 
+    /// <summary>
+    /// Each check returns a code and a sentence, or an empty text if the command passes. An entry must pass all checks. An exit or a move is
+    /// refused only if it is meaningless or harmful: no limit, lease or kill switch keeps a position from being protected.
+    ///
+    /// Threads: any; nothing is kept.
+    /// </summary>
     public static class Checks
     {
         public const long LeaseMs = 5000;
         public const int LongestId = 50; // NinjaTrader's limit for signal names
 
-        /// <summary>Why a command is refused whatever it wants; empty if it is not.</summary>
-        public static string Any(Command command, Market market)
+        /// <summary>The checks of every command.</summary>
+        public static string Any(Command command, OrderContext context)
         {
             if (!IsId(command.Id)) return "ID: an id is 1 to " + LongestId + " printable characters without spaces";
-            if (command.Account != market.Account) return "ACCOUNT: " + command.Account + " is not the account of this bridge, " + market.Account;
+            if (command.Account != context.Account) return "ACCOUNT: " + command.Account + " is not the account of this bridge, " + context.Account;
             return "";
         }
 
-        public static string Entry(PlaceOrder order, Market market)
+        public static string Entry(PlaceOrder order, OrderContext context)
         {
-            string any = Any(order, market);
+            string any = Any(order, context);
             if (any != "") return any;
-            if (order.Direction == 0) return "ACTION: " + order.Action + " opens no position";
-            if (market.Phase != "realtime" && market.Phase != "playback") return "PHASE: " + market.Phase + " bars are not traded";
-            if (market.LastNs == 0) return "MARKET: no bar yet, so there is no market";
-            if (market.Halted != "") return "HALTED: " + market.Halted;
-            if (market.Killed) return "KILLED: the gate's kill switch is latched";
-            if (market.LeaseAgeMs < 0) return "LEASE: the gate has not been heard yet";
-            if (market.LeaseAgeMs > LeaseMs) return "LEASE: no word from the gate for " + market.LeaseAgeMs / 1000 + " s";
-            if (order.ValidUntilNs < market.LastNs) return "EXPIRED: valid until " + order.ValidUntilNs + ", it is " + market.LastNs;
+            if (order.Direction == 0) return "ACTION: " + order.Action + " opens no position; an entry is ENTER_LONG or ENTER_SHORT";
+            if (context.Phase != "realtime" && context.Phase != "playback") return "PHASE: " + context.Phase + " bars are not traded";
+            if (context.LastNs == 0) return "MARKET: no bar has closed yet, so there is no price";
+            if (context.Halted != "") return "HALTED: " + context.Halted;
+            if (context.Killed) return "KILLED: the gate's kill switch is latched";
+            if (context.LeaseAgeMs < 0) return "LEASE: no lease from the gate yet";
+            if (context.LeaseAgeMs > LeaseMs) return "LEASE: no lease from the gate for " + context.LeaseAgeMs / 1000 + " s";
+            if (order.ValidUntilNs < context.LastNs) return "EXPIRED: valid until " + order.ValidUntilNs + ", the last bar closed at " + context.LastNs;
             if (order.Qty < 1) return "SIZE: quantity " + order.Qty + "; at least 1 contract";
-            if (order.Qty > market.MaxQty) return "SIZE: quantity " + order.Qty + " is above this bridge's cap of " + market.MaxQty;
-            string prices = Prices(order, market);
+            if (order.Qty > context.MaxQty) return "SIZE: quantity " + order.Qty + " is above this bridge's cap of " + context.MaxQty;
+            string prices = Prices(order, context);
             if (prices != "") return prices;
-            if (market.WorkingEntry != "") return "POSITION: " + market.WorkingEntry + " is working; one position per instrument";
-            if (market.HeldEntry != "") return "POSITION: " + market.HeldEntry + " is open; one position per instrument";
-            if (market.Qty != 0) return "POSITION: the account holds " + market.Qty + " already";
+            if (context.WorkingEntry != "") return "POSITION: " + context.WorkingEntry + " is working; one position per instrument";
+            if (context.HeldEntry != "") return "POSITION: " + context.HeldEntry + " is open; one position per instrument";
+            if (context.Qty != 0) return "POSITION: the account holds " + context.Qty + " already";
             return "";
         }
 
-        public static string Exit(ClosePosition order, Market market)
+        public static string Exit(ClosePosition order, OrderContext context)
         {
-            string any = Any(order, market);
+            string any = Any(order, context);
             if (any != "") return any;
-            string position = Position(order.EntryId, market);
+            string position = Position(order.EntryId, context);
             if (position != "") return position;
-            return market.WorkingExit == "" ? "" : "CLOSING: " + market.WorkingExit + " is closing it already";
+            return context.WorkingExit == "" ? "" : "CLOSING: " + context.WorkingExit + " is closing it already";
         }
 
-        public static string Move(MoveBracket order, Market market)
+        public static string Move(MoveBracket order, OrderContext context)
         {
-            string any = Any(order, market);
+            string any = Any(order, context);
             if (any != "") return any;
-            if (market.HeldEntry == "") return "POSITION: no position of ours, so no bracket of ours";
-            string position = Position(order.EntryId, market);
+            if (context.HeldEntry == "") return "POSITION: no position of ours, so no bracket of ours";
+            string position = Position(order.EntryId, context);
             if (position != "") return position;
-            if (order.Stop == null && order.Target == null) return "PRICE: neither a stop nor a target to move";
-            if (!OnTick(order.Stop, market.Tick)) return "PRICE: stop " + order.Stop + " is not on the tick " + market.Tick;
-            if (!OnTick(order.Target, market.Tick)) return "PRICE: target " + order.Target + " is not on the tick " + market.Tick;
-            int side = Math.Sign(market.HeldQty);
-            if (order.Stop != null && market.Stop != null && ((double)order.Stop - (double)market.Stop) * side < 0)
-                return "STOP: " + order.Stop + " is further away than " + market.Stop;
+            if (order.Stop == null && order.Target == null) return "PRICE: the command gives neither a stop nor a target";
+            if (!OnTick(order.Stop, context.Tick)) return "PRICE: stop " + order.Stop + " is not on the tick " + context.Tick;
+            if (!OnTick(order.Target, context.Tick)) return "PRICE: target " + order.Target + " is not on the tick " + context.Tick;
+            int side = Math.Sign(context.HeldQty);
+            if (order.Stop != null && context.Stop != null && ((double)order.Stop - (double)context.Stop) * side < 0)
+                return "STOP: " + order.Stop + " is further away than " + context.Stop;
             return "";
         }
 
-        /// <summary>Whether a text can be an order's id here and a signal's name in NinjaTrader.</summary>
+        /// <summary>True if a text can be an order's id, and so a signal name in NinjaTrader.</summary>
         public static bool IsId(string id)
         {
             if (id.Length == 0 || id.Length > LongestId) return false;
@@ -106,12 +112,12 @@ namespace Tapewire
             return true;
         }
 
-        static string Prices(PlaceOrder order, Market market)
+        static string Prices(PlaceOrder order, OrderContext context)
         {
-            if (!OnTick(order.Stop, market.Tick)) return "PRICE: stop " + order.Stop + " is not on the tick " + market.Tick;
-            if (!OnTick(order.Target, market.Tick)) return "PRICE: target " + order.Target + " is not on the tick " + market.Tick;
-            if (!OnTick(order.Limit, market.Tick)) return "PRICE: limit " + order.Limit + " is not on the tick " + market.Tick;
-            double enters = order.Limit ?? market.LastClose;
+            if (!OnTick(order.Stop, context.Tick)) return "PRICE: stop " + order.Stop + " is not on the tick " + context.Tick;
+            if (!OnTick(order.Target, context.Tick)) return "PRICE: target " + order.Target + " is not on the tick " + context.Tick;
+            if (!OnTick(order.Limit, context.Tick)) return "PRICE: limit " + order.Limit + " is not on the tick " + context.Tick;
+            double enters = order.Limit ?? context.LastClose;
             string where = (order.Limit == null ? "the market at " : "its limit ") + enters;
             if ((enters - order.Stop) * order.Direction <= 0) return "STOP: " + order.Stop + " is on the wrong side of " + where;
             if (order.Target != null && ((double)order.Target - enters) * order.Direction <= 0)
@@ -119,14 +125,14 @@ namespace Tapewire
             return "";
         }
 
-        static string Position(string entryId, Market market)
+        static string Position(string entryId, OrderContext context)
         {
-            if (market.Qty == 0 && market.HeldQty == 0) return "POSITION: nothing is open";
-            if (entryId != "" && entryId != market.HeldEntry) return "POSITION: it was opened by " + Named(market.HeldEntry) + ", not by " + entryId;
+            if (context.Qty == 0 && context.HeldQty == 0) return "POSITION: nothing is open";
+            if (entryId != "" && entryId != context.HeldEntry) return "POSITION: it was opened by " + Opener(context.HeldEntry) + ", not by " + entryId;
             return "";
         }
 
-        static string Named(string entryId) { return entryId == "" ? "somebody else" : entryId; }
+        static string Opener(string entryId) { return entryId == "" ? "another trader" : entryId; }
 
         static bool OnTick(double? price, double tick)
         {

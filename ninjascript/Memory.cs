@@ -1,15 +1,15 @@
-// What must outlive the process: which commands were taken, so that none is acted on twice, which fills the gate does not own yet, so that
-// none is lost, and what our open position is called.
+// The file bridge.txt: which commands were taken, so that none is carried out twice; which fills the gate has not acknowledged, so that
+// none is lost; and which entry opened our position.
 //
-// A text file to which lines are only added. A command is on the disk before it is acknowledged and before anything is sent to the
-// market. What dies between the two is found on the next start: taken, and no order of that name in the account.
+// Lines are only appended. A command is on disk before it is acknowledged and before anything is sent to the market. If the process dies
+// between the two, the next start finds a command that was taken, and no order of that name in the account.
 //
-//     epoch 4                                             a life of ours has begun
-//     taken command.MNQ.@1:12 place_order MNQ-...-L       before it is acted on
-//     ended MNQ-...-L                                     the gate owns the last word on it
-//     fill MNQ 7f3a MNQ-...-L ENTRY 2 21003.5 1767.. 1767..   before it is told: its id, order (- for none), role, signed quantity,
-//                                                         price, close of its bar, its own time
-//     told 7f3a                                           the gate owns it
+//     epoch 4                                             a run of ours has begun
+//     taken command.MNQ.@1:12 place_order MNQ-...-L       written before the command is carried out
+//     ended MNQ-...-L                                     the gate has acknowledged our last message about it
+//     fill MNQ 7f3a MNQ-...-L ENTRY 2 21003.5 1767.. 1767..   written before it is reported: instrument, id, order (- for none), role,
+//                                                         signed quantity, price, close of its bar, its own time
+//     told 7f3a                                           the gate has acknowledged the fill
 //     holds MNQ MNQ-...-L 2 21003.5 20990.5 21040         entry, signed quantity, average price, stop, target (- for none)
 //     holds MNQ - 0 - - -                                 flat
 
@@ -21,22 +21,22 @@ using System.Text;
 
 namespace Tapewire
 {
-    /// <summary>A command that was taken.</summary>
-    public struct Taken
+    /// <summary>A command that was taken: it is on disk, and is carried out at most once.</summary>
+    public struct StoredCommand
     {
         public string Instrument, Ref, Type, Id;
     }
 
-    /// <summary>A fill that we have heard of. AtNs is NinjaTrader's time for it.</summary>
-    public sealed class Filled
+    /// <summary>A fill that NinjaTrader has reported, with the order behind it. AtNs is NinjaTrader's time of it.</summary>
+    public sealed class StoredFill
     {
         public string Instrument, Id, OrderId, Role;
         public long Qty, BarNs, AtNs;
         public double Price;
     }
 
-    /// <summary>Our open position in one instrument as it was last written down.</summary>
-    public sealed class Held
+    /// <summary>Our open position in one instrument, with its bracket.</summary>
+    public sealed class StoredPosition
     {
         public string EntryId = "";
         public long Qty;
@@ -44,33 +44,38 @@ namespace Tapewire
         public double? Stop, Target;
     }
 
+    /// <summary>
+    /// What must outlive the process, in memory and in bridge.txt.
+    ///
+    /// Threads: any. One lock guards everything; a caller waits while a line is written, and for a command until the disk has it.
+    /// </summary>
     public sealed class Memory : IDisposable
     {
-        const int Longest = 50000; // lines; a busy day writes some hundreds
+        const int LongestFile = 50000; // lines; a busy day writes some hundreds
 
         readonly object _lock = new object();
-        readonly Dictionary<string, Taken> _taken = new Dictionary<string, Taken>();
-        readonly HashSet<string> _ended = new HashSet<string>();
-        readonly List<string> _order = new List<string>();
-        readonly Dictionary<string, Held> _held = new Dictionary<string, Held>();
-        readonly HashSet<string> _fills = new HashSet<string>(), _told = new HashSet<string>();
-        readonly List<Filled> _heard = new List<Filled>();
-        readonly Dictionary<string, KeyValuePair<long, long>> _last = new Dictionary<string, KeyValuePair<long, long>>();
+        readonly Dictionary<string, StoredCommand> _taken = new Dictionary<string, StoredCommand>();
+        readonly HashSet<string> _finished = new HashSet<string>();
+        readonly List<string> _takenOrder = new List<string>();
+        readonly Dictionary<string, StoredPosition> _positions = new Dictionary<string, StoredPosition>();
+        readonly HashSet<string> _fillIds = new HashSet<string>(), _acknowledged = new HashSet<string>();
+        readonly List<StoredFill> _fills = new List<StoredFill>();
+        readonly Dictionary<string, KeyValuePair<long, long>> _lastTaken = new Dictionary<string, KeyValuePair<long, long>>();
         readonly FileStream _file;
 
-        /// <summary>The highest epoch that any life of ours has used; 0 before the first.</summary>
+        /// <summary>The highest epoch of all our runs; 0 before the first.</summary>
         public long Epoch { get; private set; }
 
-        /// <exception cref="IOException">The file cannot be opened, or another process of ours has it open.</exception>
+        /// <exception cref="IOException">The file cannot be opened, or another process has it open.</exception>
         public Memory(string path)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path));
             _file = Open(path);
             try
             {
-                string[] lines = Whole(_file);
-                foreach (string line in lines) Fold(line.Split(' '));
-                if (lines.Length > Longest)
+                string[] lines = WholeLines(_file);
+                foreach (string line in lines) Read(line.Split(' '));
+                if (lines.Length > LongestFile)
                 {
                     File.WriteAllText(path + ".new", Shortened(lines));
                     _file.Dispose();
@@ -88,8 +93,8 @@ namespace Tapewire
 
         static FileStream Open(string path) { return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read); }
 
-        /// <summary>All whole lines. A last one that a death cut short is taken off the file: it was never acted on.</summary>
-        static string[] Whole(FileStream file)
+        /// <summary>All whole lines. A last line that was cut short is removed from the file: nothing was done about it.</summary>
+        static string[] WholeLines(FileStream file)
         {
             var content = new byte[file.Length];
             for (int at = 0; at < content.Length;) at += file.Read(content, at, content.Length - at);
@@ -98,102 +103,103 @@ namespace Tapewire
             return Encoding.UTF8.GetString(content, 0, whole).Split(new[] { '\n' }, StringSplitOptions.RemoveEmptyEntries);
         }
 
+        /// <summary>Begins a run.</summary>
         public void Begin(long epoch)
         {
             lock (_lock)
             {
                 Epoch = epoch;
-                Add("epoch " + epoch, true);
+                Append("epoch " + epoch, true);
             }
         }
 
-        /// <summary>Writes down a command before anything is done about it. False if it was taken before, in this life or another.</summary>
+        /// <summary>Writes a command down before anything is done about it. False if this run or an earlier one took its id.</summary>
         public bool Take(Message message, string instrument, string id)
         {
             lock (_lock)
             {
                 if (_taken.ContainsKey(id)) return false;
-                Add("taken " + message.Ref + " " + message.Type + " " + id, true);
-                Note(new Taken { Instrument = instrument, Ref = message.Ref, Type = message.Type, Id = id });
-                _last[message.Topic] = new KeyValuePair<long, long>(message.Header.Epoch, message.Header.Seq);
+                Append("taken " + message.Ref + " " + message.Type + " " + id, true);
+                Add(new StoredCommand { Instrument = instrument, Ref = message.Ref, Type = message.Type, Id = id });
+                _lastTaken[message.Topic] = new KeyValuePair<long, long>(message.Header.Epoch, message.Header.Seq);
                 return true;
             }
         }
 
-        public bool Knows(string id)
+        public bool HasTaken(string id)
         {
             lock (_lock) return _taken.ContainsKey(id);
         }
 
-        /// <summary>The gate owns our last word on this command.</summary>
-        public void End(string id)
+        /// <summary>The gate has acknowledged our last message about this command.</summary>
+        public void Finish(string id)
         {
             lock (_lock)
-                if (_taken.ContainsKey(id) && _ended.Add(id)) Add("ended " + id, false);
+                if (_taken.ContainsKey(id) && _finished.Add(id)) Append("ended " + id, false);
         }
 
-        /// <summary>Every command of an instrument that was ever taken, oldest first.</summary>
-        public List<Taken> AllOf(string instrument)
+        /// <summary>Every command of an instrument, oldest first.</summary>
+        public List<StoredCommand> Commands(string instrument)
         {
-            lock (_lock) return _order.FindAll(id => _taken[id].Instrument == instrument).ConvertAll(id => _taken[id]);
+            lock (_lock) return _takenOrder.FindAll(id => _taken[id].Instrument == instrument).ConvertAll(id => _taken[id]);
         }
 
-        /// <summary>Those of them whose end the gate does not know yet.</summary>
-        public List<Taken> Unended(string instrument)
+        /// <summary>Those about which the gate has not acknowledged a last message.</summary>
+        public List<StoredCommand> UnfinishedCommands(string instrument)
         {
-            lock (_lock) return AllOf(instrument).FindAll(command => !_ended.Contains(command.Id));
+            lock (_lock) return Commands(instrument).FindAll(command => !_finished.Contains(command.Id));
         }
 
         /// <summary>Epoch and number of the last command taken from each topic.</summary>
-        public List<KeyValuePair<string, KeyValuePair<long, long>>> Last()
+        public List<KeyValuePair<string, KeyValuePair<long, long>>> LastTaken()
         {
-            lock (_lock) return new List<KeyValuePair<string, KeyValuePair<long, long>>>(_last);
+            lock (_lock) return new List<KeyValuePair<string, KeyValuePair<long, long>>>(_lastTaken);
         }
 
-        /// <summary>Writes down a fill before the gate is told of it. False if it is known from this life or another.</summary>
-        public bool Fill(Filled fill)
+        /// <summary>Writes a fill down before it is reported to the gate. False if this run or an earlier one has it already.</summary>
+        public bool Store(StoredFill fill)
         {
             lock (_lock)
             {
-                if (!_fills.Add(fill.Id)) return false;
-                _heard.Add(fill);
-                Add(FillLine(fill), false); // what a power cut takes of it, the account still has
+                if (!_fillIds.Add(fill.Id)) return false;
+                _fills.Add(fill);
+                Append(FillLine(fill), false); // no wait for the disk: after a power cut the account still has the fill
                 return true;
             }
         }
 
-        /// <summary>The gate owns this fill.</summary>
-        public void Told(string id)
+        /// <summary>The gate has acknowledged this fill.</summary>
+        public void Acknowledge(string id)
         {
             lock (_lock)
-                if (_told.Add(id)) Add("told " + Escaped(id), false);
+                if (_acknowledged.Add(id)) Append("told " + Escaped(id), false);
         }
 
-        /// <summary>Every fill of an instrument that we remember, as we heard of them.</summary>
-        public List<Filled> Fills(string instrument)
+        /// <summary>Every fill of an instrument that the file has, in the order of NinjaTrader's reports.</summary>
+        public List<StoredFill> Fills(string instrument)
         {
-            lock (_lock) return _heard.FindAll(fill => fill.Instrument == instrument);
+            lock (_lock) return _fills.FindAll(fill => fill.Instrument == instrument);
         }
 
-        /// <summary>Those of them that the gate does not own yet.</summary>
-        public List<Filled> Untold(string instrument)
+        /// <summary>Those that the gate has not acknowledged.</summary>
+        public List<StoredFill> UnacknowledgedFills(string instrument)
         {
-            lock (_lock) return _heard.FindAll(fill => fill.Instrument == instrument && !_told.Contains(fill.Id));
+            lock (_lock) return _fills.FindAll(fill => fill.Instrument == instrument && !_acknowledged.Contains(fill.Id));
         }
 
-        public void Hold(string instrument, Held held)
+        public void Store(string instrument, StoredPosition position)
         {
             lock (_lock)
             {
-                _held[instrument] = held;
-                Add(HoldsLine(instrument, held), false);
+                _positions[instrument] = position;
+                Append(HoldsLine(instrument, position), false);
             }
         }
 
-        /// <summary>Our position as it was last written down; flat if nothing was.</summary>
-        public Held HeldIn(string instrument)
+        /// <summary>Our position as it was last written down; flat without one.</summary>
+        public StoredPosition PositionIn(string instrument)
         {
-            lock (_lock) return _held.TryGetValue(instrument, out Held held) ? held : new Held();
+            lock (_lock) return _positions.TryGetValue(instrument, out StoredPosition position) ? position : new StoredPosition();
         }
 
         public void Dispose()
@@ -201,13 +207,13 @@ namespace Tapewire
             lock (_lock) _file.Dispose();
         }
 
-        void Note(Taken command)
+        void Add(StoredCommand command)
         {
-            if (!_taken.ContainsKey(command.Id)) _order.Add(command.Id);
+            if (!_taken.ContainsKey(command.Id)) _takenOrder.Add(command.Id);
             _taken[command.Id] = command;
         }
 
-        void Fold(string[] words)
+        void Read(string[] words)
         {
             switch (words[0])
             {
@@ -215,20 +221,20 @@ namespace Tapewire
                     if (words.Length == 2 && long.TryParse(words[1], out long epoch)) Epoch = Math.Max(Epoch, epoch);
                     break;
                 case "taken":
-                    if (words.Length == 4) FoldTaken(words);
+                    if (words.Length == 4) ReadTaken(words);
                     break;
                 case "ended":
-                    if (words.Length == 2) _ended.Add(words[1]);
+                    if (words.Length == 2) _finished.Add(words[1]);
                     break;
                 case "fill":
-                    if (words.Length == 9) FoldFill(words);
+                    if (words.Length == 9) ReadFill(words);
                     break;
                 case "told":
-                    if (words.Length == 2) _told.Add(Uri.UnescapeDataString(words[1]));
+                    if (words.Length == 2) _acknowledged.Add(Uri.UnescapeDataString(words[1]));
                     break;
                 case "holds":
                     if (words.Length == 7 && long.TryParse(words[3], out long qty))
-                        _held[words[1]] = new Held
+                        _positions[words[1]] = new StoredPosition
                         {
                             EntryId = words[2] == "-" ? "" : words[2],
                             Qty = qty,
@@ -240,12 +246,12 @@ namespace Tapewire
             }
         }
 
-        void FoldFill(string[] words)
+        void ReadFill(string[] words)
         {
             if (!long.TryParse(words[5], out long qty) || !long.TryParse(words[7], out long barNs) || !long.TryParse(words[8], out long atNs)) return;
             string id = Uri.UnescapeDataString(words[2]);
-            if (!_fills.Add(id)) return;
-            _heard.Add(new Filled
+            if (!_fillIds.Add(id)) return;
+            _fills.Add(new StoredFill
             {
                 Instrument = words[1], Id = id, OrderId = words[3] == "-" ? "" : words[3], Role = words[4], Qty = qty, Price = Number(words[6]) ?? 0,
                 BarNs = barNs, AtNs = atNs,
@@ -253,7 +259,7 @@ namespace Tapewire
         }
 
         /// <summary>`command.MNQ.@1:12` names topic, epoch and number; the instrument is the topic's second word.</summary>
-        void FoldTaken(string[] words)
+        void ReadTaken(string[] words)
         {
             int at = words[1].IndexOf('@'), colon = words[1].IndexOf(':');
             if (at < 0 || colon < at) return;
@@ -261,43 +267,43 @@ namespace Tapewire
             if (!long.TryParse(words[1].Substring(at + 1, colon - at - 1), out long epoch)) return;
             if (!long.TryParse(words[1].Substring(colon + 1), out long seq)) return;
             string[] parts = topic.Split('.');
-            Note(new Taken { Instrument = parts.Length > 1 ? parts[1] : "", Ref = words[1], Type = words[2], Id = words[3] });
-            _last[topic] = new KeyValuePair<long, long>(epoch, seq);
+            Add(new StoredCommand { Instrument = parts.Length > 1 ? parts[1] : "", Ref = words[1], Type = words[2], Id = words[3] });
+            _lastTaken[topic] = new KeyValuePair<long, long>(epoch, seq);
         }
 
-        /// <summary>The newer half, what is open, and what we hold. An older id is past its validity and refused for that.</summary>
+        /// <summary>The newer half, everything unfinished, and our positions. The order of an older id has expired, so its repeat is refused.</summary>
         string Shortened(string[] lines)
         {
             var kept = new StringBuilder("epoch " + Epoch + "\n");
-            foreach (KeyValuePair<string, Held> held in _held) kept.Append(HoldsLine(held.Key, held.Value)).Append('\n');
+            foreach (KeyValuePair<string, StoredPosition> each in _positions) kept.Append(HoldsLine(each.Key, each.Value)).Append('\n');
             for (int at = 0; at < lines.Length; at++)
             {
                 string[] words = lines[at].Split(' ');
-                bool open = words[0] == "taken" && words.Length == 4 && !_ended.Contains(words[3])
-                    || words[0] == "fill" && words.Length == 9 && !_told.Contains(Uri.UnescapeDataString(words[2]));
-                if (open || at >= lines.Length / 2 && words[0] != "holds") kept.Append(lines[at]).Append('\n');
+                bool unfinished = words[0] == "taken" && words.Length == 4 && !_finished.Contains(words[3])
+                    || words[0] == "fill" && words.Length == 9 && !_acknowledged.Contains(Uri.UnescapeDataString(words[2]));
+                if (unfinished || at >= lines.Length / 2 && words[0] != "holds") kept.Append(lines[at]).Append('\n');
             }
             return kept.ToString();
         }
 
-        static string HoldsLine(string instrument, Held held)
+        static string HoldsLine(string instrument, StoredPosition position)
         {
-            string id = held.EntryId == "" ? "-" : held.EntryId;
-            string price = held.Qty == 0 ? "-" : Text(held.Price);
-            return "holds " + instrument + " " + id + " " + held.Qty + " " + price + " " + Text(held.Stop) + " " + Text(held.Target);
+            string id = position.EntryId == "" ? "-" : position.EntryId;
+            string price = position.Qty == 0 ? "-" : Text(position.Price);
+            return "holds " + instrument + " " + id + " " + position.Qty + " " + price + " " + Text(position.Stop) + " " + Text(position.Target);
         }
 
-        static string FillLine(Filled fill)
+        static string FillLine(StoredFill fill)
         {
             string order = fill.OrderId == "" ? "-" : fill.OrderId;
             return "fill " + fill.Instrument + " " + Escaped(fill.Id) + " " + order + " " + fill.Role + " " + fill.Qty + " " + Text(fill.Price) + " "
                 + fill.BarNs + " " + fill.AtNs;
         }
 
-        /// <summary>An id of NinjaTrader's as one word.</summary>
+        /// <summary>An id of NinjaTrader's without spaces.</summary>
         static string Escaped(string id) { return Uri.EscapeDataString(id); }
 
-        void Add(string line, bool sync)
+        void Append(string line, bool sync)
         {
             byte[] bytes = Encoding.UTF8.GetBytes(line + "\n");
             _file.Write(bytes, 0, bytes.Length);

@@ -8,7 +8,7 @@ namespace Tapewire
     /// <summary>What has passed, for the chart's corner and the tests.</summary>
     public sealed class Counters
     {
-        public long Bars, Skipped, Words, Commands, Repeats, Unreadable, Resent, Hellos, Faults;
+        public long Bars, Skipped, Messages, Commands, Repeats, Unreadable, Resent, Hellos, Faults;
         long _pending;
 
         /// <summary>Messages that the gate has not acknowledged, and bars that have not gone out. Any thread.</summary>

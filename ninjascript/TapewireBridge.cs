@@ -1,9 +1,5 @@
-// The strategy that ties one chart to tapewire: it sends closed bars with the account's position, carries out the gate's orders, and
-// reports what became of them. It decides nothing.
-//
-// Who calls, and on which thread: NinjaTrader calls OnBarUpdate, OnOrderUpdate and OnExecutionUpdate on threads of its own, sometimes in the
-// middle of a call of ours; the transport calls from its poller. Book and feed take any order of calls under short locks, and no lock is
-// held while NinjaTrader is called. What the gate wants is done through TriggerCustomEvent, whether that runs at once or later.
+// The strategy on a chart: it sends closed bars with the account's position, carries out the gate's orders, and reports orders and fills.
+// It decides nothing.
 
 #region Using declarations
 using System;
@@ -18,6 +14,13 @@ using NinjaTrader.NinjaScript.DrawingTools;
 
 namespace NinjaTrader.NinjaScript.Strategies
 {
+    /// <summary>
+    /// Connects NinjaTrader with the transport, the book and the bar feed of one chart.
+    ///
+    /// Threads: NinjaTrader calls OnBarUpdate, OnOrderUpdate and OnExecutionUpdate on threads of its own, sometimes inside a call of ours. The
+    /// transport calls ITrader and IParticipant on its poller's thread. Every call of the book is made under _lock, which is short, and no lock is
+    /// held while NinjaTrader is called. Actions of the book run in a custom event (TriggerCustomEvent), at once or later.
+    /// </summary>
     public class TapewireBridge : Strategy, Tapewire.ITrader, Tapewire.IDesk
     {
         readonly object _lock = new object();
@@ -25,7 +28,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
-        List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports for a book that is not ready; null once it is
+        List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
         string _instrument = "", _account = "", _halted = "", _phase = "historical";
         string[] _cross = new string[0];
         volatile bool _live;
@@ -62,15 +65,15 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         [NinjaScriptProperty]
         [Range(0, 60000)]
-        [Display(Name = "Hold, ms", Order = 7, GroupName = "tapewire", Description = "How long a bar waits for the gate to own the fills before it")]
+        [Display(Name = "Hold, ms", Order = 7, GroupName = "tapewire", Description = "How long a bar waits until the gate has acknowledged earlier fills")]
         public int HoldMs { get; set; }
 
         [NinjaScriptProperty]
-        [Display(Name = "Folder", Order = 8, GroupName = "tapewire", Description = "Where the bridge remembers; empty: tapewire under NinjaTrader's user folder")]
+        [Display(Name = "Folder", Order = 8, GroupName = "tapewire", Description = "Folder of bridge.txt; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
         #endregion
 
-        // --- life ---------------------------------------------------------------------------------------------------------------
+        // --- states -------------------------------------------------------------------------------------------------------------
 
         protected override void OnStateChange()
         {
@@ -94,7 +97,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             }
         }
 
-        /// <summary>Runs for every copy that NinjaTrader makes for its dialogs, too: nothing is opened here.</summary>
+        /// <summary>Also runs for the copies that NinjaTrader makes for its dialogs: opens nothing.</summary>
         void Defaults()
         {
             Name = "TapewireBridge";
@@ -106,9 +109,9 @@ namespace NinjaTrader.NinjaScript.Strategies
             StopTargetHandling = StopTargetHandling.PerEntryExecution; // each part of an entry is protected as soon as it has filled
             IsExitOnSessionCloseStrategy = true;
             ExitOnSessionCloseSeconds = 30;
-            TimeInForce = TimeInForce.Gtc; // a stop that expired with the day would leave the position bare
-            StartBehavior = StartBehavior.ImmediatelySubmit; // what stands in the account is ours to compare, not NinjaTrader's to trade away
-            RealtimeErrorHandling = RealtimeErrorHandling.StopCancelCloseIgnoreRejects; // a refused entry is an answer, not an error
+            TimeInForce = TimeInForce.Gtc; // a stop that expired with the day would leave the position unprotected
+            StartBehavior = StartBehavior.ImmediatelySubmit; // the book compares itself with the account; NinjaTrader must not close what is open
+            RealtimeErrorHandling = RealtimeErrorHandling.StopCancelCloseIgnoreRejects; // the gate gets REJECTED; the strategy goes on
             DaemonHost = "127.0.0.1";
             BasePort = 5550;
             Symbol = "";
@@ -119,7 +122,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Folder = "";
         }
 
-        /// <summary>Literals only: NinjaTrader loads the series before it knows anything else about the script.</summary>
+        /// <summary>Literals only, as NinjaTrader requires: it reads these calls to load the series before the script runs.</summary>
         void AddCross()
         {
             AddVolumetric("ES ##-##", BarsPeriodType.Minute, 1, VolumetricDeltaType.BidAsk, 1);
@@ -141,15 +144,15 @@ namespace NinjaTrader.NinjaScript.Strategies
             _transport = Tapewire.Transport.Open(settings, this);
             _book = new Tapewire.Book(
                 _instrument, _account, _transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
-                (body, eventNs, cause, owned) => _transport.Deliver(_instrument, body, eventNs, cause, owned), _transport.Raise);
+                (body, eventNs, cause, acknowledged) => _transport.Deliver(_instrument, body, eventNs, cause, acknowledged), _transport.Raise);
         }
 
-        /// <summary>Takes up what an earlier life left in the account, then takes orders.</summary>
+        /// <summary>Takes over the account as the earlier run left it, then accepts commands.</summary>
         void GoLive()
         {
             if (_transport == null) return;
             _feed.End();
-            Account.OrderUpdate += OnAccountOrder; // first, so that nothing happens between looking and listening
+            Account.OrderUpdate += OnAccountOrder; // before the account is read, so that no report is missed between the two
             Account.ExecutionUpdate += OnAccountExecution;
             _phase = Connection.PlaybackConnection != null ? "playback" : "realtime";
             var orders = new List<Tapewire.OrderReport>();
@@ -165,7 +168,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 foreach (Execution execution in Account.Executions)
                     if (IsOurs(execution.Instrument)) fills.Add(Report(execution));
             long qty = AccountQty();
-            With(book =>
+            OnBook(book =>
             {
                 book.Recover(qty, orders, fills);
                 foreach (Action<Tapewire.Book> report in _early) report(book);
@@ -186,7 +189,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             _transport = null;
         }
 
-        /// <summary>Nothing may leave a method that NinjaTrader or the poller calls. What goes wrong stops entries and is said.</summary>
+        /// <summary>No exception may leave a method that NinjaTrader or the poller calls. It stops entries, and an alarm tells why.</summary>
         void Guard(Action action)
         {
             try
@@ -216,11 +219,11 @@ namespace NinjaTrader.NinjaScript.Strategies
                 return;
             }
             long closeNs = _feed.ToNs(BarsArray[0].GetTime(index));
-            if (_live) With(book => book.OnBar(closeNs));
-            _feed.OnPrimary(BarsArray[0], index, _live ? _phase : "historical", _live ? Standing() : null, _transport.NowMs);
+            if (_live) OnBook(book => book.OnBar(closeNs));
+            _feed.OnPrimary(BarsArray[0], index, _live ? _phase : "historical", _live ? AccountPosition() : null, _transport.NowMs);
         }
 
-        Tapewire.PositionReport Standing()
+        Tapewire.PositionReport AccountPosition()
         {
             long qty = AccountQty();
             double realised = Account.Get(AccountItem.RealizedProfitLoss, Currency.UsDollar);
@@ -245,22 +248,22 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             if (repeat)
             {
-                With(book => book.Repeat(message));
+                OnBook(book => book.Repeat(message));
                 return;
             }
             string id = ((Tapewire.Command)message.Body).Id;
-            if (!Later(() => With(book => book.Execute(message, Market(), _transport.NowMs))))
-                With(book => book.Refuse(message, id, "HALTED: NinjaTrader takes no events"));
+            if (!Later(() => OnBook(book => book.Execute(message, Context(), _transport.NowMs))))
+                OnBook(book => book.Refuse(message, id, "HALTED: NinjaTrader runs no custom events now"));
         }
 
-        void Tapewire.ITrader.Unreadable(Tapewire.Message message, string id, string why) { With(book => book.Refuse(message, id, why)); }
+        void Tapewire.ITrader.Unreadable(Tapewire.Message message, string id, string why) { OnBook(book => book.Refuse(message, id, why)); }
 
         Tapewire.VenuePosition Tapewire.ITrader.Snapshot(List<string> working, out string account, out long atNs)
         {
             account = _account;
             atNs = _feed.LastNs;
             lock (_lock) working.AddRange(_book.Working());
-            return new Tapewire.VenuePosition { Instrument = _instrument, Position = Standing() };
+            return new Tapewire.VenuePosition { Instrument = _instrument, Position = AccountPosition() };
         }
 
         void Tapewire.IParticipant.Tick()
@@ -268,13 +271,13 @@ namespace NinjaTrader.NinjaScript.Strategies
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
             _feed.Tick(transport.NowMs);
-            With(book => book.Tick(transport.NowMs));
+            OnBook(book => book.Tick(transport.NowMs));
             if (transport.NowMs - _lastLightsMs < 1000) return;
             _lastLightsMs = transport.NowMs;
             if (_live) Later(ShowLights);
         }
 
-        // --- the chart's bars, for whoever asks ----------------------------------------------------------------------------------
+        // --- the chart's bars on request ------------------------------------------------------------------------------------------
 
         string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(BarsArray[0]); } }
 
@@ -285,9 +288,9 @@ namespace NinjaTrader.NinjaScript.Strategies
             Later(() => give(_feed.ReadAll(BarsArray[0], start, count)));
         }
 
-        Tapewire.Market Market()
+        Tapewire.OrderContext Context()
         {
-            return new Tapewire.Market
+            return new Tapewire.OrderContext
             {
                 Qty = AccountQty(),
                 Tick = Instrument.MasterInstrument.TickSize,
@@ -314,13 +317,13 @@ namespace NinjaTrader.NinjaScript.Strategies
             return halted != "" ? halted : _book.Halted;
         }
 
-        /// <summary>Asks the book, then does what it wants done, with no lock held.</summary>
-        void With(Action<Tapewire.Book> ask)
+        /// <summary>Calls the book under the lock, then runs its actions without the lock.</summary>
+        void OnBook(Action<Tapewire.Book> call)
         {
             List<Action<Tapewire.IDesk>> todo;
             lock (_lock)
             {
-                ask(_book);
+                call(_book);
                 todo = _book.Todo();
             }
             if (todo.Count == 0) return;
@@ -333,7 +336,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         [ThreadStatic] static int _inEvent;
 
-        /// <summary>Runs in a custom event of NinjaTrader's: in the one we are in, or in a new one. False: it takes none.</summary>
+        /// <summary>Runs in a custom event of NinjaTrader's: in the current one, or in a new one. False if NinjaTrader refuses a new one.</summary>
         bool Later(Action action)
         {
             if (_inEvent > 0)
@@ -366,7 +369,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             }
         }
 
-        // --- what the book wants done ------------------------------------------------------------------------------------------------
+        // --- the book's actions -------------------------------------------------------------------------------------------------------
 
         void Tapewire.IDesk.Enter(Tapewire.PlaceOrder order)
         {
@@ -387,7 +390,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             else ExitShort(size, id, entryId);
         }
 
-        /// <summary>Past the managed approach, which knows only positions that this run of the strategy has opened.</summary>
+        /// <summary>Bypasses the managed approach, which closes only positions that this run of the strategy has opened.</summary>
         void Submit(string id, OrderAction action, int size)
         {
             Order order = Account.CreateOrder(
@@ -406,8 +409,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             var changed = new List<Order>();
             foreach (Order order in Bracket())
             {
-                if (order.Name == Tapewire.Book.StopName && stop != null) order.StopPriceChanged = (double)stop;
-                else if (order.Name == Tapewire.Book.TargetName && target != null) order.LimitPriceChanged = (double)target;
+                if (order.Name == Tapewire.OpenPosition.StopName && stop != null) order.StopPriceChanged = (double)stop;
+                else if (order.Name == Tapewire.OpenPosition.TargetName && target != null) order.LimitPriceChanged = (double)target;
                 else continue;
                 changed.Add(order);
             }
@@ -419,7 +422,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Order order;
             lock (_orders)
                 if (!_orders.TryGetValue(orderName, out order)) return;
-            if (Phase(order.OrderState) == Tapewire.OrderPhase.Working || Phase(order.OrderState) == Tapewire.OrderPhase.Pending) CancelOrder(order);
+            if (Stage(order.OrderState) == Tapewire.OrderStage.Working || Stage(order.OrderState) == Tapewire.OrderStage.Pending) CancelOrder(order);
         }
 
         void Tapewire.IDesk.CancelBracket(string entryId)
@@ -428,15 +431,15 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (bracket.Count > 0) Account.Cancel(bracket);
         }
 
-        /// <summary>The stops and targets that rest in this instrument. There is one position, so they are its.</summary>
+        /// <summary>The stops and targets that rest in this instrument. There is one position, so they belong to it.</summary>
         List<Order> Bracket()
         {
             var bracket = new List<Order>();
             lock (Account.Orders)
                 foreach (Order order in Account.Orders)
                 {
-                    bool ours = order.Name == Tapewire.Book.StopName || order.Name == Tapewire.Book.TargetName;
-                    if (ours && IsOurs(order.Instrument) && Phase(order.OrderState) == Tapewire.OrderPhase.Working) bracket.Add(order);
+                    bool rests = Stage(order.OrderState) == Tapewire.OrderStage.Working;
+                    if (rests && Tapewire.OpenPosition.IsBracket(order.Name) && IsOurs(order.Instrument)) bracket.Add(order);
                 }
             return bracket;
         }
@@ -456,7 +459,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Guard(() => Executed(execution));
         }
 
-        /// <summary>Everything in the account, also what a person or another strategy does there.</summary>
+        /// <summary>All orders in the account, also those of a person or of another strategy.</summary>
         void OnAccountOrder(object sender, OrderEventArgs e) { Guard(() => Ordered(e.Order, e.OrderState, e.Error, e.Comment)); }
 
         void OnAccountExecution(object sender, ExecutionEventArgs e) { Guard(() => Executed(e.Execution)); }
@@ -474,18 +477,18 @@ namespace NinjaTrader.NinjaScript.Strategies
             lock (_orders) _orders[order.Name] = order;
             string detail = error == ErrorCode.NoError ? comment ?? "" : error + (string.IsNullOrEmpty(comment) ? "" : ": " + comment);
             Tapewire.OrderReport report = Report(order, state, detail);
-            Hear(book => book.OnOrder(report));
+            PassOn(book => book.OnOrder(report));
         }
 
         void Executed(Execution execution)
         {
             if (_book == null || !IsOurs(execution.Instrument)) return;
             Tapewire.FillReport report = Report(execution);
-            Hear(book => book.OnFill(report));
+            PassOn(book => book.OnFill(report));
         }
 
-        /// <summary>A report waits until the book has taken up what an earlier life left.</summary>
-        void Hear(Action<Tapewire.Book> report)
+        /// <summary>Passes a report to the book, now or once the book has recovered.</summary>
+        void PassOn(Action<Tapewire.Book> report)
         {
             lock (_lock)
                 if (_early != null)
@@ -493,7 +496,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                     _early.Add(report);
                     return;
                 }
-            With(report);
+            OnBook(report);
         }
 
         bool IsOurs(Instrument instrument) { return instrument != null && Instrument != null && instrument.FullName == Instrument.FullName; }
@@ -505,7 +508,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Key = order.OrderId ?? "",
                 Name = order.Name ?? "",
                 FromEntry = order.FromEntrySignal ?? "",
-                Phase = Phase(state),
+                Stage = Stage(state),
                 StopPrice = order.StopPrice,
                 LimitPrice = order.LimitPrice,
                 Detail = detail,
@@ -531,7 +534,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             };
         }
 
-        static Tapewire.OrderPhase Phase(OrderState state)
+        static Tapewire.OrderStage Stage(OrderState state)
         {
             switch (state)
             {
@@ -539,19 +542,19 @@ namespace NinjaTrader.NinjaScript.Strategies
                 case OrderState.Working:
                 case OrderState.PartFilled:
                 case OrderState.TriggerPending:
-                    return Tapewire.OrderPhase.Working;
+                    return Tapewire.OrderStage.Working;
                 case OrderState.Filled:
-                    return Tapewire.OrderPhase.Filled;
+                    return Tapewire.OrderStage.Filled;
                 case OrderState.Cancelled:
-                    return Tapewire.OrderPhase.Cancelled;
+                    return Tapewire.OrderStage.Cancelled;
                 case OrderState.Rejected:
-                    return Tapewire.OrderPhase.Rejected;
+                    return Tapewire.OrderStage.Rejected;
                 default:
-                    return Tapewire.OrderPhase.Pending;
+                    return Tapewire.OrderStage.Pending;
             }
         }
 
-        /// <summary>Whether a command has been carried out or refused, for whoever drives a test.</summary>
+        /// <summary>True if a command has been carried out or refused. For tests.</summary>
         public bool Has(string id)
         {
             lock (_lock) return _book.Has(id);
@@ -559,9 +562,9 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         public Tapewire.Transport Transport { get { return _transport; } }
 
-        // --- lights --------------------------------------------------------------------------------------------------------------------
+        // --- the lights ----------------------------------------------------------------------------------------------------------------
 
-        /// <summary>Five words in the chart's corner: each is in capitals while it is well.</summary>
+        /// <summary>Shows five lights in the chart's corner, as words: in capitals if all is well.</summary>
         void ShowLights()
         {
             Tapewire.Transport transport = _transport;
@@ -584,6 +587,6 @@ namespace NinjaTrader.NinjaScript.Strategies
             return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals + why;
         }
 
-        static string Light(string name, bool well) { return well ? name.ToUpperInvariant() : name; }
+        static string Light(string name, bool on) { return on ? name.ToUpperInvariant() : name; }
     }
 }

@@ -33,7 +33,7 @@ namespace Tapewire
             _numbering = numbering;
             _charts = charts;
             _memory = memory;
-            foreach (var last in memory.Last())
+            foreach (var last in memory.LastTaken())
             {
                 _inboxes[last.Key] = new Inbox();
                 _inboxes[last.Key].Prime(last.Value.Key, last.Value.Value);
@@ -111,7 +111,7 @@ namespace Tapewire
             string reference = Wire.Ref(topic, header.Epoch, header.Seq);
             if (acknowledged != null) _onAcknowledged[reference] = acknowledged;
             LastMessage = _outbox.Put(reference, Wire.Topic(topic), Wire.Encode(header, body), _poller.NowMs);
-            _poller.Counters.Words++;
+            _poller.Counters.Messages++;
         }
 
         // --- in ---------------------------------------------------------------------------------------------------------------------

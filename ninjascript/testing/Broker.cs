@@ -1,11 +1,11 @@
-// A simulated broker behind the stand-in account: one instrument, filled from bars by the rules of replay/venue.py (fill model next_open), so
-// that a run through the bridge must give the trades of `tapewire replay`. It speaks as NinjaTrader does: order states, executions, bracket
-// orders per execution, an order that closes at the session's end.
+// A simulated broker behind the stand-in account, for one instrument. It fills orders from bars by the rules of replay/venue.py (fill model
+// next_open), so that a run through the bridge must give the trades of `tapewire replay`. It reports as NinjaTrader does: order states,
+// executions, bracket orders per execution, an order that closes at the session's end.
 //
-// It is another computer: what has happened there has happened, whoever hears of it. So everything is on its disk before a word of it
-// is said, and a process that is killed between the two finds it in the account.
+// A real broker is another computer, where a fill stands whether or not NinjaTrader lives to report it. So this one writes every change to
+// disk before it reports it, and a process that is killed between the two finds the change in the account.
 //
-// What it can be told to do badly: fill in parts, acknowledge after the fill, reject or ignore an order.
+// Options make it fill in parts, acknowledge after the fill, reject an order or ignore one.
 
 using System;
 using System.Collections.Generic;
@@ -17,7 +17,7 @@ using NinjaTrader.NinjaScript.Strategies;
 
 namespace Tapewire.Testing
 {
-    /// <summary>What one contract costs and how badly it fills.</summary>
+    /// <summary>Costs and slippage of one contract.</summary>
     public struct Terms
     {
         public double Tick, PointValue, Commission;
@@ -25,8 +25,9 @@ namespace Tapewire.Testing
     }
 
     /// <summary>
-    /// Which orders meet which bad luck. Orders are counted from 1 as they are placed. Forgets: a new process finds working orders and
-    /// the position in the account, but neither executions nor orders that are done.
+    /// What goes wrong. Partial: entries fill in two parts. Late: orders are acknowledged after the fill. Reject, Ignore: number of the order,
+    /// counted from 1 as they are placed. Forgets: a new process finds working orders and the position in the account, but neither
+    /// executions nor finished orders.
     /// </summary>
     public sealed class BadLuck
     {
@@ -34,9 +35,9 @@ namespace Tapewire.Testing
         public int Reject, Ignore;
     }
 
-    /// <summary>One bar, as far as fills care.</summary>
+    /// <summary>One bar, as far as fills depend on it.</summary>
     [Serializable]
-    public struct Tape
+    public struct TradedBar
     {
         public DateTime Opens, Closes;
         public double Open, High, Low, Close;
@@ -54,9 +55,9 @@ namespace Tapewire.Testing
             public int Qty;
         }
 
-        /// <summary>What a broker keeps while the trader's PC is off.</summary>
+        /// <summary>What the broker keeps while the trader's PC is off.</summary>
         [Serializable]
-        sealed class Standing
+        sealed class Snapshot
         {
             public List<Bracket> Brackets = new List<Bracket>();
             public Dictionary<string, double> Stops = new Dictionary<string, double>();
@@ -70,7 +71,7 @@ namespace Tapewire.Testing
             public double Price;
             public long RealisedCents;
             public bool Any;
-            public Tape Bar;
+            public TradedBar Bar;
         }
 
         readonly Account _account;
@@ -78,17 +79,17 @@ namespace Tapewire.Testing
         readonly Terms _terms;
         readonly BadLuck _luck;
         readonly List<Action> _late = new List<Action>();
-        readonly Queue<Action> _words = new Queue<Action>();
+        readonly Queue<Action> _reports = new Queue<Action>();
         readonly string _file;
-        Standing _now = new Standing();
-        Strategy _opener; // the run of the strategy whose position it is; another run's managed orders would be ignored
+        Snapshot _now = new Snapshot();
+        Strategy _opener; // the run of the strategy that opened the position; managed orders of another run are ignored
 
         public readonly Position Position;
 
-        /// <summary>The strategy that placed the orders; it hears of them first. Null while none is loaded.</summary>
+        /// <summary>The strategy that placed the orders, which gets each report first. Null while none is loaded.</summary>
         public Strategy Strategy;
 
-        /// <param name="file">Where the broker keeps what stands, for a process that is killed; empty: nowhere.</param>
+        /// <param name="file">The file of the broker's state, for a process that is killed; empty: none.</param>
         public Broker(Account account, Instrument instrument, Terms terms, BadLuck luck, string file)
         {
             _file = file;
@@ -100,14 +101,14 @@ namespace Tapewire.Testing
             account.Positions.Add(Position);
             Func<AccountItem, double> others = account.Value;
             account.Value = item => (others == null ? 0 : others(item)) + _now.RealisedCents / 100.0;
-            account.Submitting += order => IfOurs(order, Submit);
-            account.Changing += order => IfOurs(order, Change);
-            account.Cancelling += order => IfOurs(order, Cancel);
+            account.Submitting += order => IfMine(order, Submit);
+            account.Changing += order => IfMine(order, Change);
+            account.Cancelling += order => IfMine(order, Cancel);
             if (file != "" && File.Exists(file)) Restore();
         }
 
-        /// <summary>An account has as many of us as it trades instruments.</summary>
-        void IfOurs(Order order, Action<Order> act)
+        /// <summary>An account has one broker for each instrument.</summary>
+        void IfMine(Order order, Action<Order> act)
         {
             if (order.Instrument == _instrument) act(order);
         }
@@ -115,7 +116,7 @@ namespace Tapewire.Testing
         /// <summary>The number of the last bar that was traded; -1 before the first.</summary>
         public int Index { get { return _now.Index; } }
 
-        /// <summary>What stands: `flat`, `working ENTRY`, or `open ENTRY STOP TARGET` with the prices that rest (- for none).</summary>
+        /// <summary>The state: `flat`, `working ENTRY`, or `open ENTRY STOP TARGET` with the resting prices (- for none).</summary>
         public string Stands
         {
             get
@@ -125,15 +126,15 @@ namespace Tapewire.Testing
             }
         }
 
-        /// <summary>Something happens, is written down, and then told; not before, and inside the call that made it happen.</summary>
+        /// <summary>Makes a change, writes it to disk, then reports it, all inside the call that caused it.</summary>
         void Act(Action change)
         {
             change();
             Save();
-            while (_words.Count > 0) _words.Dequeue()();
+            while (_reports.Count > 0) _reports.Dequeue()();
         }
 
-        /// <summary>Writes down what stands, whole or not at all.</summary>
+        /// <summary>Writes the state to disk, whole or not at all.</summary>
         void Save()
         {
             if (_file == "") return;
@@ -146,7 +147,7 @@ namespace Tapewire.Testing
 
         void Restore()
         {
-            using (var file = new FileStream(_file, FileMode.Open)) _now = (Standing)new BinaryFormatter().Deserialize(file);
+            using (var file = new FileStream(_file, FileMode.Open)) _now = (Snapshot)new BinaryFormatter().Deserialize(file);
             if (_luck.Forgets)
             {
                 _now.Orders.RemoveAll(order => order.OrderState != OrderState.Working);
@@ -198,7 +199,7 @@ namespace Tapewire.Testing
             });
         }
 
-        /// <summary>Null, and no word more, for what NinjaTrader would ignore: a second entry.</summary>
+        /// <summary>Null, without a report, for an entry that NinjaTrader would ignore: a second one.</summary>
         public Order Enter(OrderAction action, OrderType type, int quantity, double limit, string name)
         {
             _now.Placed++;
@@ -230,7 +231,7 @@ namespace Tapewire.Testing
             return order;
         }
 
-        /// <summary>A market order past the managed approach: it closes what is open.</summary>
+        /// <summary>A market order that bypasses the managed approach and closes the position.</summary>
         void Submit(Order order)
         {
             Act(() =>
@@ -293,8 +294,8 @@ namespace Tapewire.Testing
 
         // --- a bar ------------------------------------------------------------------------------------------------------------------
 
-        /// <summary>What the new bar, number `index`, does to our orders: the end of the last date, the open, the bracket.</summary>
-        public void OnBar(Tape bar, int index)
+        /// <summary>Bar number `index` on the orders: the end of the last trade date, then its open, then the bracket.</summary>
+        public void OnBar(TradedBar bar, int index)
         {
             Act(() =>
             {
@@ -303,7 +304,7 @@ namespace Tapewire.Testing
             });
         }
 
-        void Trade(Tape bar)
+        void Trade(TradedBar bar)
         {
             if (_now.Any && bar.Date != _now.Bar.Date)
             {
@@ -322,13 +323,13 @@ namespace Tapewire.Testing
             foreach (Action each in late) each();
         }
 
-        /// <summary>The data has ended: as at the end of a date.</summary>
+        /// <summary>The data has ended: as at the end of a trade date.</summary>
         public void Finish()
         {
             if (_now.Any) Act(EndDate);
         }
 
-        /// <summary>A market order of a person's, filled at the last close: it changes the account's position, not the strategy's brackets.</summary>
+        /// <summary>A person's market order, filled at the last close. It changes the account's position, not the strategy's brackets.</summary>
         public void Foreign(int qty) { Act(() => TradeByHand(qty)); }
 
         void TradeByHand(int qty)
@@ -343,7 +344,7 @@ namespace Tapewire.Testing
             if (_now.Qty == 0) _now.Held = "";
         }
 
-        /// <summary>Somebody takes stop and target away.</summary>
+        /// <summary>A person cancels stop and target.</summary>
         public void Strip()
         {
             Act(() =>
@@ -381,9 +382,9 @@ namespace Tapewire.Testing
             OrderAction closing = _now.Side > 0 ? OrderAction.Sell : OrderAction.BuyToCover;
             var bracket = new Bracket { Qty = qty };
             if (_now.Stops.TryGetValue(order.Name, out double stop))
-                bracket.Stop = Protect(Book.StopName, closing, OrderType.StopMarket, qty, stop);
+                bracket.Stop = Protect(OpenPosition.StopName, closing, OrderType.StopMarket, qty, stop);
             if (_now.Targets.TryGetValue(order.Name, out double target))
-                bracket.Target = Protect(Book.TargetName, closing, OrderType.Limit, qty, target);
+                bracket.Target = Protect(OpenPosition.TargetName, closing, OrderType.Limit, qty, target);
             _now.Brackets.Add(bracket);
         }
 
@@ -396,7 +397,7 @@ namespace Tapewire.Testing
             return order;
         }
 
-        /// <summary>First match: open beyond the stop, open beyond the target, stop touched, target touched.</summary>
+        /// <summary>The first that applies: open beyond the stop, open beyond the target, stop touched, target touched.</summary>
         void TestBracket(bool targetCounts)
         {
             double? stop = Stop(), target = targetCounts ? Target() : null;
@@ -475,7 +476,7 @@ namespace Tapewire.Testing
 
         double Slipped(double at, int side) { return Math.Round(at + side * _terms.SlippageTicks * _terms.Tick, 10); }
 
-        // --- what is told ---------------------------------------------------------------------------------------------------------------
+        // --- reports --------------------------------------------------------------------------------------------------------------------
 
         void Execute(Order order, int qty, double price, DateTime time, string idOf)
         {
@@ -493,7 +494,7 @@ namespace Tapewire.Testing
             };
             _account.Executions.Add(execution);
             Stand();
-            _words.Enqueue(() =>
+            _reports.Enqueue(() =>
             {
                 if (Strategy != null) Strategy.Tell(execution);
                 _account.Tell(new ExecutionEventArgs { Execution = execution });
@@ -504,7 +505,7 @@ namespace Tapewire.Testing
         void Tell(Order order, OrderState state, ErrorCode error = ErrorCode.NoError, string comment = "")
         {
             order.OrderState = state;
-            _words.Enqueue(() =>
+            _reports.Enqueue(() =>
             {
                 if (Strategy != null) Strategy.Tell(order, state, error, comment);
                 _account.Tell(new OrderEventArgs { Order = order, OrderState = state, Error = error, Comment = comment });

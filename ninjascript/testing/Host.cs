@@ -1,5 +1,5 @@
-// Stands in for a chart in NinjaTrader's process: loads the strategy or the indicator, walks it through its states, and drives it bar by
-// bar from an export. There may be several; they share the account.
+// A stand-in for a chart in NinjaTrader's process: loads the strategy or the indicator, takes it through its states, and drives it bar by bar
+// from an export. There may be several; they share the account.
 
 using System;
 using System.Collections.Generic;
@@ -14,7 +14,7 @@ using NinjaTrader.NinjaScript.Testing;
 
 namespace Tapewire.Testing
 {
-    /// <summary>How a test wants NinjaTrader to behave.</summary>
+    /// <summary>How NinjaTrader behaves in a test.</summary>
     public sealed class HostOptions
     {
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", DaemonHost = "127.0.0.1";
@@ -23,7 +23,7 @@ namespace Tapewire.Testing
         public Terms Terms;
         public readonly BadLuck Luck = new BadLuck();
 
-        /// <summary>The same for another instrument, on a chart that begins with bar `begin` of the data.</summary>
+        /// <summary>The same options for another instrument, on a chart that begins with bar `begin` of the data.</summary>
         public HostOptions For(string instrument, string root, int begin)
         {
             var other = (HostOptions)MemberwiseClone();
@@ -45,7 +45,7 @@ namespace Tapewire.Testing
         readonly Account _account;
         readonly Broker _broker;
 
-        /// <summary>NinjaTrader runs what concerns a strategy one thing after the other; so does this lock.</summary>
+        /// <summary>Held around every call of the script, because NinjaTrader calls a strategy on one thread at a time.</summary>
         public readonly object Sync = new object();
 
         public TapewireBridge Bridge { get; private set; }
@@ -55,7 +55,7 @@ namespace Tapewire.Testing
 
         public int Count { get { return _primary.Count; } }
 
-        /// <summary>The bar behind the last one that the broker has traded: where a new process goes on.</summary>
+        /// <summary>The bar after the last one that the broker has traded: a new process continues there.</summary>
         public int Next { get { return _broker.Index + 1; } }
 
         public Host(HostOptions options)
@@ -81,12 +81,12 @@ namespace Tapewire.Testing
             return bars;
         }
 
-        // --- the script's life ---------------------------------------------------------------------------------------------------
+        // --- the script's states -------------------------------------------------------------------------------------------------
 
-        /// <summary>Loads the strategy as when it is enabled on a chart that ends before bar `next`.</summary>
+        /// <summary>Loads the strategy as if it were enabled on a chart that ends before bar `next`.</summary>
         public void Load(int next)
         {
-            // NinjaTrader makes copies for its dialogs, which see SetDefaults and Terminated and nothing between.
+            // NinjaTrader makes copies for its dialogs, which see SetDefaults and Terminated only.
             var copy = new TapewireBridge { Host = this };
             copy.Enter(State.SetDefaults);
             copy.Enter(State.Terminated);
@@ -111,11 +111,11 @@ namespace Tapewire.Testing
             {
                 Script = Bridge = bridge;
                 _broker.Strategy = bridge;
-                GoOn(next);
+                ToRealtime(next);
             }
         }
 
-        /// <summary>Loads the indicator as when it is added to a chart that ends before bar `next`.</summary>
+        /// <summary>Loads the indicator as if it were added to a chart that ends before bar `next`.</summary>
         public void LoadIndicator(int next)
         {
             var indicator = new TapewireBars { Host = this, BarsArray = new[] { _primary }, CurrentBars = new int[1] };
@@ -128,12 +128,12 @@ namespace Tapewire.Testing
             lock (Sync)
             {
                 Script = indicator;
-                GoOn(next);
+                ToRealtime(next);
             }
         }
 
-        /// <summary>Through history into real time.</summary>
-        void GoOn(int next)
+        /// <summary>Through history to real time.</summary>
+        void ToRealtime(int next)
         {
             Script.Enter(State.Historical);
             for (int at = Math.Max(0, next - _options.Historical); at < next; at++) Update(at);
@@ -141,7 +141,7 @@ namespace Tapewire.Testing
             Script.Enter(State.Realtime);
         }
 
-        /// <summary>As when the script is disabled or taken off: its orders stay at the broker.</summary>
+        /// <summary>As if the script were disabled or removed: its orders stay at the broker.</summary>
         public void Unload()
         {
             NinjaScriptBase script = Script;
@@ -156,19 +156,19 @@ namespace Tapewire.Testing
 
         public void Connected(ConnectionStatus status) { Bridge.Connected(new ConnectionStatusEventArgs { Status = status, PriceStatus = status }); }
 
-        /// <summary>What stands at the broker, in words.</summary>
+        /// <summary>The broker's state, as words.</summary>
         public string Stands { get { lock (Sync) return _broker.Stands; } }
 
         // --- bars -------------------------------------------------------------------------------------------------------------------
 
         public DateTime Stamp(int at) { return _primary.GetTime(at); }
 
-        /// <summary>What the broker does with a bar, before anybody sees it closed.</summary>
+        /// <summary>The broker trades a bar, before the script sees it closed.</summary>
         public void Trade(int at)
         {
             lock (Sync)
             {
-                _broker.OnBar(new Tape
+                _broker.OnBar(new TradedBar
                 {
                     Opens = _primary.GetTime(at).AddMinutes(-1),
                     Closes = _primary.GetTime(at),
@@ -181,13 +181,13 @@ namespace Tapewire.Testing
             }
         }
 
-        /// <summary>Somebody else trades in the account, at the last close.</summary>
+        /// <summary>A person trades in the account, at the last close.</summary>
         public void Foreign(int qty)
         {
             lock (Sync) _broker.Foreign(qty);
         }
 
-        /// <summary>Somebody takes away what protects the position.</summary>
+        /// <summary>A person cancels stop and target.</summary>
         public void Strip()
         {
             lock (Sync) _broker.Strip();
@@ -198,7 +198,7 @@ namespace Tapewire.Testing
             lock (Sync) _broker.Finish();
         }
 
-        /// <summary>Closes a bar of every series that has it.</summary>
+        /// <summary>Closes the bar in every series that has it.</summary>
         public void Close(int at)
         {
             lock (Sync) Update(at);
@@ -216,7 +216,7 @@ namespace Tapewire.Testing
             if (_options.CrossFirst) Script.Bar(0, at);
         }
 
-        /// <summary>Runs custom events that were queued, and waits a moment.</summary>
+        /// <summary>Runs the queued custom events, then waits a moment.</summary>
         public void Pump()
         {
             while (true)
@@ -242,7 +242,7 @@ namespace Tapewire.Testing
 
         void IHost.Trigger(NinjaScriptBase script, Action<object> action, object state)
         {
-            if (script.State < State.DataLoaded || script.State >= State.Terminated) return; // NinjaTrader drops them without a word
+            if (script.State < State.DataLoaded || script.State >= State.Terminated) return; // NinjaTrader drops such events without a report
             if (!_options.Inline)
             {
                 lock (Sync) _events.Enqueue(() => action(state));

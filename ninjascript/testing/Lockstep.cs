@@ -1,5 +1,6 @@
-// The next bar closes when the previous one is done everywhere: the gate owns every word, the evaluator has said `eval.done.`, and each
-// order it names has been carried out here. So no process's speed can change a result, and the run equals `tapewire replay`.
+// Closes the next bar only when every process has finished the previous one: the gate has acknowledged every message, the evaluator has
+// published `eval.done.`, and every order that it names is carried out here. So no process's speed changes a result, and the run
+// equals `tapewire replay`.
 
 using System;
 using System.Collections.Generic;
@@ -9,38 +10,38 @@ using NetMQ.Sockets;
 
 namespace Tapewire.Testing
 {
-    /// <summary>Hears `eval.done.` of one instrument. What the bus lost it has from the journal.</summary>
-    public sealed class Decided : IDisposable
+    /// <summary>Receives `eval.done.` of one instrument, from the bus, and from the journal what the bus has lost.</summary>
+    public sealed class Decisions : IDisposable
     {
         readonly object _lock = new object();
         readonly string _topic;
         readonly NetMQPoller _poller = new NetMQPoller();
-        readonly SubscriberSocket _facts = new SubscriberSocket();
+        readonly SubscriberSocket _bus = new SubscriberSocket();
         readonly DealerSocket _history = new DealerSocket();
         readonly NetMQTimer _timer = new NetMQTimer(TimeSpan.FromMilliseconds(500));
         readonly Dictionary<long, EvalDone> _done = new Dictionary<long, EvalDone>();
         bool _welcome;
-        long _records, _asked;
+        long _records, _requests;
 
-        public Decided(HostOptions options)
+        public Decisions(HostOptions options)
         {
             _topic = "eval.done." + options.Instrument + ".";
-            _facts.Subscribe(_topic);
-            _facts.Subscribe("sys.welcome.");
-            _facts.ReceiveReady += (sender, e) => Facts();
-            _history.ReceiveReady += (sender, e) => Pages();
-            _timer.Elapsed += (sender, e) => Ask();
-            _poller.Add(_facts);
+            _bus.Subscribe(_topic);
+            _bus.Subscribe("sys.welcome.");
+            _bus.ReceiveReady += (sender, e) => ReadBus();
+            _history.ReceiveReady += (sender, e) => ReadJournal();
+            _timer.Elapsed += (sender, e) => RequestPage();
+            _poller.Add(_bus);
             _poller.Add(_history);
             _poller.Add(_timer);
-            _facts.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 1));
+            _bus.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 1));
             _history.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 14));
             _poller.RunAsync();
         }
 
         public bool Welcome { get { lock (_lock) return _welcome; } }
 
-        /// <summary>What was decided on the bar with this close; null while nothing is known.</summary>
+        /// <summary>The end of the decision on the bar with this close; null before it.</summary>
         public EvalDone Of(long barNs)
         {
             lock (_lock) return _done.TryGetValue(barNs, out EvalDone done) ? done : null;
@@ -54,32 +55,32 @@ namespace Tapewire.Testing
         public void Dispose()
         {
             _poller.Dispose();
-            _facts.Dispose();
+            _bus.Dispose();
             _history.Dispose();
         }
 
-        void Facts()
+        void ReadBus()
         {
             List<byte[]> frames = null;
-            while (_facts.TryReceiveMultipartBytes(ref frames))
+            while (_bus.TryReceiveMultipartBytes(ref frames))
                 lock (_lock)
                     if (frames.Count == 1) _welcome = true;
-                    else Note(Wire.Decode(frames[0], frames[1]));
+                    else Add(Wire.Decode(frames[0], frames[1]));
         }
 
-        void Note(Message message)
+        void Add(Message message)
         {
             if (message.Body is EvalDone done) _done[done.BarNs] = done;
         }
 
-        void Ask()
+        void RequestPage()
         {
-            var question = new HistoryRequest { Id = "done-" + ++_asked, Topic = _topic, Start = _records, Count = 500 };
-            byte[] frame = Wire.Encode(new Header("host", 0, 0, 0, ""), question);
+            var request = new HistoryRequest { Id = "done-" + ++_requests, Topic = _topic, Start = _records, Count = 500 };
+            byte[] frame = Wire.Encode(new Header("host", 0, 0, 0, ""), request);
             _history.TrySendMultipartBytes(new byte[0], Wire.Topic("request."), frame);
         }
 
-        void Pages()
+        void ReadJournal()
         {
             List<byte[]> frames = null;
             while (_history.TryReceiveMultipartBytes(ref frames))
@@ -88,36 +89,37 @@ namespace Tapewire.Testing
                 if (page == null || page.Topic != _topic || page.Start != _records) continue;
                 _records += page.Frames.Count;
                 lock (_lock)
-                    foreach (byte[] frame in page.Frames) Note(Wire.Decode(Wire.Topic(_topic), frame));
+                    foreach (byte[] frame in page.Frames) Add(Wire.Decode(Wire.Topic(_topic), frame));
             }
         }
     }
 
+    /// <summary>Drives a chart bar by bar; each step waits until it is finished everywhere.</summary>
     public sealed class Lockstep
     {
         const int PatienceS = 60;
 
         readonly Host _host;
-        readonly Decided _decided;
+        readonly Decisions _decisions;
 
-        public Lockstep(Host host, Decided decided)
+        public Lockstep(Host host, Decisions decisions)
         {
             _host = host;
-            _decided = decided;
+            _decisions = decisions;
         }
 
-        /// <summary>Until the daemons are there and the gate has taken our greeting.</summary>
+        /// <summary>Waits until the daemons answer and the gate has acknowledged our hello.</summary>
         public void Join()
         {
-            Until(() => _decided.Welcome, "the broker's welcome");
+            Until(() => _decisions.Welcome, "the broker's welcome");
             Until(() => _host.Bridge.Transport.LeaseAgeMs >= 0, "the gate's lease");
-            Until(Owned, "the gate to answer hello");
+            Until(Acknowledged, "the gate to acknowledge hello");
         }
 
-        /// <summary>One bar, until it is done everywhere.</summary>
+        /// <summary>One bar, until it is finished everywhere.</summary>
         /// <param name="moment">
-        /// Called twice, while words are under way: when the broker has traded the bar and nobody has seen it closed, and when the orders on
-        /// it are placed. It is given the bar that closes next.
+        /// Called twice, while messages are pending: when the broker has traded the bar and the script has not seen it closed, and when the
+        /// orders that follow from it are placed. Its argument is the bar that closes next.
         /// </param>
         public void Bar(int at, Action<int> moment)
         {
@@ -126,22 +128,22 @@ namespace Tapewire.Testing
             moment(at);
             _host.Close(at);
             long ns = UnixTime.FromTicks(TimeZoneInfo.ConvertTimeToUtc(_host.Stamp(at), NinjaTrader.Core.Globals.GeneralOptions.TimeZoneInfo).Ticks);
-            Until(() => _decided.Of(ns) != null, "eval.done of " + stamp);
-            foreach (string id in _decided.Of(ns).Orders) Until(() => Carried(id), "the order " + id);
+            Until(() => _decisions.Of(ns) != null, "eval.done of " + stamp);
+            foreach (string id in _decisions.Of(ns).Orders) Until(() => CarriedOut(id), "the order " + id);
             moment(at + 1);
-            _decided.Forget(ns);
-            Until(Owned, "the gate to own the words of " + stamp);
+            _decisions.Forget(ns);
+            Until(Acknowledged, "the gate to acknowledge the messages of " + stamp);
         }
 
         public void Finish()
         {
             _host.Finish();
-            Until(Owned, "the gate to own the last executions");
+            Until(Acknowledged, "the gate to acknowledge the last executions");
         }
 
-        public bool Owned() { return _host.Bridge.Transport.Undelivered == 0; }
+        public bool Acknowledged() { return _host.Bridge.Transport.Undelivered == 0; }
 
-        bool Carried(string id)
+        bool CarriedOut(string id)
         {
             lock (_host.Sync) return _host.Bridge.Has(id);
         }

@@ -1,4 +1,4 @@
-// The test programs, one verb each. All of them run on Linux under Mono; none of them is for a trading PC.
+// The test programs, one verb each. They run on Linux under Mono and are not for a trading PC.
 
 using System;
 using System.Collections.Concurrent;
@@ -40,10 +40,10 @@ namespace Tapewire.Testing
         }
 
         /// <summary>
-        /// Plays an export to the real daemons in lockstep, from where the file `--broker` says that it was left. `--tell N` says every N
-        /// bars how far it is. With `--moments 1` it says what stands at the broker at the start and whenever that has changed, in the
-        /// middle of a bar, and waits for an answer: `go`, or `reload` to do that first. At the end it says `played` and stays until its
-        /// input ends.
+        /// Plays an export to the real daemons in lockstep, from the bar after the last one in the file `--broker`. `--tell N` prints `bar` and
+        /// its number every N bars. With `--moments 1` it prints the broker's state at the start and after each change, also in the middle
+        /// of a bar, and waits for an answer: `go`, or `reload` to reload the strategy first. At the end it prints `played` and stays
+        /// until its input ends.
         /// </summary>
         static void Play(Arguments given)
         {
@@ -52,9 +52,9 @@ namespace Tapewire.Testing
             var host = new Host(options);
             int from = Math.Max(given.Int("from", 0), host.Next);
             int to = Math.Min(given.Int("to", host.Count), host.Count);
-            using (var decided = new Decided(options))
+            using (var decisions = new Decisions(options))
             {
-                var lockstep = new Lockstep(host, decided);
+                var lockstep = new Lockstep(host, decisions);
                 string stood = given.Flag("moments") ? "" : null;
                 Action<int> moment = next =>
                 {
@@ -80,12 +80,12 @@ namespace Tapewire.Testing
                 lockstep.Finish();
                 Tell(host.Bridge);
                 Console.WriteLine("played");
-                Console.In.ReadToEnd(); // stay, so that what a reader missed can still be asked for
+                Console.In.ReadToEnd(); // stays, so that a reader can still request what it has missed
                 host.Unload();
             }
         }
 
-        /// <summary>A chart that `Serve` drives, and the bar that closes next on it.</summary>
+        /// <summary>A chart that `Serve` drives, and its bar that closes next.</summary>
         sealed class Chart
         {
             public Host Host;
@@ -93,12 +93,12 @@ namespace Tapewire.Testing
         }
 
         /// <summary>
-        /// Loads the strategy behind `--from` bars, or where the file `--broker` was left, and does what lines on the input say, each answered
-        /// by `done`: bar, load, unload, lost, connected, foreign N (somebody else trades N contracts), strip (somebody takes the bracket
-        /// away), lights, sockets (how many are open), quit.
+        /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
+        /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
+        /// bracket), lights, sockets (how many are open), quit.
         ///
-        /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on; lines that begin
-        /// with `on NAME` are for it, and `indicator` loads TapewireBars instead of the strategy.
+        /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
+        /// with `on NAME` is for that chart; `indicator` loads TapewireBars instead of the strategy.
         /// </summary>
         static void Serve(Arguments given)
         {
@@ -168,7 +168,7 @@ namespace Tapewire.Testing
             return lines;
         }
 
-        /// <summary>Loads and unloads the strategy, `--times` over, and says how many threads, sockets and descriptors each tenth leaves.</summary>
+        /// <summary>Loads and unloads the strategy `--times` times, and prints after each tenth how many threads, descriptors and sockets there are.</summary>
         static int Cycles(Arguments given)
         {
             HostOptions options = given.Host();
@@ -197,7 +197,7 @@ namespace Tapewire.Testing
         }
     }
 
-    /// <summary>`--name value` pairs behind the verb.</summary>
+    /// <summary>The `--name value` pairs after the verb.</summary>
     public sealed class Arguments
     {
         readonly Dictionary<string, string> _values = new Dictionary<string, string>();
