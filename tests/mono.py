@@ -1,7 +1,8 @@
-"""The C# side under Mono: where the compiler is, what to compile, and the plain message where it is missing."""
+"""The C# side under Mono: compiles and runs it, or skips its tests with the remedy if Mono is missing."""
 
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ needs_mono = pytest.mark.skipif(
 
 
 def compile_all(folder: Path) -> Path:
-    """Everything under ninjascript/ as one program, as strictly as the compiler can. Returns the program."""
+    """Compile every file under ninjascript/ into one program, with warnings as errors. Returns the program."""
     program = folder / "tapewire-tests.exe"
     sources = sorted(str(path) for path in SOURCES.rglob("*.cs"))
     command = ["mcs", "-langversion:7.2", "-warn:4", "-warnaserror", "-debug", f"-out:{program}", *sources]
@@ -27,12 +28,20 @@ def compile_all(folder: Path) -> Path:
 
 
 def run(program: Path, *arguments: object, given: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """One verb of the test program, to its end."""
+    """Run one verb of the test program to its end."""
     command = ["mono", "--debug", str(program), *map(str, arguments)]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@cache
+def compiled(base: Path) -> Path:
+    """The test program, compiled once for all test files of a run. base: the run's temporary folder."""
+    folder = base / "mono"
+    folder.mkdir()
+    return compile_all(folder)
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled test program."""
-    return compile_all(tmp_path_factory.mktemp("mono"))
+    return compiled(tmp_path_factory.getbasetemp())

@@ -1,7 +1,11 @@
-"""The C# codec against the golden frames and against garbage: it reads and writes the same bytes as bus/wire.py."""
+"""The C# codec against the golden frames and against garbage: it reads and writes the same bytes as bus/wire.py.
+
+And what README says of the files, and which of them may use NetMQ.
+"""
 
 import json
 import random
+import re
 
 import msgpack
 import pytest
@@ -9,7 +13,7 @@ import pytest
 from tapewire.bus import wire
 from tapewire.bus.errors import PeerError
 from tests.golden.add import FRAMES
-from tests.mono import needs_mono, run
+from tests.mono import SOURCES, needs_mono, run
 from tests.mono import program as program
 
 pytestmark = [pytest.mark.slow, needs_mono]
@@ -132,3 +136,18 @@ def python_reads(frame):
     except PeerError:
         return False
     return True
+
+
+@pytest.mark.parametrize("section", ["2. The files", "Inside"])
+def test_readme_lists_every_file(section):
+    """A file that is not copied breaks the compile in NinjaTrader, with errors that name the other files."""
+    text = (SOURCES / "README.md").read_text("utf-8").partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+
+    assert set(re.findall(r"\w+\.cs", text)) == {path.name for path in SOURCES.glob("*.cs")}
+
+
+def test_one_file_uses_netmq():
+    """NetMQ's ErrorCode and MsgType collide with NinjaTrader.Cbi's, and only the poller's thread may touch a socket."""
+    users = [path.name for path in SOURCES.glob("*.cs") if re.search(r"^using NetMQ", path.read_text("utf-8"), re.MULTILINE)]
+
+    assert users == ["Transport.cs"]
