@@ -1,10 +1,4 @@
-// From NinjaTrader's series to messages: closed bars with order flow, the cross instruments beside them, times in UTC.
-//
-// NinjaTrader stamps bars at their close, in the zone of its general options, and calls for each series by itself: the primary first,
-// then the added ones, as far as its documentation goes. So a bar of the primary is held until the others of its stamp have come, or
-// have gone on without one, or a grace time is over. A series that has missed several bars is not waited for until it is back.
-//
-// Bars are read by their absolute number, never by bars ago: the latter turns history round.
+// NinjaTrader's series as messages: closed bars with order flow, with the bars of the cross instruments, in UTC.
 
 using System;
 using System.Collections.Generic;
@@ -13,9 +7,17 @@ using NinjaTrader.NinjaScript.BarsTypes;
 
 namespace Tapewire
 {
+    /// <summary>
+    /// Joins the bars of the chart's series. NinjaTrader stamps a bar at its close, in the time zone of its general options, and calls for each
+    /// series separately: the primary first, then the added series, by its documentation. So a bar of the primary is held until every
+    /// added series has the bar of this stamp or a later one, or until a grace time is over. A series that has missed several bars is not
+    /// waited for until it has a bar again.
+    ///
+    /// Threads: any. One lock guards what is held; `publish` is called under it.
+    /// </summary>
     public sealed class BarFeed
     {
-        public const int Patience = 3; // missing bars in a row, after which nobody waits for a series
+        public const int Patience = 3; // missing bars in a row, after which a series is not waited for
 
         readonly object _lock = new object();
         readonly string _symbol;
@@ -29,11 +31,11 @@ namespace Tapewire
         Bar _held;
         long _heldMs;
 
-        /// <param name="symbol">What the primary series is called on the wire.</param>
-        /// <param name="cross">The added series in their order, by their names on the wire.</param>
+        /// <param name="symbol">The primary series' name on the wire.</param>
+        /// <param name="cross">The names of the added series on the wire, in order.</param>
         /// <param name="zone">NinjaTrader's display time zone, in which it stamps bars.</param>
         /// <param name="graceMs">How long a bar waits for the other series.</param>
-        /// <param name="publish">Takes each bar once, in order. Called under this feed's lock, so it may not wait.</param>
+        /// <param name="publish">Receives each bar once, in order. Called under the lock, so it may not wait.</param>
         public BarFeed(string symbol, string[] cross, TimeZoneInfo zone, int graceMs, Action<Bar> publish)
         {
             _symbol = symbol;
@@ -46,16 +48,16 @@ namespace Tapewire
             _missed = new int[cross.Length];
         }
 
-        /// <summary>Close of the newest bar of the primary, UTC ns, and its number; 0 and -1 before the first.</summary>
+        /// <summary>The newest bar of the primary: close time (UTC, ns), close price, number; 0, 0 and -1 before the first.</summary>
         public long LastNs { get; private set; }
         public double LastClose { get; private set; }
         public long LastIndex { get; private set; } = -1;
 
-        /// <summary>The newest bar came with order flow.</summary>
+        /// <summary>The newest bar has order flow.</summary>
         public bool Flow { get; private set; }
 
         /// <summary>A bar of the primary has closed.</summary>
-        /// <param name="position">As it stands at this moment; null means unknown, and nobody trades on unknown.</param>
+        /// <param name="position">The account's position now; null if it is not known, and no strategy trades on such a bar.</param>
         public void OnPrimary(Bars bars, int index, string phase, PositionReport position, long nowMs)
         {
             Bar bar = Read(bars, index);
@@ -97,27 +99,27 @@ namespace Tapewire
             }
         }
 
-        /// <summary>Lets a bar go whose grace is over.</summary>
+        /// <summary>Publishes a held bar whose grace time is over.</summary>
         public void Tick(long nowMs)
         {
             lock (_lock)
                 if (_held != null && nowMs - _heldMs >= _graceMs) Release();
         }
 
-        /// <summary>Lets go what is held: nothing more will come.</summary>
+        /// <summary>Publishes a held bar, because no other series will follow.</summary>
         public void End()
         {
             lock (_lock) Release();
         }
 
-        /// <summary>The close of the bar in which something happened, in UTC ns.</summary>
+        /// <summary>The close (UTC, ns) of the bar that contains a time.</summary>
         public static long BarOf(Bars bars, long atNs)
         {
             long period = Minutes(bars.BarsPeriod) * 60000000000;
             return atNs / period * period + period;
         }
 
-        /// <summary>The number of the bar with this close, or of the next one if the market was closed then.</summary>
+        /// <summary>The number of the bar with this close, or of the next bar if the market was closed then.</summary>
         public long IndexOf(Bars bars, long closeNs)
         {
             int from = 0, to = bars.Count;
@@ -130,7 +132,10 @@ namespace Tapewire
             return from;
         }
 
-        /// <summary>One closed bar as a message, without what stands beside it.</summary>
+        /// <summary>
+        /// One closed bar as a message, without cross instruments, phase and position. It is read by its absolute number: bars ago
+        /// count back from the newest bar and would reverse history.
+        /// </summary>
         public Bar Read(Bars bars, int index)
         {
             long closeNs = ToNs(bars.GetTime(index));
@@ -149,15 +154,13 @@ namespace Tapewire
             var volumetric = bars.BarsType as VolumetricBarsType;
             if (volumetric == null) return bar;
             long bought = volumetric.Volumes[index].TotalBuyingVolume, sold = volumetric.Volumes[index].TotalSellingVolume;
-            if (bought == 0 && sold == 0 && bar.Volume > 0) return bar; // traded, but nobody knows on which side
+            if (bought == 0 && sold == 0 && bar.Volume > 0) return bar; // traded, but the provider does not say on which side
             bar.AskVolume = bought;
             bar.BidVolume = sold;
             return bar;
         }
 
-        /// <summary>
-        /// A stamp of NinjaTrader's as UTC nanoseconds. The hour that a clock change repeats is read as its first pass.
-        /// </summary>
+        /// <summary>A stamp of NinjaTrader's as UTC nanoseconds. In the hour that a clock change repeats, the first pass counts.</summary>
         public long ToNs(DateTime stamp)
         {
             DateTime wall = DateTime.SpecifyKind(stamp, DateTimeKind.Unspecified);
@@ -168,9 +171,10 @@ namespace Tapewire
             return UnixTime.FromTicks(wall.Ticks - offset.Ticks);
         }
 
-        /// <summary>What the bars of a chart are called when somebody asks for them.</summary>
+        /// <summary>The topic of a chart's bars for requests.</summary>
         public string Chart(Bars bars) { return "chart." + _symbol + "." + Minutes(bars.BarsPeriod) + "m."; }
 
+        /// <summary>`count` closed bars from number `start` on.</summary>
         public List<Bar> ReadAll(Bars bars, long start, int count)
         {
             var read = new List<Bar>(count);
@@ -185,7 +189,7 @@ namespace Tapewire
             return period.BarsPeriodType == BarsPeriodType.Minute ? period.Value : 1;
         }
 
-        /// <summary>Every series that is waited for has this bar, or is past it.</summary>
+        /// <summary>Every series that is waited for has this bar or a later one.</summary>
         bool Complete()
         {
             for (int at = 0; at < _cross.Length; at++)

@@ -1,11 +1,11 @@
-// The bodies that the bridge speaks or hears, field by field in the order of bus/PROTOCOL.md, section 12. Types that are not here
-// have a null Body; their fields can still be read by name.
+// The bodies of the messages that the bridge sends or receives, with their fields in the order of bus/PROTOCOL.md, section 12. A message of
+// another type has a null Body; its fields can still be read by name.
 
 using System.Collections.Generic;
 
 namespace Tapewire
 {
-    /// <summary>What a message says. Read checks every field; Write gives all of them, in the documented order.</summary>
+    /// <summary>The body of a message. Read checks every field; Write writes all fields, in the documented order.</summary>
     public abstract class Body
     {
         public abstract string Type { get; }
@@ -15,7 +15,7 @@ namespace Tapewire
         /// <exception cref="Refusal">A field is missing or of a wrong type.</exception>
         public abstract void Read(Fields from);
 
-        /// <summary>An empty body of a type; null for a type that is none of ours.</summary>
+        /// <summary>An empty body of a type; null for a type that the bridge does not use.</summary>
         public static Body Of(string type)
         {
             switch (type)
@@ -43,7 +43,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>The bar of another instrument with the same close. Volumes without order flow are null, never 0.</summary>
+    /// <summary>The bar of another instrument with the same close time. Without order flow AskVolume and BidVolume are null, never 0.</summary>
     public sealed class CrossBar
     {
         public string Instrument;
@@ -81,7 +81,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>The account's position in one instrument, with its bracket. Qty is signed; Price, Stop and Target are null without one.</summary>
+    /// <summary>The account's position in one instrument, with its bracket. Qty is signed. Price is null when flat, Stop and Target without an order.</summary>
     public sealed class PositionReport
     {
         public string Account = "";
@@ -176,7 +176,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>One position in the snapshot of a hello.</summary>
+    /// <summary>One position in a hello.</summary>
     public sealed class VenuePosition
     {
         public string Instrument;
@@ -223,7 +223,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>The venue's word on one of our orders. Id is the same for a repeat.</summary>
+    /// <summary>The status of one of the gate's orders at the venue. A repeat has the same Id.</summary>
     public sealed class OrderUpdate : Body
     {
         public const string Accepted = "ACCEPTED", Rejected = "REJECTED", Cancelled = "CANCELLED", Done = "DONE";
@@ -304,7 +304,7 @@ namespace Tapewire
         public override void Read(Fields from) { Ref = from.Str("ref"); }
     }
 
-    /// <summary>The gate is alive. Boot is when it started: a new value asks for a hello.</summary>
+    /// <summary>The gate is alive. Boot is its start time: a new value requests a hello.</summary>
     public sealed class Lease : Body
     {
         public bool Killed;
@@ -325,7 +325,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>What the gate wants done. Each has an id that is unique for ever.</summary>
+    /// <summary>A command of the gate's. Its id is never used again.</summary>
     public abstract class Command : Body
     {
         public string Id, Account, Instrument;
@@ -356,7 +356,7 @@ namespace Tapewire
         public long ValidUntilNs;
         public double? Limit;
 
-        /// <summary>1 buys, -1 sells, 0 is no entry.</summary>
+        /// <summary>1 for a long entry, -1 for a short one, 0 for no entry.</summary>
         public int Direction { get { return Action == EnterLong ? 1 : Action == EnterShort ? -1 : 0; } }
 
         public override string Type { get { return "place_order"; } }
@@ -454,7 +454,7 @@ namespace Tapewire
         public string Topic;
         public long Epoch, Seq;
 
-        /// <summary>Numbers of many topics as one map, and back.</summary>
+        /// <summary>The numbers of many topics as one map, and back.</summary>
         public static PackMap ToMap(List<Numbered> numbers)
         {
             var map = new PackMap(numbers.Count);
@@ -605,7 +605,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>One topic of a journal: how many records, epoch and number of the last.</summary>
+    /// <summary>One topic of a journal: how many records it has, and the epoch and number of the last.</summary>
     public struct TopicLength
     {
         public string Topic;

@@ -1,7 +1,7 @@
-// MessagePack, as far as the protocol needs it: nil, bool, integers, float 64, text, bytes, arrays, and maps with text keys.
+// MessagePack, as far as the protocol uses it: nil, bool, integers, float 64, text, bytes, arrays, and maps with text keys.
 //
-// The reader trusts nothing: every length is held against what is left of the frame before anything is allocated, nesting is
-// limited, text must be UTF-8, and nothing may follow the value. Whatever breaks a rule is a Refusal and nothing else.
+// The reader checks every length against the rest of the frame before it allocates, limits nesting, and requires UTF-8 in text and nothing
+// after the value. A frame that breaks a rule throws a Refusal and no other exception.
 
 using System;
 using System.Collections.Generic;
@@ -10,13 +10,13 @@ using System.Text;
 
 namespace Tapewire
 {
-    /// <summary>What the other side sent is not a message. The text names what is wrong; the connection stays.</summary>
+    /// <summary>The other side sent something that is not a valid message. The text names the mistake; the connection stays.</summary>
     public sealed class Refusal : Exception
     {
         public Refusal(string text) : base(text) { }
     }
 
-    /// <summary>A map in the order in which it was written. A name that comes twice has its last value.</summary>
+    /// <summary>A map that keeps the order of its fields. If a name comes twice, the last value counts.</summary>
     public sealed class PackMap
     {
         public readonly List<KeyValuePair<string, object>> Pairs;
@@ -25,7 +25,7 @@ namespace Tapewire
 
         public void Add(string name, object value) { Pairs.Add(new KeyValuePair<string, object>(name, value)); }
 
-        /// <summary>The value of a name. False if it is absent, which is not the same as null.</summary>
+        /// <summary>The value of a name. False if the name is absent; a value of null is not absent.</summary>
         public bool TryGet(string name, out object value)
         {
             for (int at = Pairs.Count - 1; at >= 0; at--)
@@ -39,7 +39,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>Writes values one after the other. Integers take their shortest form, as every writer of the protocol does.</summary>
+    /// <summary>Writes values one after the other, integers in their shortest form.</summary>
     public sealed class PackWriter
     {
         static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
@@ -111,7 +111,7 @@ namespace Tapewire
             return this;
         }
 
-        /// <summary>Any value that PackReader gives.</summary>
+        /// <summary>Any value that PackReader returns.</summary>
         public PackWriter Value(object value)
         {
             if (value == null) return Nil();
@@ -164,7 +164,7 @@ namespace Tapewire
         PackReader(byte[] frame) { _in = frame; }
 
         /// <summary>The one value of a frame.</summary>
-        /// <exception cref="Refusal">It is not one whole value of the kinds above.</exception>
+        /// <exception cref="Refusal">The frame is not exactly one value of these kinds.</exception>
         public static object Read(byte[] frame)
         {
             var reader = new PackReader(frame);
@@ -221,7 +221,7 @@ namespace Tapewire
             return value;
         }
 
-        /// <summary>A count of things of at least one byte each, so that no number can ask for more memory than the frame has.</summary>
+        /// <summary>The count of bytes or of items, each at least one byte, so that no count can allocate more than the frame holds.</summary>
         int Length(int bytes)
         {
             ulong length = Number(bytes);

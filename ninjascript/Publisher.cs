@@ -81,7 +81,7 @@ namespace Tapewire
             return HasCredit(TopicOf(held.Bar));
         }
 
-        /// <summary>The journal is not far behind. From half the credit on, it is asked how far it is.</summary>
+        /// <summary>The journal is not far behind. Once half the credit is used, a request goes out how far it is.</summary>
         bool HasCredit(string topic)
         {
             _lastSent.TryGetValue(topic, out long sent);

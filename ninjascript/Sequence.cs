@@ -1,12 +1,14 @@
-// Numbers, and what follows from them. The writer's half: Stamper, Ring, Outbox. The reader's half: Inbox. No socket, no clock: now is
-// a monotonic reading in milliseconds that the caller brings along. (bus/PROTOCOL.md, sections 4 to 6; bus/ring.py and
-// bus/outbox.py are the same ideas on the other side.)
+// Sequence numbers. For a writer: Stamper, Ring, Outbox. For a reader: Inbox. They use no socket and no clock: the caller passes the time, a
+// monotonic reading in milliseconds. bus/PROTOCOL.md, sections 4 to 6, has the rules; bus/ring.py and bus/outbox.py are the Python
+// counterparts.
+//
+// Threads: none of these classes is safe for several at once. The transport uses them on the poller's thread only.
 
 using System.Collections.Generic;
 
 namespace Tapewire
 {
-    /// <summary>Makes headers for one source in one epoch: one counter per topic, so that a name is unique and a hole shows.</summary>
+    /// <summary>Makes the headers of one source in one epoch. One counter per topic makes a reference unique and shows a reader what it has lost.</summary>
     public sealed class Stamper
     {
         readonly string _source;
@@ -36,7 +38,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>The last frames of every topic, so that a reader with a hole can have them again. As many as bus.ring.</summary>
+    /// <summary>The last frames of every topic, for readers that have lost some. As many as in bus/ring.py.</summary>
     public sealed class Ring
     {
         public const int Size = 4096;
@@ -51,7 +53,7 @@ namespace Tapewire
             _last[topic] = seq;
         }
 
-        /// <summary>Those of the numbers first to last (inclusive) that are still here, oldest first.</summary>
+        /// <summary>The frames numbered first to last (inclusive), oldest first, as far as they are kept.</summary>
         public IEnumerable<byte[]> Again(string topic, long first, long last)
         {
             if (!_frames.TryGetValue(topic, out byte[][] frames)) yield break;
@@ -62,96 +64,95 @@ namespace Tapewire
     }
 
     /// <summary>
-    /// What has been said on the link and not been acknowledged: said again after 250 ms, 500 ms, 1 s, and then every 2 s. Gives up
-    /// nothing.
+    /// Messages on the link that are not acknowledged. Each is resent after 250 ms, 500 ms, 1 s, then every 2 s, without end.
     /// </summary>
     public sealed class Outbox
     {
         const long FirstMs = 250, CapMs = 2000;
 
-        sealed class Waiting
+        sealed class Pending
         {
             public byte[] Topic, Frame;
             public long DueMs, WaitMs, Number;
         }
 
-        readonly Dictionary<string, Waiting> _byRef = new Dictionary<string, Waiting>();
-        readonly List<Waiting> _inOrder = new List<Waiting>();
+        readonly Dictionary<string, Pending> _byRef = new Dictionary<string, Pending>();
+        readonly List<Pending> _inOrder = new List<Pending>();
         long _number;
 
         public int Count { get { return _inOrder.Count; } }
 
-        /// <summary>Take charge of a message. Returns its number, which DoneUpTo can be asked about.</summary>
+        /// <summary>Adds a message, which is due at once. Returns its number, for DoneUpTo.</summary>
         public long Put(string reference, byte[] topic, byte[] frame, long nowMs)
         {
-            var waiting = new Waiting { Topic = topic, Frame = frame, DueMs = nowMs, WaitMs = FirstMs, Number = ++_number };
-            _byRef[reference] = waiting;
-            _inOrder.Add(waiting);
+            var pending = new Pending { Topic = topic, Frame = frame, DueMs = nowMs, WaitMs = FirstMs, Number = ++_number };
+            _byRef[reference] = pending;
+            _inOrder.Add(pending);
             return _number;
         }
 
-        /// <summary>The other side owns it. False for a second acknowledgement.</summary>
+        /// <summary>The other side has acknowledged it. False for a second acknowledgement.</summary>
         public bool Done(string reference)
         {
-            if (!_byRef.TryGetValue(reference, out Waiting waiting)) return false;
+            if (!_byRef.TryGetValue(reference, out Pending pending)) return false;
             _byRef.Remove(reference);
-            _inOrder.Remove(waiting);
+            _inOrder.Remove(pending);
             return true;
         }
 
-        /// <summary>Whether everything up to this number is acknowledged.</summary>
+        /// <summary>True if every message up to this number is acknowledged.</summary>
         public bool DoneUpTo(long number) { return _inOrder.Count == 0 || _inOrder[0].Number > number; }
 
-        /// <summary>What to send now, in the order in which it was put, until `send` says no; the rest stays due.</summary>
+        /// <summary>Sends what is due, in the order of Put, until `send` returns false; the rest stays due.</summary>
         public void Due(long nowMs, System.Func<byte[], byte[], bool> send)
         {
-            foreach (Waiting waiting in _inOrder)
+            foreach (Pending pending in _inOrder)
             {
-                if (waiting.DueMs > nowMs) continue;
-                if (!send(waiting.Topic, waiting.Frame)) return;
-                waiting.DueMs = nowMs + waiting.WaitMs;
-                waiting.WaitMs = System.Math.Min(2 * waiting.WaitMs, CapMs);
+                if (pending.DueMs > nowMs) continue;
+                if (!send(pending.Topic, pending.Frame)) return;
+                pending.DueMs = nowMs + pending.WaitMs;
+                pending.WaitMs = System.Math.Min(2 * pending.WaitMs, CapMs);
             }
         }
 
-        /// <summary>The link was torn and is back: everything is due at once.</summary>
+        /// <summary>The link was interrupted: makes every message due at once.</summary>
         public void Hurry(long nowMs)
         {
-            foreach (Waiting waiting in _inOrder)
+            foreach (Pending pending in _inOrder)
             {
-                waiting.DueMs = nowMs;
-                waiting.WaitMs = FirstMs;
+                pending.DueMs = nowMs;
+                pending.WaitMs = FirstMs;
             }
         }
     }
 
     /// <summary>
-    /// Commands of one topic in the order of their numbers. The gate repeats what is not acknowledged, so a hole needs no asking: it
-    /// fills. Ids make the effect happen once; order is all that is kept here.
+    /// Puts the commands of one topic into the order of their numbers. A missing command is not requested: the gate resends what is not
+    /// acknowledged. A command is carried out once because of its id; the inbox only keeps the order.
     ///
-    /// Where we start is the first number we see, or the one after the last that we took in an earlier life. A lower number is not
-    /// held against its writer, and neither is another epoch: a gate whose log is new counts from 1 again, and what it says is news.
+    /// It starts at the first number that arrives, or after the last command that an earlier run took. A lower number is admitted at
+    /// once: it is a repeat, or a gate with a new log counts from 1 again. A new epoch starts anew.
     /// </summary>
     public sealed class Inbox
     {
-        readonly SortedDictionary<long, Message> _held = new SortedDictionary<long, Message>();
+        readonly SortedDictionary<long, Message> _early = new SortedDictionary<long, Message>();
         long _epoch, _next;
 
-        /// <summary>Go on behind this number.</summary>
+        /// <summary>Starts after this number.</summary>
         public void Prime(long epoch, long seq)
         {
             _epoch = epoch;
             _next = seq + 1;
         }
 
-        /// <summary>The messages that can be taken now, in their order; none behind a hole.</summary>
+        /// <summary>The messages that can be taken now, in order; none after a missing number.</summary>
         public List<Message> Admit(Message message)
         {
             var ready = new List<Message>();
             Header header = message.Header;
             if (header.Epoch != _epoch || _next == 0)
             {
-                _held.Clear();
+                _early.Clear();
                 _epoch = header.Epoch;
                 _next = header.Seq;
             }
@@ -160,10 +161,10 @@ namespace Tapewire
                 ready.Add(message);
                 return ready;
             }
-            _held[header.Seq] = message;
-            while (_held.TryGetValue(_next, out Message next))
+            _early[header.Seq] = message;
+            while (_early.TryGetValue(_next, out Message next))
             {
-                _held.Remove(_next++);
+                _early.Remove(_next++);
                 ready.Add(next);
             }
             return ready;

@@ -1,4 +1,4 @@
-// The indicator for charts that only feed data: it sends closed bars, with order flow where the chart has it, and takes no orders.
+// The indicator for charts that only feed data: it sends closed bars, with order flow if the chart has it, and takes no orders.
 
 #region Using declarations
 using System;
@@ -10,6 +10,12 @@ using NinjaTrader.Core;
 
 namespace NinjaTrader.NinjaScript.Indicators
 {
+    /// <summary>
+    /// Connects NinjaTrader with the transport and the bar feed of one chart.
+    ///
+    /// Threads: NinjaTrader calls OnStateChange and OnBarUpdate on threads of its own, the transport calls IParticipant on its poller's thread.
+    /// Bars on request are read in a custom event of NinjaTrader's.
+    /// </summary>
     public class TapewireBars : Indicator, Tapewire.IParticipant
     {
         Tapewire.Transport _transport;
@@ -31,7 +37,7 @@ namespace NinjaTrader.NinjaScript.Indicators
         public string Symbol { get; set; }
 
         [NinjaScriptProperty]
-        [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Where the bridge remembers; empty: tapewire under NinjaTrader's user folder")]
+        [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Folder of bridge.txt; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
         #endregion
 

@@ -1,6 +1,6 @@
-// Frames to values and back. A message is two frames: the topic, and one MessagePack map that starts with the header's fields,
-// then `type`, then the body's own (bus/PROTOCOL.md, section 2). Read by name: unknown fields are ignored, a field with a default may
-// be absent, a field of a wrong type is a Refusal that names it.
+// Encodes and decodes messages. A message has two frames: the topic, and one MessagePack map with the header's fields, `type`, and the
+// body's fields, in this order (bus/PROTOCOL.md, section 2). Fields are read by name: an unknown field is ignored, a field with a default
+// may be absent, a field of a wrong type throws a Refusal that names it.
 
 using System;
 using System.Collections.Generic;
@@ -19,7 +19,7 @@ namespace Tapewire
         public static long FromTicks(long ticks) { return (ticks - TicksTo1970) * 100; }
     }
 
-    /// <summary>Who says a message, as which one, at which moment of the market, and because of what.</summary>
+    /// <summary>A message's source, epoch and sequence number, its market time, and the reference of the message that caused it.</summary>
     public struct Header
     {
         public string Source;
@@ -38,7 +38,7 @@ namespace Tapewire
         }
     }
 
-    /// <summary>A decoded message. Body is null for a type that this side has no use for; Fields has it all the same.</summary>
+    /// <summary>A decoded message. Body is null for a type that the bridge does not use; Fields holds its fields all the same.</summary>
     public sealed class Message
     {
         public readonly string Topic;
@@ -56,7 +56,7 @@ namespace Tapewire
             Fields = fields;
         }
 
-        /// <summary>The message's name, `topic@epoch:seq`, as it stands in the cause of what it leads to.</summary>
+        /// <summary>The message's reference, `topic@epoch:seq`, which is the cause in the messages that it leads to.</summary>
         public string Ref { get { return Wire.Ref(Topic, Header.Epoch, Header.Seq); } }
     }
 
@@ -85,7 +85,7 @@ namespace Tapewire
         }
 
         /// <summary>Reads the topic frame and the map of a message.</summary>
-        /// <exception cref="Refusal">It is too long, cut off, of another version, or a field is missing or of a wrong type.</exception>
+        /// <exception cref="Refusal">The frame is too long, cut off or of another version, or a field is missing or of a wrong type.</exception>
         public static Message Decode(byte[] topic, byte[] frame)
         {
             Message bare = DecodeHeader(topic, frame);
@@ -94,9 +94,7 @@ namespace Tapewire
             return new Message(bare.Topic, bare.Header, bare.Type, body, bare.Fields);
         }
 
-        /// <summary>
-        /// Reads everything but the body, for whoever must answer even what it cannot read.
-        /// </summary>
+        /// <summary>Reads everything but the body, so that a message with an unreadable body can still be answered.</summary>
         /// <exception cref="Refusal">As for Decode, without the body's fields.</exception>
         public static Message DecodeHeader(byte[] topic, byte[] frame)
         {
@@ -111,8 +109,8 @@ namespace Tapewire
             return new Message(TopicText(topic), header, fields.Str("type"), null, fields);
         }
 
-        /// <summary>A topic frame as text: dotted words of A-Z, a-z, 0-9, _ and -, with a dot at the end.</summary>
-        /// <exception cref="Refusal">It is something else.</exception>
+        /// <summary>A topic frame as text: words of A-Z, a-z, 0-9, _ and -, each followed by a dot.</summary>
+        /// <exception cref="Refusal">The frame is no topic.</exception>
         public static string TopicText(byte[] frame)
         {
             bool inWord = false;
@@ -127,13 +125,13 @@ namespace Tapewire
         }
     }
 
-    /// <summary>The fields of one map by name, with the type that the caller expects.</summary>
+    /// <summary>The fields of one map, read by name and type. Each method throws a Refusal for a field that is missing or of another type.</summary>
     public sealed class Fields
     {
         readonly PackMap _map;
         readonly string _path;
 
-        /// <param name="path">Where the map stands in its message, for the text of a Refusal; empty at the top.</param>
+        /// <param name="path">The map's place in its message, for the text of a Refusal; empty at the top.</param>
         public Fields(PackMap map, string path)
         {
             _map = map;
@@ -156,7 +154,7 @@ namespace Tapewire
 
         public double Float(string name, double absent) { return _map.TryGet(name, out object value) ? Real(name, value) : absent; }
 
-        /// <summary>A number that may be null; it may be absent only where its default is null.</summary>
+        /// <summary>A number that may be null. `needed`: the field itself may not be absent.</summary>
         public double? FloatOrNull(string name, bool needed = false)
         {
             if (!_map.TryGet(name, out object value))
@@ -171,7 +169,7 @@ namespace Tapewire
 
         public bool Bool(string name) { return Needed(name) as bool? ?? throw Wrong(name, "true or false"); }
 
-        /// <summary>An array; empty where it is absent and may be.</summary>
+        /// <summary>An array; empty if the field is absent. `needed`: it may not be.</summary>
         public List<object> List(string name, bool needed = false)
         {
             if (!_map.TryGet(name, out object value)) return needed ? throw Missing(name) : new List<object>();
@@ -201,7 +199,7 @@ namespace Tapewire
             return inner;
         }
 
-        /// <summary>A map in a field; null where it is null or absent.</summary>
+        /// <summary>A map in a field; null if the field is null or absent.</summary>
         public Fields MapOrNull(string name)
         {
             if (!_map.TryGet(name, out object value) || value == null) return null;

@@ -1,4 +1,4 @@
-"""The C# bridge as a process, and a gate that says what a real one would not: for tests of the bridge alone."""
+"""The C# bridge as a process, and a gate in the hands of a test, which can send what a real one never would."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ class Bridge:
         self.reader.start()
 
     def do(self, line: str, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
-        """Say a line and wait until it is done. Returns what was printed."""
+        """Send a line and wait until it is carried out. Returns what was printed."""
         self.say(line)
         return self.done(meanwhile)
 
     def say(self, line: str) -> None:
-        """Say a line and wait for nothing."""
+        """Send a line without waiting."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
 
     def done(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
-        """Wait for the end of what is under way."""
-        told: list[str] = []
+        """Wait until the last line is carried out. Returns what was printed."""
+        printed: list[str] = []
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             meanwhile()
@@ -99,12 +99,12 @@ class Bridge:
             except Empty:
                 continue
             if line.startswith("done "):
-                return told
-            told.append(line)
-        raise AssertionError(f"the bridge did not answer; it said {told}")
+                return printed
+            printed.append(line)
+        raise AssertionError(f"the bridge did not answer; it printed {printed}")
 
     def close(self) -> None:
-        """End its input, at which it unloads and ends."""
+        """Close its input, so that it unloads and exits."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         try:
@@ -113,7 +113,7 @@ class Bridge:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL; nothing if it has ended."""
+        """SIGKILL; no effect on a process that has exited."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.kill()
@@ -129,7 +129,7 @@ class Bridge:
 
 
 class Gate:
-    """The gate's end of the venue link, in the test's hands. It acknowledges everything and keeps a lease while it is pumped."""
+    """The gate's end of the venue link, in the test's hands. While it is pumped, it acknowledges every message and sends leases."""
 
     def __init__(self, conf: Conf) -> None:
         self.conf = conf
@@ -137,7 +137,7 @@ class Gate:
         self.link = sockets.owner(self.context, conf.bus.address("venue"))
         self.stamper = Stamper("gate")
         self.heard: list[Body] = []
-        self.overheard: list[Body] = []  # also repeats, and what was not acknowledged
+        self.overheard: list[Body] = []  # with repeats, and messages that were not acknowledged
         self.refs: set[str] = set()
         self.acked: set[str] = set()
         self.leasing = True
@@ -169,14 +169,14 @@ class Gate:
                 self.heard.append(body)
 
     def until(self, holds: Callable[[], object], what: str = "it") -> None:
-        """Pump until it holds. The bound only ends a test that would never pass."""
+        """Pump until the condition holds. The time limit only ends a test that would never pass."""
         until = time.monotonic() + PATIENCE_S
         while not holds():
-            assert time.monotonic() < until, f"waited {PATIENCE_S:g} s for {what}; heard {self.heard[-5:]}"
+            assert time.monotonic() < until, f"waited {PATIENCE_S:g} s for {what}; received {self.heard[-5:]}"
             self.pump()
 
     def send(self, body: Body, *, changes: dict[str, object] | None = None, cut: int = 0, topic: str = "command.MNQ.") -> str:
-        """Put a command on the link, once. changes: of the encoded map; cut: bytes off its end. Returns its name."""
+        """Send a command once. changes: to the encoded map; cut: bytes removed from its end. Returns its reference."""
         header = self.stamper.header(topic, 0, "intent.MNQ.@1:1")
         frame = wire.encode(header, body)
         if changes:
@@ -185,11 +185,11 @@ class Gate:
         return ref(topic, header)
 
     def passing(self, topic: str, body: Body) -> bool:
-        """An uncounted message. False if nobody is there yet."""
+        """Send a message without a number of its own. False if the bridge is not connected yet."""
         return self.raw(topic.encode(), wire.encode(HEADER, body))
 
     def raw(self, *frames: bytes) -> bool:
-        """Any frames, to the venue. False if nobody is there yet."""
+        """Send any frames. False if the bridge is not connected yet."""
         try:
             sockets.send(self.link, (VENUE, b"", *frames), sockets.NOBLOCK)
         except zmq.ZMQError:
@@ -197,26 +197,26 @@ class Gate:
         return True
 
     def ask(self, order: Order) -> OrderUpdate:
-        """Send an order and wait for the first word on it."""
+        """Send an order and wait for its first update."""
         self.send(order)
         return self.word(order.id)
 
     def word(self, order_id: str, *statuses: OrderStatus) -> OrderUpdate:
-        """The first word on an order (of these kinds), as soon as it is there."""
+        """Wait for an order's first update (of these statuses)."""
         found: list[OrderUpdate] = []
 
         def there() -> bool:
             found[:] = [word for word in self.words(order_id) if not statuses or word.status in statuses]
             return bool(found)
 
-        self.until(there, f"a word on {order_id}")
+        self.until(there, f"an update of {order_id}")
         return found[0]
 
     def words(self, order_id: str) -> list[OrderUpdate]:
         return [body for body in self.heard if isinstance(body, OrderUpdate) and body.order_id == order_id]
 
     def fills(self) -> list[Execution]:
-        """Each fill once: one that is said again after a restart has its old id."""
+        """Each fill once: a repeat after a restart has the same id."""
         return list({body.id: body for body in self.heard if isinstance(body, Execution)}.values())
 
     def hellos(self) -> list[Hello]:
@@ -228,7 +228,7 @@ class Gate:
 
 @contextmanager
 def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) -> Iterator[None]:
-    """Some daemons of a run, ready: the broker and the logger alone, where the test plays the gate."""
+    """Some daemons of a run, ready: only the broker and the logger if the test plays the gate."""
     run.mkdir(parents=True, exist_ok=True)
     configuration.write(conf, run)
     started = []
@@ -247,7 +247,7 @@ def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) ->
 
 
 def settle(conf: Conf) -> None:
-    """Wait until every daemon has read what the others wrote, and the logger has written it. The bridge must still be there."""
+    """Wait until every daemon has read the others' messages, and the logger has written them. The bridge must still run."""
     until = time.monotonic() + PATIENCE_S
     with zmq.Context() as context:
         while (behind := _behind(conf, context)) is not None:
@@ -259,7 +259,7 @@ def _behind(conf: Conf, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
         states = {name: ask_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
     except (Transient, PeerError) as error:
         return str(error)
-    # What the bridge wrote, the tracker has seen: each bar was waited for until it was decided.
+    # The tracker has seen every message of the bridge: the test waited for the decision on each bar.
     written = {topic: at for topic, at in states["tracker"]["seen"].items() if topic.startswith(topics.RAW)}
     written |= {topic: at for state in states.values() for topic, at in state["last"].items()}
     for name, state in states.items():

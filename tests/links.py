@@ -1,4 +1,4 @@
-"""The bridge alone on its link: NinjaTrader's process with a market, and a gate in the test's hands."""
+"""The bridge alone on its link: NinjaTrader's process with a broker's market, and a gate in the test's hands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tapewire.replay import runs, tapes
 from tests import bridges
 from tests.bridges import Bridge, Gate
 
-START = 600  # the bar behind which the bridge is loaded; somewhere in the first night
+START = 600  # the bar before which the bridge is loaded; in the first night
 
 
 class Link:
@@ -46,7 +46,7 @@ class Link:
         return self.bars[self.next - 1]
 
     def entry(self, name: str = "E1", **changes: Any) -> PlaceOrder:
-        """A sound entry at the market, long, with a stop far enough for a quiet night."""
+        """A valid long entry at the market, with a stop that a quiet night does not reach."""
         close = self.last.close
         fields: dict[str, Any] = {
             "id": name,
@@ -61,7 +61,7 @@ class Link:
         return PlaceOrder(**(fields | changes))
 
     def reload(self, *meanwhile: str) -> None:
-        """The strategy is disabled and enabled again; meanwhile these lines are done."""
+        """Disable the strategy and enable it again; carry out these lines in between."""
         before = len(self.gate.hellos())
         for line in ("unload", *meanwhile, "load"):
             self.bridge.do(line, self.gate.pump)
@@ -74,7 +74,7 @@ class Link:
         self.bridge.kill()
 
     def revive(self) -> None:
-        """NinjaTrader is started again, behind the last bar that the broker has traded."""
+        """Start NinjaTrader again, after the last bar that the broker has traded."""
         before = len(self.gate.hellos())
         self.bridge = self._start()
         self.bridge.done(self.gate.pump)
@@ -87,7 +87,7 @@ class Link:
         self.gate.until(lambda: self.gate.fills(), "the fill")
 
     def dark(self) -> bool:
-        """The chart's light for the gate is out."""
+        """True if the chart's light for the gate is out."""
         return " gate " in self.bridge.do("lights", self.gate.pump)[0]
 
     def alarms(self) -> list[str]:

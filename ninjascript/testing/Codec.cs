@@ -1,5 +1,5 @@
-// The codec's test program: reads messages as lines of hex and says what the codec makes of them, so that the tests can hold it
-// against tests/golden/frames.json and against whatever Python's decoder is fuzzed with.
+// The codec's test program: reads messages as lines of hex and prints what the codec makes of them. The tests compare that with
+// tests/golden/frames.json, and with Python's decoder on random and damaged frames.
 
 using System;
 using System.Collections.Generic;
@@ -13,7 +13,7 @@ namespace Tapewire.Testing
     {
         /// <summary>
         /// For each line `topic hex` one line of four columns: the topic, the map written again from its plain values, the same from the
-        /// typed body (- for a type that is none of ours), and the map as JSON.
+        /// typed body (- for a type that the bridge does not use), and the map as JSON.
         /// </summary>
         public static void Golden(TextReader from, TextWriter to)
         {
@@ -27,7 +27,7 @@ namespace Tapewire.Testing
             }
         }
 
-        /// <summary>For each line of hex `read`, or `refused` and why. Anything else that happens ends the program, as it should.</summary>
+        /// <summary>For each line of hex `read`, or `refused` and the reason. Any other exception ends the program, and so fails the test.</summary>
         public static void Fuzz(TextReader from, TextWriter to)
         {
             foreach (string line in Lines(from))

@@ -1,5 +1,5 @@
-// NinjaTrader's volumetric exports as series, by the rules of replay/sources/ninjatrader.py that matter here: columns by name, a first line
-// with # is a comment, rows that are repeated or late are left out.
+// NinjaTrader's volumetric exports as series, by those rules of replay/sources/ninjatrader.py that matter here: columns by name, a line that
+// begins with # is a comment, repeated and late rows are skipped.
 
 using System;
 using System.Collections.Generic;
@@ -15,7 +15,7 @@ namespace Tapewire.Testing
     {
         static readonly string[] Needed = { "timestamp", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid" };
 
-        /// <summary>A volumetric one-minute series; an empty one where the file is missing.</summary>
+        /// <summary>A volumetric one-minute series; an empty one if the file is missing.</summary>
         public static Bars Read(string path, Instrument instrument, bool volumetric)
         {
             var flow = new VolumetricBarsType();
@@ -49,7 +49,7 @@ namespace Tapewire.Testing
             return bars;
         }
 
-        /// <summary>Invented minutes without end, for what only depends on their number.</summary>
+        /// <summary>A series of `count` invented minutes, for tests that depend on the count only.</summary>
         public static Bars Invent(int count, Instrument instrument)
         {
             var flow = new VolumetricBarsType();
@@ -70,7 +70,7 @@ namespace Tapewire.Testing
             return bars;
         }
 
-        /// <summary>The trade date of a stamp: an evening after 18:00 belongs to the next weekday.</summary>
+        /// <summary>The trade date of a stamp: after 18:00 it is the next weekday.</summary>
         public static string TradeDate(DateTime stamp)
         {
             DateTime date = stamp.TimeOfDay > new TimeSpan(18, 0, 0) ? stamp.Date.AddDays(1) : stamp.Date;

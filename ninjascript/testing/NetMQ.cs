@@ -1,6 +1,6 @@
-// A stand-in for NetMQ over libzmq, so that the transport's source speaks real ZMTP on Linux. It has the part of NetMQ's surface that
-// Transport.cs may use, with NetMQ's names, and nothing else: what is not here does not compile, so the transport cannot come to
-// depend on it. testing/README.md lists where it behaves otherwise than NetMQ.
+// A stand-in for NetMQ over libzmq, so that the transport's source speaks real ZMTP on Linux. It has the part of NetMQ's interface that
+// Transport.cs may use, with NetMQ's names. A use of any other part does not compile, so the transport cannot depend on it.
+// testing/README.md lists where it behaves differently from NetMQ.
 
 using System;
 using System.Collections.Concurrent;
@@ -11,7 +11,7 @@ using NetMQ.Sockets;
 
 namespace NetMQ
 {
-    /// <summary>Here because the real library has a type of this name, which collides with NinjaTrader.Cbi's: nobody may import both.</summary>
+    /// <summary>The real library has a type of this name, which collides with NinjaTrader.Cbi's: no file may use both namespaces.</summary>
     public enum ErrorCode { }
 
     /// <summary>As ErrorCode.</summary>
@@ -54,7 +54,7 @@ namespace NetMQ
         public byte[] Identity { set { _of.SetBytes(5, value); } }
     }
 
-    /// <summary>A socket. Once a poller runs it, no other thread may send or receive on it: NetMQ would corrupt, this throws.</summary>
+    /// <summary>A socket. Once a poller runs it, no other thread may send or receive on it: NetMQ would corrupt its state, this one throws.</summary>
     public abstract class NetMQSocket : ISocketPollable, IDisposable
     {
         internal IntPtr Handle;
@@ -102,7 +102,7 @@ namespace NetMQ
 
         internal bool Send(byte[] frame, bool more, bool wait)
         {
-            Mine();
+            CheckOwner();
             int flags = (wait ? 0 : 1) | (more ? 2 : 0);
             while (Zmq.zmq_send(Handle, frame, (IntPtr)frame.Length, flags) < 0)
             {
@@ -115,7 +115,7 @@ namespace NetMQ
 
         internal byte[] Receive(out bool more)
         {
-            Mine();
+            CheckOwner();
             more = false;
             IntPtr message = Marshal.AllocHGlobal(64);
             try
@@ -139,7 +139,7 @@ namespace NetMQ
             }
         }
 
-        void Mine()
+        void CheckOwner()
         {
             if (Handle == IntPtr.Zero) throw new ObjectDisposedException("socket");
             if (Owner != null && Owner != Thread.CurrentThread) throw new InvalidOperationException("this socket belongs to the poller's thread");
@@ -206,7 +206,7 @@ namespace NetMQ
         public NetMQQueueEventArgs(NetMQQueue<T> queue) { Queue = queue; }
     }
 
-    /// <summary>A queue that a poller can wait for. Enqueue from any thread; dequeue on the poller's.</summary>
+    /// <summary>A queue that a poller can wait for. Any thread may enqueue; only the poller's may dequeue.</summary>
     public sealed class NetMQQueue<T> : ISocketPollable, IDisposable
     {
         static readonly byte[] Bell = new byte[0];
@@ -379,8 +379,8 @@ namespace NetMQ
         }
 
         /// <summary>
-        /// The last thing before the process ends: Mono unloads libzmq, and a thread of libzmq's that still runs then would crash. Waits for
-        /// what lingers. Not with sockets open, for which it would wait for ever.
+        /// Called just before the process ends, when Mono unloads libzmq: a thread of libzmq's that still ran would crash. Waits for lingering
+        /// messages. Does nothing while a socket is open, for which it would wait for ever.
         /// </summary>
         internal static void End()
         {

@@ -1,6 +1,6 @@
 // The part of NinjaTrader 8 that the scripts compile against, with its names and shapes, for tests on Linux. None of this ships: on a trading
-// PC the real assemblies take its place. What the classes do is done by Broker.cs and Host.cs; testing/README.md lists what they cannot
-// show.
+// PC the real assemblies take its place. Broker.cs and Host.cs give the classes their behaviour; testing/README.md lists what they
+// cannot show.
 
 using System;
 using System.Collections.Generic;
@@ -110,7 +110,7 @@ namespace NinjaTrader.Cbi
         public static Connection PlaybackConnection;
     }
 
-    /// <summary>An account. What orders do is the simulated broker's.</summary>
+    /// <summary>An account. The simulated broker carries out its orders.</summary>
     public class Account
     {
         public static readonly List<Account> All = new List<Account>();
@@ -197,7 +197,7 @@ namespace NinjaTrader.Data
         public double GetClose(int index) { return Prices[index][3]; }
         public long GetVolume(int index) { return Volumes[index]; }
 
-        /// <summary>As on a chart whose history begins later.</summary>
+        /// <summary>Removes the first bars, as on a chart whose history begins later.</summary>
         public void Drop(int count)
         {
             Times.RemoveRange(0, count);
@@ -376,7 +376,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
 namespace NinjaTrader.NinjaScript.Testing
 {
-    /// <summary>What the stand-ins hand on to whoever drives them.</summary>
+    /// <summary>What the stand-ins pass on to the host.</summary>
     public interface IHost
     {
         void Add(NinjaScriptBase script, string instrument, bool volumetric);
