@@ -13,7 +13,7 @@ namespace Tapewire
     public delegate void Deliver(Body body, long eventNs, string cause, Action acknowledged);
 
     /// <summary>
-    /// Carries out or refuses commands, follows their orders by NinjaTrader's reports, and reports orders and fills to the gate.
+    /// Carries out or refuses commands, follows their orders by NinjaTrader's reports, and sends order updates and fills to the gate.
     ///
     /// Threads: not safe for several at once; the caller holds its lock around every call. No lock may be held while NinjaTrader is called,
     /// because NinjaTrader may hold locks of its own when it calls back. So a book never calls NinjaTrader: it leaves its actions in Todo.
@@ -87,8 +87,8 @@ namespace Tapewire
 
         // --- commands ------------------------------------------------------------------------------------------------------
 
-        /// <summary>Adds the book's part to the caller's.</summary>
-        public OrderContext Complete(OrderContext context)
+        /// <summary>Adds what the book contributes to the context of a check.</summary>
+        public OrderContext AddTo(OrderContext context)
         {
             context.Account = _account;
             context.WorkingEntry = _entry == null ? "" : _entry.Id;
@@ -104,7 +104,7 @@ namespace Tapewire
         public void Execute(Message message, OrderContext bare, long nowMs)
         {
             var command = (Command)message.Body;
-            OrderContext context = Complete(bare);
+            OrderContext context = AddTo(bare);
             var record = new CommandRecord
             {
                 Id = command.Id, Ref = message.Ref, Type = message.Type, EventNs = message.Header.EventNs, ReceivedMs = nowMs,
@@ -174,7 +174,7 @@ namespace Tapewire
                 return;
             }
             Cancel(cancel.OrderId);
-            Report(record, OrderUpdate.Done, "", true);
+            Send(record, OrderUpdate.Done, "", true);
         }
 
         /// <summary>Answers a repeat of a command with the same messages as before; with nothing if an earlier run took it.</summary>
@@ -194,7 +194,7 @@ namespace Tapewire
         {
             Refusals++;
             record.Refused = true;
-            Report(record, OrderUpdate.Rejected, why, true);
+            Send(record, OrderUpdate.Rejected, why, true);
         }
 
         // --- NinjaTrader's order reports -----------------------------------------------------------------------------------
@@ -221,12 +221,12 @@ namespace Tapewire
                     if (!record.Accepted && !record.Refused)
                     {
                         record.Accepted = true;
-                        Report(record, OrderUpdate.Accepted, "", false);
+                        Send(record, OrderUpdate.Accepted, "", false);
                     }
                     break;
                 case OrderStage.Cancelled:
                     StopsWorking(record);
-                    Report(record, OrderUpdate.Cancelled, report.Detail, true);
+                    Send(record, OrderUpdate.Cancelled, report.Detail, true);
                     break;
                 case OrderStage.Rejected:
                     StopsWorking(record);
@@ -251,14 +251,14 @@ namespace Tapewire
             _position.Store();
         }
 
-        /// <summary>Reports moves as done whose prices now rest where they should. To be called after the actions in Todo have run.</summary>
+        /// <summary>Answers moves with DONE whose prices rest where they should. To be called after the actions in Todo have run.</summary>
         public void Confirm()
         {
             foreach (CommandRecord move in _moves.ToArray())
             {
                 if (move.Stop != null && move.Stop != _position.Stop || move.Target != null && move.Target != _position.Target) continue;
                 _moves.Remove(move);
-                Report(move, OrderUpdate.Done, "", true);
+                Send(move, OrderUpdate.Done, "", true);
             }
         }
 
@@ -284,7 +284,7 @@ namespace Tapewire
                 if (last) StopsWorking(record);
             }
             Apply(fill);
-            Report(fill, last);
+            Send(fill, last);
         }
 
         /// <summary>A fill with the order behind it and the part that it plays.</summary>
@@ -425,8 +425,8 @@ namespace Tapewire
                     Id = command.Id, Ref = command.Ref, Type = command.Type, Qty = long.MaxValue, Accepted = true,
                 };
             _position.Restore();
-            foreach (StoredFill fill in _memory.UnacknowledgedFills(_instrument)) Report(fill, false);
-            ReportMissed(fills);
+            foreach (StoredFill fill in _memory.UnacknowledgedFills(_instrument)) Send(fill, false);
+            SendMissed(fills);
             _position.Adopt(qty, () => EntryOf(byName, Math.Sign(qty)));
             foreach (StoredCommand command in _memory.UnfinishedCommands(_instrument)) Resume(_commands[command.Id], byName);
             if (_position.Found && _position.Stop == null && _exit == null) CloseUnprotected();
@@ -444,10 +444,10 @@ namespace Tapewire
         }
 
         /// <summary>
-        /// Reports the fills in the account that no run of ours has seen: those of our orders, and every fill after the last that we have
+        /// Sends the fills in the account that no run of ours has seen: those of our orders, and every fill after the last that we have
         /// seen. An older fill of another trader's is none of ours. None of them counts into the position, which is the account's.
         /// </summary>
-        void ReportMissed(IEnumerable<FillReport> reports)
+        void SendMissed(IEnumerable<FillReport> reports)
         {
             long lastNs = long.MaxValue;
             foreach (StoredFill fill in _memory.Fills(_instrument)) lastNs = lastNs == long.MaxValue ? fill.AtNs : Math.Max(lastNs, fill.AtNs);
@@ -456,7 +456,7 @@ namespace Tapewire
                 if (!_memory.HasTaken(report.Name) && !_memory.HasTaken(report.FromEntry) && report.AtNs <= lastNs) continue;
                 StoredFill missed = Attributed(report);
                 if (missed.Role == "ENTRY") _position.Missed(missed.OrderId);
-                if (_memory.Store(missed)) Report(missed, false);
+                if (_memory.Store(missed)) Send(missed, false);
             }
         }
 
@@ -483,8 +483,8 @@ namespace Tapewire
                 Refuse(record, "NINJATRADER: " + report.Detail);
                 return;
             }
-            Report(record, OrderUpdate.Accepted, "", false);
-            if (report.Stage == OrderStage.Cancelled) Report(record, OrderUpdate.Cancelled, report.Detail, true);
+            Send(record, OrderUpdate.Accepted, "", false);
+            if (report.Stage == OrderStage.Cancelled) Send(record, OrderUpdate.Cancelled, report.Detail, true);
             else if (report.Stage == OrderStage.Filled) _memory.Finish(record.Id);
             else if (record.Type == "close_position") _exit = record;
             else if (record.Type == "place_order")
@@ -496,9 +496,9 @@ namespace Tapewire
 
         // --- messages to the gate -------------------------------------------------------------------------------------------
 
-        /// <summary>Reports the status of a command's order, once.</summary>
+        /// <summary>Sends the status of a command's order, once.</summary>
         /// <param name="last">No other message about the command follows.</param>
-        void Report(CommandRecord record, string status, string detail, bool last)
+        void Send(CommandRecord record, string status, string detail, bool last)
         {
             string id = record.Id;
             bool moved = record.Type == "move_bracket" && status == OrderUpdate.Done;
@@ -519,9 +519,9 @@ namespace Tapewire
             _deliver(update, record.EventNs, record.Ref, acknowledged);
         }
 
-        /// <summary>Reports a fill that is on disk.</summary>
+        /// <summary>Sends a fill that is on disk.</summary>
         /// <param name="last">No other message about its order follows.</param>
-        void Report(StoredFill fill, bool last)
+        void Send(StoredFill fill, bool last)
         {
             _commands.TryGetValue(fill.OrderId, out CommandRecord record);
             var execution = new ExecutionReport

@@ -11,7 +11,7 @@ namespace Tapewire
     /// bar has been held long enough), and when the journal is not far behind. The last messages of every topic are kept for readers
     /// that lost some.
     ///
-    /// Threads: the poller's only. Another thread may read Listening.
+    /// Threads: the poller's only. Another thread may read BrokerListens.
     /// </summary>
     sealed class Publisher
     {
@@ -48,9 +48,9 @@ namespace Tapewire
         }
 
         /// <summary>The broker has subscribed to us.</summary>
-        public bool Listening { get; private set; }
+        public bool BrokerListens { get; private set; }
 
-        public void Subscribed() { Listening = true; }
+        public void Subscribed() { BrokerListens = true; }
 
         // --- bars -------------------------------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ namespace Tapewire
 
         bool MayGo(HeldBar held)
         {
-            if (!Listening) return false;
+            if (!BrokerListens) return false;
             if (!_link.AcknowledgedUpTo(held.AfterMessage) && _poller.NowMs - held.SinceMs < held.HoldMs) return false;
             return HasCredit(TopicOf(held.Bar));
         }

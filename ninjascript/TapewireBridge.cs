@@ -576,7 +576,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             long age = transport.LeaseAgeMs;
             string[] lights =
             {
-                Light("bus", transport.Joined),
+                Light("bus", transport.BrokerListens),
                 Light("gate", age >= 0 && age <= Tapewire.Checks.LeaseMs && !transport.Killed),
                 Light("account", _connected && _halted == "" && transport.FaultText == ""),
                 Light("bars", _feed.LastIndex >= 0),

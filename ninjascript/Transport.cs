@@ -241,10 +241,7 @@ namespace Tapewire
         public string FaultText { get { return _fault; } }
 
         /// <summary>The broker has subscribed to us.</summary>
-        public bool Joined { get { return _publisher.Listening; } }
-
-        /// <summary>Messages that the gate has not acknowledged, and bars that have not gone out.</summary>
-        public int Undelivered { get { return _counters.Pending; } }
+        public bool BrokerListens { get { return _publisher.BrokerListens; } }
 
         /// <summary>Sends a bar, in the order of the bars.</summary>
         /// <param name="holdMs">How long it waits for the gate to acknowledge earlier messages.</param>
@@ -343,7 +340,7 @@ namespace Tapewire
         void Tick()
         {
             long now = NowMs;
-            if (_publisher.Listening && !_numbering.Ready) _numbering.Resolve(now);
+            if (_publisher.BrokerListens && !_numbering.Ready) _numbering.Resolve(now);
             Flush();
             if (_numbering.Ready && now >= _nextBeatMs)
             {

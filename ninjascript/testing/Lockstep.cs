@@ -141,7 +141,7 @@ namespace Tapewire.Testing
             Until(Acknowledged, "the gate to acknowledge the last executions");
         }
 
-        public bool Acknowledged() { return _host.Bridge.Transport.Undelivered == 0; }
+        public bool Acknowledged() { return _host.Bridge.Transport.Counters.Pending == 0; }
 
         bool CarriedOut(string id)
         {
