@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, files, texts
+from tests.documents import FOLDERS, ROOT, files, texts
 from tests.unit.test_layers import FLOORS
 
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 PROTOCOL = (ROOT / "bus" / "PROTOCOL.md").read_text("utf-8")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
 
+PATH = re.compile(rf"(?<![\w./-])((?:{'|'.join(FOLDERS)})/[\w./-]+\.(?:py|cs|toml|md|conf|json))\b")
 NAMED_DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w./]+\.(?:py|cs|conf|toml|md))(?:::(\w+))?`")
@@ -33,8 +34,9 @@ def shipped() -> Iterator[tuple[str, str]]:
 
 
 def exists(name: str, beside: Path) -> bool:
-    """Whether a document is reached by this name from the text's folder, or has a path that ends with it."""
-    return (ROOT / beside / name).is_file() or any(f"/{path.as_posix()}".endswith(f"/{name}") for path in DOCUMENTS)
+    """Whether a document is reached by this name from the text's folder or from the root, or has a path that ends with it."""
+    reached = (ROOT / beside / name).is_file() or (ROOT / name).is_file()
+    return reached or any(f"/{path.as_posix()}".endswith(f"/{name}") for path in DOCUMENTS)
 
 
 def test_the_documents_at_the_root_stand() -> None:
@@ -52,6 +54,15 @@ def test_every_document_that_is_cited_exists() -> None:
     }
 
     assert not missing
+
+
+def test_every_file_that_is_named_by_its_path_exists() -> None:
+    """Paths from the root, in source, settings and documents. Tests invent folders of their own, so their code is not looked at."""
+    looked_at = [(name, text) for name, text in shipped() if not (name.startswith("tests/") and name.endswith(".py"))]
+    named = {(name, path) for name, text in looked_at for path in PATH.findall(text)}
+
+    assert len(named) > 100
+    assert not [f"{name}: {path}" for name, path in sorted(named) if not (ROOT / path).is_file()]
 
 
 def test_nothing_cites_the_notes_it_was_made_from() -> None:
