@@ -9,17 +9,19 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 
 from tapewire import strategies
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, Trade
 from tapewire.bus.testing import MINUTE_NS, eastern
+from tapewire.daemons.gate.books import sizing
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Preset
 from tapewire.strategies import registry
 from tapewire.strategies.protocol import Proposal
 from tapewire.strategies.roster import Independent
-from tests.candles import sessions
+from tests.candles import backtest, sessions, settings
 from tests.documents import texts
 
 DOCUMENT = (Path(strategies.__file__).parent / "PLAYBOOK.md").read_text("utf-8")
@@ -50,6 +52,11 @@ class Table(NamedTuple):
     section: str
     header: list[str]
     rows: list[list[str]]
+
+
+def section(number: str) -> str:
+    """The text of a section."""
+    return re.split(HEADING, DOCUMENT.partition(f"\n### {number} ")[2])[0]
 
 
 def tables() -> Iterator[Table]:
@@ -256,3 +263,31 @@ def test_every_strategy_has_an_example() -> None:
     for name, table in shown.items():
         trading = {each for each in configuration.preset_names() if name in configuration.preset(each).strategies}
         assert {found.name for row in table.rows if (found := preset(row[0]))} == trading
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "ends"), [(20965.0, 20935.0, "-24.5 -49.00 -50.24"), (21001.0, 20963.0, "+35.5 +71.00 +69.76")]
+)
+def test_the_fills_of_the_example_are_those_of_a_backtest(high: float, low: float, ends: str) -> None:
+    """Section 5.1: the entry of 3.3 fills at the next open; the bar after it reaches the stop, or the target."""
+    recorded = list(bars("3.3", "MNQ"))
+    for opened, highest, lowest in ((20964.0, 20965.0, 20963.0), (20964.0, high, low)):
+        last = recorded[-1]
+        after = {"open_ns": last.close_ns, "close_ns": last.close_ns + MINUTE_NS, "open": opened, "high": highest, "low": lowest}
+        recorded.append(msgspec.structs.replace(last, close=20964.0, **after))
+    (trade,) = (each.body for each in backtest(settings("seed", "MNQ"), recorded) if isinstance(each.body, Trade))
+    points = trade.exit_price - trade.entry_price
+    example = " ".join(section("5.1").split())
+
+    assert (trade.setup, trade.entry_price, trade.size) == ("B_DAY_IBL_FADE", 20964.25, 1)
+    assert ends == f"{points:+.1f} {points * 2:+.2f} {trade.net_cents / 100:+.2f}"
+    assert all(number in example for number in (f"{trade.exit_price:,.2f}", *ends.split()))
+
+
+@pytest.mark.parametrize(("name", "contracts"), [("seed", 1), ("absolute", 8), ("adaptive", 8)])
+def test_the_sizes_of_the_example_are_those_of_the_gate(name: str, contracts: int) -> None:
+    """Section 6: the entry of 3.3 on MNQ, 24 points to its stop."""
+    limits, instrument = configuration.preset(name).risk, configuration.instruments()["MNQ"]
+
+    assert sizing.wanted(limits, instrument, 20964.0, 20940.0) == contracts
+    assert "48 dollars: `seed` trades 1 contract, the others 8." in " ".join(DOCUMENT.split())
