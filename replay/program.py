@@ -19,7 +19,7 @@ from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Reason, Reject, Trade
 from tapewire.daemons.gate.firm.program import ProgramAccount
-from tapewire.daemons.gate.firm.progress import Day, State
+from tapewire.daemons.gate.firm.progress import ProgramDay, ProgramState
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings.programs import Program
 from tapewire.daemons.settings.structs import Conf
@@ -31,7 +31,7 @@ COLUMNS = ("day", "account", "trades", "P&L", "equity", "mark", "floor", "best d
 
 
 class DayLine(Struct, frozen=True):
-    """One day with a trade. Dollars. account: EVALUATION or FUNDED; the rest as in `tapewire.daemons.gate.firm.program.Day`."""
+    """One day with a trade. Dollars. account: EVALUATION or FUNDED; the rest as in `daemons.gate.firm.progress.ProgramDay`."""
 
     session: str
     account: str
@@ -171,7 +171,7 @@ def _verdict(account: ProgramAccount, program: Program, rejects: list[Reject], l
     if failure is not None:
         time = None if failure.at_ns is None else tapes.wall(failure.at_ns)
         failed = Failed(failure.rule, _account(failure.phase), failure.session, time, failure.detail)
-    evaluation = State.PASSED if account.passed else State.FAILED if failed else State.OPEN
+    evaluation = ProgramState.PASSED if account.passed else ProgramState.FAILED if failed else ProgramState.OPEN
     share, rule = account.best_share, program.consistency
     floor = account.floor_cents
     return Verdict(
@@ -214,7 +214,7 @@ def _text(account: ProgramAccount, program: Program, failed: Failed | None) -> s
     return f"PASSED on {account.passed}" + ("" if program.funded is None else f"; {funded}")
 
 
-def _day(day: Day) -> DayLine:
+def _day(day: ProgramDay) -> DayLine:
     return DayLine(
         session=day.session,
         account=_account(day.phase),
@@ -228,8 +228,8 @@ def _day(day: Day) -> DayLine:
     )
 
 
-def _account(phase: State) -> str:
-    return "EVALUATION" if phase is State.OPEN else phase.value
+def _account(phase: ProgramState) -> str:
+    return "EVALUATION" if phase is ProgramState.OPEN else phase.value
 
 
 def _row(day: DayLine) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
-"""The gate's core: intents in, decisions and orders out; the venue's words in, books and facts out.
+"""The gate's core: intents in, decisions and orders out; venue messages in, books and facts out.
 
-Who sees what: the evaluator asks with `Intents` and gets one `Decisions`; the venue is told orders and answers with
-`OrderUpdate` and `Execution`; everybody may read the facts. The gate owns the orders by id (orders.py) and the account's books
-(ledger.py). Here it decides by the rules of what is allowed (risk.py), and does what time and people want; what the venue says is
-entered in the blotter (blotter.py). All of it is a fold over the events in their order, so folding the same events again after a
-crash gives the same gate.
+The evaluator requests with `Intents` and receives one `Decisions`. The venue receives orders and replies with `OrderUpdate` and
+`Execution`. Every process may read the facts. The gate owns the orders by id (books/orders.py) and the account's books
+(books/ledger.py). This module decides by the risk checks (checks/risk.py) and acts on deadlines and on operators' commands; the
+blotter (blotter.py) enters venue messages. All of it is a fold over the events in their order: after a crash, folding the same
+events again gives the same gate.
 
-Causes: what happens to an order is caused by the `Intents` that asked for it, so that one can walk from any fill back to its bar.
+Causes: whatever happens to an order has as its cause the `Intents` message that requested it, so any fill leads back to its bar.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ from tapewire.daemons.gate.books.rates import Rates
 from tapewire.daemons.gate.checks import risk
 from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external import inbox
-from tapewire.daemons.gate.external.inbox import Inbox, Market
+from tapewire.daemons.gate.external.inbox import Inbox, LatestSession
 from tapewire.daemons.gate.external.ingress import Refusal
 from tapewire.daemons.gate.firm.program import ProgramAccount
-from tapewire.daemons.gate.state import State, carried_over
+from tapewire.daemons.gate.state import GateState, carried_over
 from tapewire.daemons.market.clock import Clock
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf
 
 
 def daemon(conf: Conf) -> Daemon:
-    """The gate as a process: it answers for orders, owns the venue link, and keeps its own fsynced log.
+    """The gate as a process: it decides on requests, owns the venue link, and keeps its own fsynced log.
 
-    It reads bars only for a prop-firm program with a rule about open equity, and sessions only where signals of others are taken:
-    they do not bring their bar along as the evaluator's intents do. Nothing else here looks at either.
+    It reads bars only for a prop-firm program with a rule about open equity, and sessions only where external signals are accepted:
+    these do not carry their bar, as the evaluator's intents do. Nothing else here reads either.
     """
     bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
     sessions = (topics.SESSION,) if conf.ingress.enabled else ()
@@ -73,39 +73,39 @@ class Gate:
     """The one owner of orders and of the account's books.
 
     killed: the latched kill switch. Entries are refused while it is set; exits and moves are not.
-    program: the account's way through its prop-firm program, None without one.
-    heard: what it has been told of the world outside. rates: what it has sent lately. inbox: signals of others. disputes: where the
-    venue says otherwise. findings: what of the last epoch does not go on in this one, in words.
+    program: the account's progress in its prop-firm program, None without one.
+    observed: the latest of market, venue and connections. rates: orders sent lately. inbox: external signals. disputes: where the
+    venue's positions differ from our books. findings: one sentence for each part of the last epoch that does not go on in this one.
 
     Args:
-        known: what it knows already, under these settings; nothing without.
+        restored: the state to begin with, under these settings; an empty one without.
 
     Raises:
-        ConfError: the limits name hours that are none.
+        ConfError: the limits name hours that do not exist.
     """
 
-    def __init__(self, conf: Conf, known: State | None = None) -> None:
-        known = known or State()
+    def __init__(self, conf: Conf, restored: GateState | None = None) -> None:
+        state = restored or GateState()
         self.conf = conf
-        self.killed = known.killed
-        self.orders = Orders.restored(known.orders)
-        self.book = Ledger.restored(known.book, conf.instruments)
-        self.program = ProgramAccount.of(conf, known.program)
-        self.heard = known.heard.copy()
-        self.rates = Rates.restored(known.rates)
-        self.inbox = Inbox.restored(known.inbox, conf)
-        self.disputes = known.disputes.copy()
+        self.killed = state.killed
+        self.orders = Orders.restored(state.orders)
+        self.book = Ledger.restored(state.book, conf.instruments)
+        self.program = ProgramAccount.of(conf, state.program)
+        self.observed = state.observed.copy()
+        self.rates = Rates.restored(state.rates)
+        self.inbox = Inbox.restored(state.inbox, conf)
+        self.disputes = state.disputes.copy()
         self.findings: list[str] = []
-        self._kills = known.kills
-        self._decided = {*known.decided}
-        self._entered = {**known.entered}
-        self._answered = {**known.answered}
-        self._stands = known.stands
+        self._kills = state.kills
+        self._decided = {*state.decided}
+        self._entered = {**state.entered}
+        self._answered = {**state.answered}
+        self._stands = state.stands
         self._hours = Hours(conf.preset.risk.times, conf.calendar)
         self._blotter = Blotter(
             conf=conf,
             clock=Clock(conf.calendar),
-            heard=self.heard,
+            observed=self.observed,
             orders=self.orders,
             book=self.book,
             disputes=self.disputes,
@@ -114,20 +114,20 @@ class Gate:
         )
 
     @classmethod
-    def restored(cls, conf: Conf, state: State) -> tuple[Gate, list[str]]:
-        """The gate that knows this, under these settings; and in words what of it does not go on (daemons/gate/state.py).
+    def restored(cls, conf: Conf, state: GateState) -> tuple[Gate, list[str]]:
+        """The gate with this state under these settings, and one sentence for each part that does not go on (state.py).
 
         Raises:
-            ConfError: as the constructor, or something is open or works that these settings cannot look after.
+            ConfError: as the constructor; or a position is open, or an order works, that these settings cannot manage.
         """
         state, findings = carried_over(state, conf)
         gate = cls(conf, state)
         gate.findings = findings
         return gate, findings
 
-    def snapshot(self) -> State:
-        """What the gate knows now, with nothing in it that changes later."""
-        return State(
+    def snapshot(self) -> GateState:
+        """The gate's state now. Nothing in it changes later."""
+        return GateState(
             account=self.conf.trading.account,
             traded=self.conf.traded,
             ticks={name: terms.tick for name, terms in self.conf.instruments.items()},
@@ -139,7 +139,7 @@ class Gate:
             rates=self.rates.snapshot(),
             program=self.program.snapshot() if self.program else None,
             inbox=self.inbox.snapshot(),
-            heard=self.heard.copy(),
+            observed=self.observed.copy(),
             entered={**self._entered},
             answered={**self._answered},
             disputes=self.disputes.copy(),
@@ -147,13 +147,13 @@ class Gate:
         )
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Take one event. Total for any decodable event; what the gate has no business with gives nothing."""
+        """Fold one event. Total for any decodable event; one that does not concern the gate gives no outputs."""
         body = event.body
         if isinstance(body, Intents):
             return self._and_standing(self._decide(event, body))
         if isinstance(body, OrderUpdate | Execution):
-            self.heard.word(event.header.event_ns)
-            self.disputes.hear(event.topic, (event.header.epoch, event.header.seq))
+            self.observed.message(event.header.event_ns)
+            self.disputes.receive(event.topic, (event.header.epoch, event.header.seq))
             return self._and_standing(self._blotter.update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
@@ -168,22 +168,22 @@ class Gate:
         if isinstance(body, ExternalSignal):
             return self._and_standing(self._external(event, body))
         if isinstance(body, Session):
-            return self.inbox.market(Market(event.ref, body))
+            return self.inbox.session(LatestSession(event.ref, body))
         if isinstance(body, Bar) and self.program is not None:
             self.program.bar(body)
             return facts.news(self.program)
         return ()
 
     def _begin(self) -> list[Output]:
-        """The first event of an epoch that goes on with the books of the last one, under settings of its own."""
+        """The first event of an epoch that continues the last one's books under its own settings."""
         outputs: list[Output] = [facts.alarm("carried_over", text) for text in self.findings]
-        if self.heard.session and self.conf.trading.account:
-            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.heard.session)))
+        if self.observed.session and self.conf.trading.account:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.observed.session)))
         return outputs
 
     @property
     def due_ns(self) -> int:
-        """Market time at which this core wants a `Due`; 0 for never."""
+        """Market time at which this core needs a `Due`; 0 for never."""
         return timeouts.due_ns(self.orders, self.conf.trading)
 
     def account(self, session: str) -> Account:
@@ -194,53 +194,53 @@ class Gate:
             orders=self.orders,
             rates=self.rates,
             disputed=self.disputes.held,
-            closes=self.heard.closes,
+            closes=self.observed.closes,
             session=session,
-            now_ns=self.heard.asked_ns,
+            now_ns=self.observed.requested_ns,
         )
 
     def standing(self, session: str) -> Risk:
-        """The account as it stands in a session."""
+        """The account's figures and trading state in a session."""
         account = self.account(session)
-        self._stands = risk.standing(account, self.heard, killed=self.killed)
+        self._stands = risk.standing(account, self.observed, killed=self.killed)
         return facts.standing(account, self._stands)
 
     def _and_standing(self, outputs: list[Output]) -> list[Output]:
-        """What was said, and the account's standing if the trading state is no longer what was last said."""
-        if not (outputs and self.heard.session and self.conf.trading.account):
-            return outputs  # nothing said is nothing changed: a repeat
-        if risk.standing(self.account(self.heard.session), self.heard, killed=self.killed) != self._stands:
-            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.heard.session)))
+        """The outputs, and the account's standing where the trading state differs from the one published last."""
+        if not (outputs and self.observed.session and self.conf.trading.account):
+            return outputs  # no output means no change: the event was a duplicate
+        if risk.standing(self.account(self.observed.session), self.observed, killed=self.killed) != self._stands:
+            outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.observed.session)))
         return outputs
 
     # --- intents -----------------------------------------------------------------------------------------------------
 
-    def _decide(self, event: Event, asked: Intents) -> list[Output]:
-        """All intents of one bar in one step, so that each is checked with those before it already counted."""
-        topic = topics.of(topics.DECISION, asked.instrument)
-        before = self._answered.get(asked.instrument)
-        if before is not None and before[0] == asked:
+    def _decide(self, event: Event, request: Intents) -> list[Output]:
+        """Decide on all intents of one bar in one step, so that each check counts the intents approved before it."""
+        topic = topics.of(topics.DECISION, request.instrument)
+        before = self._answered.get(request.instrument)
+        if before is not None and before[0] == request:
             return [Answer(topic, before[1])]
-        outputs = self._look(event.header.event_ns, asked)
-        decisions = tuple(self._decide_one(event.ref, asked, intent, outputs) for intent in asked.intents)
-        answer = Decisions(asked.id, asked.instrument, asked.bar_ns, decisions)
-        self._answered[asked.instrument] = (asked, answer)
-        outputs.append(Answer(topic, answer))
+        outputs = self._observe(event.header.event_ns, request)
+        decisions = tuple(self._decide_one(event.ref, request, intent, outputs) for intent in request.intents)
+        reply = Decisions(request.id, request.instrument, request.bar_ns, decisions)
+        self._answered[request.instrument] = (request, reply)
+        outputs.append(Answer(topic, reply))
         return outputs
 
-    def _look(self, now_ns: int, asked: Intents) -> list[Output]:
-        """The market that comes with a question is the latest that the gate knows."""
-        self.heard.question(now_ns, asked, self.conf.instruments)
+    def _observe(self, now_ns: int, request: Intents) -> list[Output]:
+        """Take the market data of a request as the latest."""
+        self.observed.request(now_ns, request, self.conf.instruments)
         if self.program is not None:
-            self.program.on(asked.session)
+            self.program.on(request.session)
         return [*facts.news(self.program)]
 
-    def _decide_one(self, cause: str, asked: Intents, intent: Intent, outputs: list[Output]) -> Decision:
+    def _decide_one(self, cause: str, request: Intents, intent: Intent, outputs: list[Output]) -> Decision:
         case = Case(
-            asked=asked,
+            request=request,
             intent=intent,
-            account=self.account(asked.session),
-            heard=self.heard,
+            account=self.account(request.session),
+            observed=self.observed,
             hours=self._hours,
             decided=self._decided,
             entered=self._entered,
@@ -251,72 +251,75 @@ class Gate:
         self._decided.add(intent.id)
         if refused is not None:
             reason, detail = refused
-            outputs.append(Publish(topics.of(topics.REJECT, asked.instrument), facts.reject(case, reason, detail)))
+            outputs.append(Publish(topics.of(topics.REJECT, request.instrument), facts.reject(case, reason, detail)))
             return Decision(intent.id, approved=False, reason=reason, detail=detail)
         cut = case.cut if intent.action in ENTRIES else ""
         order = case.order(cause)
-        self.rates.sent(self.heard.asked_ns, asked.session)
+        self.rates.sent(self.observed.requested_ns, request.session)
         if order.entry:
-            self._entered[asked.instrument] = asked.bar_ns
-        outputs += [self._tell(order), Publish(topics.of(topics.SIGNAL, asked.instrument), facts.signal(order))]
+            self._entered[request.instrument] = request.bar_ns
+        outputs += [self._tell(order), Publish(topics.of(topics.SIGNAL, request.instrument), facts.signal(order))]
         return Decision(intent.id, approved=True, order_id=order.order_id, size=order.qty, detail=cut)
 
     def _tell(self, command: Order | CancelOrder) -> Tell:
-        """An order goes out, or the command that takes one back."""
+        """Send an order, or the command that cancels one."""
         topic = topics.of(topics.COMMAND, command.instrument)
         if isinstance(command, CancelOrder):
             self.orders.cancel(command)
             return Tell(topic, command)
         self.orders.add(command)
-        return Tell(topic, facts.wish(command))
+        return Tell(topic, facts.command(command))
 
-    # --- signals of others ---------------------------------------------------------------------------------------------
+    # --- external signals ----------------------------------------------------------------------------------------------
 
-    def _external(self, event: Event, word: ExternalSignal) -> list[Output]:
-        """Queue a signal and decide on it as on an intent of the last bar. That bar's session is the cause: the word is no fact."""
+    def _external(self, event: Event, message: ExternalSignal) -> list[Output]:
+        """Queue a signal and decide on it as on an intent of the last bar.
+
+        The cause is that bar's session, because the sender's message is no published fact.
+        """
         now_ns = event.header.event_ns
-        admitted = self.inbox.admit(word.fields, now_ns, link_up=self.heard.link_up)
+        admitted = self.inbox.admit(message.fields, now_ns, link_up=self.observed.link_up)
         if isinstance(admitted, ExternalAnswer):
             return [Answer(inbox.ANSWERS, admitted)]
-        entry, market = admitted
-        asked = entry.asked(market.session)
-        (intent,) = asked.intents
+        signal, latest = admitted
+        request = signal.as_request(latest.session)
+        (intent,) = request.intents
         if intent.id in self._decided:
-            taken = Refusal(IngressError.INTERNAL, "", f"the order id {intent.id} is taken; ask again")
-            return [Answer(inbox.ANSWERS, inbox.refused(taken, entry.request))]
-        outputs: list[Output] = [*self.inbox.queue(entry), *self._look(now_ns, asked)]
+            taken = Refusal(IngressError.INTERNAL, "", f"the order id {intent.id} is taken; send the signal again")
+            return [Answer(inbox.ANSWERS, inbox.refused(taken, signal.request))]
+        outputs: list[Output] = [*self.inbox.queue(signal), *self._observe(now_ns, request)]
         decided: list[Output] = []
-        decision = self._decide_one(market.ref, asked, intent, decided)
-        said, answer = self.inbox.decided(entry, decision)
-        outputs += [each if isinstance(each, Answer) else each._replace(cause=market.ref) for each in decided]
-        return [*outputs, *said, Answer(inbox.ANSWERS, answer)]
+        decision = self._decide_one(latest.ref, request, intent, decided)
+        published, reply = self.inbox.decided(signal, decision)
+        outputs += [each if isinstance(each, Answer) else each._replace(cause=latest.ref) for each in decided]
+        return [*outputs, *published, Answer(inbox.ANSWERS, reply)]
 
-    # --- the venue, its silence, and connections -------------------------------------------------------------------------
+    # --- venue messages, deadlines and connections ------------------------------------------------------------------------
 
     def _execute(self, execution: Execution) -> list[Output]:
-        """A fill, and the account's standing where it ended a round turn."""
+        """Book a fill, and publish the account's standing where it ended a round turn."""
         outputs, ended = self._blotter.execute(execution)
         if ended is not None:
             outputs.append(Publish(topics.of(topics.RISK, execution.account), self.standing(ended.session), ended.cause))
         return outputs
 
     def _reconcile(self, event: Event, hello: Hello) -> list[Output]:
-        """The venue is there: what stands at it against our books."""
-        self.heard.link_up, self.heard.accounts = True, hello.accounts
+        """The venue has connected: compare its positions with our books."""
+        self.observed.link_up, self.observed.accounts = True, hello.accounts
         account, at_ns = self.conf.trading.account, event.header.event_ns
-        findings = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
-        outputs: list[Output] = [facts.alarm("reconcile", text) for text in findings.texts]
-        for execution in findings.adopted:
+        found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
+        outputs: list[Output] = [facts.alarm("reconcile", text) for text in found.texts]
+        for execution in found.adopted:
             outputs += self._execute(execution)
         return outputs
 
     def _overdue(self, due: Due) -> list[Output]:
-        """Orders that the venue has let pass: told, and entries that work too long asked back."""
+        """Report orders that the venue has not acknowledged in time, and cancel entries that work beyond their validity."""
         outputs: list[Output] = []
         for order in timeouts.overdue(self.orders, self.conf.trading, due.at_ns):
             if order.status is OrderStatus.PENDING:
                 order.unanswered = True
-                outputs.append(facts.alarm("unanswered", f"the venue has said nothing of {order.order_id}"))
+                outputs.append(facts.alarm("unanswered", f"the venue has not acknowledged {order.order_id}"))
             else:
                 order.recalled = True
                 outputs.append(self._tell(timeouts.recall(order)))
@@ -325,29 +328,29 @@ class Gate:
         return outputs
 
     def _connected(self, state: LinkState) -> list[Output]:
-        self.heard.link(state)
+        self.observed.link(state)
         if state.of != "journal":
             return []
         text = "the logger is back" if state.up else f"{state.detail}; no entries until it is back"
         return self._and_standing([facts.alarm("journal", text)])
 
-    # --- the operator's words --------------------------------------------------------------------------------------------
+    # --- the operator's commands -----------------------------------------------------------------------------------------
 
-    def _obey(self, event: Event, word: Kill | Arm) -> list[Output]:
-        """Latch the kill switch, or release it and what reconciliation disputed. The state is a fold, so it survives a restart."""
-        self.killed = isinstance(word, Kill)
+    def _obey(self, event: Event, control: Kill | Arm) -> list[Output]:
+        """Latch the kill switch; or release it, and resolve the disputes. The state is a fold, so it survives a restart."""
+        self.killed = isinstance(control, Kill)
         outputs: list[Output] = []
-        if isinstance(word, Kill):
+        if isinstance(control, Kill):
             self._kills += 1
-            outputs.append(facts.alarm("killed", f"{word.by} latched the kill switch" + (", flattening" * word.flatten)))
-            if word.flatten:
-                account, at_ns = self.account(self.heard.session), event.header.event_ns
-                commands = flatten.commands(account, self.heard.bars, number=self._kills, at_ns=at_ns)
+            outputs.append(facts.alarm("killed", f"{control.by} latched the kill switch" + (", flattening" * control.flatten)))
+            if control.flatten:
+                account, at_ns = self.account(self.observed.session), event.header.event_ns
+                commands = flatten.commands(account, self.observed.bars, number=self._kills, at_ns=at_ns)
                 outputs += [self._tell(command) for command in commands]
         else:
-            for text, execution in self.disputes.settle(event, self.conf.trading.account, self.book, self.heard.closes):
+            for text, execution in self.disputes.resolve(event, self.conf.trading.account, self.book, self.observed.closes):
                 outputs.append(facts.alarm("reconcile", text))
                 outputs += self._execute(execution) if execution is not None else []
-            outputs.append(facts.alarm("armed", f"{word.by} armed the gate again"))
-        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.heard.session)))
+            outputs.append(facts.alarm("armed", f"{control.by} armed the gate again"))
+        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.observed.session)))
         return outputs

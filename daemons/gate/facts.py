@@ -1,4 +1,4 @@
-"""What the gate says: orders, executions and refusals as messages. Building only, no deciding."""
+"""The gate's messages: orders, executions and refusals as published. This module builds them and decides nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.checks.risk import Standing
 from tapewire.daemons.gate.firm.program import ProgramAccount
 
-# Roles of an execution, and what a trade gives as its reason where somebody else closed it.
+# Roles of an execution. FOREIGN is also the reason of a trade that no order of ours closed.
 ENTRY, EXIT, FOREIGN = "ENTRY", "EXIT", "FOREIGN"
 
 
-def wish(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
-    """What the venue is told to do for an approved order."""
+def command(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
+    """The command to the venue for an approved order."""
     intent = order.intent
     if order.entry:
         if order.stop is None:
@@ -63,7 +63,7 @@ def wish(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
 
 
 def signal(order: Order) -> Signal:
-    """An approved intent, with the prices and the size that were sent. A stop rounded toward the entry stands as computed."""
+    """An approved intent, with the prices and the size that were sent. A stop rounded toward the entry is published as computed."""
     intent = order.intent
     as_computed = order.entry and intent.stop_rounding is StopRounding.TOWARD
     return Signal(
@@ -93,13 +93,13 @@ def signal(order: Order) -> Signal:
 
 
 def reject(case: Case, reason: Reason, detail: str) -> Reject:
-    """A refused intent. Its prices are rounded as they would have been sent, where there is anything to round."""
-    asked, intent = case.asked, case.intent
+    """A refused intent. Its prices are rounded as they would have been sent, where they can be rounded."""
+    request, intent = case.request, case.intent
     return Reject(
         id=intent.id,
-        instrument=asked.instrument,
-        session=asked.session,
-        bar_ns=asked.bar_ns,
+        instrument=request.instrument,
+        session=request.session,
+        bar_ns=request.bar_ns,
         action=intent.action,
         strategy=intent.strategy,
         setup=intent.setup,
@@ -113,7 +113,7 @@ def reject(case: Case, reason: Reason, detail: str) -> Reject:
 
 
 def order_event(order: Order, detail: str) -> Publish:
-    """An order as it stands now, caused by the intents it came from."""
+    """An order as it stands now. The cause is the request that it came from."""
     body = OrderEvent(
         order_id=order.order_id,
         instrument=order.instrument,
@@ -129,14 +129,14 @@ def order_event(order: Order, detail: str) -> Publish:
 
 
 def advanced(order: Order, changed: bool | None, detail: str, contradiction: str) -> list[Publish]:
-    """What to say after a transition: the new status, nothing, or that the venue contradicts what we know."""
+    """What to publish after a transition: the new status, nothing, or an alarm that the venue contradicts our order's status."""
     if changed is None:
         return [alarm("contradiction", f"{order.order_id} is {order.status}, yet {contradiction}")]
     return [order_event(order, detail)] if changed else []
 
 
 def fill(execution: Execution, *, ours: bool) -> Fill:
-    """An execution as booked. One that belongs to no order of ours is FOREIGN, whatever the venue calls it."""
+    """An execution as booked. One that belongs to no order of ours is FOREIGN, whatever role the venue gives it."""
     return Fill(
         execution_id=execution.id,
         order_id=execution.order_id,
@@ -153,7 +153,7 @@ def fill(execution: Execution, *, ours: bool) -> Fill:
 def trade(book: Ledger, turn: Turn, entry: Order, execution: Execution, order: Order | None, money: tuple[int, int]) -> Trade:
     """A finished round turn of one of our entries.
 
-    order: of the fill that ended it: the close, or the entry itself for its bracket; None if somebody else did.
+    order: the order of the fill that ended it: the close, or the entry itself for its bracket; None if no order of ours ended it.
     money: gross and commission in cents.
     """
     closed_by = order if order is not None and execution.role == EXIT and not order.entry else None
@@ -208,10 +208,10 @@ def _strategy_day(account: Account, name: str) -> StrategyDay:
 
 
 def news(program: ProgramAccount | None) -> list[Publish]:
-    """What has become of the account's program since the last time, each for a person to look at."""
-    return [alarm("program", text) for text in program.untold()] if program is not None else []
+    """Changes of the account's program since the last call, each as an alarm."""
+    return [alarm("program", text) for text in program.unpublished()] if program is not None else []
 
 
 def alarm(name: str, text: str) -> Publish:
-    """Something for a person to look at."""
+    """An alarm for a person to look at."""
     return Publish(topics.of(topics.ALARM, "gate"), Alarm(name, text))

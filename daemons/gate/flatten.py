@@ -1,4 +1,4 @@
-"""What the kill switch orders: cancel the entries that work, close what is open. Orders of a person, not of a strategy."""
+"""What the kill switch orders: cancel working entries, close open positions. Orders of a person, not of a strategy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ STRATEGY, SETUP, REASON = "operator", "KILL", "KILL"
 
 
 def commands(account: Account, bars: Mapping[str, int], *, number: int, at_ns: int) -> Iterator[CancelOrder | Order]:
-    """Take working entries back and close what is open, one instrument after the other. A fill may overtake a cancel: kill again.
+    """Cancel working entries and close open positions, one instrument after the other. A fill may overtake a cancel: kill again.
 
     Args:
-        bars: number of the last bar of each instrument. number: how many kills there have been, so that each has its own ids.
-        at_ns: the time of the operator's word.
+        bars: number of the last bar of each instrument. number: count of kills so far, so that each has its own ids.
+        at_ns: the time of the operator's command.
     """
     for name in account.conf.traded:
         entries = [order for order in account.orders.working(name) if order.entry]
@@ -28,7 +28,7 @@ def commands(account: Account, bars: Mapping[str, int], *, number: int, at_ns: i
 
 
 def _close(account: Account, name: str, qty: int, order_id: str, at_ns: int, bar_index: int) -> Order:
-    """The order that closes a position of `qty` (signed). One that the venue disputes has the venue's count, and no entry."""
+    """The order that closes a position of `qty` (signed). A disputed position has the venue's quantity, and no entry."""
     intent = Intent(
         id=order_id,
         action=Action.EXIT,
@@ -36,7 +36,7 @@ def _close(account: Account, name: str, qty: int, order_id: str, at_ns: int, bar
         setup=SETUP,
         direction="LONG" if qty > 0 else "SHORT",
         reason=REASON,
-        valid_until_ns=at_ns,  # of no meaning for an exit: it is never late
+        valid_until_ns=at_ns,  # has no meaning for an exit, which never expires
         entry_id="" if name in account.disputed else account.book.entry_id(name),
     )
     return Order(

@@ -1,25 +1,27 @@
-"""What the gate has been told of the world outside: the market, as far as questions and words bring it along, and connections."""
+"""What the gate has observed of the world outside: the market, as far as requests and venue messages carry it, and connections."""
 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tapewire.bus.messages import Intents, LinkState
 from tapewire.daemons.market.ticks import real
 
 
-@dataclass(slots=True)
-class Heard:
+class Observed(Struct):
     """The latest of everything.
 
-    now_ns: market time of the latest word of anybody; asked_ns: of the latest question. session: the latest trade date of a
-    question. bars, closes: number of the last bar, and its close, of each instrument. link_up: the venue is connected; journal_up:
-    the logger is alive; both are until somebody says otherwise. accounts: those the venue has, None before its first Hello.
+    now_ns: market time of the latest message of any sender. requested_ns: market time of the latest request. session: the latest
+    trade date of a request. bars, closes: number of the last bar, and its close, of each instrument. link_up: the venue is
+    connected. journal_up: the logger is alive. Both are true until a `LinkState` reports otherwise. accounts: the accounts that the
+    venue has, None before its first Hello.
     """
 
     now_ns: int = 0
-    asked_ns: int = 0
+    requested_ns: int = field(name="asked_ns", default=0)
     session: str = ""
     bars: dict[str, int] = field(default_factory=dict)
     closes: dict[str, float] = field(default_factory=dict)
@@ -27,24 +29,24 @@ class Heard:
     journal_up: bool = True
     accounts: tuple[str, ...] | None = None
 
-    def copy(self) -> Heard:
+    def copy(self) -> Observed:
         return replace(self, bars={**self.bars}, closes={**self.closes})
 
-    def word(self, at_ns: int) -> None:
-        """The venue has said something at this market time."""
+    def message(self, at_ns: int) -> None:
+        """A message of the venue, at this market time."""
         self.now_ns = max(self.now_ns, at_ns)
 
-    def question(self, at_ns: int, asked: Intents, known: Container[str]) -> None:
-        """The market that comes with a question; the close only of an instrument that is known."""
-        self.asked_ns = max(self.asked_ns, at_ns, asked.bar_ns)
-        self.session = max(self.session, asked.session)
-        self.bars[asked.instrument] = asked.bar_index
-        if asked.instrument in known and real(asked.close):
-            self.closes[asked.instrument] = asked.close
-        self.word(self.asked_ns)
+    def request(self, at_ns: int, request: Intents, defined: Container[str]) -> None:
+        """The market data that a request carries. The close is kept only of an instrument that the settings define."""
+        self.requested_ns = max(self.requested_ns, at_ns, request.bar_ns)
+        self.session = max(self.session, request.session)
+        self.bars[request.instrument] = request.bar_index
+        if request.instrument in defined and real(request.close):
+            self.closes[request.instrument] = request.close
+        self.message(self.requested_ns)
 
     def bar(self, name: str, index: int) -> None:
-        """Something has filled in this bar."""
+        """An order has filled in this bar."""
         self.bars[name] = max(self.bars.get(name, 0), index)
 
     def link(self, state: LinkState) -> None:

@@ -1,21 +1,21 @@
-"""What the gate knows, as plain data: so that a log may begin in the middle, and a run go on under other settings.
+"""The gate's state as plain data: a log may begin in the middle, and a run may go on under other settings.
 
-Each noun gives its own part (`snapshot`) and is made of it again (`restored`); `Gate` joins them. A gate that was restored says the
-same to every event as the one that went on. What is not here follows from the settings alone, and is theirs anew.
+Each part of the gate gives its own state (`snapshot`) and is made of it again (`restored`); `Gate` joins them. A restored gate
+gives the same outputs to every event as the gate that went on. What is not here follows from the settings alone, and is made from
+them anew.
 
-Under other settings nothing is decided again, and what they leave room for stands (`carried_over`):
+Under other settings nothing is decided again, and what they allow stands (`carried_over`):
 
-    limits, hours, calendar     hold from the next question on
-    instrument left out         refused while anything is open or works there; a flat one that nobody knows is forgotten
+    limits, hours, calendar     hold from the next request on
+    instrument left out         refused while anything is open or works there; a flat one that is no longer defined is dropped
     tick of an instrument       refused while a position is open in it, whose prices are counted in ticks
     program                     one of another name or start begins anew
-    account                     books, orders and program begin anew. What is not the account's stays: the kill switch, which
-                                intents were decided, signals from outside and their answers, what was heard of market and venue
+    account                     books, orders and program begin anew. What is not the account's stays: the kill switch, the ids of
+                                decided intents, external signals and their replies, what was observed of market and venue
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -27,13 +27,13 @@ from tapewire.bus.errors import ConfError, JournalError
 from tapewire.bus.messages import Decisions, Intents, TradingState
 from tapewire.daemons.gate.books.ledger import Books
 from tapewire.daemons.gate.books.orders import WORKING, Sheet
-from tapewire.daemons.gate.books.rates import Sent
+from tapewire.daemons.gate.books.rates import OrderTimes
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.checks.risk import Standing
 from tapewire.daemons.gate.external.inbox import Queue
 from tapewire.daemons.gate.firm.program import cents, money
-from tapewire.daemons.gate.firm.progress import Progress
-from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.gate.firm.progress import ProgramProgress
+from tapewire.daemons.gate.observed import Observed
 from tapewire.daemons.settings.structs import Conf
 
 VERSION = 1
@@ -41,13 +41,13 @@ VERSION = 1
 T = TypeVar("T")
 
 
-class State(Struct, frozen=True, kw_only=True):
+class GateState(Struct, frozen=True, kw_only=True):
     """A gate at one moment. Sets are in rising order, so equal gates give equal bytes.
 
-    account, traded, ticks: of the settings, what the rest means nothing without: whose books these are, the instruments of the
-    run, and the tick of each one known. kills: how often the switch was latched. decided: ids of intents. entered: the bar of the
-    last entry in each instrument. answered: the last question about each, with its answer. disputes: where the venue says
-    otherwise. stands: the standing that was last said.
+    account, traded, ticks: the settings that the rest depends on: the account of the books, the instruments of the run, and the
+    tick of each defined instrument. kills: how often the switch was latched. decided: ids of intents. entered: the bar of the last
+    entry in each instrument. answered: the last request for each instrument, with its decisions. disputes: where the venue's
+    positions differ from our books. stands: the standing that was published last.
     """
 
     version: int = VERSION
@@ -59,10 +59,10 @@ class State(Struct, frozen=True, kw_only=True):
     decided: tuple[str, ...] = ()
     orders: Sheet = Sheet()
     book: Books = Books()
-    rates: Sent = Sent()
-    program: Progress | None = None
+    rates: OrderTimes = OrderTimes()
+    program: ProgramProgress | None = None
     inbox: Queue = Queue()
-    heard: Heard = msgspec.field(default_factory=Heard)
+    observed: Observed = msgspec.field(name="heard", default_factory=Observed)
     entered: dict[str, int] = {}
     answered: dict[str, tuple[Intents, Decisions]] = {}
     disputes: Disputes = msgspec.field(default_factory=Disputes)
@@ -70,13 +70,13 @@ class State(Struct, frozen=True, kw_only=True):
 
     @property
     def open(self) -> dict[str, str]:
-        """By instrument and in words, what is open by our books or by the venue's word, and what works."""
+        """By instrument and in words: what is open by our books or by the venue's report, and what works."""
         texts: dict[str, list[str]] = {}
         for name, turn in self.book.turns.items():
             texts.setdefault(name, []).append(f"{turn.qty:+d} {name}")
         for name, qty in self.disputes.held.items():
             if qty:
-                texts.setdefault(name, []).append(f"{qty:+d} {name} by the venue's word")
+                texts.setdefault(name, []).append(f"{qty:+d} {name} by the venue's report")
         for order in self.orders.placed:
             if order.changes_position and order.status in WORKING:
                 texts.setdefault(order.instrument, []).append(f"{order.order_id} ({order.status})")
@@ -84,55 +84,55 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(State)
+_decoder = msgspec.msgpack.Decoder(GateState)
 
 
-def encode(state: State) -> bytes:
+def encode(state: GateState) -> bytes:
     return _encoder.encode(state)
 
 
-def decode(data: bytes) -> State:
-    """What `encode` made.
+def decode(data: bytes) -> GateState:
+    """The state of the bytes that `encode` made.
 
     Raises:
-        JournalError: this is no state, or one of another version.
+        JournalError: the bytes are no state, or one of another version.
     """
     try:
         version = msgspec.msgpack.decode(data, type=_Version).version
         if version == VERSION:
             return _decoder.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
-        raise JournalError(f"not a state of the gate: {error}; put a copy of the run's folder back, or begin another") from error
-    raise JournalError(f"the gate's state has version {version}, this program reads {VERSION}; go on with the one that wrote it")
+        raise JournalError(f"not a state of the gate: {error}; restore a copy of the run's folder, or start a new run") from error
+    raise JournalError(f"the gate's state has version {version}, this tapewire reads {VERSION}; use the one that wrote it")
 
 
 class _Version(Struct):
     version: int
 
 
-def carried_over(state: State, conf: Conf) -> tuple[State, list[str]]:
+def carried_over(state: GateState, conf: Conf) -> tuple[GateState, list[str]]:
     """The state as it goes on under these settings.
 
     Returns:
-        The state, and in words each thing that does not go on; nothing for the settings that it was made under.
+        The state, and one sentence for each part that does not go on; none for the settings that the state was made under.
 
     Raises:
-        ConfError: something is open or works where these settings cannot look after it. The text names it and the remedy.
+        ConfError: a position is open or an order works that these settings cannot manage. The text names it and the remedy.
     """
     findings: list[str] = []
     if state.account != conf.trading.account:
         state = _of_another_account(state, conf, findings)
     _refuse_what_is_left_out(state, conf)
-    return _without_unknown(_in_program(state, conf, findings), conf, findings), findings
+    return _without_undefined(_in_program(state, conf, findings), conf, findings), findings
 
 
-def _of_another_account(state: State, conf: Conf, findings: list[str]) -> State:
+def _of_another_account(state: GateState, conf: Conf, findings: list[str]) -> GateState:
     left = "; ".join(state.open.values())
     findings.append(
         f"account {conf.trading.account or 'none'} begins with fresh books; those of {state.account or 'no account'} end here, "
-        + (f"and nobody looks after what is open there: {left}" if left else "with nothing open")
+        + (f"and the gate no longer manages what is open there: {left}" if left else "with nothing open")
     )
-    return State(
+    return GateState(
         account=conf.trading.account,
         traded=state.traded,
         ticks=state.ticks,
@@ -140,12 +140,12 @@ def _of_another_account(state: State, conf: Conf, findings: list[str]) -> State:
         kills=state.kills,
         decided=state.decided,
         inbox=state.inbox,
-        heard=state.heard,
-        disputes=Disputes(heard=state.disputes.heard, looked=state.disputes.looked),
+        observed=state.observed,
+        disputes=Disputes(received=state.disputes.received, reported=state.disputes.reported),
     )
 
 
-def _refuse_what_is_left_out(state: State, conf: Conf) -> None:
+def _refuse_what_is_left_out(state: GateState, conf: Conf) -> None:
     faults = []
     for name, what in state.open.items():
         before, now = state.ticks.get(name), conf.instruments.get(name)
@@ -162,7 +162,7 @@ def _refuse_what_is_left_out(state: State, conf: Conf) -> None:
         )
 
 
-def _in_program(state: State, conf: Conf, findings: list[str]) -> State:
+def _in_program(state: GateState, conf: Conf, findings: list[str]) -> GateState:
     before, after = state.program, conf.program
     if before is None and after is None:
         return state
@@ -175,8 +175,8 @@ def _in_program(state: State, conf: Conf, findings: list[str]) -> State:
     return replace(state, program=None)
 
 
-def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
-    """The state without the instruments that were known and are not any more."""
+def _without_undefined(state: GateState, conf: Conf, findings: list[str]) -> GateState:
+    """The state without the instruments that were defined before and are not any more."""
     gone = set(state.ticks) - set(conf.instruments)
     if not gone:
         return state
@@ -184,8 +184,10 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
     def of(by_name: Mapping[str, T]) -> dict[str, T]:
         return {name: each for name, each in by_name.items() if name not in gone}
 
-    used = {order.instrument for order in state.orders.placed}.union(state.heard.bars, state.heard.closes, state.inbox.markets)
-    findings.extend(f"{name} is unknown to these settings; it was flat, and is forgotten" for name in sorted(gone & used))
+    used = {order.instrument for order in state.orders.placed}.union(
+        state.observed.bars, state.observed.closes, state.inbox.markets
+    )
+    findings.extend(f"these settings do not define {name}; it was flat, and is dropped" for name in sorted(gone & used))
     program = state.program
     if program is not None:
         program = replace(program, held=of(program.held), open=of(program.open), left_ns=of(program.left_ns))
@@ -195,8 +197,8 @@ def _without_unknown(state: State, conf: Conf, findings: list[str]) -> State:
         orders=replace(state.orders, placed=tuple(order for order in state.orders.placed if order.instrument not in gone)),
         program=program,
         inbox=replace(state.inbox, markets=of(state.inbox.markets)),
-        heard=dataclasses.replace(state.heard, bars=of(state.heard.bars), closes=of(state.heard.closes)),
+        observed=replace(state.observed, bars=of(state.observed.bars), closes=of(state.observed.closes)),
         entered=of(state.entered),
         answered=of(state.answered),
-        disputes=dataclasses.replace(state.disputes, held=of(state.disputes.held)),
+        disputes=replace(state.disputes, held=of(state.disputes.held)),
     )

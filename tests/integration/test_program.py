@@ -16,7 +16,7 @@ from tapewire.bus.messages import Body, Header
 from tapewire.bus.wire import encode
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.gate.firm.progress import State
+from tapewire.daemons.gate.firm.progress import ProgramState
 from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.programs import DailyLoss, Evaluation, Program, Trailing
@@ -81,16 +81,16 @@ def test_sixty_sessions_are_told_day_by_day(tapewire: Run, sixty: Path, tmp_path
 @pytest.mark.parametrize(
     ("terms", "strategies", "evaluation", "state"),
     [
-        (shipped({"target": 3_000.0, "sizing": None}, {"payouts": None, "sizing": None}), ["edge_fade"], "OPEN", State.OPEN),
-        (bare(Evaluation(target=500.0)), ["edge_fade", "ibh_sweep_fail"], "PASSED", State.PASSED),
-        (bare(Evaluation(trailing=Trailing(distance=5_000.0, mode="end_of_day"))), ["pipeline"], "OPEN", State.OPEN),
-        (bare(Evaluation(daily_loss=DailyLoss(limit=100.0, breach="pause"))), ["pipeline"], "OPEN", State.OPEN),
-        (bare(Evaluation(trailing=Trailing(distance=300.0, mode="intraday"))), None, "FAILED", State.FAILED),
-        (bare(Evaluation(daily_loss=DailyLoss(limit=200.0, open=True))), None, "OPEN", State.OPEN),
+        (shipped({"target": 3_000.0, "sizing": None}, {"payouts": None, "sizing": None}), ["edge_fade"], "OPEN", ProgramState.OPEN),
+        (bare(Evaluation(target=500.0)), ["edge_fade", "ibh_sweep_fail"], "PASSED", ProgramState.PASSED),
+        (bare(Evaluation(trailing=Trailing(distance=5_000.0, mode="end_of_day"))), ["pipeline"], "OPEN", ProgramState.OPEN),
+        (bare(Evaluation(daily_loss=DailyLoss(limit=100.0, breach="pause"))), ["pipeline"], "OPEN", ProgramState.OPEN),
+        (bare(Evaluation(trailing=Trailing(distance=300.0, mode="intraday"))), None, "FAILED", ProgramState.FAILED),
+        (bare(Evaluation(daily_loss=DailyLoss(limit=200.0, open=True))), None, "OPEN", ProgramState.OPEN),
     ],
 )
 def test_the_gate_and_the_story_tell_the_same(
-    sixty: Path, tmp_path: Path, terms: Program, strategies: list[str] | None, evaluation: str, state: State
+    sixty: Path, tmp_path: Path, terms: Program, strategies: list[str] | None, evaluation: str, state: ProgramState
 ) -> None:
     """The account inside the gate, after the last bar, has the days that the journal gives afterwards."""
     conf, recording = prepared(sixty, terms, strategies)

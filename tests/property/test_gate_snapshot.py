@@ -37,7 +37,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.testing import bar, eastern, intent, session
 from tapewire.daemons.gate import state
 from tapewire.daemons.gate.core import Gate
-from tapewire.daemons.gate.state import State
+from tapewire.daemons.gate.state import GateState
 from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Payouts, Trailing
 from tapewire.daemons.settings.structs import Ingress, LossStreak, RiskLimits
 from tests.gates import ACCOUNT, conf
@@ -78,7 +78,7 @@ class Twins(RuleBasedStateMachine):
         """After some days with a trade each, which is where programs pass, pay and fail."""
         self.gate = Gate(self.conf)
         self.twins: list[Gate] = []
-        self.pictures: list[tuple[State, bytes]] = []
+        self.pictures: list[tuple[GateState, bytes]] = []
         self.said_before: list[Event] = []
         self.day = 0
         self.now_ns = eastern("09:31", DAYS[0])

@@ -326,7 +326,7 @@ def test_a_signal_before_the_first_bar_is_unavailable() -> None:
     """There is nothing to decide it by."""
     answer = Outside().send({**BUY, "instrument": "ES", "price": 4500.25})
 
-    assert (answer.error, answer.message) == (IngressError.UNAVAILABLE, "no bar of ES has come yet; ask again")
+    assert (answer.error, answer.message) == (IngressError.UNAVAILABLE, "no bar of ES has come yet; send the signal again")
 
 
 def test_a_signal_without_a_venue_is_unavailable_and_may_be_asked_again() -> None:
@@ -336,7 +336,7 @@ def test_a_signal_without_a_venue_is_unavailable_and_may_be_asked_again() -> Non
     gone = desk.send({**BUY, "request_id": "r-1"})
     desk.step(LinkState(up=True), topic="venue.link.")
 
-    assert (gone.error, gone.message) == (IngressError.UNAVAILABLE, "the venue is not connected; ask again")
+    assert (gone.error, gone.message) == (IngressError.UNAVAILABLE, "the venue is not connected; send the signal again")
     assert desk.send({**BUY, "request_id": "r-1"}).success
 
 
@@ -423,7 +423,7 @@ def test_ids_fit_the_venue() -> None:
     """At most 50 characters for an order, after a million signals and with the longest symbol."""
     request = ingress.read(BUY, taking())
     assert isinstance(request, Request)
-    entry = inbox.Entry(request, "EIGHTLTR-20260303-1100-EXT1000000", "", 0, 0)
+    entry = inbox.QueuedSignal(request, "EIGHTLTR-20260303-1100-EXT1000000", "", 0, 0)
 
     assert len(entry.intent.id) <= 50
 

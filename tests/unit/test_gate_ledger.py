@@ -257,7 +257,7 @@ def test_arming_takes_the_venues_word() -> None:
     assert not desk.bodies(ClosePosition)
 
 
-def test_disputes_are_settled_one_after_the_other() -> None:
+def test_disputes_are_resolved_one_after_the_other() -> None:
     """Two instruments differ, each with a round turn that ends by the arming: the account is halted until the last is booked."""
     desk = Desk(conf(traded=("MNQ", "MES")))
     desk.filled("", 1, 21_000.0, "FOREIGN")

@@ -4,7 +4,7 @@ import pytest
 
 from tapewire.bus.messages import Action, Alarm, OrderEvent, OrderStatus
 from tapewire.bus.testing import intent
-from tapewire.daemons.gate.books.orders import DONE, TRANSITIONS, WORDS, WORKING, Order, Orders, Trigger
+from tapewire.daemons.gate.books.orders import DONE, TRANSITIONS, TRIGGERS, WORKING, Order, Orders, Trigger
 from tests.gates import ACCOUNT, Desk
 
 PENDING, ACCEPTED, PARTIAL = OrderStatus.PENDING, OrderStatus.ACCEPTED, OrderStatus.PARTIAL
@@ -75,7 +75,7 @@ def test_every_status_is_either_working_or_done() -> None:
 
 def test_the_venue_has_four_words() -> None:
     """PENDING is ours alone, and fills are told by executions."""
-    assert set(WORDS) == {ACCEPTED, REJECTED, CANCELLED, CARRIED}
+    assert set(TRIGGERS) == {ACCEPTED, REJECTED, CANCELLED, CARRIED}
 
 
 def test_fills_count_up_to_the_quantity() -> None:

@@ -29,15 +29,15 @@ from tapewire.bus.testing import DAY, bar, eastern, event, intent, session
 from tapewire.daemons.gate import facts, state
 from tapewire.daemons.gate.books.ledger import Books, Ledger
 from tapewire.daemons.gate.books.orders import Orders, Sheet
-from tapewire.daemons.gate.books.rates import Rates, Sent
+from tapewire.daemons.gate.books.rates import OrderTimes, Rates
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.core import Gate
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox, Queue
 from tapewire.daemons.gate.firm.program import ProgramAccount
-from tapewire.daemons.gate.firm.progress import Progress
-from tapewire.daemons.gate.observed import Heard
-from tapewire.daemons.gate.state import State
+from tapewire.daemons.gate.firm.progress import ProgramProgress
+from tapewire.daemons.gate.observed import Observed
+from tapewire.daemons.gate.state import GateState
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.programs import Evaluation, Lock, Program, Trailing
@@ -50,17 +50,17 @@ NEXT_DAY = "2026-03-04"
 BUY = {"action": "buy", "instrument": "MNQ", "price": 21_000.0, "tp_points": 40, "sl_points": 20, "request_id": "R-1"}
 
 FORMS: dict[type, tuple[str, ...]] = {
-    Gate: State.__struct_fields__,
+    Gate: GateState.__struct_fields__,
     Orders: Sheet.__struct_fields__,
     Ledger: Books.__struct_fields__,
-    Rates: Sent.__struct_fields__,
+    Rates: OrderTimes.__struct_fields__,
     Inbox: Queue.__struct_fields__,
-    ProgramAccount: Progress.__struct_fields__,
-    Heard: Heard.__slots__,
+    ProgramAccount: ProgramProgress.__struct_fields__,
+    Observed: Observed.__slots__,
     Disputes: Disputes.__slots__,
 }
-"""What holds state, and the fields of what it becomes: these two of themselves. What else is in there (Order, Turn, Entry, ...) is
-data that nobody looks into."""
+"""Every class that holds state, and the fields of its snapshot; the last two are their own snapshots. The rest (Order, Turn,
+QueuedSignal, ...) is plain data."""
 
 DERIVED: dict[type, set[str]] = {
     Gate: {"conf", "hours", "blotter", "findings"},  # what was found is said once, when the epoch begins
@@ -69,7 +69,7 @@ DERIVED: dict[type, set[str]] = {
     Rates: set(),
     Inbox: {"conf"},
     ProgramAccount: {"program", "start_cents", "instruments", "clock"},
-    Heard: set(),
+    Observed: set(),
     Disputes: set(),
 }
 """What follows from the settings, or from the rest."""
@@ -177,7 +177,7 @@ def again(thing: Gate | Account) -> Gate | ProgramAccount:
     """The same, made of its bytes."""
     if isinstance(thing, Gate):
         return Gate.restored(thing.conf, state.decode(state.encode(thing.snapshot())))[0]
-    progress = msgspec.msgpack.decode(msgspec.msgpack.encode(thing.snapshot()), type=Progress)
+    progress = msgspec.msgpack.decode(msgspec.msgpack.encode(thing.snapshot()), type=ProgramProgress)
     return ProgramAccount.restored(progress, thing.program, INSTRUMENTS, Calendar())
 
 
@@ -266,7 +266,7 @@ def test_a_picture_does_not_change_with_what_it_was_taken_of(history: Callable[[
         (b"", "not a state of the gate"),
         (b"\xc1", "not a state of the gate"),
         (msgspec.msgpack.encode({"version": 1, "killed": "yes"}), "killed"),
-        (msgspec.msgpack.encode({"version": 2}), "version 2, this program reads 1"),
+        (msgspec.msgpack.encode({"version": 2}), "version 2, this tapewire reads 1"),
         (msgspec.msgpack.encode({"killed": True}), "version"),
     ],
 )
@@ -344,7 +344,7 @@ def test_another_account_begins_with_fresh_books() -> None:
     gate = after.gate
 
     assert findings == [
-        f"account Sim102 begins with fresh books; those of {ACCOUNT} end here, and nobody looks after what is open there: "
+        f"account Sim102 begins with fresh books; those of {ACCOUNT} end here, and the gate no longer manages what is open there: "
         f"+1 MNQ, {second} (PENDING)"
     ]
     assert (gate.book.qty("MNQ"), gate.book.total_cents, gate.book.trades(DAY)) == (0, 0, 0)
@@ -430,7 +430,7 @@ UNTRADED, UNKNOWN, RETICKED = {"traded": ("MES",)}, {"traded": ("MES",), "instru
     [
         (UNKNOWN, in_position, r"MNQ is not traded by these settings, but there is \+1 MNQ\. "),
         (UNKNOWN, under_way, r"MNQ is not traded by these settings, but there is {} \(PENDING\)\. "),
-        (UNKNOWN, disputed, r"MNQ is not traded by these settings, but there is -2 MNQ by the venue's word\. "),
+        (UNKNOWN, disputed, r"MNQ is not traded by these settings, but there is -2 MNQ by the venue's report\. "),
         (UNTRADED, in_position, r"MNQ is not traded by these settings, but there is \+1 MNQ\. "),
         (UNTRADED, under_way, r"but there is {} \(PENDING\)\. "),
         (RETICKED, in_position, r"the tick of MNQ changes from 0.25 to 0.5, but there is \+1 MNQ\. "),
@@ -456,7 +456,7 @@ def test_a_flat_instrument_that_nobody_knows_is_forgotten() -> None:
 
     after, findings = goes_on(desk, taking(**UNKNOWN))
 
-    assert findings == ["MNQ is unknown to these settings; it was flat, and is forgotten"]
+    assert findings == ["these settings do not define MNQ; it was flat, and is dropped"]
     assert after.gate.book.total_cents == desk.gate.book.total_cents != 0
     assert not after.gate.orders.snapshot().placed
     assert goes_on(after, taking(**UNKNOWN))[1] == []

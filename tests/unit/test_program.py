@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tapewire.bus.messages import Position
 from tapewire.bus.testing import bar, eastern
-from tapewire.daemons.gate.firm.progress import Failure, Rule, State
+from tapewire.daemons.gate.firm.progress import Failure, ProgramRule, ProgramState
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
 from tests.programs import YEAR, Account, bare, intraday, shipped
@@ -27,7 +27,7 @@ def funded(payouts: Payouts | None = PAYOUTS, trailing: Trailing | None = None, 
     """An account that passed on the year's first day and is funded from the second on."""
     account = Account(bare(Evaluation(target=9_000.0), Funded(trailing=trailing, payouts=payouts)))
     account.year([9_000.0 / days] * days)
-    assert account.state is State.FUNDED
+    assert account.state is ProgramState.FUNDED
     return account
 
 
@@ -46,7 +46,7 @@ def test_a_year_that_passes_is_funded_paid_six_times_and_goes_live() -> None:
     assert (account.passed, account.days[17].equity_cents) == (YEAR[17], 15_900_000)
     assert [payout.cents for payout in account.payouts] == [135_000, 148_500, 149_850, 149_985, 149_998, 150_000]
     assert [payout.session for payout in account.payouts] == [YEAR[day] for day in (22, 27, 32, 37, 42, 47)]
-    assert account.state is State.LIVE
+    assert account.state is ProgramState.LIVE
     assert len(account.days) == 48
     assert account.equity_cents == 15_016_667
 
@@ -59,11 +59,11 @@ def test_the_target_counts_at_the_end_of_the_day() -> None:
     account.trades(YEAR[0], -0.01)
     account.on(YEAR[1])
 
-    assert (before, account.state) == (State.OPEN, State.OPEN)
+    assert (before, account.state) == (ProgramState.OPEN, ProgramState.OPEN)
 
     account.year([0.01], first=1)
 
-    assert (account.state, account.passed) == (State.FUNDED, YEAR[1])
+    assert (account.state, account.passed) == (ProgramState.FUNDED, YEAR[1])
 
 
 def test_without_a_funded_account_a_pass_is_the_end() -> None:
@@ -72,7 +72,7 @@ def test_without_a_funded_account_a_pass_is_the_end() -> None:
 
     account.year([9_000.0, -9_000.0])
 
-    assert (account.state, account.equity_cents, len(account.days)) == (State.PASSED, 15_900_000, 1)
+    assert (account.state, account.equity_cents, len(account.days)) == (ProgramState.PASSED, 15_900_000, 1)
 
 
 # --- a year that fails each rule, and the day that just does not ----------------------------------------------------------
@@ -81,25 +81,27 @@ def test_without_a_funded_account_a_pass_is_the_end() -> None:
 @pytest.mark.parametrize(
     ("story", "program", "days", "failed"),
     [
-        ("4,500 below the start is a breach", shipped(), [-4_500.0], (Rule.TRAILING_DRAWDOWN, 0)),
+        ("4,500 below the start is a breach", shipped(), [-4_500.0], (ProgramRule.TRAILING_DRAWDOWN, 0)),
         ("a cent less is not", shipped(), [-4_499.99], None),
-        ("by several days", shipped(), [-2_000.0, -2_000.0, -499.99, -0.01], (Rule.TRAILING_DRAWDOWN, 3)),
-        ("4,500 below the mark that a good day left", shipped(), [3_000.0, -4_500.0], (Rule.TRAILING_DRAWDOWN, 1)),
+        ("by several days", shipped(), [-2_000.0, -2_000.0, -499.99, -0.01], (ProgramRule.TRAILING_DRAWDOWN, 3)),
+        ("4,500 below the mark that a good day left", shipped(), [3_000.0, -4_500.0], (ProgramRule.TRAILING_DRAWDOWN, 1)),
         ("a cent less", shipped(), [3_000.0, -4_499.99], None),
-        ("the mark does not come down again", shipped(), [3_000.0, -2_000.0, -2_500.0], (Rule.TRAILING_DRAWDOWN, 2)),
-        ("within a day after its first trade", shipped(), [(-4_500.0, 5_000.0)], (Rule.TRAILING_DRAWDOWN, 0)),
+        ("the mark does not come down again", shipped(), [3_000.0, -2_000.0, -2_500.0], (ProgramRule.TRAILING_DRAWDOWN, 2)),
+        ("within a day after its first trade", shipped(), [(-4_500.0, 5_000.0)], (ProgramRule.TRAILING_DRAWDOWN, 0)),
         ("a morning's profit does not move the mark", shipped(), [(4_000.0, -8_499.99)], None),
-        ("nor lowers the floor", shipped(), [(4_000.0, -8_500.0)], (Rule.TRAILING_DRAWDOWN, 0)),
+        ("nor lowers the floor", shipped(), [(4_000.0, -8_500.0)], (ProgramRule.TRAILING_DRAWDOWN, 0)),
         ("no daily loss rule", shipped(), [-4_000.0], None),
-        ("a day's loss", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [500.0, -2_000.0], (Rule.DAILY_LOSS, 1)),
+        ("a day's loss", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [500.0, -2_000.0], (ProgramRule.DAILY_LOSS, 1)),
         ("a cent less", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [500.0, -1_999.99], None),
         ("of two days", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [-1_500.0, -1_500.0], None),
-        ("of two trades", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [(-1_500.0, -500.0)], (Rule.DAILY_LOSS, 0)),
+        ("of two trades", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [(-1_500.0, -500.0)], (ProgramRule.DAILY_LOSS, 0)),
         ("net of a gain", shipped({"daily_loss": DailyLoss(limit=2_000.0)}), [(100.0, -2_000.0)], None),
-        ("both at once", shipped({"daily_loss": DailyLoss(limit=4_500.0)}), [-4_500.0], (Rule.TRAILING_DRAWDOWN, 0)),
+        ("both at once", shipped({"daily_loss": DailyLoss(limit=4_500.0)}), [-4_500.0], (ProgramRule.TRAILING_DRAWDOWN, 0)),
     ],
 )
-def test_both_sides_of_each_loss_limit(story: str, program: Program, days: list[Any], failed: tuple[Rule, int] | None) -> None:
+def test_both_sides_of_each_loss_limit(
+    story: str, program: Program, days: list[Any], failed: tuple[ProgramRule, int] | None
+) -> None:
     """The rule and the day of the year on which it fails, or that the account is still open."""
     account = Account(program)
 
@@ -107,7 +109,7 @@ def test_both_sides_of_each_loss_limit(story: str, program: Program, days: list[
 
     failure = account.failure
     assert (failure and (failure.rule, YEAR.index(failure.session))) == failed, story
-    assert account.state is (State.FAILED if failed else State.OPEN)
+    assert account.state is (ProgramState.FAILED if failed else ProgramState.OPEN)
 
 
 def test_a_failure_says_rule_phase_time_and_numbers() -> None:
@@ -117,7 +119,7 @@ def test_a_failure_says_rule_phase_time_and_numbers() -> None:
     account.trades(YEAR[1], -4_600.0, at="13:37")
 
     detail = "equity 148400.00, floor 148500.00 (the mark is 153000.00)"
-    assert account.failure == Failure(Rule.TRAILING_DRAWDOWN, State.OPEN, YEAR[1], eastern("13:37", YEAR[1]), detail)
+    assert account.failure == Failure(ProgramRule.TRAILING_DRAWDOWN, ProgramState.OPEN, YEAR[1], eastern("13:37", YEAR[1]), detail)
     assert (account.days[-1].mark_cents, account.days[-1].floor_cents) == (15_300_000, 14_850_000)
     assert account.news == [f"program evaluation_150k_2026_02: FAILED TRAILING_DRAWDOWN on {YEAR[1]}: {detail}"]
 
@@ -130,7 +132,7 @@ def test_a_time_limit_runs_in_calendar_days_from_the_first_trade(limit: int | No
     account.on("2027-01-31")
 
     assert (account.failure and (account.failure.rule, account.failure.session, account.failure.at_ns)) == (
-        failed and (Rule.TIME_LIMIT, failed, None)
+        failed and (ProgramRule.TIME_LIMIT, failed, None)
     )
 
 
@@ -140,7 +142,7 @@ def test_a_pass_on_the_last_day_is_in_time() -> None:
     account.trades(YEAR[0], 9_000.0)
     account.on(YEAR[1])
 
-    assert account.state is State.FUNDED
+    assert account.state is ProgramState.FUNDED
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_positions_are_closed_by_the_flat_by_time(entered: str, left: str, half_
     account = Account(shipped(flat_by="15:55"), Calendar(half_days=half_days))
     account.trade("MNQ", YEAR[1], eastern(entered, YEAR[1]), eastern(left, YEAR[1]), 0)
 
-    assert (account.failure is not None and account.failure.rule is Rule.FLAT_BY) is failed
+    assert (account.failure is not None and account.failure.rule is ProgramRule.FLAT_BY) is failed
 
 
 def test_no_position_is_carried_into_another_trade_date() -> None:
@@ -178,7 +180,7 @@ def test_a_paused_day_ends_with_the_day() -> None:
     paused = account.today.paused
     account.trades(YEAR[1], 10.0)
 
-    assert (paused, account.today.paused, account.state) == (True, False, State.OPEN)
+    assert (paused, account.today.paused, account.state) == (True, False, ProgramState.OPEN)
     assert account.days[0].note == "daily loss: paused"
 
 
@@ -194,7 +196,7 @@ def test_the_target_waits_for_the_minimum_of_days() -> None:
     before = account.state
     account.year([0.0], first=7)
 
-    assert (before, account.passed) == (State.OPEN, YEAR[7])
+    assert (before, account.passed) == (ProgramState.OPEN, YEAR[7])
     assert account.days[0].note == "target reached on trading day 1 of at least 3"
 
 
@@ -215,7 +217,7 @@ def test_the_best_day_is_at_most_forty_percent_of_the_profit(enforce: bool, days
 
     account.year(days)
 
-    assert (account.state is State.FUNDED) is passed
+    assert (account.state is ProgramState.FUNDED) is passed
     assert account.days[-1].best_share == pytest.approx(share)
 
 
@@ -268,9 +270,9 @@ def test_a_locked_floor_is_breached_at_its_own_figure(loss: float, failed: bool)
 
     account.year([500.0, loss], first=1)
 
-    assert (account.state is State.FAILED) is failed
+    assert (account.state is ProgramState.FAILED) is failed
     if account.failure:
-        assert (account.failure.phase, account.failure.detail) == (State.FUNDED, "equity 150100.00, floor 150100.00 (fixed)")
+        assert (account.failure.phase, account.failure.detail) == (ProgramState.FUNDED, "equity 150100.00, floor 150100.00 (fixed)")
 
 
 @pytest.mark.parametrize(("opens_at", "equity", "floor"), [("start", 150_000.0, 145_500.0), ("carried", 159_200.0, 154_700.0)])
@@ -370,7 +372,7 @@ def test_open_loss_breaches_an_intraday_floor(low: float, failed: bool) -> None:
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0)
     account.held("10:32", 21_000.0, low, 21_000.0)
 
-    assert (account.state is State.FAILED) is failed
+    assert (account.state is ProgramState.FAILED) is failed
 
 
 def test_open_profit_moves_an_intraday_mark() -> None:
@@ -382,9 +384,9 @@ def test_open_profit_moves_an_intraday_mark() -> None:
     before = (account.mark_cents, account.state)
     account.held("10:34", 21_000.0, 20_875.0, 21_000.0)
 
-    assert before == (15_200_000, State.OPEN)
+    assert before == (15_200_000, ProgramState.OPEN)
     assert account.failure is not None
-    assert (account.failure.at_ns, account.failure.rule) == (eastern("10:34", YEAR[0]), Rule.TRAILING_DRAWDOWN)
+    assert (account.failure.at_ns, account.failure.rule) == (eastern("10:34", YEAR[0]), ProgramRule.TRAILING_DRAWDOWN)
 
 
 def test_within_one_bar_the_better_extreme_counts_first() -> None:
@@ -393,7 +395,7 @@ def test_within_one_bar_the_better_extreme_counts_first() -> None:
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0)
     account.held("10:32", 21_100.0, 20_875.0, 21_000.0)
 
-    assert account.state is State.FAILED
+    assert account.state is ProgramState.FAILED
 
 
 def test_a_short_position_is_measured_from_the_other_side() -> None:
@@ -402,7 +404,7 @@ def test_a_short_position_is_measured_from_the_other_side() -> None:
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0, qty=-10)
     account.held("10:32", 21_010.0, 20_900.0, 21_000.0, qty=-10)
 
-    assert (account.mark_cents, account.state) == (15_200_000, State.OPEN)
+    assert (account.mark_cents, account.state) == (15_200_000, ProgramState.OPEN)
 
 
 def test_the_bar_of_the_entry_counts_with_its_close() -> None:
@@ -410,7 +412,7 @@ def test_the_bar_of_the_entry_counts_with_its_close() -> None:
     account = Account(intraday())
     account.held("10:31", 21_500.0, 20_500.0, 21_010.0)
 
-    assert (account.mark_cents, account.state) == (15_020_000, State.OPEN)
+    assert (account.mark_cents, account.state) == (15_020_000, ProgramState.OPEN)
 
 
 def test_a_realised_gain_moves_an_intraday_mark_at_once() -> None:
@@ -422,8 +424,8 @@ def test_a_realised_gain_moves_an_intraday_mark_at_once() -> None:
     for account in both:
         account.trades(YEAR[0], -0.01)
 
-    assert before == [State.OPEN, State.OPEN]
-    assert [account.state for account in both] == [State.FAILED, State.OPEN]
+    assert before == [ProgramState.OPEN, ProgramState.OPEN]
+    assert [account.state for account in both] == [ProgramState.FAILED, ProgramState.OPEN]
 
 
 def test_an_end_of_day_program_does_not_look_at_open_equity() -> None:
@@ -432,7 +434,7 @@ def test_an_end_of_day_program_does_not_look_at_open_equity() -> None:
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0)
     account.held("10:32", 21_000.0, 20_500.0, 20_500.0)
 
-    assert (account.state, account.mark_cents) == (State.OPEN, 15_000_000)
+    assert (account.state, account.mark_cents) == (ProgramState.OPEN, 15_000_000)
 
 
 def test_a_bar_that_comes_after_its_trade_has_ended_is_late() -> None:
@@ -462,7 +464,7 @@ def test_a_daily_loss_may_count_open_loss(counts_open: bool, failed: bool) -> No
     account.trades(YEAR[0], -1_000.0, at="10:00")
     account.held("10:31", 20_950.0, 20_950.0, 20_950.0)
 
-    assert (account.state is State.FAILED) is failed
+    assert (account.state is ProgramState.FAILED) is failed
 
 
 # --- invariants -----------------------------------------------------------------------------------------------------
@@ -485,7 +487,7 @@ def run(days: list[list[int]], told_idle_days: bool = False) -> Account:
 def test_the_books_of_a_year_add_up(days: list[list[int]]) -> None:
     """Equity is start, days and payouts; the floor of an evaluation never falls; what has ended has ended."""
     account = run(days)
-    for phase in (State.OPEN, State.FUNDED):
+    for phase in (ProgramState.OPEN, ProgramState.FUNDED):
         lines = [day for day in account.days if day.phase is phase]
         equity = 15_000_000
         paid = {payout.session: payout.cents for payout in account.payouts}
@@ -493,7 +495,7 @@ def test_the_books_of_a_year_add_up(days: list[list[int]]) -> None:
             equity += day.pnl_cents
             assert day.equity_cents == equity
             equity -= paid.get(day.session, 0)
-    floors = [day.floor_cents or 0 for day in account.days if day.phase is State.OPEN and day.session != account.passed]
+    floors = [day.floor_cents or 0 for day in account.days if day.phase is ProgramState.OPEN and day.session != account.passed]
     assert all(a <= b for a, b in pairwise(floors))
     if account.failure:
         assert account.days[-1].session == account.failure.session

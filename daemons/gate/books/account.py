@@ -1,6 +1,6 @@
 """The account at one moment, as its limits see it: orders in flight count as if they were filled, on the worse side.
 
-So two entries under way cannot pass a limit together, and an answer that is late allows nothing that it would have forbidden.
+So two entries in flight cannot pass a limit together, and a late venue message never allows what an early one would have forbidden.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tapewire.daemons.settings.structs import Conf, RiskLimits
 class Account:
     """Everything a limit may look at.
 
-    session: the trade date of the question; now_ns: its market time. disputed: positions as the venue reported them on connecting,
-    where our books differ. closes: the last close of each instrument that the gate has been told.
+    session: the trade date of the request; now_ns: its market time. disputed: positions as the venue reported them on connecting,
+    where our books differ. closes: the last close of each instrument that requests carried.
     """
 
     conf: Conf
@@ -42,7 +42,7 @@ class Account:
 
     @property
     def open_cents(self) -> int:
-        """Profit of open positions at the last closes, before commissions. One without a close counts 0: nobody knows it."""
+        """Profit of open positions at the last closes, before commissions. One without a close counts 0."""
         return sum(self.book.open_cents(name, close) for name, close in self.closes.items())
 
     @property
@@ -54,12 +54,12 @@ class Account:
 
     @property
     def touched(self) -> set[str]:
-        """Instruments that may have something open or on its way; the others have not."""
-        return {*self.book.held, *self.orders.asked, *self.disputed}
+        """Instruments that may have a position or an order in flight; the others have neither."""
+        return {*self.book.held, *self.orders.instruments, *self.disputed}
 
     @property
     def trades_under_way(self) -> int:
-        """Trades that are open or may still become one of their own: positions, and entries of which nothing has filled."""
+        """Open trades and possible new ones: positions, and entries of which nothing has filled."""
         count = 0
         for name in self.touched:
             entries = [order for order in self.orders.working(name) if order.entry]
@@ -73,7 +73,7 @@ class Account:
         return {name for name in self.touched if self.contracts(name)}
 
     def held(self, name: str) -> int:
-        """Contracts of the open position, by whichever side says more: our books or the venue."""
+        """Contracts of the open position: the larger of our books' quantity and the venue's."""
         return max(abs(self.book.qty(name)), abs(self.disputed.get(name, 0)))
 
     def contracts(self, name: str) -> int:

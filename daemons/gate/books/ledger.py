@@ -1,9 +1,9 @@
 """The account's books: executions in, positions, round turns and profit out. Integer ticks and cents, so sums are exact.
 
-A round turn runs from flat to flat. Its profit is known, to the tick, when it is flat again, and is booked then and not before:
+A round turn runs from flat to flat. Its profit is exact, to the tick, when it is flat again, and is booked then and not before:
 while it is open no entry is allowed anyway, so no limit waits for it. A fill that passes through zero ends one turn and
-opens the next. Positions belong to whoever opened them: a turn that one of our entries opened is a trade of its strategy,
-whoever closes it; any other turn is the account's alone (somebody traded by hand), which counts as profit but not as a trade.
+opens the next. A turn belongs to the order that opened it: one that an entry of ours opened is a trade of its strategy, however it
+is closed. Any other turn is the account's alone (a trade by hand), which counts as profit but not as a trade.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tapewire.daemons.settings.structs import Instrument
 class Turn:
     """A round turn. Ticks are sums over contracts, so that averages lose nothing.
 
-    direction: 1 long, -1 short. entry_id, strategy: our entry order that opened it and who wanted it, "" if none did. first_ns: the
+    direction: 1 long, -1 short. entry_id, strategy: our entry order that opened it and its strategy, "" if none did. first_ns: the
     bar of the first fill. opened, closed: contracts so far.
     """
 
@@ -48,7 +48,7 @@ class Turn:
 
 
 @dataclass(slots=True)
-class Tally:
+class SessionResult:
     """Realised money of one session, of the account or of one strategy, and the closed trades behind it.
 
     losses: losing trades in a row, up to now; lost_ns: the bar in which the last of them ended.
@@ -60,22 +60,25 @@ class Tally:
     lost_ns: int = 0
 
 
-NOTHING = Tally()
+NOTHING = SessionResult()
 
 
 class Books(Struct, frozen=True):
-    """A ledger as data. seen: ids of executions. turns: rounds under way by instrument. sessions, strategies: finished ones."""
+    """A ledger as data.
+
+    seen: ids of executions. turns: open round turns by instrument. sessions, strategies: results of the finished ones.
+    """
 
     seen: tuple[str, ...] = ()
     turns: dict[str, Turn] = {}
-    sessions: dict[str, Tally] = {}
-    strategies: dict[str, dict[str, Tally]] = {}
+    sessions: dict[str, SessionResult] = {}
+    strategies: dict[str, dict[str, SessionResult]] = {}
     total_cents: int = 0
     peak_cents: int = 0
 
 
 class Ledger:
-    """The books of one account. `book` is the only way in, and takes each execution once."""
+    """The books of one account. Only `book` changes the position, and it counts each execution once."""
 
     __slots__ = ("_instruments", "_seen", "_sessions", "_strategies", "_turns", "peak_cents", "total_cents")
 
@@ -83,30 +86,30 @@ class Ledger:
         self._instruments = instruments
         self._seen: set[str] = set()
         self._turns: dict[str, Turn] = {}
-        self._sessions: defaultdict[str, Tally] = defaultdict(Tally)
-        self._strategies: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        self._sessions: defaultdict[str, SessionResult] = defaultdict(SessionResult)
+        self._strategies: defaultdict[str, defaultdict[str, SessionResult]] = defaultdict(lambda: defaultdict(SessionResult))
         self.total_cents = 0
         self.peak_cents = 0
 
     @classmethod
     def restored(cls, books: Books, instruments: Mapping[str, Instrument]) -> Ledger:
-        """The ledger of these books. Every instrument with a turn under way is known, and has the tick that it had then."""
+        """The ledger of these books. Every instrument with an open turn must be defined, with the tick that it had then."""
         ledger = cls(instruments)
         ledger._seen.update(books.seen)
         ledger._turns.update((name, replace(turn)) for name, turn in books.turns.items())
         ledger._sessions.update(_copied(books.sessions))
-        for session, tallies in books.strategies.items():
-            ledger._strategies[session].update(_copied(tallies))
+        for session, results in books.strategies.items():
+            ledger._strategies[session].update(_copied(results))
         ledger.total_cents, ledger.peak_cents = books.total_cents, books.peak_cents
         return ledger
 
     def snapshot(self) -> Books:
-        """The books as they stand, with nothing in them that changes later."""
+        """The books as they stand. Nothing in the snapshot changes later."""
         return Books(
             seen=tuple(sorted(self._seen)),
             turns={name: replace(turn) for name, turn in self._turns.items()},
             sessions=_copied(self._sessions),
-            strategies={session: _copied(tallies) for session, tallies in self._strategies.items()},
+            strategies={session: _copied(results) for session, results in self._strategies.items()},
             total_cents=self.total_cents,
             peak_cents=self.peak_cents,
         )
@@ -115,11 +118,11 @@ class Ledger:
         return execution_id in self._seen
 
     def book(self, execution: Execution, entry_id: str = "", strategy: str = "") -> Turn | None:
-        """Move the position. Each execution counts once: callers ask `seen` first, and a repeat changes nothing.
+        """Move the position. Each execution counts once: callers check `seen` first, and a duplicate changes nothing.
 
         Args:
-            execution: a fill in a known instrument; its price is on the tick grid.
-            entry_id, strategy: our entry order if this fill is its, and who wanted it, else "".
+            execution: a fill in a defined instrument; its price is on the tick grid.
+            entry_id, strategy: our entry order if this fill belongs to one, and its strategy, else "".
         Returns:
             The round turn that this fill ended, or None.
         """
@@ -165,10 +168,10 @@ class Ledger:
         if turn.strategy:
             own = self._strategies[session][turn.strategy]
             own.realised_cents += net
-            for tally in (day, own):
-                tally.trades += 1
-                tally.losses = tally.losses + 1 if net < 0 else 0
-                tally.lost_ns = at_ns if net < 0 else tally.lost_ns
+            for result in (day, own):
+                result.trades += 1
+                result.losses = result.losses + 1 if net < 0 else 0
+                result.lost_ns = at_ns if net < 0 else result.lost_ns
         return gross, commission
 
     def qty(self, instrument: str) -> int:
@@ -187,7 +190,7 @@ class Ledger:
         return self.entry_price(turn, instrument) if turn else None
 
     def entry_id(self, instrument: str) -> str:
-        """The entry order that opened the position, "" when flat or when somebody else did."""
+        """The entry order that opened the position, "" when flat or when no order of ours did."""
         turn = self._turns.get(instrument)
         return turn.entry_id if turn else ""
 
@@ -198,7 +201,7 @@ class Ledger:
         return price(turn.closed_ticks / turn.closed, self._instruments[instrument].tick)
 
     def open_cents(self, instrument: str, close: float) -> int:
-        """What the round turn under way would make if the rest of it closed at `close`, before commissions; 0 when flat."""
+        """Profit of the open round turn if the rest of it closed at `close`, before commissions; 0 when flat."""
         turn = self._turns.get(instrument)
         if turn is None:
             return 0
@@ -214,7 +217,7 @@ class Ledger:
         """Finished round turns of the session that our strategies opened."""
         return self.day(session).trades
 
-    def day(self, session: str) -> Tally:
+    def day(self, session: str) -> SessionResult:
         """The account's session, to be read only."""
         return self._sessions.get(session, NOTHING)
 
@@ -223,7 +226,7 @@ class Ledger:
         holding = {turn.strategy for turn in self._turns.values() if turn.strategy}
         return sorted(holding.union(self._strategies.get(session, ())))
 
-    def strategy_day(self, session: str, strategy: str) -> Tally:
+    def strategy_day(self, session: str, strategy: str) -> SessionResult:
         """One strategy's session, to be read only."""
         return self._strategies[session].get(strategy, NOTHING) if session in self._strategies else NOTHING
 
@@ -242,5 +245,5 @@ class Ledger:
         return self.peak_cents - self.total_cents
 
 
-def _copied(tallies: Mapping[str, Tally]) -> dict[str, Tally]:
-    return {name: replace(tally) for name, tally in tallies.items()}
+def _copied(results: Mapping[str, SessionResult]) -> dict[str, SessionResult]:
+    return {name: replace(result) for name, result in results.items()}

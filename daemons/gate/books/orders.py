@@ -1,16 +1,16 @@
 """The life of an order at the gate, as a table.
 
-One machine serves every kind of order. An entry and a close are finished by fills, a move by the venue's word that it was
-carried out. Fills and words travel separately and the venue repeats both until they are acknowledged, so they may arrive twice
-or in any order; what the table holds beyond the plain path is what really happens:
+One state machine serves every kind of order. Fills finish an entry or a close; the venue's DONE update finishes a move. Fills and
+updates travel separately, and the venue resends both until they are acknowledged, so they may arrive twice or in any order. The
+table's transitions beyond the plain path happen in practice:
 
     a fill before the acknowledgement       NinjaTrader may report the execution first
     a rejection after the acknowledgement   the exchange refuses what the platform took
     a fill after a cancel or a rejection    the race is at the exchange; the position is real, so it counts
     a close whose position is gone          its stop or target was quicker, so there is nothing left to close
 
-A pair that is not in the table contradicts what we know. It changes nothing and is reported for a person to look at.
-Position is deliberately absent: it follows from executions alone (ledger.py), whatever an order's status says.
+A pair that is not in the table contradicts the order's status. It changes nothing and raises an alarm for a person.
+Position is deliberately absent: it follows from executions alone (ledger.py), whatever the order's status.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ TRANSITIONS: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (PENDING, Trigger.PART): PARTIAL,  # real: the fill overtakes the acknowledgement
     (PENDING, Trigger.FULL): FILLED,
     (PENDING, Trigger.FLAT): CARRIED,
-    (ACCEPTED, Trigger.ACCEPT): ACCEPTED,  # a repeat
+    (ACCEPTED, Trigger.ACCEPT): ACCEPTED,  # a duplicate
     (ACCEPTED, Trigger.REJECT): REJECTED,  # real: the exchange refuses what the platform took
     (ACCEPTED, Trigger.CANCEL): CANCELLED,
     (ACCEPTED, Trigger.CARRY_OUT): CARRIED,
@@ -75,7 +75,7 @@ TRANSITIONS: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (PARTIAL, Trigger.FULL): FILLED,
     (PARTIAL, Trigger.FLAT): CARRIED,
     (FILLED, Trigger.ACCEPT): FILLED,  # a late acknowledgement
-    (FILLED, Trigger.CARRY_OUT): FILLED,  # a close says both that it filled and that it is done
+    (FILLED, Trigger.CARRY_OUT): FILLED,  # the venue reports a close both as filled and as done
     (FILLED, Trigger.FLAT): FILLED,
     (CARRIED, Trigger.ACCEPT): CARRIED,
     (CARRIED, Trigger.CARRY_OUT): CARRIED,
@@ -93,8 +93,8 @@ TRANSITIONS: dict[tuple[OrderStatus, Trigger], OrderStatus] = {
     (REJECTED, Trigger.FLAT): REJECTED,
 }
 
-# What the venue's word on an order means here. PENDING and the two fills are not words it may use.
-WORDS: dict[OrderStatus, Trigger] = {
+# The trigger of each status in the venue's updates. PENDING and the two fills are statuses that an update may not have.
+TRIGGERS: dict[OrderStatus, Trigger] = {
     ACCEPTED: Trigger.ACCEPT,
     REJECTED: Trigger.REJECT,
     CANCELLED: Trigger.CANCEL,
@@ -104,11 +104,11 @@ WORDS: dict[OrderStatus, Trigger] = {
 
 @dataclass(slots=True)
 class Order:
-    """One approved intent on its way. `order_id` equals the intent's id, which is unique for ever.
+    """One approved intent as an order. `order_id` equals the intent's id, which is unique for ever.
 
-    intent: what was approved. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
-    contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar
-    that decided. at_ns: market time when it was ordered. unanswered, recalled: what has been found overdue (timeouts.py).
+    intent: the approved intent. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
+    contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar of
+    the decision. at_ns: market time when it was sent. unanswered, recalled: it was found overdue (timeouts.py).
     """
 
     order_id: str
@@ -149,7 +149,7 @@ class Order:
         return self.intent.action in ENTRIES or self.intent.action is Action.EXIT
 
     def moved(self, stop: float | None, target: float | None) -> None:
-        """The bracket of this entry stands there now; of what is None, where it stood. A stop may only tighten from there."""
+        """Set the bracket of this entry. None leaves a price as it was. A stop may only tighten from there."""
         self.stop = self.stop if stop is None else stop
         self.target = self.target if target is None else target
 
@@ -169,9 +169,7 @@ class Order:
 
 
 class Sheet(Struct, frozen=True):
-    """Orders as data. placed: all of them, oldest first. cancels: ids of commands that took an order back. updates: ids of the
-    venue's words.
-    """
+    """Orders as data. placed: all of them, oldest first. cancels: ids of cancel commands. updates: ids of the venue's updates."""
 
     placed: tuple[Order, ...] = ()
     cancels: tuple[str, ...] = ()
@@ -179,7 +177,7 @@ class Sheet(Struct, frozen=True):
 
 
 class Orders:
-    """All orders by id, which of them may still change the position of an instrument, and the venue's words on them."""
+    """All orders by id, the ones that may still change an instrument's position, and the ids of the venue's updates."""
 
     __slots__ = ("_cancels", "_open", "_placed", "_updates")
 
@@ -199,7 +197,7 @@ class Orders:
         return made
 
     def snapshot(self) -> Sheet:
-        """Every order as it stands, with nothing in it that changes later."""
+        """Every order as it stands. Nothing in the snapshot changes later."""
         placed = tuple(replace(order) for order in self._placed.values())
         return Sheet(placed, tuple(sorted(self._cancels)), tuple(sorted(self._updates)))
 
@@ -215,26 +213,26 @@ class Orders:
             self._open.setdefault(order.instrument, []).append(order)
 
     def cancel(self, command: CancelOrder) -> None:
-        """An order is to be taken back. What becomes of it the venue says under its id; of the command under the command's."""
+        """Register a cancel command. The venue reports on the order under the order's id, on the command under its own."""
         self._cancels.add(command.id)
 
     def is_cancel(self, order_id: str) -> bool:
         return order_id in self._cancels
 
-    def hear(self, update_id: str) -> bool:
-        """Whether this word of the venue is a new one. From now on it is not."""
+    def register(self, update_id: str) -> bool:
+        """Register the id of a venue update. True if it is new, False for a duplicate."""
         if update_id in self._updates:
             return False
         self._updates.add(update_id)
         return True
 
     @property
-    def asked(self) -> Iterable[str]:
-        """Instruments in which an entry or a close was ever ordered."""
+    def instruments(self) -> Iterable[str]:
+        """Instruments that ever had an entry or a close."""
         return self._open.keys()
 
     def working(self, instrument: str) -> list[Order]:
-        """Entries and closes under way in this instrument, oldest first. An unanswered one counts as under way."""
+        """Entries and closes in flight in this instrument, oldest first. An unanswered one counts as in flight."""
         orders = self._open.get(instrument)
         if not orders:
             return []

@@ -1,4 +1,4 @@
-"""How many orders went out lately, by market time: sliding windows of a second and a minute, and the session."""
+"""Counts of recent orders, by market time: sliding windows of a second and a minute, and the session."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 
 
-class Sent(Struct, frozen=True):
-    """Rates as data: times of the orders of the last minute, and how many there were in the session."""
+class OrderTimes(Struct, frozen=True):
+    """Rates as data: times of the orders of the last minute, and their count in the session."""
 
     lately: tuple[int, ...] = ()
     session: str = ""
@@ -19,7 +19,7 @@ class Sent(Struct, frozen=True):
 
 
 class Rates:
-    """Counts what is sent, of every kind. Times come in rising order, as market time does; nothing here reads a clock."""
+    """Counts sent orders of every kind. Times arrive in rising order, as market time does; nothing here reads a clock."""
 
     __slots__ = ("_in_session", "_lately", "_session")
 
@@ -29,17 +29,17 @@ class Rates:
         self._in_session = 0
 
     @classmethod
-    def restored(cls, sent: Sent) -> Rates:
+    def restored(cls, sent: OrderTimes) -> Rates:
         rates = cls()
         rates._lately.extend(sent.lately)
         rates._session, rates._in_session = sent.session, sent.in_session
         return rates
 
-    def snapshot(self) -> Sent:
-        return Sent(tuple(self._lately), self._session, self._in_session)
+    def snapshot(self) -> OrderTimes:
+        return OrderTimes(tuple(self._lately), self._session, self._in_session)
 
     def sent(self, at_ns: int, session: str) -> None:
-        """An order goes out."""
+        """Count an order that is sent."""
         if session != self._session:
             self._session, self._in_session = session, 0
         self._in_session += 1

@@ -1,6 +1,6 @@
 """How many contracts an entry gets: by the account's rule (playbook 6), or by the strategy's own where the limits name one.
 
-`wanted` is what the rule says; `rooms` is what the limits leave of it. An entry gets the least of all.
+`wanted` is the rule's size; `rooms` is what each limit leaves. An entry gets the least of all.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def risk_cents(instrument: Instrument, entry: float, stop: float) -> int:
 
 
 def cap_cents(limits: RiskLimits, strategy: str) -> int:
-    """What one contract of a strategy may risk at most, in cents, before it gets none; only where it is sized by risk."""
+    """What one contract of a strategy may risk at most, in cents; above it the size is 0. Only where it is sized by risk."""
     own = limits.sizing.get(strategy)
     return round(limits.risk_cap * 100) if own is None else round(own.account * own.risk_share * 100)
 
@@ -49,7 +49,7 @@ def rooms(account: Account, instrument: str, risk_cents: int) -> list[tuple[int,
     """What each limit leaves for an entry, in contracts, with its name and value; never below 0.
 
     Args:
-        risk_cents: what one contract of it loses at its stop; 0 for what is not known, which `trade_risk` then does not limit.
+        risk_cents: what one contract of it loses at its stop; 0 if unknown, which `trade_risk` then does not limit.
     """
     limits = account.limits
     left = [(UNBOUNDED, "nothing")]

@@ -1,4 +1,4 @@
-"""What the account loses if everything that is open or on its way is stopped: the part of its equity that is spoken for."""
+"""The amount at stake: what the account loses if every open position and every entry in flight is stopped."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tapewire.daemons.settings.structs import Instrument
 
 
 def entry_cents(terms: Instrument, qty: int, entry: float, stop: float) -> int:
-    """An entry of `qty` contracts at its stop, in cents: distance and both commissions. What slips beyond is not known before."""
+    """An entry of `qty` contracts at its stop, in cents: distance and both commissions. Slippage is not included."""
     return qty * (sizing.risk_cents(terms, entry, stop) + 2 * terms.commission_cents)
 
 
 def under_way_cents(instruments: Mapping[str, Instrument], book: Ledger, orders: Orders) -> int:
-    """The same for every position that we opened, and for what entries in flight may still add, as if it were filled.
+    """The same for every position that we opened, and for entries in flight, as if they were filled.
 
     A stop that has been moved beyond the entry costs nothing and is not counted as a gain either.
     """

@@ -1,8 +1,8 @@
-"""What the venue lets pass: an order without any word on it, and an entry that works longer than it may.
+"""Overdue orders: one that the venue has not acknowledged in time, and an entry that works longer than it may.
 
-Neither ends an order. One that is unanswered stays in flight, because it may have arrived; it stops entries until the venue says
-what became of it. One that is too late is asked back, and may still fill before the venue has heard of that; the fill counts. Times
-are market time; while the market is silent the process around the gate counts the seconds (`Due`).
+Neither ends an order. An unanswered order stays in flight, because it may have arrived; it stops entries until the venue reports on
+it. An entry that works too long is cancelled, and may still fill before the venue receives the cancel; the fill counts. Times are
+market time; while the feed has stopped, the process around the gate counts the seconds (`Due`).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def due_ns(orders: Orders, trading: Trading) -> int:
 
 
 def overdue(orders: Orders, trading: Trading, at_ns: int) -> list[Order]:
-    """The orders that are overdue at this time and have not been found so before, by instrument, oldest first."""
+    """The orders that are overdue at this time and were not found overdue before, by instrument, oldest first."""
     return [order for order in _working(orders) if 0 < _deadline(order, trading) <= at_ns]
 
 
 def unanswered(orders: Orders) -> list[str]:
-    """Ids of orders that are known to be without an answer."""
+    """Ids of orders that were found unanswered and still are."""
     return [order.order_id for order in _working(orders) if order.unanswered and order.status is PENDING]
 
 
 def recall(order: Order) -> CancelOrder:
-    """The command that asks a late entry back."""
+    """The command that cancels a late entry."""
     return CancelOrder(f"{order.order_id}-T", order.account, order.instrument, order.order_id)
 
 
@@ -45,5 +45,5 @@ def _deadline(order: Order, trading: Trading) -> int:
 
 
 def _working(orders: Orders) -> Iterator[Order]:
-    for instrument in orders.asked:
+    for instrument in orders.instruments:
         yield from orders.working(instrument)

@@ -1,6 +1,6 @@
-"""Checks of the account: what is open or on its way, what it has made and lost, and how much it may risk now.
+"""Checks of the account: open positions and orders in flight, realised profit and loss, and how much it may risk now.
 
-`LIMITS` hold whatever is asked, so `risk.standing` can name them without an intent. All figures count what is in flight.
+`LIMITS` need no intent, so `risk.standing` can name the one that is reached. All figures count what is in flight.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ Limit: TypeAlias = Callable[[Account], str | None]
 
 
 def entry_on_bar(case: Case) -> str | None:
-    """Of all signals of a bar one is traded (playbook 4); they come in the order of their priority."""
-    name = case.asked.instrument
-    if "one_entry_per_bar" in case.limits.loosened or case.entered.get(name) != case.asked.bar_ns:
+    """One of the signals of a bar is traded (playbook 4). They come in the order of their priority."""
+    name = case.request.instrument
+    if "one_entry_per_bar" in case.limits.loosened or case.entered.get(name) != case.request.bar_ns:
         return None
     return f"{name} has had its entry on this bar"
 
 
 def position_open(case: Case) -> str | None:
-    """With "one_position" loosened an entry may add to a position, but not work against it."""
+    """With "one_position" loosened, an entry may add to a position but not oppose it."""
     if case.qty == 0:
         return None
     if "one_position" not in case.limits.loosened:
-        return f"{case.qty:+d} {case.asked.instrument} open; one position per instrument"
+        return f"{case.qty:+d} {case.request.instrument} open; one position per instrument"
     if case.qty * case.direction < 0:
-        return f"{case.qty:+d} {case.asked.instrument} open; an entry may add to it, not work against it"
+        return f"{case.qty:+d} {case.request.instrument} open; an entry may add to it, not work against it"
     return None
 
 
 def order_working(case: Case) -> str | None:
-    """In-flight orders count as if filled, so two intents cannot pass together; an unanswered order is in flight."""
+    """Orders in flight count as if filled, so two intents cannot pass together. An unanswered order is in flight."""
     adding = "one_position" in case.limits.loosened
-    for order in case.orders.working(case.asked.instrument):
+    for order in case.orders.working(case.request.instrument):
         if not (adding and order.entry and order.direction == case.direction):
             return f"{order.intent.action} {order.order_id} is {order.status}"
     return None
@@ -55,13 +55,13 @@ def max_positions(case: Case) -> str | None:
     if most is None:
         return None
     exposed = case.account.exposed
-    if case.asked.instrument in exposed or len(exposed) < most:
+    if case.request.instrument in exposed or len(exposed) < most:
         return None
     return f"open or on the way in {', '.join(sorted(exposed))}, at most {most} at the same time"
 
 
 def instrument_contracts(case: Case) -> str | None:
-    most, name = case.limits.instrument_contracts, case.asked.instrument
+    most, name = case.limits.instrument_contracts, case.request.instrument
     if most is None or case.account.contracts(name) < most:
         return None
     return f"{case.account.contracts(name)} contracts of {name} open or on the way, at most {most}"
@@ -109,7 +109,7 @@ def max_drawdown(account: Account) -> str | None:
 
 
 def max_trades(account: Account) -> str | None:
-    """Closed trades and those under way: another one would be too many."""
+    """Counts closed trades and those that are open or in flight. One more would exceed the limit."""
     limit = account.limits.max_trades
     if limit is None:
         return None
@@ -132,7 +132,7 @@ def strategy_daily_loss(case: Case) -> str | None:
     name, limit = case.intent.strategy, case.limits.strategy_day_loss.get(case.intent.strategy)
     if limit is None:
         return None
-    net = case.book.strategy_cents(case.asked.session, name)
+    net = case.book.strategy_cents(case.request.session, name)
     return f"{name} at {money(net)} in the session, limit {money(-cents(limit))}" if net <= -cents(limit) else None
 
 
@@ -140,10 +140,10 @@ def program(case: Case) -> str | None:
     """The terms of the account's prop-firm program (playbook 6, daemons/gate/firm/allowance.py)."""
     if case.program is None or case.enters is None or case.stop is None:
         return None
-    name, size = case.asked.instrument, case.size
+    name, size = case.request.instrument, case.size
     at_stake = stake.entry_cents(case.terms, size, case.enters, case.stop)
     at_stake += stake.under_way_cents(case.conf.instruments, case.book, case.orders)
-    return allowance.refusal(case.program, name, case.intent.strategy, case.asked.bar_ns, size, at_stake)
+    return allowance.refusal(case.program, name, case.intent.strategy, case.request.bar_ns, size, at_stake)
 
 
 # --- rates and size --------------------------------------------------------------------------------------------------------

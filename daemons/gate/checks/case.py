@@ -1,4 +1,4 @@
-"""One intent before the gate, with everything a check may look at."""
+"""One intent at the gate, with everything that a check may look at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tapewire.daemons.gate.books.ledger import Ledger
 from tapewire.daemons.gate.books.orders import ENTRIES, Order, Orders
 from tapewire.daemons.gate.firm import allowance
 from tapewire.daemons.gate.firm.program import ProgramAccount
-from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.gate.observed import Observed
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf, Instrument, RiskLimits
@@ -22,15 +22,15 @@ from tapewire.daemons.settings.structs import Conf, Instrument, RiskLimits
 class Case:
     """One intent and its surroundings.
 
-    account: as it stands, those intents of the bar that were approved before this one included. decided: ids of all intents before
-    this one. entered: the bar of the last approved entry of each instrument. killed: the latched kill switch. program: the
-    account's way through its prop-firm program, if it is in one.
+    request: the message that the intent came in. account: as it stands, with the intents of the bar that were approved before this
+    one. decided: ids of all intents before this one. entered: the bar of the last approved entry of each instrument. killed: the
+    latched kill switch. program: the account's progress in its prop-firm program, None without one.
     """
 
-    asked: Intents
+    request: Intents
     intent: Intent
     account: Account
-    heard: Heard
+    observed: Observed
     hours: Hours
     decided: Container[str]
     entered: Mapping[str, int]
@@ -55,17 +55,17 @@ class Case:
 
     @property
     def now_ns(self) -> int:
-        """The market time of the question."""
+        """The market time of the request."""
         return self.account.now_ns
 
     @property
     def terms(self) -> Instrument:
         """The instrument's terms. Only for checks that come after UNKNOWN_INSTRUMENT."""
-        return self.conf.instruments[self.asked.instrument]
+        return self.conf.instruments[self.request.instrument]
 
     @property
     def unlimited(self) -> bool:
-        """Whether the account's daily limits leave this strategy alone: the plumbing test on recorded bars."""
+        """Whether the account's daily limits do not apply to this strategy: the `pipeline` test on recorded bars."""
         return self.intent.strategy in self.conf.trading.unlimited
 
     @property
@@ -79,17 +79,17 @@ class Case:
 
     @property
     def qty(self) -> int:
-        """The open position by our books, or by the venue's word where the two differ."""
-        return self.account.disputed.get(self.asked.instrument) or self.book.qty(self.asked.instrument)
+        """The open position by our books, or by the venue's report where the two differ."""
+        return self.account.disputed.get(self.request.instrument) or self.book.qty(self.request.instrument)
 
     @property
     def measurable(self) -> bool:
         """Whether there is a tick to round to, and prices that can be rounded."""
-        return self.asked.instrument in self.conf.instruments and rounding.real(self.intent.stop, self.intent.target)
+        return self.request.instrument in self.conf.instruments and rounding.real(self.intent.stop, self.intent.target)
 
     @property
     def enters(self) -> float | None:
-        """The price from which risk and sides are measured: where the entry rests, else the close that it was proposed at."""
+        """The price from which risk and sides are measured: the entry's limit price, else the close that it was proposed at."""
         return self.intent.entry if self.intent.limit is None else self.intent.limit
 
     @property
@@ -116,35 +116,35 @@ class Case:
         if self.enters is None or self.stop is None:
             return 0
         if self.program is not None:
-            granted = allowance.size(self.program, self.asked.instrument, self.intent.strategy, self.risk_cents)
+            granted = allowance.size(self.program, self.request.instrument, self.intent.strategy, self.risk_cents)
             if granted is not None:
                 return granted
         return sizing.wanted(self.limits, self.terms, self.enters, self.stop, self.intent.strategy)
 
     @property
     def size(self) -> int:
-        """Contracts the entry gets: what is wanted, cut to what every limit on contracts and risk leaves; never below 0."""
-        return min(self.wanted, *(room for room, _ in sizing.rooms(self.account, self.asked.instrument, self.risk_cents)))
+        """Contracts the entry gets: `wanted`, cut to what every limit on contracts and risk leaves; never below 0."""
+        return min(self.wanted, *(room for room, _ in sizing.rooms(self.account, self.request.instrument, self.risk_cents)))
 
     @property
     def cut(self) -> str:
-        """Both numbers of an entry that got less than wanted, and what cut it; empty if nothing did."""
+        """Both numbers of an entry that gets less than `wanted`, and the limit that cut it; empty if none did."""
         wanted = self.wanted
-        room, limit = min(sizing.rooms(self.account, self.asked.instrument, self.risk_cents))
+        room, limit = min(sizing.rooms(self.account, self.request.instrument, self.risk_cents))
         return f"{room} of {wanted} contracts, by {limit}" if room < wanted else ""
 
     def order(self, cause: str) -> Order:
-        """What it becomes once it has passed every check. cause: the name of the question."""
-        asked, intent = self.asked, self.intent
+        """The order that the intent becomes once it has passed every check. cause: the name of the request."""
+        request, intent = self.request, self.intent
         closes = intent.action is Action.EXIT
         return Order(
             order_id=intent.id,
-            instrument=asked.instrument,
+            instrument=request.instrument,
             account=self.conf.trading.account,
             intent=intent,
-            session=asked.session,
-            bar_ns=asked.bar_ns,
-            bar_index=asked.bar_index,
+            session=request.session,
+            bar_ns=request.bar_ns,
+            bar_index=request.bar_index,
             cause=cause,
             qty=self.size if intent.action in ENTRIES else abs(self.qty) if closes else 0,
             stop=None if closes else self.stop,

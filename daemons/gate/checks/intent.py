@@ -1,6 +1,6 @@
-"""Checks of an intent by itself: may this be traded here at all, is it in time, and do its prices make sense.
+"""Checks of an intent by itself: it may be traded here, it is in time, and its prices make sense.
 
-Every check returns None, or a sentence with the numbers for a person.
+Every check returns None, or a sentence for a person with the numbers.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ def duplicate(case: Case) -> str | None:
 
 
 def unknown_instrument(case: Case) -> str | None:
-    name = case.asked.instrument
+    name = case.request.instrument
     if name not in case.conf.traded or name not in case.conf.instruments:
         return f"{name} is not traded here; traded: {', '.join(case.conf.traded)}"
     return None
 
 
 def instrument_disabled(case: Case) -> str | None:
-    return None if case.terms.enabled else f"{case.asked.instrument} is switched off (conf/instruments.toml)"
+    return None if case.terms.enabled else f"{case.request.instrument} is switched off (conf/instruments.toml)"
 
 
 def trading_disabled(case: Case) -> str | None:
@@ -36,7 +36,7 @@ def trading_disabled(case: Case) -> str | None:
 
 
 def account_unknown(case: Case) -> str | None:
-    account, there = case.conf.trading.account, case.heard.accounts
+    account, there = case.conf.trading.account, case.observed.accounts
     if there is None or account in there:
         return None
     return f"the venue has no account {account!r}; it has {', '.join(there) or 'none'}"
@@ -104,7 +104,7 @@ def stop_too_far(case: Case) -> str | None:
 
 
 def reward_too_small(case: Case) -> str | None:
-    """Without a target there is nothing to compare: the exit is a rule, not a price."""
+    """An entry without a target passes: its exit is a rule and not a price."""
     least, risk, reward = case.limits.reward_to_risk, _ticks(case, case.stop), _ticks(case, case.target)
     if least is not None and risk and reward is not None and reward < least * risk:
         return f"{reward} ticks to gain for {risk} at risk is {reward / risk:.2f}, at least {least}"
@@ -112,24 +112,24 @@ def reward_too_small(case: Case) -> str | None:
 
 
 def off_market(case: Case) -> str | None:
-    band, name = case.limits.price_band_ticks, case.asked.instrument
+    band, name = case.limits.price_band_ticks, case.request.instrument
     if band is None or case.enters is None:
         return None
-    close = case.heard.closes.get(name)
+    close = case.observed.closes.get(name)
     if close is None:
-        return f"no close of {name} is known to hold {case.enters} against"
+        return f"no close of {name} to compare {case.enters} with"
     distance = abs(rounding.ticks(case.enters, case.terms.tick) - rounding.ticks(close, case.terms.tick))
     return f"{case.enters} is {distance} ticks from the last close {close}, at most {band}" if distance > band else None
 
 
 def no_position(case: Case) -> str | None:
     if case.qty == 0:
-        return f"{case.intent.action} without an open position in {case.asked.instrument}"
+        return f"{case.intent.action} without an open position in {case.request.instrument}"
     return None
 
 
 def stop_widened(case: Case) -> str | None:
-    order, stop = case.orders.get(case.book.entry_id(case.asked.instrument)), case.stop
+    order, stop = case.orders.get(case.book.entry_id(case.request.instrument)), case.stop
     if order is None or order.stop is None or stop is None:
         return None
     if (stop - order.stop) * case.direction < 0:
@@ -138,7 +138,7 @@ def stop_widened(case: Case) -> str | None:
 
 
 def _ticks(case: Case, price: float | None) -> int | None:
-    """The distance of the bracket's price from the entry."""
+    """The distance of a bracket price from the entry, in ticks."""
     if price is None or case.enters is None:
         return None
     return abs(rounding.ticks(price, case.terms.tick) - rounding.ticks(case.enters, case.terms.tick))

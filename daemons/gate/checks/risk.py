@@ -1,13 +1,13 @@
-"""What may be refused, and why: one check per reason, run in the order of `Reason`, first refusal wins.
+"""The risk checks and their order: one check per reason, run in the order of `Reason`. The first refusal is the decision.
 
-A check looks at a `Case` and returns None, or a sentence with the numbers for a person. Entries pass all of `ENTRY`; an exit or a
-move passes only what makes it meaningless otherwise (`EXIT`, `MOVE_*`), because protecting a position is never blocked by a limit.
+A check looks at a `Case` and returns None, or a sentence for a person with the numbers. An entry must pass all of `ENTRY`. An exit
+or a move must pass only the checks without which it means nothing (`EXIT`, `MOVE_*`): no limit blocks the protection of a position.
 
-    checks_intent.py     the intent by itself: known, in time, sane
-    checks_moment.py     feed, venue, hours
-    checks_account.py    exposure, money, rates, size
+    intent.py     the intent by itself: new, in time, sane
+    moment.py     feed, venue, hours
+    account.py    exposure, money, rates, size
 
-README.md beside this file explains the limits, REASONS.md every code.
+daemons/gate/README.md explains the limits, daemons/gate/REASONS.md every code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tapewire.daemons.gate.checks import intent as checks_intent
 from tapewire.daemons.gate.checks import moment as checks_moment
 from tapewire.daemons.gate.checks.account import LIMITS
 from tapewire.daemons.gate.checks.case import Case
-from tapewire.daemons.gate.observed import Heard
+from tapewire.daemons.gate.observed import Observed
 
 Check: TypeAlias = Callable[[Case], str | None]
 
@@ -107,9 +107,9 @@ APPLIES: dict[Action, tuple[Reason, ...]] = {
 
 
 def refusal(case: Case) -> tuple[Reason, str] | None:
-    """Why this intent may not trade, with a sentence for a person, or None.
+    """The first reason, in the documented order, why this intent may not trade, with a sentence for a person; None without one.
 
-    The first reason in the documented order. Exposure counts orders in flight as if they were filled.
+    Exposure counts orders in flight as if they were filled.
     """
     for reason in APPLIES[case.intent.action]:
         detail = CHECKS[reason](case)
@@ -125,14 +125,14 @@ class Standing(NamedTuple):
     reason: Reason | None
 
 
-def standing(account: Account, heard: Heard, *, killed: bool) -> Standing:
-    """Whether entries are possible at all, whatever is asked.
+def standing(account: Account, observed: Observed, *, killed: bool) -> Standing:
+    """Whether the gate accepts entries at all, whatever the intent.
 
-    HALTED is a person's business: the switch, the settings, or a venue that disagrees with our books. REDUCING passes by itself: a
-    silent logger, an order without an answer, or a limit of the account that has been reached. Exits and moves go on, and entries
-    with the next word, session or better figure.
+    A person must end HALTED: the kill switch, the settings, or a venue whose positions differ from our books. REDUCING ends by
+    itself: the logger is down, an order is unanswered, or the account has reached a limit. Exits and moves go on; entries resume
+    with the next venue message, session or better figure.
     """
-    trading, accounts = account.conf.trading, heard.accounts
+    trading, accounts = account.conf.trading, observed.accounts
     if not (trading.enabled and trading.account):
         return Standing(TradingState.HALTED, Reason.TRADING_DISABLED)
     if accounts is not None and trading.account not in accounts:
@@ -141,7 +141,7 @@ def standing(account: Account, heard: Heard, *, killed: bool) -> Standing:
         return Standing(TradingState.HALTED, Reason.KILLED)
     if account.disputed:
         return Standing(TradingState.HALTED, Reason.UNRECONCILED)
-    if not heard.journal_up:
+    if not observed.journal_up:
         return Standing(TradingState.REDUCING, Reason.JOURNAL_DOWN)
     if timeouts.unanswered(account.orders):
         return Standing(TradingState.REDUCING, Reason.UNANSWERED)

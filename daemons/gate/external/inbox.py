@@ -1,10 +1,10 @@
-"""The queue of external signals: each one's life from the sender's word to the venue's (bus/PROTOCOL.md, section 7).
+"""The queue of external signals, from the sender's message to the venue's report (bus/PROTOCOL.md, section 7).
 
-The queue is a fold over the gate's fsynced log, so it is durable without a file of its own: what was answered is there again after
-a crash, and what was on its way is sent again by the runner's outbox, with the same order id, until the venue acknowledges it.
-That is the retry; it has no count and no clock in here. What ends it is `valid_until_ns`: the venue refuses an entry that comes
-later, and a signal of which the venue has said nothing by then is EXPIRED. All of this is market time, as far as the gate has heard
-of it (sessions and the venue's words); a feed that stands still expires nothing, and lets nothing new in.
+The queue is a fold over the gate's fsynced log, so it is durable without a file of its own. After a crash the replies are there
+again, and the runner's outbox resends pending orders, with the same order ids, until the venue acknowledges them. That is the
+retry; this module has no count and no clock for it. `valid_until_ns` ends a signal: the venue refuses an entry that arrives later,
+and a signal without any venue report by then is EXPIRED. All of this is market time, as far as the gate has observed it (sessions
+and venue messages). A feed that has stopped expires nothing, and admits nothing new.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ANSWERS = topics.of(topics.INGRESS, "answer")
 SETUP = "EXTERNAL"
 SECOND_NS = 1_000_000_000
 SAME_NS = 60 * SECOND_NS
-"""For so long a signal without a `request_id` is taken for the same one again."""
+"""Within this time a signal without a `request_id` counts as a duplicate of the same signal."""
 
 RECEIVED, QUEUED, APPROVED, REJECTED = (
     IngressState.RECEIVED,
@@ -50,7 +50,7 @@ RECEIVED, QUEUED, APPROVED, REJECTED = (
 SENT, CONFIRMED, FAILED, EXPIRED = IngressState.SENT, IngressState.CONFIRMED, IngressState.FAILED, IngressState.EXPIRED
 
 
-class Step(Enum):
+class SignalEvent(Enum):
     """What can happen to a signal."""
 
     QUEUE = auto()
@@ -62,33 +62,33 @@ class Step(Enum):
     LATE = auto()
 
 
-TRANSITIONS: dict[tuple[IngressState, Step], IngressState] = {
-    (RECEIVED, Step.QUEUE): QUEUED,
-    (QUEUED, Step.APPROVE): APPROVED,
-    (QUEUED, Step.REFUSE): REJECTED,
-    (APPROVED, Step.SEND): SENT,
-    (SENT, Step.CONFIRM): CONFIRMED,
-    (SENT, Step.FAIL): FAILED,
-    (SENT, Step.LATE): EXPIRED,
-    (CONFIRMED, Step.FAIL): FAILED,  # real: the exchange refuses what the platform took
-    (EXPIRED, Step.CONFIRM): CONFIRMED,  # real: the venue had it in time, and its word was late
-    (FAILED, Step.CONFIRM): CONFIRMED,  # real: the fill won the race against the cancel
+TRANSITIONS: dict[tuple[IngressState, SignalEvent], IngressState] = {
+    (RECEIVED, SignalEvent.QUEUE): QUEUED,
+    (QUEUED, SignalEvent.APPROVE): APPROVED,
+    (QUEUED, SignalEvent.REFUSE): REJECTED,
+    (APPROVED, SignalEvent.SEND): SENT,
+    (SENT, SignalEvent.CONFIRM): CONFIRMED,
+    (SENT, SignalEvent.FAIL): FAILED,
+    (SENT, SignalEvent.LATE): EXPIRED,
+    (CONFIRMED, SignalEvent.FAIL): FAILED,  # real: the exchange refuses what the platform took
+    (EXPIRED, SignalEvent.CONFIRM): CONFIRMED,  # real: the venue had it in time, and its report was late
+    (FAILED, SignalEvent.CONFIRM): CONFIRMED,  # real: the fill won the race against the cancel
 }
 
-# The venue's words on the order, as far as they say something about the signal.
-WORDS = {Trigger.ACCEPT: Step.CONFIRM, Trigger.REJECT: Step.FAIL, Trigger.CANCEL: Step.FAIL}
+# The venue's updates of the order, as far as they concern the signal.
+EVENTS = {Trigger.ACCEPT: SignalEvent.CONFIRM, Trigger.REJECT: SignalEvent.FAIL, Trigger.CANCEL: SignalEvent.FAIL}
 
 
-class Market(NamedTuple):
-    """The latest session of an instrument, and its name on the bus: what a signal is decided by, and its cause."""
+class LatestSession(NamedTuple):
+    """The latest session of an instrument, and its name on the bus. A signal is decided by it, and has it as its cause."""
 
     ref: str
     session: Session
 
 
 @dataclass(slots=True)
-class Entry:
-    """One signal in the queue. cause: the session it was decided by. valid_until_ns: market time."""
+class QueuedSignal:
+    """One signal in the queue. cause: the session that it was decided by. at_ns, valid_until_ns: market time."""
 
     request: Request
     ingress_id: str
@@ -100,7 +100,7 @@ class Entry:
 
     @property
     def intent(self) -> Intent:
-        """What a strategy would have asked for. Its id is that of the order it may become."""
+        """The signal as a strategy's intent. Its id is that of the order that it may become."""
         request = self.request
         long = request.direction > 0
         return Intent(
@@ -117,8 +117,8 @@ class Entry:
             score=request.score,
         )
 
-    def asked(self, session: Session) -> Intents:
-        """The question that the evaluator would have asked on the same bar."""
+    def as_request(self, session: Session) -> Intents:
+        """The request that the evaluator would have sent on the same bar."""
         bar = session.bar
         return Intents(
             id=self.ingress_id,
@@ -132,9 +132,9 @@ class Entry:
             missing=session.missing,
         )
 
-    def apply(self, step: Step, detail: str = "") -> Iterator[Publish]:
-        """Take the transition and say so; nothing where the table has none."""
-        after = TRANSITIONS.get((self.state, step))
+    def apply(self, event: SignalEvent, detail: str = "") -> Iterator[Publish]:
+        """Take the transition and publish the signal; nothing where the table has none."""
+        after = TRANSITIONS.get((self.state, event))
         if after is not None:
             self.state = after
             yield self.fact(detail)
@@ -163,14 +163,15 @@ class Entry:
 class Queue(Struct, frozen=True):
     """An inbox as data.
 
-    entries: signals that may still be asked about, by their ingress id, which stands for them in the rest. latest: the last of each
-    signal id. by_order: those that became an order; sent: of these, the orders of which the venue has said nothing, oldest first.
+    entries: signals that a later message may concern, by their ingress id, by which the other fields refer to them. latest: the
+    last one of each signal id. by_order: the signals that became orders. sent: the orders of these without any venue report, oldest
+    first.
     """
 
     count: int = 0
-    markets: dict[str, Market] = {}
+    markets: dict[str, LatestSession] = {}
     answers: dict[str, ExternalAnswer] = {}
-    entries: dict[str, Entry] = {}
+    entries: dict[str, QueuedSignal] = {}
     latest: dict[str, str] = {}
     by_order: dict[str, str] = {}
     sent: tuple[str, ...] = ()
@@ -184,11 +185,11 @@ class Inbox:
     def __init__(self, conf: Conf) -> None:
         self._conf = conf
         self._count = 0
-        self._markets: dict[str, Market] = {}
+        self._markets: dict[str, LatestSession] = {}
         self._answers: dict[str, ExternalAnswer] = {}
-        self._latest: dict[str, Entry] = {}
-        self._by_order: dict[str, Entry] = {}
-        self._sent: dict[str, Entry] = {}
+        self._latest: dict[str, QueuedSignal] = {}
+        self._by_order: dict[str, QueuedSignal] = {}
+        self._sent: dict[str, QueuedSignal] = {}
 
     @classmethod
     def restored(cls, queue: Queue, conf: Conf) -> Inbox:
@@ -196,32 +197,34 @@ class Inbox:
         inbox._count = queue.count
         inbox._markets.update(queue.markets)
         inbox._answers.update(queue.answers)
-        entries = {name: replace(entry) for name, entry in queue.entries.items()}
-        inbox._latest.update((signal_id, entries[name]) for signal_id, name in queue.latest.items())
-        inbox._by_order.update((order_id, entries[name]) for order_id, name in queue.by_order.items())
+        signals = {name: replace(signal) for name, signal in queue.entries.items()}
+        inbox._latest.update((signal_id, signals[name]) for signal_id, name in queue.latest.items())
+        inbox._by_order.update((order_id, signals[name]) for order_id, name in queue.by_order.items())
         inbox._sent.update((order_id, inbox._by_order[order_id]) for order_id in queue.sent)
         return inbox
 
     def snapshot(self) -> Queue:
-        """The queue as it stands, with nothing in it that changes later."""
+        """The queue as it stands. Nothing in the snapshot changes later."""
         kept = (*self._latest.values(), *self._by_order.values())
         return Queue(
             count=self._count,
             markets={**self._markets},
             answers={**self._answers},
-            entries={entry.ingress_id: replace(entry) for entry in kept},
-            latest={signal_id: entry.ingress_id for signal_id, entry in self._latest.items()},
-            by_order={order_id: entry.ingress_id for order_id, entry in self._by_order.items()},
+            entries={signal.ingress_id: replace(signal) for signal in kept},
+            latest={signal_id: signal.ingress_id for signal_id, signal in self._latest.items()},
+            by_order={order_id: signal.ingress_id for order_id, signal in self._by_order.items()},
             sent=tuple(self._sent),
         )
 
-    def market(self, market: Market) -> list[Publish]:
-        """The next session of an instrument. Returns what has expired by it."""
-        self._markets[market.session.bar.instrument] = market
-        return self.late(market.session.bar.close_ns)
+    def session(self, latest: LatestSession) -> list[Publish]:
+        """Keep an instrument's next session. Returns the signals that have expired by its time."""
+        self._markets[latest.session.bar.instrument] = latest
+        return self.late(latest.session.bar.close_ns)
 
-    def admit(self, fields: Mapping[str, Any], now_ns: int, *, link_up: bool) -> ExternalAnswer | tuple[Entry, Market]:
-        """A new entry with the market it is decided by; or the answer at once, where there is nothing to decide.
+    def admit(
+        self, fields: Mapping[str, Any], now_ns: int, *, link_up: bool
+    ) -> ExternalAnswer | tuple[QueuedSignal, LatestSession]:
+        """A new signal with the session that it is decided by; or the reply at once, where there is nothing to decide.
 
         Args:
             now_ns: market time. link_up: the venue is connected.
@@ -234,57 +237,57 @@ class Inbox:
         before = self._answers.get(request.request_id) if request.request_id else self._same(request, now_ns)
         if before is not None:
             return before
-        market = self._markets.get(request.instrument)
-        if market is None or not link_up:
-            text = "the venue is not connected" if market else f"no bar of {request.instrument} has come yet"
-            return refused(Refusal(IngressError.UNAVAILABLE, "", f"{text}; ask again"), request)
+        latest = self._markets.get(request.instrument)
+        if latest is None or not link_up:
+            text = "the venue is not connected" if latest else f"no bar of {request.instrument} has come yet"
+            return refused(Refusal(IngressError.UNAVAILABLE, "", f"{text}; send the signal again"), request)
         self._count += 1
-        session = market.session
+        session = latest.session
         stamp = f"{session.session.replace('-', '')}-{session.minute // 60:02}{session.minute % 60:02}"
         ingress_id = f"{request.instrument}-{stamp}-EXT{self._count}"
-        return Entry(request, ingress_id, market.ref, now_ns, now_ns + round(request.ttl_s * SECOND_NS)), market
+        return QueuedSignal(request, ingress_id, latest.ref, now_ns, now_ns + round(request.ttl_s * SECOND_NS)), latest
 
-    def queue(self, entry: Entry) -> list[Publish]:
-        """Keep a new entry: what is said of it before anybody decides."""
-        self._latest[entry.request.signal_id] = entry
-        return [entry.fact(), *entry.apply(Step.QUEUE)]
+    def queue(self, signal: QueuedSignal) -> list[Publish]:
+        """Keep a new signal. Returns what to publish before the decision."""
+        self._latest[signal.request.signal_id] = signal
+        return [signal.fact(), *signal.apply(SignalEvent.QUEUE)]
 
-    def decided(self, entry: Entry, decision: Decision) -> tuple[list[Publish], ExternalAnswer]:
-        """The risk checks' word: what is said of it, and the answer for the sender, which stands from now on."""
+    def decided(self, signal: QueuedSignal, decision: Decision) -> tuple[list[Publish], ExternalAnswer]:
+        """Enter the decision of the risk checks. Returns what to publish, and the reply to the sender, which is final."""
         if decision.approved:
-            entry.order_id = decision.order_id
-            self._by_order[entry.order_id] = self._sent[entry.order_id] = entry
-            said = [*entry.apply(Step.APPROVE, decision.detail), *entry.apply(Step.SEND)]
+            signal.order_id = decision.order_id
+            self._by_order[signal.order_id] = self._sent[signal.order_id] = signal
+            published = [*signal.apply(SignalEvent.APPROVE, decision.detail), *signal.apply(SignalEvent.SEND)]
             text = f"queued, and approved with {decision.size} contract{'s' * (decision.size > 1)}"
         else:
-            said = list(entry.apply(Step.REFUSE, f"{decision.reason}: {decision.detail}"))
+            published = list(signal.apply(SignalEvent.REFUSE, f"{decision.reason}: {decision.detail}"))
             text = f"queued, and refused by the risk checks: {decision.detail}"
-        request = entry.request
-        answer = ExternalAnswer(
+        request = signal.request
+        reply = ExternalAnswer(
             success=True,
             message=text,
             signal_id=request.signal_id,
-            ingress_id=entry.ingress_id,
+            ingress_id=signal.ingress_id,
             state=QUEUED,
-            order_id=entry.order_id,
+            order_id=signal.order_id,
             reason=decision.reason,
         )
         if request.request_id:
-            self._answers[request.request_id] = answer
-        return said, answer
+            self._answers[request.request_id] = reply
+        return published, reply
 
-    def heard(self, order_id: str, step: Step | None, detail: str = "") -> list[Publish]:
-        """What the venue's word on an order means for the signal behind it, if there is one."""
-        entry = self._by_order.get(order_id)
-        if entry is None or step is None:
+    def venue_reported(self, order_id: str, event: SignalEvent | None, detail: str = "") -> list[Publish]:
+        """Apply the venue's report on an order to the signal that it came of, if there is one."""
+        signal = self._by_order.get(order_id)
+        if signal is None or event is None:
             return []
         self._sent.pop(order_id, None)
-        return list(entry.apply(step, detail))
+        return list(signal.apply(event, detail))
 
     def late(self, now_ns: int) -> list[Publish]:
-        """Signals of which the venue has said nothing in their time."""
-        over = [order_id for order_id, entry in self._sent.items() if entry.valid_until_ns < now_ns]
-        return [said for order_id in over for said in self._sent.pop(order_id).apply(Step.LATE, "no word from the venue in time")]
+        """Expire the signals without any venue report within their time."""
+        over = [self._sent.pop(order_id) for order_id, signal in [*self._sent.items()] if signal.valid_until_ns < now_ns]
+        return [fact for signal in over for fact in signal.apply(SignalEvent.LATE, "no report from the venue in time")]
 
     def _same(self, request: Request, now_ns: int) -> ExternalAnswer | None:
         first = self._latest.get(request.signal_id)
@@ -293,7 +296,7 @@ class Inbox:
         ago_s = (now_ns - first.at_ns) / SECOND_NS
         return ExternalAnswer(
             success=False,
-            message=f"asked {ago_s:.1f} s ago as {first.ingress_id}; give it a request_id of its own if it is meant twice",
+            message=f"sent {ago_s:.1f} s ago as {first.ingress_id}; give it a request_id of its own if it is meant twice",
             signal_id=request.signal_id,
             ingress_id=first.ingress_id,
             state=first.state,
@@ -304,6 +307,6 @@ class Inbox:
 
 
 def refused(why: Refusal, request: Request | None = None) -> ExternalAnswer:
-    """The answer to a signal that does not enter the queue."""
+    """The reply to a signal that does not enter the queue."""
     text = f"{why.field}: {why.text}" if why.field else why.text
     return ExternalAnswer(False, text, request.signal_id if request else "", error=why.error, field=why.field)

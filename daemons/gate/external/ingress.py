@@ -1,10 +1,10 @@
-"""What an external signal must look like: its fields one by one, and the one that is at fault (bus/PROTOCOL.md, section 7).
+"""The fields of an external signal: one check for each, and a refusal that names the wrong one (bus/PROTOCOL.md, section 7).
 
-A signal arrives as a map of whatever its sender wrote, in one of two forms: the plain one (`action`, `instrument`) and that of the
-FKS schema (`symbol`, `side`, `strength`, `timestamp`), whose sender may put the three prices into `meta`. Nothing is converted
-and nothing is guessed: 20.0 is no number of points, "20" is no number, and a field that nobody knows is refused, because a
-misspelt `ttl_s` would otherwise be obeyed as if it were not there. What has passed here says only that the signal makes sense by
-itself; whether it may be traded is for the risk checks, as with any strategy's intent.
+A signal arrives as a map of any fields, in one of two forms: the plain one (`action`, `instrument`) and that of the FKS schema
+(`symbol`, `side`, `strength`, `timestamp`), whose sender may put the three prices into `meta`. Nothing is converted and nothing is
+guessed: 20.0 is no number of points, "20" is no number, and an undefined field is refused, because a misspelt `ttl_s` would
+otherwise be ignored. A signal that passes here makes sense by itself; the risk checks decide whether it may be traded, as with any
+strategy's intent.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\
 
 
 class Request(NamedTuple):
-    """A signal that makes sense.
+    """A valid signal.
 
-    signal_id: what the sender would call it, `ES_03-25_buy_4500.25`; the same again for the same wish. instrument: our symbol.
-    direction: 1 long, -1 short. stop, target: prices. ttl_s: seconds of market time it stays good. score: the sender's strength.
+    signal_id: made of the sender's fields, `ES_03-25_buy_4500.25`; equal for equal signals. instrument: our symbol. direction: 1
+    long, -1 short. stop, target: prices. ttl_s: seconds of market time for which it is valid. score: the sender's strength.
     """
 
     signal_id: str
@@ -66,11 +66,11 @@ class Request(NamedTuple):
 
 
 Fault: TypeAlias = tuple[str, str]
-"""A field, and what is wrong with it."""
+"""A field, and its error as text."""
 
 
 class Refusal(NamedTuple):
-    """Why a signal was not taken: who must act, on which field, and how, in words."""
+    """Why a signal was refused: the kind of error, the field, and the remedy in words."""
 
     error: IngressError
     field: str
@@ -78,7 +78,7 @@ class Refusal(NamedTuple):
 
 
 def read(fields: Mapping[str, Any], conf: Conf) -> Request | Refusal:
-    """A signal's fields as a request, or the first fault: size, unknown fields, missing ones, then values as in `CHECKS`."""
+    """A signal's fields as a request, or the first fault: size, undefined fields, missing fields, then values as in `CHECKS`."""
     form = _form(fields)
     values = _values(form, fields)
     fault = _too_large(fields) or _misnamed(form, fields) or _missing(form, values) or _wrong(values, conf)
@@ -86,7 +86,7 @@ def read(fields: Mapping[str, Any], conf: Conf) -> Request | Refusal:
 
 
 def instrument_of(name: str, conf: Conf) -> str:
-    """Our symbol for `MNQ` or a contract of it such as `MNQ 03-25`; empty if that is not traded here."""
+    """Our symbol for `MNQ` or a contract of it such as `MNQ 03-25`; "" if it is not traded here."""
     contract = _CONTRACT.fullmatch(name)
     symbol = contract[1] if contract else name
     return symbol if symbol in conf.traded and symbol in conf.instruments else ""
@@ -106,10 +106,10 @@ def _too_large(fields: Mapping[str, Any]) -> Fault | None:
 
 
 def _misnamed(form: tuple[str, ...], fields: Mapping[str, Any]) -> Fault | None:
-    known = (*form, *(OPTIONAL if form is PLAIN else FKS_OPTIONAL))
+    defined = (*form, *(OPTIONAL if form is PLAIN else FKS_OPTIONAL))
     for name in fields:
-        if name not in known:
-            return name[:MAX_TEXT], f"unknown field{suggest(name[:MAX_TEXT], known)}; known: {', '.join(known)}"
+        if name not in defined:
+            return name[:MAX_TEXT], f"unknown field{suggest(name[:MAX_TEXT], defined)}; known: {', '.join(defined)}"
     return None
 
 
@@ -118,7 +118,7 @@ def _missing(form: tuple[str, ...], values: Mapping[str, Any]) -> Fault | None:
 
 
 def _values(form: tuple[str, ...], fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields, with those prices from `meta` that an FKS sender has put there."""
+    """The fields, with the prices that an FKS sender has put into `meta`."""
     meta = fields.get("meta")
     if form is PLAIN or not isinstance(meta, dict):
         return fields
@@ -143,7 +143,7 @@ def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> Re
     )
 
 
-# --- one check per field: None, or what is wrong and what would be right --------------------------------------------------------
+# --- one check per field: None, or the error and the remedy -------------------------------------------------------------------
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -155,11 +155,11 @@ def _wrong(values: Values, conf: Conf) -> Fault | None:
     return None
 
 
-def _side(known: Mapping[str, int]) -> Callable[[Any, Values, Conf], str | None]:
+def _side(sides: Mapping[str, int]) -> Callable[[Any, Values, Conf], str | None]:
     def check(value: Any, values: Values, conf: Conf) -> str | None:
-        if isinstance(value, str) and value.lower() in known:
+        if isinstance(value, str) and value.lower() in sides:
             return None
-        return f"{_shown(value)} is no side; write one of {', '.join(known)}"
+        return f"{_shown(value)} is no side; write one of {', '.join(sides)}"
 
     return check
 
@@ -222,7 +222,7 @@ def _strength(value: Any, values: Values, conf: Conf) -> str | None:
 
 
 def _timestamp(value: Any, values: Values, conf: Conf) -> str | None:
-    """Kept for the sender, never judged: clocks differ, and `ttl_s` counts from the moment the signal is here."""
+    """Recorded for the sender and never compared: clocks differ, and `ttl_s` counts from the signal's arrival."""
     if (_number(value) and finite(value) and value > 0) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
         return None
     return f"{_shown(value)} is not a time; write seconds since 1970, or such as 2027-02-24T15:31:00Z"
@@ -255,6 +255,6 @@ def _number(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value for a person, cut where it would fill the screen."""
+    """A value as text for a person, cut to `MAX_TEXT` characters."""
     text = repr(value)
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."

@@ -1,6 +1,6 @@
 """What a prop firm's program lets an account enter now: whether at all, and how many contracts (playbook 6).
 
-Questions about a `ProgramAccount` as it stands; nothing here changes it. A program that has ended allows nothing more.
+Reads a `ProgramAccount` as it stands and never changes it. A program that has ended allows no entry.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from tapewire.daemons.gate.firm.progress import ENDED
 
 
 def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int, contracts: int, stake_cents: int) -> str | None:
-    """Why the program does not allow an entry, or None. The account has been told the trade date (`on`).
+    """Why the program does not allow an entry, or None. Call `account.on` with the trade date first.
 
     Args:
         bar_ns: close of the bar it was decided on. contracts: its size.
-        stake_cents: what the account loses if it and all else that is open are stopped. An entry whose stop would be a breach is
-            refused.
+        stake_cents: what the account loses if the entry and everything open or in flight are stopped. An entry whose stop would be
+            a breach is refused.
     """
     name = account.program.name
     if account.state in ENDED:
@@ -42,7 +42,8 @@ def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int
 def size(account: ProgramAccount, instrument: str, strategy: str, risk_cents: int) -> int | None:
     """Contracts for an entry that risks this much per contract; None if the program leaves that to the preset.
 
-    In dollars: as many as they pay for, at least one while there are any. In contracts: the figure itself. Never above the cap.
+    A table in dollars: as many contracts as they pay for, at least one while the figure is above 0. A table in contracts: the
+    figure itself. Never above the cap.
     """
     table, figure = account.terms.sizing, _figure(account, strategy)
     if table is None or figure is None:
@@ -62,7 +63,7 @@ def most_contracts(account: ProgramAccount, instrument: str) -> int | None:
 
 
 def _figure(account: ProgramAccount, strategy: str) -> float | None:
-    """What the table of sizes says now, in its unit (whole contracts, or dollars); None without one."""
+    """The figure of the table of sizes now, in its unit (whole contracts, or dollars); None without a table."""
     table = account.terms.sizing
     if table is None:
         return None

@@ -4,16 +4,15 @@
                                         a breach                       -> FAILED
     FUNDED   the funded account runs    a breach                       -> FAILED
                                         the payout that makes it live  -> LIVE
-    PASSED, FAILED, LIVE                the program has ended: no more entries, and later trades are not its business
+    PASSED, FAILED, LIVE                the program has ended: no more entries, and later trades do not count
 
-The gate folds its own round turns and refuses entries by the result (`tapewire.daemons.gate.firm.allowance`); a backtest
-folds the same facts
-from its journal and tells the story (`tapewire.replay.program`).
+The gate folds its own round turns and refuses entries by the result (daemons/gate/firm/allowance.py). A backtest folds the same
+facts from its journal and reports the outcome (replay/program.py).
 
 Money is integer cents. The order at an end of day is: test the floor as it stood, move the mark, lock, then pass or pay.
-A day is a trade date with a trade. One without changes nothing, so nobody has to tell the account of it.
+A day is a trade date with a trade. One without changes nothing, so the account does not need to receive it.
 
-Not here: resets and further accounts are the trader's decisions; what a live account's terms are, the program does not say.
+Not here: resets and further accounts are the trader's decisions, and the program does not define a live account's terms.
 """
 
 from __future__ import annotations
@@ -23,7 +22,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tapewire.bus.messages import Bar
-from tapewire.daemons.gate.firm.progress import ENDED, Day, Failure, Payout, Progress, Rule, State, Today
+from tapewire.daemons.gate.firm.progress import (
+    ENDED,
+    Failure,
+    Payout,
+    ProgramDay,
+    ProgramProgress,
+    ProgramRule,
+    ProgramState,
+    ProgramToday,
+)
 from tapewire.daemons.market.clock import RTH_CLOSE, Calendar, Clock
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program
 from tapewire.daemons.settings.structs import Conf, Instrument
@@ -31,15 +39,15 @@ from tapewire.strategies.clock import minute_of
 
 
 class ProgramAccount:
-    """One account on its way through one program. Every number is in cents.
+    """One account in one program. Every number is in cents.
 
-    equity_cents is realised equity. today is the day under way, None before its first trade. news holds a sentence per change of
-    state and per payout, for whoever has to be told; told: how many of them were.
+    equity_cents: realised equity. today: the current day, None before its first trade. news: a sentence for each change of state
+    and each payout, to be published; told: how many of them `unpublished` has returned.
     """
 
     def __init__(self, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar) -> None:
         self.program = program
-        self.state = State.OPEN
+        self.state = ProgramState.OPEN
         self.start_cents = cents(program.start)
         self.equity_cents = self.start_cents
         self.mark_cents = self.start_cents
@@ -48,10 +56,10 @@ class ProgramAccount:
         self.passed = ""
         self.failure: Failure | None = None
         self.payouts: list[Payout] = []
-        self.days: list[Day] = []
+        self.days: list[ProgramDay] = []
         self.news: list[str] = []
         self.told = 0
-        self.today: Today | None = None
+        self.today: ProgramToday | None = None
         self._instruments = instruments
         self._clock = Clock(calendar)
         self._traded_days = 0
@@ -63,8 +71,8 @@ class ProgramAccount:
         self._left_ns: dict[str, int] = {}
 
     @classmethod
-    def of(cls, conf: Conf, progress: Progress | None) -> ProgramAccount | None:
-        """The account of these settings, None where they name no program. progress: how far it has come, None at the start."""
+    def of(cls, conf: Conf, progress: ProgramProgress | None) -> ProgramAccount | None:
+        """The account of these settings, None where they name no program. progress: the state to restore, None at the start."""
         if conf.program is None:
             return None
         if progress is None:
@@ -73,9 +81,9 @@ class ProgramAccount:
 
     @classmethod
     def restored(
-        cls, progress: Progress, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar
+        cls, progress: ProgramProgress, program: Program, instruments: Mapping[str, Instrument], calendar: Calendar
     ) -> ProgramAccount:
-        """The account that has come so far. program: the same one; its other terms may have changed, and hold from now on."""
+        """The account with this progress. program: the same one; its other terms may have changed, and hold from now on."""
         account = cls(program, instruments, calendar)
         account.state = progress.state
         account.equity_cents, account.mark_cents, account.locked = progress.equity_cents, progress.mark_cents, progress.locked
@@ -88,9 +96,9 @@ class ProgramAccount:
         account._held, account._open, account._left_ns = {**progress.held}, {**progress.open}, {**progress.left_ns}
         return account
 
-    def snapshot(self) -> Progress:
-        """How far the account has come, with nothing in it that changes later."""
-        return Progress(
+    def snapshot(self) -> ProgramProgress:
+        """The account's progress. Nothing in the snapshot changes later."""
+        return ProgramProgress(
             program=self.program.name,
             state=self.state,
             start_cents=self.start_cents,
@@ -118,7 +126,7 @@ class ProgramAccount:
 
     @property
     def terms(self) -> Evaluation | Funded:
-        """The rules of the phase under way (of the last one, once the program has ended)."""
+        """The rules of the current phase (of the last one, once the program has ended)."""
         funded = self.program.funded
         return funded if self.passed and funded is not None else self.program.evaluation
 
@@ -147,7 +155,7 @@ class ProgramAccount:
         return self._best_cents / self._cycle_cents if self._cycle_cents > 0 else None
 
     def minutes_left(self, at_ns: int) -> int | None:
-        """From a bar's close until its trade date's flat-by time, negative when that is over. None without the rule."""
+        """Minutes from a bar's close until its trade date's flat-by time, negative when that is past. None without the rule."""
         if self.program.flat_by is None:
             return None
         date, at = self._clock.read(at_ns)
@@ -155,28 +163,30 @@ class ProgramAccount:
         # The exit time of a half day lies before its close (playbook 5.2), whatever hour the firm names for a whole one.
         return (last if date.closes == RTH_CLOSE else min(last, date.closes)) - at
 
-    def untold(self) -> list[str]:
-        """The news since the last time that somebody asked."""
+    def unpublished(self) -> list[str]:
+        """The news since the last call."""
         news, self.told = self.news[self.told :], len(self.news)
         return news
 
     # --- what happens -------------------------------------------------------------------------------------------------------
 
     def on(self, session: str) -> None:
-        """It is this trade date: a day under way before it has ended, and a time limit may have passed."""
+        """The trade date is now `session`. An earlier current day ends, and a time limit may have passed."""
         if self.today is not None and session > self.today.session:
             self.end_day()
         limit = self.program.evaluation.time_limit_days
-        if self.state is State.OPEN and limit is not None and self.first:
+        if self.state is ProgramState.OPEN and limit is not None and self.first:
             last = (dt.date.fromisoformat(self.first) + dt.timedelta(limit - 1)).isoformat()
             if session > last:
-                self._fail(Rule.TIME_LIMIT, last, None, f"{limit} calendar days from {self.first} on are over without the target")
+                self._fail(
+                    ProgramRule.TIME_LIMIT, last, None, f"{limit} calendar days from {self.first} on are over without the target"
+                )
 
     def trade(self, instrument: str, session: str, entry_ns: int, exit_ns: int, net_cents: int) -> None:
         """A round turn has ended.
 
         Args:
-            session: the trade date of its entry. One earlier than today counts today, which is when its money came.
+            session: the trade date of its entry. One earlier than today counts today, when its money was realised.
             entry_ns, exit_ns: closes of the bars of its first and its last fill. net_cents: after commissions.
         """
         self._open.pop(instrument, None)
@@ -197,8 +207,9 @@ class ProgramAccount:
     def bar(self, bar: Bar) -> None:
         """Open equity at a bar, where a rule looks at it.
 
-        A position held through the whole bar counts with the bar's better extreme first and its worse one then, as nobody knows
-        their order; in the bar of its entry it counts with the close. A bar that comes after the news of its trade's end is late.
+        A position held through the whole bar counts with the bar's better extreme first and its worse one second, because a bar
+        does not record their order. In the bar of its entry it counts with the close. A bar that arrives after its trade has ended
+        is late and does not count.
         """
         position, name = bar.position, bar.instrument
         if not self.program.sees_open_equity or position is None or bar.close_ns <= self._left_ns.get(name, 0):
@@ -216,7 +227,7 @@ class ProgramAccount:
         self._mark_to_market(self._clock.read(bar.close_ns)[0].date, bar.close_ns)
 
     def end_day(self) -> None:
-        """The day under way has ended; without one nothing happens. For the last day of all, nobody else would say so."""
+        """End the current day; without one nothing happens. The caller ends the last day, which no later trade date ends."""
         today = self.today
         if today is None:
             return
@@ -229,7 +240,7 @@ class ProgramAccount:
         self._best_cents = max(self._best_cents, today.pnl_cents)
         phase, equity, share = self.state, self.equity_cents, self.best_share
         notes = ["daily loss: paused"] if today.paused else []
-        notes += self._pass(today) if phase is State.OPEN else self._pay(today)
+        notes += self._pass(today) if phase is ProgramState.OPEN else self._pay(today)
         self.today = None
         self.days.append(self._day(today, phase, equity, share, "; ".join(notes)))
 
@@ -239,13 +250,13 @@ class ProgramAccount:
 
     # --- rules --------------------------------------------------------------------------------------------------------------
 
-    def _begin(self, session: str) -> Today | None:
-        """The day that something of this session belongs to; None once the program has ended."""
+    def _begin(self, session: str) -> ProgramToday | None:
+        """The day that an event of this session belongs to; None once the program has ended."""
         self.on(session)
         if self.state in ENDED:
             return None
         if self.today is None:
-            self.today = Today(session)
+            self.today = ProgramToday(session)
             self.first = self.first or session
         return self.today
 
@@ -271,31 +282,35 @@ class ProgramAccount:
         floor = self.floor_cents
         if self.today is not None and floor is not None and equity <= floor:
             why = "fixed" if self.locked else f"the mark is {money(self.mark_cents)}"
-            self._fail(Rule.TRAILING_DRAWDOWN, self.today.session, at_ns, f"equity {money(equity)}, floor {money(floor)} ({why})")
+            self._fail(
+                ProgramRule.TRAILING_DRAWDOWN, self.today.session, at_ns, f"equity {money(equity)}, floor {money(floor)} ({why})"
+            )
 
-    def _test_day(self, today: Today, pnl: int, at_ns: int) -> None:
+    def _test_day(self, today: ProgramToday, pnl: int, at_ns: int) -> None:
         daily = self.terms.daily_loss
         if self.state in ENDED or daily is None or pnl > -cents(daily.limit):
             return
         if daily.breach == "pause":
             today.paused = True
         else:
-            self._fail(Rule.DAILY_LOSS, today.session, at_ns, f"day at {money(pnl)}, limit {money(-cents(daily.limit))}")
+            self._fail(ProgramRule.DAILY_LOSS, today.session, at_ns, f"day at {money(pnl)}, limit {money(-cents(daily.limit))}")
 
-    def _test_flat_by(self, today: Today, entry_ns: int, exit_ns: int) -> None:
+    def _test_flat_by(self, today: ProgramToday, entry_ns: int, exit_ns: int) -> None:
         left = self.minutes_left(exit_ns)
         if left is None:
             return
         entered, gone = self._clock.read(entry_ns)[0].date, self._clock.read(exit_ns)[0].date
         if entered != gone:
-            self._fail(Rule.FLAT_BY, today.session, exit_ns, f"entered on {entered}, closed on {gone}")
+            self._fail(ProgramRule.FLAT_BY, today.session, exit_ns, f"entered on {entered}, closed on {gone}")
         elif left < 0:
-            self._fail(Rule.FLAT_BY, today.session, exit_ns, f"closed {-left} min after the flat-by time {self.program.flat_by}")
+            self._fail(
+                ProgramRule.FLAT_BY, today.session, exit_ns, f"closed {-left} min after the flat-by time {self.program.flat_by}"
+            )
 
-    def _fail(self, rule: Rule, session: str, at_ns: int | None, detail: str) -> None:
+    def _fail(self, rule: ProgramRule, session: str, at_ns: int | None, detail: str) -> None:
         if self.state in ENDED:
             return
-        phase, self.state = self.state, State.FAILED
+        phase, self.state = self.state, ProgramState.FAILED
         self.failure = Failure(rule, phase, session, at_ns, detail)
         self.news.append(f"program {self.program.name}: FAILED {rule} on {session}: {detail}")
         today, self.today = self.today, None
@@ -304,7 +319,7 @@ class ProgramAccount:
 
     # --- the end of a good day ---------------------------------------------------------------------------------------------------
 
-    def _pass(self, today: Today) -> list[str]:
+    def _pass(self, today: ProgramToday) -> list[str]:
         evaluation = self.program.evaluation
         if evaluation.target is None or self.profit_cents < cents(evaluation.target):
             return []
@@ -317,17 +332,17 @@ class ProgramAccount:
         self.news.append(f"program {self.program.name}: PASSED on {today.session} with {money(self.profit_cents)}")
         funded = self.program.funded
         if funded is None:
-            self.state = State.PASSED
+            self.state = ProgramState.PASSED
             return [note]
-        self.state = State.FUNDED
+        self.state = ProgramState.FUNDED
         if funded.opens_at == "start":
             self.equity_cents = self.start_cents
         self.locked = False
         self._restart()
         return [note]
 
-    def _pay(self, today: Today) -> list[str]:
-        """A payout, once it is due. One that would leave the account at a fixed floor is not asked for: it would be the last.
+    def _pay(self, today: ProgramToday) -> list[str]:
+        """A payout, once it is due. One that would leave the account at a fixed floor is not requested: it would be the last.
 
         A floor that still trails restarts with the mark, so a payout cannot bring the account near it.
         """
@@ -348,7 +363,7 @@ class ProgramAccount:
         self.news.append(f"program {self.program.name}: payout {len(self.payouts)} of {money(amount)} on {today.session}")
         self._restart()
         if payouts.live_after is not None and len(self.payouts) >= payouts.live_after:
-            self.state = State.LIVE
+            self.state = ProgramState.LIVE
             self.news.append(f"program {self.program.name}: LIVE after {len(self.payouts)} payouts")
             return [f"payout {money(amount)}; live account"]
         return [f"payout {money(amount)}"]
@@ -364,8 +379,8 @@ class ProgramAccount:
             return True
         return self._best_cents * 10_000 <= round(rule.share * 10_000) * self._cycle_cents
 
-    def _day(self, today: Today, phase: State, equity: int, share: float | None, note: str) -> Day:
-        return Day(
+    def _day(self, today: ProgramToday, phase: ProgramState, equity: int, share: float | None, note: str) -> ProgramDay:
+        return ProgramDay(
             session=today.session,
             phase=phase,
             trades=today.trades,

@@ -1,6 +1,6 @@
-"""An account's way through a prop firm's program as data: where it stands, its days, its payouts, and how it failed.
+"""An account's progress in a prop firm's program as data: its state, its days, its payouts, and its failure.
 
-`tapewire.daemons.gate.firm.program` is the engine. Money is integer cents.
+daemons/gate/firm/program.py is the engine. Money is integer cents.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class State(StrEnum):
+class ProgramState(StrEnum):
     OPEN = "OPEN"
     FUNDED = "FUNDED"
     PASSED = "PASSED"
@@ -19,11 +19,11 @@ class State(StrEnum):
     FAILED = "FAILED"
 
 
-ENDED = frozenset({State.PASSED, State.LIVE, State.FAILED})
+ENDED = frozenset({ProgramState.PASSED, ProgramState.LIVE, ProgramState.FAILED})
 
 
-class Rule(StrEnum):
-    """What an account can fail by."""
+class ProgramRule(StrEnum):
+    """The rules that an account can fail by."""
 
     FLAT_BY = "FLAT_BY"
     TRAILING_DRAWDOWN = "TRAILING_DRAWDOWN"
@@ -34,30 +34,31 @@ class Rule(StrEnum):
 class Failure(Struct, frozen=True):
     """Which rule, in which phase, on which trade date and in which bar (None: by the end of the day)."""
 
-    rule: Rule
-    phase: State
+    rule: ProgramRule
+    phase: ProgramState
     session: str
     at_ns: int | None
     detail: str
 
 
 class Payout(Struct, frozen=True):
-    """Asked for at the end of `session`; the money is there on `paid`, after the firm's processing days."""
+    """Requested at the end of `session`. The money arrives on `paid`, after the firm's processing days."""
 
     session: str
     cents: int
     paid: str
 
 
-class Day(Struct, frozen=True):
+class ProgramDay(Struct, frozen=True):
     """One day of the program as it ended.
 
-    phase: the account it was traded on. equity: before a payout. mark, floor: as they hold from then on (floor None: no drawdown
-    rule). best_share: the phase's best day over its profit so far, None without a profit. note: what else happened.
+    phase: the account that it was traded on. equity: before a payout. mark, floor: as they hold from then on (floor None: no
+    drawdown rule). best_share: the phase's best day over its profit so far, None without a profit. note: what else happened, as
+    text.
     """
 
     session: str
-    phase: State
+    phase: ProgramState
     trades: int
     pnl_cents: int
     equity_cents: int
@@ -68,8 +69,8 @@ class Day(Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Today:
-    """The day under way. paused: its loss limit was reached, and it is over for entries."""
+class ProgramToday:
+    """The current day. paused: its loss limit was reached, and it takes no more entries."""
 
     session: str
     trades: int = 0
@@ -77,11 +78,11 @@ class Today:
     paused: bool = False
 
 
-class Progress(Struct, frozen=True, kw_only=True):
-    """How far an account has come. program, start_cents: by whose terms; the rest is named as in `ProgramAccount`."""
+class ProgramProgress(Struct, frozen=True, kw_only=True):
+    """An account's progress. program, start_cents: name and start of the program; the other fields are as in `ProgramAccount`."""
 
     program: str
-    state: State
+    state: ProgramState
     start_cents: int
     equity_cents: int
     mark_cents: int
@@ -90,10 +91,10 @@ class Progress(Struct, frozen=True, kw_only=True):
     passed: str = ""
     failure: Failure | None = None
     payouts: tuple[Payout, ...] = ()
-    days: tuple[Day, ...] = ()
+    days: tuple[ProgramDay, ...] = ()
     news: tuple[str, ...] = ()
     told: int = 0
-    today: Today | None = None
+    today: ProgramToday | None = None
     traded_days: int = 0
     winning_days: int = 0
     best_cents: int = 0
