@@ -263,7 +263,7 @@ def test_disputes_are_resolved_one_after_the_other() -> None:
     desk.filled("", 1, 21_000.0, "FOREIGN")
     desk.filled("", 1, 6_000.0, "FOREIGN", instrument="MES", number=2)
     desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
-    desk.gate.heard.closes |= {"MNQ": 21_001.0, "MES": 6_001.0}
+    desk.gate.observed.closes |= {"MNQ": 21_001.0, "MES": 6_001.0}
     said = desk.step(Arm("anna"), topic="operator.word.")
 
     stands = [(output.body.state, output.body.reason) for output in said if isinstance(output.body, Risk)]
@@ -275,7 +275,7 @@ def test_without_a_price_a_dispute_outlives_the_arming() -> None:
     desk = Desk()
     order_id = desk.enter()
     desk.updated(order_id, OrderStatus.CANCELLED)
-    desk.gate.heard.closes.clear()
+    desk.gate.observed.closes.clear()
     desk.step(hello(1, order_id), topic="venue.nt.")
     desk.step(Arm("anna"), topic="operator.word.")
     (refused,) = desk.ask(intent(at="11:05"), at="11:05")

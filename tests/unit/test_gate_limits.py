@@ -473,7 +473,7 @@ def test_no_rail_stands_in_the_way_of_an_exit() -> None:
     before = at_desk.gate
     strict = Gate(conf(risk=RiskLimits(contracts=1, **EVERY_RAIL), trading=Trading(enabled=False, account=ACCOUNT)))
     strict.book, strict.orders, strict.killed = before.book, before.orders, True
-    strict.heard.link_up, strict.heard.accounts, strict.heard.now_ns = False, (), eastern("15:00")
+    strict.observed.link_up, strict.observed.accounts, strict.observed.now_ns = False, (), eastern("15:00")
     at_desk.gate = strict
 
     wanted = (
