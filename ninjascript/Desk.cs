@@ -26,7 +26,7 @@ namespace Tapewire
     /// What a book wants done at NinjaTrader. Nothing is returned: whether NinjaTrader took an order shows in its reports, which may come
     /// before the call returns, or never.
     ///
-    /// Threads: called in a custom event of NinjaTrader's, with no lock held.
+    /// Threads: called in OnBarUpdate or in a custom event of NinjaTrader's, with no lock held.
     /// </summary>
     public interface IDesk
     {

@@ -18,8 +18,9 @@ namespace NinjaTrader.NinjaScript.Strategies
     /// Connects NinjaTrader with the transport, the book and the bar feed of one chart.
     ///
     /// Threads: NinjaTrader calls OnBarUpdate, OnOrderUpdate and OnExecutionUpdate on threads of its own, sometimes inside a call of ours. The
-    /// transport calls ITrader and IParticipant on its poller's thread. Every call of the book is made under _lock, which is short, and no lock is
-    /// held while NinjaTrader is called. Actions of the book run in a custom event (TriggerCustomEvent), at once or later.
+    /// transport calls ITrader and IParticipant on its poller's thread. Every call that changes the book is made under _lock, which is held briefly;
+    /// no lock is held while NinjaTrader is called. Actions of the book run in OnBarUpdate or in a custom event (TriggerCustomEvent), at once
+    /// or later.
     /// </summary>
     public class TapewireBridge : Strategy, Tapewire.ITrader, Tapewire.IDesk
     {
@@ -336,7 +337,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         [ThreadStatic] static int _inEvent;
 
-        /// <summary>Runs in a custom event of NinjaTrader's: in the current one, or in a new one. False if NinjaTrader refuses a new one.</summary>
+        /// <summary>Runs in an event of NinjaTrader's: in the current one, or in a new custom event. False if NinjaTrader refuses a new one.</summary>
         bool Later(Action action)
         {
             if (_inEvent > 0)
