@@ -1,4 +1,4 @@
-"""The reason codes in words: the page REASONS.md is made from this table and the enum, so neither can say what the other does not.
+"""The texts of the reason codes. The page REASONS.md is made from this table and the enum, so the page and the code agree.
 
 python -m tapewire.daemons.gate.reasons > daemons/gate/REASONS.md
 """
@@ -14,7 +14,7 @@ from tapewire.daemons.gate.checks.risk import ENTRY, EXIT, MOVE_STOP, MOVE_TARGE
 
 
 class Text(NamedTuple):
-    """when: what must be so for the code to be given. then: what a person can do about it. by: the setting behind it, if any."""
+    """when: the condition of the code. then: what a person can do about it. by: the setting behind it, if any."""
 
     when: str
     then: str
@@ -43,24 +43,24 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.OFF_MARKET: Text(
             "the entry is further from the last close", "a wrong price, or a market that ran", "`price_band_ticks`"
         ),
-        Reason.NO_POSITION: Text("nothing is open that could be closed or moved", "nothing; it is flat"),
+        Reason.NO_POSITION: Text("no position is open that could be closed or moved", "nothing; it is flat"),
         Reason.STOP_WIDENED: Text("the new stop would risk more than the resting one", "stops only tighten"),
-        Reason.FEED_STALE: Text("the bar is further behind the market time of other words", "look at the feed", "`feed_age_s`"),
+        Reason.FEED_STALE: Text("the bar is further behind the market time of other messages", "look at the feed", "`feed_age_s`"),
         Reason.DEGRADED: Text("the session has a gap that did not heal", "entries are back with the next session"),
         Reason.MISSING_BARS: Text("more RTH minutes of the session have no bar", "look at the feed", "`missing_bars`"),
         Reason.JOURNAL_DOWN: Text(
-            "nothing has been heard of the logger",
+            "the logger sends no heartbeat",
             "look at its log and at the disk; it passes when it is back",
             "[bus] `journal_s`",
         ),
         Reason.VENUE_DOWN: Text("the venue is not connected", "it passes by itself when the link is back"),
         Reason.UNANSWERED: Text(
-            "the venue has said nothing of an order of ours",
-            "look at NinjaTrader's orders; it passes with its word",
+            "the venue has not acknowledged an order of ours",
+            "look at NinjaTrader's orders; it passes with the venue's report",
             "[trading] `answer_s`",
         ),
         Reason.UNRECONCILED: Text(
-            "venue and books disagree about the position", "compare both; `tapewire arm` takes the venue's word and goes on"
+            "the venue's position and our books differ", "compare both; `tapewire arm` adopts the venue's position and goes on"
         ),
         Reason.HOLIDAY: Text("the trade date has no RTH", "", "switch `holidays`"),
         Reason.OUTSIDE_WINDOW: Text("the bar's close stamp lies in no window", "", "`entry_windows`, `friday_until`"),
@@ -68,17 +68,17 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.SESSION_CLOSING: Text("the bar lies in the last minutes before the close", "", "`close_min`"),
         Reason.ENTRY_ON_BAR: Text("the instrument has had its entry on this bar", "", "switch `one_entry_per_bar`"),
         Reason.POSITION_OPEN: Text("a position is open that may not be added to", "", "switch `one_position`"),
-        Reason.ORDER_WORKING: Text("an entry or a close is not finished, perhaps unanswered", "", "switch `one_position`"),
-        Reason.MAX_POSITIONS: Text("as many instruments are open or under way", "", "`max_positions`"),
+        Reason.ORDER_WORKING: Text("an entry or a close is in flight, perhaps unanswered", "", "switch `one_position`"),
+        Reason.MAX_POSITIONS: Text("as many instruments have a position or an entry in flight", "", "`max_positions`"),
         Reason.INSTRUMENT_CONTRACTS: Text("no contract is left in the instrument", "", "`instrument_contracts`"),
         Reason.ACCOUNT_CONTRACTS: Text("no contract is left in the account", "", "`account_contracts`"),
         Reason.DAILY_LOSS: Text("the session's realised loss has reached the limit", "the day is over", "`day_loss`"),
         Reason.DAILY_LOSS_OPEN: Text("the same, open profit and loss included", "", "`day_loss_open`"),
         Reason.DAILY_PROFIT: Text("the session's realised profit is locked", "the day is over", "`day_profit`"),
         Reason.MAX_DRAWDOWN: Text("realised equity is that far below its peak", "a person decides whether to go on", "`drawdown`"),
-        Reason.MAX_TRADES: Text("closed trades and those under way use the session up", "", "`max_trades`"),
+        Reason.MAX_TRADES: Text("the session's closed, open and pending trades reach the limit", "", "`max_trades`"),
         Reason.STRATEGY_DAILY_LOSS: Text("the strategy has reached its own loss of the session", "", "`strategy_day_loss`"),
-        Reason.PROGRAM: Text("the account's prop-firm program does not allow it", "its sentence says which rule", "conf/programs"),
+        Reason.PROGRAM: Text("the account's prop-firm program does not allow it", "its sentence names the rule", "conf/programs"),
         Reason.LOSS_STREAK: Text("so many losses in a row, and the cooldown is not over", "wait", "`loss_streak`"),
         Reason.ORDERS_PER_SECOND: Text("too many orders within a second", "look for loops", "`orders_per_second`"),
         Reason.ORDERS_PER_MINUTE: Text("too many orders within a minute", "look for loops", "`orders_per_minute`"),
@@ -89,22 +89,22 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
 
 
 def page() -> str:
-    """REASONS.md as it has to be."""
-    rows = "".join(f"| `{reason}` | {TEXTS[reason].when} | {_asked(reason)} | {_remedy(TEXTS[reason])} |\n" for reason in Reason)
+    """The text of REASONS.md."""
+    rows = "".join(f"| `{reason}` | {TEXTS[reason].when} | {_checked(reason)} | {_remedy(TEXTS[reason])} |\n" for reason in Reason)
     return (
         "# Why the gate refuses\n\n"
         "Made by `python -m tapewire.daemons.gate.reasons` from `bus/messages/words.py`, `daemons/gate/checks/risk.py` and its "
         "texts; do not edit.\n\n"
-        "The checks run in this order and the first refusal is the answer. The code is in the `reject` fact with a sentence\n"
+        "The checks run in this order, and the first refusal is the decision. The code is in the `reject` fact with a sentence\n"
         "that holds the numbers, in the `decisions` that the evaluator gets, in the journal, in `tapewire tap reject.` and in\n"
         "`tapewire explain ID`. README.md beside this page explains the settings.\n\n"
-        "| code | given when | asked of | setting, and what to do |\n"
+        "| code | given when | checked for | setting, and what to do |\n"
         "| --- | --- | --- | --- |\n"
         f"{rows}"
     )
 
 
-def _asked(reason: Reason) -> str:
+def _checked(reason: Reason) -> str:
     kinds = (("entries", ENTRY), ("exits", EXIT), ("moves of a stop", MOVE_STOP), ("moves of a target", MOVE_TARGET))
     names = [name for name, reasons in kinds if reason in reasons]
     return "everything" if len(names) == len(kinds) else ", ".join(names) or "nothing yet"
