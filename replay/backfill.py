@@ -1,8 +1,8 @@
-"""The bars of a chart out of NinjaTrader, as an export that `backtest` and `replay` read.
+"""Fetching the bars of a chart from NinjaTrader, as an export that `backtest` and `replay` read.
 
-NinjaTrader only connects, so the asker binds (PROTOCOL.md 7, port `backfill`), for as long as it asks. It has two pages under way
-and writes each as it comes: nothing grows, and live bars pass meanwhile. What is not finished lies beside its place, as
-`.NQ_Volumetric_1.csv.unfinished`; an asker that was killed goes on behind its last whole line.
+NinjaTrader only connects, so this command binds (PROTOCOL.md 7, port `backfill`) while it runs. It keeps two page requests pending
+and writes each page as it arrives: memory stays flat, and live bars pass meanwhile. An unfinished export lies beside its place,
+as `.NQ_Volumetric_1.csv.unfinished`; after a kill the command continues behind its last whole line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid
 
 
 class Filled(Struct, frozen=True):
-    """What a backfill wrote: the file, its bars, and how many of them an earlier, unfinished one had left."""
+    """What a backfill wrote: the file, its bars, and how many of them an earlier, interrupted one had written."""
 
     path: str
     bars: int
@@ -40,12 +40,12 @@ class Filled(Struct, frozen=True):
 
 
 def bars(lookback: int, unit: str, minutes: int) -> int:
-    """How many bars of a chart a lookback is: 30 days of one minute are 43,200, 7 days of five minutes 2,016; 100 at least.
+    """The number of a chart's bars in a lookback: 30 days of one minute are 43,200, 7 days of five minutes 2,016; 100 at least.
 
     Args:
         minutes: a bar's length; 1,440 for a daily chart.
     Raises:
-        ConfError: an unknown unit, or nothing to look back on.
+        ConfError: an unknown unit, or a lookback below 1.
     """
     if unit not in UNITS:
         raise ConfError(f"--unit {unit!r}{suggest(unit, UNITS)}; known: {', '.join(UNITS)}")
@@ -54,11 +54,11 @@ def bars(lookback: int, unit: str, minutes: int) -> int:
     return min(max(lookback * UNITS[unit] * DAY // minutes, LEAST), MOST)
 
 
-class Chart:
-    """NinjaTrader's charts, asked over a socket of ours that its bridge connects to.
+class Charts:
+    """NinjaTrader's charts, requested over a socket of ours to which its bridge connects.
 
     Args:
-        deadline_s: how long to wait for the bridge to connect, and for each answer.
+        deadline_s: how long to wait for the bridge to connect, and for each reply.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, deadline_s: float = 6.0) -> None:
@@ -69,21 +69,21 @@ class Chart:
         except zmq.ZMQError as error:
             raise Transient(f"cannot bind {address}: {error}; is another backfill under way?") from error
 
-    def __enter__(self) -> Chart:
+    def __enter__(self) -> Charts:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.socket.close()
 
     def topics(self) -> tuple[TopicLength, ...]:
-        """The charts there are, with the number of their bars.
+        """The available charts, with the number of their bars.
 
         Raises:
-            Transient: nobody connected, or nobody answered, in time.
+            Transient: no bridge connected, or none replied, in time.
         """
-        asked = TopicsRequest("charts", "chart.")
+        request_topics = TopicsRequest("charts", "chart.")
         while True:
-            body = self._receive([asked])
+            body = self._receive([request_topics])
             if isinstance(body, Topics):
                 return body.topics
 
@@ -91,7 +91,7 @@ class Chart:
         """The bars from number `start` to the chart's end, in order, page by page.
 
         Raises:
-            Transient: no answer in time. PeerError: an answer that cannot be.
+            Transient: no reply in time. PeerError: the reply is not what was requested.
         """
         pager = Pager(topic, start=start, chunk=chunk, window=window)
         while not pager.done:
@@ -102,7 +102,7 @@ class Chart:
 
     def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:
-            with suppress(zmq.ZMQError):  # not connected yet: asked again below
+            with suppress(zmq.ZMQError):  # not connected yet: repeated below
                 sockets.send(self.socket, (PEER, *request(each)), sockets.NOBLOCK)
 
     def _receive(self, again: Sequence[HistoryRequest | TopicsRequest]) -> Body:
@@ -117,7 +117,7 @@ class Chart:
 
 
 def write(
-    chart: Chart,
+    chart: Charts,
     instrument: str,
     terms: Instrument,
     folder: Path,
@@ -128,14 +128,14 @@ def write(
     """Write a chart's bars as an export of its root.
 
     Args:
-        instrument: as the bridge calls it. wanted: how many bars, from the end, given the length of one in minutes.
+        instrument: the bridge's name for it. wanted: how many bars, from the end, given the length of one in minutes.
     Raises:
-        ConfError: no such chart, or the file is there already. DataError: the unfinished file is not of this chart as it is now.
+        ConfError: no such chart, or the file exists. DataError: the unfinished file does not continue in this chart.
     """
     length, minutes = _find(chart.topics(), instrument)
     path = folder / f"{terms.root}_Volumetric_{minutes}.csv"
     if path.exists():
-        raise ConfError(f"{path} is there already; name another folder, or move it away")
+        raise ConfError(f"{path} exists; name another folder, or move it away")
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     start, stamp, resumed = _left(unfinished, max(0, length.records - wanted(minutes)))
@@ -154,7 +154,7 @@ def write(
     return Filled(str(path), position - start, resumed)
 
 
-def _one(chart: Chart, topic: str, number: int) -> Bar:
+def _one(chart: Charts, topic: str, number: int) -> Bar:
     for page in chart.read(topic, number, chunk=1, window=1):
         for bar in page:
             return bar
@@ -171,7 +171,7 @@ def _find(lengths: Sequence[TopicLength], instrument: str) -> tuple[TopicLength,
 
 
 def _left(path: Path, start: int) -> tuple[int, str, int]:
-    """What an earlier asker left: its first number, its last stamp, its bars. A line that was cut short is taken off."""
+    """What an interrupted backfill left: its first number, last stamp, number of bars. Removes a line that was cut short."""
     if not path.exists():
         return start, "", 0
     first, count, size, last = b"", 0, 0, b""
@@ -195,7 +195,7 @@ def _left(path: Path, start: int) -> tuple[int, str, int]:
 
 
 class _Lines:
-    """Bars as lines of an export. Missing order flow is written as 0 and 0, which is how exports say it (playbook 1.1)."""
+    """Bars as lines of an export. Missing order flow is written as 0 and 0, as NinjaTrader's exports do (playbook 1.1)."""
 
     def __init__(self, root: str, minutes: int) -> None:
         self.names = f"{root},Volumetric_{minutes}"

@@ -1,11 +1,10 @@
-"""Replays in which processes die, stop and stall, compared byte for byte with one in which nobody did.
+"""Replays in which processes die, stop and stall, compared byte for byte with an undisturbed run.
 
-Two kinds. The kill matrix strikes every daemon at every step of its round, flat, with an entry in flight and with a position
-open: each cell is one SIGKILL at an exact place (daemons/shell/faults.py), laid on a trade of its own. The random kind
-kills and freezes
-whole processes at moments drawn from a seed, which is printed, so that a failure can be had again.
+Two kinds. The kill matrix kills every daemon at every step of its round, flat, with an entry in flight and with a position open:
+each cell is one SIGKILL at an exact place (daemons/shell/faults.py), during a trade of its own. The storm kills and freezes whole
+processes at moments drawn from a printed seed, so that a failure can be reproduced.
 
-In lockstep a dead daemon only makes the others wait, so the undisturbed run is simply the backtest.
+In lockstep a dead daemon only makes the others wait, so the undisturbed run is the backtest.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from tapewire.replay import diff, runs, tapes
 from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
 
-# Which steps a daemon's round has. Only the gate keeps a log it must not lose; the logger's log is its work.
+# The steps of each daemon's round. Only the gate keeps a log of its own; the logger appends to the journal.
 STEPS: dict[str, tuple[str, ...]] = {
     "broker": ("receive", "speak", "sent"),
     "logger": ("receive", "append", "sync"),
@@ -44,11 +43,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "evaluator": ("receive", "speak", "said", "sent"),
 }
 STATES = ("flat", "in flight", "open")
-STALL_BARS = 3  # a strike shows in the bar it falls into or one of the next
+STALL_BARS = 3  # a strike shows in its own bar or in one of the next
 
 
 class Cell(Struct, frozen=True):
-    """One strike of the matrix. struck: it happened. stall_s: the longest wait it caused for one bar."""
+    """One strike of the matrix. struck: whether it happened. stall_s: the longest wait that it caused for one bar."""
 
     daemon: str
     step: str
@@ -61,7 +60,7 @@ class Cell(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """A chaos run. difference: the first one from the undisturbed run, None if there is none.
 
-    twice: order or execution ids that were used more than once. strikes: what was done, in words (random kind) or as cells.
+    twice: order or execution ids that were used more than once. cells: of the matrix. strikes: of the storm, in words.
     """
 
     difference: diff.Difference | None
@@ -80,7 +79,7 @@ Tell = Callable[[str], None]
 def matrix(
     conf: Conf, recording: Recording, out: Path, progress: runs.Progress, tell: Tell, logger: structlog.stdlib.BoundLogger
 ) -> Outcome:
-    """Every cell of the kill matrix, over as many replays as it takes to give each a trade of its own."""
+    """Run every cell of the kill matrix, in as many replays as are needed to give each a trade of its own."""
     undisturbed = out / "undisturbed"
     tell("undisturbed run")
     runs.backtest(conf, recording, undisturbed, progress)
@@ -102,23 +101,23 @@ def matrix(
 
 
 def plan(undisturbed: Path) -> Iterator[list[Cell]]:
-    """Lay the cells on the trades of the undisturbed run: lists of cells, one list for each replay needed.
+    """Assign the cells to trades of the undisturbed run: one list of cells for each replay needed.
 
-    A trade serves if it was still open on the bar after its entry, so that there is a moment of each state, and if another one
-    follows, so that there is something left to be struck in. The daemons take turns: nobody waits for a publisher that recovers,
-    and what it folds meanwhile cannot strike it.
+    A trade is suitable if it was still open on the bar after its entry, so that each state occurs, and if another one follows, so
+    that a later strike finds a trade. The daemons take turns: no process waits for a recovering publisher, and a fault cannot hit
+    it while it folds.
     """
     trades = [trade for trade in tapes.facts(undisturbed, "trade.", Trade) if trade.exit_ns > trade.entry_ns][:-1]
     places = [(step, state) for step in faults.STEPS for state in STATES]
-    wanted = [(daemon, step, state) for step, state in places for daemon, steps in STEPS.items() if step in steps]
-    while wanted and trades:
-        now, wanted = wanted[: len(trades)], wanted[len(trades) :]
+    left = [(daemon, step, state) for step, state in places for daemon, steps in STEPS.items() if step in steps]
+    while left and trades:
+        now, left = left[: len(trades)], left[len(trades) :]
         spread = max(1, len(trades) // len(now))
         yield [Cell(*cell, _moment(cell[2], trades[at * spread])) for at, cell in enumerate(now)]
 
 
 def _moment(state: str, trade: Trade) -> int:
-    """When to strike at the first event: the deciding bar, the first after the entry, or the first after the exit."""
+    """From which market time to strike: the deciding bar, the first after the entry, or the first after the exit."""
     return {"in flight": trade.signal_ns, "open": trade.entry_ns + 1, "flat": trade.exit_ns + 1}[state]
 
 
@@ -138,7 +137,7 @@ def storm(
     runs.backtest(conf, recording, undisturbed, progress)
     tell(f"storm of seed {seed}")
     strikes: list[str] = []
-    _replay(conf, recording, run, progress, logger, _weather(random.Random(seed), every, strikes))  # noqa: S311 - weather, not secrets
+    _replay(conf, recording, run, progress, logger, _random_strikes(random.Random(seed), every, strikes))  # noqa: S311 - not a secret
     runs.finish(run, conf, recording)
     return Outcome(diff.compare(undisturbed, run), tuple(used_twice(run)), strikes=tuple(strikes))
 
@@ -160,7 +159,7 @@ def _replay(
 
         player.join()
         player.play(recording.bars, played=each)
-        player.settle_all()
+        player.finish()
 
 
 def _timed(durations: list[tuple[int, float]]) -> Watch:
@@ -186,8 +185,8 @@ def _struck(cell: Cell, run: Path, durations: list[tuple[int, float]]) -> Cell:
     return msgspec.structs.replace(cell, struck=mark.exists(), stall_s=round(max(after, default=0.0), 2))
 
 
-def _weather(dice: random.Random, every: int, strikes: list[str]) -> Watch:
-    """Every so many bars: kill one, or freeze one for a moment, or for longer than any heartbeat allows."""
+def _random_strikes(dice: random.Random, every: int, strikes: list[str]) -> Watch:
+    """At random bars: kill a daemon, or freeze one for a moment, or for longer than any heartbeat allows."""
 
     def watch(instance: Instance) -> Callable[[Bar], None]:
         left = dice.randint(1, every)
@@ -217,10 +216,10 @@ def _strike(pid: int, kind: str, seconds: float) -> None:
             os.kill(pid, signal.SIGKILL)
             return
         os.kill(pid, signal.SIGSTOP)
-        threading.Timer(seconds, _let_go, (pid,)).start()  # not us: the replay must meet the frozen process
+        threading.Timer(seconds, _resume, (pid,)).start()  # in a thread: the replay must meet the frozen process
 
 
-def _let_go(pid: int) -> None:
+def _resume(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
 
@@ -240,7 +239,7 @@ def _placed(run: Path) -> Iterator[PlaceOrder]:
                 yield decoder.decode(frame)
 
 
-def account(outcome: Outcome) -> Iterator[str]:
+def lines(outcome: Outcome) -> Iterator[str]:
     """The outcome in lines for a person; the matrix as a table of the seconds each strike cost."""
     if outcome.cells:
         steps = [step for step in faults.STEPS if any(cell.step == step for cell in outcome.cells)]

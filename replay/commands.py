@@ -1,4 +1,4 @@
-"""The commands that play recordings: demo, backtest, replay, diff, report."""
+"""The commands that play recordings, and those that read a run: see `register`."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ
 PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
 FillOption = Annotated[str, typer.Option(help="next_open or close.")]
-ProgramOption = Annotated[str | None, typer.Option(help="Hold the account to a prop firm's program (conf/programs).")]
+ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's program to the account (conf/programs).")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 DEMO_SEED = 8
 DEMO_SESSIONS = 6
@@ -93,7 +93,9 @@ def replay(
     program: ProgramOption = None,
     settings: SetOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
-    ingress: Annotated[bool, typer.Option("--ingress", help="Take signals from outside while it plays (`tapewire send`).")] = False,
+    ingress: Annotated[
+        bool, typer.Option("--ingress", help="Accept external signals during the replay (`tapewire send`).")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
@@ -146,9 +148,11 @@ def chaos(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     matrix: Annotated[bool, typer.Option("--matrix", help="Kill every daemon at every step of its round, in every state.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Of the random kills and freezes; printed, so that it can be had again.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the random kills and freezes; printed, so that the run can be repeated.")
+    ] = None,
     every: Annotated[int, typer.Option(min=1, help="Bars between two random strikes, on average.")] = 150,
-    bars: Annotated[int | None, typer.Option(help="Only the first so many bars.")] = None,
+    bars: Annotated[int | None, typer.Option(help="Only this many bars.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
@@ -166,19 +170,19 @@ def chaos(
     if as_json:
         out.print(msgspec.json.encode(outcome).decode(), markup=False)
     else:
-        for line in storms.account(outcome):
+        for line in storms.lines(outcome):
             out.print(line, markup=False)
     raise typer.Exit(0 if outcome.well else 1)
 
 
 def explain(
-    wanted: Annotated[str, typer.Argument(metavar="ID", help="Of an intent, order, execution or trade; or topic@epoch:seq.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of an intent, order, execution or trade; or topic@epoch:seq.")],
     run: Annotated[Path | None, typer.Option("--run", help="A run's folder; without it the run that is up.")] = None,
     instance: Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """From an order, signal or trade back to the bar it came from, and on to its fills and what it earned."""
-    steps = stories.explain(run or Path(instances.choose(instance).run), wanted)
+    """From an order, signal or trade back to its bar, and forward to its fills and its profit."""
+    steps = stories.explain(run or Path(instances.choose(instance).run), name)
     if as_json:
         out.print(msgspec.json.encode(steps).decode(), markup=False)
         return
@@ -192,20 +196,20 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
 
 
 def backfill(
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the export; one that is there is not replaced.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the export; an existing file is not replaced.")],
     instrument: InstrumentOption = "MNQ",
     lookback: Annotated[int, typer.Option(min=1, help="How far back, in units.")] = 30,
     unit: Annotated[str, typer.Option(help="days, weeks, months (30 days) or years (365 days).")] = "days",
     base_port: Annotated[int | None, typer.Option(help="The bridge's base port; without it conf/live.toml's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch a chart's bars out of a running NinjaTrader as an export. Start it again to go on where it was interrupted."""
+    """Fetch a chart's bars from a running NinjaTrader as an export. Start it again to continue after an interruption."""
     terms = configuration.instrument(instrument)
     fills.bars(lookback, unit, 1)
     changes = {} if base_port is None else {"bus": {"base_port": base_port}}
     preset = configuration.preset("seed")
     conf = configuration.load("live", instance="backfill", traded=[instrument], preset=preset, changes=changes)
-    with bar() as (tell, progress), zmq.Context() as context, fills.Chart(context, conf.bus.address("backfill")) as chart:
+    with bar() as (tell, progress), zmq.Context() as context, fills.Charts(context, conf.bus.address("backfill")) as chart:
         tell("waiting for NinjaTrader")
         filled = fills.write(
             chart, instrument, terms, out_dir, wanted=lambda minutes: fills.bars(lookback, unit, minutes), progress=progress
@@ -226,7 +230,7 @@ def prepare(
     program: str | None = None,
     settings: list[str] | None = None,
 ) -> tuple[Conf, Recording]:
-    """Read and check everything that can be wrong before anything is written or started."""
+    """Read and check everything before anything is written or started."""
     chosen = configuration.preset(preset, split(strategies), settings or ())
     conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program)
     with bar() as (tell, progress):
@@ -238,7 +242,7 @@ def prepare(
 
 
 def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool) -> None:
-    """Replay on the first free block of ports, so that it never meets live daemons or another replay."""
+    """Replay on the first free block of ports, so that it never shares one with live daemons or another replay."""
     pace = None if speed == "max" else _speed(speed)
     conf = elsewhere(conf)
     with bar() as (tell, progress):
@@ -247,7 +251,7 @@ def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: b
 
 
 def elsewhere(conf: Conf) -> Conf:
-    """The same on the first free block of ports, with a name of its own if that is not the usual one."""
+    """The same configuration on the first free block of ports, with an instance name of its own if that is not the usual block."""
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base == conf.bus.base_port:
         return conf
@@ -257,7 +261,7 @@ def elsewhere(conf: Conf) -> Conf:
 
 @contextmanager
 def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
-    """A progress bar on stderr: how to name what is going on, and how to tell the share done."""
+    """A progress bar on stderr: one function names the current work, one sets the share done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as progress:
         task = progress.add_task("", total=1.0)
@@ -302,7 +306,7 @@ def lines(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.ignored:
         yield "ignored rows", f"{len(summary.ignored)} (repeated or late; listed in summary.json)"
     refused = ", ".join(f"{reason} {count}" for reason, count in summary.refusals.items())
-    yield "intents", f"{summary.intents} entries asked for; refused: {refused or 'none'}"
+    yield "intents", f"{summary.intents} entries requested; refused: {refused or 'none'}"
     yield "signals", f"{summary.signals} (entries, exits and moves)"
     yield "trades", f"{summary.trades}, of which {summary.wins} with a profit"
     for name, tally in (*summary.by_strategy.items(), *summary.by_reason.items()):

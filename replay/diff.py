@@ -1,10 +1,10 @@
-"""The first difference of two runs, and what led to it.
+"""The first difference of two runs, and its cause.
 
 "First" follows the market and then causality: the earliest event time; at one event time the topic that others follow from; and
-if a message differs because the one that caused it differs, the cause is the answer. One early difference explains a thousand
-later ones, so only that one is told, with the chain of messages from it back to the bar.
+if a message differs because its cause differs, the cause is the first difference. One early difference explains a thousand later
+ones, so only that one is reported, with the chain of messages from it back to the bar.
 
-Heartbeats and alarms (`sys.`) tell of processes, not of the market, and are not compared.
+Heartbeats and alarms (`sys.`) describe processes, not the market, and are not compared.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _map = msgspec.msgpack.Decoder(dict[str, Any])
 
 
 class FieldDifference(Struct, frozen=True):
-    """One field with both its values; `path` is dotted, `(absent)` stands for a field or message that one side lacks."""
+    """One field with both values; `path` is dotted, `(absent)` means that one side lacks the field or message."""
 
     path: str
     a: Any
     b: Any
 
 
-class Link(Struct, frozen=True):
+class ChainMessage(Struct, frozen=True):
     """One message of a cause chain: its name, kind and market time, and whether both runs hold the same bytes for it."""
 
     ref: str
@@ -65,7 +65,7 @@ class Link(Struct, frozen=True):
 
 
 class Difference(Struct, frozen=True):
-    """Where two runs part.
+    """Where two runs first differ.
 
     where: a topic, or the name of a result file. seq: the message's number in its topic (the line, in a file), from 1.
     time: market time, Eastern wall stamp; empty for a result file. fields: what differs, headers first; never empty.
@@ -76,7 +76,7 @@ class Difference(Struct, frozen=True):
     seq: int
     time: str
     fields: tuple[FieldDifference, ...]
-    causes: tuple[Link, ...] = ()
+    causes: tuple[ChainMessage, ...] = ()
 
     def __str__(self) -> str:
         first = f"first difference: {self.where} number {self.seq}" + (f", market time {self.time}" if self.time else "")
@@ -96,7 +96,7 @@ class Difference(Struct, frozen=True):
         return "\n".join(lines)
 
 
-class _Parting(Struct, frozen=True):
+class _FirstDifference(Struct, frozen=True):
     """The first record of one topic that is not the same in both runs; None in a run that has no such record."""
 
     topic: str
@@ -108,7 +108,7 @@ class _Parting(Struct, frozen=True):
     def frame(self) -> bytes:
         frame = self.a if self.a is not None else self.b
         if frame is None:
-            raise AssertionError("a parting has at least one record")
+            raise AssertionError("a difference has at least one record")
         return frame
 
     @property
@@ -126,23 +126,23 @@ def compare(a: Path, b: Path) -> Difference | None:
     """
     names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
     try:
-        partings = {parting.topic: parting for name in names if (parting := _parting(a, b, name))}
-        if partings:
-            return _explained(a, b, partings)
+        differing = {difference.topic: difference for name in names if (difference := _first_difference(a, b, name))}
+        if differing:
+            return _explained(a, b, differing)
     except msgspec.MsgspecError as error:
         raise DataError(f"{a}, {b}: a record in the journal is not a message ({error}); start the run again") from error
     return next((found for name in FILES if (found := _file(a, b, name))), None)
 
 
-def _parting(a: Path, b: Path, topic: str) -> _Parting | None:
+def _first_difference(a: Path, b: Path, topic: str) -> _FirstDifference | None:
     for number, (left, right) in enumerate(zip_longest(_frames(a, topic), _frames(b, topic)), 1):
         if left != right:
-            return _Parting(topic, number, *_same_moment(left, right))
+            return _FirstDifference(topic, number, *_same_moment(left, right))
     return None
 
 
 def _same_moment(left: bytes | None, right: bytes | None) -> tuple[bytes | None, bytes | None]:
-    """Records of two moments are not two versions of one message: the later one goes, the earlier is what the other run lacks."""
+    """Records of two moments are not two versions of one message: drop the later one; the other run lacks the earlier."""
     if left is None or right is None:
         return left, right
     left_ns, right_ns = _header.decode(left).event_ns, _header.decode(right).event_ns
@@ -153,12 +153,12 @@ def _frames(run: Path, topic: str) -> Iterator[bytes]:
     return tapes.frames(run, topic) if topic in tapes.topics(run, topic) else iter(())
 
 
-def _explained(a: Path, b: Path, partings: Mapping[str, _Parting]) -> Difference:
-    """The parting that comes first, or the one that led to it."""
-    first = min(partings.values(), key=lambda parting: parting.rank)
-    others = dict(partings)
+def _explained(a: Path, b: Path, differing: Mapping[str, _FirstDifference]) -> Difference:
+    """The earliest difference, or the one that caused it."""
+    first = min(differing.values(), key=lambda difference: difference.rank)
+    others = dict(differing)
     chain = _chain(a, b, others.pop(first.topic))
-    # What led to it may differ already, or its topic may have parted even earlier: then that is the first difference.
+    # Its cause may differ, or the cause's topic may differ even earlier: then that is the first difference.
     while earlier := next((others[topic] for topic, at, _ in chain if topic in others and others[topic].seq <= at), None):
         first = earlier
         chain = _chain(a, b, others.pop(first.topic))
@@ -172,18 +172,18 @@ def _explained(a: Path, b: Path, partings: Mapping[str, _Parting]) -> Difference
     )
 
 
-def _chain(a: Path, b: Path, parting: _Parting) -> list[tuple[str, int, Link]]:
-    """The message and its causes back to one without: topic, number of the record, and how to show it."""
-    run, other = (a, b) if parting.a is not None else (b, a)
-    topic, number, frame = parting.topic, parting.seq, parting.frame
+def _chain(a: Path, b: Path, difference: _FirstDifference) -> list[tuple[str, int, ChainMessage]]:
+    """The message and its causes, back to a message without one: topic, record number, and how to show it."""
+    run, other = (a, b) if difference.a is not None else (b, a)
+    topic, number, frame = difference.topic, difference.seq, difference.frame
     same = False
-    chain: list[tuple[str, int, Link]] = []
+    chain: list[tuple[str, int, ChainMessage]] = []
     seen: set[str] = set()
     while True:
         header = _header.decode(frame)
         name = f"{topic}@{header.epoch}:{header.seq}"
         kind = str(_map.decode(frame).get("type", "?"))
-        chain.append((topic, number, Link(name, kind, tapes.wall(header.event_ns), same)))
+        chain.append((topic, number, ChainMessage(name, kind, tapes.wall(header.event_ns), same)))
         seen.add(name)
         if not header.cause or header.cause in seen:
             return chain
@@ -195,7 +195,7 @@ def _chain(a: Path, b: Path, parting: _Parting) -> list[tuple[str, int, Link]]:
 
 
 def _find(run: Path, name: str) -> tuple[str, int, bytes] | None:
-    """The record with this `topic@epoch:seq`; None if the run does not hold it (a cause on a topic that is not kept)."""
+    """The record with this `topic@epoch:seq`; None if the run does not hold it (its topic is not kept)."""
     topic, _, numbers = name.partition("@")
     for number, frame in enumerate(_frames(run, topic), 1):
         header = _header.decode(frame)
@@ -205,7 +205,7 @@ def _find(run: Path, name: str) -> tuple[str, int, bytes] | None:
 
 
 def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
-    """What differs between two decoded values, field by field, in the order in which they are written."""
+    """The fields in which two decoded values differ, in the order of writing."""
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys((*a, *b)):
             yield from _fields(f"{path}.{key}" if path else str(key), a.get(key, ABSENT), b.get(key, ABSENT))
@@ -217,7 +217,7 @@ def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
 
 
 def _file(a: Path, b: Path, name: str) -> Difference | None:
-    """The first line of a result file that differs. What is not a file of lines is compared as one value."""
+    """The first line of a result file that differs. A file that is not JSON lines is compared as one value."""
     left, right = (_values(run / name) for run in (a, b))
     for number, (one, other) in enumerate(zip_longest(left, right), 1):
         if one != other:

@@ -5,8 +5,8 @@
     r     net profit as a multiple of what the entry put at risk: its price to its first stop, before costs
 
 Only prices count that were certainly there while the position was held. A bar held from its open to its close counts with its high
-and low. Of a bar in which a bracket (or somebody's hand) ended the trade only the open and the exit fill are certain, because
-nobody knows which of its extremes came first; for the same reason the bar in which a resting limit filled counts with its close
+and low. Of a bar in which a bracket (or a manual order) ended the trade only the open and the exit fill are certain, because
+the order of its extremes is not recorded; for the same reason the bar in which a resting limit filled counts with its close
 and with its extreme beyond the limit, which lies behind the fill. Both fills always count, so mfe is never less than the gross
 profit per contract and mae never less than the loss.
 """
@@ -30,7 +30,7 @@ INSIDE_A_BAR = frozenset({"STOP", "TARGET", "FOREIGN"})
 
 
 class Prices(Struct, frozen=True):
-    """The fields of a Bar that this needs."""
+    """The fields of a Bar that are needed here."""
 
     close_ns: int
     open: float
@@ -40,7 +40,7 @@ class Prices(Struct, frozen=True):
 
 
 class Measures(Struct, frozen=True):
-    """Of one trade, as the module says. r is None where the journal has no entry signal with a stop."""
+    """Measures of one trade, as defined above. r is None where the journal has no entry signal with a stop."""
 
     mae: float
     mfe: float
@@ -67,7 +67,7 @@ def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrume
     """One trade.
 
     Args:
-        entry: the signal that it began with. bars: of its instrument, in their order. instrument: its terms, for the money of R.
+        entry: its entry signal. bars: of its instrument, in order. instrument: its terms, for R in money.
     """
     direction = 1 if trade.direction == "LONG" else -1
     limited = entry is not None and entry.limit is not None
@@ -77,7 +77,7 @@ def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrume
 
 
 def _prices(trade: Trade, bars: Sequence[Prices], direction: int, *, limited: bool) -> Iterator[float]:
-    """What was certainly traded while the position was held."""
+    """The prices that were certainly traded while the position was held."""
     yield trade.entry_price
     yield trade.exit_price
     first = bisect_right(bars, trade.signal_ns, key=lambda bar: bar.close_ns)

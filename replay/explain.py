@@ -1,7 +1,7 @@
-"""From an order, signal, trade or fill back to the bar, and on to what came of it.
+"""From an order, signal, trade or fill back to its bar, and forward to its result.
 
-Every message names its cause, so the way back is a walk along `cause`. The way on is every message about the same order: its
-command, its status, its fills, the trade. Both are read from the journal, live or finished; nothing is kept for this alone.
+Every message names its cause, so the way back follows `cause`. The way forward is every message about the same order: its command,
+its status, its fills, the trade. Both are read from the journal of a live or finished run; nothing is stored for this alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tapewire.bus.messages import Signal, Trade
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay import excursion, tapes
 
-# Where an id may stand, and in which fields. The evaluator's intents and the gate's decisions hold several.
+# Topics that carry ids, and in which fields. The evaluator's intents and the gate's decisions hold several.
 PLACES: dict[str, tuple[str, ...]] = {
     topics.INTENT: ("id", "intents.id"),
     topics.DECISION: ("id", "decisions.intent_id", "decisions.order_id"),
@@ -31,7 +31,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     topics.FILL: ("order_id", "execution_id"),
     topics.TRADE: ("id",),
 }
-# The same moment often holds several of these; this is the order in which they come about.
+# One moment often holds several of these; this is the order in which they arise.
 STAGES = (
     topics.RAW,
     topics.SESSION,
@@ -64,7 +64,7 @@ ROUTING = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 
-class Step(Struct, frozen=True):
+class StoryMessage(Struct, frozen=True):
     """One message of the story: its name, kind, market time, cause, and its body's fields."""
 
     ref: str
@@ -79,23 +79,23 @@ class Step(Struct, frozen=True):
         return f"{self.time}  {self.ref}\n    {self.type}: {text}"
 
 
-def explain(run: Path, wanted: str) -> list[Step]:
-    """The story of an id, oldest first: the bar, what was seen in it, decided, ordered, filled.
+def explain(run: Path, name: str) -> list[StoryMessage]:
+    """The story of an id, oldest first: the bar, its session, the decision, the order, the fills.
 
     Args:
-        run: a run's folder. wanted: the id of an intent, signal, order, execution or trade, or a message's `topic@epoch:seq`.
+        run: a run's folder. name: the id of an intent, signal, order, execution or trade, or a message's `topic@epoch:seq`.
     Raises:
-        ConfError: nothing in the journal has this id; the text names a near one.
+        ConfError: nothing in the journal has this id; the text suggests a similar one.
     """
     index = dict(_index(run))
-    found = {name for name, (topic, message) in index.items() if wanted == name or wanted in _ids(topic, message)}
+    found = {ref for ref, (topic, message) in index.items() if name == ref or name in _ids(topic, message)}
     if not found:
-        known = {each for topic, message in index.values() for each in _ids(topic, message)}
-        raise ConfError(f"{run}: nothing in the journal is called {wanted!r}{suggest(wanted, known)}")
-    for name in list(found):
-        found |= set(_causes(name, index))
-    ordered = sorted(found, key=lambda name: (index[name][1]["event_ns"], _stage(index[name][0]), index[name][1]["seq"]))
-    return [_step(name, *_with_measures(run, *index[name])) for name in ordered]
+        ids = {each for topic, message in index.values() for each in _ids(topic, message)}
+        raise ConfError(f"{run}: nothing in the journal is called {name!r}{suggest(name, ids)}")
+    for ref in list(found):
+        found |= set(_causes(ref, index))
+    ordered = sorted(found, key=lambda ref: (index[ref][1]["event_ns"], _stage(index[ref][0]), index[ref][1]["seq"]))
+    return [_story_message(ref, *_with_measures(run, *index[ref])) for ref in ordered]
 
 
 def _index(run: Path) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
@@ -107,7 +107,7 @@ def _index(run: Path) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
 
 
 def _with_measures(run: Path, topic: str, message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A trade with its MAE, MFE and R, any other message as it is."""
+    """A trade with its MAE, MFE and R; any other message unchanged."""
     if not topic.startswith(topics.TRADE):
         return topic, message
     trade = msgspec.convert(message, Trade)
@@ -146,9 +146,9 @@ def _stage(topic: str) -> int:
     return next((at for at, prefix in enumerate(STAGES) if topic.startswith(prefix)), len(STAGES))
 
 
-def _step(name: str, topic: str, message: dict[str, Any]) -> Step:
+def _story_message(name: str, topic: str, message: dict[str, Any]) -> StoryMessage:
     body = {key: value for key, value in message.items() if key not in ROUTING}
-    return Step(name, message["type"], tapes.wall(message["event_ns"]), message["cause"], body)
+    return StoryMessage(name, message["type"], tapes.wall(message["event_ns"]), message["cause"], body)
 
 
 def _flat(body: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -26,7 +26,7 @@ from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell, ref
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.stamp import Stamper
-from tapewire.replay.venue import Venue, Word
+from tapewire.replay.venue import Venue, VenueReport
 
 Record: TypeAlias = Callable[[str, Header, Body], None]
 
@@ -148,7 +148,7 @@ class Loop:
         self._routes[topic] = readers
         return readers
 
-    def _hear(self, words: Iterable[Word], event_ns: int, cause: str) -> None:
+    def _hear(self, words: Iterable[VenueReport], event_ns: int, cause: str) -> None:
         """The venue's words on their way to the gate, who is the only one to hear them."""
         gate = self._gate
         if gate is None:

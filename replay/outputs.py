@@ -1,13 +1,13 @@
 """The files of a finished run, written from its journal alone, so that two runs with equal journals leave equal files.
 
     signals.jsonl    one line per approved intent: entries, exits, moves
-    intents.jsonl    one line per entry that was asked for, approved or refused
+    intents.jsonl    one line per requested entry, approved or refused
     trades.jsonl     one line per finished trade, with its MAE, MFE and R (replay/excursion.py)
-    program.json     how the account fared in its prop-firm program, if it was in one (`tapewire.replay.program`)
-    summary.json     what was read, what was refused and why, what came of it
+    program.json     the account's result in its prop-firm program, if it was in one (`tapewire.replay.program`)
+    summary.json     what was read, what was refused and why, and the result
 
 Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each
-file appears whole or not at all, and `summary.json` comes last: where it stands, the others are complete.
+file appears whole or not at all, and `summary.json` is written last: if it exists, the others are complete.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
     """Write the four files of a run into its folder.
 
     Args:
-        run: holds `journal/`. conf: what it ran with. recording: what it read, if it read files; its left-out rows are listed.
+        run: holds `journal/`. conf: its configuration. recording: the bars, if it read files; the summary lists their ignored rows.
     Raises:
         ConfError: the folder is not a run's. DataError, JournalError: its journal cannot be read.
     """
@@ -104,7 +104,7 @@ def read_summary(run: Path) -> Summary:
     """The summary of a finished run.
 
     Raises:
-        ConfError: no run lies there, or it has not finished. DataError: the file is not a summary.
+        ConfError: the folder holds no run, or the run has not finished. DataError: the file is not a summary.
     """
     path = run / "summary.json"
     try:
@@ -117,7 +117,7 @@ def read_summary(run: Path) -> Summary:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a file in place whole: readers see the old one or the new one, never half of one."""
+    """Replace a file atomically: readers see the old one or the new one, never a part."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_bytes(content)
     unfinished.replace(path)
@@ -152,9 +152,9 @@ def _signal(signal: Signal) -> dict[str, Any]:
 
 
 def _intents(signals: list[Signal], rejects: list[Reject], conf: Conf) -> Iterator[dict[str, Any]]:
-    """Entries in the order in which they were asked for. A refused one shows the prices it would have had."""
-    asked: list[Signal | Reject] = [*(s for s in signals if s.action in ENTRIES), *(r for r in rejects if r.action in ENTRIES)]
-    for intent in sorted(asked, key=lambda intent: intent.bar_ns):
+    """Entries in the order of their requests. A refused entry shows the prices that it would have had."""
+    entries: list[Signal | Reject] = [*(s for s in signals if s.action in ENTRIES), *(r for r in rejects if r.action in ENTRIES)]
+    for intent in sorted(entries, key=lambda intent: intent.bar_ns):
         approved = isinstance(intent, Signal)
         yield {
             "session": intent.session,

@@ -1,9 +1,9 @@
-"""The bus player: plays NinjaTrader to the real daemons, in lockstep.
+"""The bus player: takes NinjaTrader's place for the real daemons, in lockstep.
 
-It publishes recorded bars as `raw.` and holds the other end of the venue link with the simulated venue. The next bar goes out
-only when the previous one is done everywhere: the gate owns every execution of the bar, the evaluator has said `eval.done.`, and
-each order it names has reached the venue and been acknowledged. So no process's speed can change a result, nothing can
-overflow, and the slowest one sets the pace.
+It publishes recorded bars as `raw.` and connects the simulated venue to the venue link. It publishes the next bar when the
+previous one is done everywhere: the gate has acknowledged every execution of the bar, the evaluator has published `eval.done.`, and
+each order that it names has reached the venue and been acknowledged. So no process's speed can change a result, no queue can
+overflow, and the slowest process sets the pace.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from tapewire.daemons.shell.process import SECOND_NS, Process, Taken
 from tapewire.replay.venue import Venue
 
 SOURCE = "nt"
-PATIENCE_S = 60.0  # a restarted daemon is back in seconds; after this something is broken and a person should look
-LEASE_S = 5.0  # without a word from the gate for longer, no new entries
-FLOW_BARS = 512  # how far the journal may trail behind
+PATIENCE_S = 60.0  # a restarted daemon is ready in seconds; after this something is broken and a person should look
+LEASE_S = 5.0  # without a lease from the gate for longer, no new entries
+FLOW_BARS = 512  # how many bars the journal may lag
 READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
 
 
 class Player(Process):
-    """The process `replay`, which speaks as the source `nt`."""
+    """The process `replay`, which publishes as the source `nt`."""
 
     def __init__(self, conf: Conf, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__(SOURCE, conf, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
         self.venue = venue
         self.outbox = Outbox()
-        self.words = Stamper(SOURCE, conf.epoch)  # of the link: not published, so not in our heartbeat
+        self.reports = Stamper(SOURCE, conf.epoch)  # of the venue link: not published, so not in our heartbeat
         self.direct: Sequencer[Taken] = Sequencer(SOURCE, complete=True, heal_ns=None)
         self.done_ns: dict[str, int] = {}
         self.awaited: set[str] = set()
@@ -67,11 +67,11 @@ class Player(Process):
         Args:
             speed: multiple of real time (a bar every 60/speed seconds); None: as fast as the daemons go.
             played: called after each bar that is done everywhere.
-            ends: the data ends with these bars, and with it what is open; otherwise it goes on with another player.
+            ends: the data ends with these bars, and open positions are closed; otherwise another player continues.
         Raises:
-            Transient: a daemon did not come back within PATIENCE_S. The text says what was waited for.
+            Transient: a daemon did not come back within PATIENCE_S. The text names what the player waited for.
         """
-        self._say_hello()
+        self._send_hello()
         start_ns = self.clock.monotonic_ns()
         for number, bar in enumerate(bars):
             if speed is not None:
@@ -81,17 +81,17 @@ class Player(Process):
             if number % FLOW_BARS == FLOW_BARS - 1:
                 self._flow(bar)
         for body in self.venue.finish() if ends else ():
-            self._tell(body, self.venue.now_ns)
-        self._until(lambda: not len(self.outbox), "the gate to own the last executions")
+            self._send_report(body, self.venue.now_ns)
+        self._until(lambda: not len(self.outbox), "the gate to acknowledge the last executions")
 
     def bar(self, bar: Bar) -> None:
-        """One bar, until it is done everywhere."""
+        """Play one bar until it is done everywhere."""
         if self._lease.boot != self._greeted.boot:
-            self._say_hello()
+            self._send_hello()
         stamp = f"{bar.instrument} bar {bar.index}"
         for body in self.venue.on_bar(bar):
-            self._tell(body, bar.close_ns)
-        self._until(lambda: not len(self.outbox), f"the gate to own the executions of {stamp}")
+            self._send_report(body, bar.close_ns)
+        self._until(lambda: not len(self.outbox), f"the gate to acknowledge the executions of {stamp}")
         stamped = msgspec.structs.replace(bar, position=self.venue.position(bar.instrument))
         self.publish(topics.bar(bar.instrument), stamped, bar.close_ns)
         self._until(lambda: self.done_ns.get(bar.instrument, 0) >= bar.close_ns, f"eval.done of {stamp}")
@@ -101,31 +101,31 @@ class Player(Process):
         if self.conf.program is not None and self.conf.program.sees_open_equity:
             self._until(lambda: self._gate_has_read(topics.bar(bar.instrument)), f"the gate to read {stamp}", pause_s=0.0)
 
-    def settle_all(self) -> None:
-        """Wait until everyone has read what there is to read, and the logger has written it.
+    def finish(self) -> None:
+        """Wait until every daemon has read every message, and the logger has written it.
 
         Raises:
-            Transient: it did not happen within PATIENCE_S.
+            Transient: a daemon lags behind for longer than PATIENCE_S.
         """
         self._until(self._all_read, "every daemon to have read everything", pause_s=0.02)
 
     # --- the venue link ---------------------------------------------------------------------------------------------------------
 
-    def _say_hello(self) -> None:
-        """Say what stands here, to a gate we have not met. Between bars nothing is under way, so the snapshot is no news."""
+    def _send_hello(self) -> None:
+        """Send a snapshot of the venue to a gate that has just started. Between bars nothing is in flight: it holds nothing new."""
         self._until(lambda: bool(self._lease.boot), "the gate's lease")
         self._greeted = self._lease
         positions, working = self.venue.snapshot()
-        words = {topic: (self.words.epoch, seq) for topic, seq in self.words.last.items()}
-        hello = Hello("tapewire replay", "1", (self.conf.trading.account,), positions, working, words)
+        last = {topic: (self.reports.epoch, seq) for topic, seq in self.reports.last.items()}
+        hello = Hello("tapewire replay", "1", (self.conf.trading.account,), positions, working, last)
         self._post("venue.nt.", hello, self.venue.now_ns, "")
-        self._until(lambda: not len(self.outbox), "the gate to answer hello")
+        self._until(lambda: not len(self.outbox), "the gate to acknowledge hello")
 
-    def _tell(self, body: Body, event_ns: int, cause: str = "") -> None:
+    def _send_report(self, body: Body, event_ns: int, cause: str = "") -> None:
         self._post(topics.of(topics.VENUE, getattr(body, "instrument", SOURCE)), body, event_ns, cause)
 
     def _post(self, topic: str, body: Body, event_ns: int, cause: str) -> None:
-        header = self.words.header(topic, event_ns, cause)
+        header = self.reports.header(topic, event_ns, cause)
         frame = wire.encode(header, body)
         self.outbox.put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
 
@@ -159,11 +159,11 @@ class Player(Process):
     def _order(self, event: Event) -> None:
         self.venue.no_entries = self._unleased()
         for body in self.venue.on_order(event.body):
-            self._tell(body, event.header.event_ns, event.ref)
+            self._send_report(body, event.header.event_ns, event.ref)
         self.handled.add(getattr(event.body, "id", ""))
 
     def _unleased(self) -> str:
-        """Why new entries are refused at this moment, as NinjaTrader's side would; empty if the gate is alive and armed."""
+        """Why the venue refuses new entries now, as NinjaTrader's side would; empty if the gate is alive and armed."""
         if self._lease.killed:
             return "the gate's kill switch is latched"
         silent_s = (self.clock.monotonic_ns() - self._lease_ns) / SECOND_NS
@@ -194,7 +194,7 @@ class Player(Process):
         until_ns = self.clock.monotonic_ns() + int(PATIENCE_S * SECOND_NS)
         while not done():
             if self.clock.monotonic_ns() > until_ns:
-                raise Transient(f"waited {PATIENCE_S:g} s for {what}; `tapewire status` and the logs show who is stuck")
+                raise Transient(f"waited {PATIENCE_S:g} s for {what}; `tapewire status` and the logs show which process hangs")
             self.pump(pause_s)
 
     def _pace(self, at_ns: int) -> None:
@@ -202,12 +202,12 @@ class Player(Process):
             self.pump(min(left_ns / SECOND_NS, 1.0))
 
     def _flow(self, bar: Bar) -> None:
-        """Hold the next bar while the journal is far behind: the rings must still have what it may have to ask for."""
+        """Hold the next bar while the journal is far behind: the rings must still hold what the logger may request."""
         topic = topics.of(topics.EVAL_DONE, bar.instrument)
-        said = self.sequencer.last[topic][1]
+        done = self.sequencer.last[topic][1]
         with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
             self._until(
-                lambda: any(length.seq >= said - FLOW_BARS for length in history.topics(topic)),
+                lambda: any(length.seq >= done - FLOW_BARS for length in history.topics(topic)),
                 "the logger to catch up",
                 pause_s=0.02,
             )
@@ -218,7 +218,7 @@ class Player(Process):
         return bool(socket.poll(0))
 
     def _gate_has_read(self, topic: str) -> bool:
-        """A gate that follows open equity must have the bar before the next one's fills; nothing else says that it has."""
+        """A gate that follows open equity must have read the bar before the next one's fills; only its state shows that."""
         try:
             seen = ask_control(self.context, self.conf.bus.address("control.gate"), "state", timeout_s=1.0)["seen"]
         except (Transient, PeerError):
@@ -235,8 +235,8 @@ class Player(Process):
         states.append(self.state())
         written = {topic: at for state in states for topic, at in state["last"].items()}
         for state in states:
-            wanted = {topic for topic in written if topics.matches(topic, tuple(state["subscribe"]))}
-            if any(state["seen"].get(topic, [0, 0]) < written[topic] for topic in wanted):
+            subscribed = {topic for topic in written if topics.matches(topic, tuple(state["subscribe"]))}
+            if any(state["seen"].get(topic, [0, 0]) < written[topic] for topic in subscribed):
                 return False
             if any(state.get("pending", {}).values()):
                 return False

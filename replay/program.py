@@ -1,4 +1,4 @@
-"""How a run's account fared in its prop-firm program, day by day: `program.json`, from the journal alone.
+"""The result of a run's account in its prop-firm program, day by day: `program.json`, from the journal alone.
 
 The journal's trades (and bars, where a rule looks at open equity) go through the same engine that held the gate's entries to the
 program while the run took place (`tapewire.daemons.gate.firm.program`). The last trade date of the journal counts as ended.
@@ -55,7 +55,7 @@ class Failed(Struct, frozen=True):
 
 
 class Paid(Struct, frozen=True):
-    """A payout in dollars: the day at whose end it is asked for, and when it is there."""
+    """A payout in dollars: the day at whose end it is requested, and the day of payment."""
 
     session: str
     amount: float
@@ -149,13 +149,13 @@ def lines(verdict: Verdict) -> Iterator[str]:
         limit = {True: ", within the limit", False: ", above the limit", None: ""}[verdict.consistent]
         yield f"best day {verdict.best_share:.1%} of the profit{limit}"
     for payout in verdict.payouts:
-        yield f"payout {payout.amount:.2f} asked for on {payout.session}, there on {payout.paid}"
+        yield f"payout {payout.amount:.2f} requested on {payout.session}, paid on {payout.paid}"
     yield f"fees of the evaluation {verdict.fees:.2f}; resets {verdict.resets}, funded accounts {verdict.accounts} at most"
     yield f"entries refused by the program: {verdict.refused}" + (f", the last for: {verdict.refusal}" if verdict.refusal else "")
 
 
 def _facts(run: Path, program: Program) -> Iterator[Trade | Bar]:
-    """What the gate saw, in the order of the market: what a bar did to a trade comes before the bar."""
+    """The facts that the gate received, in market order: a bar's effect on a trade comes before the bar."""
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     if not program.sees_open_equity:
         return iter(trades)

@@ -1,4 +1,4 @@
-"""A run from beginning to end: recording in, journal and results out. The two ways differ only in what carries the messages."""
+"""A run from beginning to end: recording in, journal and results out. Backtest and replay differ only in how messages travel."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ from tapewire.replay.venue import Venue
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
 OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", *RESULTS)
-# Of `tapewire signals`. The two may share a folder: each replaces its own files and leaves the other's alone.
+# Files of `tapewire signals`. It may share a folder with a run: each replaces only its own files.
 RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 
 
 def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Path:
-    """A folder for a run. Of what an earlier one left there, `writes` is removed (but for `keep`); strangers' files are not ours.
+    """Make a folder ready for a run: removes what an earlier run wrote (`writes`, except `keep`).
 
     Raises:
-        ConfError: the folder holds files that no run of ours writes, or it cannot be made.
+        ConfError: the folder holds files that no run writes, or it cannot be created.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
-    strangers = sorted(path.name for path in out.iterdir() if _whole(path) not in OURS + RESEARCH)
-    if strangers:
-        raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(strangers[:3])}); name a new or empty folder")
+    foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in OURS + RESEARCH)
+    if foreign:
+        raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(foreign[:3])}); name a new or empty folder")
     for path in out.iterdir():
         if path.name == keep or _whole(path) not in writes:
             continue
@@ -62,7 +62,7 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
 
 
 def _whole(path: Path) -> str:
-    """The name a file would have had if it had been finished; a crash may leave `.signals.jsonl.unfinished`."""
+    """The file's final name; a crash may leave `.signals.jsonl.unfinished`."""
     return path.name.removeprefix(".").removesuffix(".unfinished")
 
 
@@ -81,7 +81,7 @@ def read(data: Path, instrument: str, progress: Progress) -> tuple[Recording, Ca
 
 
 def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:
-    """In this process: the same daemon values, a queue instead of sockets."""
+    """Run the recording in this process: the same daemon values, with a queue instead of sockets."""
     prepare(out)
     configuration.write(conf, out)
     tape = Tape(out / "journal")
@@ -107,7 +107,7 @@ def replay(
     logger: structlog.stdlib.BoundLogger,
     tell: Callable[[str], None],
 ) -> Summary:
-    """Over the bus: supervised processes, in lockstep."""
+    """Run the recording over the bus: supervised processes, in lockstep."""
     prepare(out, keep="bars")
     configuration.write(conf, out)
     with supervised(conf, out, tell), Player(conf, venue(conf), logger) as player:
@@ -116,13 +116,13 @@ def replay(
         done = counting(len(recording.bars), progress)
         player.play(recording.bars, speed=speed, played=lambda bar: done())
         tell("waiting for the journal")
-        player.settle_all()
+        player.finish()
     return finish(out, conf, recording)
 
 
 @contextmanager
 def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[Instance]:
-    """The daemons of a run, for as long as the block lasts."""
+    """The supervised daemons of a run; they stop at the end of the block."""
     tell("starting the daemons")
     instance, process = supervise.start(conf, run, "replay", attached=True)
     try:
@@ -140,7 +140,7 @@ def venue(conf: Conf) -> Venue:
 
 
 def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
-    """Results from the journal, then the page."""
+    """Write the results from the journal, then the report."""
     if conf.program is not None:
         program.write(out, conf)
     summary = outputs.write(out, conf, recording)
@@ -149,7 +149,7 @@ def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
 
 
 def counted(bars: list[Bar], progress: Progress) -> Iterator[Bar]:
-    """The bars, telling how far we are as they are taken."""
+    """The bars; reports progress as they are consumed."""
     done = counting(len(bars), progress)
     for bar in bars:
         yield bar

@@ -1,7 +1,7 @@
-"""Reading what a finished run said: one journal file per topic under `RUN/journal/`, `<topic without its last dot>.tape`.
+"""Reading the journal of a finished run: one file per topic under `RUN/journal/`, `<topic without its last dot>.tape`.
 
 Facts are decoded into the struct that the reader names. It may be the message itself or a narrower struct with a few of its fields:
-MessagePack maps have names, and a reader who needs three of forty fields pays for three.
+MessagePack maps have field names, so decoding three of forty fields costs three.
 """
 
 from __future__ import annotations
@@ -58,5 +58,5 @@ def facts(run: Path, prefix: str, kind: type[T]) -> Iterator[T]:
 
 
 def wall(at_ns: int) -> str:
-    """A time as an Eastern wall stamp, `2027-02-24T10:31:00`, the way bars are stamped."""
+    """A time as Eastern wall-clock time, `2027-02-24T10:31:00`, as bars are stamped."""
     return f"{dt.datetime.fromtimestamp(at_ns // 1_000_000_000, NEW_YORK):%Y-%m-%dT%H:%M:%S}"

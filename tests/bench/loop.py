@@ -21,7 +21,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import loop, runs
 from tapewire.replay.loop import Record
-from tapewire.replay.venue import Venue, Word
+from tapewire.replay.venue import Venue, VenueReport
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, quantile
 
@@ -60,13 +60,13 @@ class TimedVenue(Venue):
 
     spent_ns = 0
 
-    def on_bar(self, bar: Bar) -> list[Word]:
+    def on_bar(self, bar: Bar) -> list[VenueReport]:
         start = time.perf_counter_ns()
         words = super().on_bar(bar)
         self.spent_ns += time.perf_counter_ns() - start
         return words
 
-    def on_order(self, order: Body) -> list[Word]:
+    def on_order(self, order: Body) -> list[VenueReport]:
         start = time.perf_counter_ns()
         words = super().on_order(order)
         self.spent_ns += time.perf_counter_ns() - start

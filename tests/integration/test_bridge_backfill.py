@@ -181,7 +181,7 @@ def pages_before_each_bar(shown: Chart) -> list[int]:
         shown.bridge.say("bar")
         while number(live) < SHOWN:
             pass  # the welcome, and what the broker kept
-        with backfill.Chart(context, shown.conf.bus.address("backfill")) as chart:
+        with backfill.Charts(context, shown.conf.bus.address("backfill")) as chart:
             (length,) = chart.topics()
             for _ in chart.read(length.topic, 0, chunk=200):
                 pages += 1

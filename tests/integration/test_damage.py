@@ -136,7 +136,7 @@ def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bar
 
         player.join()
         player.play(recording.bars, played=played)
-        player.settle_all()
+        player.finish()
     at = [bar.close_ns for bar in recording.bars]
     entered = [trade.entry_ns for trade in tapes.facts(out, "trade.", Trade)]
 

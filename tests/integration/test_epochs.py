@@ -125,7 +125,7 @@ class Stage:
             with Player(conf, self.venue, logs.configure("replay")) as player:
                 player.join()
                 player.play(bars, ends=ends)
-                player.settle_all()
+                player.finish()
             if dies:
                 pids = [instance.pid, *(each["pid"] for each in supervise.processes(instance))]
                 for pid in pids:

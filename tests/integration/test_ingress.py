@@ -136,7 +136,7 @@ def test_a_signal_becomes_an_order_and_its_life_is_journaled(home: Path, bars: P
         repeat = stage.send(bar.close)
         ready = stage.tapewire("ready", "--json")
         stage.to(FIRST + 2)
-        stage.player.settle_all()
+        stage.player.finish()
         listed = stage.tapewire("ingress", "list", "--json")
         status = stage.tapewire("ingress", "status", "r-1")
         unknown = stage.tapewire("ingress", "status", "r-2")
@@ -181,7 +181,7 @@ def test_a_killed_gate_delivers_each_signal_exactly_once(home: Path, bars: Path,
         assert stage.arrived(answers[-1].answer.order_id)
         stage.to(numbers[-1] + APART)
         gates.append(stage.gate())
-        stage.player.settle_all()
+        stage.player.finish()
 
         ids = [said.answer.order_id for said in answers]
         orders = Counter(each.id for each in stage.journal("command.MNQ") if isinstance(each, PlaceOrder))

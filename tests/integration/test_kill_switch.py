@@ -83,7 +83,7 @@ def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home:
 
         player.join()
         player.play(recording.bars, played=played)
-        player.settle_all()
+        player.finish()
     summary = runs.finish(out, conf, recording)
     trades = [json.loads(line) for line in (out / "trades.jsonl").read_text().splitlines()]
 

@@ -51,7 +51,7 @@ def test_killing_every_daemon_in_turn_changes_no_byte(home: Path, bars: Path, tm
         with Player(conf, runs.venue(conf), logs.configure("replay")) as player:
             player.join()
             player.play(recording.bars, played=strike)
-            player.settle_all()
+            player.finish()
 
     assert set(killed) == set(supervise.DAEMONS)
     assert journal(disturbed) == journal(undisturbed)

@@ -11,13 +11,13 @@ from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, TopicLength
 from tapewire.bus.testing import MINUTE_NS, eastern
 from tapewire.daemons.settings.load import instruments
-from tapewire.replay.backfill import Chart, Filled, bars, write
+from tapewire.replay.backfill import Charts, Filled, bars, write
 
 TOPIC = "chart.MNQ.1m."
 UNFINISHED = ".NQ_Volumetric_1.csv.unfinished"
 
 
-class Loaded(Chart):
+class Loaded(Charts):
     """A chart of so many minutes, without a NinjaTrader. asked: the first number of each question."""
 
     def __init__(self, length: int) -> None:
@@ -37,7 +37,7 @@ class Loaded(Chart):
         return Bar("MNQ", close_ns - MINUTE_NS, close_ns, 1.0, 2.0, 0.5, 1.5, 10, 6, 4, index=number)
 
 
-def fill(folder: Path, chart: Chart, wanted: int = 1_000_000) -> Filled:
+def fill(folder: Path, chart: Charts, wanted: int = 1_000_000) -> Filled:
     return write(chart, "MNQ", instruments()["MNQ"], folder, wanted=lambda minutes: wanted, progress=lambda share: None)
 
 

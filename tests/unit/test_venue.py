@@ -22,7 +22,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.bus.testing import bar, eastern
 from tapewire.daemons.settings.load import instruments
-from tapewire.replay.venue import CLOSE, NEXT_OPEN, Venue, Word
+from tapewire.replay.venue import CLOSE, NEXT_OPEN, Venue, VenueReport
 
 ACCOUNT = "Sim101"
 LONG, SHORT = Action.ENTER_LONG, Action.ENTER_SHORT
@@ -64,12 +64,12 @@ def opened(fill: str = NEXT_OPEN) -> Venue:
     return venue
 
 
-def fills(words: list[Word]) -> list[tuple[str, int, float]]:
+def fills(words: list[VenueReport]) -> list[tuple[str, int, float]]:
     """Role, quantity and price of each execution."""
     return [(word.role, word.qty, word.price) for word in words if isinstance(word, Execution)]
 
 
-def statuses(words: list[Word]) -> list[tuple[str, OrderStatus]]:
+def statuses(words: list[VenueReport]) -> list[tuple[str, OrderStatus]]:
     return [(word.order_id, word.status) for word in words if isinstance(word, OrderUpdate)]
 
 
@@ -431,7 +431,7 @@ def test_a_repeated_order_is_answered_again_and_not_carried_out(fill: str) -> No
 def test_ids_follow_from_what_happened() -> None:
     """Two venues with the same history say the same; executions of one order are numbered."""
 
-    def story() -> list[Word]:
+    def story() -> list[VenueReport]:
         venue = opened()
         return [*venue.on_order(entry()), *venue.on_bar(at(1, (100, 101, 85, 90)))]
 
