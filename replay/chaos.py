@@ -142,11 +142,11 @@ def storm(
     return Outcome(diff.compare(undisturbed, run), tuple(used_twice(run)), strikes=tuple(strikes))
 
 
-Watch = Callable[[Instance], Callable[[Bar], None]]
+Watcher = Callable[[Instance], Callable[[Bar], None]]
 
 
 def _replay(
-    conf: Conf, recording: Recording, run: Path, progress: runs.Progress, logger: structlog.stdlib.BoundLogger, watch: Watch
+    conf: Conf, recording: Recording, run: Path, progress: runs.Progress, logger: structlog.stdlib.BoundLogger, watch: Watcher
 ) -> None:
     configuration.write(conf, run)
     done = runs.counting(len(recording.bars), progress)
@@ -162,7 +162,7 @@ def _replay(
         player.finish()
 
 
-def _timed(durations: list[tuple[int, float]]) -> Watch:
+def _timed(durations: list[tuple[int, float]]) -> Watcher:
     """Note how long each bar took."""
 
     def watch(instance: Instance) -> Callable[[Bar], None]:
@@ -185,7 +185,7 @@ def _struck(cell: Cell, run: Path, durations: list[tuple[int, float]]) -> Cell:
     return msgspec.structs.replace(cell, struck=mark.exists(), stall_s=round(max(after, default=0.0), 2))
 
 
-def _random_strikes(dice: random.Random, every: int, strikes: list[str]) -> Watch:
+def _random_strikes(dice: random.Random, every: int, strikes: list[str]) -> Watcher:
     """At random bars: kill a daemon, or freeze one for a moment, or for longer than any heartbeat allows."""
 
     def watch(instance: Instance) -> Callable[[Bar], None]:

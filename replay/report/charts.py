@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tapewire.bus.messages import Trade
 from tapewire.replay import tapes
-from tapewire.replay.report.facts import Day, Holding, Minute
+from tapewire.replay.report.facts import Holding, Minute, TradedSession
 from tapewire.replay.report.text import clock, money, price, text
 
 WIDTH = 1120
@@ -65,7 +65,7 @@ class Frame(NamedTuple):
     right: int
 
 
-def session(day: Day, day_type: str) -> str:
+def session(day: TradedSession, day_type: str) -> str:
     """One-minute candles with VWAP, initial balance, day type, volume and trades. day_type: the model the preset reads."""
     height, top, bottom, base = 440, 10, 344, 414
     minutes = day.minutes
@@ -98,7 +98,7 @@ def session(day: Day, day_type: str) -> str:
     return _svg(height, f"{day.instrument} {day.session}, prices and trades", parts)
 
 
-def _price_range(day: Day) -> tuple[float, float]:
+def _price_range(day: TradedSession) -> tuple[float, float]:
     """Room for every bar, and for brackets that are not far away: a distant stop must not flatten the session."""
     low = min((m.bar.low for m in day.minutes), default=0.0)
     high = max((m.bar.high for m in day.minutes), default=1.0)

@@ -58,7 +58,7 @@ class Holding(Struct, frozen=True):
     stops: tuple[tuple[int, float], ...]
 
 
-class Day(Struct, frozen=True):
+class TradedSession(Struct, frozen=True):
     """One session of one instrument that traded."""
 
     instrument: str
@@ -76,7 +76,7 @@ class Facts(Struct, frozen=True):
     summary: Summary
     trades: tuple[Trade, ...]
     measures: dict[str, Measures]
-    days: tuple[Day, ...]
+    days: tuple[TradedSession, ...]
     traded_days: int
     program: Verdict | None = None
 
@@ -94,7 +94,9 @@ def read(run: Path, most_days: int) -> Facts:
     drawn = traded[:most_days]
     minutes = _minutes(run, drawn)
     days = tuple(
-        Day(instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument)))
+        TradedSession(
+            instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument))
+        )
         for session, instrument in drawn
     )
     return Facts(summary, trades, _measures(run), days, len(traded), program.read(run))

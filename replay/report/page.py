@@ -11,7 +11,7 @@ from tapewire.replay.excursion import Measures
 from tapewire.replay.outputs import Summary, Tally
 from tapewire.replay.program import Verdict
 from tapewire.replay.report import charts, facts
-from tapewire.replay.report.facts import Day, Facts
+from tapewire.replay.report.facts import Facts, TradedSession
 from tapewire.replay.report.style import CSS
 from tapewire.replay.report.text import MINUS, count, money, price, text, tone
 
@@ -156,7 +156,7 @@ def _days(run: Facts) -> str:
     return f"<h2>Sessions that traded</h2>{drawn}{left}"
 
 
-def _day(day: Day, day_type: str) -> str:
+def _day(day: TradedSession, day_type: str) -> str:
     net = sum(holding.trade.net_cents for holding in day.holdings) / 100
     widest = day.minutes[-1].widest if day.minutes else "none"
     balance = next((m.ib for m in reversed(day.minutes) if m.ib is not None and m.ib.valid), None)

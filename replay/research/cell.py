@@ -40,7 +40,7 @@ class Job(Struct, frozen=True):
     conf: Conf
 
 
-class Day(Struct, frozen=True):
+class DayResult(Struct, frozen=True):
     """What came of one session, in cents. A session without a trade is a day of zeros."""
 
     session: str
@@ -54,7 +54,7 @@ class Result(Struct, frozen=True):
     """A finished cell. refused: intents that the gate refused. off: strategies that were switched off, and why."""
 
     key: str
-    days: tuple[Day, ...]
+    days: tuple[DayResult, ...]
     refused: int
     drawdown_cents: int
     off: tuple[str, ...]
@@ -79,7 +79,7 @@ def compute(asked: bytes) -> bytes:
 
 def run(conf: Conf, recording: Recording, key: str) -> Result:
     """The recording from its first bar to its last. Sessions are not started anew: history, limits and drawdown carry over."""
-    days: dict[str, Day] = {}
+    days: dict[str, DayResult] = {}
     trades: list[Trade] = []
     off: list[str] = []
     refused = 0
@@ -88,7 +88,7 @@ def run(conf: Conf, recording: Recording, key: str) -> Result:
         nonlocal refused
         if type(body) is Session:
             if body.i == 0:
-                days[body.session] = Day(body.session)
+                days[body.session] = DayResult(body.session)
         elif type(body) is Trade:
             trades.append(body)
         elif type(body) is Reject:
@@ -98,8 +98,8 @@ def run(conf: Conf, recording: Recording, key: str) -> Result:
 
     loop.run([tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)], runs.venue(conf), recording.bars, hear, conf.epoch)
     for trade in trades:
-        day = days.get(trade.session, Day(trade.session))
-        days[trade.session] = Day(
+        day = days.get(trade.session, DayResult(trade.session))
+        days[trade.session] = DayResult(
             trade.session,
             day.trades + 1,
             day.wins + (trade.net_cents > 0),

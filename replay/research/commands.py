@@ -123,23 +123,23 @@ def sweep(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a grid of settings over a recording, and say what there is to doubt about the best cell."""
+    """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
     axes = grid.axes(settings)
     cells = grid.cells(axes)
     chosen = configuration.preset(preset, split(strategies))
-    asked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill)
+    checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill)
     for cell in cells:
-        grid.applied(asked, cell)  # a misspelt name is told before anything is read
+        grid.applied(checked, cell)  # report a misspelt name before anything is read
     conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep")
-    wanted = sweeping.jobs(conf, recording, data.resolve(), cells)
+    planned = sweeping.jobs(conf, recording, data.resolve(), cells)
     sweeping.prepare(out_dir)
-    missing = [job for job in wanted if sweeping.finished(out_dir, job) is None]
-    err.print(f"{len(wanted)} cells: {len(wanted) - len(missing)} there already, {len(missing)} to compute")
+    missing = [job for job in planned if sweeping.finished(out_dir, job) is None]
+    err.print(f"{len(planned)} cells: {len(planned) - len(missing)} there already, {len(missing)} to compute")
     if missing:
         with bar() as (tell, progress), sweeping.workers(jobs, cluster) as executor:
             tell("sweep")
             sweeping.compute(out_dir, missing, executor, progress)
-    made = [(cell, sweeping.result(out_dir, job)) for cell, job in zip(cells, wanted, strict=True)]
+    made = [(cell, sweeping.result(out_dir, job)) for cell, job in zip(cells, planned, strict=True)]
     swept = table.write(out_dir, conf, recording, axes, made, sessions_split)
     if as_json:
         out.print(msgspec.json.encode(swept).decode(), markup=False)

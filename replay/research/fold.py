@@ -1,8 +1,8 @@
-"""Everything that is decided on a recording, bar by bar: what look-ahead analysis compares.
+"""Every decision on a recording, bar by bar, for look-ahead analysis to compare.
 
 A `Fold` holds the daemons' cores with a simulated venue, as a backtest has them, and beside them every strategy alone, as `tapewire
-signals` has them. `bar` takes one bar to the end and says what was decided on it, encoded, so that two folds over the same bars can
-be compared byte for byte.
+signals` has them. `bar` processes one bar and returns the decisions on it, encoded, so that two folds over the same bars can be
+compared byte for byte.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tapewire.strategies.roster import Independent
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Step(Struct, frozen=True, array_like=True):
-    """What one bar led to.
+class BarResult(Struct, frozen=True, array_like=True):
+    """The decisions on one bar.
 
     session: the `Session` without the position, empty if the bar was ignored. position: what the venue reported with the bar, an
         input of arbitration alone and the outcome of its own earlier intents.
@@ -43,7 +43,7 @@ class Step(Struct, frozen=True, array_like=True):
 
     @property
     def decided(self) -> bool:
-        """Whether a strategy alone or arbitration wanted something on this bar."""
+        """Whether a strategy alone or arbitration decided on something on this bar."""
         return bool(self.proposals or self.intents)
 
 
@@ -59,20 +59,20 @@ class Fold:
         self._intents: list[bytes] = []
         self._off = 0
 
-    def bar(self, bar: Bar) -> Step:
+    def bar(self, bar: Bar) -> BarResult:
         """Take the next bar."""
         self._sessions.clear()
         self._intents.clear()
         self._loop.bar(bar)
         if not self._sessions:
-            return Step()
+            return BarResult()
         (s,) = self._sessions
         position = s.bar.position
         alone = s if position is None else replace(s, bar=replace(s.bar, position=None))
         proposals = tuple(_encode(proposal) for proposal in self._alone.step(alone))
         faults = self._alone.roster.faults
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
-        return Step(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
+        return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Session:

@@ -35,7 +35,7 @@ def axes(settings: Sequence[str]) -> tuple[Axis, ...]:
     """The axes of `name=value,value` settings.
 
     Raises:
-        ConfError: no value, a value or a name twice, nothing to vary, or more cells than anybody would look at.
+        ConfError: no value, a value or a name twice, nothing to vary, or more than MOST_CELLS cells.
     """
     if not settings:
         raise ConfError("nothing to vary; write --set name=value,value, such as --set edge_fade.pause_bars=10,20,40")
@@ -62,7 +62,7 @@ def applied(conf: Conf, cell: Cell) -> Conf:
     """The configuration of one cell, checked as a run would check it.
 
     Raises:
-        ConfError: a name that nothing has, with the nearest one that something has, or a value that does not fit.
+        ConfError: an undefined name, with the nearest defined one, or a value that does not fit.
     """
     where = f"--set {', '.join(f'{name}={value}' for name, value in cell.items())}"
     fill = cell.get("fill", conf.fill)

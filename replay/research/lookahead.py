@@ -3,15 +3,15 @@
 The recording is folded whole, with every bar in memory, and then twice more:
 
     withheld       in a process that gets one bar at a time, each after it has decided on the one before: a cut after every bar
-    fresh folds    in this process, anew from the first bar up to a number of cuts: anywhere by a seed, and right after decisions
+    fresh folds    in this process, from the first bar up to several cuts: at random places of a seed, and right after decisions
 
-Compared are decisions, not trades: every field of every session message, of what each strategy alone proposes and of what
-arbitration asks of the gate, byte for byte. The first fold catches whatever knows bars that are still to come, and a decision that
-hangs on a clock or on chance; the others what one run leaves behind for the next. Inputs are compared before decisions, so a
-difference names the input that differed, or says that none did: then the strategy knows more than the stream.
+The analysis compares decisions, not trades: every field of every session message, of every proposal of each strategy alone, and of
+every intent that arbitration sends to the gate, byte for byte. The first fold catches decisions that use future bars, a clock or
+chance; the others catch state that one run leaves behind for the next. Inputs are compared before decisions, so a difference names
+the input that differed, or reports that none did: then the strategy used more than the stream.
 
-What a plug-in reads beside the stream (a file, a connection) cannot be cut by anyone who does not know it. It is watched for: in
-a decision, or inside the recording's own folder, it counts as look-ahead; while the plug-in is imported and built, it is told.
+The analysis cannot cut what a plug-in reads beside the stream (a file, a connection). It watches for it: during a decision, or
+inside the recording's own folder, it counts as look-ahead; while the plug-in is imported and built, it is reported.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from tapewire.bus.messages import Bar
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tapewire.replay.research import withheld
-from tapewire.replay.research.fold import Fold, Step, fields
+from tapewire.replay.research.fold import BarResult, Fold, fields
 from tapewire.replay.research.watch import Use
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 
 MOST_BARS = 500_000
-"""Bars that the fresh folds together may take; cuts after decisions beyond that are thinned evenly. Some ten seconds."""
+"""Bars that the fresh folds may take in all, about ten seconds; beyond that, cuts after decisions are thinned evenly."""
 
 SESSION = "session"
 ARBITRATED = "arbitrated"
 
 
-class Difference(Struct, frozen=True):
-    """The first decision of one subject that is not what it was in the whole run.
+class Divergence(Struct, frozen=True):
+    """The first decision of one subject that differs from the whole run.
 
     subject: a strategy's display name, "session" (the tracker) or "arbitrated" (evaluator and gate together).
     cut: which fold, in words. at: the bar, Eastern wall stamp. field: its dotted name, with the values whole and cut.
-    cause: the first input field that differs, or that none does.
+    cause: the first input field that differs, or the statement that none does.
     """
 
     subject: str
@@ -62,7 +62,7 @@ class Difference(Struct, frozen=True):
         )
 
 
-class Row(Struct, frozen=True):
+class SubjectResult(Struct, frozen=True):
     """One subject of the table. decisions: messages, proposals or intents of the whole run. verdict: "same" or what is wrong."""
 
     subject: str
@@ -71,7 +71,7 @@ class Row(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """What was compared and what came of it. after: cuts right after a decision, of so many `decided` bars."""
+    """What was compared, and the result. after: cuts right after a decision, of so many `decided` bars."""
 
     bars: int
     seed: int
@@ -79,8 +79,8 @@ class Analysis(Struct, frozen=True):
     anywhere: int
     after: int
     decided: int
-    rows: tuple[Row, ...]
-    differences: tuple[Difference, ...]
+    rows: tuple[SubjectResult, ...]
+    differences: tuple[Divergence, ...]
     uses: tuple[Use, ...]
 
     @property
@@ -97,7 +97,7 @@ Fields: TypeAlias = Mapping[str, object]
 Different: TypeAlias = tuple[str, str, str]
 """A field's name, its value in the whole run and in the cut one."""
 
-Apart: TypeAlias = Callable[[Conf, Iterable[Bar]], Iterator[withheld.Told]]
+Apart: TypeAlias = Callable[[Conf, Iterable[Bar]], Iterator[withheld.Decided]]
 
 
 def analyse(
@@ -168,12 +168,12 @@ def choose(total: int, decided: Sequence[int], count: int, seed: int) -> tuple[l
 class Comparison:
     """The whole run against others, bar by bar. found: the first difference of each subject, in the order in which they showed."""
 
-    def __init__(self, bars: Sequence[Bar], whole: Sequence[Step]) -> None:
+    def __init__(self, bars: Sequence[Bar], whole: Sequence[BarResult]) -> None:
         self._bars = bars
         self._whole = whole
-        self.found: dict[str, Difference] = {}
+        self.found: dict[str, Divergence] = {}
 
-    def bar(self, at: int, other: Step, cut: str) -> None:
+    def bar(self, at: int, other: BarResult, cut: str) -> None:
         """Compare what another fold decided on the bar with this index."""
         whole = self._whole[at]
         if other == whole:
@@ -198,10 +198,10 @@ class Comparison:
         different = None if subject in self.found else _first(whole, short)
         if different is not None:
             name, was, became = different
-            self.found[subject] = Difference(subject, cut, tapes.wall(self._bars[at].close_ns), name, was, became, cause())
+            self.found[subject] = Divergence(subject, cut, tapes.wall(self._bars[at].close_ns), name, was, became, cause())
 
 
-def _folded(conf: Conf, bars: Sequence[Bar], progress: Callable[[int], None] | None = None) -> Iterator[Step]:
+def _folded(conf: Conf, bars: Sequence[Bar], progress: Callable[[int], None] | None = None) -> Iterator[BarResult]:
     fold = Fold(conf)
     every = max(1, len(bars) // 200)
     for at, bar in enumerate(bars, 1):
@@ -219,7 +219,7 @@ def _joined(intents: Iterable[bytes]) -> dict[str, object]:
     return {name: value for each in intents for name, value in fields(each).items()}
 
 
-def _inputs(step: Step) -> dict[str, object]:
+def _inputs(step: BarResult) -> dict[str, object]:
     """Everything arbitration saw: the session, then the position."""
     return {**fields(step.session), **{f"position.{name}": value for name, value in fields(step.position).items()}}
 
@@ -249,9 +249,11 @@ def _words(decision: Fields) -> str:
     return " ".join(str(decision[name]) for name in names if name in decision) or "there"
 
 
-def _rows(conf: Conf, whole: Sequence[Step], comparison: Comparison, uses: Sequence[Use], data: Path | None) -> Iterator[Row]:
+def _rows(
+    conf: Conf, whole: Sequence[BarResult], comparison: Comparison, uses: Sequence[Use], data: Path | None
+) -> Iterator[SubjectResult]:
     preset = conf.preset
-    yield Row(SESSION, sum(bool(step.session) for step in whole), _verdict(comparison.found.get(SESSION)))
+    yield SubjectResult(SESSION, sum(bool(step.session) for step in whole), _verdict(comparison.found.get(SESSION)))
     counts: dict[str, int] = {}
     for step in whole:
         for proposal in step.proposals:
@@ -266,8 +268,8 @@ def _rows(conf: Conf, whole: Sequence[Step], comparison: Comparison, uses: Seque
             verdict = f"reads beside the stream: {beside[0]}" + (f" and {len(beside) - 1} more" if beside[1:] else "")
         if verdict == SAME and name in off:
             verdict = "was switched off"
-        yield Row(name, counts.get(name, 0), verdict)
-    yield Row(ARBITRATED, sum(bool(step.intents) for step in whole), _verdict(comparison.found.get(ARBITRATED)))
+        yield SubjectResult(name, counts.get(name, 0), verdict)
+    yield SubjectResult(ARBITRATED, sum(bool(step.intents) for step in whole), _verdict(comparison.found.get(ARBITRATED)))
 
 
 def _inside(use: Use, data: Path | None) -> bool:
@@ -275,5 +277,5 @@ def _inside(use: Use, data: Path | None) -> bool:
     return data is not None and path.is_absolute() and path.resolve().is_relative_to(data.resolve())
 
 
-def _verdict(difference: Difference | None) -> str:
+def _verdict(difference: Divergence | None) -> str:
     return SAME if difference is None else f"differs at {difference.at}"

@@ -1,9 +1,9 @@
 """Every strategy alone over a recording (playbook 4, independent): no position, no arbitration, no limits.
 
-    session.jsonl      one line per RTH bar: everything the strategies saw, the same for every preset
+    session.jsonl      one line per RTH bar: the strategies' input, the same for every preset
     levels.jsonl       one line per session: its levels, regime and history as known at the first RTH bar
     proposals.jsonl    one line per proposal, in bar order, then in priority order
-    research.json      what was read and what came of it; it comes last, so where it stands the others are complete
+    research.json      what was read, and the result; it is written last, so if it exists the others are complete
 
 Times are Eastern wall stamps of bars, prices are unrounded, and null means missing or "no such order".
 """
@@ -30,7 +30,7 @@ from tapewire.strategies.protocol import Proposal
 from tapewire.strategies.roster import Independent
 
 
-class Findings(Struct, frozen=True):
+class SignalsResult(Struct, frozen=True):
     """What `signals` read and found. proposals: by display name, those without any included. off: strategies that failed."""
 
     instrument: str
@@ -46,8 +46,8 @@ class Findings(Struct, frozen=True):
     ignored: tuple[Ignored, ...]
 
 
-def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) -> Findings:
-    """Leave the four files in `out`. What an earlier call left there is replaced; a run's files beside them are not touched.
+def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) -> SignalsResult:
+    """Write the four files into `out`. Replaces those of an earlier call; leaves a run's files beside them alone.
 
     Raises:
         ConfError: the folder cannot be used, or the preset is wrong.
@@ -74,7 +74,7 @@ def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) 
             if s.rth:
                 rth_bars += 1
                 session_file.write(_line(session_line(s)))
-    findings = Findings(
+    findings = SignalsResult(
         instrument=recording.instrument,
         preset=preset.name,
         strategies=preset.strategies,

@@ -1,9 +1,8 @@
-"""A sweep: a grid of settings over one recording, each cell computed once and for all.
+"""A sweep: a grid of settings over one recording; each cell is computed once.
 
-A finished cell is one file, `cells/<hash>.json`, named after everything its result depends on
-(`tapewire.replay.research.cell`), so a second
-sweep computes only what is new. Where a cell is computed makes no difference to what it says: on the cores of this machine, or on a
-Dask cluster. `tapewire.replay.research.table` makes the results of the cells.
+A finished cell is one file, `cells/<hash>.json`, named after everything that its result depends on (replay/research/cell.py), so a
+second sweep computes only what is new. A cell gives the same result on the cores of this machine and on a Dask cluster.
+replay/research/table.py makes the results of the cells.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ def prepare(out: Path) -> None:
     """A folder for sweeps: new, empty, or one that held sweeps before, whose finished cells stay.
 
     Raises:
-        ConfError: it holds files that no sweep writes, or cannot be made.
+        ConfError: it holds files that no sweep writes, or cannot be created.
     """
     names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    strangers = [name for name in names if name.removeprefix(".").removesuffix(".unfinished") not in OURS]
-    if strangers:
-        raise ConfError(f"--out {out} holds files that are not a sweep's ({', '.join(strangers[:3])}); name a new or empty folder")
+    foreign = [name for name in names if name.removeprefix(".").removesuffix(".unfinished") not in OURS]
+    if foreign:
+        raise ConfError(f"--out {out} holds files that are not a sweep's ({', '.join(foreign[:3])}); name a new or empty folder")
     try:
         (out / "cells").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,9 +48,9 @@ def prepare(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def jobs(conf: Conf, recording: Recording, data: Path, wanted: Sequence[Cell]) -> list[Job]:
+def jobs(conf: Conf, recording: Recording, data: Path, grid_cells: Sequence[Cell]) -> list[Job]:
     """One job per cell. Raises ConfError for the first setting that is wrong, before anything is computed."""
-    confs = [grid.applied(conf, cell) for cell in wanted]
+    confs = [grid.applied(conf, cell) for cell in grid_cells]
     files = cells.recording_digest(data, [file.file for file in recording.files])
     code = cells.code_digest(conf.preset.strategies)
     return [Job(cells.key(each, files, code), str(data), files, code, each) for each in confs]
@@ -74,13 +73,13 @@ def result(out: Path, job: Job) -> Result:
     return found
 
 
-def compute(out: Path, wanted: Sequence[Job], executor: Executor, progress: Callable[[float], None]) -> None:
+def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callable[[float], None]) -> None:
     """Compute these cells and put each in place as soon as it is finished. An interruption keeps those that are.
 
     Raises:
         ConfError: a worker cannot do it, or ended.
     """
-    futures = {executor.submit(cells.compute, msgspec.json.encode(job)): job for job in wanted}
+    futures = {executor.submit(cells.compute, msgspec.json.encode(job)): job for job in jobs}
     try:
         for done, future in enumerate(as_completed(futures), 1):
             outputs.replace(out / "cells" / f"{futures[future].key}.json", future.result())

@@ -1,9 +1,8 @@
-"""Which files, connections and programs a plug-in uses. A strategy that reads beside the stream may read the future.
+"""Which files, connections and processes a plug-in uses. A strategy that reads beside the stream may read the future.
 
-Python tells its audit hooks of every such use (PEP 578). A hook cannot be removed again, so only a process of its own installs one
-(`tapewire.replay.research.withheld`). It looks for a frame of the plug-in on the stack; what Python itself opens to import
-modules and to
-find time zones is not counted.
+Python reports every such use to its audit hooks (PEP 578). A hook cannot be removed, so only a process of its own installs one
+(replay/research/withheld.py). It looks for a frame of the plug-in on the stack. Files that Python itself opens, to import modules
+and to find time zones, do not count.
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ IMPORTED = {".py", ".pyc", ".so", ".pth"}
 
 
 class Use(Struct, frozen=True, order=True):
-    """A plug-in reached beside the stream. deciding: while it was asked about a bar; else while it was imported or built."""
+    """A plug-in read beside the stream. deciding: during a decision on a bar; else while it was imported or built."""
 
     plug_in: str
     what: str
     deciding: bool
 
 
-class Watch:
-    """Notes what plug-ins use. plug_ins: top-level package by registry name. Set `deciding` while strategies are asked."""
+class PlugInWatch:
+    """Records what plug-ins use. plug_ins: top-level package by registry name. Set `deciding` while strategies decide."""
 
     def __init__(self, plug_ins: Mapping[str, str]) -> None:
         self._names = {package: name for name, package in plug_ins.items()}
@@ -50,30 +49,30 @@ class Watch:
         self.deciding = False
 
     def install(self) -> None:
-        """From now on, for the rest of the process."""
+        """Watch for the rest of this process."""
         if self._names:
-            sys.addaudithook(self._hear)
+            sys.addaudithook(self._audit)
 
     def new(self) -> list[Use]:
-        """Uses that were not told before."""
-        told, self._new = self._new, []
-        return told
+        """Uses that were not returned before."""
+        new, self._new = self._new, []
+        return new
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         verb = USES.get(event)
         if verb is None or not arguments or isinstance(arguments[0], int):
             return
         target = _target(event, arguments)
         if PurePath(target).suffix in IMPORTED or "zoneinfo" in target:
             return
-        plug_in = self._asked_by()
+        plug_in = self._plug_in_on_stack()
         if plug_in is not None:
             use = Use(plug_in, f"{verb} {target}", self.deciding)
             if use not in self._seen:
                 self._seen.add(use)
                 self._new.append(use)
 
-    def _asked_by(self) -> str | None:
+    def _plug_in_on_stack(self) -> str | None:
         """The plug-in on the stack, innermost first."""
         frame: FrameType | None = sys._getframe(2)
         while frame is not None:

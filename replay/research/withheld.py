@@ -1,9 +1,9 @@
-"""A fold that cannot know the future: another process that gets one bar at a time.
+"""A fold that cannot see the future: another process that gets one bar at a time.
 
-It is started fresh, knows the configuration and nothing of the recording, and is handed the next bar only after it has said what it
-decided on the one before. So its answer to a bar is what it would be if the recording ended there: this is a cut after every bar at
-the price of one run. Whatever in the first process could reach bars that are still to come (a shared list, a global, a frame of the
-caller) is not there. Beside that, `tapewire.replay.research.watch` notes what plug-ins read elsewhere.
+It starts fresh, has the configuration but not the recording, and gets the next bar only after it has returned its decisions on the
+one before. So its decisions on a bar are those of a recording that ends there: a cut after every bar for the price of one run.
+Nothing through which the first process could reach later bars (a shared list, a global, a frame of the caller) exists here. In
+addition, replay/research/watch.py records what plug-ins read elsewhere.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from msgspec import Struct
 from tapewire.bus.errors import ConfError, TapewireError
 from tapewire.bus.messages import Bar
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay.research.fold import Fold, Step
-from tapewire.replay.research.watch import Use, Watch
+from tapewire.replay.research.fold import BarResult, Fold
+from tapewire.replay.research.watch import PlugInWatch, Use
 from tapewire.strategies import registry
 
 PATIENCE_S = 10.0
 
 
-class Told(Struct, frozen=True, array_like=True, tag=True):
-    """The step of one bar, and what plug-ins used since the one before."""
+class Decided(Struct, frozen=True, array_like=True, tag=True):
+    """The decisions on one bar, and what plug-ins used since the bar before."""
 
-    step: Step
+    step: BarResult
     uses: tuple[Use, ...]
 
 
@@ -39,13 +39,13 @@ class Broken(Struct, frozen=True, array_like=True, tag=True):
     why: str
 
 
-_answers: msgspec.msgpack.Decoder[Told | Broken] = msgspec.msgpack.Decoder(Told | Broken)
+_answers: msgspec.msgpack.Decoder[Decided | Broken] = msgspec.msgpack.Decoder(Decided | Broken)
 _bars = msgspec.msgpack.Decoder(Bar)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def steps(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
-    """What the other process says to each bar.
+def steps(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
+    """The other process's decisions on each bar.
 
     Raises:
         ConfError: it cannot build the strategies, or it ended in the middle.
@@ -82,7 +82,7 @@ def _serve(connection: Connection, configuration: bytes) -> None:
     """The other process: a fold over the bars that come in, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other side, and with it this one
     conf = msgspec.json.decode(configuration, type=Conf)
-    watch = Watch(registry.packages(conf.preset.strategies))
+    watch = PlugInWatch(registry.packages(conf.preset.strategies))
     watch.install()
     try:
         fold = Fold(conf)
@@ -98,4 +98,4 @@ def _serve(connection: Connection, configuration: bytes) -> None:
         watch.deciding = True
         step = fold.bar(bar)
         watch.deciding = False
-        connection.send_bytes(_encode(Told(step, tuple(watch.new()))))
+        connection.send_bytes(_encode(Decided(step, tuple(watch.new()))))

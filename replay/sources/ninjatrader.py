@@ -50,7 +50,7 @@ T = TypeVar("T")
 Progress = Callable[[float], None]
 
 
-class Row(NamedTuple):
+class ExportRow(NamedTuple):
     """One accepted row; close_ns is UTC."""
 
     close_ns: int
@@ -183,7 +183,7 @@ class _Export:
         self.hour = _Known(_hour_ns)
         self.minute = _Known(_minute_ns)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ExportRow]:
         """The accepted rows, strictly rising in time."""
         try:
             with self.path.open("rb") as raw:
@@ -196,7 +196,7 @@ class _Export:
         except (zlib.error, OSError, csv.Error) as error:
             raise DataError(f"{self.path}: unreadable ({error}); copy or export it again") from error
 
-    def _rows(self, stream: BinaryIO, raw: BinaryIO) -> Iterator[Row]:
+    def _rows(self, stream: BinaryIO, raw: BinaryIO) -> Iterator[ExportRow]:
         lines = csv.reader(self._text(stream), quoting=csv.QUOTE_NONE)
         pick, width, start = self._columns(lines)
         price, contracts, hour, minute, last = self.price, self.contracts, self.hour, self.minute, 0
@@ -215,7 +215,7 @@ class _Export:
                     why = "repeated" if close_ns == last else "late"
                     self.ignored.append(Ignored(self.path.name, line, stamp, why))
                     continue
-                row = Row(close_ns, price[o], price[h], price[lo], price[c], contracts[v], contracts[a], contracts[b])
+                row = ExportRow(close_ns, price[o], price[h], price[lo], price[c], contracts[v], contracts[a], contracts[b])
             except _Malformed:
                 self._refuse(line, fields, pick)
             if not (row.low <= row.open <= row.high and row.low <= row.close <= row.high):

@@ -44,7 +44,7 @@ class Hold(NamedTuple):
     minute: int
 
 
-class Sweep(NamedTuple):
+class SweepBar(NamedTuple):
     """One bar that trades above the IB high, is sold on twice the volume, and closes below it."""
 
     minute: int
@@ -59,7 +59,7 @@ class Shape(NamedTuple):
     ib: tuple[int, int]
     path: tuple[tuple[int, float], ...]
     limits: tuple[float, float]
-    scripted: tuple[Hold | Sweep, ...] = ()
+    scripted: tuple[Hold | SweepBar, ...] = ()
 
 
 SHAPES = {
@@ -67,7 +67,7 @@ SHAPES = {
         (110, 150),
         ((0, 0.5), (10, 0.9), (28, 0.05), (44, 0.95), (60, 0.45), (80, 0.6), (128, 0.7), (190, 0.06), (240, 0.75), (320, 0.4)),
         (-0.12, 1.12),
-        (Hold(97), Sweep(150)),
+        (Hold(97), SweepBar(150)),
     ),
     "p_day": Shape(
         (150, 200),
@@ -205,7 +205,7 @@ def _day(rng: np.random.Generator, shape: Shape, last: float) -> Bars:
     return _traded(rng, ticks, activity, boost, lean)
 
 
-def _regular(rng: np.random.Generator, shape: Shape, scripted: Sequence[Hold | Sweep]) -> Floats:
+def _regular(rng: np.random.Generator, shape: Shape, scripted: Sequence[Hold | SweepBar]) -> Floats:
     """Open, high, low, close of the RTH bars in levels of the IB, whose range they span exactly in the first hour."""
     by_minute = {0: shape.path[0][1], IB: dict(shape.path)[IB]}
     for minute, level in shape.path:

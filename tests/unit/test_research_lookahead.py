@@ -16,10 +16,10 @@ from tapewire.bus.messages import Bar, Session
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import lookahead, withheld
-from tapewire.replay.research.fold import Fold, Step, fields
+from tapewire.replay.research.fold import BarResult, Fold, fields
 from tapewire.replay.research.lookahead import Analysis, Comparison
 from tapewire.replay.research.watch import Use
-from tapewire.replay.research.withheld import Told
+from tapewire.replay.research.withheld import Decided
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 from tapewire.strategies.pipeline import Pipeline
@@ -45,10 +45,10 @@ def settings(*strategies: str) -> Conf:
     return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset("seed", strategies))
 
 
-def here(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
+def here(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
     """Bar by bar, in this process: honest about what is compared, without the wait for another one."""
     fold = Fold(conf)
-    return (Told(fold.bar(bar), ()) for bar in bars)
+    return (Decided(fold.bar(bar), ()) for bar in bars)
 
 
 def analyse(conf: Conf, apart: lookahead.Apart = here, count: int = 5, data: Path | None = None) -> Analysis:
@@ -101,9 +101,9 @@ def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(m
 def test_reading_beside_the_stream_counts_while_deciding_or_from_the_recording(use: Use, verdict: str) -> None:
     """What is read while a plug-in is imported and built is only told: it may be its own parameters."""
 
-    def reads(conf: Conf, bars: Iterable[Bar]) -> Iterator[Told]:
+    def reads(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
         for at, told in enumerate(here(conf, bars)):
-            yield Told(told.step, (use,) if at == 0 else ())
+            yield Decided(told.step, (use,) if at == 0 else ())
 
     analysis = analyse(settings("pipeline"), reads, data=Path("/recordings"))
 
@@ -130,7 +130,7 @@ def test_a_difference_names_the_first_input_that_differs() -> None:
     changed = msgspec.msgpack.decode(whole[0].session)
     changed["flow"]["delta"] = 123.0
     comparison = Comparison(BARS[6:], whole)
-    comparison.bar(0, Step(msgspec.msgpack.encode(changed), whole[0].position), "in a test")
+    comparison.bar(0, BarResult(msgspec.msgpack.encode(changed), whole[0].position), "in a test")
 
     assert session["flow.delta"] != 123.0
     assert comparison.found["session"].field == "flow.delta"
@@ -143,10 +143,10 @@ def test_a_difference_names_the_first_input_that_differs() -> None:
 
 def test_only_the_first_difference_of_a_subject_is_kept() -> None:
     """The rest are mostly its consequences."""
-    whole = [Step(b"", b"", (proposal(21_000.0),)), Step(b"", b"", (proposal(21_000.0),))]
+    whole = [BarResult(b"", b"", (proposal(21_000.0),)), BarResult(b"", b"", (proposal(21_000.0),))]
     comparison = Comparison(BARS, whole)
-    comparison.bar(0, Step(b"", b"", (proposal(21_001.0),)), "first")
-    comparison.bar(1, Step(), "second")
+    comparison.bar(0, BarResult(b"", b"", (proposal(21_001.0),)), "first")
+    comparison.bar(1, BarResult(), "second")
 
     (difference,) = comparison.found.values()
     assert str(difference) == (

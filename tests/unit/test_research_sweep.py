@@ -20,7 +20,7 @@ from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell, grid, sweep, table
-from tapewire.replay.research.cell import Day, Job, Result
+from tapewire.replay.research.cell import DayResult, Job, Result
 from tapewire.replay.research.grid import Axis
 from tapewire.replay.sources.recording import Recording, SourceFile
 from tapewire.strategies.pipeline import Pipeline
@@ -185,7 +185,7 @@ def test_a_cell_counts_every_session_and_its_money_is_that_of_its_trades(data: P
     assert [day.session for day in busy.days] == ["2026-03-03", "2026-03-04"]
     assert all(day.trades > 10 for day in busy.days)
     assert all(day.gross_cents - day.net_cents == day.trades * 124 for day in busy.days)
-    assert cell.run(idle, recording(data), "key").days == (Day("2026-03-03"), Day("2026-03-04"))
+    assert cell.run(idle, recording(data), "key").days == (DayResult("2026-03-03"), DayResult("2026-03-04"))
 
 
 def test_a_strategy_that_failed_is_told_with_its_cell(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +203,16 @@ def test_a_strategy_that_failed_is_told_with_its_cell(data: Path, tmp_path: Path
 def results(*nets: tuple[int, int]) -> list[tuple[grid.Cell, Result]]:
     """Six made-up cells over two sessions, in cents."""
     return [
-        (each, Result(f"{at:032}", (Day("2026-03-03", 2, 1, in_ + 248, in_), Day("2026-03-04", 1, 1, out + 124, out)), 4, 500, ()))
+        (
+            each,
+            Result(
+                f"{at:032}",
+                (DayResult("2026-03-03", 2, 1, in_ + 248, in_), DayResult("2026-03-04", 1, 1, out + 124, out)),
+                4,
+                500,
+                (),
+            ),
+        )
         for at, (each, (in_, out)) in enumerate(zip(CELLS, nets, strict=True))
     ]
 
@@ -269,7 +278,7 @@ def test_the_page_stands_alone_and_shows_the_grid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("axes", "maps"), [(AXES[:1], 1), (AXES, 1), ((*AXES, Axis("conflict", ("priority", "veto"))), 0)])
 def test_a_heat_map_shows_one_or_two_settings(tmp_path: Path, axes: tuple[Axis, ...], maps: int) -> None:
     """Of three the page says that the table has them."""
-    made = [(each, Result(str(at), (Day("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
+    made = [(each, Result(str(at), (DayResult("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), axes, made, 1.0)
     text = (tmp_path / "sweep.html").read_text()
 
@@ -280,7 +289,7 @@ def test_a_heat_map_shows_one_or_two_settings(tmp_path: Path, axes: tuple[Axis, 
 def test_text_of_a_setting_cannot_become_part_of_the_page(tmp_path: Path) -> None:
     """Escaped wherever it stands."""
     axes = (Axis("exits.exit_time", ("<b>15:30</b>", '"')),)
-    made = [(each, Result(str(at), (Day("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
+    made = [(each, Result(str(at), (DayResult("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), axes, made, 1.0)
     text = (tmp_path / "sweep.html").read_text()
 
