@@ -34,7 +34,6 @@ from tapewire.replay import program as programs
 from tapewire.replay import report as reports
 from tapewire.replay import runs, tapes
 from tapewire.replay.outputs import Summary
-from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
 
 out = Console(soft_wrap=True, highlight=False)
@@ -111,6 +110,8 @@ def demo(
     sessions: Annotated[int, typer.Option(min=1, max=60, help="How many trading days.")] = DEMO_SESSIONS,
 ) -> None:
     """Make synthetic sessions and replay them through the real daemons; leaves signals, trades and a report."""
+    from tapewire.replay.sources import synthetic  # here: numpy would make every other command start slower
+
     runs.prepare(out_dir)
     bars = out_dir / "bars"
     bars.mkdir()
