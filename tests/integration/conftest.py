@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator import instances, supervise
 from tapewire.replay.sources import synthetic
 
 TAPEWIRE = Path(sys.executable).with_name("tapewire")
@@ -29,28 +30,57 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path) -> Iterator[Path]:
     """A home for the registry of runs. Afterwards no process that was started under it may be left; ports are given back."""
-    place = tmp_path / "home"
-    place.mkdir()
-    monkeypatch.setenv("HOME", str(place))
-    yield place
-    supervise.release_all()
-    left = processes_with(str(tmp_path))
-    for pid in left:
-        os.kill(pid, 9)
-    assert not left, f"processes left behind: {left}"
+    with home_in(tmp_path) as place:
+        yield place
 
 
 @pytest.fixture
 def tapewire(home: Path) -> Run:
     """Run the installed command to its end."""
-
-    def run(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        command = [str(TAPEWIRE), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
-
     return run
+
+
+@pytest.fixture
+def up(home: Path, tmp_path: Path) -> Iterator[instances.Instance]:
+    """The live daemons, up for one test."""
+    with live(tmp_path) as instance:
+        yield instance
+
+
+@contextmanager
+def home_in(folder: Path) -> Iterator[Path]:
+    """What the fixture `home` is for one test, for as long as the block lasts."""
+    place = folder / "home"
+    place.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(place))
+        try:
+            yield place
+        finally:
+            supervise.release_all()
+            left = processes_with(str(folder))
+            for pid in left:
+                os.kill(pid, 9)
+    assert not left, f"processes left behind: {left}"
+
+
+@contextmanager
+def live(folder: Path) -> Iterator[instances.Instance]:
+    """The daemons of the live configuration. Where its ports are taken the tests skip."""
+    done = run("up", "--var", folder / "var")
+    if "in use" in done.stderr:
+        pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
+    assert done.returncode == 0, done.stderr
+    yield instances.choose("live")
+    run("down")
+
+
+def run(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """The installed command, in the home of the moment."""
+    command = [str(TAPEWIRE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
 
 def processes_with(text: str) -> list[int]:

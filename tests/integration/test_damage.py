@@ -23,7 +23,7 @@ from tapewire.replay import runs, tapes
 from tapewire.replay.player import Player
 from tests.integration.conftest import Run
 from tests.integration.test_kill_switch import killed
-from tests.integration.test_processes import eventually, is_back, status, up  # noqa: F401 - `up` is a fixture
+from tests.integration.test_processes import eventually, is_back, status
 
 pytestmark = pytest.mark.slow
 
@@ -33,14 +33,14 @@ def restarted(tapewire: Run, name: str) -> None:
     os.kill(status(tapewire)[name]["pid"], signal.SIGKILL)
 
 
-def with_records(tapewire: Run, up: instances.Instance) -> Path:  # noqa: F811
+def with_records(tapewire: Run, up: instances.Instance) -> Path:
     """A gate log with something in it: three words of the operator."""
     for command in ("kill", "arm", "kill"):
         assert tapewire(command).returncode == 0
     return Path(up.run) / "gate.log"
 
 
-def test_a_torn_tail_is_cut_and_the_gate_goes_on(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_a_torn_tail_is_cut_and_the_gate_goes_on(tapewire: Run, up: instances.Instance) -> None:
     """Half a record at the end is what a death in mid-write leaves: it is set aside, and the gate comes back."""
     log = with_records(tapewire, up)
     with log.open("ab") as file:
@@ -53,7 +53,7 @@ def test_a_torn_tail_is_cut_and_the_gate_goes_on(tapewire: Run, up: instances.In
     assert log.with_name("gate.log.torn").exists()
 
 
-def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Instance) -> None:
     """A flipped byte in an early record: the gate refuses to trade on it, stays down with status 74, and its log says why."""
     log = with_records(tapewire, up)
     content = bytearray(log.read_bytes())
@@ -68,7 +68,7 @@ def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Inst
     assert tapewire("doctor").returncode == 1
 
 
-def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: instances.Instance) -> None:
     """`down` and `up` do not start with empty books beside a damaged log: the command refuses and says which file to look at."""
     log = with_records(tapewire, up)
     content = bytearray(log.read_bytes())
@@ -84,7 +84,7 @@ def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: ins
     assert "gate.log.quarantined" in again.stderr
 
 
-def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, up: instances.Instance) -> None:
     """The next record does not fit: nothing is answered, the gate ends with status 74 and names the file. What it had answered
     before is there again when there is room."""
     log = with_records(tapewire, up)

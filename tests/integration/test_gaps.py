@@ -20,7 +20,7 @@ from tapewire.daemons.settings import load as conf
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tests.integration.conftest import Run
-from tests.integration.test_processes import eventually, is_back, up  # noqa: F401 - `up` is a fixture
+from tests.integration.test_processes import eventually, is_back
 
 pytestmark = pytest.mark.slow
 
@@ -59,13 +59,13 @@ class Feed:
 
 
 @pytest.fixture
-def feed(up: instances.Instance) -> Iterator[Feed]:  # noqa: F811
+def feed(up: instances.Instance) -> Iterator[Feed]:
     made = Feed(conf.read(Path(up.run)))
     yield made
     made.context.destroy(linger=0)
 
 
-def test_a_restarted_tracker_is_degraded_as_before(tapewire: Run, up: instances.Instance, feed: Feed) -> None:  # noqa: F811
+def test_a_restarted_tracker_is_degraded_as_before(tapewire: Run, up: instances.Instance, feed: Feed) -> None:
     """The same session under the same number; the next gap is told under a new number of its own."""
     feed.say(1, 2, 3, 6, 7)
     assert eventually(lambda: feed.has_come_to(7))

@@ -14,7 +14,7 @@ import tapewire
 from tests import installs
 from tests.installs import Built, Environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installation")]
+pytestmark = pytest.mark.slow
 
 FOLDERS = ("bus", "conf", "daemons", "replay", "strategies")
 NEIGHBOURS = ("daemons==1.3.2", "conf==0.4.1", "replay==0.1.2", "strategies==0.2.3")

@@ -20,7 +20,7 @@ from tapewire.daemons.shell import latch, logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
 from tests.integration.conftest import Run
-from tests.integration.test_processes import eventually, is_back, up  # noqa: F401 - `up` is a fixture
+from tests.integration.test_processes import eventually, is_back
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def killed(instance: instances.Instance) -> bool:
         return bool(ask_control(context, address, "state")["killed"])
 
 
-def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.Instance) -> None:
     """Killed, SIGKILLed and restarted, the gate is still killed; only `arm` releases it."""
     assert tapewire("kill").returncode == 0
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "gate")
@@ -47,7 +47,7 @@ def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.I
     assert latch.read(Path(up.run)) == ""
 
 
-def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: instances.Instance) -> None:  # noqa: F811
+def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: instances.Instance) -> None:
     """With the gate frozen the command says that nobody obeyed yet; the latch is on disk and is obeyed on the next start."""
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "gate")
     os.kill(pid, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""The daemons as an operator meets them: up, status, kill one, down."""
+"""The daemons as an operator starts and stops them: up, kill one, down."""
 
 from __future__ import annotations
 
@@ -42,28 +42,6 @@ def is_back(tapewire: Run, name: str, old: int) -> bool:
     return row["pid"] not in (0, old) and row["note"] == "ready" and row["beat_age_s"] is not None
 
 
-@pytest.fixture
-def up(tapewire: Run, tmp_path: Path) -> Any:
-    """The live daemons, up for one test."""
-    done = tapewire("up", "--var", tmp_path / "var")
-    if "in use" in done.stderr:
-        pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
-    assert done.returncode == 0, done.stderr
-    yield instances.choose("live")
-    tapewire("down")
-
-
-def test_status_lists_every_daemon(tapewire: Run, up: instances.Instance) -> None:
-    """Each with pid, uptime, a fresh heartbeat and a state; the exit status says that all is well."""
-    rows = status(tapewire)
-
-    assert set(rows) == set(supervise.DAEMONS)
-    assert all(row["state"] == "RUNNING" and row["note"] == "ready" for row in rows.values())
-    assert len({row["pid"] for row in rows.values()}) == len(rows)
-    assert all(row["beat_age_s"] < 5 for row in rows.values())
-    assert tapewire("status").returncode == 0
-
-
 def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance) -> None:
     """SIGKILL one after the other: each is started again, recovers and beats under a new pid, while the others stay."""
     for name in supervise.DAEMONS:
@@ -85,38 +63,6 @@ def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_p
     assert not Path(up.socket).exists()
     assert instances.running() == []
     assert all(supervise.port_free(up.host, up.base_port + offset) for offset in range(supervise.PORT_SPAN))
-
-
-def test_a_second_up_is_refused(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
-    """Two sets of live daemons would both believe that they own the account."""
-    again = tapewire("up", "--var", tmp_path / "other")
-
-    assert again.returncode == ConfError.status
-    assert "tapewire down" in again.stderr
-
-
-def test_trading_is_off_until_an_account_is_named(tapewire: Run, tmp_path: Path, up: instances.Instance) -> None:
-    """A fresh installation says so, and its configuration holds no account."""
-    conf = json.loads((tmp_path / "var" / "live" / "run.json").read_text())
-
-    assert conf["trading"]["enabled"] is False
-    assert conf["trading"]["account"] == ""
-
-
-def test_the_doctor_names_a_stopped_daemon(tapewire: Run, up: instances.Instance) -> None:
-    """At first only NinjaTrader is missing; with the evaluator frozen, its check fails, too."""
-    well = tapewire("doctor", "--json")
-    pid = status(tapewire)["evaluator"]["pid"]
-
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        ill = tapewire("doctor", "--json")
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-    assert {check["name"] for check in json.loads(well.stdout) if check["state"] == "broken"} == {"bridge"}
-    assert ill.returncode == 1
-    assert "evaluator control" in {check["name"] for check in json.loads(ill.stdout) if check["state"] == "broken"}
 
 
 def test_without_a_run_the_commands_say_what_to_do(tapewire: Run) -> None:

@@ -1,0 +1,69 @@
+"""The live daemons while they are up, as the commands show them. They are started once for all tests here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.operator import instances, supervise
+from tests.integration.conftest import home_in, live, run
+from tests.integration.test_processes import status
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[instances.Instance]:
+    """The live daemons. A test that stops one of them lets it go on before it ends."""
+    folder = tmp_path_factory.mktemp("standing")
+    with home_in(folder), live(folder) as instance:
+        yield instance
+
+
+def test_status_lists_every_daemon(standing: instances.Instance) -> None:
+    """Each with pid, uptime, a fresh heartbeat and a state; the exit status says that all is well."""
+    rows = status(run)
+
+    assert set(rows) == set(supervise.DAEMONS)
+    assert all(row["state"] == "RUNNING" and row["note"] == "ready" for row in rows.values())
+    assert len({row["pid"] for row in rows.values()}) == len(rows)
+    assert all(row["beat_age_s"] < 5 for row in rows.values())
+    assert run("status").returncode == 0
+
+
+def test_a_second_up_is_refused(standing: instances.Instance, tmp_path: Path) -> None:
+    """Two sets of live daemons would both believe that they own the account."""
+    again = run("up", "--var", tmp_path / "other")
+
+    assert again.returncode == ConfError.status
+    assert "tapewire down" in again.stderr
+
+
+def test_trading_is_off_until_an_account_is_named(standing: instances.Instance) -> None:
+    """A fresh installation says so, and its configuration holds no account."""
+    conf = json.loads((Path(standing.run) / "run.json").read_text())
+
+    assert conf["trading"]["enabled"] is False
+    assert conf["trading"]["account"] == ""
+
+
+def test_the_doctor_names_a_stopped_daemon(standing: instances.Instance) -> None:
+    """At first only NinjaTrader is missing; with the evaluator frozen, its check fails, too."""
+    well = run("doctor", "--json")
+    pid = status(run)["evaluator"]["pid"]
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        ill = run("doctor", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert {check["name"] for check in json.loads(well.stdout) if check["state"] == "broken"} == {"bridge"}
+    assert ill.returncode == 1
+    assert "evaluator control" in {check["name"] for check in json.loads(ill.stdout) if check["state"] == "broken"}
