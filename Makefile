@@ -1,10 +1,13 @@
-# Two commands do everything on a fresh machine: make demo, make test.
+# Two commands do everything on a fresh machine: make demo, make test. While you work: make check.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test lint unit bench clean
+# One process for each processor; pytest-xdist keeps together what shares something (tests/conftest.py).
+PYTEST := $(BIN)/pytest -n logical --dist loadgroup --no-loadscope-reorder
+
+.PHONY: install demo test check lint bench clean
 
 install: $(STAMP)
 
@@ -19,15 +22,17 @@ demo: install
 	$(BIN)/tapewire demo
 
 # Style and types first: they take seconds and say what is wrong most plainly.
-test: lint unit
+test: lint
+	$(PYTEST)
+
+# What needs no daemons and no reference data.
+check: lint
+	$(PYTEST) tests/unit tests/property
 
 lint: install
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-
-unit: install
-	$(BIN)/pytest
 
 bench: install
 	$(BIN)/python -m tests.bench

@@ -1,13 +1,16 @@
 """The C# side under Mono: compiles and runs it, or skips its tests with the remedy if Mono is missing."""
 
+import fcntl
+import hashlib
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 SOURCES = Path(__file__).parents[1] / "ninjascript"
+KEPT = Path(__file__).parents[1] / ".pytest_cache" / "mono"
+PROGRAM = "tapewire-tests.exe"
 DEBIAN_PACKAGES = "mono-mcs mono-runtime libmono-system-componentmodel-dataannotations4.0-cil libzmq5"
 
 needs_mono = pytest.mark.skipif(
@@ -18,7 +21,7 @@ needs_mono = pytest.mark.skipif(
 
 def compile_all(folder: Path) -> Path:
     """Compile every file under ninjascript/ into one program, with warnings as errors. Returns the program."""
-    program = folder / "tapewire-tests.exe"
+    program = folder / PROGRAM
     sources = sorted(str(path) for path in SOURCES.rglob("*.cs"))
     command = ["mcs", "-langversion:7.2", "-warn:4", "-warnaserror", "-debug", f"-out:{program}", *sources]
     command.append("-r:System.ComponentModel.DataAnnotations")
@@ -33,15 +36,20 @@ def run(program: Path, *arguments: object, given: str = "", timeout: float = 120
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-@cache
-def compiled(base: Path) -> Path:
-    """The test program, compiled once for all test files of a run. base: the run's temporary folder."""
-    folder = base / "mono"
-    folder.mkdir()
-    return compile_all(folder)
-
-
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled test program."""
-    return compiled(tmp_path_factory.getbasetemp())
+def program() -> Path:
+    """The compiled test program. It is kept for later runs, and compiled again when a source or the compiler has changed."""
+    sources = b"".join(path.name.encode() + path.read_bytes() for path in sorted(SOURCES.rglob("*.cs")))
+    compiler = subprocess.run(["mcs", "--version"], capture_output=True, timeout=60, check=True).stdout
+    digest = hashlib.sha256(compiler + Path(__file__).read_bytes() + sources).hexdigest()[:16]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests may run in several processes
+        kept = KEPT / digest
+        if not (kept / "done").exists():
+            for other in KEPT.glob("*/"):
+                shutil.rmtree(other)
+            kept.mkdir()
+            compile_all(kept)
+            (kept / "done").touch()
+    return kept / PROGRAM
