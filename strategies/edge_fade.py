@@ -8,6 +8,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Session
+from tapewire.strategies.candles import Candles, bucket_end
 from tapewire.strategies.clock import Clock, minute_of
 from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 
@@ -67,14 +68,14 @@ class EdgeFade:
         self.k = 0
         self.consumed_k: int | None = None
         self.window: deque[tuple[float, float, float]] = deque(maxlen=self.params.divergence_bars)  # high, low, CVD
-        self.candles = Candles(self.params.candle_minutes)
+        self.inversion = Inversion(self.params.candle_minutes)
 
     def update(self, s: Session) -> None:
         if s.k is None or s.flow is None:
             return
         self.k = s.k
         self.window.append((s.bar.high, s.bar.low, s.flow.cvd))
-        self.candles.fold(s.minute, s.bar)
+        self.inversion.fold(s.minute, s.bar)
 
     def propose(self, s: Session) -> Proposal | None:
         p, flow, ib = self.params, s.flow, s.ib
@@ -106,7 +107,7 @@ class EdgeFade:
             reason=f"close {close:.2f} is {(close - low) / r:.2f} IB above IBL {low:.2f}, delta {flow.delta:+.0f}, "
             f"quality {flow.quality}/3",
             day_type=day_type,
-            confidence="high" if s.fvg_bull or self.candles.inverted or self._divergence(close) else "medium",
+            confidence="high" if s.fvg_bull or self.inversion.inverted or self._divergence(close) else "medium",
             day_confidence=s.scores.b_day,
             quality=quality(flow),
         )
@@ -136,39 +137,21 @@ class EdgeFade:
         return window[-1][2] > window[-1 - p.divergence_lag_bars][2]
 
 
-class Candles:
-    """Candles of some minutes by the clock (10:31-10:35, ...), of which only the direction of the last two matters.
-
-    A candle is complete with the bar on its last minute, or when a later one starts. A missing bar shortens it; a candle without
-    bars does not exist.
-    """
+class Inversion:
+    """Whether the last two complete candles of some minutes by the clock (10:31-10:35, ...) fell and then rose."""
 
     def __init__(self, minutes: int) -> None:
         self.minutes = minutes
-        self.bucket = -1
-        self.running = False
-        self.open = 0.0
-        self.close = 0.0
+        self.candles = Candles[int]()
         self.older = 0.0
         self.newer = 0.0
 
     @property
     def inverted(self) -> bool:
-        """The last two completed candles fell and then rose."""
         return self.older < 0 < self.newer
 
     def fold(self, minute: int, bar: Bar) -> None:
-        bucket = (minute - 1) // self.minutes
-        if bucket != self.bucket:
-            if self.running:
-                self._complete()
-            self.bucket = bucket
-            self.running = True
-            self.open = bar.open
-        self.close = bar.close
-        if minute % self.minutes == 0:
-            self._complete()
-
-    def _complete(self) -> None:
-        self.older, self.newer = self.newer, self.close - self.open
-        self.running = False
+        """Take the bar stamped `minute`, in minutes after midnight."""
+        end = bucket_end(minute, self.minutes)
+        for candle in self.candles.fold(end, bar, last=minute == end):
+            self.older, self.newer = self.newer, candle.close - candle.open

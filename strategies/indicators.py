@@ -1,6 +1,22 @@
-"""Indicators as small accumulators: prices in, one number out, None while it is not known yet.
+"""Indicators as small accumulators: prices in, one number out, None until there is enough to tell it.
 
-Each is a plain function of what it was fed, in order; none looks at a clock. Formulas from playbook 9.3.
+This is the only place that computes a VWAP, a deviation or an EMA: the tracker's records and the strategies use it alike. Each is a
+plain function of what it was fed, in order; none looks at a clock. Formulas: playbook 2.1 and 9.3.
+
+`Vwap` and `Bands` tell the same two numbers by different running sums, which differ in the last digits. Both stay: the tracker
+publishes the sums of `Vwap` in full, so other sums would change the journal; and a band may lie exactly on a tick, where the last
+digit decides whether VWAP Bounce, which trades by `Bands`, sees a touch (tests/unit/test_indicators.py has such a case). Measured
+against exact fractions over 1,380 one-minute bars of an index future near 21,000, the deviation's relative error is (median and
+largest of 60 runs):
+
+                                        Vwap                    Bands
+    ordinary bars                       3e-13, 2e-12            6e-16, 2e-14
+    first price 5 % away                7e-14, 9e-13            6e-13, 4e-12
+    first price 1.0                     1e-15, 2e-14            8e-13, 4e-11
+    first price 1.0, without volume     4e-13, 2e-12            1e-9,  1e-8
+
+So `Bands` is the more precise on ordinary bars, and `Vwap` wherever trading leaves the first price behind. Sums of squared prices,
+without a reference, would be off by 2e-9 (largest 4e-7) on ordinary bars.
 """
 
 from __future__ import annotations
@@ -14,11 +30,50 @@ from tapewire.bus.messages import Bar
 Method = Literal["simple", "wilder"]
 
 
-class Bands:
-    """VWAP with deviation bands over the bars since it was made: `sum(p v) / sum(v)`, band k at k standard deviations from it.
+def typical(bar: Bar) -> float:
+    """`(high + low + close) / 3`, in points."""
+    return (bar.high + bar.low + bar.close) / 3
 
-    The deviation is that of the population, weighted by volume: `sqrt(sum(v (p - VWAP)^2) / sum(v))`, kept as running sums. Prices
-    are summed as distances from the first one, so that squares of thousands do not swallow ticks.
+
+class Vwap:
+    """VWAP and deviation over the bars since it was made, in points, as the tracker publishes them.
+
+    value: `sum(v p) / sum(v)`; None until there is volume.
+    sigma: `sqrt(sum(v (p - VWAP)^2) / sum(v))`, the deviation of the population, weighted by volume. Band k is
+        `value - k * sigma` and `value + k * sigma`. None until there are two bars and volume.
+
+    The squares are summed as distances from the mean so far, which moves with the market (D. H. D. West, 1979).
+    """
+
+    __slots__ = ("_begun", "_mean", "_squares", "_traded", "_volume", "sigma", "value")
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._traded = 0.0
+        self._volume = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self.value: float | None = None
+        self.sigma: float | None = None
+
+    def fold(self, price: float, volume: int) -> None:
+        """Take one bar: its price in points, by the basis of your choice, and its volume in contracts."""
+        self._traded += price * volume
+        total = self._volume = self._volume + volume
+        if total > 0:
+            self.value = self._traded / total
+            offset = price - self._mean
+            mean = self._mean = self._mean + offset * (volume / total)
+            squares = self._squares = self._squares + offset * (price - mean) * volume
+            if self._begun:
+                self.sigma = math.sqrt(squares / total) if squares > 0.0 else 0.0
+        self._begun = True
+
+
+class Bands:
+    """The same two numbers as VWAP Bounce trades by them; both are None until there are two bars and volume.
+
+    Prices and squares are summed as distances from the first price, so that squares of thousands do not swallow ticks.
     """
 
     __slots__ = ("_first", "_squares", "_traded", "_volume", "bars")
@@ -100,24 +155,36 @@ class Rsi:
 
 
 class Ema:
-    """Exponential moving average, weight `2 / (period + 1)`, started with the mean of the first `period` values; None before."""
+    """Exponential moving average: `ema += (value - ema) * 2 / (period + 1)`. None until there are `period` values.
 
-    __slots__ = ("_first", "period", "value")
+    It starts with the mean of the first `period` values. With `from_first` it starts at the first value, as NinjaTrader's own does.
+    """
 
-    def __init__(self, period: int) -> None:
+    __slots__ = ("_average", "_count", "_first", "_over", "_starts", "_times", "period", "value")
+
+    def __init__(self, period: int, *, from_first: bool = False) -> None:
         self.period = period
         self.value: float | None = None
+        self._average = 0.0
+        self._count = 0
+        self._starts = 1 if from_first else period
         self._first: list[float] = []
+        # The two orders of this arithmetic differ in the last digit. The journal holds averages made with a rounded weight, and
+        # VWAP Bounce decides on averages made by a division; dividing by 1 is exact, so that one line serves both.
+        self._times, self._over = (2 / (period + 1), 1.0) if from_first else (2.0, period + 1.0)
 
     def fold(self, price: float) -> None:
         """Take the next value."""
-        if self.value is not None:
-            self.value += (price - self.value) * 2 / (self.period + 1)
-            return
-        self._first.append(price)
-        if len(self._first) == self.period:
-            self.value = math.fsum(self._first) / self.period
-            self._first.clear()
+        count = self._count = self._count + 1
+        if count > self._starts:
+            self._average += (price - self._average) * self._times / self._over
+        else:
+            self._first.append(price)
+            if count == self._starts:
+                self._average = math.fsum(self._first) / count
+                self._first.clear()
+        if count >= self.period:
+            self.value = self._average
 
 
 class Mean:
@@ -140,30 +207,3 @@ class Mean:
     @property
     def value(self) -> float | None:
         return self._sum / self.length if len(self._last) == self.length else None
-
-
-class Closes:
-    """Closes of candles of some minutes by the clock: 15 gives those of 09:45, 10:00, and so on.
-
-    A candle closes with the bar on its last minute, or, where that one is missing, when a bar of a later candle arrives.
-    """
-
-    __slots__ = ("_bucket", "_close", "_minutes")
-
-    def __init__(self, minutes: int) -> None:
-        self._minutes = minutes
-        self._bucket: int | None = None
-        self._close = 0.0
-
-    def fold(self, bar: Bar) -> tuple[float, ...]:
-        """Take a one-minute bar; the closes of the candles that this completes, oldest first."""
-        stamp = bar.close_ns // 60_000_000_000
-        bucket = (stamp - 1) // self._minutes
-        closed: tuple[float, ...] = ()
-        if self._bucket is not None and bucket != self._bucket:
-            closed = (self._close,)
-        self._bucket, self._close = bucket, bar.close
-        if stamp % self._minutes == 0:
-            self._bucket = None
-            closed = (*closed, bar.close)
-        return closed

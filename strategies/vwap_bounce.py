@@ -35,8 +35,9 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Position, Session
-from tapewire.strategies.clock import Clock, minute_of
-from tapewire.strategies.indicators import Bands, Closes, Ema, Mean, Method, Rsi
+from tapewire.strategies.candles import Candles, bucket_end
+from tapewire.strategies.clock import MINUTE_NS, Clock, hhmm, minute_of
+from tapewire.strategies.indicators import Bands, Ema, Mean, Method, Rsi, typical
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
 
 REOPENS = minute_of("18:00")
@@ -125,7 +126,7 @@ class VwapBounce:
         self.rsi = Rsi(params.rsi_period, params.rsi_method)
         self.volumes = Mean(params.volume_lookback)
         self.trend = Ema(params.trend_ema)
-        self.longer = Closes(LONGER_MINUTES)
+        self.longer = Candles[int]()
         self.longer_close = 0.0
         self.mean_volume: float | None = None
         self.last_ns = 0
@@ -148,16 +149,18 @@ class VwapBounce:
         self.last_ns = bar.close_ns
         self.mean_volume = self.volumes.value
         self.volumes.fold(bar.volume)
-        for close in self.longer.fold(bar):
-            self.longer_close = close
-            self.trend.fold(close)
+        stamp = bar.close_ns // MINUTE_NS
+        end = bucket_end(stamp, LONGER_MINUTES)
+        for candle in self.longer.fold(end, bar, last=stamp == end):
+            self.longer_close = candle.close
+            self.trend.fold(candle.close)
             if p.rsi_tf == "15m":
-                self.rsi.fold(close)
+                self.rsi.fold(candle.close)
         if p.rsi_tf == "1m":
             self.rsi.fold(bar.close)
         self.previous, self.bar = self.bar, bar
         if s.rth or p.session_reset == "18:00":
-            price = bar.close if p.price_basis == "close" else (bar.high + bar.low + bar.close) / 3
+            price = bar.close if p.price_basis == "close" else typical(bar)
             self.bands.fold(price, bar.volume)
             before, self.band = self.band, self.bands.band(p.band_entry)
             self.touched = self.band if p.touch_band == "current" else before
@@ -193,7 +196,7 @@ class VwapBounce:
     def _refusal(self, proposal: Proposal, sign: int, s: Session) -> tuple[str, str] | None:
         """The first filter that says no, with a sentence, or None."""
         p, close, vwap, rsi = self.params, proposal.entry, self.bands.vwap or 0.0, self.rsi.value
-        clock = f"{s.minute // 60:02}:{s.minute % 60:02}"
+        clock = hhmm(s.minute)
         if self._flat(s):
             return "HOURS", f"{clock}: no entries until the reopening at 18:00"
         if self.friday and self.friday_entry_until <= s.minute <= REOPENS:

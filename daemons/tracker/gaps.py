@@ -10,10 +10,10 @@ from collections import deque
 from typing import NamedTuple
 
 from tapewire.bus.messages import Bar
-from tapewire.daemons.market.clock import RTH_OPEN
+from tapewire.strategies.candles import Candle, Candles, bucket_end
 
 EXPIRY = 30  # one-minute bars after a zone was born
-BUCKET = 15  # minutes
+QUARTER = 15  # minutes
 
 
 class Zone(NamedTuple):
@@ -83,39 +83,24 @@ class MinuteGaps:
 
 
 class QuarterHourGaps:
-    """Fifteen-minute bull gaps of one session. Buckets follow the clock; one without bars simply does not exist."""
+    """Fifteen-minute bull gaps of one session. A candle counts from the first bar behind it (strategies/candles.py)."""
 
-    __slots__ = ("_bucket", "_close", "_closed", "_high", "_low", "_zones")
+    __slots__ = ("_candles", "_closed", "_zones")
 
     def __init__(self) -> None:
-        self._bucket = -1
-        self._high = self._low = self._close = 0.0
-        self._closed: deque[tuple[float, float, float]] = deque(maxlen=3)
+        self._candles = Candles[int]()
+        self._closed: deque[Candle[int]] = deque(maxlen=3)
         self._zones: list[Zone] = []
 
     def fold(self, at: int, bar: Bar) -> bool:
         """Take the RTH bar stamped `at`; say whether it has `fvg_bull_15m`."""
-        low, close = bar.low, bar.close
-        bucket = (at - RTH_OPEN - 1) // BUCKET
-        if bucket != self._bucket:
-            if self._bucket >= 0:
-                self._close_bucket()
-            self._bucket = bucket
-            self._high, self._low = bar.high, low
-        else:
-            if bar.high > self._high:
-                self._high = bar.high
-            if low < self._low:
-                self._low = low
-        self._close = close
-        return bool(self._zones) and self._test(low, close)
-
-    def _close_bucket(self) -> None:
-        self._closed.append((self._high, self._low, self._close))
-        if len(self._closed) == 3:
-            (x_high, _, _), (_, _, y_close), (_, z_low, _) = self._closed
-            if z_low > x_high + 0.0002 * y_close:
-                self._zones.append(Zone(z_low, x_high))
+        for candle in self._candles.fold(bucket_end(at, QUARTER), bar, last=False):
+            self._closed.append(candle)
+            if len(self._closed) == 3:
+                x, y, z = self._closed
+                if z.low > x.high + 0.0002 * y.close:
+                    self._zones.append(Zone(z.low, x.high))
+        return bool(self._zones) and self._test(bar.low, bar.close)
 
     def _test(self, low: float, close: float) -> bool:
         traded = filled = False

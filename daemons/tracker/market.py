@@ -19,7 +19,7 @@ from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
 from tapewire.daemons.tracker.history import BalanceHistory
 from tapewire.daemons.tracker.levels import NightLevels, Previous
 from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
-from tapewire.daemons.tracker.vwap import Vwap
+from tapewire.strategies.indicators import Vwap, typical
 
 IB_END = RTH_OPEN + 60
 
@@ -96,7 +96,7 @@ class Today:
         if self.low is None or bar.low < self.low:
             self.low = bar.low
         self.close = bar.close
-        self.vwap.fold(bar)
+        self.vwap.fold(typical(bar), bar.volume)
         self.ranges.fold(at, bar)
         balance = self.ranges.balance
         if balance is None:
@@ -182,7 +182,7 @@ class Market:
         if today is None or today.day.date != day.date:
             today = self._open(day)
         self._hole = False
-        today.vwap_eth.fold(bar)
+        today.vwap_eth.fold(typical(bar), bar.volume)
         self._averages.fold(bar)
         return self._say(today, at, bar)
 
@@ -256,9 +256,9 @@ class Market:
             self._degraded,
             today.vwap.sigma,
             today.vwap_eth.sigma,
-            averages.ema20,
-            averages.ema50,
-            averages.ema200,
+            averages.ema20.value,
+            averages.ema50.value,
+            averages.ema200.value,
             averages.atr14,
             today.cross.fold(bar.cross),
         )

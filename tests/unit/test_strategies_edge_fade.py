@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapewire.bus.messages import Session
-from tapewire.strategies.edge_fade import Candles
+from tapewire.strategies.edge_fade import Inversion
 from tapewire.strategies.protocol import Proposal
 from tests.scenes import PRESETS, propose, scene, strategy
 
@@ -196,9 +196,9 @@ def test_a_rising_candle_after_a_falling_one_raises_the_confidence(bars: list[Se
 
 def test_an_unchanged_candle_neither_falls_nor_rises() -> None:
     """Open and close equal is no side of an inversion."""
-    candles = Candles(5)
+    inversion = Inversion(5)
     for at, opened, close in (("10:35", 5.0, 5.0), ("10:40", 5.0, 6.0)):
         bar = scene(at, open=opened, close=close)
-        candles.fold(bar.minute, bar.bar)
+        inversion.fold(bar.minute, bar.bar)
 
-    assert not candles.inverted
+    assert not inversion.inverted

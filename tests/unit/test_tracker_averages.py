@@ -21,7 +21,7 @@ def folded(candles):
     known = []
     for high, low, close in candles:
         averages.fold(bar(high=high, low=low, close=close))
-        known.append((averages.ema20, averages.ema50, averages.ema200, averages.atr14))
+        known.append((averages.ema20.value, averages.ema50.value, averages.ema200.value, averages.atr14))
     return known
 
 

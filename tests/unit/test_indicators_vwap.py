@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewire.bus.testing import bar
-from tapewire.daemons.tracker.vwap import Vwap
+from tapewire.strategies.indicators import Vwap, typical
 
 TICKS = st.integers(80_000, 100_000).map(lambda ticks: ticks * 0.25)
 CANDLES = st.lists(st.tuples(TICKS, TICKS, TICKS, st.integers(0, 50_000)), min_size=2, max_size=60)
@@ -16,7 +16,7 @@ def run(candles):
     """A VWAP that has seen bars of these (high, low, close, volume)."""
     vwap = Vwap()
     for high, low, close, volume in candles:
-        vwap.fold(bar(high=high, low=low, close=close, volume=volume))
+        vwap.fold(typical(bar(high=high, low=low, close=close)), volume)
     return vwap
 
 

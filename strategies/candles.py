@@ -1,0 +1,100 @@
+"""Candles of several minutes from one-minute bars, in buckets by the clock (playbook 2.6, 3.4, 9.3).
+
+This is the only place that makes them: the tracker's longer timeframes and quarter-hour gaps use it, and so do the strategies.
+
+Bucket n of m minutes holds the bars stamped n*m+1 to (n+1)*m. Its last minute names it, as NinjaTrader stamps bars at their close:
+the five-minute candle of 09:35 holds 09:31 to 09:35. A candle closes on the bar stamped at its last minute; if that bar is missing,
+it closes on the next bar, which belongs to a later candle. So a missing minute delays a candle and never lets a later price in. A
+bucket without bars makes no candle.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
+
+from tapewire.bus.messages import Bar
+
+K = TypeVar("K")
+
+
+def bucket_end(minute: int, length: int) -> int:
+    """The last minute of the bucket of `length` minutes that holds the bar stamped `minute`.
+
+    minute: any count of minutes whose zero is a boundary between buckets. It may be negative.
+    """
+    return -(-minute // length) * length
+
+
+class Candle(NamedTuple, Generic[K]):
+    """A closed candle. bucket: the name its bars came under. bars: how many. Prices in points, volumes in contracts.
+
+    ask_volume, bid_volume: None if one of the bars has none.
+    """
+
+    bucket: K
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    ask_volume: int | None
+    bid_volume: int | None
+    bars: int
+
+
+class Candles(Generic[K]):
+    """One-minute bars in, closed candles out. One candle is open at a time."""
+
+    __slots__ = ("_ask", "_bars", "_bid", "_bucket", "_close", "_high", "_low", "_open", "_volume")
+
+    _bucket: K
+
+    def __init__(self) -> None:
+        self._bars = 0  # 0: no candle is open, and the other attributes mean nothing
+        self._open = self._high = self._low = self._close = 0.0
+        self._volume = 0
+        self._ask: int | None = None
+        self._bid: int | None = None
+
+    def fold(self, bucket: K, bar: Bar, *, last: bool) -> tuple[Candle[K], ...]:
+        """Take a bar and return the candles that it closes, oldest first, at most two.
+
+        Args:
+            bucket: names the bar's bucket. Another name than the last bar's closes the open candle.
+            last: the bar is stamped at its bucket's last minute, so that its own candle closes now.
+        """
+        closed: tuple[Candle[K], ...] = ()
+        if not self._bars:
+            self._begin(bucket, bar)
+        elif bucket == self._bucket:
+            self._add(bar)
+        else:
+            closed = (self._finish(),)
+            self._begin(bucket, bar)
+        return (*closed, self._finish()) if last else closed
+
+    def _begin(self, bucket: K, bar: Bar) -> None:
+        self._bucket = bucket
+        self._bars = 1
+        self._open, self._high, self._low, self._close = bar.open, bar.high, bar.low, bar.close
+        self._volume, self._ask, self._bid = bar.volume, bar.ask_volume, bar.bid_volume
+
+    def _add(self, bar: Bar) -> None:
+        self._bars += 1
+        if bar.high > self._high:
+            self._high = bar.high
+        if bar.low < self._low:
+            self._low = bar.low
+        self._close = bar.close
+        self._volume += bar.volume
+        self._ask = _sum(self._ask, bar.ask_volume)
+        self._bid = _sum(self._bid, bar.bid_volume)
+
+    def _finish(self) -> Candle[K]:
+        bars, self._bars = self._bars, 0
+        return Candle(self._bucket, self._open, self._high, self._low, self._close, self._volume, self._ask, self._bid, bars)
+
+
+def _sum(a: int | None, b: int | None) -> int | None:
+    """Of two volumes; None if either is None."""
+    return None if a is None or b is None else a + b
