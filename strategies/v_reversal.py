@@ -15,7 +15,7 @@ final, because a finished pattern is used up whatever becomes of it:
 
 The entry is a limit order at the entry bar's close, good for `entry_ttl_min`, its stop rounded toward the entry. A signal counts,
 and its id is taken, when it is proposed and consumed. While a position is open or an order works nothing is proposed: there is
-one position per instrument, so the "up to 5 open positions" of the design do not exist here. Ids do not name the instrument:
+one position per instrument, so the "up to 5 open positions" of the source do not exist here. Ids do not name the instrument:
 do not trade two instruments of one root (ES and MES) with it in one run, the gate would take the second for a repeat.
 
 No figure of the source design's back-test may be expected from these rules: it rested on look-ahead (playbook 8.2).

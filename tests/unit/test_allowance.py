@@ -119,7 +119,7 @@ def test_a_size_is_what_the_dollars_pay_for_at_least_one_at_most_the_cap(risk: i
     [(-1.0, 1, 1), (0.0, 1, 1), (3_000.0, 1, 1), (3_000.01, 2, 1), (6_000.0, 2, 1), (6_000.01, 3, 2)],
 )
 def test_the_scaling_option_counts_contracts_by_profit_buffer(profit: float, a: int, b: int) -> None:
-    """The design's: 1 up to 3,000; then A 2, B 1; above 6,000 A 3, B 2, whatever a contract risks."""
+    """The source's: 1 up to 3,000; then A 2, B 1; above 6,000 A 3, B 2, whatever a contract risks."""
     account = at(profit, conf.program("buffer_scaling"))
 
     assert [allowance.size(account, "MNQ", each, ONE) for each in ("B-Day IBL Fade", "Bear Accept Short")] == [a, b]

@@ -60,7 +60,7 @@ def leave(folder: Path, content: str) -> None:
     ],
 )
 def test_a_lookback_is_a_number_of_bars(lookback, unit, minutes, expected):
-    """The design's three examples, the other units, and both ends."""
+    """Three worked examples, the other units, and both ends."""
     assert bars(lookback, unit, minutes) == expected
 
 

@@ -1,6 +1,6 @@
 """Signals from outside: what they must look like, what is the same signal again, and the life of one in the gate.
 
-The seed's own request is of ES at 4500.25; the rest is MNQ at 21,000, where the last bar has closed.
+One request, the source's, is of ES at 4500.25; the rest is MNQ at 21,000, where the last bar has closed.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def test_a_bad_field_of_the_fks_form_is_named(changes: dict[str, Any], field: st
 def test_points_count_from_the_price_on_the_side_of_the_trade(
     fields: dict[str, Any], direction: int, stop: float, target: float, signal_id: str
 ) -> None:
-    """LONG: stop below, target above; SHORT mirrored. The id is the seed's: instrument, action, price."""
+    """LONG: stop below, target above; SHORT mirrored. The id is instrument, action, price."""
     request = ingress.read(fields, taking())
 
     assert isinstance(request, Request)

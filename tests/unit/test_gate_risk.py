@@ -292,7 +292,7 @@ def test_a_limit_rests_where_the_intent_says_and_for_as_long() -> None:
 def test_the_stop_goes_on_the_grid_on_the_side_that_the_setup_wants(
     action: Action, rounding: StopRounding, computed: float, sent: float, signalled: float
 ) -> None:
-    """Away from the entry (playbook 5.1), or toward it: then the signal keeps the promised decimals (playbook 8.4)."""
+    """Away from the entry (playbook 5.1), or toward it: then the signal keeps two decimals (playbook 8.4)."""
     desk = Desk()
     order_id = desk.enter(action=action, stop=computed, stop_rounding=rounding)
     desk.updated(order_id, OrderStatus.ACCEPTED)

@@ -29,7 +29,7 @@ def parsed(path: Path) -> dict[str, str]:
 
 
 def test_vector_v1_as_a_classic_file(tmp_path: Path) -> None:
-    """The promised name and the keys of purchases only."""
+    """The file name and the keys of purchases only."""
     path = SignalFiles(tmp_path).take(signal(CLASSIC))
 
     assert path == tmp_path / "vreversal_20250213_135900.txt"

@@ -1,4 +1,4 @@
-"""V-Reversal (playbook 8): the printed vectors, each threshold on both sides, and that it knows nothing too early."""
+"""V-Reversal (playbook 8): the source's vectors, each threshold on both sides, and that it knows nothing too early."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DAY = "2025-02-13"  # a Thursday
 BIDIRECTIONAL, CLASSIC = "v_reversal_bidirectional", "v_reversal_classic"
 ALL_DAY = ("00:00-17:00", "18:00-23:59")
 
-# V1, the seed's example: 13:39 to 14:00.
+# V1, the source's example: 13:39 to 14:00.
 V1: list[Row] = [
     (6105.00, 6106.00, 6104.50, 6105.75),
     (6105.75, 6107.25, 6105.25, 6106.25),
@@ -112,7 +112,7 @@ def refusals(feed: Iterable[Bar], preset: str = BIDIRECTIONAL, **changes: Any) -
     return told
 
 
-# --- the printed vectors (playbook 8.7) -----------------------------------------------------------------------------------
+# --- the source's vectors (playbook 8.4) ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def refusals(feed: Iterable[Bar], preset: str = BIDIRECTIONAL, **changes: Any) -
     [(CLASSIC, 0.8, "", "V_REVERSAL", False), (BIDIRECTIONAL, 1.0, "BUY_", "BIDIRECTIONAL_V_REVERSAL", False)],
 )
 def test_vector_v1_the_seeds_example(preset: str, score: float, prefix: str, kind: str, volume_confirmed: bool) -> None:
-    """Exactly one BUY on the 13:59 bar, with the promised prices, confidence and id; no SELL."""
+    """Exactly one BUY on the 13:59 bar, with the source's prices, confidence and id; no SELL."""
     (signal,) = signals(bars("13:39", V1, day=DAY), preset)
 
     assert signal.id == f"{prefix}20250213_135900_6107.25_6091.50"
@@ -255,7 +255,7 @@ def test_the_breakout_bars_own_low_is_not_the_extreme() -> None:
 
 
 def test_one_physical_v_gives_one_signal() -> None:
-    """Only a swing high is an origin. Taking every bar for one, as the design's source did, finds the same V once more."""
+    """Only a swing high is an origin. Taking every bar for one, as the source did, finds the same V once more."""
     rows: list[Row] = [(99.0, 100.0, 99.0, 99.75), (99.75, 99.75, 99.0, 99.0), (98.0, 98.25, 95.5, 96.0), *V3[3:]]
     feed = bars("10:00", rows, day=DAY)
 
@@ -672,7 +672,7 @@ def test_v1_in_a_backtest_fills_at_14_00_and_credits_the_target_one_bar_later() 
 
 
 def test_v2_in_a_backtest_rounds_its_stop_down_toward_the_entry() -> None:
-    """6110.60 is promised; the order's stop is 6110.50."""
+    """6110.60 is the signal's; the order's stop is 6110.50."""
     said = backtest(settings(BIDIRECTIONAL), bars("13:39", mirrored(V1, 12214.5), day=DAY))
 
     assert [(order.stop, order.limit) for order in bodies(said, PlaceOrder)] == [(6110.5, 6104.5)]

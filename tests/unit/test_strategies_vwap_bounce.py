@@ -1,4 +1,4 @@
-"""VWAP Bounce (playbook 9): the printed vectors, each filter and time rule on both sides, and its exits."""
+"""VWAP Bounce (playbook 9): the source's vectors, each filter and time rule on both sides, and its exits."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def bodies(said: list[Event], kind: type[B]) -> list[B]:
     return [event.body for event in said if isinstance(event.body, kind)]
 
 
-# --- the printed vectors (playbook 9.7) -------------------------------------------------------------------------------------
+# --- the source's vectors (playbook 9.3) --------------------------------------------------------------------------------------
 
 
 def test_vector_w1_on_the_strategys_own_sums() -> None:
