@@ -4,7 +4,7 @@
     1  EOD              the exit time has come, or the bar lies outside RTH
     2  DAILY_LOSS       realised net of the session and open profit reach the loss limit of the day
     3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
-    4  a tighter stop   trend trail, breakeven
+    4  a tighter stop   trend trail (longs of the strategies that the preset names), breakeven
     5  whatever the strategy itself wants (`tapewire.strategies.protocol.Manages`), asked by the evaluator
 
 The first rule that matches is the answer. Of a position that we did not open only rules 0 to 2 are applied; of one whose strategy
@@ -21,7 +21,6 @@ from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Exits, Instrument
 from tapewire.strategies.clock import minute_of
 from tapewire.strategies.protocol import Exit, Move
-from tapewire.strategies.trend_day_bull import TrendDayBull
 
 AFTERNOON = minute_of("13:00")
 TRAIL_AFTER_BARS = 20
@@ -109,4 +108,4 @@ class ExitRules:
         return None if breakeven is None else Move("BREAKEVEN", stop=breakeven)
 
     def _trails(self, held: Held, direction: int) -> bool:
-        return self.exits.trail and held.strategy == TrendDayBull.name and direction > 0 and held.bars >= TRAIL_AFTER_BARS
+        return held.strategy in self.exits.trailed and direction > 0 and held.bars >= TRAIL_AFTER_BARS

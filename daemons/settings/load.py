@@ -7,7 +7,6 @@ one file and nothing else, so a run can always say what it ran with.
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -38,6 +37,11 @@ from tapewire.strategies import registry
 from tapewire.strategies.clock import minute_of
 
 T = TypeVar("T")
+
+# Keys of earlier versions by section, and what to write today.
+REPLACED = {
+    ("exits", "trail"): '; for trail = true write trailed = ["Trend Day Bull"], for trail = false leave the key out',
+}
 
 SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
 
@@ -214,7 +218,7 @@ def read(run: Path) -> Conf:
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing: {run} is not a run directory; start one with `tapewire up`") from error
     except msgspec.MsgspecError as error:
-        raise ConfError(f"{path}: {error}") from error
+        raise ConfError(f"{path}: {error}{_remedy(str(error), Conf)}") from error
 
 
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
@@ -222,21 +226,7 @@ def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        text = str(error)
-        unknown = re.search(r"unknown field `([^`]+)`", text)
-        hint = ""
-        if unknown:
-            hint = suggest(unknown[1], _field_names(kind))
-        raise ConfError(f"{where}: {text}{hint}") from error
-
-
-def minutes(clock: str, where: str) -> int:
-    """`HH:MM` as minutes after midnight."""
-    try:
-        at = dt.time.fromisoformat(clock)
-    except ValueError as error:
-        raise ConfError(f"{where}: {clock!r} is not a time; write HH:MM, such as 13:00") from error
-    return at.hour * 60 + at.minute
+        raise ConfError(f"{where}: {error}{_remedy(str(error), kind)}") from error
 
 
 def _entered(name: str, conf: Conf) -> Program:
@@ -266,6 +256,14 @@ def _rising(values: list[float], what: str) -> None:
     for before, after in pairwise(values):
         if after <= before:
             raise ConfError(f"{what} {after:g} comes after {before:g}; write the lines in rising order")
+
+
+def _remedy(text: str, kind: Any) -> str:
+    """What to write in place of an unknown key: what has replaced it, else the nearest known key. text: msgspec's error."""
+    unknown = re.search(r"unknown field `([^`]+)`(?: - at `[^`]*\b(\w+)`)?", text)
+    if unknown is None:
+        return ""
+    return REPLACED.get((unknown[2], unknown[1])) or suggest(unknown[1], _field_names(kind))
 
 
 def _field_names(kind: Any) -> set[str]:

@@ -45,6 +45,7 @@ def _check_names(preset: Preset, strategies: Sequence[Strategy]) -> None:
     known = {*registry.display_names(), *(strategy.name for strategy in strategies)}
     named: dict[str, Any] = {
         "[exits] breach_exempt": exits.breach_exempt,
+        "[exits] trailed": exits.trailed,
         "[exits] breakeven_exempt": exits.breakeven_exempt,
         "[risk] strategy_day_loss": preset.risk.strategy_day_loss,
         "[risk] sizing": preset.risk.sizing,

@@ -123,14 +123,15 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True):
 
     exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
     IB range; breach_points: the same in points (one of the two; neither means no such rule). *_exempt: display names of strategies
-    ("Edge Fade") that the rule does not touch. trail: the trend trail of Trend Day Bull. day_loss: dollars, positive.
+    ("Edge Fade") that the rule does not touch. trailed: display names of strategies whose longs have the trend trail; empty means
+    no such rule. day_loss: dollars, positive.
     """
 
     exit_time: str = "15:59"
     breach_r: float | None = None
     breach_points: float | None = None
     breach_exempt: tuple[str, ...] = ()
-    trail: bool = False
+    trailed: tuple[str, ...] = ()
     breakeven_exempt: tuple[str, ...] = ()
     day_loss: float = 2000.0
 

@@ -144,12 +144,33 @@ def test_settings_reach_exits_limits_and_chosen_strategies() -> None:
         ("edge_fade.pause_bars=5", r"edge_fade is not traded in this run; traded: v_reversal \(see --strategies\)"),
         ("day_type=edgy", r"--set day_type=edgy: unknown day_type 'edgy' \(did you mean 'edge'\?\)"),
         ("risk.max_trade=5", r"did you mean 'max_trades'"),
+        ("exits.trail=true", r"--set exits.trail=True: .*unknown field `trail`.*write trailed = \["),
     ],
 )
 def test_a_setting_that_does_not_fit_is_named(setting: str, says: str) -> None:
     """With the nearest name, before anything starts."""
     with pytest.raises(ConfError, match=says):
         conf.preset("v_reversal_bidirectional", settings=[setting])
+
+
+@pytest.mark.parametrize("old", ["true", "false"])
+def test_a_preset_of_an_earlier_version_is_told_what_replaced_its_key(tmp_path: Path, old: str) -> None:
+    """`trail` named no strategy. Its nearest known key would be `trailed`, with another kind of value: the message says which."""
+    mine = tmp_path / "mine.toml"
+    shipped = (conf.FOLDER / "presets" / "absolute.toml").read_text("utf-8")
+    mine.write_text(shipped.replace('trailed = ["Trend Day Bull"]', f"trail = {old}"), "utf-8")
+
+    with pytest.raises(ConfError, match=r'mine\.toml: .*`trail`.*write trailed = \["Trend Day Bull"\], for trail = false leave'):
+        conf.preset(str(mine))
+
+
+def test_a_run_of_an_earlier_version_is_told_likewise(tmp_path: Path) -> None:
+    """Its run.json holds the preset as it was."""
+    path = conf.write(load(), tmp_path)
+    path.write_text(path.read_text("utf-8").replace('"trailed": []', '"trail": false'), "utf-8")
+
+    with pytest.raises(ConfError, match=r"run\.json: .*`trail`.*for trail = false leave the key out"):
+        conf.read(tmp_path)
 
 
 def test_a_setting_is_given_once() -> None:

@@ -679,6 +679,10 @@ def test_other_events_and_other_instruments_change_nothing() -> None:
             r"breach_exempt: no strategy is called 'edge fade' \(did you mean 'Edge Fade'\?\)",
         ),
         ({"exits": Exits(breakeven_exempt=("edge_fade",))}, r"breakeven_exempt: no strategy is called 'edge_fade'"),
+        (
+            {"exits": Exits(trailed=("Trend Day Bul",))},
+            r"\[exits\] trailed: no strategy is called 'Trend Day Bul' \(did you mean 'Trend Day Bull'\?\)",
+        ),
         ({"risk": RiskLimits(strategy_day_loss={"Edge": 400.0})}, r"strategy_day_loss: no strategy is called 'Edge'"),
     ],
 )

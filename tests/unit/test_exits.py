@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tapewire.bus.messages import Position
@@ -164,8 +165,20 @@ HIGH = {"rth_high": 21_120.0}
 def test_a_trend_day_is_trailed(
     preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held, answer: Move | None
 ) -> None:
-    """Rule 4, the trend trail: Trend Day Bull only, and only where the preset has it."""
+    """Rule 4, the trend trail: only of the strategies that the preset names, which are Trend Day Bull or none."""
     assert wish(preset, bar, position, held) == answer
+
+
+def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
+    """The rule follows the names in `trailed`, for longs: a short has no session high behind it to trail."""
+    exits = msgspec.structs.replace(conf.preset("absolute").exits, trailed=("P-Day",))
+    rules = ExitRules(exits, conf.instrument("MNQ"))
+    up, down = (scene(close=close, vwap=close, **HIGH) for close in (21_060.0, 20_940.0))
+    held = P_DAY._replace(bars=20)
+
+    assert rules.wish(up, Position("Replay", **LONG), held, closing=False) == Move("TREND_TRAIL", stop=21_020.0)
+    assert rules.wish(up, Position("Replay", **LONG), BULL, closing=False) is None
+    assert rules.wish(down, Position("Replay", **SHORT), held, closing=False) is None
 
 
 @pytest.mark.parametrize(

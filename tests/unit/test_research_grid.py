@@ -24,7 +24,7 @@ def settings(*strategies: str) -> Conf:
         ("edge_fade.pause_bars=10,20", Axis("edge_fade.pause_bars", (10, 20))),
         ("edge_fade.zone_under_r = 0.25, 0.5", Axis("edge_fade.zone_under_r", (0.25, 0.5))),
         ("exits.exit_time=15:30,15:59", Axis("exits.exit_time", ("15:30", "15:59"))),
-        ("exits.trail=true,false", Axis("exits.trail", (True, False))),
+        ("b_day_ibl_fade.close_inside=true,false", Axis("b_day_ibl_fade.close_inside", (True, False))),
         ("edge_fade.ib_under_points=none,200", Axis("edge_fade.ib_under_points", (None, 200))),
         ('bear_accept_short.day_types=["trend_down"],["trend_down","b_day_bear"]',
          Axis("bear_accept_short.day_types", (["trend_down"], ["trend_down", "b_day_bear"]))),
