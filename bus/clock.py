@@ -1,35 +1,24 @@
 """Time for shells. Cores never read a clock: their only time is the event's time.
 
-A shell takes a `Clock` as an argument, so that a test moves time by hand and finishes at once.
+A test moves a `ManualClock` by hand and finishes at once.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
-
-
-class Clock(Protocol):
-    """Two readings in nanoseconds."""
-
-    def now_ns(self) -> int:
-        """UTC wall time since 1970. May jump; only for display and for comparison with market time."""
-        ...
-
-    def monotonic_ns(self) -> int:
-        """Time that never goes back, from an unspecified origin. For every wait, time-out and retry."""
-        ...
 
 
 class WallClock:
-    """The machine's own clocks."""
+    """The machine's own clocks. Readings in nanoseconds."""
 
     __slots__ = ()
 
     def now_ns(self) -> int:
+        """UTC wall time since 1970. May jump; only for what people read and for comparing with market time."""
         return time.time_ns()
 
     def monotonic_ns(self) -> int:
+        """Time that never goes back, from an unknown origin. For every waiting, timing out and trying again."""
         return time.monotonic_ns()
 
 

@@ -6,7 +6,7 @@ A plug-in is a Python entry point of the group `tapewire.strategies` whose objec
     tapewire.strategies =
         first_green = mypackage.first_green:FirstGreen
 
-A plug-in is imported only when a preset names it, so a broken one stops nobody else; `survey` loads all and says what is wrong.
+A plug-in is imported only when a preset names it, so a broken one stops no other.
 """
 
 from __future__ import annotations
@@ -91,23 +91,6 @@ def load(name: str) -> StrategyClass:
         raise ConfError(f"{where} does not load: {type(error).__name__}: {error}; repair it or uninstall it") from error
     _check(cls, where)
     return cls
-
-
-def survey() -> tuple[dict[str, StrategyClass], dict[str, ConfError]]:
-    """Load everything there is: the strategies by name, and what is wrong with those that do not load."""
-    loaded: dict[str, StrategyClass] = {}
-    broken: dict[str, ConfError] = {}
-    for name in known():
-        try:
-            loaded[name] = load(name)
-        except ConfError as error:
-            broken[name] = error
-    for name, plug_in in _plug_ins().items():
-        if name in BUILT_IN:
-            broken[f"{name} ({plug_in.value})"] = ConfError(
-                f"strategy plug-in {name!r} ({plug_in.value}) has a built-in name and is not used; rename the entry point"
-            )
-    return loaded, broken
 
 
 def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day_type: str) -> list[Strategy]:

@@ -24,7 +24,7 @@ from tapewire.daemons.operator import status as standing
 from tapewire.daemons.operator import tap as tapping
 from tapewire.daemons.operator.doctor import examination, findings
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS, Conf
+from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell import epochs, latch
 
 out = Console(soft_wrap=True, highlight=False)
@@ -176,8 +176,3 @@ def exchange_calendar() -> Calendar:
 
     today = dt.date.today()
     return calendar_for(None, today - dt.timedelta(31), today + dt.timedelta(731))
-
-
-def describe(conf: Conf) -> str:
-    """One line for a person: what this run trades, and with what."""
-    return f"{', '.join(conf.traded)} with {', '.join(conf.preset.strategies)} ({conf.preset.name})"

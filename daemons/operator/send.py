@@ -124,9 +124,7 @@ def tell(chosen: instances.Instance, fields: dict[str, Any], *, timeout_s: float
     address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
     with zmq.Context() as context:
         try:
-            answer = ask(
-                context, address, topics.of(topics.INGRESS, "ask"), ExternalSignal(fields), name="send", timeout_s=timeout_s
-            )
+            answer = ask(context, address, ASK, ExternalSignal(fields), name="send", timeout_s=timeout_s)
         except Transient as error:
             raise Transient(f"{error}; whether it was taken is not known, ask again with the same --request-id") from error
     if not isinstance(answer, ExternalAnswer):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tapewire.bus import topics
 from tapewire.bus.daemon import Answer, Output, Tell
 from tapewire.bus.messages import (
     ExternalAnswer,
@@ -36,6 +37,7 @@ from tests.gates import ACCOUNT, Desk, conf
 
 SECOND_NS = 1_000_000_000
 SEED = {"action": "buy", "instrument": "ES 03-25", "price": 4500.25, "tp_points": 20, "sl_points": 10}
+ASK = topics.of(topics.INGRESS, "ask")
 BUY = {"action": "buy", "instrument": "MNQ", "price": 21_000.0, "tp_points": 40, "sl_points": 20}
 FKS = {"symbol": "MNQ", "side": "SHORT", "strength": 0.8, "timestamp": 1_772_553_660, "strategy": "Breakout"}
 PRICES = {"price": 21_000, "tp_points": 40, "sl_points": 20}
@@ -62,7 +64,9 @@ class Outside(Desk):
         self.events += 1
         now_ns = eastern("11:00") + round(after_s * SECOND_NS)
         said = self.gate.step(
-            event(ExternalSignal(fields), topic=inbox.ASK, seq=self.events, event_ns=now_ns, sender="somebody"),
+            event(
+                ExternalSignal(fields), topic=topics.of(topics.INGRESS, "ask"), seq=self.events, event_ns=now_ns, sender="somebody"
+            ),
         )
         self.said += said
         (answer,) = (output.body for output in said if isinstance(output, Answer))
@@ -441,7 +445,7 @@ def test_the_words_of_an_order_that_is_not_from_outside_say_nothing_here() -> No
 def test_an_unheard_gate_is_total_for_signals() -> None:
     """A gate that has seen nothing at all answers, too."""
     gate = Gate(taking())
-    (answer,) = gate.step(event(ExternalSignal({}), topic=inbox.ASK))
+    (answer,) = gate.step(event(ExternalSignal({}), topic=topics.of(topics.INGRESS, "ask")))
 
     assert isinstance(answer.body, ExternalAnswer)
     assert not gate.step(event(OrderUpdate("u", "x", "MNQ", OrderStatus.ACCEPTED)))[0].topic.startswith("ingress.")

@@ -32,7 +32,6 @@ from tapewire.daemons.gate.books.orders import Orders, Sheet
 from tapewire.daemons.gate.books.rates import OrderTimes, Rates
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.core import Gate
-from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox, Queue
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.firm.progress import ProgramProgress
@@ -47,6 +46,7 @@ from tests.programs import INSTRUMENTS, Account, bare, intraday, shipped
 
 WORD = topics.of(topics.OPERATOR, "word")
 NEXT_DAY = "2026-03-04"
+ASK = topics.of(topics.INGRESS, "ask")
 BUY = {"action": "buy", "instrument": "MNQ", "price": 21_000.0, "tp_points": 40, "sl_points": 20, "request_id": "R-1"}
 
 FORMS: dict[type, tuple[str, ...]] = {
@@ -111,7 +111,9 @@ def win(desk: Desk, at: str = "11:00", day: str = DAY) -> None:
 
 def send(desk: Desk, at: str = "11:00", **changes: Any) -> None:
     """A signal from outside at that time."""
-    word = event(ExternalSignal({**BUY, **changes}), topic=inbox.ASK, event_ns=eastern(at), sender="somebody")
+    word = event(
+        ExternalSignal({**BUY, **changes}), topic=topics.of(topics.INGRESS, "ask"), event_ns=eastern(at), sender="somebody"
+    )
     desk.said += desk.gate.step(word)
 
 

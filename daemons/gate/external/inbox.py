@@ -34,7 +34,6 @@ from tapewire.daemons.gate.external import ingress
 from tapewire.daemons.gate.external.ingress import Refusal, Request
 from tapewire.daemons.settings.structs import Conf
 
-ASK = topics.of(topics.INGRESS, "ask")
 ANSWERS = topics.of(topics.INGRESS, "answer")
 SETUP = "EXTERNAL"
 SECOND_NS = 1_000_000_000
