@@ -46,22 +46,12 @@ def broker_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Soc
     XPUB_VERBOSE: without it a second subscription to a prefix is not reported, and the joiner would get no last values.
     XPUB_WELCOME_MSG: confirms a joiner's subscription, so that it need not sleep and hope.
     """
-    socket = _socket(context, zmq.XPUB)
-    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
-    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-    socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
-    socket.bind(address)
-    return socket
+    return _welcoming(context, address)
 
 
 def public_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """XPUB that subscribers of the public streams connect to. A slow one loses only its own messages."""
-    socket = _socket(context, zmq.XPUB)
-    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
-    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-    socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
-    socket.bind(address)
-    return socket
+    return _welcoming(context, address)
 
 
 def publisher(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
@@ -139,6 +129,16 @@ def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
         yield frames
         if not cast(int, socket.getsockopt(_EVENTS)) & _READABLE:
             return
+
+
+def _welcoming(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """XPUB that tells of every subscription and confirms it to the joiner."""
+    socket = _socket(context, zmq.XPUB)
+    socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
+    socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+    socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
+    socket.bind(address)
+    return socket
 
 
 def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[bytes]:
