@@ -7,13 +7,14 @@ from typing import ClassVar, Literal, TypeAlias
 from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Session
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import Clock
+from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, Regime, quality
 
 Term: TypeAlias = Literal["gap", "delta", "touches", "volume_spike", "wick"]
 
 
-class BDayIblFade:
+class BDayIblFade(OnceASession):
     """LONG, once a session. Several terms of quality are counted; two make an entry, three a confident one."""
 
     name: ClassVar[str] = "B-Day IBL Fade"
@@ -53,16 +54,8 @@ class BDayIblFade:
         risk_to_reward_at_most: float | None = None
 
     def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        super().__init__(params.until, day_type)
         self.params = params
-        self.day_type = day_type
-        self.until = minute_of(params.until)
-        self.start("")
-
-    def start(self, session: str) -> None:
-        self.used = False
-
-    def update(self, s: Session) -> None:
-        pass  # the tracker counts the touches
 
     def propose(self, s: Session) -> Proposal | None:
         p, flow, ib = self.params, s.flow, s.ib
@@ -99,16 +92,11 @@ class BDayIblFade:
             quality=quality(flow),
         )
 
-    def consume(self, proposal: Proposal) -> None:
-        self.used = True
-
     def _ib_allowed(self, r: float, p90: float | None) -> bool:
         p = self.params
         if p.ib_under_points is not None and not r < p.ib_under_points:
             return False
-        if p.ib_at_most_p90 is not None and p90 is not None:
-            return r <= p.ib_at_most_p90 * p90
-        return p.ib_at_most_points is None or r <= p.ib_at_most_points
+        return ib_at_most(r, p90, p.ib_at_most_p90, p.ib_at_most_points)
 
     def _term(self, term: Term, s: Session, flow: Flow) -> bool:
         p, bar = self.params, s.bar

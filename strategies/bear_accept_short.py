@@ -7,11 +7,12 @@ from typing import ClassVar
 from msgspec import Struct
 
 from tapewire.bus.messages import Session
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import Clock
+from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, quality
 
 
-class BearAcceptShort:
+class BearAcceptShort(OnceASession):
     """SHORT, once a session, on the first bar that qualifies. Goes by the running count of closes below, not by the latch."""
 
     name: ClassVar[str] = "Bear Accept Short"
@@ -38,16 +39,8 @@ class BearAcceptShort:
         margin_r: float = 0.0
 
     def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        super().__init__(params.until, day_type)
         self.params = params
-        self.day_type = day_type
-        self.until = minute_of(params.until)
-        self.start("")
-
-    def start(self, session: str) -> None:
-        self.used = False
-
-    def update(self, s: Session) -> None:
-        pass  # the tracker counts the closes
 
     def propose(self, s: Session) -> Proposal | None:
         p, flow, ib = self.params, s.flow, s.ib
@@ -80,6 +73,3 @@ class BearAcceptShort:
             day_confidence=s.scores.trend_bear,
             quality=quality(flow),
         )
-
-    def consume(self, proposal: Proposal) -> None:
-        self.used = True

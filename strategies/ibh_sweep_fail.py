@@ -7,13 +7,14 @@ from typing import ClassVar, Literal, TypeAlias
 from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Levels, Range, Session
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import Clock
+from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import SHORT, DayTypeOf, Proposal, quality
 
 Level: TypeAlias = Literal["pdh", "overnight_high", "asia_high", "london_high", "premarket_high"]
 
 
-class IbhSweepFail:
+class IbhSweepFail(OnceASession):
     """SHORT, once a session: sweep and failure on one bar. The only strategy that sells on a b_day."""
 
     name: ClassVar[str] = "IBH Sweep+Fail"
@@ -51,16 +52,8 @@ class IbhSweepFail:
         stop_above_r: float = 0.15
 
     def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        super().__init__(params.until, day_type)
         self.params = params
-        self.day_type = day_type
-        self.until = minute_of(params.until)
-        self.start("")
-
-    def start(self, session: str) -> None:
-        self.used = False
-
-    def update(self, s: Session) -> None:
-        pass  # sweep and failure are on one bar
 
     def propose(self, s: Session) -> Proposal | None:
         p, flow, ib = self.params, s.flow, s.ib
@@ -71,7 +64,7 @@ class IbhSweepFail:
         if not (high > ib.high and close < ib.high and flow.delta < 0 and flow.present):
             return None
         r = ib.high - ib.low
-        if self.day_type(s) != "b_day" or not self._ib_allowed(r, s.history.p90):
+        if self.day_type(s) != "b_day" or not ib_at_most(r, s.history.p90, p.ib_at_most_p90, p.ib_at_most_points):
             return None
         if p.b_day_at_least is not None and s.scores.b_day < p.b_day_at_least:
             return None
@@ -93,15 +86,6 @@ class IbhSweepFail:
             day_confidence=s.scores.b_day,
             quality=quality(flow),
         )
-
-    def consume(self, proposal: Proposal) -> None:
-        self.used = True
-
-    def _ib_allowed(self, r: float, p90: float | None) -> bool:
-        p = self.params
-        if p.ib_at_most_p90 is not None and p90 is not None:
-            return r <= p.ib_at_most_p90 * p90
-        return p.ib_at_most_points is None or r <= p.ib_at_most_points
 
     def _swept(self, high: float, ib: Range, levels: Levels, flow: Flow) -> bool:
         p, sweep, r, pdh = self.params, high - ib.high, ib.high - ib.low, levels.pdh

@@ -6,12 +6,12 @@ from typing import ClassVar, Literal
 
 from tapewire.bus.messages import Session
 from tapewire.strategies import pullback
-from tapewire.strategies.clock import minute_of
+from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, quality
 from tapewire.strategies.pullback import Pullback
 
 
-class PDay:
+class PDay(OnceASession):
     """LONG, once a session. It adds entries where Trend Day Bull is used up or fails its score."""
 
     name: ClassVar[str] = "P-Day"
@@ -29,14 +29,12 @@ class PDay:
         target_r: float | None = None
 
     def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        super().__init__(params.until, day_type)
         self.params = params
-        self.day_type = day_type
-        self.until = minute_of(params.until)
         self.by_first_side = params.direction == "first_side"
-        self.start("")
 
     def start(self, session: str) -> None:
-        self.used = False
+        super().start(session)
         self.long_before = False
         self.long = False
 
@@ -65,6 +63,3 @@ class PDay:
             day_confidence=s.scores.trend_bull,
             quality=quality(flow),
         )
-
-    def consume(self, proposal: Proposal) -> None:
-        self.used = True

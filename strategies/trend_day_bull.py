@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from tapewire.bus.messages import IbHistory, Session
 from tapewire.strategies import pullback
-from tapewire.strategies.clock import minute_of
+from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 from tapewire.strategies.pullback import Pullback
 
 
-class TrendDayBull:
+class TrendDayBull(OnceASession):
     """LONG, once a session. The bar that completes acceptance cannot enter: acceptance must stand before it."""
 
     name: ClassVar[str] = "Trend Day Bull"
@@ -36,13 +36,11 @@ class TrendDayBull:
         compressed_under_mean10: float | None = None
 
     def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        super().__init__(params.until, day_type)
         self.params = params
-        self.day_type = day_type
-        self.until = minute_of(params.until)
-        self.start("")
 
     def start(self, session: str) -> None:
-        self.used = False
+        super().start(session)
         self.accepted_before = False
         self.accepted = False
 
@@ -76,9 +74,6 @@ class TrendDayBull:
             day_confidence=s.scores.trend_bull,
             quality=quality(flow),
         )
-
-    def consume(self, proposal: Proposal) -> None:
-        self.used = True
 
     def _target(self, close: float, r: float, day_type: str, history: IbHistory) -> float | None:
         p = self.params
