@@ -7,7 +7,6 @@ as `.NQ_Volumetric_1.csv.unfinished`; after a kill the command continues behind 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +20,9 @@ from tapewire.bus.client import RETRY_S, request
 from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
-from tapewire.daemons.market.clock import NEW_YORK, Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, Clock
 from tapewire.daemons.settings.structs import Instrument
+from tapewire.strategies.clock import new_york
 
 PEER = b"nt"
 UNITS = {"days": 1, "weeks": 7, "months": 30, "years": 365}
@@ -202,7 +202,7 @@ class _Lines:
         self.clock = Clock(Calendar())
 
     def stamp(self, bar: Bar) -> str:
-        return f"{dt.datetime.fromtimestamp(bar.close_ns // 1_000_000_000, NEW_YORK):%Y-%m-%dT%H:%M:%S.000}"
+        return f"{new_york(bar.close_ns):%Y-%m-%dT%H:%M:%S.000}"
 
     def __call__(self, bar: Bar) -> str:
         prices = f"{bar.open!r},{bar.high!r},{bar.low!r},{bar.close!r},{bar.volume},{bar.ask_volume or 0},{bar.bid_volume or 0}"

@@ -29,9 +29,9 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import excursion, tapes
 from tapewire.replay.excursion import Measures
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm
 
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
-RTH_OPENS = 9 * 60 + 30
 
 
 class SessionCount(Struct, frozen=True):
@@ -281,13 +281,13 @@ def _sessions(run: Path) -> Iterator[SessionCount]:
 
 
 def _count(instrument: str, session: str, received: set[int], closes: int) -> SessionCount:
-    missing = [minute for minute in range(RTH_OPENS + 1, closes + 1) if minute not in received]
-    if closes <= RTH_OPENS:
+    missing = [minute for minute in range(RTH_OPEN + 1, closes + 1) if minute not in received]
+    if closes <= RTH_OPEN:
         note = "holiday, no RTH"
     elif not received:
         note = "no RTH bars"
     else:
-        half = f" of a half day (closes {_clock(closes)})" if closes < 16 * 60 else ""
+        half = f" of a half day (closes {hhmm(closes)})" if closes < RTH_CLOSE else ""
         note = f"{len(received)} RTH bars{half}, " + (f"{len(missing)} missing: {_ranges(missing)}" if missing else "none missing")
     return SessionCount(instrument, session, len(received), len(missing), note)
 
@@ -300,11 +300,7 @@ def _ranges(minutes: list[int]) -> str:
             runs[-1].append(minute)
         else:
             runs.append([minute])
-    return ", ".join(_clock(run[0]) + (f"-{_clock(run[-1])}" if len(run) > 1 else "") for run in runs)
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"
+    return ", ".join(hhmm(run[0]) + (f"-{hhmm(run[-1])}" if len(run) > 1 else "") for run in runs)
 
 
 def _dollars(cents: int) -> float:

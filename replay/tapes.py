@@ -6,18 +6,16 @@ MessagePack maps have field names, so decoding three of forty fields costs three
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.journal import scan
+from tapewire.strategies.clock import new_york
 
-NEW_YORK = ZoneInfo("America/New_York")
 SUFFIX = ".tape"
 
 T = TypeVar("T")
@@ -59,4 +57,4 @@ def facts(run: Path, prefix: str, kind: type[T]) -> Iterator[T]:
 
 def wall(at_ns: int) -> str:
     """A time as Eastern wall-clock time, `2027-02-24T10:31:00`, as bars are stamped."""
-    return f"{dt.datetime.fromtimestamp(at_ns // 1_000_000_000, NEW_YORK):%Y-%m-%dT%H:%M:%S}"
+    return f"{new_york(at_ns):%Y-%m-%dT%H:%M:%S}"

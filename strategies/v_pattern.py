@@ -29,8 +29,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar
-
-MINUTE_NS = 60_000_000_000
+from tapewire.strategies.clock import MINUTE_NS
 
 
 class Candle(NamedTuple):

@@ -26,18 +26,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from typing import Annotated, ClassVar, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
 
 from tapewire.bus.messages import Pattern, Position, Session, StopRounding
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, minute_of, new_york
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Proposal, Suppression
-from tapewire.strategies.v_pattern import MINUTE_NS, Candle, Machine, Rules, V
+from tapewire.strategies.v_pattern import Candle, Machine, Rules, V
 
-NEW_YORK = ZoneInfo("America/New_York")
-REOPENS = minute_of("18:00")
-RTH_CLOSE = minute_of("16:00")
 HIGH_CONFIDENCE = 80
 
 Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", description="HH:MM-HH:MM")]
@@ -147,7 +143,7 @@ class VReversal:
         bought, sold = self.machines[BUY].fold(candle), self.machines[SELL].fold(candle.mirrored)
         self.found = []
         if bought or sold:
-            at = dt.datetime.fromtimestamp(bar.close_ns // 1_000_000_000, NEW_YORK)
+            at = new_york(bar.close_ns)
             date = at.date().isoformat()
             if date != self.date:
                 self.date = date
@@ -196,7 +192,7 @@ class VReversal:
     def _refusal(self, side: Side, proposal: Proposal, s: Session) -> tuple[str, str] | None:
         """The first reason not to propose, with a sentence, or None."""
         p, score = self.params, proposal.score or 0.0
-        clock = f"{s.minute // 60:02}:{s.minute % 60:02}"
+        clock = hhmm(s.minute)
         if not (p.enable_buy if side is BUY else p.enable_sell):
             return "DIRECTION_OFF", f"enable_{side.prefix.lower()} is false"
         if dt.date.fromisoformat(self.date).weekday() > 4:
@@ -216,8 +212,8 @@ class VReversal:
     def _minutes_left(self, s: Session) -> int:
         """Minutes to the last one before the close of the session; 0 or less from then until the next one starts."""
         close = min(self.close, s.closes) if s.closes < RTH_CLOSE else self.close
-        if s.minute > REOPENS:
-            return close - 1 + 24 * 60 - s.minute
+        if s.minute > EVENING:
+            return close - 1 + DAY - s.minute
         return close - 1 - s.minute
 
     def _proposal(self, v: V, side: Side, close: float, at: dt.datetime, s: Session) -> Proposal:

@@ -29,21 +29,17 @@ between signal and order. Bands beyond entry and stop are for display only and n
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import ClassVar, Literal
 
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Position, Session
 from tapewire.strategies.candles import Candles, bucket_end
-from tapewire.strategies.clock import MINUTE_NS, Clock, hhmm, minute_of
+from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, is_friday, minute_of
 from tapewire.strategies.indicators import Bands, Ema, Mean, Method, Rsi, typical
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
 
-REOPENS = minute_of("18:00")
-RTH_CLOSE = minute_of("16:00")
 HALF_DAY_MARGIN = 15
-FRIDAY = 4
 LONGER_MINUTES = 15
 
 
@@ -135,7 +131,7 @@ class VwapBounce:
 
     def start(self, session: str) -> None:
         """The session is that of the 18:00 boundary: its VWAP, and the bar before, begin anew."""
-        self.friday = bool(session) and dt.date.fromisoformat(session).weekday() == FRIDAY
+        self.friday = bool(session) and is_friday(session)
         self.bands = Bands()
         self.band: tuple[float, float] | None = None
         self.touched: tuple[float, float] | None = None
@@ -199,7 +195,7 @@ class VwapBounce:
         clock = hhmm(s.minute)
         if self._flat(s):
             return "HOURS", f"{clock}: no entries until the reopening at 18:00"
-        if self.friday and self.friday_entry_until <= s.minute <= REOPENS:
+        if self.friday and self.friday_entry_until <= s.minute <= EVENING:
             return "FRIDAY", f"{clock}: no entries on Friday from {p.friday_entry_until}"
         if p.use_side and not (close - vwap) * sign < 0:
             return "SIDE", f"close {close:.2f} is on the wrong side of VWAP {vwap:.2f}"
@@ -256,18 +252,18 @@ class VwapBounce:
 
     def manage(self, s: Session, position: Position) -> Exit | Move | None:
         """Time rules first, then the target, then the stop."""
-        if self._flat(s) or (self.friday and self.friday_flat <= s.minute <= REOPENS):
+        if self._flat(s) or (self.friday and self.friday_flat <= s.minute <= EVENING):
             return Exit("FLATTEN")
         if position.price is None:
             return None
         direction = 1 if position.qty > 0 else -1
         profit = (s.bar.close - position.price) * direction
-        if self.friday and self.friday_profit_from is not None and self.friday_profit_from <= s.minute <= REOPENS and profit > 0:
+        if self.friday and self.friday_profit_from is not None and self.friday_profit_from <= s.minute <= EVENING and profit > 0:
             return Exit("FRIDAY_PROFIT")
         return self._nearer_target(s, position, direction) or self._tighter_stop(s, position, direction, profit)
 
     def _nearer_target(self, s: Session, position: Position, direction: int) -> Move | None:
-        late = self.tighten_from is not None and self.tighten_from <= s.minute <= REOPENS
+        late = self.tighten_from is not None and self.tighten_from <= s.minute <= EVENING
         if not late or self.taken is None or position.price is None:
             return None
         target = self._on_tick(position.price + direction * self.params.tighten_r * abs(self.taken.entry - self.taken.stop))
@@ -290,4 +286,4 @@ class VwapBounce:
     def _flat(self, s: Session) -> bool:
         """Whether the session is too near its end, or closed."""
         flatten = min(self.flatten, s.closes - HALF_DAY_MARGIN) if s.closes < RTH_CLOSE else self.flatten
-        return flatten <= s.minute <= REOPENS
+        return flatten <= s.minute <= EVENING

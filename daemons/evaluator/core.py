@@ -36,10 +36,10 @@ from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import Conf, Instrument, Preset
+from tapewire.strategies.clock import MINUTE_NS, bar_stamp, hhmm
 from tapewire.strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Proposal, Suppression
 from tapewire.strategies.roster import Roster
 
-MINUTE_NS = 60_000_000_000
 VALID_NS = 2 * MINUTE_NS
 """An intent is good for two minutes after its bar's close: one bar to fill on, one for whatever was slow."""
 
@@ -263,12 +263,12 @@ class Desk:
 
 def _stamp(s: Session) -> str:
     """`MNQ-20270224-1031`: the bar by trade date and Eastern close stamp."""
-    return f"{s.bar.instrument}-{s.session.replace('-', '')}-{s.minute // 60:02}{s.minute % 60:02}"
+    return f"{s.bar.instrument}-{bar_stamp(s.session, s.minute)}"
 
 
 def _clock(s: Session) -> str:
     """The bar for a person: `2027-02-24 10:31`."""
-    return f"{s.session} {s.minute // 60:02}:{s.minute % 60:02}"
+    return f"{s.session} {hhmm(s.minute)}"
 
 
 def _id(s: Session, setup: str, action: Action) -> str:

@@ -1,28 +1,20 @@
 """From a bar's close in UTC nanoseconds to the trade date it belongs to and its place in that date.
 
-Every rule of the session is written in wall time of New York, so this is the one place that knows about time zones. A place is
-one number, `at`: minutes from the midnight with which the trade date begins, negative in the evening before. 18:01 of the evening
-before is -359, its 24:00 is 0, 09:31 is 571. Then each window of the playbook is a plain range of numbers, and evenings that
-do not border the date (Friday's, which trades for Monday) fall outside all of them by themselves.
+Every rule of the session is written in wall time of New York (strategies/clock.py). A place is one number, `at`: minutes from the
+midnight with which the trade date begins, negative in the evening before. 18:01 of the evening before is -359, its 24:00 is 0,
+09:31 is 571. Then each window of the playbook is a plain range of numbers, and evenings that do not border the date (Friday's,
+which trades for Monday) fall outside all of them by themselves.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError
-
-NEW_YORK = ZoneInfo("America/New_York")
-DAY = 24 * 60
-MINUTE_NS = 60_000_000_000
-
-EVENING = 18 * 60  # a later stamp belongs to the next trading day
-RTH_OPEN = 9 * 60 + 30  # the first RTH bar is stamped one minute later
-RTH_CLOSE = 16 * 60
+from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, NEW_YORK, RTH_CLOSE, RTH_OPEN
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,21 +1,17 @@
 """When entries may be made, in minutes of the trade date: windows, the time to be flat, the close, holidays (playbook 9.4).
 
-A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of `tapewire.daemons.market.clock`: 09:31
-is 571, and
-what lies in the evening before is negative. Every rule looks at the close stamp of the bar that decided. A window holds its start
-and not its end; "18:00-16:45" is the whole trade date but for its last part.
+A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of daemons/market/clock.py: 09:31
+is 571, and what lies in the evening before is negative. Every rule looks at the close stamp of the bar that decided. A window holds
+its start and not its end; "18:00-16:45" is the whole trade date but for its last part.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import DAY, EVENING, RTH_CLOSE, RTH_OPEN, Calendar, Clock, TradeDate
-from tapewire.strategies.clock import minute_of
-
-FRIDAY = 4
+from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.strategies.clock import DAY, EVENING, RTH_CLOSE, RTH_OPEN, hhmm, is_friday, minute_of
 
 
 class EntryTimes(NamedTuple):
@@ -62,21 +58,21 @@ class Hours:
     def outside(self, bar_ns: int) -> str | None:
         """A bar in none of the entry windows."""
         date, at = self._clock.read(bar_ns)
-        if self._friday_until is not None and _friday(date) and at >= self._friday_until:
-            return f"{clock(at)} on a Friday, entries until {self._times.friday_until}"
+        if self._friday_until is not None and is_friday(date.date) and at >= self._friday_until:
+            return f"{hhmm(at)} on a Friday, entries until {self._times.friday_until}"
         if self._windows is None or any(first <= at < end for first, end, _ in self._windows):
             return None
-        return f"{clock(at)} is in none of {', '.join(text for *_, text in self._windows)}"
+        return f"{hhmm(at)} is in none of {', '.join(text for *_, text in self._windows)}"
 
     def flattening(self, bar_ns: int) -> str | None:
         """The time to be flat by has come; on a half day it comes as much earlier as the close."""
         date, at = self._clock.read(bar_ns)
-        friday = _friday(date) and self._friday_flatten is not None
+        friday = is_friday(date.date) and self._friday_flatten is not None
         last = self._friday_flatten if friday else self._flatten
         if last is None:
             return None
         last -= RTH_CLOSE - max(date.closes, RTH_OPEN)
-        return f"{clock(at)}, positions are closed from {clock(last)} on" if at >= last else None
+        return f"{hhmm(at)}, positions are closed from {hhmm(last)} on" if at >= last else None
 
     def closing(self, bar_ns: int) -> str | None:
         """Too near to the session's close. What comes after the close is the windows' business."""
@@ -84,7 +80,7 @@ class Hours:
         least = self._times.close_min
         if least is None or not date.closes - least <= at <= date.closes:
             return None
-        return f"{clock(at)}, no entries in the last {least} min before the close at {clock(date.closes)}"
+        return f"{hhmm(at)}, no entries in the last {least} min before the close at {hhmm(date.closes)}"
 
 
 def window(text: str) -> Window:
@@ -108,11 +104,6 @@ def window(text: str) -> Window:
     return Window(begins, ends, text)
 
 
-def clock(at: int) -> str:
-    """A minute of the trade date as `HH:MM`."""
-    return f"{at // 60 % 24:02}:{at % 60:02}"
-
-
 def _end(text: str | None, key: str) -> int | None:
     """A time within the trade date from which on something holds, up to its end at 18:00."""
     if text is None:
@@ -124,7 +115,3 @@ def _end(text: str | None, key: str) -> int | None:
     if at >= EVENING:
         raise ConfError(f"{key} = {text!r} is in the evening, where the next trade date begins; write a time before 18:00")
     return at
-
-
-def _friday(date: TradeDate) -> bool:
-    return dt.date.fromisoformat(date.date).weekday() == FRIDAY

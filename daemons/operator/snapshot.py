@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Bar, Beat, Risk, Session
-from tapewire.daemons.market.clock import RTH_CLOSE, RTH_OPEN, Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN
 
 FRESH_S = 5.0  # as long as a lease
 STALE_S = 180.0  # three minutes without a bar in an open market

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgpack
 import zmq
@@ -19,8 +18,8 @@ from tapewire.bus.client import History, poll
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import PORTS
+from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 
-NEW_YORK = ZoneInfo("America/New_York")
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 QUEUE = 1_000  # messages kept for a tap that does not read; then it loses the newest and says how many
 
@@ -56,7 +55,7 @@ def since_ns(text: str) -> int:
         at = dt.datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfError(f"--since {text!r}: write `all`, a date (2027-02-24) or a time (2027-02-24T10:30)") from error
-    return int(at.replace(tzinfo=at.tzinfo or NEW_YORK).timestamp()) * 1_000_000_000
+    return int(at.replace(tzinfo=at.tzinfo or NEW_YORK).timestamp()) * SECOND_NS
 
 
 def line(topic: str, message: dict[str, Any]) -> str:

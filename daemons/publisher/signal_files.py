@@ -16,11 +16,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from tapewire.bus.messages import Action, Body, Pattern, PublicSignal
+from tapewire.strategies.clock import new_york
 
-NEW_YORK = ZoneInfo("America/New_York")
 SIDES = {Action.ENTER_LONG: "BUY", Action.ENTER_SHORT: "SELL"}
 CLASSIC = "V_REVERSAL"
 
@@ -99,8 +98,8 @@ def _price(price: float | None) -> str:
 
 
 def _moment(signal: PublicSignal) -> dt.datetime:
-    return dt.datetime.fromtimestamp(signal.bar_ns // 1_000_000_000, NEW_YORK)
+    return new_york(signal.bar_ns)
 
 
 def _clock(at_ns: int) -> str:
-    return f"{dt.datetime.fromtimestamp(at_ns // 1_000_000_000, NEW_YORK):%H:%M}"
+    return f"{new_york(at_ns):%H:%M}"

@@ -12,14 +12,13 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tapewire.bus.errors import DataError, suggest
 from tapewire.daemons.market.clock import Calendar
+from tapewire.strategies.clock import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 EXCHANGE = "CME Globex Equity"
 FILE = "calendar.json"
 KEYS = ("half_days", "holidays")

@@ -8,7 +8,7 @@ beyond a valid initial balance. Outside RTH only the night's levels, the 18:01 V
 from __future__ import annotations
 
 from tapewire.bus.messages import Bar, Flow, Scores, Session
-from tapewire.daemons.market.clock import DAY, RTH_OPEN, Clock, TradeDate
+from tapewire.daemons.market.clock import Clock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
 from tapewire.daemons.tracker.averages import Averages
 from tapewire.daemons.tracker.confidence import DayConfidence
@@ -19,6 +19,7 @@ from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
 from tapewire.daemons.tracker.history import BalanceHistory
 from tapewire.daemons.tracker.levels import NightLevels, Previous
 from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
+from tapewire.strategies.clock import DAY, RTH_OPEN
 from tapewire.strategies.indicators import Vwap, typical
 
 IB_END = RTH_OPEN + 60

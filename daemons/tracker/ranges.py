@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tapewire.bus.messages import Bar, Range
-from tapewire.daemons.market.clock import RTH_OPEN
+from tapewire.strategies.clock import RTH_OPEN
 
 
 class Balance(NamedTuple):

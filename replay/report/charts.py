@@ -14,11 +14,11 @@ from typing import NamedTuple
 from tapewire.bus.messages import Trade
 from tapewire.replay import tapes
 from tapewire.replay.report.facts import Holding, Minute, TradedSession
-from tapewire.replay.report.text import clock, money, price, text
+from tapewire.replay.report.text import money, price, text
+from tapewire.strategies.clock import RTH_OPEN, hhmm
 
 WIDTH = 1120
 AXIS = 64  # room for labels on the right
-RTH_OPENS = 9 * 60 + 30
 IB_ENDS = 10 * 60 + 30
 CROWDED = 60  # trades in one session from which on brackets and large markers would hide the prices
 
@@ -69,12 +69,12 @@ def session(day: TradedSession, day_type: str) -> str:
     """One-minute candles with VWAP, initial balance, day type, volume and trades. day_type: the model the preset reads."""
     height, top, bottom, base = 440, 10, 344, 414
     minutes = day.minutes
-    closes = minutes[-1].closes if minutes else RTH_OPENS
+    closes = minutes[-1].closes if minutes else RTH_OPEN
     low, high = _price_range(day)
     right = WIDTH - AXIS
-    slot = right / max(closes - RTH_OPENS, 1)
+    slot = right / max(closes - RTH_OPEN, 1)
     frame = Frame(
-        x=lambda minute: (minute - RTH_OPENS - 0.5) * slot,
+        x=lambda minute: (minute - RTH_OPEN - 0.5) * slot,
         y=_scale(low, high, bottom, top),
         slot=slot,
         top=top,
@@ -117,11 +117,11 @@ def _price_grid(low: float, high: float, y: Scale, label: Callable[[float], str]
 
 
 def _time_grid(frame: Frame, closes: int, height: int) -> Iterator[str]:
-    for minute in range(RTH_OPENS, closes + 1, 30):
+    for minute in range(RTH_OPEN, closes + 1, 30):
         x = frame.x(minute + 0.5)
         yield f'<path class="grid" d="M{x:.1f} {frame.top}V{frame.bottom}"/>'
         if minute < closes:
-            yield f'<text x="{x + 3:.1f}" y="{height - 8}">{clock(minute)}</text>'
+            yield f'<text x="{x + 3:.1f}" y="{height - 8}">{hhmm(minute)}</text>'
 
 
 def _balance(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
@@ -184,7 +184,7 @@ def _day_types(frame: Frame, minutes: Sequence[Minute], day_type: str) -> Iterat
     for kind, group in groupby((pair for pair in typed if pair[1] != "none"), key=lambda pair: pair[1]):
         run = [minute for minute, _ in group]
         x, width = frame.x(run[0] - 0.5), frame.x(run[-1] + 0.5) - frame.x(run[0] - 0.5)
-        title = f"<title>{text(kind)}, {clock(run[0])} to {clock(run[-1])}</title>"
+        title = f"<title>{text(kind)}, {hhmm(run[0])} to {hhmm(run[-1])}</title>"
         yield f'<rect class="type {text(kind)}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="14">{title}</rect>'
         if width > 9 + 6.2 * len(kind):
             yield f'<text class="type-name" x="{x + 5:.1f}" y="{y + 10.5}">{text(kind)}</text>'

@@ -28,11 +28,6 @@ def count(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def clock(minute: int) -> str:
-    """Minutes after midnight as `HH:MM`."""
-    return f"{minute // 60:02d}:{minute % 60:02d}"
-
-
 def tone(number: float) -> str:
     """The class that colours a result."""
     return "gain" if number > 0 else "loss" if number < 0 else ""

@@ -26,6 +26,7 @@ from tapewire.replay import outputs, runs, tapes
 from tapewire.replay.research.sessions import sessions
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tapewire.strategies import registry
+from tapewire.strategies.clock import hhmm
 from tapewire.strategies.protocol import Proposal
 from tapewire.strategies.roster import Independent
 
@@ -156,7 +157,7 @@ def levels_line(s: Session) -> dict[str, Any]:
     """What is known of a session on its first RTH bar (playbook 1.3, 2.8). regime None: unknown, treated as allowed."""
     return {
         "session": s.session,
-        "close": f"{s.closes // 60:02}:{s.closes % 60:02}",
+        "close": hhmm(s.closes),
         **msgspec.structs.asdict(s.levels),
         "regime": s.history.regime,
         "ib_history": s.history.count,

@@ -21,15 +21,13 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Generic, NamedTuple, NoReturn, TypeVar, cast
-from zoneinfo import ZoneInfo
 
 from tapewire.bus.errors import DataError, suggest
 from tapewire.bus.messages import Bar, CrossBar
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.strategies.clock import MINUTE_NS, NEW_YORK, SECOND_NS
 
-NEW_YORK = ZoneInfo("America/New_York")
-MINUTE_NS = 60_000_000_000
 PERIOD = "Volumetric_1"
 NEEDED = (
     "instrument",
@@ -317,7 +315,7 @@ def _hour_ns(text: str) -> int:
         raise _Malformed(f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {AGAIN}") from None
     if not 1970 < hour.year < 2200:
         raise _Malformed(f"the year {hour.year} cannot be right; {AGAIN}")
-    return int(hour.timestamp()) * 1_000_000_000
+    return int(hour.timestamp()) * SECOND_NS
 
 
 def _minute_ns(text: str) -> int:

@@ -6,8 +6,7 @@ from collections import deque
 
 from msgspec import Struct
 
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
+from tapewire.strategies.clock import MINUTE_NS
 
 
 class OrderTimes(Struct, frozen=True):

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from tapewire.bus.messages import CancelOrder
 from tapewire.daemons.gate.books.orders import ACCEPTED, PARTIAL, PENDING, Order, Orders
 from tapewire.daemons.settings.structs import Trading
-
-SECOND_NS = 1_000_000_000
+from tapewire.strategies.clock import SECOND_NS
 
 
 def due_ns(orders: Orders, trading: Trading) -> int:

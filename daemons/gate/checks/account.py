@@ -11,10 +11,10 @@ from typing import TypeAlias
 from tapewire.bus.messages import Reason
 from tapewire.daemons.gate.books import sizing, stake
 from tapewire.daemons.gate.books.account import Account
-from tapewire.daemons.gate.books.rates import MINUTE_NS, SECOND_NS
 from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.firm import allowance
 from tapewire.daemons.gate.firm.program import cents, money
+from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
 Limit: TypeAlias = Callable[[Account], str | None]
 

@@ -33,10 +33,10 @@ from tapewire.daemons.gate.books.orders import Trigger
 from tapewire.daemons.gate.external import ingress
 from tapewire.daemons.gate.external.ingress import Refusal, Request
 from tapewire.daemons.settings.structs import Conf
+from tapewire.strategies.clock import SECOND_NS, bar_stamp
 
 ANSWERS = topics.of(topics.INGRESS, "answer")
 SETUP = "EXTERNAL"
-SECOND_NS = 1_000_000_000
 SAME_NS = 60 * SECOND_NS
 """Within this time a signal without a `request_id` counts as a duplicate of the same signal."""
 
@@ -242,7 +242,7 @@ class Inbox:
             return refused(Refusal(IngressError.UNAVAILABLE, "", f"{text}; send the signal again"), request)
         self._count += 1
         session = latest.session
-        stamp = f"{session.session.replace('-', '')}-{session.minute // 60:02}{session.minute % 60:02}"
+        stamp = bar_stamp(session.session, session.minute)
         ingress_id = f"{request.instrument}-{stamp}-EXT{self._count}"
         return QueuedSignal(request, ingress_id, latest.ref, now_ns, now_ns + round(request.ttl_s * SECOND_NS)), latest
 

@@ -32,10 +32,10 @@ from tapewire.daemons.gate.firm.progress import (
     ProgramState,
     ProgramToday,
 )
-from tapewire.daemons.market.clock import RTH_CLOSE, Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, Clock
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program
 from tapewire.daemons.settings.structs import Conf, Instrument
-from tapewire.strategies.clock import minute_of
+from tapewire.strategies.clock import RTH_CLOSE, minute_of
 
 
 class ProgramAccount:

@@ -6,14 +6,12 @@ the broken line is the one to mend.
 
 from __future__ import annotations
 
-import datetime as dt
-
 from tapewire.bus import topics
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Reason, Session
-from tapewire.daemons.market.clock import NEW_YORK
 from tapewire.daemons.operator.doctor.findings import Finding, Found, broken, ok, unknown
 from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
+from tapewire.strategies.clock import new_york
 
 PLATFORM = "NinjaTrader"  # how its bridge calls itself; the player of a replay does not
 VERSION = "1"  # of the bridge that goes with these daemons: Transport.Version in ninjascript/Transport.cs
@@ -234,4 +232,4 @@ def _behind(what: str) -> Found:
 
 
 def _stamp(bar: Bar) -> str:
-    return f"{dt.datetime.fromtimestamp(bar.close_ns // 1_000_000_000, NEW_YORK):%Y-%m-%d %H:%M} New York"
+    return f"{new_york(bar.close_ns):%Y-%m-%d %H:%M} New York"
