@@ -87,14 +87,10 @@ class Candles(Generic[K]):
             self._low = bar.low
         self._close = bar.close
         self._volume += bar.volume
-        self._ask = _sum(self._ask, bar.ask_volume)
-        self._bid = _sum(self._bid, bar.bid_volume)
+        ask, bid = self._ask, self._bid
+        self._ask = None if ask is None or bar.ask_volume is None else ask + bar.ask_volume
+        self._bid = None if bid is None or bar.bid_volume is None else bid + bar.bid_volume
 
     def _finish(self) -> Candle[K]:
         bars, self._bars = self._bars, 0
         return Candle(self._bucket, self._open, self._high, self._low, self._close, self._volume, self._ask, self._bid, bars)
-
-
-def _sum(a: int | None, b: int | None) -> int | None:
-    """Of two volumes; None if either is None."""
-    return None if a is None or b is None else a + b
