@@ -2,7 +2,8 @@
 
 import pytest
 
-from tapewire.daemons.gate.books.rates import MINUTE_NS, SECOND_NS, Rates
+from tapewire.daemons.gate.books.rates import Rates
+from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
 T = 1_000 * MINUTE_NS
 
