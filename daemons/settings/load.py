@@ -211,14 +211,23 @@ def write(conf: Conf, run: Path) -> Path:
 
 
 def read(run: Path) -> Conf:
-    """The configuration a run was started with."""
+    """The configuration a run was started with, also by an earlier version: its books must go on, whatever a key is called today."""
     path = run / "run.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Conf)
+        return msgspec.convert(_upgraded(msgspec.json.decode(path.read_bytes())), Conf)
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing: {run} is not a run directory; start one with `tapewire up`") from error
     except msgspec.MsgspecError as error:
         raise ConfError(f"{path}: {error}{_remedy(str(error), Conf)}") from error
+
+
+def _upgraded(written: Any) -> Any:
+    """A run.json with the keys of today. Only for what tapewire wrote itself; a person's preset is refused, with the remedy."""
+    match written:
+        case {"preset": {"exits": {"trail": bool(trail)} as exits}}:
+            del exits["trail"]
+            exits.setdefault("trailed", ["Trend Day Bull"] if trail else [])
+    return written
 
 
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:

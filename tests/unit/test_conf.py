@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -164,13 +165,17 @@ def test_a_preset_of_an_earlier_version_is_told_what_replaced_its_key(tmp_path: 
         conf.preset(str(mine))
 
 
-def test_a_run_of_an_earlier_version_is_told_likewise(tmp_path: Path) -> None:
-    """Its run.json holds the preset as it was."""
-    path = conf.write(load(), tmp_path)
-    path.write_text(path.read_text("utf-8").replace('"trailed": []', '"trail": false'), "utf-8")
+@pytest.mark.parametrize(("preset", "trail"), [("seed", False), ("absolute", True)])
+def test_a_run_of_an_earlier_version_is_read(tmp_path: Path, preset: str, trail: bool) -> None:
+    """Its run.json holds `trail` in place of `trailed`. The run goes on with its books, and finished runs stay readable."""
+    written = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(preset))
+    path = conf.write(written, tmp_path)
+    table = json.loads(path.read_text("utf-8"))
+    del table["preset"]["exits"]["trailed"]
+    table["preset"]["exits"]["trail"] = trail
+    path.write_text(json.dumps(table), "utf-8")
 
-    with pytest.raises(ConfError, match=r"run\.json: .*`trail`.*for trail = false leave the key out"):
-        conf.read(tmp_path)
+    assert conf.read(tmp_path) == written
 
 
 def test_a_setting_is_given_once() -> None:
