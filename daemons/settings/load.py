@@ -211,7 +211,7 @@ def write(conf: Conf, run: Path) -> Path:
 
 
 def read(run: Path) -> Conf:
-    """The configuration a run was started with, also by an earlier version: its books must go on, whatever a key is called today."""
+    """The configuration a run was started with, also by an earlier version: its books must go on."""
     path = run / "run.json"
     try:
         return msgspec.convert(_upgraded(msgspec.json.decode(path.read_bytes())), Conf)
