@@ -1,4 +1,4 @@
-"""Builders for tests of the gate and the venue: a configuration, and a gate that is asked and told without a bus."""
+"""Builders for tests of the gate and the venue: a configuration, and a gate that receives its events without a bus."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -31,27 +31,27 @@ def conf(*, risk: RiskLimits | None = None, trading: Trading | None = None, fill
 
 
 class Desk:
-    """A gate, and the short words to talk to it: each call is one event, and returns what the gate said.
+    """A gate, with short methods that send it events: each call is one event, and returns the gate's outputs.
 
-    `ask` and `enter` and so on make intents of the bar at `at`; `filled`, `updated` are the venue's words.
+    `ask`, `enter` and so on send intents of the bar at `at`; `filled` and `updated` send venue messages.
     """
 
     def __init__(self, settings: Conf | None = None) -> None:
         self.gate = Gate(settings or conf())
-        self.said: list[Output] = []
+        self.outputs: list[Output] = []
         self.events = 0
 
     def step(self, body: Any, *, topic: str = "") -> Sequence[Output]:
         self.events += 1
-        said = self.gate.step(event(body, topic=topic, seq=self.events, sender="evaluator"))
-        self.said += said
-        return said
+        outputs = self.gate.step(event(body, topic=topic, seq=self.events, sender="evaluator"))
+        self.outputs += outputs
+        return outputs
 
     def ask(self, *wanted: Intent, at: str = "11:00", **fields: Any) -> tuple[Decision, ...]:
-        """Ask about all of these at once; the answer's decisions."""
-        said = self.step(intents(*wanted, at=at, **fields))
-        (answer,) = (output.body for output in said if isinstance(output.body, Decisions))
-        return answer.decisions
+        """Send all of these in one request; the decisions on them."""
+        outputs = self.step(intents(*wanted, at=at, **fields))
+        (reply,) = (output.body for output in outputs if isinstance(output.body, Decisions))
+        return reply.decisions
 
     def enter(self, at: str = "11:00", **fields: Any) -> str:
         """An approved entry; its order id."""
@@ -60,7 +60,7 @@ class Desk:
         return decision.order_id
 
     def updated(self, order_id: str, status: OrderStatus, number: int = 1, **fields: Any) -> Sequence[Output]:
-        """The venue's word on an order. The same number is the same word again."""
+        """The venue's update of an order. The same number makes a duplicate."""
         body = OrderUpdate(f"{order_id}-{status}-{number}", order_id, "MNQ", status, **fields)
         return self.step(body)
 
@@ -76,7 +76,7 @@ class Desk:
         number: int = 1,
         instrument: str = "MNQ",
     ) -> Sequence[Output]:
-        """An execution. The same order, role and number is the same execution again."""
+        """An execution. The same order, role and number make a duplicate."""
         account = self.gate.conf.trading.account
         body = Execution(f"{order_id}-{role}-{number}", order_id, account, instrument, qty, price, role, eastern(at), index)
         return self.step(body, topic=topics.of(topics.VENUE, instrument))
@@ -101,5 +101,5 @@ class Desk:
         return decision.order_id
 
     def bodies(self, kind: type[B]) -> list[B]:
-        """Everything of this type that the gate has said so far, in order."""
-        return [output.body for output in self.said if isinstance(output.body, kind)]
+        """All bodies of this type that the gate has put out so far, in order."""
+        return [output.body for output in self.outputs if isinstance(output.body, kind)]

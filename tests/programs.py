@@ -46,7 +46,7 @@ def intraday(distance: float = 4_500.0, **fields: Any) -> Program:
 
 
 class Account(ProgramAccount):
-    """An account that is told of trades in dollars."""
+    """An account that takes trades in dollars."""
 
     def __init__(self, program: Program, calendar: Calendar | None = None) -> None:
         super().__init__(program, INSTRUMENTS, calendar or Calendar())

@@ -1,9 +1,8 @@
-"""Gate and venue against a bad link: whatever is repeated, late or traded by hand, the books are right and nothing happens twice.
+"""Gate and venue over a bad link: with any message resent, late or traded by hand, the books are right and no order is sent twice.
 
-The machine plays evaluator, market and link. Orders and the venue's words wait in two queues, each in its own order, as the
-link's numbering guarantees: a frame that is dropped is one that waits, with all behind it, until it is sent again. Bars pass while
-they wait, and anything said before may be said again at any time. Greetings overtake and trail the words. The gate dies and folds
-its log at will.
+The machine plays evaluator, market and link. Orders and venue messages wait in two queues, each in its own order, as the link's
+numbering guarantees: a dropped frame waits, with all behind it, until it is resent. Bars pass while they wait, and any earlier
+message may be resent at any time. Hellos overtake and trail the other messages. The gate dies and folds its log at any time.
 """
 
 from __future__ import annotations
@@ -63,14 +62,14 @@ class GateAndVenue(RuleBasedStateMachine):
         self.numbers = 0
         self.events: list[tuple[Event, list[Output]]] = []
         self.approved: set[str] = set()
-        self.told: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
         self.orders: list[Body] = []
         self.orders_at = 0
         self.cancels: Counter[str] = Counter()
-        self.words: list[Body] = []
-        self.words_at = 0
+        self.messages: list[Body] = []
+        self.delivered = 0
         self.hellos: list[Hello] = []
-        self.asked: list[Intents] = []
+        self.requests: list[Intents] = []
         self.executions: dict[str, Execution] = {}
         self.foreign = 0
         self.by_hand = False
@@ -82,20 +81,20 @@ class GateAndVenue(RuleBasedStateMachine):
 
     @rule(gap=st.integers(-40, 40), up=ticks, down=ticks, body=st.integers(-20, 20))
     def next_bar(self, gap: int, up: int, down: int, body: int) -> None:
-        """A minute passes; the venue fills what it has."""
+        """A minute passes; the venue fills its orders."""
         self.minutes += 1
         opened = self.close + gap * TICK
         self.close = opened + body * TICK
         high, low = max(opened, self.close) + up * TICK, min(opened, self.close) - down * TICK
         now_ns = eastern("09:30") + self.minutes * MINUTE_NS
         candle = bar("09:31", opened, self.close, high=high, low=low, index=self.minutes)
-        self.words += self.venue.on_bar(replace(candle, close_ns=now_ns))
+        self.messages += self.venue.on_bar(replace(candle, close_ns=now_ns))
 
     # --- the evaluator ------------------------------------------------------------------------------------------------------
 
     @rule(long=st.booleans(), stop=ticks, goal=st.none() | ticks)
     def ask_to_enter(self, long: bool, stop: int, goal: int | None) -> None:
-        """A new entry at the last close. Approved exactly when we are flat with nothing under way, on a bar that had none."""
+        """A new entry at the last close. Approved exactly when we are flat with nothing in flight, on a bar that had none."""
         sign = 1 if long else -1
         free = self.gate.book.qty("MNQ") == 0 and not self.gate.orders.working("MNQ")
         free = free and self.link_up and self.entered != self.minutes and not self._disputed()
@@ -111,7 +110,7 @@ class GateAndVenue(RuleBasedStateMachine):
 
     @rule()
     def ask_to_exit(self) -> None:
-        """Exits are never blocked: refused only when there is nothing to close, by our books or by the venue's word."""
+        """Exits are never blocked: refused only when there is nothing to close, by our books or by the venue's report."""
         wanted = self._intent(Action.EXIT, reason="EOD", entry_id=self.gate.book.entry_id("MNQ"))
 
         assert self._ask(wanted) is self._open()
@@ -131,11 +130,11 @@ class GateAndVenue(RuleBasedStateMachine):
         assert self._ask(self._intent(Action.EXIT, reason="KILL")) is self._open()
         self._step(Arm("a test"))
 
-    @precondition(lambda self: self.asked)
+    @precondition(lambda self: self.requests)
     @rule(data=st.data())
     def ask_again(self, data: st.DataObject) -> None:
-        """An old question comes again: it never leads to a new order."""
-        outputs = self._step(data.draw(st.sampled_from(self.asked)))
+        """An old request is resent: it never leads to a new order."""
+        outputs = self._step(data.draw(st.sampled_from(self.requests)))
 
         assert not any(isinstance(output, Tell) for output in outputs)
 
@@ -144,25 +143,25 @@ class GateAndVenue(RuleBasedStateMachine):
     @precondition(lambda self: self.orders_at < len(self.orders))
     @rule()
     def an_order_arrives(self) -> None:
-        self.words += self.venue.on_order(self.orders[self.orders_at])
+        self.messages += self.venue.on_order(self.orders[self.orders_at])
         self.orders_at += 1
 
     @precondition(lambda self: self.orders_at)
     @rule(data=st.data())
     def an_order_arrives_again(self, data: st.DataObject) -> None:
-        self.words += self.venue.on_order(self.orders[data.draw(st.integers(0, self.orders_at - 1))])
+        self.messages += self.venue.on_order(self.orders[data.draw(st.integers(0, self.orders_at - 1))])
 
-    @precondition(lambda self: self.words_at < len(self.words))
+    @precondition(lambda self: self.delivered < len(self.messages))
     @rule()
-    def a_word_arrives(self) -> None:
-        self.words_at += 1
-        self._hear(self.words_at)
+    def a_venue_message_arrives(self) -> None:
+        self.delivered += 1
+        self._deliver(self.delivered)
 
-    @precondition(lambda self: self.words_at)
+    @precondition(lambda self: self.delivered)
     @rule(data=st.data())
-    def a_word_arrives_again(self, data: st.DataObject) -> None:
-        """Repeats say nothing."""
-        assert self._hear(data.draw(st.integers(1, self.words_at))) == []
+    def a_venue_message_arrives_again(self, data: st.DataObject) -> None:
+        """Duplicates give no outputs."""
+        assert self._deliver(data.draw(st.integers(1, self.delivered))) == []
 
     @rule(up=st.booleans())
     def the_link_comes_and_goes(self, up: bool) -> None:
@@ -171,20 +170,22 @@ class GateAndVenue(RuleBasedStateMachine):
         self._step(LinkState(up))
 
     @rule(qty=st.sampled_from([-2, -1, 1, 2]))
-    def somebody_trades_by_hand(self, qty: int) -> None:
+    def a_person_trades_by_hand(self, qty: int) -> None:
         self.numbers += 1
         self.foreign += qty
         self.by_hand = True
         now_ns = self.venue.now_ns
-        self.words.append(Execution(f"HAND-{self.numbers}", "", ACCOUNT, "MNQ", qty, self.close, "FOREIGN", now_ns, self.minutes))
+        self.messages.append(
+            Execution(f"HAND-{self.numbers}", "", ACCOUNT, "MNQ", qty, self.close, "FOREIGN", now_ns, self.minutes)
+        )
 
     @rule()
-    def the_venue_looks(self) -> None:
-        """It says hello: what stands there now, and how far its words have come. Some of them may still be on their way."""
+    def the_venue_takes_a_snapshot(self) -> None:
+        """It makes a Hello: its positions now, and the number of its last message. Some messages may still be pending."""
         stands = self.venue.position("MNQ")
         qty = stands.qty + self.foreign
         there = (VenuePosition("MNQ", replace(stands, qty=qty, price=stands.price or self.close)),) if qty else ()
-        self.hellos.append(Hello("venue", "1", (ACCOUNT,), there, stands.working, {VENUE: (1, len(self.words))}))
+        self.hellos.append(Hello("venue", "1", (ACCOUNT,), there, stands.working, {VENUE: (1, len(self.messages))}))
 
     @precondition(lambda self: self.hellos)
     @rule(data=st.data())
@@ -198,15 +199,15 @@ class GateAndVenue(RuleBasedStateMachine):
 
     @precondition(lambda self: self.gate.due_ns)
     @rule()
-    def nothing_is_heard_for_long(self) -> None:
+    def the_venue_is_silent_for_long(self) -> None:
         self._step(Due(self.gate.due_ns))
 
     @rule()
     def the_gate_dies(self) -> None:
-        """And folds its log: the same events give the same words and the same gate."""
+        """And folds its log: the same events give the same outputs and the same gate."""
         self.gate = Gate(CONF)
-        for event, said in self.events:
-            assert list(self.gate.step(event)) == said
+        for event, outputs in self.events:
+            assert list(self.gate.step(event)) == outputs
 
     # --- what always holds ----------------------------------------------------------------------------------------------------
 
@@ -215,9 +216,9 @@ class GateAndVenue(RuleBasedStateMachine):
         assert self.gate.book.qty("MNQ") == sum(execution.qty for execution in self.executions.values())
 
     @invariant()
-    def every_order_was_approved_and_told_once(self) -> None:
-        assert set(self.told) == self.approved
-        assert all(count == 1 for count in (self.told + self.cancels).values())
+    def every_order_was_approved_and_sent_once(self) -> None:
+        assert set(self.sent) == self.approved
+        assert all(count == 1 for count in (self.sent + self.cancels).values())
 
     @invariant()
     def the_venue_never_holds_more_than_one_entry(self) -> None:
@@ -226,16 +227,16 @@ class GateAndVenue(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When the link has caught up both sides agree; and the same events give the same gate again."""
-        while self.orders_at < len(self.orders) or self.words_at < len(self.words):
-            if self.words_at < len(self.words):
-                self.a_word_arrives()
+        while self.orders_at < len(self.orders) or self.delivered < len(self.messages):
+            if self.delivered < len(self.messages):
+                self.a_venue_message_arrives()
             else:
                 self.an_order_arrives()
         truth = self.venue.position("MNQ").qty + self.foreign
         assert self.gate.book.qty("MNQ") == truth
         assert self._disputed() in ({}, {"MNQ": truth})
-        alarms = [output.body for _, said in self.events for output in said if isinstance(output.body, Alarm)]
-        # A hand in our position does contradict what we know of our orders.
+        alarms = [output.body for _, outputs in self.events for output in outputs if isinstance(output.body, Alarm)]
+        # A trade by hand in our position does contradict the status of our orders.
         assert {alarm.name for alarm in alarms} <= {"killed", "armed", "unanswered", "asked_back", "reconcile"} or self.by_hand
         self.the_gate_dies()
 
@@ -246,9 +247,9 @@ class GateAndVenue(RuleBasedStateMachine):
         return intent(action, id=f"I-{self.numbers}", valid_until_ns=self.venue.now_ns + 2 * MINUTE_NS, **fields)
 
     def _ask(self, wanted: Intent) -> bool:
-        asked = Intents(f"Q-{wanted.id}", "MNQ", "2026-03-03", self.venue.now_ns, self.minutes, self.close, (wanted,))
-        self.asked.append(asked)
-        outputs = self._step(asked)
+        request = Intents(f"Q-{wanted.id}", "MNQ", "2026-03-03", self.venue.now_ns, self.minutes, self.close, (wanted,))
+        self.requests.append(request)
+        outputs = self._step(request)
         (answer,) = (output.body for output in outputs if isinstance(output.body, Decisions))
         (decision,) = answer.decisions
         if decision.approved:
@@ -261,12 +262,12 @@ class GateAndVenue(RuleBasedStateMachine):
     def _disputed(self) -> dict[str, int]:
         return dict(self.gate.account("").disputed)
 
-    def _hear(self, number: int) -> list[Output]:
-        word = self.words[number - 1]
-        assert isinstance(word, Execution | OrderUpdate)
-        if isinstance(word, Execution):
-            self.executions.setdefault(word.id, word)
-        return self._step(word, VENUE, number)
+    def _deliver(self, number: int) -> list[Output]:
+        message = self.messages[number - 1]
+        assert isinstance(message, Execution | OrderUpdate)
+        if isinstance(message, Execution):
+            self.executions.setdefault(message.id, message)
+        return self._step(message, VENUE, number)
 
     def _step(self, body: Body, topic: str = "test.", number: int = 0) -> list[Output]:
         header = Header(1, "test", 1, number or len(self.events) + 1, self.venue.now_ns)
@@ -275,14 +276,14 @@ class GateAndVenue(RuleBasedStateMachine):
         self.events.append((event, outputs))
         for output in outputs:
             if isinstance(output, Tell):
-                counter = self.cancels if isinstance(output.body, CancelOrder) else self.told
+                counter = self.cancels if isinstance(output.body, CancelOrder) else self.sent
                 counter[output.body.id] += 1  # type: ignore[union-attr]
                 self.orders.append(output.body)
         return outputs
 
 
 class GateAndVenueAtTheClose(GateAndVenue):
-    """The same with fills at the close of the bar that decided: fills come with the acceptance, before any bar."""
+    """The same with fills at the close of the deciding bar: fills arrive with the acceptance, before any bar."""
 
     fill = "close"
 

@@ -1,8 +1,8 @@
-"""A gate that goes on from a snapshot says the same as the one that went on itself, to everything that may come, for ever.
+"""A gate that goes on from a snapshot gives the same outputs as the one that went on itself, to any later event.
 
-The machine throws at a gate whatever its process may hand it: questions, the venue's words in any order and more than once, what
-stands at the venue, connections, bars, signals from outside, the operator. At any point a twin is made of the gate's state, as
-bytes, and from then on both hear the same.
+The machine sends a gate every kind of event that its process may hand it: requests, venue messages in any order and more than once,
+snapshots of the venue, connections, bars, external signals, the operator's commands. At any point a twin is made of the gate's
+state, as bytes, and from then on both receive the same events.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Twins(RuleBasedStateMachine):
         self.gate = Gate(self.conf)
         self.twins: list[Gate] = []
         self.pictures: list[tuple[GateState, bytes]] = []
-        self.said_before: list[Event] = []
+        self.earlier: list[Event] = []
         self.day = 0
         self.now_ns = eastern("09:31", DAYS[0])
         self.numbers = 0
@@ -92,7 +92,7 @@ class Twins(RuleBasedStateMachine):
     @precondition(lambda self: len(self.twins) < 3)
     @rule()
     def a_twin_is_made(self) -> None:
-        """Of bytes, by settings that are the same; nothing is found that does not go on."""
+        """From bytes, under the same settings; there is no finding."""
         picture = self.gate.snapshot()
         data = state.encode(picture)
         read = state.decode(data)
@@ -126,30 +126,30 @@ class Twins(RuleBasedStateMachine):
         self._step(candle)
         self._step(session("09:31", day=DAYS[self.day], bar=candle))
 
-    # --- the evaluator, and programs of others ------------------------------------------------------------------------------
+    # --- the evaluator, and external clients --------------------------------------------------------------------------------
 
     @rule(name=names | st.just("XYZ"), wanted=st.lists(st.tuples(st.booleans(), st.integers(-5, 60)), max_size=2), up=ticks)
-    def somebody_asks_to_enter(self, name: str, wanted: list[tuple[bool, int]], up: int) -> None:
+    def the_evaluator_requests_an_entry(self, name: str, wanted: list[tuple[bool, int]], up: int) -> None:
         close = self._price(name, up)
         self._ask(name, close, *(self._entry(close, long, distance) for long, distance in wanted))
 
     @rule(name=names, odd=st.sampled_from([float("nan"), float("inf"), 1e300, 0.1]), close=st.booleans())
-    def somebody_asks_with_an_odd_price(self, name: str, odd: float, close: bool) -> None:
+    def the_evaluator_requests_an_odd_price(self, name: str, odd: float, close: bool) -> None:
         self._ask(name, odd if close else CLOSES[name], self._intent(Action.ENTER_LONG, entry=CLOSES[name], stop=odd))
 
     @rule(name=names)
-    def somebody_asks_to_exit(self, name: str) -> None:
+    def the_evaluator_requests_an_exit(self, name: str) -> None:
         self._ask(name, CLOSES[name], self._intent(Action.EXIT, reason="EOD", entry_id=self.gate.book.entry_id(name)))
 
     @rule(name=names, distance=ticks, stop=st.booleans())
-    def somebody_asks_to_move(self, name: str, distance: int, stop: bool) -> None:
+    def the_evaluator_requests_a_move(self, name: str, distance: int, stop: bool) -> None:
         price = {"stop" if stop else "target": self._price(name, distance)}
         action = Action.MOVE_STOP if stop else Action.MOVE_TARGET
         self._ask(name, CLOSES[name], self._intent(action, entry_id=self.gate.book.entry_id(name), **price))
 
     @rule(name=names, buy=st.booleans(), number=few, ttl_s=st.sampled_from([1, 90, 300]))
-    def somebody_outside_asks(self, name: str, buy: bool, number: int, ttl_s: int) -> None:
-        """After a bar; with a request id of few, so that the same one comes again. The third sender gives none."""
+    def a_client_sends_a_signal(self, name: str, buy: bool, number: int, ttl_s: int) -> None:
+        """After a bar; with one of few request ids, so that the same one repeats. The third sender gives none."""
         self.a_bar_closes(name, 0, held=False)
         fields: dict[str, Any] = {"action": "buy" if buy else "sell", "instrument": name, "price": CLOSES[name]}
         fields |= {"tp_points": 40, "sl_points": 20, "ttl_s": ttl_s}
@@ -163,7 +163,7 @@ class Twins(RuleBasedStateMachine):
         status=st.sampled_from([OrderStatus.ACCEPTED, OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.DONE]),
         stop=st.none() | ticks,
     )
-    def the_venue_says_what_became_of_an_order(self, data: st.DataObject, status: OrderStatus, stop: int | None) -> None:
+    def the_venue_updates_an_order(self, data: st.DataObject, status: OrderStatus, stop: int | None) -> None:
         order_id, name = data.draw(st.sampled_from(self._orders()))
         price = None if stop is None else self._price(name, stop)
         self._step(OrderUpdate(self._id("U"), order_id, name, status, stop=price, detail="so it is"))
@@ -179,8 +179,8 @@ class Twins(RuleBasedStateMachine):
         self._fill(order_id, name, side * qty, self._price(name, up), role)
 
     @rule(name=names, long=st.booleans(), up=ticks)
-    def a_trade_from_first_to_last(self, name: str, long: bool, up: int) -> None:
-        """Where nothing stands in its way; many of them make streaks, days, payouts and an end of the program."""
+    def a_trade_opens_and_closes(self, name: str, long: bool, up: int) -> None:
+        """Where no check refuses it; many of them make streaks, days, payouts and an end of the program."""
         self.time_passes(1)
         wanted = self._entry(CLOSES[name], long, 10)
         self._ask(name, CLOSES[name], wanted)
@@ -190,19 +190,19 @@ class Twins(RuleBasedStateMachine):
             self.all_is_closed(name, up)
 
     @rule(name=names, qty=st.integers(-3, 3), up=ticks)
-    def somebody_trades_by_hand(self, name: str, qty: int, up: int) -> None:
+    def a_person_trades_by_hand(self, name: str, qty: int, up: int) -> None:
         self._fill("", name, qty, self._price(name, up), "FOREIGN")
 
     @rule(name=names, up=ticks)
     def all_is_closed(self, name: str, up: int) -> None:
-        """By the bracket of whoever opened it: what makes round turns, and with them money, days and programs."""
+        """By the bracket of the entry that opened it: this makes round turns, and with them money, days and programs."""
         qty = self.gate.book.qty(name)
         if qty:
             self._fill(self.gate.book.entry_id(name), name, -qty, self._price(name, up), "STOP")
 
     @rule(qty=st.dictionaries(names, st.integers(-2, 2)), honest=st.booleans(), there=st.booleans(), late=st.booleans())
-    def the_venue_says_hello(self, qty: dict[str, int], honest: bool, there: bool, late: bool) -> None:
-        """With what stands there, or with something else."""
+    def the_venue_sends_a_hello(self, qty: dict[str, int], honest: bool, there: bool, late: bool) -> None:
+        """With its true positions, or with others."""
         positions = tuple(
             VenuePosition(name, Position(ACCOUNT, self.gate.book.qty(name) if honest else qty[name], CLOSES[name])) for name in qty
         )
@@ -210,10 +210,10 @@ class Twins(RuleBasedStateMachine):
         accounts = (ACCOUNT,) if there else ("another",)
         self._step(Hello("nt", "8", accounts, positions, words=words), topic="venue.", event_ns=self.now_ns)
 
-    @precondition(lambda self: self.said_before)
+    @precondition(lambda self: self.earlier)
     @rule(data=st.data())
-    def something_is_said_again(self, data: st.DataObject) -> None:
-        self._hear(data.draw(st.sampled_from(self.said_before)))
+    def an_event_is_resent(self, data: st.DataObject) -> None:
+        self._deliver(data.draw(st.sampled_from(self.earlier)))
 
     # --- around it --------------------------------------------------------------------------------------------------------------
 
@@ -226,11 +226,11 @@ class Twins(RuleBasedStateMachine):
         self._step(Due(self.gate.due_ns or self.now_ns), topic="due.")
 
     @rule(flatten=st.booleans())
-    def somebody_pulls_the_switch(self, flatten: bool) -> None:
+    def the_operator_kills(self, flatten: bool) -> None:
         self._step(Kill("anna", flatten), topic="operator.word.", event_ns=self.now_ns)
 
     @rule()
-    def somebody_arms(self) -> None:
+    def the_operator_arms(self) -> None:
         self._step(Arm("anna"), topic="operator.word.", event_ns=self.now_ns)
 
     @rule()
@@ -242,10 +242,10 @@ class Twins(RuleBasedStateMachine):
         for order in self.gate.orders.snapshot().placed:
             if order.status is OrderStatus.PENDING:
                 self._step(OrderUpdate(self._id("U"), order.order_id, order.instrument, OrderStatus.CANCELLED))
-        self.somebody_arms()
+        self.the_operator_arms()
 
     def teardown(self) -> None:
-        """All know the same in the end, and no picture has changed since it was taken."""
+        """All states are equal in the end, and no snapshot has changed since it was taken."""
         now = state.encode(self.gate.snapshot())
         for twin in self.twins:
             assert state.encode(twin.snapshot()) == now
@@ -284,24 +284,24 @@ class Twins(RuleBasedStateMachine):
         self.numbers += 1
         at_ns = self.now_ns if event_ns is None else event_ns
         where = topic or topics.of(topics.VENUE, getattr(body, "instrument", "MNQ"))
-        said = Event(where, Header(1, "test", 1, self.numbers, at_ns), body, "somebody")
-        self.said_before.append(said)
-        self._hear(said)
+        event = Event(where, Header(1, "test", 1, self.numbers, at_ns), body, "a client")
+        self.earlier.append(event)
+        self._deliver(event)
 
-    def _hear(self, event: Event) -> None:
-        """All hear it, each by its own copy as it comes off the wire, and say the same to the byte."""
+    def _deliver(self, event: Event) -> None:
+        """Every gate receives its own decoded copy, and all give the same outputs to the byte."""
         frame = wire.encode(event.header, event.body)
-        said, *others = (
+        first, *others = (
             frames(gate.step(Event(event.topic, *wire.decode(frame), event.sender)), event) for gate in (self.gate, *self.twins)
         )
 
-        assert all(other == said for other in others)
+        assert all(other == first for other in others)
         assert {twin.due_ns for twin in self.twins} <= {self.gate.due_ns}
 
 
-def frames(said: Any, event: Event) -> list[tuple[str, str, bytes]]:
-    """What was said as it goes out: its kind, its topic, and the bytes."""
-    outputs: list[Output] = list(said)
+def frames(step: Any, event: Event) -> list[tuple[str, str, bytes]]:
+    """The outputs as they are sent: kind, topic and bytes of each."""
+    outputs: list[Output] = list(step)
     return [
         (
             type(each).__name__,

@@ -1,7 +1,7 @@
-"""Limits against orders in flight: whatever fills, in parts, late or never, and whenever the gate dies or begins anew: all hold.
+"""Limits against orders in flight: orders fill in parts, late or never, the gate dies or begins anew, and all limits hold.
 
 The machine plays evaluator and venue for three instruments of one account that may add to its positions. It keeps its own count
-of contracts, trades, orders and money, from what it said and was told. What it does not play is a fill after a confirmed cancel:
+of contracts, trades, orders and money, from the messages of both sides. It does not play a fill after a confirmed cancel:
 that race is at the exchange, and no limit can be held against it.
 """
 
@@ -53,7 +53,7 @@ instruments = st.sampled_from(sorted(CLOSES))
 
 
 class Sent:
-    """An entry as the venue holds it: what may still fill, and what has."""
+    """An entry as the venue holds it: contracts that may still fill, and contracts that have."""
 
     def __init__(self, order: PlaceOrder) -> None:
         self.order = order
@@ -110,11 +110,11 @@ class LimitsHold(RuleBasedStateMachine):
 
     @rule(name=instruments)
     def ask_to_exit(self, name: str) -> None:
-        """Never refused while there is something to close, whatever limit is reached."""
+        """Never refused while a position is open, whatever limit is reached."""
         self.numbers += 1
-        wish = intent(Action.EXIT, id=f"{name}-{self.numbers}", reason="EOD")
+        command = intent(Action.EXIT, id=f"{name}-{self.numbers}", reason="EOD")
 
-        assert self._ask(name, wish) is (self.position[name] != 0)
+        assert self._ask(name, command) is (self.position[name] != 0)
 
     # --- the venue --------------------------------------------------------------------------------------------------------------
 
@@ -131,14 +131,14 @@ class LimitsHold(RuleBasedStateMachine):
     @precondition(lambda self: any(sent.left for sent in self.entries.values()))
     @rule(data=st.data(), status=st.sampled_from([OrderStatus.ACCEPTED, OrderStatus.CANCELLED, OrderStatus.REJECTED]))
     def the_venue_answers(self, data: st.DataObject, status: OrderStatus) -> None:
-        """An acknowledgement changes nothing; a cancel or a rejection ends what has not filled."""
+        """An acknowledgement changes nothing; a cancel or a rejection ends the unfilled rest."""
         sent = data.draw(st.sampled_from([each for each in self.entries.values() if each.left]))
         self._answer(sent, status)
 
     @precondition(lambda self: any(self.position.values()))
     @rule(data=st.data(), ticks=st.integers(-200, 200))
     def a_bracket_ends_a_position(self, data: st.DataObject, ticks: int) -> None:
-        """At whatever price. What is left of the entry behind it ends with it."""
+        """At any price. The unfilled rest of its entry ends with it."""
         name = data.draw(st.sampled_from([each for each, qty in self.position.items() if qty]))
         for sent in self.entries.values():
             if sent.order.instrument == name and sent.filled and sent.left:
@@ -150,14 +150,14 @@ class LimitsHold(RuleBasedStateMachine):
     @rule()
     def an_exit_fills(self) -> None:
         """Or finds nothing left to close."""
-        wish = self.exits.pop(0)
-        if self.position[wish.instrument]:
-            self._execute(wish.id, wish.instrument, -self.position[wish.instrument], CLOSES[wish.instrument], "EXIT")
+        command = self.exits.pop(0)
+        if self.position[command.instrument]:
+            self._execute(command.id, command.instrument, -self.position[command.instrument], CLOSES[command.instrument], "EXIT")
 
     @precondition(lambda self: self.events)
     @rule(data=st.data())
-    def anything_is_said_again(self, data: st.DataObject) -> None:
-        """A repeated question or word leads to no order."""
+    def any_event_is_resent(self, data: st.DataObject) -> None:
+        """A duplicate request or venue message leads to no order."""
         event, _ = data.draw(st.sampled_from(self.events))
 
         assert not any(isinstance(output, Tell) for output in self._step(event.body))
@@ -166,14 +166,14 @@ class LimitsHold(RuleBasedStateMachine):
 
     @rule()
     def the_gate_dies(self) -> None:
-        """And folds its log: it says the same again, and goes on as if nothing had been."""
+        """And folds its log: it gives the same outputs again, and goes on without a difference."""
         self.gate = Gate(CONF)
-        for event, said in self.events:
-            assert list(self.gate.step(event)) == said
+        for event, outputs in self.events:
+            assert list(self.gate.step(event)) == outputs
 
     @rule()
     def a_new_epoch_begins(self) -> None:
-        """With what the gate knew, and nothing else."""
+        """With the gate's state, and nothing else."""
         self.gate, findings = Gate.restored(CONF, state.decode(state.encode(self.gate.snapshot())))
 
         assert findings == []
@@ -211,8 +211,8 @@ class LimitsHold(RuleBasedStateMachine):
     def _ask(self, name: str, *wanted: object) -> bool:
         """Whether any of these was approved."""
         self.numbers += 1
-        asked = Intents(f"Q-{self.numbers}", name, DAY, self.now_ns, self.numbers, CLOSES[name], wanted)  # type: ignore[arg-type]
-        outputs = self._step(asked)
+        request = Intents(f"Q-{self.numbers}", name, DAY, self.now_ns, self.numbers, CLOSES[name], wanted)  # type: ignore[arg-type]
+        outputs = self._step(request)
         (answer,) = (output.body for output in outputs if isinstance(output.body, Decisions))
         return any(decision.approved for decision in answer.decisions)
 

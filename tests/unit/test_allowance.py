@@ -1,4 +1,4 @@
-"""What a program lets an account enter: sizes and caps on both sides of each tier, refusals, and the gate that asks.
+"""What a program lets an account enter: sizes and caps on both sides of each tier, refusals, and the gate that applies them.
 
 Sizes and tiers are those of the playbook, section 6.
 """
@@ -35,7 +35,7 @@ def at(profit: float, program: Program | None = None, peak: float | None = None)
 
 
 def sized() -> Evaluation:
-    """The evaluation's sizes without its rules, so that any profit and drawdown can be asked about."""
+    """The evaluation's sizes without its rules, so that a test may set any profit and drawdown."""
     return Evaluation(sizing=shipped().evaluation.sizing)
 
 
@@ -136,7 +136,7 @@ TRAILING = Trailing(distance=4_500.0, mode="end_of_day")
 
 
 @pytest.mark.parametrize(
-    ("story", "program", "days", "asked", "says"),
+    ("story", "program", "days", "entry", "error"),
     [
         ("nothing stands against it", shipped(), [100.0], {}, None),
         ("failed", shipped(), [-4_500.0], {}, "FAILED by TRAILING_DRAWDOWN: equity 145500.00, floor 145500.00"),
@@ -149,32 +149,32 @@ TRAILING = Trailing(distance=4_500.0, mode="end_of_day")
         ("a stop on the floor", shipped(), [-1_000.0], {"stake_cents": 350_000}, "3500.00 at stake, 3500.00 above the floor"),
     ],
 )
-def test_what_stands_against_an_entry(
-    story: str, program: Program, days: list[float], asked: dict[str, Any], says: str | None
+def test_each_rule_that_refuses_an_entry(
+    story: str, program: Program, days: list[float], entry: dict[str, Any], error: str | None
 ) -> None:
     """One contract of MNQ at 11:00, with one thing changed."""
     account = Account(program)
     account.year(days)
-    case = {"instrument": "MNQ", "strategy": B, "bar_ns": MORNING, "contracts": 1, "stake_cents": 100, **asked}
+    case = {"instrument": "MNQ", "strategy": B, "bar_ns": MORNING, "contracts": 1, "stake_cents": 100, **entry}
 
     refused = allowance.refusal(account, **case)
 
-    assert (refused is None) is (says is None), story
-    assert (says or "") in (refused or ""), story
+    assert (refused is None) is (error is None), story
+    assert (error or "") in (refused or ""), story
 
 
 @pytest.mark.parametrize(
-    ("stake_cents", "says"), [(99_999, None), (100_000, "1000.00 at stake with the day at -1000.00, limit -2000.00")]
+    ("stake_cents", "error"), [(99_999, None), (100_000, "1000.00 at stake with the day at -1000.00, limit -2000.00")]
 )
-def test_a_stop_may_not_reach_the_days_limit(stake_cents: int, says: str | None) -> None:
+def test_a_stop_may_not_reach_the_days_limit(stake_cents: int, error: str | None) -> None:
     """-1,000 so far, limit 2,000: an entry may lose less than 1,000. The next day begins at 0."""
     account = Account(bare(Evaluation(daily_loss=DailyLoss(limit=2_000.0))))
     account.trades(YEAR[0], -1_000.0)
     refused = allowance.refusal(account, "MNQ", B, MORNING, 1, stake_cents)
     account.on(YEAR[1])
 
-    assert (says or "") in (refused or "")
-    assert (refused is None) is (says is None)
+    assert (error or "") in (refused or "")
+    assert (refused is None) is (error is None)
     assert allowance.refusal(account, "MNQ", B, MORNING, 1, stake_cents) is None
 
 
@@ -204,7 +204,7 @@ def settings(program: Program, **changes: Any) -> Conf:
     return replace(gates.conf(risk=changes.pop("risk", None)), program=program, **changes)
 
 
-def test_the_gate_refuses_by_the_program_and_says_why() -> None:
+def test_the_gate_refuses_by_the_program_with_a_reason() -> None:
     """An entry from 21,000 with its stop at 20,980 has 41.24 at stake; 41.24 above the floor is not enough."""
     desk = Desk(settings(bare(Evaluation(trailing=Trailing(distance=142.48, mode="end_of_day")))))
     desk.lose(101.24)
@@ -225,7 +225,7 @@ def test_the_gate_sizes_by_the_program_up_to_the_presets_maximum() -> None:
 
 
 def test_exits_and_stops_pass_when_the_program_has_ended() -> None:
-    """The account has failed by open loss; what protects the position goes through, a new entry does not."""
+    """The account has failed by open loss; orders that protect the position pass, a new entry does not."""
     desk = Desk(settings(intraday(distance=1_000.0)))
     entry_id = desk.position("10:50")
     for clock, low in (("10:52", 21_000.0), ("10:53", 20_500.0)):
@@ -253,7 +253,7 @@ def test_the_gate_reads_bars_only_for_open_equity() -> None:
     ("filled", "moved_to", "cents"),
     [(0, None, 20_248), (1, None, 20_248), (2, None, 20_248), (2, 6_000.0, 248), (2, 6_010.0, 248)],
 )
-def test_what_is_under_way_is_at_stake(filled: int, moved_to: float | None, cents: int) -> None:
+def test_open_and_pending_contracts_are_at_stake(filled: int, moved_to: float | None, cents: int) -> None:
     """Two MES from 6,000 with the stop at 5,980: 20 points are 100 dollars each, and 1.24 of commission, working, half or filled.
 
     With the stop at the entry only the commission is left; beyond it there is no gain to count on.
@@ -268,7 +268,7 @@ def test_what_is_under_way_is_at_stake(filled: int, moved_to: float | None, cent
         assert order is not None
         order.stop = moved_to
 
-    assert stake.under_way_cents(INSTRUMENTS, desk.gate.book, desk.gate.orders) == cents
+    assert stake.at_stake_cents(INSTRUMENTS, desk.gate.book, desk.gate.orders) == cents
 
 
 def test_two_instruments_cannot_breach_the_floor_together() -> None:

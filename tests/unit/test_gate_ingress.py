@@ -1,4 +1,4 @@
-"""Signals from outside: what they must look like, what is the same signal again, and the life of one in the gate.
+"""External signals: their fields, which of them are duplicates, and the states of one in the gate.
 
 One request, the source's, is of ES at 4500.25; the rest is MNQ at 21,000, where the last bar has closed.
 """
@@ -63,13 +63,13 @@ class Outside(Desk):
     def send(self, fields: dict[str, Any], after_s: float = 1.0) -> ExternalAnswer:
         self.events += 1
         now_ns = eastern("11:00") + round(after_s * SECOND_NS)
-        said = self.gate.step(
+        outputs = self.gate.step(
             event(
-                ExternalSignal(fields), topic=topics.of(topics.INGRESS, "ask"), seq=self.events, event_ns=now_ns, sender="somebody"
+                ExternalSignal(fields), topic=topics.of(topics.INGRESS, "ask"), seq=self.events, event_ns=now_ns, sender="a client"
             ),
         )
-        self.said += said
-        (answer,) = (output.body for output in said if isinstance(output, Answer))
+        self.outputs += outputs
+        (answer,) = (output.body for output in outputs if isinstance(output, Answer))
         assert isinstance(answer, ExternalAnswer)
         return answer
 
@@ -82,7 +82,7 @@ class Outside(Desk):
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "says"),
+    ("changes", "field", "error"),
     [
         ({"action": "hold"}, "action", "'hold' is no side; write one of buy, long, sell, short"),
         ({"action": 1}, "action", "1 is no side"),
@@ -118,15 +118,15 @@ class Outside(Desk):
         ({"side": "LONG"}, "action", "unknown field"),
     ],
 )
-def test_a_bad_field_is_named(changes: dict[str, Any], field: str, says: str) -> None:
-    """The answer says which field is at fault, what was there and what would be right; nothing enters the queue."""
+def test_a_bad_field_is_named(changes: dict[str, Any], field: str, error: str) -> None:
+    """The reply names the wrong field, its value and the remedy; nothing enters the queue."""
     desk = Outside(taking(trading=Trading(enabled=True, account=ACCOUNT, unlimited=("Pipeline",))))
 
     answer = desk.send({**BUY, **changes})
 
     assert (answer.success, answer.error, answer.field) == (False, IngressError.INVALID, field)
     assert answer.message.startswith(f"{field}: ")
-    assert says in answer.message
+    assert error in answer.message
     assert desk.states == []
 
 
@@ -210,12 +210,12 @@ def test_a_signal_takes_the_path_of_an_intent(action: str, direction: str, stop:
 
 
 def test_what_comes_of_a_signal_is_caused_by_its_session() -> None:
-    """The word itself is no fact of the bus, so the way back from the order leads to the bar it was decided by."""
+    """The sender's message is no fact of the bus, so the order's cause leads to the bar that it was decided by."""
     desk = Outside()
     desk.send(BUY)
-    said = [output for output in desk.said if not isinstance(output, Answer)]
+    outputs = [output for output in desk.outputs if not isinstance(output, Answer)]
 
-    assert {getattr(output, "cause", "") for output in said} == {"session.MNQ.@1:1"}
+    assert {getattr(output, "cause", "") for output in outputs} == {"session.MNQ.@1:1"}
 
 
 def test_a_signal_of_a_strategy_carries_its_name_and_strength() -> None:
@@ -228,7 +228,7 @@ def test_a_signal_of_a_strategy_carries_its_name_and_strength() -> None:
 
 
 def test_the_risk_checks_refuse_a_signal_as_they_would_an_intent() -> None:
-    """Queued all the same, with the reason in the answer, in the facts and as a Reject."""
+    """Queued all the same, with the reason in the reply, in the facts and as a Reject."""
     desk = Outside()
     desk.step(Kill("anna"), topic="operator.word.")
 
@@ -258,7 +258,7 @@ def test_rails_hold_for_signals_from_outside(limits: dict[str, Any], after_s: fl
 
 
 def test_a_second_signal_waits_for_the_first_like_any_entry() -> None:
-    """One order under way in an instrument."""
+    """One order in flight in an instrument."""
     desk = Outside()
     desk.send(BUY)
 
@@ -268,8 +268,8 @@ def test_a_second_signal_waits_for_the_first_like_any_entry() -> None:
 # --- the same signal again ----------------------------------------------------------------------------------------------------
 
 
-def test_the_same_request_gets_the_same_answer() -> None:
-    """However much later, and whatever has become of it: no second entry."""
+def test_the_same_request_gets_the_same_reply() -> None:
+    """However much later, and in whatever state the signal is: no second entry."""
     desk = Outside()
     first = desk.send({**BUY, "request_id": "r-1"})
 
@@ -281,7 +281,7 @@ def test_the_same_request_gets_the_same_answer() -> None:
 
 
 def test_a_refused_request_may_be_mended_under_its_id() -> None:
-    """What never entered the queue has left nothing behind."""
+    """A signal that never entered the queue leaves nothing behind."""
     desk = Outside()
     desk.send({**BUY, "request_id": "r-1", "price": "cheap"})
 
@@ -290,7 +290,7 @@ def test_a_refused_request_may_be_mended_under_its_id() -> None:
 
 @pytest.mark.parametrize(("after_s", "taken"), [(1.0, False), (60.9, False), (61.0, True)])
 def test_without_a_request_id_the_same_signal_within_60_s_is_a_duplicate(after_s: float, taken: bool) -> None:
-    """The answer names the first one and where it stands; from 60 s on it is meant again."""
+    """The reply names the first one and its state; from 60 s on it is a new signal."""
     desk = Outside()
     first = desk.send(BUY, after_s=1.0)
 
@@ -303,7 +303,7 @@ def test_without_a_request_id_the_same_signal_within_60_s_is_a_duplicate(after_s
 
 
 def test_two_requests_with_ids_of_their_own_are_two_signals() -> None:
-    """The same wish twice on purpose."""
+    """The same signal twice on purpose."""
     desk = Outside()
     answers = [desk.send({**BUY, "request_id": each}) for each in ("r-1", "r-2")]
 
@@ -311,11 +311,11 @@ def test_two_requests_with_ids_of_their_own_are_two_signals() -> None:
     assert len({answer.ingress_id for answer in answers}) == 2
 
 
-# --- nobody there -------------------------------------------------------------------------------------------------------------
+# --- unavailable --------------------------------------------------------------------------------------------------------------
 
 
-def test_signals_are_off_until_somebody_switches_them_on() -> None:
-    """Unavailable, with the setting to change; and a gate that takes none does not read sessions."""
+def test_signals_are_off_by_default() -> None:
+    """Unavailable, with the setting to change; and a gate that accepts none does not read sessions."""
     desk = Outside(conf())
 
     answer = desk.send(BUY)
@@ -333,7 +333,7 @@ def test_a_signal_before_the_first_bar_is_unavailable() -> None:
     assert (answer.error, answer.message) == (IngressError.UNAVAILABLE, "no bar of ES has come yet; send the signal again")
 
 
-def test_a_signal_without_a_venue_is_unavailable_and_may_be_asked_again() -> None:
+def test_a_signal_without_a_venue_is_unavailable_and_may_be_sent_again() -> None:
     """Nothing was queued, so the same request works once the venue is back."""
     desk = Outside()
     desk.step(LinkState(up=False), topic="venue.link.")
@@ -376,7 +376,7 @@ def filled(desk: Outside, order_id: str) -> None:
 
 
 def in_time(desk: Outside, order_id: str) -> None:
-    """The market comes to the last moment at which the signal is good: 11:01 with 59 s, asked at 11:00:01."""
+    """Market time reaches the last moment at which the signal is valid: 11:01 with 59 s, sent at 11:00:01."""
     desk.session("11:01")
 
 
@@ -385,7 +385,7 @@ def late(desk: Outside, order_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "ends"),
+    ("reports", "ends"),
     [
         ((accepted,), [IngressState.CONFIRMED]),
         ((filled,), [IngressState.CONFIRMED]),
@@ -401,25 +401,25 @@ def late(desk: Outside, order_id: str) -> None:
         ((late, refused), [IngressState.EXPIRED]),
     ],
 )
-def test_the_venue_has_the_last_word(words: Sequence[Any], ends: list[IngressState]) -> None:
-    """CONFIRMED by its acceptance or a fill, FAILED by its refusal, EXPIRED by its silence beyond the signal's time."""
+def test_the_venues_reports_decide_a_signals_end(reports: Sequence[Any], ends: list[IngressState]) -> None:
+    """CONFIRMED by an acceptance or a fill, FAILED by a refusal, EXPIRED without a report within the signal's validity."""
     desk = Outside()
     order_id = desk.send({**BUY, "ttl_s": 59}).order_id
 
-    for word in words:
-        word(desk, order_id)
+    for report in reports:
+        report(desk, order_id)
 
     assert desk.states[4:] == ends
 
 
-def test_the_life_of_a_signal_is_a_fold() -> None:
-    """A gate that takes the same events again, as after a crash, says the same and knows the same requests."""
+def test_the_states_of_a_signal_are_a_fold() -> None:
+    """A gate that folds the same events again, as after a crash, gives the same outputs and has registered the same requests."""
     once, again = Outside(), Outside()
     for desk in (once, again):
         order_id = desk.send({**BUY, "request_id": "r-1"}).order_id
         accepted(desk, order_id)
 
-    assert once.said == again.said
+    assert once.outputs == again.outputs
     assert again.send({**BUY, "request_id": "r-1"}, 600.0) == once.send({**BUY, "request_id": "r-1"}, 600.0)
 
 
@@ -432,18 +432,18 @@ def test_ids_fit_the_venue() -> None:
     assert len(entry.intent.id) <= 50
 
 
-def test_the_words_of_an_order_that_is_not_from_outside_say_nothing_here() -> None:
-    """Only a signal's own order moves it."""
+def test_updates_of_a_strategys_order_publish_no_signal_state() -> None:
+    """Only a signal's own order changes its state."""
     desk = Outside()
     order_id = desk.enter()
     accepted(desk, order_id)
 
     assert desk.states == []
-    assert not [output for output in desk.said if isinstance(output, Tell) and output.topic.startswith("ingress.")]
+    assert not [output for output in desk.outputs if isinstance(output, Tell) and output.topic.startswith("ingress.")]
 
 
-def test_an_unheard_gate_is_total_for_signals() -> None:
-    """A gate that has seen nothing at all answers, too."""
+def test_a_new_gate_is_total_for_signals() -> None:
+    """A gate without any earlier event replies, too."""
     gate = Gate(taking())
     (answer,) = gate.step(event(ExternalSignal({}), topic=topics.of(topics.INGRESS, "ask")))
 

@@ -1,4 +1,4 @@
-"""The kill switch: latched until a person arms again; exits pass; flattening takes back what works and closes what is open."""
+"""The kill switch: latched until a person arms again; exits pass; flattening cancels working entries and closes open positions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ WORD = topics.of(topics.OPERATOR, "word")
 KILL, FLATTEN, ARM = Kill("anna"), Kill("anna", flatten=True), Arm("anna")
 
 
-def obey(desk: Desk, *words: Kill | Arm) -> None:
-    for word in words:
-        desk.step(word, topic=WORD)
+def obey(desk: Desk, *controls: Kill | Arm) -> None:
+    for control in controls:
+        desk.step(control, topic=WORD)
 
 
 def test_a_killed_gate_refuses_entries_until_it_is_armed() -> None:
@@ -43,12 +43,12 @@ def test_exits_pass_a_killed_gate() -> None:
     assert decision.approved
 
 
-def test_the_operator_is_answered_with_the_standing() -> None:
-    """The asker is told where the account stands."""
-    said = Desk().step(KILL, topic=WORD)
+def test_the_operator_receives_the_standing_in_reply() -> None:
+    """The reply to a command holds the account's state."""
+    outputs = Desk().step(KILL, topic=WORD)
 
-    assert isinstance(said[-1], Answer)
-    assert isinstance(said[-1].body, Risk)
+    assert isinstance(outputs[-1], Answer)
+    assert isinstance(outputs[-1].body, Risk)
 
 
 def test_killing_without_flatten_leaves_the_position_to_its_bracket() -> None:
@@ -60,7 +60,7 @@ def test_killing_without_flatten_leaves_the_position_to_its_bracket() -> None:
 
 
 def test_flattening_closes_what_is_open() -> None:
-    """One close for the position; the trade it ends says KILL."""
+    """One close for the position; the trade that it ends has the reason KILL."""
     desk = Desk()
     order_id = desk.position()
     obey(desk, FLATTEN)
@@ -72,8 +72,8 @@ def test_flattening_closes_what_is_open() -> None:
     assert [trade.reason for trade in desk.bodies(Trade)] == ["KILL"]
 
 
-def test_flattening_takes_back_an_entry_in_flight() -> None:
-    """The entry that has not filled is cancelled, and the venue's word on the cancel itself is no surprise."""
+def test_flattening_cancels_an_entry_in_flight() -> None:
+    """The entry that has not filled is cancelled, and the venue's update of the cancel itself raises no alarm."""
     desk = Desk()
     order_id = desk.enter()
     obey(desk, FLATTEN)
@@ -100,14 +100,14 @@ def test_a_fill_that_wins_the_race_is_closed_by_the_next_kill() -> None:
     assert [close.entry_id for close in desk.bodies(ClosePosition)] == [order_id]
 
 
-@pytest.mark.parametrize("words", [(KILL,), (KILL, ARM), (KILL, ARM, FLATTEN)])
-def test_the_latch_is_a_fold(words: tuple[Kill | Arm, ...]) -> None:
-    """A gate that folds the same words again, as after a crash, stands as before."""
+@pytest.mark.parametrize("controls", [(KILL,), (KILL, ARM), (KILL, ARM, FLATTEN)])
+def test_the_latch_is_a_fold(controls: tuple[Kill | Arm, ...]) -> None:
+    """A gate that folds the same commands again, as after a crash, has the same state."""
     once, again = Desk(), Desk()
-    obey(once, *words)
-    obey(again, *words)
+    obey(once, *controls)
+    obey(again, *controls)
 
-    assert once.gate.killed == again.gate.killed == isinstance(words[-1], Kill)
+    assert once.gate.killed == again.gate.killed == isinstance(controls[-1], Kill)
 
 
 def test_ids_of_a_kill_fit_the_venue() -> None:

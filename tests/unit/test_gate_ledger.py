@@ -63,7 +63,7 @@ def test_round_turns(story: str, fills: list[tuple[int, float]], qty: int, money
 
 
 def test_an_execution_counts_once() -> None:
-    """The venue repeats a fill until it is acknowledged; the books know it by its id."""
+    """The venue resends a fill until it is acknowledged; the books recognise it by its id."""
     book = Ledger(instruments())
     book.book(execution(1, 2, 21_000.0), "O")
     book.book(execution(1, 2, 21_000.0), "O")
@@ -96,12 +96,12 @@ def test_a_session_and_a_strategy_have_their_own_sums() -> None:
     assert book.realised_cents("2026-03-04") == book.strategy_cents(DAY, "Other") == book.trades("2026-03-04") == 0
 
 
-def test_a_trade_tells_the_whole_round_turn() -> None:
+def test_a_trade_describes_the_whole_round_turn() -> None:
     """Decided on bar 90, in at 11:01, stopped on bar 100: ten bars held, 21.25 points lost, caused by the intents."""
     desk = Desk()
     entry_id = desk.enter(setup="DEMO", strategy="Demo")
     desk.filled(entry_id, 1, 21_000.25)
-    said = desk.filled(entry_id, -1, 20_979.0, "STOP", at="11:10", index=100)
+    outputs = desk.filled(entry_id, -1, 20_979.0, "STOP", at="11:10", index=100)
 
     assert desk.bodies(Trade) == [
         Trade(
@@ -127,7 +127,7 @@ def test_a_trade_tells_the_whole_round_turn() -> None:
             net_cents=-4_374,
         )
     ]
-    assert {output.cause for output in said} == {"intent.MNQ.@1:1"}  # type: ignore[union-attr]
+    assert {output.cause for output in outputs} == {"intent.MNQ.@1:1"}  # type: ignore[union-attr]
 
 
 def test_an_exit_was_held_until_the_bar_that_decided_it() -> None:
@@ -142,7 +142,7 @@ def test_an_exit_was_held_until_the_bar_that_decided_it() -> None:
     assert trade.net_cents == 800 - 124
 
 
-def test_every_fill_says_where_we_stand() -> None:
+def test_every_fill_publishes_the_position() -> None:
     """Fill, then position; after a finished round turn the trade and the account's standing."""
     desk = Desk()
     entry_id = desk.position()
@@ -155,7 +155,7 @@ def test_every_fill_says_where_we_stand() -> None:
 
 
 def test_a_position_closed_by_hand_is_still_our_trade() -> None:
-    """Somebody sells our contract in the platform: the trade ends, and its reason says that it was not us."""
+    """Our contract is sold by hand in the platform: the trade ends, and its reason is FOREIGN."""
     desk = Desk()
     desk.position()
     desk.filled("", -1, 21_003.0, "FOREIGN", at="11:10", index=100)
@@ -176,7 +176,7 @@ def test_foreign_round_turns_are_profit_but_no_trade() -> None:
     assert desk.gate.book.trades(DAY) == 0
 
 
-def test_a_stop_that_fills_after_a_manual_close_opens_nobodys_position() -> None:
+def test_a_stop_that_fills_after_a_manual_close_opens_a_foreign_position() -> None:
     """The race at the exchange: the round turn ended by hand, and the short that the stop leaves is no trade of the strategy."""
     desk = Desk()
     entry_id = desk.position()
@@ -206,7 +206,7 @@ def hello(qty: int, entry_id: str = "", price: float | None = 21_000.0) -> Hello
 
 
 def test_a_position_from_before_us_is_adopted() -> None:
-    """The venue greets with a position that nobody here opened: it is booked as foreign, and stands in the way of entries."""
+    """The venue's Hello has a position that no order of ours opened: it is booked as foreign, and blocks entries."""
     desk = Desk()
     desk.step(hello(2), topic="venue.nt.")
 
@@ -215,7 +215,7 @@ def test_a_position_from_before_us_is_adopted() -> None:
 
 
 def test_a_difference_stops_entries_until_the_fills_explain_it() -> None:
-    """We think long, the venue says flat: no entries. Its stop's execution, sent again, settles the matter."""
+    """Our books are long, the venue reports flat: no entries. The stop's resent execution ends the dispute."""
     desk = Desk()
     entry_id = desk.position()
     desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
@@ -226,8 +226,8 @@ def test_a_difference_stops_entries_until_the_fills_explain_it() -> None:
     assert desk.enter("11:06")
 
 
-def test_a_difference_that_goes_by_itself_still_wants_a_person() -> None:
-    """The next hello agrees with our books, but no fill has explained the first one: entries stay stopped until somebody arms."""
+def test_a_difference_that_disappears_still_needs_a_person() -> None:
+    """The next hello agrees with our books, but no fill has explained the first one: entries stay stopped until a person arms."""
     desk = Desk()
     entry_id = desk.position()
     desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
@@ -242,8 +242,8 @@ def test_a_difference_that_goes_by_itself_still_wants_a_person() -> None:
     assert desk.enter("11:08")
 
 
-def test_arming_takes_the_venues_word() -> None:
-    """We think long, the venue is flat, because somebody closed by hand while nobody was connected: the books end flat at the last
+def test_arming_adopts_the_venues_position() -> None:
+    """Our books are long, the venue is flat, because of a close by hand while we were disconnected: the books end flat at the last
     close, and nothing is left that a kill could close again."""
     desk = Desk()
     desk.position()
@@ -264,14 +264,14 @@ def test_disputes_are_resolved_one_after_the_other() -> None:
     desk.filled("", 1, 6_000.0, "FOREIGN", instrument="MES", number=2)
     desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
     desk.gate.observed.closes |= {"MNQ": 21_001.0, "MES": 6_001.0}
-    said = desk.step(Arm("anna"), topic="operator.word.")
+    outputs = desk.step(Arm("anna"), topic="operator.word.")
 
-    stands = [(output.body.state, output.body.reason) for output in said if isinstance(output.body, Risk)]
+    stands = [(output.body.state, output.body.reason) for output in outputs if isinstance(output.body, Risk)]
     assert stands == [("HALTED", "UNRECONCILED"), ("ACTIVE", ""), ("ACTIVE", "")]
 
 
 def test_without_a_price_a_dispute_outlives_the_arming() -> None:
-    """A restarted gate that has heard no close cannot book anything: it says so, and entries stay stopped."""
+    """A restarted gate without a close cannot book anything: an alarm reports it, and entries stay stopped."""
     desk = Desk()
     order_id = desk.enter()
     desk.updated(order_id, OrderStatus.CANCELLED)
@@ -284,8 +284,8 @@ def test_without_a_price_a_dispute_outlives_the_arming() -> None:
     assert refused.reason == "UNRECONCILED"
 
 
-def test_an_old_picture_is_not_compared() -> None:
-    """A hello that comes after the entry's fill, of a venue that looked before it. One that looked later is compared."""
+def test_an_old_snapshot_is_not_compared() -> None:
+    """A hello that arrives after the entry's fill, with a snapshot from before it. A later snapshot is compared."""
     desk = Desk()
     desk.position()
     late = Hello("nt8", "1", (ACCOUNT,), words={"venue.MNQ.": (1, 1)})
@@ -296,8 +296,8 @@ def test_an_old_picture_is_not_compared() -> None:
     assert [alarm.name for alarm in desk.bodies(Alarm)] == ["reconcile"]
 
 
-def test_an_agreeing_venue_is_no_news() -> None:
-    """Same position on both sides: nothing to say."""
+def test_an_agreeing_venue_publishes_nothing() -> None:
+    """Same position on both sides: no outputs."""
     desk = Desk()
     entry_id = desk.position()
 

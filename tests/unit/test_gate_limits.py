@@ -39,14 +39,14 @@ def desk(**limits: Any) -> Desk:
 
 
 def entry(at: str = "11:00", **fields: Any) -> dict[str, Any]:
-    """The arguments of one question about one entry; `close`, `missing` and so on are the question's."""
-    asked = {name: fields.pop(name) for name in ("close", "missing", "instrument", "session") if name in fields}
-    return {"wanted": intent(fields.pop("action", Action.ENTER_LONG), at=at, **fields), "at": at, **asked}
+    """The arguments of one request for one entry; `close`, `missing` and so on are the request's."""
+    request = {name: fields.pop(name) for name in ("close", "missing", "instrument", "session") if name in fields}
+    return {"wanted": intent(fields.pop("action", Action.ENTER_LONG), at=at, **fields), "at": at, **request}
 
 
 def decide(at_desk: Desk, at: str = "11:00", **fields: Any) -> Decision:
-    asked = entry(at, **fields)
-    (decision,) = at_desk.ask(asked.pop("wanted"), **asked)
+    request = entry(at, **fields)
+    (decision,) = at_desk.ask(request.pop("wanted"), **request)
     return decision
 
 
@@ -90,11 +90,11 @@ def test_an_entry_is_sane(limits: dict[str, Any], fields: dict[str, Any], expect
 @pytest.mark.parametrize(("enabled", "expected"), [(True, None), (False, Reason.INSTRUMENT_DISABLED)])
 def test_an_instrument_can_be_switched_off(enabled: bool, expected: Reason | None) -> None:
     """No new positions in it; one that is open can still be closed."""
-    known = instruments()
-    terms = {name: getattr(known["MNQ"], name) for name in known["MNQ"].__struct_fields__} | {"enabled": enabled}
+    defined = instruments()
+    terms = {name: getattr(defined["MNQ"], name) for name in defined["MNQ"].__struct_fields__} | {"enabled": enabled}
     at_desk = Desk()
     at_desk.position("10:50")
-    at_desk.gate.conf = conf(instruments=known | {"MNQ": type(known["MNQ"])(**terms)})
+    at_desk.gate.conf = conf(instruments=defined | {"MNQ": type(defined["MNQ"])(**terms)})
 
     (left,) = at_desk.ask(intent(Action.EXIT))
     assert left.approved
@@ -115,7 +115,7 @@ def test_an_old_bar_is_no_ground_for_an_entry(latest: str, expected: Reason | No
 
 @pytest.mark.parametrize(("missing", "expected"), [(10, None), (11, Reason.MISSING_BARS)])
 def test_a_session_with_holes_is_not_traded(missing: int, expected: Reason | None) -> None:
-    """The evaluator tells how many RTH minutes have had no bar so far."""
+    """The request holds the count of RTH minutes without a bar so far."""
     assert reason(desk(missing_bars=10), missing=missing) is expected
 
 
@@ -135,7 +135,7 @@ def test_without_the_venue_nothing_is_opened() -> None:
 
 
 def test_a_venue_that_says_hello_is_there() -> None:
-    """Its first words on a new link are as good as a LinkState."""
+    """A Hello on a new link counts as a LinkState."""
     at_desk = desk()
     at_desk.step(LinkState(False), topic="venue.link.")
     at_desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
@@ -157,7 +157,7 @@ def test_the_venue_must_have_the_account(accounts: tuple[str, ...], expected: Re
 
 @pytest.mark.parametrize(("qty", "expected"), [(0, None), (2, Reason.UNRECONCILED)])
 def test_a_position_in_dispute_stops_entries(qty: int, expected: Reason | None) -> None:
-    """We are flat; the venue says so too, or holds two contracts behind an order that we know."""
+    """We are flat; the venue reports flat too, or two contracts behind an order of ours."""
     at_desk = desk()
     order_id = at_desk.enter("10:50")
     at_desk.updated(order_id, OrderStatus.CANCELLED)
@@ -239,7 +239,7 @@ def test_a_position_is_added_to_only_where_that_is_allowed(
 
 
 def in_mes(at_desk: Desk, at: str = "10:50") -> str:
-    """An entry in another instrument that nobody has answered yet."""
+    """An entry in another instrument that the venue has not answered yet."""
     decision = decide(at_desk, at, instrument="MES", id="MES-1", entry=6_000.0, stop=5_990.0, target=None)
     assert decision.approved, decision.detail
     return decision.order_id
@@ -294,7 +294,7 @@ def test_an_entry_is_cut_to_what_the_limits_leave(limits: dict[str, Any], size: 
 
 
 def in_mes_one(at_desk: Desk) -> None:
-    """One contract of MES under way, however many are wanted."""
+    """One contract of MES is in flight, however many are wanted."""
     order_id = "MES-1"
     at_desk.filled(order_id, 1, 6_000.0, "FOREIGN", instrument="MES")
 
@@ -308,7 +308,7 @@ def in_mes_one(at_desk: Desk) -> None:
     ],
 )
 def test_no_entry_is_forced_to_one_contract(limits: dict[str, Any], expected: Reason | None, detail: str) -> None:
-    """Where not one fits the risk there is none, and the sentence says by how much."""
+    """Where not one contract fits the risk, the size is 0, and the sentence has the numbers."""
     decision = decide(desk(**limits))
 
     assert (decision.reason, decision.detail) == (expected, detail)
@@ -354,7 +354,7 @@ def test_a_cooldown_begins_again_with_every_further_loss() -> None:
 
 
 def test_a_loss_by_hand_is_no_part_of_a_row() -> None:
-    """The row is of the strategies' trades; somebody's own trade neither begins nor ends it."""
+    """The row counts the strategies' trades; a trade by hand neither begins nor ends it."""
     at_desk = desk(loss_streak=LossStreak(losses=1, cooldown_min=60))
     at_desk.filled("", 1, 21_000.0, "FOREIGN")
     at_desk.filled("", -1, 20_000.0, "FOREIGN", number=2)
@@ -389,7 +389,7 @@ def test_an_entry_in_flight_counts_where_it_would_stand() -> None:
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(3, None), (2, Reason.MAX_TRADES)])
-def test_a_trade_under_way_is_one_of_the_sessions(limit: int, expected: Reason | None) -> None:
+def test_a_pending_trade_is_one_of_the_sessions(limit: int, expected: Reason | None) -> None:
     """One closed, one in flight in another instrument: this would be the third."""
     at_desk = desk(max_trades=limit)
     at_desk.lose(41.24)
@@ -496,19 +496,19 @@ def test_every_reason_reaches_the_reject_fact_with_its_numbers() -> None:
     )
 
 
-def test_the_trading_state_is_said_when_it_changes() -> None:
-    """A trade that reaches a limit says so with its own standing; the next session's first question says that it is over."""
+def test_the_trading_state_is_published_when_it_changes() -> None:
+    """A trade that reaches a limit publishes the new standing; the next session's first request publishes ACTIVE."""
     at_desk = desk(day_loss=41.24)
     at_desk.lose(41.24)
     at_desk.ask(intent())
     at_desk.ask(intent(day="2026-03-04"), day="2026-03-04")
 
-    said = [(stands.session, stands.state, stands.reason) for stands in at_desk.bodies(Risk)]
-    assert said == [(DAY, "REDUCING", "DAILY_LOSS"), ("2026-03-04", "ACTIVE", "")]
+    published = [(stands.session, stands.state, stands.reason) for stands in at_desk.bodies(Risk)]
+    assert published == [(DAY, "REDUCING", "DAILY_LOSS"), ("2026-03-04", "ACTIVE", "")]
 
 
-def test_a_dispute_halts_until_it_is_settled() -> None:
-    """The venue says flat, we say long: HALTED at once. The missing fill comes: ACTIVE again."""
+def test_a_dispute_halts_until_it_is_resolved() -> None:
+    """The venue reports flat, our books are long: HALTED at once. The missing fill arrives: ACTIVE again."""
     at_desk = desk()
     entry_id = at_desk.position()
     at_desk.step(Hello("nt8", "1", (ACCOUNT,)), topic="venue.nt.")
@@ -517,7 +517,7 @@ def test_a_dispute_halts_until_it_is_settled() -> None:
     assert [(stands.state, stands.reason) for stands in at_desk.bodies(Risk)] == [("HALTED", "UNRECONCILED"), ("ACTIVE", "")]
 
 
-def test_the_standing_tells_open_and_realised_by_strategy() -> None:
+def test_the_standing_holds_open_and_realised_by_strategy() -> None:
     """One strategy has lost 41.24 and is out, another stands 25 dollars up in MES."""
     at_desk = desk()
     at_desk.lose(41.24, strategy="Loser")

@@ -1,4 +1,4 @@
-"""The life of an order: the transition table, and what the gate says about it."""
+"""The states of an order: the transition table, and what the gate publishes about it."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def order(action: Action = Action.ENTER_LONG, *, qty: int = 2, status: OrderStat
         ("half filled, the rest refused", [Trigger.ACCEPT, Trigger.PART, Trigger.REJECT], CANCELLED),
         ("cancelled, and part of it had filled", [Trigger.ACCEPT, Trigger.CANCEL, Trigger.PART], CANCELLED),
         ("a fill of an order reported as refused", [Trigger.REJECT, Trigger.FULL], FILLED),
-        ("a move carried out, and said twice", [Trigger.CARRY_OUT, Trigger.CARRY_OUT], CARRIED),
+        ("a move carried out, and reported twice", [Trigger.CARRY_OUT, Trigger.CARRY_OUT], CARRIED),
         ("a close whose position a stop took first", [Trigger.ACCEPT, Trigger.FLAT, Trigger.CANCEL], CARRIED),
         ("acknowledged twice", [Trigger.ACCEPT, Trigger.ACCEPT], ACCEPTED),
     ],
@@ -67,14 +67,14 @@ def test_nothing_returns_from_done_to_working() -> None:
 
 
 def test_every_status_is_either_working_or_done() -> None:
-    """The two sets divide all statuses, and every working one knows what each trigger means."""
+    """The two sets divide all statuses, and every working one has a transition for each trigger."""
     assert set(OrderStatus) == WORKING | DONE
     assert not WORKING & DONE
     assert all((status, trigger) in TRANSITIONS for status in WORKING for trigger in Trigger)
 
 
-def test_the_venue_has_four_words() -> None:
-    """PENDING is ours alone, and fills are told by executions."""
+def test_an_update_may_have_four_statuses() -> None:
+    """PENDING is ours alone, and executions report fills."""
     assert set(TRIGGERS) == {ACCEPTED, REJECTED, CANCELLED, CARRIED}
 
 
@@ -87,7 +87,7 @@ def test_fills_count_up_to_the_quantity() -> None:
 
 
 def test_moves_do_not_count_as_working() -> None:
-    """A move of the bracket cannot change the position, so it never stands in the way of an entry."""
+    """A move of the bracket cannot change the position, so it never blocks an entry."""
     orders = Orders()
     orders.add(order(Action.MOVE_STOP))
     entry = order()
@@ -98,8 +98,8 @@ def test_moves_do_not_count_as_working() -> None:
     assert orders.working("MNQ") == []
 
 
-def test_each_status_is_told_once() -> None:
-    """One OrderEvent per change: acknowledged, filled. The acknowledgement sent again says nothing."""
+def test_each_status_is_published_once() -> None:
+    """One OrderEvent per change: acknowledged, filled. The resent acknowledgement publishes nothing."""
     desk = Desk()
     order_id = desk.enter()
     desk.updated(order_id, ACCEPTED)
@@ -107,11 +107,11 @@ def test_each_status_is_told_once() -> None:
     desk.filled(order_id, 1, 21_000.25)
     desk.updated(order_id, ACCEPTED, number=2)
 
-    assert [said.status for said in desk.bodies(OrderEvent)] == [ACCEPTED, FILLED]
+    assert [change.status for change in desk.bodies(OrderEvent)] == [ACCEPTED, FILLED]
 
 
-def test_the_venues_words_travel_with_a_refusal() -> None:
-    """A rejected order carries the reason to whoever reads the fact."""
+def test_the_venues_reason_is_published_with_a_rejection() -> None:
+    """The fact of a rejected order carries the venue's reason."""
     desk = Desk()
     desk.updated(desk.enter(), REJECTED, detail="margin")
 
@@ -119,7 +119,7 @@ def test_the_venues_words_travel_with_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("status", [PENDING, PARTIAL, FILLED])
-def test_a_word_the_venue_may_not_use_raises_an_alarm(status: OrderStatus) -> None:
+def test_a_status_that_an_update_may_not_have_raises_an_alarm(status: OrderStatus) -> None:
     """Fills come as executions only, so a FILLED without one is a contradiction and moves nothing."""
     desk = Desk()
     order_id = desk.enter()
@@ -130,7 +130,7 @@ def test_a_word_the_venue_may_not_use_raises_an_alarm(status: OrderStatus) -> No
 
 
 def test_an_unknown_order_raises_an_alarm() -> None:
-    """A word on an order that is not ours is for a person to look at."""
+    """An update of an order that is not ours needs a person's attention."""
     desk = Desk()
     desk.updated("NOT-OURS", ACCEPTED)
 
@@ -138,7 +138,7 @@ def test_an_unknown_order_raises_an_alarm() -> None:
 
 
 def test_a_close_that_came_too_late_is_done() -> None:
-    """The stop filled while our close was under way: the close is finished, and the next entry is free."""
+    """The stop filled while our close was in flight: the close is finished, and the next entry is free."""
     desk = Desk()
     entry_id = desk.position()
     (close,) = desk.ask(intent(Action.EXIT, at="11:10", reason="EOD"), at="11:10")

@@ -14,5 +14,5 @@ def test_the_committed_page_is_the_one_that_is_made() -> None:
 
 
 def test_every_code_has_its_text() -> None:
-    """A code without words would be a riddle in the middle of the day."""
+    """A person who reads a code during trading finds its condition and its remedy."""
     assert list(reasons.TEXTS) == list(Reason)

@@ -33,8 +33,8 @@ NAN, INFINITE = float("nan"), float("inf")
 
 def decided(desk: Desk, **fields: Any) -> Reason | None:
     """The gate's reason on one entry at 11:00, None if it was approved."""
-    asked = {name: fields.pop(name) for name in ("degraded", "instrument", "session") if name in fields}
-    (decision,) = desk.ask(intent(fields.pop("action", Action.ENTER_LONG), **fields), **asked)
+    request = {name: fields.pop(name) for name in ("degraded", "instrument", "session") if name in fields}
+    (decision,) = desk.ask(intent(fields.pop("action", Action.ENTER_LONG), **fields), **request)
     assert decision.approved is (decision.reason is None)
     return decision.reason
 
@@ -113,7 +113,7 @@ def test_the_kill_switch_refuses_entries() -> None:
     ("story", "before", "reason"),
     [
         ("nothing before", lambda desk: None, None),
-        ("an entry that nobody has answered yet", lambda desk: desk.enter("10:50"), Reason.ORDER_WORKING),
+        ("an entry that the venue has not answered yet", lambda desk: desk.enter("10:50"), Reason.ORDER_WORKING),
         ("an accepted entry", lambda desk: desk.updated(desk.enter("10:50"), OrderStatus.ACCEPTED), Reason.ORDER_WORKING),
         ("a cancelled entry", lambda desk: desk.updated(desk.enter("10:50"), OrderStatus.CANCELLED), None),
         ("a refused entry", lambda desk: desk.updated(desk.enter("10:50"), OrderStatus.REJECTED), None),
@@ -220,12 +220,12 @@ def test_only_the_first_of_several_reasons_is_given() -> None:
     assert decided(desk, valid_until_ns=0, stop=None) is Reason.KILLED
 
 
-def test_an_approved_entry_is_told_signalled_and_answered() -> None:
-    """The order has the intent's id, rounded prices and the account; the signal says the same to everyone."""
+def test_an_approved_entry_is_sent_signalled_and_decided() -> None:
+    """The order has the intent's id, rounded prices and the account; the signal publishes the same."""
     desk = Desk(conf(risk=RiskLimits(contracts=None)))
-    said = desk.step(intents(intent(stop=20_980.1, target=21_040.1)))
+    outputs = desk.step(intents(intent(stop=20_980.1, target=21_040.1)))
 
-    tell, publish, answer = said
+    tell, publish, answer = outputs
     assert isinstance(tell, Tell)
     assert tell.body == PlaceOrder(intent().id, ACCOUNT, "MNQ", Action.ENTER_LONG, 10, 20_980.0, 21_040.0, intent().valid_until_ns)
     assert isinstance(publish, Publish)
@@ -234,11 +234,11 @@ def test_an_approved_entry_is_told_signalled_and_answered() -> None:
     assert isinstance(answer, Answer)
     assert isinstance(answer.body, Decisions)
     assert [(d.order_id, d.size) for d in answer.body.decisions] == [(intent().id, 10)]
-    assert [output.topic for output in said] == ["command.MNQ.", "signal.MNQ.", "decision.MNQ."]
+    assert [output.topic for output in outputs] == ["command.MNQ.", "signal.MNQ.", "decision.MNQ."]
 
 
-def test_a_refusal_says_why_in_numbers() -> None:
-    """Code and sentence go to the asker and to everyone; the prices are rounded as they would have been sent."""
+def test_a_refusal_has_a_sentence_with_numbers() -> None:
+    """Code and sentence are in the decision and in the published fact; the prices are rounded as they would have been sent."""
     desk = Desk(conf(risk=RiskLimits(contracts=None, risk_cap=30.0)))
     (decision,) = desk.ask(intent(stop=20_980.1, target=21_040.1))
 
@@ -248,7 +248,7 @@ def test_a_refusal_says_why_in_numbers() -> None:
     assert desk.bodies(PlaceOrder) == []
 
 
-def test_too_small_a_risk_says_what_one_contract_costs() -> None:
+def test_a_risk_too_small_for_one_contract_gives_its_cost() -> None:
     """20 points of MNQ are 40 dollars; 1 % of 3,000 is 30, and nothing is forced."""
     sizing = {"Test": Sizing(account=3_000.0, risk_share=0.01)}
     desk = Desk(conf(risk=RiskLimits(sizing=sizing)))
@@ -269,8 +269,8 @@ def test_no_target_is_no_target_order() -> None:
 # --- repeats ------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_limit_rests_where_the_intent_says_and_for_as_long() -> None:
-    """The venue is told price and time, and followers see the same."""
+def test_a_limit_order_has_the_intents_price_and_validity() -> None:
+    """The command to the venue has price and time, and the published signal has the same."""
     desk = Desk()
     desk.ask(intent(limit=20_995.0, valid_until_ns=eastern("11:30"), score=0.8))
     (order,), (signal,) = desk.bodies(PlaceOrder), desk.bodies(Signal)
@@ -289,7 +289,7 @@ def test_a_limit_rests_where_the_intent_says_and_for_as_long() -> None:
         (Action.ENTER_LONG, StopRounding.TOWARD, 20_980.25, 20_980.25, 20_980.25),
     ],
 )
-def test_the_stop_goes_on_the_grid_on_the_side_that_the_setup_wants(
+def test_the_stop_is_rounded_to_the_side_of_the_setup(
     action: Action, rounding: StopRounding, computed: float, sent: float, signalled: float
 ) -> None:
     """Away from the entry (playbook 5.1), or toward it: then the signal keeps two decimals (playbook 8.4)."""
@@ -301,7 +301,7 @@ def test_the_stop_goes_on_the_grid_on_the_side_that_the_setup_wants(
     assert (order.stop, fact.stop, signal.stop) == (sent, sent, signalled)
 
 
-def test_a_resting_limit_is_an_order_under_way_until_the_venue_cancels_it() -> None:
+def test_a_resting_limit_is_in_flight_until_the_venue_cancels_it() -> None:
     """No second entry beside it; when its time is over the next one may pass."""
     desk = Desk()
     first = desk.enter(limit=20_995.0, valid_until_ns=eastern("11:30"))
@@ -315,7 +315,7 @@ def test_a_resting_limit_is_an_order_under_way_until_the_venue_cancels_it() -> N
 
 
 def test_a_repeat_gets_the_first_answer() -> None:
-    """The same question again is answered from memory and opens no second order."""
+    """A resent request gets the stored reply and opens no second order."""
     desk = Desk()
     first = desk.step(intents())
     again = desk.step(intents())
@@ -326,7 +326,7 @@ def test_a_repeat_gets_the_first_answer() -> None:
 
 @pytest.mark.parametrize("approved", [True, False])
 def test_an_id_is_decided_on_once(approved: bool) -> None:
-    """The same intent in another question is a duplicate, also if it was refused the first time."""
+    """The same intent in another request is a duplicate, also if it was refused the first time."""
     desk = Desk()
     desk.gate.killed = not approved
     desk.ask(intent())
@@ -434,7 +434,7 @@ def test_an_exit_names_what_it_closes_and_why() -> None:
     assert desk.bodies(Signal)[-1].size == 1
 
 
-# --- the account's word ---------------------------------------------------------------------------------------------------------
+# --- the account's state --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -458,6 +458,6 @@ def test_the_account_states_its_standing_after_a_trade(limits: dict[str, Any], k
     assert stands.realised_cents == -4_124
 
 
-def test_other_messages_mean_nothing_here() -> None:
-    """The gate's step is total: a bar leads to nothing."""
+def test_other_messages_give_no_outputs() -> None:
+    """The gate's step is total: a bar gives no outputs."""
     assert Gate(conf()).step(event(bar())) == ()

@@ -1,4 +1,4 @@
-"""The gate's state as data: nothing that it knows is left out, and what goes on under other settings."""
+"""The gate's state as data: it is complete, and what of it goes on under other settings."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ FORMS: dict[type, tuple[str, ...]] = {
 QueuedSignal, ...) is plain data."""
 
 DERIVED: dict[type, set[str]] = {
-    Gate: {"conf", "hours", "blotter", "findings"},  # what was found is said once, when the epoch begins
+    Gate: {"conf", "hours", "blotter", "findings"},  # findings are published once, when the epoch begins
     Orders: {"open"},
     Ledger: {"instruments"},
     Rates: set(),
@@ -72,11 +72,11 @@ DERIVED: dict[type, set[str]] = {
     Observed: set(),
     Disputes: set(),
 }
-"""What follows from the settings, or from the rest."""
+"""Attributes that follow from the settings, or from the rest."""
 
 
 def kind_of(thing: object) -> type:
-    """The type that holds it, for a subclass of a test as well."""
+    """The type of the object, also for a test's subclass of it."""
     return next(kind for kind in DERIVED if isinstance(thing, kind))
 
 
@@ -87,7 +87,7 @@ def attributes(thing: object) -> dict[str, Any]:
 
 
 def kept(thing: object) -> dict[str, Any]:
-    """Everything that must be there again after a restart, down to values that compare."""
+    """Everything that a restart must restore, as values that compare."""
     derived = DERIVED[kind_of(thing)]
     held = {name: each for name, each in attributes(thing).items() if name not in derived}
     return {name: kept(each) if isinstance(each, tuple(DERIVED)) else each for name, each in held.items()}
@@ -97,7 +97,7 @@ def kept(thing: object) -> dict[str, Any]:
 
 
 def taking(**changes: Any) -> Conf:
-    """Two instruments, signals from outside, and room for several entries."""
+    """Two instruments, external signals, and room for several entries."""
     risk = RiskLimits(contracts=1, loosened=("one_entry_per_bar", "one_position"))
     return conf(**{"risk": risk, "ingress": Ingress(enabled=True), "traded": ("MNQ", "MES"), **changes})
 
@@ -110,15 +110,15 @@ def win(desk: Desk, at: str = "11:00", day: str = DAY) -> None:
 
 
 def send(desk: Desk, at: str = "11:00", **changes: Any) -> None:
-    """A signal from outside at that time."""
-    word = event(
-        ExternalSignal({**BUY, **changes}), topic=topics.of(topics.INGRESS, "ask"), event_ns=eastern(at), sender="somebody"
+    """An external signal at that time."""
+    signal = event(
+        ExternalSignal({**BUY, **changes}), topic=topics.of(topics.INGRESS, "ask"), event_ns=eastern(at), sender="a client"
     )
-    desk.said += desk.gate.step(word)
+    desk.outputs += desk.gate.step(signal)
 
 
 def busy() -> Gate:
-    """A win, an open position, a signal from outside under way, a dispute, silence on both sides, and an order to flatten."""
+    """A win, an open position, a pending external signal, a dispute, venue and logger down, and a kill that flattens."""
     desk = Desk(taking())
     win(desk)
     desk.step(session("11:00"))
@@ -133,7 +133,7 @@ def busy() -> Gate:
 
 
 def passing() -> Gate:
-    """An account that passed its program on the first day, and was told so on the second."""
+    """An account that passed its program on the first day; the alarm was published on the second."""
     desk = Desk(conf(program=bare(Evaluation(target=50.0))))
     win(desk)
     desk.ask(intent(at="11:00", day=NEXT_DAY), at="11:00", day=NEXT_DAY)
@@ -141,7 +141,7 @@ def passing() -> Gate:
 
 
 def paid() -> Account:
-    """In the funded phase, behind a payout, some days into the next one and in the midst of one."""
+    """In the funded phase, after a payout, some days into the next cycle and in the middle of a day."""
     account = Account(shipped())
     account.year([500.0] * 18 + [300.0] * 7)
     account.trades("2027-03-01", 100.0)
@@ -176,7 +176,7 @@ def fresh(thing: Gate | Account) -> Gate | Account:
 
 
 def again(thing: Gate | Account) -> Gate | ProgramAccount:
-    """The same, made of its bytes."""
+    """The same, restored from its bytes."""
     if isinstance(thing, Gate):
         return Gate.restored(thing.conf, state.decode(state.encode(thing.snapshot())))[0]
     progress = msgspec.msgpack.decode(msgspec.msgpack.encode(thing.snapshot()), type=ProgramProgress)
@@ -206,8 +206,8 @@ def nouns() -> list[Any]:
 
 
 @pytest.mark.parametrize("noun", nouns(), ids=lambda noun: type(noun).__name__)
-def test_whatever_is_held_has_a_place_in_the_state(noun: object) -> None:
-    """A new attribute needs a field of its name, and a line in `snapshot` and in `restored`; or it is derived, and says so."""
+def test_every_attribute_has_a_field_in_the_state(noun: object) -> None:
+    """A new attribute needs a field of its name, and a line in `snapshot` and in `restored`; or it is listed as derived."""
     kind = kind_of(noun)
     derived = DERIVED[kind]
 
@@ -216,15 +216,15 @@ def test_whatever_is_held_has_a_place_in_the_state(noun: object) -> None:
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_everything_is_there_again(history: Callable[[], Gate | Account]) -> None:
-    """Of bytes comes the same in every attribute."""
+def test_every_attribute_is_restored(history: Callable[[], Gate | Account]) -> None:
+    """A restored gate equals the original in every attribute."""
     lived = history()
 
     assert kept(again(lived)) == kept(lived)
 
 
 def test_the_histories_touch_everything() -> None:
-    """Otherwise the test before this one would not see a `restored` that forgets: a default is there by itself."""
+    """Otherwise the test before this one would miss a `restored` that leaves an attribute at its default."""
     found = set().union(*(touched(thing, fresh(thing)) for thing in (history() for history in HISTORIES)))
     expected = {(kind_of(noun).__name__, name) for noun in nouns() for name in kept(noun)}
 
@@ -232,8 +232,8 @@ def test_the_histories_touch_everything() -> None:
 
 
 @pytest.mark.parametrize("history", HISTORIES)
-def test_a_picture_does_not_change_with_what_it_was_taken_of(history: Callable[[], Gate | Account]) -> None:
-    """What lives on shares nothing with it: neither the one that it was taken of, nor the one made of it."""
+def test_a_snapshot_does_not_change_with_its_gate(history: Callable[[], Gate | Account]) -> None:
+    """Neither the gate that it was taken of nor the gate made of it shares data with it."""
     lived = history()
     picture, now = lived.snapshot(), msgspec.msgpack.encode(lived.snapshot())
     made: Any
@@ -263,7 +263,7 @@ def test_a_picture_does_not_change_with_what_it_was_taken_of(history: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "error"),
     [
         (b"", "not a state of the gate"),
         (b"\xc1", "not a state of the gate"),
@@ -272,9 +272,9 @@ def test_a_picture_does_not_change_with_what_it_was_taken_of(history: Callable[[
         (msgspec.msgpack.encode({"killed": True}), "version"),
     ],
 )
-def test_bytes_of_something_else_are_refused(data: bytes, says: str) -> None:
-    """Nobody guesses what a gate may have known."""
-    with pytest.raises(JournalError, match=says):
+def test_bytes_of_something_else_are_refused(data: bytes, error: str) -> None:
+    """A gate never guesses its state."""
+    with pytest.raises(JournalError, match=error):
         state.decode(data)
 
 
@@ -282,15 +282,15 @@ def test_bytes_of_something_else_are_refused(data: bytes, says: str) -> None:
 
 
 def goes_on(desk: Desk, settings: Conf) -> tuple[Desk, list[str]]:
-    """The next epoch's desk, with what its gate found."""
+    """The next epoch's desk, with its gate's findings."""
     after = Desk(settings)
     after.gate, findings = Gate.restored(settings, state.decode(state.encode(desk.gate.snapshot())))
     after.events = desk.events
     return after, findings
 
 
-def test_an_order_under_way_fills_in_the_next_epoch() -> None:
-    """And its round turn is the trade that it would have been."""
+def test_an_order_in_flight_fills_in_the_next_epoch() -> None:
+    """Its round turn is the same trade as without the new epoch."""
     desk = Desk()
     order_id = desk.enter()
 
@@ -302,8 +302,8 @@ def test_an_order_under_way_fills_in_the_next_epoch() -> None:
     assert [trade.net_cents for trade in after.bodies(Trade)] == [7_876]
 
 
-def test_an_old_question_gets_its_old_answer_under_new_limits() -> None:
-    """What was refused stays refused, and what was approved is not ordered twice, whatever the rules are now."""
+def test_an_old_request_gets_its_old_reply_under_new_limits() -> None:
+    """A refused intent stays refused, and an approved one is not ordered twice, whatever the rules are now."""
     desk = Desk(conf(risk=RiskLimits(contracts=1, price_band_ticks=4)))
     refused = desk.ask(intent(entry=21_005.0), at="11:00")
     open_to_all = conf(risk=RiskLimits(contracts=5))
@@ -316,7 +316,7 @@ def test_an_old_question_gets_its_old_answer_under_new_limits() -> None:
     assert same_id.reason is Reason.DUPLICATE
 
 
-def test_new_limits_count_what_was_before() -> None:
+def test_new_limits_count_earlier_trades() -> None:
     """Two trades of the day are two trades when only two are allowed from now on."""
     desk = Desk()
     win(desk, "10:30")
@@ -336,7 +336,7 @@ def other(**changes: Any) -> Conf:
 
 
 def test_another_account_begins_with_fresh_books() -> None:
-    """Positions, money, orders, rates and disputes were the other one's; a sentence says what is left there."""
+    """Positions, money, orders, rates and disputes were the other one's; a finding names what is left there."""
     desk = Desk(taking())
     win(desk, "10:30")
     first = desk.position("11:05")
@@ -354,15 +354,15 @@ def test_another_account_begins_with_fresh_books() -> None:
     assert gate.account(DAY).contracts("MNQ") == 0
 
 
-def test_an_account_that_was_left_flat_is_left_in_order() -> None:
-    """The sentence says so."""
+def test_an_account_that_was_left_flat_has_nothing_open() -> None:
+    """The finding reports it."""
     _, findings = goes_on(Desk(taking()), other())
 
     assert findings == [f"account Sim102 begins with fresh books; those of {ACCOUNT} end here, with nothing open"]
 
 
-def test_the_switch_stays_pulled_for_another_account() -> None:
-    """It is a person's word about this gate, and only a person takes it back; the next kill has a number of its own."""
+def test_the_kill_switch_stays_latched_for_another_account() -> None:
+    """A person latched it for this gate, and only a person releases it; the next kill has a number of its own."""
     desk = Desk(taking())
     desk.position()
     desk.step(Kill("anna", flatten=True), topic=WORD)
@@ -371,15 +371,15 @@ def test_the_switch_stays_pulled_for_another_account() -> None:
     (decision,) = after.ask(intent(at="11:05"), at="11:05")
     after.step(Arm("anna"), topic=WORD)
     order_id = after.position("11:06")
-    said = after.step(Kill("anna", flatten=True), topic=WORD)
+    outputs = after.step(Kill("anna", flatten=True), topic=WORD)
 
     assert decision.reason is Reason.KILLED
     assert order_id
-    assert [output.body.id for output in said if isinstance(output.body, ClosePosition)] == ["MNQ-KILL2-X"]
+    assert [output.body.id for output in outputs if isinstance(output.body, ClosePosition)] == ["MNQ-KILL2-X"]
 
 
 def test_no_intent_is_decided_again_for_another_account() -> None:
-    """The evaluator may ask again what was ordered for the other one; it is a duplicate here."""
+    """The evaluator may resend a request that was decided for the other one; its intents are duplicates here."""
     desk = Desk(taking())
     desk.enter()
 
@@ -389,8 +389,8 @@ def test_no_intent_is_decided_again_for_another_account() -> None:
     assert decision.reason is Reason.DUPLICATE
 
 
-def test_no_signal_from_outside_is_taken_again_for_another_account() -> None:
-    """The same request gets the answer that it had."""
+def test_no_external_signal_is_queued_again_for_another_account() -> None:
+    """The same request gets its stored reply."""
     desk = Desk(taking())
     desk.step(session("11:00"))
     send(desk)
@@ -399,7 +399,7 @@ def test_no_signal_from_outside_is_taken_again_for_another_account() -> None:
     send(after)
 
     assert after.bodies(ExternalAnswer) == desk.bodies(ExternalAnswer)
-    assert len(after.said) == 1
+    assert len(after.outputs) == 1
 
 
 # --- instruments ------------------------------------------------------------------------------------------------------------
@@ -428,7 +428,7 @@ UNTRADED, UNKNOWN, RETICKED = {"traded": ("MES",)}, {"traded": ("MES",), "instru
 
 
 @pytest.mark.parametrize(
-    ("change", "what", "says"),
+    ("change", "what", "error"),
     [
         (UNKNOWN, in_position, r"MNQ is not traded by these settings, but there is \+1 MNQ\. "),
         (UNKNOWN, under_way, r"MNQ is not traded by these settings, but there is {} \(PENDING\)\. "),
@@ -439,20 +439,20 @@ UNTRADED, UNKNOWN, RETICKED = {"traded": ("MES",)}, {"traded": ("MES",), "instru
     ],
 )
 def test_an_instrument_with_something_open_cannot_be_left_out(
-    change: dict[str, Any], what: Callable[[Desk], str], says: str
+    change: dict[str, Any], what: Callable[[Desk], str], error: str
 ) -> None:
-    """Nobody would look after it: the gate does not start, and says what is there and what to do."""
+    """The gate could not manage it: it does not start, and the error names the position and the remedy."""
     desk = Desk(taking())
     order_id = what(desk)
 
-    with pytest.raises(ConfError, match=says.format(order_id)) as caught:
+    with pytest.raises(ConfError, match=error.format(order_id)) as caught:
         goes_on(desk, taking(**change))
 
     assert "Start with the settings of before, let it end (`tapewire kill --flatten` ends it at once)" in str(caught.value)
 
 
-def test_a_flat_instrument_that_nobody_knows_is_forgotten() -> None:
-    """Its money stays: that was the account's."""
+def test_a_flat_instrument_that_is_no_longer_defined_is_dropped() -> None:
+    """Its money stays, because it is the account's."""
     desk = Desk(taking())
     win(desk)
 
@@ -466,7 +466,7 @@ def test_a_flat_instrument_that_nobody_knows_is_forgotten() -> None:
 
 @pytest.mark.parametrize("change", [UNTRADED, RETICKED])
 def test_a_flat_instrument_may_change(change: dict[str, Any]) -> None:
-    """Nothing of it is lost, and there is nothing to say."""
+    """Its state is complete, and there is no finding."""
     desk = Desk(taking())
     win(desk)
 
@@ -476,8 +476,8 @@ def test_a_flat_instrument_may_change(change: dict[str, Any]) -> None:
     assert kept(after.gate.book) == kept(desk.gate.book)
 
 
-def test_what_was_never_traded_here_stops_nobody() -> None:
-    """Somebody's own position in an instrument beside ours is booked, as ever, and goes on."""
+def test_a_position_in_an_instrument_that_was_never_traded_stops_nothing() -> None:
+    """A position by hand in another instrument is booked, as always, and goes on."""
     desk = Desk()
     desk.filled("", 1, 6_000.0, "FOREIGN", instrument="MES")
 
@@ -511,7 +511,7 @@ BEGUN = "program {} begins at its start of {}, without what was traded before"
     ],
 )
 def test_another_program_begins_anew(before: Program | None, after: Program | None, findings: list[str]) -> None:
-    """It knows nothing of what was traded before; the account's own books do."""
+    """Earlier trades do not count in it; the account's own books keep them."""
     desk = Desk(conf(program=before))
     win(desk)
 
@@ -536,8 +536,8 @@ def test_the_same_program_goes_on_by_changed_terms() -> None:
     assert after.gate.program.passed == DAY
 
 
-def test_an_end_that_was_told_is_not_told_again() -> None:
-    """The news of a program counts on where it was."""
+def test_a_programs_end_is_published_once() -> None:
+    """The count of published news goes on where it was."""
     gate = passing()
 
     made = again(gate)

@@ -1,4 +1,4 @@
-"""Orders that the venue lets pass: unanswered ones stop entries until they are answered, late entries are asked back."""
+"""Overdue orders: unanswered ones stop entries until the venue reports on them, late entries are cancelled."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def desk() -> Desk:
     return Desk(conf(trading=TRADING, traded=("MNQ", "MES")))
 
 
-def test_a_gate_with_nothing_in_flight_wants_no_time_out(desk: Desk) -> None:
+def test_a_gate_with_nothing_in_flight_needs_no_due_time(desk: Desk) -> None:
     """Before an order, after its fill, and with its bracket resting."""
     before = desk.gate.due_ns
     desk.position()
@@ -27,8 +27,8 @@ def test_a_gate_with_nothing_in_flight_wants_no_time_out(desk: Desk) -> None:
     assert (before, desk.gate.due_ns) == (0, 0)
 
 
-def test_an_unanswered_order_stops_entries_until_its_word(desk: Desk) -> None:
-    """Due ten seconds after it was sent, not before; told once; it stays in flight; the venue's word lets entries pass again."""
+def test_an_unanswered_order_stops_entries_until_its_update(desk: Desk) -> None:
+    """Due ten seconds after it was sent, not before; one alarm; it stays in flight; the venue's update lets entries pass again."""
     order_id = desk.enter()
     due = desk.gate.due_ns
     early = desk.step(Due(due - 1), topic="due.")
@@ -57,37 +57,39 @@ def test_an_exit_passes_while_an_order_is_unanswered(desk: Desk) -> None:
     assert second.approved
 
 
-def test_an_entry_that_works_beyond_its_validity_is_asked_back_once(desk: Desk) -> None:
+def test_an_entry_that_works_beyond_its_validity_is_cancelled_once(desk: Desk) -> None:
     """Thirty seconds after the end of its validity, with a cancel of its own id; then there is nothing more to wait for."""
     order_id = desk.enter(valid_until_ns=ASKED + 60 * SECOND_NS)
     desk.updated(order_id, OrderStatus.ACCEPTED)
     due = desk.gate.due_ns
-    said = desk.step(Due(due), topic="due.")
+    outputs = desk.step(Due(due), topic="due.")
 
     assert due == ASKED + 90 * SECOND_NS
-    assert [output.body for output in said if isinstance(output, Tell)] == [CancelOrder(f"{order_id}-T", ACCOUNT, "MNQ", order_id)]
+    assert [output.body for output in outputs if isinstance(output, Tell)] == [
+        CancelOrder(f"{order_id}-T", ACCOUNT, "MNQ", order_id)
+    ]
     assert desk.gate.due_ns == 0
     assert desk.step(Due(due + 1), topic="due.") == []
 
 
 @pytest.mark.parametrize(
-    ("story", "words", "qty", "free"),
+    ("story", "updates", "qty", "free"),
     [
         ("cancelled in time", ["CANCELLED"], 0, True),
         ("filled before the cancel arrived", ["fill"], 1, False),
         ("cancelled, and a fill that was under way", ["CANCELLED", "fill"], 1, False),
     ],
 )
-def test_what_becomes_of_an_entry_that_was_asked_back(desk: Desk, story: str, words: list[str], qty: int, free: bool) -> None:
-    """Whatever wins the race is booked, and nothing stays in flight."""
+def test_an_entry_after_its_cancel(desk: Desk, story: str, updates: list[str], qty: int, free: bool) -> None:
+    """The cancel or the fill that wins the race is booked, and nothing stays in flight."""
     order_id = desk.enter(valid_until_ns=ASKED + 60 * SECOND_NS)
     desk.updated(order_id, OrderStatus.ACCEPTED)
     desk.step(Due(desk.gate.due_ns), topic="due.")
-    for word in words:
-        if word == "fill":
+    for update in updates:
+        if update == "fill":
             desk.filled(order_id, 1, 21_000.0)
         else:
-            desk.updated(order_id, OrderStatus(word))
+            desk.updated(order_id, OrderStatus(update))
     desk.updated(f"{order_id}-T", OrderStatus.DONE)
 
     assert desk.gate.book.qty("MNQ") == qty
@@ -96,8 +98,8 @@ def test_what_becomes_of_an_entry_that_was_asked_back(desk: Desk, story: str, wo
     assert desk.ask(intent(at="11:05"), at="11:05")[0].approved is free
 
 
-def test_a_silent_logger_stops_entries_until_it_is_back(desk: Desk) -> None:
-    """Nothing may happen that nobody writes down. The account's standing says so, and an exit still passes."""
+def test_a_logger_without_heartbeat_stops_entries_until_it_is_back(desk: Desk) -> None:
+    """No trade may go unrecorded. The account's standing has the reason, and an exit still passes."""
     entry_id = desk.position()
     desk.step(LinkState(up=False, detail="silent", of="journal"), topic="journal.link.")
     (exit_,) = desk.ask(intent(Action.EXIT, at="11:02", entry_id=entry_id), at="11:02")

@@ -1,6 +1,6 @@
 """An account in a prop firm's program: years of hand-made days against hand-computed numbers, both sides of every limit.
 
-The terms are those of the playbook's evaluation unless a test says otherwise: 150,000, target 9,000, 4,500 below a mark that moves
+The terms are those of the playbook's evaluation unless a test sets others: 150,000, target 9,000, 4,500 below a mark that moves
 at the end of the day.
 """
 
@@ -67,7 +67,7 @@ def test_the_target_counts_at_the_end_of_the_day() -> None:
 
 
 def test_without_a_funded_account_a_pass_is_the_end() -> None:
-    """PASSED is final: what is lost afterwards is not the program's business."""
+    """PASSED is final: later losses do not count."""
     account = Account(bare(Evaluation(target=9_000.0, trailing=Trailing(distance=4_500.0, mode="end_of_day"))))
 
     account.year([9_000.0, -9_000.0])
@@ -112,7 +112,7 @@ def test_both_sides_of_each_loss_limit(
     assert account.state is (ProgramState.FAILED if failed else ProgramState.OPEN)
 
 
-def test_a_failure_says_rule_phase_time_and_numbers() -> None:
+def test_a_failure_has_rule_phase_time_and_numbers() -> None:
     """And the day's line repeats it; the mark and floor are those that were in force."""
     account = Account(shipped())
     account.trades(YEAR[0], 3_000.0)
@@ -173,7 +173,7 @@ def test_no_position_is_carried_into_another_trade_date() -> None:
 
 
 def test_a_paused_day_ends_with_the_day() -> None:
-    """Where the firm only stops the day, the account lives on, and the next day is not paused."""
+    """Where the firm only stops the day, the account goes on, and the next day is not paused."""
     account = Account(shipped({"daily_loss": DailyLoss(limit=2_000.0, breach="pause")}))
     account.trades(YEAR[0], -2_000.0)
     assert account.today is not None
@@ -212,7 +212,7 @@ def test_the_target_waits_for_the_minimum_of_days() -> None:
     ],
 )
 def test_the_best_day_is_at_most_forty_percent_of_the_profit(enforce: bool, days: list[float], share: float, passed: bool) -> None:
-    """Reported only, it stops nobody. Enforced, the pass waits until the profit has grown around the best day."""
+    """Reported only, it stops no account. Enforced, the pass waits until the profit has grown around the best day."""
     account = Account(shipped(consistency=Consistency(share=0.4, enforce=enforce)))
 
     account.year(days)
@@ -328,7 +328,7 @@ def test_the_mark_restarts_with_a_payout() -> None:
 
 
 def test_a_payout_arrives_after_its_processing_days() -> None:
-    """Asked for at the end of the sixth weekday of the year, 8 January; seven days later it is there."""
+    """Requested at the end of the sixth weekday of the year, 8 January; it arrives seven days later."""
     account = funded()
 
     account.year([250.0] * 5, first=1)
@@ -336,16 +336,16 @@ def test_a_payout_arrives_after_its_processing_days() -> None:
     assert (account.payouts[0].session, account.payouts[0].paid) == ("2027-01-08", "2027-01-15")
 
 
-@pytest.mark.parametrize(("leave", "asked"), [(0.0, True), (24.99, True), (25.0, False)])
-def test_no_payout_that_would_end_the_account_is_asked_for(leave: float, asked: bool) -> None:
+@pytest.mark.parametrize(("leave", "paid"), [(0.0, True), (24.99, True), (25.0, False)])
+def test_no_payout_that_would_end_the_account_is_requested(leave: float, paid: bool) -> None:
     """1,125 of 1,250 leaves 150,125, which is 25 above the fixed floor; more than `leave` must be left."""
     payouts = Payouts(days=5, day_profit=250.0, share=0.9, cap=5_000.0, leave=leave)
     account = funded(payouts, Trailing(distance=4_500.0, mode="end_of_day", lock=Lock(profit=100.0, floor=100.0)))
 
     account.year([250.0] * 5, first=1)
 
-    assert bool(account.payouts) is asked
-    if not asked:
+    assert bool(account.payouts) is paid
+    if not paid:
         assert account.days[-1].note == "payout of 1125.00 due, not asked for: it would leave 25.00 above the floor"
 
 
@@ -390,7 +390,7 @@ def test_open_profit_moves_an_intraday_mark() -> None:
 
 
 def test_within_one_bar_the_better_extreme_counts_first() -> None:
-    """Nobody knows the order of high and low in a bar: the account is judged by the worse one."""
+    """A bar does not record the order of its high and low: the account is judged by the worse one."""
     account = Account(intraday())
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0)
     account.held("10:32", 21_100.0, 20_875.0, 21_000.0)
@@ -408,7 +408,7 @@ def test_a_short_position_is_measured_from_the_other_side() -> None:
 
 
 def test_the_bar_of_the_entry_counts_with_its_close() -> None:
-    """What the bar did before the fill was not ours."""
+    """The bar's range before the fill does not count."""
     account = Account(intraday())
     account.held("10:31", 21_500.0, 20_500.0, 21_010.0)
 
@@ -429,7 +429,7 @@ def test_a_realised_gain_moves_an_intraday_mark_at_once() -> None:
 
 
 def test_an_end_of_day_program_does_not_look_at_open_equity() -> None:
-    """10,000 under water is nothing to it before it is realised."""
+    """An open loss of 10,000 does not count before it is realised."""
     account = Account(shipped())
     account.held("10:31", 21_000.0, 21_000.0, 21_000.0)
     account.held("10:32", 21_000.0, 20_500.0, 20_500.0)
@@ -438,7 +438,7 @@ def test_an_end_of_day_program_does_not_look_at_open_equity() -> None:
 
 
 def test_a_bar_that_comes_after_its_trade_has_ended_is_late() -> None:
-    """The gate may hear of the last fill before the bar: open profit is not counted on top of the realised one."""
+    """The gate may receive the last fill before the bar: open profit is not counted on top of the realised one."""
     account = Account(intraday())
     account.held("10:31", 21_100.0, 21_100.0, 21_100.0)
     account.trades(YEAR[0], 2_000.0, at="10:33")
@@ -459,7 +459,7 @@ def test_two_instruments_are_open_together() -> None:
 
 @pytest.mark.parametrize(("counts_open", "failed"), [(True, True), (False, False)])
 def test_a_daily_loss_may_count_open_loss(counts_open: bool, failed: bool) -> None:
-    """-1,000 realised and -1,000 open are 2,000 where the firm says so."""
+    """-1,000 realised and -1,000 open are 2,000 where the firm counts both."""
     account = Account(bare(Evaluation(daily_loss=DailyLoss(limit=2_000.0, open=counts_open))))
     account.trades(YEAR[0], -1_000.0, at="10:00")
     account.held("10:31", 20_950.0, 20_950.0, 20_950.0)
@@ -485,7 +485,7 @@ def run(days: list[list[int]], told_idle_days: bool = False) -> Account:
 
 @given(NETS)
 def test_the_books_of_a_year_add_up(days: list[list[int]]) -> None:
-    """Equity is start, days and payouts; the floor of an evaluation never falls; what has ended has ended."""
+    """Equity is start, days and payouts; the floor of an evaluation never falls; an ended program stays ended."""
     account = run(days)
     for phase in (ProgramState.OPEN, ProgramState.FUNDED):
         lines = [day for day in account.days if day.phase is phase]
@@ -505,7 +505,12 @@ def test_the_books_of_a_year_add_up(days: list[list[int]]) -> None:
 
 @given(NETS)
 def test_days_without_a_trade_change_nothing(days: list[list[int]]) -> None:
-    """The gate hears of a date when somebody asks, the journal holds every one: both tell the same story."""
-    quiet, told = run(days), run(days, told_idle_days=True)
+    """The gate receives a date with a request, the journal holds every one: both give the same outcome."""
+    quiet, informed = run(days), run(days, told_idle_days=True)
 
-    assert (quiet.days, quiet.state, quiet.failure, quiet.payouts) == (told.days, told.state, told.failure, told.payouts)
+    assert (quiet.days, quiet.state, quiet.failure, quiet.payouts) == (
+        informed.days,
+        informed.state,
+        informed.failure,
+        informed.payouts,
+    )

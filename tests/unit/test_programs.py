@@ -71,8 +71,8 @@ def test_the_shipped_program_has_the_playbooks_terms(path: str, value: Any) -> N
     assert term == value
 
 
-def test_every_program_can_be_loaded_and_says_when_it_was_checked() -> None:
-    """A date and a word of warning are mandatory."""
+def test_every_program_can_be_loaded_and_has_the_date_of_its_check() -> None:
+    """A date and a warning are mandatory."""
     for name in conf.program_names():
         program = conf.program(name)
         assert program.as_of.year >= 2026
@@ -80,7 +80,7 @@ def test_every_program_can_be_loaded_and_says_when_it_was_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "error"),
     [
         (MINIMAL.replace("check =", "chek ="), "unknown field `chek` (did you mean 'check'?)"),
         (MINIMAL + "[funded.payouts]\ndais = 5", "unknown field `dais` - at `$.funded.payouts` (did you mean 'days'?)"),
@@ -105,25 +105,25 @@ def test_every_program_can_be_loaded_and_says_when_it_was_checked() -> None:
         (MINIMAL.replace("target = 3000.0", "[funded]"), "[funded] is never reached: [evaluation] has no target"),
     ],
 )
-def test_a_wrong_program_is_refused_by_file_and_key(text: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is started."""
+def test_a_wrong_program_is_refused_by_file_and_key(text: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any daemon starts."""
     written(tmp_path, monkeypatch, text)
 
     with pytest.raises(ConfError) as caught:
         conf.program("mine")
 
     assert "programs/mine.toml" in str(caught.value)
-    assert says in str(caught.value)
+    assert error in str(caught.value)
 
 
 def test_an_unknown_program_gets_a_suggestion() -> None:
-    """With the names that are known."""
+    """With the names that exist."""
     with pytest.raises(ConfError, match=r"unknown program 'buffer_scalling' \(did you mean 'buffer_scaling'\?\); known: buffer_"):
         conf.program("buffer_scalling")
 
 
 @pytest.mark.parametrize(
-    ("text", "traded", "says"),
+    ("text", "traded", "error"),
     [
         (MINIMAL + "[contracts]\nMES = [{ profit = 0.0, at_most = 3 }]", "MNQ", "does not name MNQ; trade MES"),
         (MINIMAL.replace("start", 'flat_by = "15:59"\nstart'), "MNQ", "flat_by 15:59, but preset 'seed' leaves at 15:59"),
@@ -135,7 +135,7 @@ def test_an_unknown_program_gets_a_suggestion() -> None:
     ],
 )
 def test_a_program_that_the_run_cannot_keep_is_refused(
-    text: str, traded: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, traded: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its instruments, its hours and its strategies are the run's."""
     preset = conf.preset("seed")
@@ -144,11 +144,11 @@ def test_a_program_that_the_run_cannot_keep_is_refused(
     with pytest.raises(ConfError) as caught:
         conf.load("replay", instance="test", traded=[traded], preset=preset, program="mine")
 
-    assert says in str(caught.value)
+    assert error in str(caught.value)
 
 
 def test_the_configuration_may_name_the_program() -> None:
-    """`[trading] program` is how a live account is told; the command line wins; without either there is none."""
+    """`[trading] program` sets it for a live account; the command line wins; without either there is none."""
     preset = conf.preset("seed")
     loaded = [
         conf.load("replay", instance="test", traded=["MNQ"], preset=preset, changes={"trading": trading}, program=program)
@@ -167,7 +167,7 @@ def test_a_program_survives_run_json(tmp_path: Path) -> None:
 
 
 def test_only_rules_about_open_equity_need_every_bar() -> None:
-    """Which is when the gate subscribes to bars."""
+    """Only then the gate subscribes to bars."""
     later = shipped(funded={"trailing": intraday().evaluation.trailing})
 
     assert [each.sees_open_equity for each in (shipped(), intraday(), later)] == [False, True, True]

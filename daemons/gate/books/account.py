@@ -58,7 +58,7 @@ class Account:
         return {*self.book.held, *self.orders.instruments, *self.disputed}
 
     @property
-    def trades_under_way(self) -> int:
+    def unfinished_trades(self) -> int:
         """Open trades and possible new ones: positions, and entries of which nothing has filled."""
         count = 0
         for name in self.touched:

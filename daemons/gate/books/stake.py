@@ -15,7 +15,7 @@ def entry_cents(terms: Instrument, qty: int, entry: float, stop: float) -> int:
     return qty * (sizing.risk_cents(terms, entry, stop) + 2 * terms.commission_cents)
 
 
-def under_way_cents(instruments: Mapping[str, Instrument], book: Ledger, orders: Orders) -> int:
+def at_stake_cents(instruments: Mapping[str, Instrument], book: Ledger, orders: Orders) -> int:
     """The same for every position that we opened, and for entries in flight, as if they were filled.
 
     A stop that has been moved beyond the entry costs nothing and is not counted as a gain either.

@@ -113,7 +113,7 @@ def max_trades(account: Account) -> str | None:
     limit = account.limits.max_trades
     if limit is None:
         return None
-    closed, under_way = account.book.trades(account.session), account.trades_under_way
+    closed, under_way = account.book.trades(account.session), account.unfinished_trades
     if closed + under_way < limit:
         return None
     more = f" and {under_way} under way" if under_way else ""
@@ -142,7 +142,7 @@ def program(case: Case) -> str | None:
         return None
     name, size = case.request.instrument, case.size
     at_stake = stake.entry_cents(case.terms, size, case.enters, case.stop)
-    at_stake += stake.under_way_cents(case.conf.instruments, case.book, case.orders)
+    at_stake += stake.at_stake_cents(case.conf.instruments, case.book, case.orders)
     return allowance.refusal(case.program, name, case.intent.strategy, case.request.bar_ns, size, at_stake)
 
 
