@@ -9,7 +9,7 @@ from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 SECOND_NS = 1_000_000_000
-ASKED = eastern("11:00")
+REQUESTED = eastern("11:00")
 TRADING = Trading(enabled=True, account=ACCOUNT, answer_s=10, cancel_s=30)
 
 
@@ -37,7 +37,7 @@ def test_an_unanswered_order_stops_entries_until_its_update(desk: Desk) -> None:
     (refused,) = desk.ask(elsewhere, at="11:01", id="Q", instrument="MES", close=6_000.0)
     desk.updated(order_id, OrderStatus.REJECTED)
 
-    assert due == ASKED + 10 * SECOND_NS
+    assert due == REQUESTED + 10 * SECOND_NS
     assert early == []
     assert [alarm.name for alarm in desk.bodies(Alarm)] == ["unanswered"]
     assert refused.reason is Reason.UNANSWERED
@@ -59,12 +59,12 @@ def test_an_exit_passes_while_an_order_is_unanswered(desk: Desk) -> None:
 
 def test_an_entry_that_works_beyond_its_validity_is_cancelled_once(desk: Desk) -> None:
     """Thirty seconds after the end of its validity, with a cancel of its own id; then there is nothing more to wait for."""
-    order_id = desk.enter(valid_until_ns=ASKED + 60 * SECOND_NS)
+    order_id = desk.enter(valid_until_ns=REQUESTED + 60 * SECOND_NS)
     desk.updated(order_id, OrderStatus.ACCEPTED)
     due = desk.gate.due_ns
     outputs = desk.step(Due(due), topic="due.")
 
-    assert due == ASKED + 90 * SECOND_NS
+    assert due == REQUESTED + 90 * SECOND_NS
     assert [output.body for output in outputs if isinstance(output, Tell)] == [
         CancelOrder(f"{order_id}-T", ACCOUNT, "MNQ", order_id)
     ]
@@ -82,7 +82,7 @@ def test_an_entry_that_works_beyond_its_validity_is_cancelled_once(desk: Desk) -
 )
 def test_an_entry_after_its_cancel(desk: Desk, story: str, updates: list[str], qty: int, free: bool) -> None:
     """The cancel or the fill that wins the race is booked, and nothing stays in flight."""
-    order_id = desk.enter(valid_until_ns=ASKED + 60 * SECOND_NS)
+    order_id = desk.enter(valid_until_ns=REQUESTED + 60 * SECOND_NS)
     desk.updated(order_id, OrderStatus.ACCEPTED)
     desk.step(Due(desk.gate.due_ns), topic="due.")
     for update in updates:
