@@ -1,7 +1,7 @@
-"""The command line: one program, `tapewire`. Each command is a thin call of what does the work.
+"""The command line `tapewire`. Each command is a thin function that calls the module which does the work.
 
-Commands of other packages (replay's `backtest`, `replay`, `diff`, `demo`) arrive by the entry point group `tapewire.commands`, so
-that nothing here imports them.
+Other packages register their commands (replay's `backtest`, `replay`, `diff`, `demo`) through the entry point group
+`tapewire.commands`, so this module imports none of them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _program(
+def _application(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -47,7 +47,7 @@ for point in entry_points(group="tapewire.commands"):
 
 
 def main() -> None:
-    """Run a command. An error of ours is one line on stderr and its own exit status; Ctrl-C is 130."""
+    """Run a command. A TapewireError prints one line on stderr and sets the exit status of its class; Ctrl-C exits with 130."""
     try:
         app(prog_name="tapewire")
     except TapewireError as error:
@@ -56,4 +56,4 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.exit(0)  # `tapewire tap | head`: the reader has had enough
+        sys.exit(0)  # `tapewire tap | head`: the reader has closed its end

@@ -1,4 +1,4 @@
-"""The operator's commands: up, down, status, tap, doctor."""
+"""The operator's commands: up, down, status, tap, doctor, kill, arm."""
 
 from __future__ import annotations
 
@@ -30,28 +30,32 @@ from tapewire.daemons.shell import epochs, latch
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-InstanceOption = Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")]
+InstanceOption = Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="One number of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
+    typer.Option("--set", help="Change one value of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this module."""
+    """Add this module's commands to the application."""
     for command in (up, down, status, tap, doctor, kill, arm):
         app.command()(command)
 
 
 def up(
-    instrument: Annotated[list[str] | None, typer.Option("--instrument", help="What to trade; may be repeated.")] = None,
-    preset: Annotated[str, typer.Option(help="Which strategies with which numbers (conf/presets).")] = "seed",
-    strategies: Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")] = None,
+    instrument: Annotated[
+        list[str] | None, typer.Option("--instrument", help="Instrument to trade (default: MNQ); may be repeated.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Strategies and their parameters: a name in conf/presets or the path of a file.")
+    ] = "seed",
+    strategies: Annotated[str | None, typer.Option(help="Comma-separated strategies instead of the preset's.")] = None,
     settings: SetOption = None,
-    var: Annotated[Path, typer.Option(help="Where the run's journal and logs go.")] = Path("var"),
+    var: Annotated[Path, typer.Option(help="Folder for the run: its journal and logs go to VAR/live.")] = Path("var"),
 ) -> None:
-    """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml says otherwise."""
+    """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml enables it."""
     name = "live"
     for each in instances.running():
         if each.name == name:
@@ -61,8 +65,8 @@ def up(
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:
         raise ConfError(
-            f"ports from {conf.bus.base_port} on are in use and NinjaTrader expects them there; stop what uses them "
-            f"(`tapewire doctor` names the port) or set bus.base_port in conf/live.toml"
+            f"ports from {conf.bus.base_port} on are in use, and NinjaTrader connects to these; stop the process that uses them "
+            f"(`tapewire doctor` names the ports) or set bus.base_port in conf/live.toml"
         )
     run = (var / name).resolve()
     run.mkdir(parents=True, exist_ok=True)
@@ -76,7 +80,7 @@ def up(
 
 
 def down(instance: InstanceOption = None) -> None:
-    """Stop the daemons and supervisord, and leave nothing behind."""
+    """Stop the daemons and supervisord. No process, socket or port is left behind; the journal stays."""
     chosen = instances.choose(instance)
     with err.status(f"stopping {chosen.name}"):
         supervise.stop(chosen)
@@ -84,7 +88,7 @@ def down(instance: InstanceOption = None) -> None:
 
 
 def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
-    """Every daemon with pid, uptime, heartbeat age and last number. Exit status 1 if one is missing or silent."""
+    """Show each daemon's pid, uptime, heartbeat age and last number. Exit status 1 if one does not run, beat or report ready."""
     chosen = instances.choose(instance)
     rows = standing.collect(chosen)
     if json:
@@ -96,14 +100,18 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
 
 
 def tap(
-    topic: Annotated[list[str] | None, typer.Argument(help="Topic prefixes such as session. signal. (default: all).")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    since: Annotated[str | None, typer.Option(help="First what the journal has: all, or a time such as 2027-02-24T10:30.")] = None,
-    rate: Annotated[bool, typer.Option("--rate", help="Messages per second of each topic instead of the messages.")] = False,
+    topic: Annotated[
+        list[str] | None, typer.Argument(help="Topic prefixes, such as session. signal. (default: all topics).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="Print the journal first: all, or from a New York time such as 2027-02-24T10:30.")
+    ] = None,
+    rate: Annotated[bool, typer.Option("--rate", help="Print each topic's messages per second instead of the messages.")] = False,
     count: Annotated[int | None, typer.Option(help="Stop after this many messages.")] = None,
     instance: InstanceOption = None,
 ) -> None:
-    """Print decoded messages as they pass. A stopped or slow tap loses its own messages and hurts nobody."""
+    """Print decoded messages as they pass, with market time in New York. A slow tap loses messages; the daemons lose none."""
     chosen = instances.choose(instance)
     tapping.run(chosen, tuple(topic or ("",)), as_json=json, since=since, rate=rate, count=count)
 
@@ -111,7 +119,7 @@ def tap(
 def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
     """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one.
 
-    Exit status 0: all is ok. 1: something is broken. 3: nothing is, but not everything could be looked at.
+    Exit status 0: all checks are ok. 1: at least one is broken. 3: none is broken, but at least one could not be made.
     """
     chosen = instances.choose(instance) if instance or instances.running() else None
     found = examination.examine(chosen)
@@ -123,44 +131,49 @@ def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
 
 
 def kill(
-    flatten: Annotated[bool, typer.Option("--flatten", help="Also cancel what works and close what is open.")] = False,
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also cancel working orders and close open positions.")] = False,
     instance: InstanceOption = None,
 ) -> None:
-    """Latch the kill switch: no entry passes until `tapewire arm`, whatever restarts. Resting stops stay; exits still work."""
+    """Latch the kill switch: the gate refuses entries until `tapewire arm`, also after restarts. Resting stops stay; exits work."""
     chosen = instances.choose(instance)
     who = getpass.getuser()
     latch.latch(Path(chosen.run), who)
     try:
-        standing = tell_gate(chosen, Kill(who, flatten))
+        standing = command_gate(chosen, Kill(who, flatten))
     except Transient as error:
         left = "; NOTHING WAS FLATTENED, close positions in NinjaTrader" if flatten else ""
         raise Transient(
-            f"latched on disk, but the gate does not answer ({error}): it will obey when it starts, and meanwhile the venue "
-            f"refuses entries for want of a lease{left}"
+            f"latched on disk, but the gate does not reply ({error}): it applies the latch when it starts, and until then the "
+            f"venue refuses entries because the gate's lease has expired{left}"
         ) from error
-    out.print(f"killed: {chosen.name} takes no entries; {standing}" + ("; closing what is open" if flatten else ""))
+    out.print(f"killed: {chosen.name} refuses entries; {standing}" + ("; closing open positions" if flatten else ""))
 
 
 def arm(instance: InstanceOption = None) -> None:
-    """Release the kill switch, and whatever reconciliation disputed. Say it only after you have looked."""
+    """Release the kill switch and accept the venue's position where ours differs. Compare both in NinjaTrader first."""
     chosen = instances.choose(instance)
-    standing = tell_gate(chosen, Arm(getpass.getuser()))
+    standing = command_gate(chosen, Arm(getpass.getuser()))
     latch.release(Path(chosen.run))
     out.print(f"armed: {chosen.name}; {standing}")
 
 
-def tell_gate(chosen: instances.Instance, word: Kill | Arm) -> str:
-    """Ask the gate to obey, and return where the account then stands, in words."""
+def command_gate(chosen: instances.Instance, command: Kill | Arm) -> str:
+    """Send a command to the gate. Returns the account's trading state after it, as a sentence.
+
+    Raises:
+        Transient: the gate does not reply in time.
+        PeerError: the reply is not a Risk.
+    """
     address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
     with zmq.Context() as context:
-        answer = ask(context, address, topics.of(topics.OPERATOR, "word"), word, name="operator")
-    if not isinstance(answer, Risk):
-        raise PeerError(f"the gate answered {type(answer).__name__}, expected Risk")
-    return f"account {answer.account or 'none'} is {answer.state}, {answer.total_cents / 100:+.2f} $ realised"
+        reply = ask(context, address, topics.of(topics.OPERATOR, "word"), command, name="operator")
+    if not isinstance(reply, Risk):
+        raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")
+    return f"account {reply.account or 'none'} is {reply.state}, {reply.total_cents / 100:+.2f} $ realised"
 
 
 def show(lines: Iterable[tuple[str, bool]]) -> None:
-    """Print lines; those that are not well in red, where there is colour."""
+    """Print lines; those that are not well in red, if the terminal has colour."""
     for line, well in lines:
         out.print(line, markup=False, style=None if well else "red")
 
@@ -171,7 +184,7 @@ def split(names: str | None) -> list[str] | None:
 
 
 def exchange_calendar() -> Calendar:
-    """Half days and holidays from a month ago to two years ahead."""
+    """Half days and holidays, from 31 days ago to two years ahead."""
     from tapewire.daemons.settings.calendar import calendar_for
 
     today = dt.date.today()

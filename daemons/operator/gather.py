@@ -1,7 +1,7 @@
-"""Asking the daemons and listening to the bridge, for `ready` and `doctor`.
+"""Takes the snapshot for `ready` and `doctor`: requests to the daemons, and the bridge's heartbeat.
 
-Whether the bridge is there is told by our own clock: its heartbeat bears the time of another machine, which may be wrong, and the
-broker gives the last one to whoever joins, however old it is. So only a heartbeat that comes while we listen is a sign of life.
+This machine's clock decides whether the bridge is alive. A heartbeat carries the time of another machine, which may be wrong, and
+the broker sends its last one to every new subscriber, however old it is. So only a heartbeat that arrives while we listen counts.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from tapewire.daemons.operator.snapshot import FRESH_S, BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
 
 VENUE = "nt"
-NOBODY_S = 2.5  # how long to wait for a bridge of which the broker has nothing: two of its heartbeats
+ABSENT_S = 2.5  # how long to wait when the broker has no heartbeat of a bridge: two heartbeat intervals
 
 
 def look(instance: Instance, conf: Conf) -> Snapshot:
-    """Ask the daemons, and listen for the bridge."""
+    """Request the daemons' states and listen for the bridge's heartbeat."""
     with zmq.Context() as context:
         bridge = listen(context, conf)
-        gate = _asked(context, conf.bus.address("control.gate"), "")
-        risks = _asked(context, conf.bus.address("gate"), topics.RISK) or {}
-        sessions = _asked(context, conf.bus.address("tracker"), topics.SESSION) or {}
+        gate = _state(context, conf.bus.address("control.gate"), "")
+        risks = _state(context, conf.bus.address("gate"), topics.RISK) or {}
+        sessions = _state(context, conf.bus.address("tracker"), topics.SESSION) or {}
     return Snapshot(
         bridge=bridge,
         gate=gate,
@@ -43,17 +43,17 @@ def look(instance: Instance, conf: Conf) -> Snapshot:
 
 
 def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> BridgeBeat:
-    """Listen until a heartbeat of the bridge has come; FRESH_S at most, NOBODY_S if not even the broker has one."""
+    """Listen until a heartbeat of the bridge arrives: at most FRESH_S, or ABSENT_S if the broker has none from before."""
     reader = sockets.subscriber(context, conf.bus.address("broker.out"), (topics.of(topics.BEAT, VENUE),))
     start = time.monotonic()
-    kept: list[bytes] = []  # what lay at the broker when we came, or what it has just forwarded: the first does not tell
+    kept: list[bytes] = []  # the first one: the broker's last value or a live one, which cannot be told apart
     try:
-        while (left_s := start + (FRESH_S if kept else NOBODY_S) - time.monotonic()) > 0:
+        while (left_s := start + (FRESH_S if kept else ABSENT_S) - time.monotonic()) > 0:
             if not reader.poll(int(left_s * 1000) + 1):
                 continue
             frames = reader.recv_multipart()
             now_ns = time.time_ns()
-            if len(frames) != 2 or frames == kept:  # the broker's welcome, or the kept one for another reader
+            if len(frames) != 2 or frames == kept:  # the broker's welcome, or the last value again for another subscriber
                 continue
             if not kept:
                 kept = frames
@@ -69,9 +69,9 @@ def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> BridgeBeat:
 
 
 def charts(conf: Conf) -> Topics | None:
-    """The charts of a bridge that reaches us although no daemon runs; None if none connects.
+    """The charts of a bridge that connects while no daemon runs; None if none connects.
 
-    The port `backfill` is bound by whoever asks, for as long as he asks.
+    The requester binds the port `backfill` for the time of its request.
 
     Raises:
         Transient: the port is in use.
@@ -80,7 +80,7 @@ def charts(conf: Conf) -> Topics | None:
         try:
             port = sockets.owner(context, conf.bus.address("backfill"))
         except zmq.ZMQError as error:
-            raise Transient(f"cannot bind {conf.bus.address('backfill')}: {error}; is a backfill under way?") from error
+            raise Transient(f"cannot bind {conf.bus.address('backfill')}: {error}; is a `tapewire backfill` running?") from error
         try:
             return _charts(port)
         finally:
@@ -88,14 +88,14 @@ def charts(conf: Conf) -> Topics | None:
 
 
 def _charts(port: zmq.Socket[bytes]) -> Topics | None:
-    for _ in range(int(NOBODY_S / RETRY_S)):
-        with suppress(zmq.ZMQError):  # nobody has connected yet
+    for _ in range(int(ABSENT_S / RETRY_S)):
+        with suppress(zmq.ZMQError):  # no bridge has connected yet
             sockets.send(port, (VENUE.encode(), *request(TopicsRequest("doctor", "chart."))), sockets.NOBLOCK)
         if port.poll(int(RETRY_S * 1000)):
             try:
                 body = wire.decode(port.recv_multipart()[-1])[1]
             except PeerError:
-                return Topics("doctor", ())  # somebody, who speaks otherwise
+                return Topics("doctor", ())  # a bridge, of another protocol version
             return body if isinstance(body, Topics) else Topics("doctor", ())
     return None
 
@@ -108,9 +108,9 @@ def _read(frames: list[bytes]) -> tuple[Beat | None, str]:
     return (body, "") if isinstance(body, Beat) else (None, f"{type(body).__name__} instead of a heartbeat")
 
 
-def _asked(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
+def _state(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
     try:
-        answer: dict[str, Any] = ask_control(context, address, "state", argument, timeout_s=1.0)
+        report: dict[str, Any] = ask_control(context, address, "state", argument, timeout_s=1.0)
     except (Transient, PeerError):
         return None
-    return answer
+    return report

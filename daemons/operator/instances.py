@@ -1,4 +1,4 @@
-"""Which runs are up on this machine: one small file each, so that `tap`, `status` and `down` find them from any folder."""
+"""The runs that are up on this machine: one small file each, so that `tap`, `status` and `down` find them from any folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from tapewire.bus.errors import ConfError
 
 
 class Instance(Struct, frozen=True):
-    """A running set of daemons. kind: "live" or "replay". pid: its supervisord. socket: where that listens."""
+    """A running set of daemons.
+
+    kind: "live" or "replay". run: the folder with its journal and logs. base_port: the first of its ports. pid: its supervisord's.
+    socket: the path of the unix socket on which supervisord listens.
+    """
 
     name: str
     kind: str
@@ -24,12 +28,12 @@ class Instance(Struct, frozen=True):
 
 
 def folder() -> Path:
-    """Where the files lie: the user's state directory."""
+    """The folder of these files, in the user's state directory."""
     return Path.home() / ".local" / "state" / "tapewire" / "instances"
 
 
 def register(instance: Instance) -> None:
-    """Make a run known."""
+    """Write the file of a run. It replaces an older one of the same name in one step."""
     folder().mkdir(parents=True, exist_ok=True)
     path = folder() / f"{instance.name}.json"
     temporary = path.with_suffix(f".{os.getpid()}")
@@ -38,12 +42,12 @@ def register(instance: Instance) -> None:
 
 
 def forget(name: str) -> None:
-    """The run has ended."""
+    """Remove the file of a run that has ended."""
     (folder() / f"{name}.json").unlink(missing_ok=True)
 
 
 def running() -> list[Instance]:
-    """All runs whose supervisord is alive, oldest first. Files of dead ones (a power cut) are removed."""
+    """All runs whose supervisord is alive, oldest first. Removes the files of dead ones, which a power cut leaves behind."""
     found = []
     for path in sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime):
         instance = msgspec.json.decode(path.read_bytes(), type=Instance)
@@ -55,27 +59,27 @@ def running() -> list[Instance]:
 
 
 def choose(name: str | None) -> Instance:
-    """The named run, or the only one there is.
+    """The named run, or the only one that is up.
 
     Raises:
-        ConfError: none is up, several are and no name was given, or there is none of that name. The text says what to do.
+        ConfError: no run is up, several are and no name was given, or none has that name. The text gives the remedy.
     """
-    known = running()
-    names = ", ".join(each.name for each in known)
-    if not known:
+    found = running()
+    names = ", ".join(each.name for each in found)
+    if not found:
         raise ConfError("nothing is running; start the daemons with `tapewire up`, or a replay with `tapewire replay`")
     if name is None:
-        if len(known) > 1:
+        if len(found) > 1:
             raise ConfError(f"several runs are up ({names}); choose one with --instance NAME")
-        return known[0]
-    for each in known:
+        return found[0]
+    for each in found:
         if each.name == name:
             return each
-    raise ConfError(f"no run named {name!r} is up; running: {names}")
+    raise ConfError(f"no run named {name!r} is up; choose one of: {names}")
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this number exists and is not a zombie."""
+    """Whether a process with this id exists and is not a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("latin-1")
     except OSError:

@@ -1,7 +1,7 @@
 """Ready to trade, as five lights: platform, account, data, orders, position.
 
-Each light is one thing that can be wrong without the others, with the sentence for whoever must mend it. Nothing is tried out: a
-light tells what the daemons know already, and what is heard of the platform.
+Each light covers one fault that can occur without the others, and its sentence tells the operator what to do. The lights show the
+daemons' current state and the platform's heartbeat. No test order is sent.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 
-SILENT = "the gate does not answer (`tapewire status`)"
+NO_GATE = "the gate does not reply (`tapewire status`)"
 
 out = Console(soft_wrap=True, highlight=False)
 
 
 class Light(Struct, frozen=True):
-    """One thing that must be well before a trade: its name, whether it is, and a sentence for a person."""
+    """One condition of a trade: its name, whether it holds, and a sentence for a person."""
 
     name: str
     on: bool
@@ -37,15 +37,15 @@ class Light(Struct, frozen=True):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command of this module."""
+    """Add this module's command to the application."""
     app.command()(ready)
 
 
 def ready(
-    instance: Annotated[str | None, typer.Option("--instance", help="Which run, when several are up.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")] = False,
+    instance: Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """Five lights: platform, account, data, orders, position. Exit status 1 unless all are on."""
+    """Show whether an entry could be traded now: platform, account, data, orders, position. Exit status 1 unless all are on."""
     chosen = instances.choose(instance)
     conf = configuration.read(Path(chosen.run))
     shown = lights(conf, gather.look(chosen, conf))
@@ -58,12 +58,12 @@ def ready(
 
 
 def lights(conf: Conf, snapshot: Snapshot) -> list[Light]:
-    """The five, in the order in which one depends on the other."""
+    """The five lights. Each depends on those before it."""
     return [Light(name, on, text) for name, (on, text) in _judged(conf, snapshot).items()]
 
 
 def lines(shown: list[Light]) -> Iterator[tuple[str, bool]]:
-    """The lights for a person, each line with whether it is on."""
+    """The lights as lines for a person, each with whether its light is on."""
     rows = [("on" if light.on else "off", light.name, light.text) for light in shown]
     yield from zip(aligned(rows), (light.on for light in shown), strict=True)
 
@@ -81,26 +81,26 @@ def _judged(conf: Conf, snapshot: Snapshot) -> Mapping[str, tuple[bool, str]]:
 def _platform(snapshot: Snapshot) -> tuple[bool, str]:
     if not snapshot.bridge.fresh:
         age_s = snapshot.bridge.age_s
-        heard = "never heard of" if age_s is None else f"silent for {span(age_s)}"
-        return False, f"{heard}; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
+        last = "no heartbeat received" if age_s is None else f"no heartbeat for {span(age_s)}"
+        return False, f"{last}; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
     if snapshot.gate is None:
-        return False, SILENT
+        return False, NO_GATE
     if not snapshot.linked:
-        return False, "it beats, but the gate has no link to it (`tapewire doctor`)"
-    words, why = snapshot.bridge.noted
+        return False, "it sends heartbeats, but has no order link to the gate (`tapewire doctor`)"
+    stops, why = snapshot.bridge.noted
     if why:
-        return False, f"connected, but takes no entries: {why}"
-    if NO_LEASE in words:
-        return False, "connected, but has not heard the gate for five seconds"
-    return True, "connected, its heartbeat is there"
+        return False, f"connected, but refuses entries: {why}"
+    if NO_LEASE in stops:
+        return False, "connected, but refuses entries: the gate's lease is older than five seconds"
+    return True, "connected, heartbeat received"
 
 
 def _account(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
     account = conf.trading.account
     if not (conf.trading.enabled and account):
-        return False, "trading is off (conf/live.toml: name an account and set enabled)"
+        return False, "trading is off (conf/live.toml: set account and enabled in [trading])"
     if snapshot.gate is None:
-        return False, SILENT
+        return False, NO_GATE
     if snapshot.gate["killed"]:
         return False, f"{account}: the kill switch is latched; `tapewire arm` releases it"
     risk = snapshot.risk
@@ -122,25 +122,25 @@ def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
         at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)
         texts.append(f"{name} {session.bar.close:g} at {at:%Y-%m-%d %H:%M} UTC")
     if not snapshot.bridge.fresh:
-        return False, f"nobody brings bars; the last was {', '.join(texts)}"
+        return False, f"the feed has stopped; the last bar was {', '.join(texts)}"
     return True, ", ".join(texts)
 
 
 def _orders(snapshot: Snapshot) -> tuple[bool, str]:
     if snapshot.gate is None:
-        return False, SILENT
-    waiting = snapshot.gate["pending"].get("venue", 0)
-    return waiting == 0, f"{waiting} commands unacknowledged by the venue"
+        return False, NO_GATE
+    pending = snapshot.gate["pending"].get("venue", 0)
+    return pending == 0, f"{pending} commands not acknowledged by the venue"
 
 
 def _position(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
     if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
-        return False, "the venue and our books differ; look, then `tapewire arm`"
+        return False, "the venue's position differs from ours; compare both in NinjaTrader, then `tapewire arm`"
     texts = []
     for name in conf.traded:
         session = snapshot.session(name)
         position = None if session is None else session.bar.position
         if position is None:
-            return False, f"{name}: the platform has not said"
+            return False, f"{name}: the platform has reported no position"
         texts.append(f"{name} {position.qty:+d}" if position.qty else f"{name} flat")
     return True, ", ".join(texts)

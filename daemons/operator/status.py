@@ -1,4 +1,4 @@
-"""Where every daemon stands: what supervisord knows, joined with the daemon's own last heartbeat."""
+"""The status of every daemon: its process as supervisord reports it, joined with the daemon's own last heartbeat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ LISTEN_S = 2.0
 
 
 class DaemonStatus(Struct, frozen=True):
-    """One daemon. Ages in seconds. last: its furthest-written topic as `topic@epoch:seq`; empty if it writes none."""
+    """One daemon.
+
+    state: of its process, as supervisord names it. uptime_s, beat_age_s: in seconds; None without a heartbeat of this process.
+    last: the topic with the highest number that it has published, as `topic@epoch:seq`; empty if it publishes none. note: its own
+    state, "ready" in regular operation. received, healed, lost: messages since the process started.
+    """
 
     name: str
     state: str
@@ -40,12 +45,12 @@ class DaemonStatus(Struct, frozen=True):
 
 
 def collect(instance: Instance) -> list[DaemonStatus]:
-    """Ask supervisord, and listen for one heartbeat of everybody."""
-    known = supervise.processes(instance)
-    beats = listen(instance, {each["name"] for each in known})
+    """Request the processes from supervisord, and listen for one heartbeat of each daemon."""
+    processes = supervise.processes(instance)
+    beats = listen(instance, {each["name"] for each in processes})
     now_s = time.time()
     rows = []
-    for each in known:
+    for each in processes:
         name = each["name"]
         beat = beats.get(name)
         fresh = beat if beat is not None and beat.pid == each["pid"] else None
@@ -89,7 +94,7 @@ def age_s(beat: Beat) -> float:
 
 
 def furthest(beat: Beat) -> str:
-    """The topic a daemon has written most of, with its last number."""
+    """The topic with the highest number that a daemon has published, as `topic@epoch:seq`; empty if it has published none."""
     if not beat.last:
         return ""
     topic, (epoch, seq) = max(beat.last.items(), key=lambda item: (item[1][1], item[0]))
@@ -97,7 +102,7 @@ def furthest(beat: Beat) -> str:
 
 
 def lines(rows: list[DaemonStatus]) -> Iterator[tuple[str, bool]]:
-    """The rows for a person, with a heading; each line with whether its daemon is well."""
+    """The rows as lines for a person, after a heading; each with whether its daemon is healthy."""
     table = [("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"), *map(_cells, rows)]
     yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
 

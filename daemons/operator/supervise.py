@@ -1,4 +1,4 @@
-"""Starting, asking and stopping the supervised daemons of a run. supervisord does the supervising; this talks to it."""
+"""Start, query and stop the supervised daemons of a run. supervisord supervises them; this module controls supervisord."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def conf_file() -> Path:
-    """supervisord.conf of this installation. It lies beside the package's own `__init__.py`."""
+    """The path of this installation's supervisord.conf, beside the package's `__init__.py`.
+
+    Raises:
+        ConfError: it is missing.
+    """
     path = Path(tapewire.__file__).with_name("supervisord.conf").resolve()
     if not path.is_file():
         raise ConfError(f"supervisord.conf is missing (looked at {path}); reinstall tapewire")
@@ -45,13 +49,13 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     """Start supervisord and its daemons for a run whose run.json is written.
 
     Args:
-        attached: supervisord dies with this process (a replay); otherwise it goes on by itself (`tapewire up`).
+        attached: supervisord ends with this process (a replay); otherwise it outlives it (`tapewire up`).
 
     Returns:
-        The registered run, and supervisord as our child: wait for it after `stop`, or it stays a zombie while we live.
+        The registered run, and supervisord as our child process: wait for it after `stop`, or it stays a zombie until we end.
 
     Raises:
-        Transient: it did not come up; the text names the log to read.
+        Transient: supervisord did not start; the text names the log to read.
     """
     run_dir = run_dir.resolve()
     (run_dir / "logs").mkdir(parents=True, exist_ok=True)
@@ -64,7 +68,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     }
     command = [sys.executable, "-P", "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
     if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
-        raise Transient(f"another run has claimed the ports from {conf.bus.base_port} on; `tapewire status` names it")
+        raise Transient(f"another run uses the ports from {conf.bus.base_port} on; `tapewire status` names it")
     log = (run_dir / "logs" / "start.log").open("wb")
     try:
         process = subprocess.Popen(
@@ -89,16 +93,23 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
 
 
 def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:
-    """Wait until every daemon says that it is ready. `tick` is told whom we wait for."""
+    """Wait until every daemon reports ready.
+
+    Args:
+        tick: called again and again with the name of the daemon that is waited for.
+
+    Raises:
+        Transient: one is not ready within START_S; the text names its log.
+    """
     waiting = list(DAEMONS)
     until = time.monotonic() + START_S
     with zmq.Context() as context:
         while waiting:
             tick(waiting[0])
             try:
-                answer = ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
+                report = ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
                 ours = {each["name"]: each["pid"] for each in processes(instance)}
-                if answer["note"] == "ready" and answer["pid"] == ours[waiting[0]]:
+                if report["note"] == "ready" and report["pid"] == ours[waiting[0]]:
                     waiting.pop(0)
             except (Transient, PeerError, OSError):
                 if time.monotonic() > until or not instances.alive(instance.pid):
@@ -107,21 +118,21 @@ def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lam
 
 
 def processes(instance: Instance) -> list[dict[str, Any]]:
-    """What supervisord knows: name, statename, pid, start (seconds since 1970), description of each daemon."""
+    """Each daemon's process as supervisord reports it: name, statename, pid, start (seconds since 1970), description."""
     with _rpc(instance) as rpc:
-        answer: Any = rpc.supervisor.getAllProcessInfo()
-    return sorted(answer, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
+        found: Any = rpc.supervisor.getAllProcessInfo()
+    return sorted(found, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
 
 
 def stop(instance: Instance) -> None:
     """Stop all daemons and supervisord itself, and leave no process, socket or registry file behind.
 
     Raises:
-        Transient: something is still there after the time allowed.
+        Transient: supervisord did not end within STOP_S and was killed.
     """
     with suppress(OSError, xmlrpc.client.Fault), _rpc(instance) as rpc:
-        for name in reversed(DAEMONS):  # one by one, as `shutdown` would; but that looks only once a second
-            with suppress(xmlrpc.client.Fault):  # it does not run
+        for name in reversed(DAEMONS):  # one by one, as `shutdown` does, but that checks only once a second
+            with suppress(xmlrpc.client.Fault):  # this daemon does not run
                 rpc.supervisor.stopProcess(name)
         rpc.supervisor.shutdown()
     if not _wait(lambda: not instances.alive(instance.pid), STOP_S):
@@ -134,16 +145,20 @@ def stop(instance: Instance) -> None:
 
 
 def socket_path(run_dir: Path) -> Path:
-    """A short path that belongs to this run alone."""
+    """The path of this run's unix socket: short, and different for each run folder."""
     digest = hashlib.sha256(str(run_dir).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"tapewire-{digest}.sock"
 
 
 def free_base_port(host: str, wanted: int) -> int:
-    """`wanted`, if all the ports from there on are free, else the next block that is. It is ours from now on.
+    """Claim the block of ports from `wanted` on, or the next block whose ports are all free. Returns its first port.
 
-    Two runs that start at the same moment both find a block free; if both took it, one's daemons would talk to the other's
-    broker. So a block is claimed first. The claim is held until `stop`, or as long as this process and its supervisord live.
+    Two runs that start at the same moment find the same block free. If both used it, the daemons of one would connect to the
+    broker of the other. So a block is claimed before its ports are tried. The claim lasts until `stop`, or until both this process
+    and its supervisord have ended.
+
+    Raises:
+        Transient: no block is free.
     """
     for base in range(wanted, wanted + 20_000, 100):
         if claim(host, base):
@@ -157,7 +172,7 @@ _claims: dict[tuple[str, int], sockets_of_python.socket] = {}
 
 
 def claim(host: str, base: int) -> bool:
-    """Claim a block of ports on this machine; False if another run has. The kernel forgets it with its last holder."""
+    """Claim a block of ports on this machine; False if it is claimed already. The kernel drops a claim with its last holder."""
     if (host, base) in _claims:
         return False
     guard = sockets_of_python.socket(sockets_of_python.AF_UNIX)
@@ -172,20 +187,20 @@ def claim(host: str, base: int) -> bool:
 
 
 def release(host: str, base: int) -> None:
-    """Give a claimed block back; what supervisord inherited of the claim ends with it."""
+    """Release this process's claim of a block. supervisord's inherited copy ends with supervisord."""
     guard = _claims.pop((host, base), None)
     if guard is not None:
         guard.close()
 
 
 def release_all() -> None:
-    """Give back every block that this process has claimed and started nothing on."""
+    """Release every claim of this process."""
     for host, base in tuple(_claims):
         release(host, base)
 
 
 def port_free(host: str, port: int) -> bool:
-    """Whether we could bind there now."""
+    """Whether this process could bind the port now."""
     with sockets_of_python.socket() as probe:
         probe.setsockopt(sockets_of_python.SOL_SOCKET, sockets_of_python.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""The tap: live inspection of the bus without our types. It reads with plain msgpack, as any client in any language could."""
+"""The tap: live inspection of the bus without our types. It decodes plain msgpack, as a client in any language can."""
 
 from __future__ import annotations
 
@@ -21,14 +21,23 @@ from tapewire.daemons.settings.structs import PORTS
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
-QUEUE = 1_000  # messages kept for a tap that does not read; then it loses the newest and says how many
+QUEUE = 1_000  # messages queued for a tap that does not read; beyond it the newest are dropped, and the tap reports how many
 
 
 def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: str | None, rate: bool, count: int | None) -> None:
-    """Print what passes until interrupted (or `count` messages have been printed)."""
+    """Print messages until interrupted, or until `count` of them are printed.
+
+    Args:
+        prefixes: topic prefixes; "" is every topic.
+        since: print the journal first, from this time on (see `since_ns`); None prints live messages only.
+        rate: print each topic's messages per second instead.
+
+    Raises:
+        ConfError: `since` cannot be read.
+    """
     after_ns = None if since is None else since_ns(since)
     with zmq.Context() as context:
-        # Subscribe first, then ask for the past; what both have is dropped by its number.
+        # Subscribe first, then request the history; a message that both deliver is dropped by its number.
         reader = sockets.subscriber(context, _address(instance, "broker.out"), prefixes, hwm=QUEUE)
         reader.setsockopt(zmq.LINGER, 0)
         try:
@@ -44,10 +53,10 @@ def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: 
 
 
 def since_ns(text: str) -> int:
-    """`all`, a date or a date with a time (Eastern wall time) as UTC nanoseconds.
+    """`all`, a date, or a date with a time (New York time unless it names an offset) as UTC nanoseconds; `all` is 0.
 
     Raises:
-        ConfError: it is none of these.
+        ConfError: the text is none of these.
     """
     if text == "all":
         return 0
@@ -59,7 +68,7 @@ def since_ns(text: str) -> int:
 
 
 def line(topic: str, message: dict[str, Any]) -> str:
-    """One message as a person reads it: market time, name, then the body's fields, nested ones in braces."""
+    """One message for a person: market time in New York, `topic@epoch:seq`, type, then the body's fields, nested ones in braces."""
     at = dt.datetime.fromtimestamp(message["event_ns"] / 1e9, NEW_YORK)
     body = " ".join(f"{key}={_show(value)}" for key, value in message.items() if key not in HEADER)
     return f"{at:%Y-%m-%d %H:%M:%S} {topic}@{message['epoch']}:{message['seq']} {message['type']} {body}"
@@ -80,7 +89,7 @@ def _show(value: Any) -> str:
 def _messages(
     context: Any, instance: Instance, reader: Any, prefixes: tuple[str, ...], after_ns: int | None
 ) -> Iterator[tuple[str, dict[str, Any]] | None]:
-    """Messages in order; None about once a second when nothing came, so that the reader can look at its clock."""
+    """Messages in order, and None about once a second without one, so that the caller can check its clock."""
     seen: dict[str, tuple[int, int]] = {}
     if after_ns is not None:
         with History(context, _address(instance, "history"), deadline_s=30.0) as history:
@@ -104,9 +113,9 @@ def _messages(
             at = (message["epoch"], message["seq"])
             epoch, seq = seen.get(topic, (0, 0))
             if at <= (epoch, seq):
-                continue  # the broker's last value, or what history had
+                continue  # a duplicate: the broker's last value, or already read from the history
             if seq and at[0] == epoch and at[1] > seq + 1:
-                print(f"tap: {at[1] - seq - 1} messages of {topic} were not read in time", file=sys.stderr)
+                print(f"tap: {at[1] - seq - 1} messages of {topic} lost, because the tap read too slowly", file=sys.stderr)
             seen[topic] = at
         yield topic, message
 
@@ -134,7 +143,7 @@ def _rates(stream: Iterator[tuple[str, dict[str, Any]] | None]) -> None:
         elapsed = time.monotonic() - since
         if elapsed >= 1.0:
             rates = "  ".join(f"{topic} {number / elapsed:.0f}/s" for topic, number in sorted(counts.items()))
-            print(rates or "nothing passes", flush=True)
+            print(rates or "no messages", flush=True)
             counts.clear()
             since = time.monotonic()
 

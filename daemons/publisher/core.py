@@ -1,4 +1,4 @@
-"""The publisher: what subscribers may see. Approved signals and finished trades, without account, order or size of ours."""
+"""The publisher: approved signals and closed trades for external subscribers, without account, order or size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tapewire.daemons.settings.structs import Conf, Instrument
 
 
 class Publisher:
-    """Turns the gate's facts into public ones, one for one and in order."""
+    """Publishes one public message for each Signal and Trade of the gate, in their order."""
 
     def __init__(self, instruments: dict[str, Instrument]) -> None:
         self._instruments = instruments
@@ -27,7 +27,7 @@ class Publisher:
 
 
 def public_signal(signal: Signal) -> PublicSignal:
-    """The part of a signal that a subscriber needs to follow it."""
+    """The fields of a signal that a subscriber needs to follow it."""
     return PublicSignal(
         id=signal.id,
         instrument=signal.instrument,
@@ -50,7 +50,7 @@ def public_signal(signal: Signal) -> PublicSignal:
 
 
 def public_trade(trade: Trade, tick: float) -> PublicTrade:
-    """A trade per contract, in ticks won or lost before costs."""
+    """A closed trade without its size. ticks: the result per contract before costs, in ticks of `tick` points."""
     points = trade.exit_price - trade.entry_price
     return PublicTrade(
         id=trade.id,

@@ -1,14 +1,14 @@
-"""Approved V-Reversal entries as text files, for a strategy that reads files (playbook 8.4). A sink beside the public streams.
+"""Approved V-Reversal entries as text files, for a strategy that reads files (playbook 8.4). They supplement the public topics.
 
     FOLDER/vreversal_20250213_135900.txt                          purchases only (classic)
     FOLDER/enhanced/enhanced_vreversal_buy_20250213_135900.txt    both directions
 
-Comments start with `#`; the rest is KEY=VALUE, one a line. A file is written beside its place and renamed, so a reader sees all of
-it or nothing. Two signals of one bar do not overwrite each other: the second file gets `_2` behind its stamp. The same signal again
-writes nothing, as long as its file is still there.
+Comments start with `#`; every other line is one KEY=VALUE. A file is written under another name and renamed, so a reader sees all
+of it or nothing. Two signals of one bar do not overwrite each other: the second file gets `_2` after its stamp. A duplicate signal
+writes nothing as long as its file exists.
 
-Only what is said now is written, never what a restarted publisher reads in the journal: a file that appears late would be traded
-late. The publisher's death between a signal and its file therefore costs the file, and no trade comes of it.
+Only live signals are written, never those that a restarted publisher reads from the journal: a late file would be traded late.
+If the publisher dies between a signal and its file, the file is never written and no trade comes of it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ CLASSIC = "V_REVERSAL"
 
 
 class SignalFiles:
-    """Writes into a folder, which it makes when the first signal comes."""
+    """Writes files into a folder. It creates the folder with the first file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def take(self, body: Body) -> Path | None:
-        """Write the file of a signal that has one. Returns its path; None if there is nothing to write. Raises OSError."""
+        """Write the file of a V-Reversal entry. Returns its path.
+
+        Returns None for every other message, and for a duplicate whose file exists.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         if not isinstance(body, PublicSignal) or body.pattern is None or body.action not in SIDES:
             return None
         folder, stem = self._place(body, body.pattern)
@@ -57,7 +63,7 @@ class SignalFiles:
 
 
 def text(signal: PublicSignal, pattern: Pattern) -> str:
-    """What the file says: prices with two decimals, the confidence with three."""
+    """The content of the file: prices with two decimals, the confidence with three, times in New York."""
     score = 0.0 if signal.score is None else signal.score
     comments = (
         f"{_moment(signal):%Y-%m-%d %H:%M:%S} Eastern, {signal.instrument}",

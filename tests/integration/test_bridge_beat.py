@@ -1,4 +1,4 @@
-"""Whether the bridge is there, told by our own clock: what lies at the broker is no sign of life, and its clock may be wrong."""
+"""Only a heartbeat that arrives now proves a live bridge: the broker keeps the last one, and the bridge's clock may be wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR_NS = 3_600_000_000_000
 
 
 def beat(ahead_ns: int = 0, number: int = 1, version: int = 1) -> list[bytes]:
-    """A heartbeat of a bridge whose clock is so far ahead."""
+    """A heartbeat of a bridge whose clock is `ahead_ns` ahead."""
     now_ns = time.time_ns() + ahead_ns
     header = Header(version, "nt", 1, number, now_ns)
     return [TOPIC.encode(), wire.encode(header, Beat("nt", 1, now_ns, now_ns, {}, note="ready"))]
@@ -31,7 +31,7 @@ def beat(ahead_ns: int = 0, number: int = 1, version: int = 1) -> list[bytes]:
 
 @contextmanager
 def broker(conf: Conf, *messages: list[bytes]) -> Iterator[None]:
-    """What a broker says to whoever joins."""
+    """A broker that sends these messages to each new subscriber."""
     with zmq.Context() as context:
         out = sockets.broker_out(context, conf.bus.address("broker.out"))
 
@@ -48,40 +48,40 @@ def broker(conf: Conf, *messages: list[bytes]) -> Iterator[None]:
         out.close()
 
 
-def told(*messages: list[bytes]) -> BridgeBeat:
+def received(*messages: list[bytes]) -> BridgeBeat:
     conf = bridges.conf()
     with broker(conf, *messages), zmq.Context() as context:
         return listen(context, conf)
 
 
 @pytest.mark.parametrize("ahead_ns", [0, 90 * 10**9, -90 * 10**9, HOUR_NS], ids=["right", "ahead", "behind", "an hour ahead"])
-def test_a_bridge_with_a_wrong_clock_is_there(home: object, ahead_ns: int) -> None:
-    """A heartbeat has come while we listened, whatever time it bears; how far the clocks are apart is told beside it."""
-    found = told(beat(ahead_ns, 1), beat(ahead_ns, 2))
+def test_a_bridge_with_a_wrong_clock_is_alive(home: object, ahead_ns: int) -> None:
+    """A heartbeat arrived while we listened, whatever its time; the difference of the clocks is reported as well."""
+    found = received(beat(ahead_ns, 1), beat(ahead_ns, 2))
 
     assert found.fresh
     assert found.ahead_s == pytest.approx(ahead_ns / 1e9, abs=5)
 
 
-def test_a_heartbeat_that_lay_at_the_broker_is_no_life(home: object) -> None:
-    """It is all that comes, and comes again for another reader: the bridge is dead, even if its clock says it speaks right now."""
+def test_the_brokers_last_value_is_no_sign_of_life(home: object) -> None:
+    """The last value arrives twice, the second time for another subscriber. The bridge is dead, although its time is recent."""
     last = beat(HOUR_NS)
 
-    found = told(last, last)
+    found = received(last, last)
 
     assert not found.fresh
     assert found.beat is not None
     assert found.ahead_s is None
 
 
-def test_a_bridge_that_speaks_another_protocol_is_heard(home: object) -> None:
-    """Its heartbeat cannot be read, and why is told."""
-    found = told(beat(version=2), beat(number=2, version=2))
+def test_a_bridge_of_another_protocol_version_is_alive(home: object) -> None:
+    """Its heartbeat cannot be read, and the result has the reason."""
+    found = received(beat(version=2), beat(number=2, version=2))
 
     assert found.fresh
     assert replace(found, age_s=None) == BridgeBeat(unreadable="protocol version 2, this side speaks 1")
 
 
-def test_of_nobody_nothing_is_heard(home: object) -> None:
-    """A broker that has no heartbeat of a bridge."""
-    assert told() == BridgeBeat()
+def test_without_a_bridge_there_is_no_heartbeat(home: object) -> None:
+    """The broker has no last value of one."""
+    assert received() == BridgeBeat()

@@ -1,4 +1,4 @@
-"""`doctor` and `ready` with the C# bridge at the other end: all is well, and what goes out when it dies or brings too little."""
+"""`doctor` and `ready` with the C# bridge: all is ok, and which checks and lights fail if it dies or its data is incomplete."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IN_RTH = 1_000  # a bar of regular trading hours
 
 @contextmanager
 def trading(conf: Conf, program: Path, data: Path, folder: Path, *options: object) -> Iterator[Bridge]:
-    """The supervised daemons of a run and a bridge that has brought five bars to them."""
+    """The supervised daemons of a run and a bridge that has sent them five bars."""
     run = runs.prepare(folder / "run")
     configuration.write(conf, run)
     with runs.supervised(conf, run, lambda text: None):
@@ -59,30 +59,30 @@ def dark(tapewire: Run) -> set[str]:
     return {name for name, on in lit(tapewire).items() if not on}
 
 
-def test_all_is_well_until_it_is_killed(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
-    """Every line ok and every light on. With the kill switch latched the account's light goes out, and the doctor names it; with
-    NinjaTrader's process killed, platform and data go out, and the bridge is to blame."""
+def test_all_is_ok_until_the_bridge_is_killed(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
+    """Every check is ok and every light on. The latched kill switch turns the account's light off, and the doctor names it. The
+    death of NinjaTrader's process turns platform and data off, and the doctor names the bridge."""
     with trading(bridges.conf(), program, plain, tmp_path) as bridge:
         assert eventually(lambda: dark(tapewire) == set())
-        well = tapewire("doctor")
+        healthy = tapewire("doctor")
         tapewire("kill")
         latched, held = dark(tapewire), findings(tapewire)
         tapewire("arm")
         bridge.kill()
-        out, ill = dark(tapewire), findings(tapewire)
+        out, dead = dark(tapewire), findings(tapewire)
 
-    assert well.returncode == 0, well.stdout
-    assert [line for line in well.stdout.splitlines() if line.startswith(("broken", "unknown"))] == []
-    assert "NinjaTrader, heartbeat" in well.stdout
+    assert healthy.returncode == 0, healthy.stdout
+    assert [line for line in healthy.stdout.splitlines() if line.startswith(("broken", "unknown"))] == []
+    assert "NinjaTrader, heartbeat" in healthy.stdout
     assert latched == {"account"}
     assert states(held, "broken") == {"kill switch"}
     assert out == {"platform", "data"}
-    assert states(ill, "broken") == {"bridge"}
-    assert "enable TapewireBridge" in ill["bridge"]["remedy"]
+    assert states(dead, "broken") == {"bridge"}
+    assert "enable TapewireBridge" in dead["bridge"]["remedy"]
 
 
 def test_a_chart_without_order_flow_is_named(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
-    """The series is not volumetric: everything else is ok."""
+    """The series is not volumetric; every other check is ok."""
     with trading(bridges.conf(), program, plain, tmp_path, "--volumetric", 0):
         assert eventually(lambda: dark(tapewire) == set())
         found = findings(tapewire)
@@ -92,8 +92,8 @@ def test_a_chart_without_order_flow_is_named(tapewire: Run, program: Path, plain
     assert "not volumetric" in found["order flow MNQ"]["value"]
 
 
-def test_what_stops_entries_at_ninjatrader_is_seen_from_here(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
-    """Another account than ours, and NinjaTrader has lost its connection; with it back, the account alone is left."""
+def test_the_doctor_reports_why_ninjatrader_refuses_entries(tapewire: Run, program: Path, plain: Path, tmp_path: Path) -> None:
+    """The strategy has another account, and NinjaTrader has lost its connection. Reconnected, only the account is broken."""
     conf = bridges.conf()
     conf = msgspec.structs.replace(conf, trading=msgspec.structs.replace(conf.trading, account="Sim101"))
     with trading(conf, program, plain, tmp_path) as bridge:
@@ -103,18 +103,18 @@ def test_what_stops_entries_at_ninjatrader_is_seen_from_here(tapewire: Run, prog
         bridge.do("connected")
         assert eventually(lambda: states(findings(tapewire), "broken") == {"account"})
 
-    assert stopped == "NinjaTrader takes none: NinjaTrader has lost its connection"
+    assert stopped == "NinjaTrader refuses them: NinjaTrader has lost its connection"
 
 
-def test_without_daemons_a_bridge_is_found_by_the_port_it_looks_at(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
-    """It connects to whoever asks for its chart: so both sides reach each other, and what is missing are the daemons."""
+def test_without_daemons_a_bridge_is_found_on_the_backfill_port(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """It connects to the port on which its chart is requested. So both sides reach each other, and only the daemons are missing."""
     conf = bridges.conf()
-    nobody = gather.charts(conf)
+    absent = gather.charts(conf)
     bridge = Bridge(program, conf, plain, tmp_path / "nt", "--from", IN_RTH, "--historical", 5)
     bridge.done()
     found = gather.charts(conf)
     bridge.kill()
 
-    assert nobody is None
+    assert absent is None
     assert found is not None
     assert [(each.topic, each.records) for each in found.topics] == [("chart.MNQ.1m.", IN_RTH)]

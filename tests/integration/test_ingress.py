@@ -199,7 +199,7 @@ def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
     done = tapewire("send", "buy", "MNQ", "--price", 21_000, "--tp", 2, "--sl", 2)
 
     assert done.returncode == 75
-    assert "nothing is running" in done.stderr
+    assert "no daemons are running" in done.stderr
 
 
 def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The kill switch as an operator uses it: latched through restarts, obeyed in the middle of a replay, released by hand."""
+"""The kill switch as an operator uses it: latched across restarts, applied in the middle of a replay, released by hand."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.slow
 
 
 def killed(instance: instances.Instance) -> bool:
-    """Whether the gate itself says that its switch is latched."""
+    """Whether the gate itself reports a latched switch."""
     address = f"tcp://{instance.host}:{instance.base_port + PORTS['control.gate']}"
     with zmq.Context() as context:
         return bool(ask_control(context, address, "state")["killed"])
 
 
 def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.Instance) -> None:
-    """Killed, SIGKILLed and restarted, the gate is still killed; only `arm` releases it."""
+    """After `kill`, SIGKILL and a restart, the gate's switch is still latched; only `arm` releases it."""
     assert tapewire("kill").returncode == 0
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "gate")
     os.kill(pid, signal.SIGKILL)
@@ -48,7 +48,8 @@ def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.I
 
 
 def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: instances.Instance) -> None:
-    """With the gate frozen the command says that nobody obeyed yet; the latch is on disk and is obeyed on the next start."""
+    """With the gate frozen, the command reports that the gate does not reply. The latch is on disk, and the gate applies it at its
+    next start."""
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "gate")
     os.kill(pid, signal.SIGSTOP)
 
@@ -56,15 +57,15 @@ def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: inst
     os.kill(pid, signal.SIGKILL)
 
     assert done.returncode != 0
-    assert "latched on disk" in done.stderr
+    assert "latched on disk, but the gate does not reply" in done.stderr
     assert "NOTHING WAS FLATTENED" in done.stderr
     assert eventually(lambda: is_back(tapewire, "gate", pid))
     assert killed(up)
 
 
 def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home: Path, bars: Path, tmp_path: Path) -> None:
-    """Pulled with a position open: that is closed, every later entry is refused with KILLED, in the journal, the log and
-    `explain`, and bars and evaluation go on."""
+    """`kill --flatten` with a position open closes it. Every later entry is refused with KILLED, in the journal, the log and
+    `explain`. Bars and evaluation continue."""
     conf = configuration.load("replay", instance="killed", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -72,14 +73,14 @@ def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home:
     out = runs.prepare(tmp_path / "out")
     configuration.write(conf, out)
     venue = runs.venue(conf)
-    pulled: list[Bar] = []
+    latched: list[Bar] = []
 
     with runs.supervised(conf, out, lambda text: None), Player(conf, venue, logs.configure("replay")) as player:
 
         def played(bar: Bar) -> None:
-            if not pulled and venue.position("MNQ").qty:
+            if not latched and venue.position("MNQ").qty:
                 assert tapewire("kill", "--flatten").returncode == 0
-                pulled.append(bar)
+                latched.append(bar)
 
         player.join()
         player.play(recording.bars, played=played)

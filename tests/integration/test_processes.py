@@ -1,4 +1,4 @@
-"""The daemons as an operator starts and stops them: up, kill one, down."""
+"""The daemons as an operator starts and stops them: up, a killed daemon, down."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def status(tapewire: Run) -> dict[str, dict[str, Any]]:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Ask until it holds. Each question takes its own time; the bound only ends a test that would never pass."""
+    """Check until it holds. Each check takes its own time; the bound only ends a test that would never pass."""
     until = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > until:
@@ -37,13 +37,13 @@ def eventually(holds: Callable[[], bool]) -> bool:
 
 
 def is_back(tapewire: Run, name: str, old: int) -> bool:
-    """It runs under a new pid, has recovered, and beats."""
+    """The daemon runs under a new pid, has recovered, and sends heartbeats."""
     row = status(tapewire)[name]
     return row["pid"] not in (0, old) and row["note"] == "ready" and row["beat_age_s"] is not None
 
 
-def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance) -> None:
-    """SIGKILL one after the other: each is started again, recovers and beats under a new pid, while the others stay."""
+def test_a_killed_daemon_is_restarted(tapewire: Run, up: instances.Instance) -> None:
+    """SIGKILL one after the other: each is started again, recovers and beats under a new pid; the others keep theirs."""
     for name in supervise.DAEMONS:
         before = status(tapewire)
 
@@ -56,7 +56,7 @@ def test_a_killed_daemon_comes_back(tapewire: Run, up: instances.Instance) -> No
 
 
 def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
-    """No process, no socket file, no registry entry, no port."""
+    """No process, socket file, registry entry or port is left."""
     assert tapewire("down").returncode == 0
 
     assert not processes_with(str(tmp_path / "var"))
@@ -65,8 +65,8 @@ def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_p
     assert all(supervise.port_free(up.host, up.base_port + offset) for offset in range(supervise.PORT_SPAN))
 
 
-def test_without_a_run_the_commands_say_what_to_do(tapewire: Run) -> None:
-    """`status`, `down` and `tap` without daemons end with the remedy and not with a stack trace."""
+def test_without_a_run_the_commands_give_the_remedy(tapewire: Run) -> None:
+    """`status`, `down` and `tap` without daemons end with a remedy and without a stack trace."""
     for command in ("status", "down", "tap"):
         done = tapewire(command)
 

@@ -1,4 +1,4 @@
-"""The publisher's signal files, by a real publisher."""
+"""The signal files of a running publisher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("home")]
 
 
 def test_a_replay_of_vector_v1_leaves_its_file(tmp_path: Path) -> None:
-    """Where the configuration names a folder, the approved signal is a whole file in it, and nothing else is."""
+    """The folder that the configuration names holds one complete file for the approved signal, and nothing else."""
     conf = configuration.load(
         "replay",
         instance="test-signal-files",

@@ -1,4 +1,4 @@
-"""The tap shows what passes, and a tap that is stopped changes nothing for anybody else."""
+"""The tap prints the messages of a run, and a stopped tap changes nothing for the daemons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def replaying(bars: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
-    """A replay in another process. Its run is up when the block begins; the block ends when it has ended well."""
+    """A replay in another process. Its run is up when the block begins; the block ends when it has ended without an error."""
     command = [str(TAPEWIRE), "replay", "--data", str(bars), "--out", str(out), "--strategies", "pipeline"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as player:
         until = time.monotonic() + 60
@@ -36,7 +36,7 @@ def replaying(bars: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def stopped_tap() -> Iterator[subprocess.Popen[bytes]]:
-    """A tap on everything that has shown its first line and then stopped reading for good."""
+    """A tap on every topic that has printed its first line and is then stopped for good."""
     with subprocess.Popen([str(TAPEWIRE), "tap"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tap:
         assert tap.stdout is not None
         assert tap.stdout.readline()
@@ -48,7 +48,7 @@ def stopped_tap() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
-    """`tapewire tap session. signal.` in a second terminal: named messages with readable fields, of these topics only."""
+    """`tapewire tap session. signal.` in a second terminal prints readable fields, of these topics only."""
     with replaying(bars, tmp_path / "out"):
         tap = tapewire("tap", "session.", "signal.", "--count", 900, "--since", "all")
     lines = tap.stdout.splitlines()
@@ -60,7 +60,7 @@ def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, t
 
 
 def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
-    """For programs: every line parses and carries topic, header and body in one flat map."""
+    """For scripts: every line parses and has topic, header and body in one flat map."""
     with replaying(bars, tmp_path / "out"):
         tap = tapewire("tap", "raw.", "--count", 50, "--json", "--since", "all")
     messages = [json.loads(line) for line in tap.stdout.splitlines()]
@@ -70,7 +70,7 @@ def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path,
 
 
 def test_a_stopped_tap_changes_nothing(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
-    """SIGSTOP a tap that has subscribed to everything: the replay ends as usual, with the same bytes as without a tap."""
+    """SIGSTOP a tap that has subscribed to every topic: the replay ends with the same journal bytes as without a tap."""
     alone, watched = tmp_path / "alone", tmp_path / "out"
     assert tapewire("backtest", "--data", bars, "--out", alone, "--strategies", "pipeline").returncode == 0
 

@@ -1,4 +1,4 @@
-"""What the doctor says of NinjaTrader's side, for each thing that can be wrong with it."""
+"""The doctor's findings on NinjaTrader's side, for each fault that it can have."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEEN = session(bar=bar(**BAR))
 
 
 def snapshot(**changes: Any) -> Snapshot:
-    """All is well: a bar of MNQ with order flow, twenty seconds old, in an open market."""
+    """A healthy snapshot: a bar of MNQ with order flow, twenty seconds old, in an open market."""
     bridge = BridgeBeat(BEAT, 0.0, 0.01)
     given = {"bridge": bridge, "gate": GATE, "risk": None, "sessions": {"session.MNQ.": SEEN}, "now_ns": NOW}
     return Snapshot(**{**given, **changes})
@@ -52,14 +52,14 @@ def noted(note: str) -> dict[str, Any]:
     return {"bridge": BridgeBeat(replace(BEAT, note=note), 0.0, 0.01)}
 
 
-def seen(**changes: Any) -> dict[str, Any]:
-    """The session of a bar with these changes; those of the session itself by their own name."""
+def bars(**changes: Any) -> dict[str, Any]:
+    """The Session of a bar with these changes; `degraded` and `missing_cross` change the Session itself."""
     given = {name: changes.pop(name) for name in ("degraded", "missing_cross") if name in changes}
     return {"sessions": {"session.MNQ.": session(bar=bar(**{**BAR, **changes}), **given)}}
 
 
-def test_all_is_well() -> None:
-    """A line for each thing, every one of them ok and none with a remedy."""
+def test_a_healthy_side_is_ok_in_every_line() -> None:
+    """There is a line for each check; every one is ok, and none has a remedy."""
     found = judged(snapshot())
 
     assert list(found) == [
@@ -82,49 +82,49 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("what", "changes", "value", "remedy"),
     [
-        ("bridge", {"bridge": BridgeBeat()}, "never heard of", "Host 127.0.0.1, Base port 5550"),
-        ("bridge", {"bridge": BridgeBeat()}, "never heard of", "Windows must reach ports 5550, 5551, 5563, 5564"),
-        ("bridge", {"bridge": BridgeBeat(BEAT, 9.0)}, "silent for 9 s", "enable TapewireBridge"),
+        ("bridge", {"bridge": BridgeBeat()}, "no heartbeat received", "Host 127.0.0.1, Base port 5550"),
+        ("bridge", {"bridge": BridgeBeat()}, "no heartbeat received", "Windows must reach ports 5550, 5551, 5563, 5564"),
+        ("bridge", {"bridge": BridgeBeat(BEAT, 9.0)}, "no heartbeat for 9 s", "enable TapewireBridge"),
         (
             "bridge version",
             {"bridge": BridgeBeat(None, 0.0, None, "protocol version 2, this side speaks 1")},
             "version 2",
             "copy ninjascript",
         ),
-        ("bridge version", hello(version="0"), f"version 0, these daemons go with {VERSION}", "compile (F5)"),
+        ("bridge version", hello(version="0"), f"version 0, these daemons need {VERSION}", "compile (F5)"),
         ("bridge clock", {"bridge": BridgeBeat(BEAT, 0.0, 1.1)}, "1.1 s ahead of ours", "`w32tm /resync`"),
         ("bridge clock", {"bridge": BridgeBeat(BEAT, 0.0, -1.1)}, "1.1 s behind ours", "`sudo hwclock -s`"),
-        ("venue link", {"gate": {**GATE, "venue_up": False}}, "nobody takes orders", "Windows must reach port 5563"),
+        ("venue link", {"gate": {**GATE, "venue_up": False}}, "accepts no orders", "Windows must reach port 5563"),
         ("account", hello(accounts=["Sim102"]), f"names {ACCOUNT}, the bridge has Sim102", f"choose {ACCOUNT}"),
         ("account", hello(accounts=[]), "the bridge has none", "`tapewire up`"),
-        ("bars MNQ", {"sessions": {}}, "none yet", "wait a minute; if it stays so"),
+        ("bars MNQ", {"sessions": {}}, "none yet", "wait a minute; then check"),
         (
             "bars MNQ",
             {"now_ns": NOW + 161 * SECOND_NS},
-            "none for 3 min, the last closed at 2026-03-03 11:00 New York",
+            "none for 3 min, the last one closed at 2026-03-03 11:00 New York",
             "connection",
         ),
-        ("bars MNQ", seen(degraded=True), "were lost", "next trade date"),
-        ("order flow MNQ", seen(ask_volume=None, bid_volume=None), "not volumetric", "Type `Order Flow Volumetric`"),
+        ("bars MNQ", bars(degraded=True), "are lost", "next trade date"),
+        ("order flow MNQ", bars(ask_volume=None, bid_volume=None), "not volumetric", "Type `Order Flow Volumetric`"),
         (
             "books",
             {"risk": Risk(ACCOUNT, "2026-03-03", "HALTED", 0, 0, 0, 0, "UNRECONCILED")},
-            "another position",
+            "the venue's position differs",
             "`tapewire arm`",
         ),
-        ("lease", noted("no lease"), "has not heard the gate", "`gate control`"),
-        ("kill switch", noted("killed"), "NinjaTrader's copy is not", "within a second"),
+        ("lease", noted("no lease"), "older than five seconds", "`gate control`"),
+        ("kill switch", noted("killed"), "but latched at NinjaTrader", "within a second"),
         ("kill switch", {"gate": {**GATE, "killed": True}}, "latched", "`tapewire arm`"),
         (
             "entries",
             noted("killed; halted: NinjaTrader has lost; all"),
-            "takes none: NinjaTrader has lost; all",
+            "refuses them: NinjaTrader has lost; all",
             "enable the strategy",
         ),
     ],
 )
-def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, Any], value: str, remedy: str) -> None:
-    """What was seen, and what to do about it."""
+def test_a_fault_is_named_with_its_remedy(what: str, changes: dict[str, Any], value: str, remedy: str) -> None:
+    """The finding has the observed value and the remedy."""
     found = judged(snapshot(**changes))[what]
 
     assert found.state is CheckState.BROKEN
@@ -152,8 +152,8 @@ def test_what_is_broken_is_named_with_its_remedy(what: str, changes: dict[str, A
         ({"sessions": {}}, ["bars MNQ"], "order flow MNQ"),
     ],
 )
-def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any], broken: list[str], unknown: str) -> None:
-    """One thing is broken, and the lines that depend on it name it; of a gate that is silent its own line speaks."""
+def test_a_check_that_depends_on_a_broken_one_is_unknown(changes: dict[str, Any], broken: list[str], unknown: str) -> None:
+    """One check is broken, and those that depend on it are unknown. A gate that does not reply is broken in its own line only."""
     found = judged(snapshot(**changes))
 
     assert names(found, CheckState.BROKEN) == broken
@@ -161,7 +161,7 @@ def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("changes", "well"),
+    ("changes", "name"),
     [
         ({"bridge": BridgeBeat(BEAT, 4.9, 0.0)}, "bridge"),
         ({"bridge": BridgeBeat(BEAT, 0.0, 1.0)}, "bridge clock"),
@@ -169,20 +169,20 @@ def test_what_stands_behind_a_broken_thing_is_not_blamed(changes: dict[str, Any]
         ({"now_ns": NOW + 160 * SECOND_NS}, "bars MNQ"),
         ({"now_ns": eastern("17:01")}, "bars MNQ"),  # the market is closed
         ({"now_ns": NOW + 3_600 * SECOND_NS, "live": False}, "bars MNQ"),  # a replay
-        ({**seen(phase="playback"), "now_ns": NOW + 3_600 * SECOND_NS}, "bars MNQ"),
-        (seen(missing_cross=("YM",)), "bars MNQ"),  # a minute in which nothing traded there
-        (seen(ask_volume=0, bid_volume=0), "order flow MNQ"),
-        (seen(ask_volume=None, bid_volume=None, volume=0), "order flow MNQ"),
+        ({**bars(phase="playback"), "now_ns": NOW + 3_600 * SECOND_NS}, "bars MNQ"),
+        (bars(missing_cross=("YM",)), "bars MNQ"),  # YM did not trade in this minute
+        (bars(ask_volume=0, bid_volume=0), "order flow MNQ"),
+        (bars(ask_volume=None, bid_volume=None, volume=0), "order flow MNQ"),
         (hello(venue="tapewire replay", version="9"), "bridge version"),
     ],
 )
-def test_what_is_just_well_enough(changes: dict[str, Any], well: str) -> None:
+def test_a_value_just_within_its_limit_is_ok(changes: dict[str, Any], name: str) -> None:
     """The other side of each limit."""
-    assert judged(snapshot(**changes))[well].state is CheckState.OK
+    assert judged(snapshot(**changes))[name].state is CheckState.OK
 
 
 def test_a_chart_of_another_instrument_is_named() -> None:
-    """The bridge sends bars, and none of what we trade."""
+    """The bridge sends bars, but none of the traded instrument."""
     other = BridgeBeat(replace(BEAT, last={"raw.bar.NQ.5m.": (1, 3)}), 0.0, 0.0)
     found = judged(snapshot(bridge=other, sessions={}))["bars MNQ"]
 
@@ -191,23 +191,23 @@ def test_a_chart_of_another_instrument_is_named() -> None:
 
 
 def test_each_traded_instrument_has_its_lines() -> None:
-    """With one of two silent, that one is named."""
+    """If one of two instruments has no bars, the finding names it."""
     found = judged(snapshot(), traded=("MNQ", "MES"))
 
     assert names(found, CheckState.BROKEN) == ["bars MES"]
     assert found["order flow MNQ"].state is CheckState.OK
 
 
-def test_on_another_machine_the_firewall_is_the_suspect() -> None:
-    """WSL2 is not, where the daemons do not listen on loopback."""
+def test_on_another_machine_the_remedy_is_the_firewall() -> None:
+    """WSL2 is not named if the daemons do not listen on loopback."""
     found = judged(snapshot(bridge=BridgeBeat()), bus=Bus(host="192.168.1.20"))["bridge"]
 
     assert "the firewall of 192.168.1.20" in found.remedy
     assert "WSL2" not in found.remedy
 
 
-def test_without_an_account_of_ours_the_bridges_are_named() -> None:
-    """Trading is off: nothing is wrong, and the name to write down stands there."""
+def test_without_a_configured_account_the_bridges_accounts_are_named() -> None:
+    """Trading is off: the check is ok, and its value has the name to configure."""
     found = judged(snapshot(), trading=Trading())["account"]
 
     assert found.state is CheckState.OK
@@ -231,7 +231,7 @@ def test_without_an_account_of_ours_the_bridges_are_named() -> None:
         ("10:00", "2026-12-25", False),  # a holiday
     ],
 )
-def test_bars_are_expected_while_the_market_is_open(at: str, day: str, opened: bool) -> None:
+def test_bars_are_due_while_the_market_is_open(at: str, day: str, opened: bool) -> None:
     """CME's hours for equity index futures, New York."""
     calendar = Calendar(half_days={"2026-11-27": "13:00"}, holidays=("2026-12-25",))
 
@@ -239,15 +239,15 @@ def test_bars_are_expected_while_the_market_is_open(at: str, day: str, opened: b
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (200_000, "2 days")]
+    ("seconds", "text"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (7_200, "2 h"), (200_000, "2 days")]
 )
-def test_a_duration_is_told_in_the_unit_that_fits(seconds: float, told: str) -> None:
-    """Two of a unit are enough to speak of it."""
-    assert span(seconds) == told
+def test_a_duration_has_the_unit_that_fits(seconds: float, text: str) -> None:
+    """A unit is used from two of it on."""
+    assert span(seconds) == text
 
 
-def test_the_version_is_the_one_of_the_sources_beside_us() -> None:
-    """The bridge's own constant; whoever raises it raises it here."""
+def test_the_required_version_is_that_of_the_bridges_source() -> None:
+    """The C# constant and the doctor's change together."""
     transport = (ROOT / "ninjascript" / "Transport.cs").read_text("utf-8")
 
     assert re.search(r'Version = "([^"]+)"', transport)[1] == VERSION  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Five lights, each for what can be wrong without the others."""
+"""Five lights, each for one fault that can occur without the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bridge(age_s: float | None = 0.0, note: str = "ready") -> dict[str, BridgeBe
 
 
 def snapshot(**changes: Any) -> Snapshot:
-    """All is well: one bar of MNQ, flat, a minute old, and the platform's heartbeat."""
+    """A healthy snapshot: one bar of MNQ, flat, a minute old, and the platform's heartbeat."""
     seen = session(bar=bar(position=Position(ACCOUNT)))
     given = {**bridge(), "gate": GATE, "risk": None, "sessions": {"session.MNQ.": seen}, "now_ns": eastern("11:01")}
     return Snapshot(**{**given, **changes})
@@ -36,8 +36,8 @@ def off(given: Snapshot, **settings: Any) -> dict[str, str]:
     return {light.name: light.text for light in lights(conf(**settings), given) if not light.on}
 
 
-def test_all_five_are_on_when_nothing_is_wrong() -> None:
-    """In the order in which one depends on the other."""
+def test_a_healthy_snapshot_has_all_five_on() -> None:
+    """Each light depends on those before it."""
     assert [(light.name, light.on) for light in lights(conf(), snapshot())] == [
         ("platform", True),
         ("account", True),
@@ -48,37 +48,37 @@ def test_all_five_are_on_when_nothing_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "names", "says"),
+    ("changes", "names", "text"),
     [
-        ({"bridge": BridgeBeat()}, ["platform", "data"], "never heard of"),
-        (bridge(FRESH_S), ["platform", "data"], "silent for 5 s"),
-        (bridge(note="halted: NinjaTrader has lost its connection"), ["platform"], "takes no entries: NinjaTrader has lost"),
-        (bridge(note="no lease; killed"), ["platform"], "has not heard the gate"),
+        ({"bridge": BridgeBeat()}, ["platform", "data"], "no heartbeat received"),
+        (bridge(FRESH_S), ["platform", "data"], "no heartbeat for 5 s"),
+        (bridge(note="halted: NinjaTrader has lost its connection"), ["platform"], "refuses entries: NinjaTrader has lost"),
+        (bridge(note="no lease; killed"), ["platform"], "lease is older than five seconds"),
         ({"now_ns": eastern("11:04")}, ["data"], "no bar of MNQ for 4 min although the market is open"),
-        ({"gate": {**GATE, "venue_up": False}}, ["platform"], "no link"),
+        ({"gate": {**GATE, "venue_up": False}}, ["platform"], "no order link"),
         ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
         ({"risk": risk("REDUCING", "DAILY_LOSS")}, ["account"], "REDUCING: DAILY_LOSS"),
-        ({"gate": {**GATE, "pending": {"venue": 2}}}, ["orders"], "2 commands unacknowledged"),
-        ({"gate": None}, ["platform", "account", "orders"], "the gate does not answer"),
+        ({"gate": {**GATE, "pending": {"venue": 2}}}, ["orders"], "2 commands not acknowledged"),
+        ({"gate": None}, ["platform", "account", "orders"], "the gate does not reply"),
         ({"sessions": {}}, ["data", "position"], "no bar of MNQ yet"),
         ({"sessions": {"session.MNQ.": session(degraded=True)}}, ["data", "position"], "were lost"),
-        ({"sessions": {"session.MNQ.": session()}}, ["position"], "the platform has not said"),
+        ({"sessions": {"session.MNQ.": session()}}, ["position"], "the platform has reported no position"),
         ({"risk": risk("HALTED", "UNRECONCILED")}, ["account", "position"], "UNRECONCILED"),
     ],
 )
-def test_a_light_goes_out_with_what_it_stands_for(changes: dict[str, Any], names: list[str], says: str) -> None:
-    """And says what is wrong, or what to do."""
+def test_a_fault_turns_its_light_off(changes: dict[str, Any], names: list[str], text: str) -> None:
+    """Its sentence names the fault or the remedy."""
     found = off(snapshot(**changes))
 
     assert list(found) == names
-    assert says in found[names[0]]
+    assert text in found[names[0]]
 
 
-def test_a_platform_that_is_just_young_enough_is_there() -> None:
-    """Younger than five seconds, as the lease is."""
+def test_a_heartbeat_just_within_its_limit_is_fresh() -> None:
+    """Younger than five seconds, as long as the lease lasts."""
     assert off(snapshot(**bridge(4.9))) == {}
 
 
-def test_an_account_that_nobody_enabled_is_not_ready() -> None:
-    """Trading is off until it is named and switched on."""
+def test_an_account_that_is_not_enabled_is_not_ready() -> None:
+    """Trading is off until the account is named and enabled."""
     assert list(off(snapshot(), trading=Trading())) == ["account"]

@@ -14,16 +14,16 @@ from tests.unit.test_strategies_v_reversal import BIDIRECTIONAL, CLASSIC, DAY, V
 
 
 def signal(preset: str = BIDIRECTIONAL, *, sale: bool = False) -> PublicSignal:
-    """The public signal of vector V1 (or V2), as a run says it."""
+    """The public signal of vector V1 (or V2), as a run publishes it."""
     rows = mirrored(V1, 12214.5) if sale else V1
-    (said,) = (
+    (published,) = (
         event.body for event in backtest(settings(preset), bars("13:39", rows, day=DAY)) if isinstance(event.body, PublicSignal)
     )
-    return said
+    return published
 
 
 def parsed(path: Path) -> dict[str, str]:
-    """As its reader reads it: comments and empty lines away, the rest split at the first `=`."""
+    """The values as a reader of the file parses them: without comments and empty lines, split at the first `=`."""
     lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -90,19 +90,19 @@ def test_the_comments_are_for_a_person(tmp_path: Path) -> None:
     ]
 
 
-def test_the_same_signal_again_writes_nothing(tmp_path: Path) -> None:
-    """Its id is in the file that is there."""
-    files, said = SignalFiles(tmp_path), signal()
-    files.take(said)
+def test_a_duplicate_signal_writes_nothing(tmp_path: Path) -> None:
+    """A file with its id exists."""
+    files, entry = SignalFiles(tmp_path), signal()
+    files.take(entry)
 
-    assert files.take(said) is None
+    assert files.take(entry) is None
     assert len(list(tmp_path.rglob("*.txt"))) == 1
 
 
 def test_another_signal_of_the_same_bar_overwrites_nothing(tmp_path: Path) -> None:
-    """Same stamp, other id: a number goes behind the name, as often as needed."""
-    files, said = SignalFiles(tmp_path), signal(CLASSIC)
-    paths = [files.take(msgspec.structs.replace(said, id=f"ID{number}")) for number in range(3)]
+    """Same stamp, other id: a number is added to the name, as often as needed."""
+    files, entry = SignalFiles(tmp_path), signal(CLASSIC)
+    paths = [files.take(msgspec.structs.replace(entry, id=f"ID{number}")) for number in range(3)]
 
     assert [path.name for path in paths if path] == [
         "vreversal_20250213_135900.txt",
@@ -112,24 +112,24 @@ def test_another_signal_of_the_same_bar_overwrites_nothing(tmp_path: Path) -> No
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If it dies before the rename, no .txt is there; the next attempt is whole."""
-    files, said = SignalFiles(tmp_path), signal(CLASSIC)
+    """A failure before the rename leaves no .txt; the next attempt writes a complete file."""
+    files, entry = SignalFiles(tmp_path), signal(CLASSIC)
     with monkeypatch.context() as dying:
         dying.setattr(Path, "rename", lambda self, to: (_ for _ in ()).throw(OSError("no space left")))
         with pytest.raises(OSError, match="no space left"):
-            files.take(said)
+            files.take(entry)
     before = list(tmp_path.glob("*.txt"))
-    path = files.take(said)
+    path = files.take(entry)
 
     assert before == []
     assert path is not None
-    assert parsed(path)["SIGNAL_ID"] == said.id
+    assert parsed(path)["SIGNAL_ID"] == entry.id
 
 
-def test_what_is_no_v_reversal_entry_has_no_file(tmp_path: Path) -> None:
-    """Signals of other strategies, exits and moves, and everything else that the publisher says."""
-    files, said = SignalFiles(tmp_path), signal()
-    others = [msgspec.structs.replace(said, pattern=None), msgspec.structs.replace(said, action=Action.EXIT)]
+def test_only_v_reversal_entries_have_files(tmp_path: Path) -> None:
+    """Signals of other strategies have none, and exits have none."""
+    files, entry = SignalFiles(tmp_path), signal()
+    others = [msgspec.structs.replace(entry, pattern=None), msgspec.structs.replace(entry, action=Action.EXIT)]
 
     assert [files.take(each) for each in others] == [None, None]
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Ports are claimed before they are used, so that two runs that start at one moment never share a block."""
+"""Ports are claimed before they are used, so two runs that start at the same moment never share a block."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tapewire.daemons.operator import supervise
 HOST, WANTED = "127.0.0.1", 23_500
 
 
-def test_a_claimed_block_is_not_given_twice() -> None:
-    """The second asker gets the next block, in this process as well."""
+def test_a_claimed_block_is_not_assigned_twice() -> None:
+    """The second claim gets the next block, in the same process as well."""
     first = supervise.free_base_port(HOST, WANTED)
     try:
         second = supervise.free_base_port(HOST, WANTED)
@@ -23,11 +23,11 @@ def test_a_claimed_block_is_not_given_twice() -> None:
 
 
 def test_another_process_sees_the_claim() -> None:
-    """Nothing is bound yet, and still the block counts as taken everywhere on the machine."""
+    """No port is bound yet, and the block still counts as claimed everywhere on the machine."""
     base = supervise.free_base_port(HOST, WANTED)
-    program = f"from tapewire.daemons.operator import supervise; print(supervise.free_base_port({HOST!r}, {base}))"
+    code = f"from tapewire.daemons.operator import supervise; print(supervise.free_base_port({HOST!r}, {base}))"
     try:
-        other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     finally:
         supervise.release(HOST, base)
 
@@ -35,7 +35,7 @@ def test_another_process_sees_the_claim() -> None:
 
 
 def test_a_released_block_is_free_again() -> None:
-    """Giving it back leaves nothing behind."""
+    """A release leaves nothing behind."""
     base = supervise.free_base_port(HOST, WANTED)
     supervise.release(HOST, base)
 

@@ -1,1 +1,1 @@
-"""The doctor: every hop, file, port and clock between NinjaTrader and the journal, each with what to do where it is broken."""
+"""The doctor checks every hop, file, port and clock between NinjaTrader and the journal, and gives a remedy for each broken one."""

@@ -1,7 +1,7 @@
-"""NinjaTrader's side, judged by what its bridge has said and what the daemons have heard of it.
+"""The checks of NinjaTrader's side, from the bridge's heartbeat and from what the daemons received of it.
 
-Each line is one thing that can be wrong without the others. What stands behind a broken thing is unknown and not broken, so that
-the broken line is the one to mend.
+Each check covers one fault that can occur without the others. A check that depends on a broken one is unknown and not broken, so
+the broken line is the one to repair.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
 from tapewire.strategies.clock import new_york
 
-PLATFORM = "NinjaTrader"  # how its bridge calls itself; the player of a replay does not
-VERSION = "1"  # of the bridge that goes with these daemons: Transport.Version in ninjascript/Transport.cs
-APART_S = 1.0  # beyond it, times of the two machines no longer tell what came first
+PLATFORM = "NinjaTrader"  # the venue name in the bridge's hello; the player of a replay sends another
+VERSION = "1"  # of the bridge that these daemons need: Transport.Version in ninjascript/Transport.cs
+APART_S = 1.0  # beyond this difference, the times of the two machines no longer show which event came first
 
 
 def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
-    """Everything on NinjaTrader's side, in the order in which one depends on the other."""
+    """The findings on NinjaTrader's side. Each check depends on those before it."""
     found = {
         "bridge": _bridge(conf, snapshot),
         "bridge version": _version(snapshot),
@@ -40,7 +40,7 @@ def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
 
 
 def connect(conf: Conf) -> str:
-    """What to do so that a bridge connects."""
+    """The remedy when no bridge connects."""
     base, host = conf.bus.base_port, conf.bus.host
     ports = ", ".join(str(base + PORTS[name]) for name in ("broker.in", "broker.out", "venue", "history"))
     way = (
@@ -57,15 +57,15 @@ def connect(conf: Conf) -> str:
 def _bridge(conf: Conf, snapshot: Snapshot) -> Found:
     bridge = snapshot.bridge
     if bridge.age_s is None:
-        return broken("never heard of", connect(conf))
+        return broken("no heartbeat received", connect(conf))
     if not bridge.fresh:
         remedy = "start NinjaTrader, or restart it if it hangs, and enable TapewireBridge; it connects by itself"
-        return broken(f"silent for {span(bridge.age_s)}", remedy)
+        return broken(f"no heartbeat for {span(bridge.age_s)}", remedy)
     if bridge.beat is None:
-        return ok("its heartbeat is there")
+        return ok("heartbeat received")
     up = span((bridge.beat.wall_ns - bridge.beat.started_ns) / 1e9)
-    who = snapshot.hello["venue"] if snapshot.hello is not None else bridge.beat.name
-    return ok(f"{who}, heartbeat {bridge.age_s:.1f} s old, pid {bridge.beat.pid}, up {up}")
+    venue = snapshot.hello["venue"] if snapshot.hello is not None else bridge.beat.name
+    return ok(f"{venue}, heartbeat {bridge.age_s:.1f} s old, pid {bridge.beat.pid}, up {up}")
 
 
 def _version(snapshot: Snapshot) -> Found:
@@ -75,11 +75,11 @@ def _version(snapshot: Snapshot) -> Found:
     if snapshot.bridge.unreadable:
         return broken(snapshot.bridge.unreadable, copy)
     if snapshot.hello is None:
-        return unknown(f"protocol {PROTOCOL_VERSION} as ours; its own version comes over the venue link")
+        return unknown(f"protocol {PROTOCOL_VERSION}, the same as ours; the bridge sends its own version over the venue link")
     venue, version = snapshot.hello["venue"], snapshot.hello["version"]
     if venue == PLATFORM and version != VERSION:
-        return broken(f"the bridge is version {version}, these daemons go with {VERSION}", copy)
-    return ok(f"bridge {version}, protocol {PROTOCOL_VERSION}, as ours")
+        return broken(f"the bridge is version {version}, these daemons need {VERSION}", copy)
+    return ok(f"bridge {version}, protocol {PROTOCOL_VERSION}, the same as ours")
 
 
 def _clock(snapshot: Snapshot) -> Found:
@@ -102,25 +102,25 @@ def _link(conf: Conf, snapshot: Snapshot) -> Found:
         return _behind("bridge")
     if not snapshot.linked:
         return broken(
-            "bars may come, but nobody takes orders",
-            f"enable the strategy TapewireBridge (TapewireBars only feeds) and wait until its chart is live; "
+            "the bridge is alive, but accepts no orders",
+            f"enable the strategy TapewireBridge (TapewireBars only sends bars) and wait until its chart is live; "
             f"Windows must reach port {conf.bus.base_port + PORTS['venue']}",
         )
-    return ok(f"connected, {snapshot.gate['pending'].get('venue', 0)} orders unacknowledged")
+    return ok(f"connected, {snapshot.gate['pending'].get('venue', 0)} commands not acknowledged")
 
 
 def _account(conf: Conf, snapshot: Snapshot) -> Found:
     if not snapshot.linked:
         return _behind("venue link")
     if snapshot.hello is None:
-        return unknown("the bridge has not said hello yet", "look again when its chart is live")
+        return unknown("the bridge has sent no hello yet", "run the doctor again when its chart is live")
     account, accounts = conf.trading.account, snapshot.hello["accounts"]
-    there = ", ".join(accounts) or "none"
+    offered = ", ".join(accounts) or "none"
     if not account:
-        return ok(f"conf/live.toml names none; the bridge has {there}")
+        return ok(f"conf/live.toml names none; the bridge has {offered}")
     if account not in accounts:
         return broken(
-            f"conf/live.toml names {account}, the bridge has {there}",
+            f"conf/live.toml names {account}, the bridge has {offered}",
             f"choose {account} in the strategy's dialog, or correct [trading] account, then `tapewire down`, `tapewire up`",
         )
     return ok(f"{account}, as in conf/live.toml" if snapshot.live else account)
@@ -129,39 +129,41 @@ def _account(conf: Conf, snapshot: Snapshot) -> Found:
 def _bars(conf: Conf, snapshot: Snapshot, name: str) -> Found:
     session = snapshot.session(name)
     if session is None:
-        return _never(snapshot, name)
-    seen = f"{_stamp(session.bar)}, session {session.session}"
+        return _no_bars(snapshot, name)
+    last = f"{_stamp(session.bar)}, session {session.session}"
     if not snapshot.bridge.fresh:
-        return unknown(f"the last closed at {seen}", "nobody brings more, see `bridge`")
+        return unknown(f"the last one closed at {last}", "the feed has stopped, see `bridge`")
     if session.degraded:
-        return broken(f"some of session {session.session} were lost", "entries are back with the next trade date; exits still work")
+        return broken(
+            f"some bars of session {session.session} are lost", "the gate takes entries again on the next trade date; exits work"
+        )
     ago = span(snapshot.age_s(session.bar))
-    beside = _beside(session)
+    cross = _cross(session)
     if not snapshot.live or session.bar.phase == "playback":
-        return ok(f"the last closed at {seen}, played back{beside}")
+        return ok(f"the last one closed at {last}, played back{cross}")
     if snapshot.stale(conf.calendar, session.bar):
         return broken(
-            f"none for {ago}, the last closed at {seen}",
-            "look at the connection in NinjaTrader (lower left of the control center) and whether bars close on the chart",
+            f"none for {ago}, the last one closed at {last}",
+            "check the connection in NinjaTrader (lower left of the control center) and whether bars close on the chart",
         )
     if not snapshot.expected(conf.calendar, session.bar):
-        return ok(f"the last closed at {seen}{beside}; the market is closed")
-    return ok(f"the last closed {ago} ago, session {session.session}, {session.bar.phase}{beside}")
+        return ok(f"the last one closed at {last}{cross}; the market is closed")
+    return ok(f"the last one closed {ago} ago, session {session.session}, {session.bar.phase}{cross}")
 
 
-def _never(snapshot: Snapshot, name: str) -> Found:
+def _no_bars(snapshot: Snapshot, name: str) -> Found:
     if not snapshot.bridge.fresh:
         return _behind("bridge")
-    written = snapshot.bridge.beat.last if snapshot.bridge.beat is not None else {}
-    others = sorted(topic.removeprefix(f"{topics.RAW}bar.").rstrip(".") for topic in written if topic.startswith(topics.RAW))
+    published = snapshot.bridge.beat.last if snapshot.bridge.beat is not None else {}
+    others = sorted(topic.removeprefix(f"{topics.RAW}bar.").rstrip(".") for topic in published if topic.startswith(topics.RAW))
     if others and f"{name}.1m" not in others:
         return broken(
             f"none of {name}; the bridge sends {', '.join(others)}",
-            f"put it on a one-minute chart of {name}, or write {name} into its setting Symbol",
+            f"put the bridge on a one-minute chart of {name}, or set its Symbol to {name}",
         )
     return broken(
         "none yet",
-        f"wait a minute; if it stays so: does the chart of {name} show one-minute bars, and is NinjaTrader connected (lower left)?",
+        f"wait a minute; then check that the chart of {name} shows one-minute bars and that NinjaTrader is connected (lower left)",
     )
 
 
@@ -172,7 +174,7 @@ def _flow(snapshot: Snapshot, name: str) -> Found:
     bar = session.bar
     if bar.volume and (bar.ask_volume is None or bar.bid_volume is None):
         return broken(
-            "absent: the chart's series is not volumetric, or its provider has no bid and ask",
+            "missing: the chart's series is not volumetric, or its data provider sends no bid and ask",
             "Data Series > Type `Order Flow Volumetric`, 1 minute, Delta type BidAsk; until then most strategies propose nothing",
         )
     return ok(f"{bar.ask_volume} at the ask, {bar.bid_volume} at the bid in the bar of {_stamp(bar)}")
@@ -182,9 +184,9 @@ def _books(conf: Conf, snapshot: Snapshot) -> Found:
     if not snapshot.linked:
         return _behind("venue link")
     if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
-        return broken("the venue reports another position than our books", "compare with NinjaTrader, then `tapewire arm`")
+        return broken("the venue's position differs from our books", "compare both in NinjaTrader, then `tapewire arm`")
     if snapshot.gate is not None and snapshot.gate["killed"]:
-        return unknown("see `kill switch`, which stands in front of it")
+        return unknown("see `kill switch`: the gate does not report a difference while it is latched")
     held = [f"{name} {qty:+d}" for name in conf.traded if (qty := _qty(snapshot.session(name)))]
     return ok(f"agree with the venue: {', '.join(held) or 'flat'}")
 
@@ -193,18 +195,20 @@ def _lease(snapshot: Snapshot) -> Found:
     if not snapshot.linked:
         return _behind("venue link")
     if NO_LEASE in snapshot.bridge.noted[0]:
-        return broken("NinjaTrader has not heard the gate for five seconds and takes no entries", "see `gate control`")
-    return ok("NinjaTrader hears the gate")
+        return broken("older than five seconds, so NinjaTrader refuses entries", "see `gate control`")
+    return ok("NinjaTrader receives it from the gate")
 
 
 def _kill_switch(snapshot: Snapshot) -> Found:
     if snapshot.gate is None:
         return unknown("see `gate control`")
     if snapshot.gate["killed"]:
-        return broken("latched, no entry passes", "`tapewire arm` releases it, when you have looked")
+        return broken("latched: the gate refuses entries", "`tapewire arm` releases it; check positions and orders first")
     if snapshot.linked and KILLED in snapshot.bridge.noted[0]:
-        return broken("released here, NinjaTrader's copy is not", "it follows within a second; if it stays, see `lease`")
-    return ok("open, here and at NinjaTrader" if snapshot.linked else "open")
+        return broken(
+            "released here, but latched at NinjaTrader", "NinjaTrader follows within a second; if it does not, see `lease`"
+        )
+    return ok("released, here and at NinjaTrader" if snapshot.linked else "released")
 
 
 def _entries(snapshot: Snapshot) -> Found:
@@ -212,15 +216,17 @@ def _entries(snapshot: Snapshot) -> Found:
         return _behind("venue link")
     why = snapshot.bridge.noted[1]
     if why:
-        return broken(f"NinjaTrader takes none: {why}", "mend that, compare position and orders, then enable the strategy again")
-    return ok("NinjaTrader takes them")
+        return broken(
+            f"NinjaTrader refuses them: {why}", "remove the cause, compare position and orders, then enable the strategy again"
+        )
+    return ok("NinjaTrader accepts them")
 
 
-def _beside(session: Session) -> str:
-    """The cross instruments: one without a trade in a quiet minute has no bar of it."""
-    there = ", ".join(each.instrument for each in session.bar.cross)
+def _cross(session: Session) -> str:
+    """The cross instruments of the last bar; one that did not trade in its minute has no bar and is missing."""
+    present = ", ".join(each.instrument for each in session.bar.cross)
     missing = ", ".join(session.missing_cross)
-    return (f", with {there}" if there else "") + (f", without {missing}" if missing else "")
+    return (f", with {present}" if present else "") + (f", without {missing}" if missing else "")
 
 
 def _qty(session: Session | None) -> int:

@@ -1,4 +1,4 @@
-"""All checks in the order in which a person would look: the installation, the running daemons, NinjaTrader's side."""
+"""All checks, in the order in which a person would make them: the installation, the running daemons, NinjaTrader's side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Check = tuple[str, Callable[[], Found]]
 
 
 def examine(instance: Instance | None) -> list[Finding]:
-    """Everything about the installation, and about the running instance and its bridge if there is one."""
+    """The findings about the installation and, if an instance runs, about its daemons and its bridge."""
     found = _made(
         [
             ("python", installation.python),
@@ -28,8 +28,8 @@ def examine(instance: Instance | None) -> list[Finding]:
         ]
     )
     if instance is None:
-        nobody = ok("none is up (start one with `tapewire up`)")
-        return found + _made([("ports", installation.ports), ("instance", lambda: nobody), ("bridge", installation.reach)])
+        none_up = ok("none is up (start one with `tapewire up`)")
+        return found + _made([("ports", installation.ports), ("instance", lambda: none_up), ("bridge", installation.reach)])
     run = Path(instance.run)
     conf = configuration.read(run)
     found += _made(
@@ -48,10 +48,10 @@ def examine(instance: Instance | None) -> list[Finding]:
 
 
 def _made(checks: Iterable[Check]) -> list[Finding]:
-    return [Finding(name, *_look(check)) for name, check in checks]
+    return [Finding(name, *_result(check)) for name, check in checks]
 
 
-def _look(check: Callable[[], Found]) -> Found:
+def _result(check: Callable[[], Found]) -> Found:
     try:
         return check()
     except (TapewireError, OSError, ImportError) as error:

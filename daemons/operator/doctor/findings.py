@@ -1,4 +1,4 @@
-"""What one look has found: a line for a person, and data for a program."""
+"""The result of one check: a line for a person, and JSON for a script."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from tapewire.daemons.operator.tables import aligned
 
-WELL, ILL, UNSURE = 0, 1, 3
+ALL_OK, SOME_BROKEN, SOME_UNKNOWN = 0, 1, 3
 
 
 class CheckState(StrEnum):
-    """unknown: it could not be looked at, because something in front of it is broken or does not run."""
+    """The outcome of a check. unknown: it could not be made, because something that it depends on is broken or does not run."""
 
     OK = "ok"
     BROKEN = "broken"
@@ -22,7 +22,7 @@ class CheckState(StrEnum):
 
 
 class Found(NamedTuple):
-    """A state, what was seen, and what to do about it; empty where nothing need be done."""
+    """The result of a check: its state, what was observed, and the remedy; empty if none is needed."""
 
     state: CheckState
     value: str
@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 
 class Finding(Struct, frozen=True):
-    """What was looked at, and what was found."""
+    """A named check with its result; the field names are the keys of `doctor --json`."""
 
     name: str
     state: CheckState
@@ -39,36 +39,38 @@ class Finding(Struct, frozen=True):
 
 
 def ok(value: str) -> Found:
-    """It is well."""
+    """A check that passed."""
     return Found(CheckState.OK, value)
 
 
 def broken(value: str, remedy: str) -> Found:
-    """It is not."""
+    """A check that failed, with its remedy."""
     return Found(CheckState.BROKEN, value, remedy)
 
 
 def unknown(value: str, remedy: str = "") -> Found:
-    """It could not be looked at."""
+    """A check that could not be made."""
     return Found(CheckState.UNKNOWN, value, remedy)
 
 
 def lines(findings: Sequence[Finding]) -> Iterator[tuple[str, bool]]:
-    """The findings for a person, each line with whether it is well or waits for another; the last one says it all in one."""
+    """The findings as lines for a person, each with False if it is broken, and a summary as the last line."""
     rows = [(each.state, each.name, f"{each.value}; {each.remedy}" if each.remedy else each.value) for each in findings]
     yield from zip(aligned(rows), (each.state is not CheckState.BROKEN for each in findings), strict=True)
     yield "", True
-    yield _sum(findings), status(findings) != ILL
+    yield _summary(findings), status(findings) != SOME_BROKEN
 
 
 def status(findings: Sequence[Finding]) -> int:
-    """The exit status: 0 all is well, 1 something is broken, 3 nothing is, but not everything could be looked at."""
+    """The exit status: 0 all checks are ok; 1 at least one is broken; 3 none is broken, but at least one is unknown."""
     states = {each.state for each in findings}
-    return ILL if CheckState.BROKEN in states else UNSURE if CheckState.UNKNOWN in states else WELL
+    return SOME_BROKEN if CheckState.BROKEN in states else SOME_UNKNOWN if CheckState.UNKNOWN in states else ALL_OK
 
 
-def _sum(findings: Sequence[Finding]) -> str:
-    ill, unsure = ([each.name for each in findings if each.state is state] for state in (CheckState.BROKEN, CheckState.UNKNOWN))
-    if ill:
-        return f"broken: {', '.join(ill)}" + (f"; {len(unsure)} more could not be looked at" if unsure else "")
-    return f"unknown: {', '.join(unsure)}" if unsure else f"all ok ({len(findings)} looked at)"
+def _summary(findings: Sequence[Finding]) -> str:
+    failed, unchecked = (
+        [each.name for each in findings if each.state is state] for state in (CheckState.BROKEN, CheckState.UNKNOWN)
+    )
+    if failed:
+        return f"broken: {', '.join(failed)}" + (f"; {len(unchecked)} more could not be checked" if unchecked else "")
+    return f"unknown: {', '.join(unchecked)}" if unchecked else f"all ok ({len(findings)} checks)"

@@ -25,7 +25,7 @@ WRITERS = tuple(topics.of(topics.BEAT, name) for name in supervise.DAEMONS if na
 
 def disk(run: Path) -> Found:
     if not os.access(run, os.W_OK):
-        return broken(f"{run} is not writable, the journal cannot go on", "give it to the user who runs the daemons")
+        return broken(f"{run} is not writable, so the journal cannot grow", "make the user who runs the daemons its owner")
     free = shutil.disk_usage(run).free
     if free < FREE_BYTES:
         return broken(f"{free >> 20} MiB free at {run}", f"free at least {FREE_BYTES >> 20} MiB")
@@ -35,12 +35,12 @@ def disk(run: Path) -> Found:
 def supervised(instance: Instance) -> Found:
     down = [each["name"] for each in supervise.processes(instance) if each["statename"] != "RUNNING"]
     if down:
-        return broken(f"not running: {', '.join(down)}", f"the last line of its log in {instance.run}/logs says why")
+        return broken(f"not running: {', '.join(down)}", f"read the last line of its log in {instance.run}/logs")
     return ok(f"supervisord {instance.pid}, all {len(supervise.DAEMONS)} daemons running")
 
 
 def bus(conf: Conf) -> Found:
-    """A heartbeat that arrives has gone from a writer through the broker to a reader: both directions of the bus stand."""
+    """A heartbeat that arrives went from a publishing daemon through the broker to this subscriber: both directions work."""
     with zmq.Context() as context:
         reader = Reader(context, conf.bus.address("broker.out"), WRITERS, name="doctor")
         try:
@@ -48,41 +48,43 @@ def bus(conf: Conf) -> Found:
             while time.monotonic() - start < HOP_S:
                 if any(isinstance(message.body, Beat) for message, _ in reader.receive(0.1)):
                     return ok(f"{conf.bus.address('broker.in')} to {conf.bus.address('broker.out')}")
-            joined = "answers, but nobody writes" if reader.joined else "does not answer"
+            state = "accepts subscribers, but no daemon publishes" if reader.joined else "does not reply"
         finally:
             reader.close()
-    return broken(f"the broker {joined} at {conf.bus.address('broker.out')}", "`tapewire status` shows who is missing")
+    return broken(f"the broker {state} at {conf.bus.address('broker.out')}", "`tapewire status` shows the missing daemon")
 
 
 def control(conf: Conf, name: str) -> Found:
     with zmq.Context() as context:
-        answer = ask_control(context, conf.bus.address(f"control.{name}"), "ping")
-    if answer["note"] != "ready":
-        return broken(f"pid {answer['pid']} is {answer['note']}", "it may be reading its past; look again in some seconds")
-    return ok(f"pid {answer['pid']}, ready")
+        report = ask_control(context, conf.bus.address(f"control.{name}"), "ping")
+    if report["note"] != "ready":
+        return broken(
+            f"pid {report['pid']} is {report['note']}", "it may still be recovering; run the doctor again in some seconds"
+        )
+    return ok(f"pid {report['pid']}, ready")
 
 
 def beats(instance: Instance) -> Found:
     silent = [row.name for row in status.collect(instance) if not row.healthy]
     if silent:
-        return broken(f"no fresh heartbeat from {', '.join(silent)}", f"the last line of its log in {instance.run}/logs says why")
+        return broken(f"no fresh heartbeat from {', '.join(silent)}", f"read the last line of its log in {instance.run}/logs")
     return ok(f"all younger than {status.SILENT_S:g} s")
 
 
 def history(conf: Conf) -> Found:
-    with zmq.Context() as context, History(context, conf.bus.address("history"), deadline_s=HOP_S) as asked:
-        lengths = asked.topics()
+    with zmq.Context() as context, History(context, conf.bus.address("history"), deadline_s=HOP_S) as journal:
+        lengths = journal.topics()
     return ok(f"{len(lengths)} topics, {sum(length.records for length in lengths)} records")
 
 
 def gate_log(run: Path) -> Found:
     path = run / "gate.log"
     if not path.exists():
-        return broken(f"{path} is missing, the gate has not opened its log", f"the last line of {run}/logs/gate.log says why")
+        return broken(f"{path} is missing: the gate has not opened its log", f"read the last line of {run}/logs/gate.log")
     return ok(f"{sum(1 for _ in scan(path))} records, readable")
 
 
 def trading(conf: Conf) -> Found:
     if not conf.trading.enabled:
-        return ok("off (conf/live.toml: name an account and set enabled)")
+        return ok("off (conf/live.toml: set account and enabled in [trading])")
     return ok(f"on, account {conf.trading.account}")

@@ -1,4 +1,4 @@
-"""The checks of the installation: what can be looked at although nothing runs."""
+"""The checks of the installation, which need no running daemon."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def zone() -> Found:
         ZoneInfo("America/New_York")
     except ZoneInfoNotFoundError:
         return broken("no zone data for America/New_York", "install the system package tzdata")
-    return ok("America/New_York is known")
+    return ok("America/New_York found")
 
 
 def clock() -> Found:
-    """Over a short interval the wall clock must advance as the monotonic one does; a virtual machine after sleep may jump."""
+    """Over a short interval the wall clock must advance as the monotonic clock does; a virtual machine's may jump after sleep."""
     wall, steady = time.time(), time.monotonic()
     for _ in range(200_000):
         pass
     step = abs((time.time() - wall) - (time.monotonic() - steady))
     if step > CLOCK_STEP_S:
-        return broken(f"the wall clock jumped by {step:.1f} s while we looked", "synchronise it (under WSL2: `sudo hwclock -s`)")
+        return broken(f"the wall clock jumped by {step:.1f} s during the check", "synchronise it (under WSL2: `sudo hwclock -s`)")
     year = time.gmtime().tm_year
     if year < 2024:
-        return broken(f"the clock says it is {year}", "set it")
+        return broken(f"the clock shows the year {year}", "set it (under WSL2: `sudo hwclock -s`)")
     return ok(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC, steady")
 
 
@@ -78,18 +78,18 @@ def ports() -> Found:
         if not supervise.port_free(bus.host, bus.base_port + offset)
     ]
     if taken:
-        return broken(f"in use by another program: {', '.join(taken)}", "stop it, or set bus.base_port in conf/live.toml")
+        return broken(f"in use by another process: {', '.join(taken)}", "stop it, or set bus.base_port in conf/live.toml")
     return ok(f"{bus.base_port} to {bus.base_port + PORT_SPAN - 1} on {bus.host} are free")
 
 
 def reach() -> Found:
-    """A bridge that runs while no daemon does still connects to whoever asks for its chart."""
+    """While no daemon runs, a running bridge still connects to the port on which its chart is requested."""
     conf = _live()
     charts = gather.charts(conf)
     if charts is None:
-        return unknown(f"no daemon runs, and none connects to {conf.bus.address('backfill')} either", bridge.connect(conf))
+        return unknown(f"no daemon runs, and no bridge connects to {conf.bus.address('backfill')}", bridge.connect(conf))
     there = ", ".join(f"{each.topic.removeprefix('chart.')[:-1]} with {each.records} bars" for each in charts.topics)
-    return ok(f"one reaches us at {conf.bus.address('backfill')}, charts: {there or 'none with bars'}; `tapewire up` for the rest")
+    return ok(f"a bridge connects to {conf.bus.address('backfill')}, charts: {there or 'none with bars'}; start with `tapewire up`")
 
 
 def _live() -> Conf:
