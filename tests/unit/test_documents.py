@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import FOLDERS, ROOT, files, texts
+from tests.documents import FOLDERS, KINDS, ROOT, files, texts
 from tests.unit.test_layers import FLOORS
 
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
@@ -21,6 +21,20 @@ NAMED_DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w./]+\.(?:py|cs|conf|toml|md))(?:::(\w+))?`")
 PROTOCOL_SECTION = re.compile(r"PROTOCOL(?:\.md)?,?\s+(?:section\s+)?(\d+)\b")
+SPELLED_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]*)*)(?:::\w+)?`")
+GUIDES = ("README.md", "CONTRIBUTING.md", "daemons/RUNBOOK.md", "daemons/gate/README.md", "strategies/README.md", "bus/PROTOCOL.md")
+# Paths in the guides that are not in the repository: what a run leaves in its folder, and a plug-in of the reader's.
+NOT_HERE = {
+    "journal/",
+    "logs/NAME.log",
+    "logs/supervisord.log",
+    "logs/",
+    "epochs/",
+    "epochs/N/",
+    "DIR/live",
+    "var/live",
+    "mine/first_green.py",
+}
 INVARIANT = re.compile(r"ARCHITECTURE\.md, invariant (\d+)")
 # Notes of the authors that a reader does not have, by the ways in which they were cited.
 NOT_OURS = re.compile(r"\bcapabilities [A-G]\b|\bdesign \d+\.\d|\bspec/\w|\bseed 00\d|\bdocument [0-4]\b")
@@ -63,6 +77,35 @@ def test_every_file_that_is_named_by_its_path_exists() -> None:
 
     assert len(named) > 100
     assert not [f"{name}: {path}" for name, path in sorted(named) if not (ROOT / path).is_file()]
+
+
+def spelled_paths(guide: Path) -> list[str]:
+    """Every word in backticks that contains a slash or ends as a file does."""
+    words = SPELLED_PATH.findall((ROOT / guide).read_text("utf-8"))
+    return [word for word in words if "/" in word or Path(word).suffix in KINDS]
+
+
+@pytest.mark.parametrize("guide", [Path(name) for name in GUIDES], ids=GUIDES)
+def test_every_path_that_a_guide_names_exists(guide: Path) -> None:
+    """From the root, from the guide's own folder, or as the end of a path below that folder."""
+    places = {place for path in files() for place in (path, *path.parents) if place.is_relative_to(guide.parent)}
+    below = [f"/{place.as_posix()}" for place in places]
+    named = spelled_paths(guide)
+    missing = [
+        name
+        for name in named
+        if name not in NOT_HERE
+        and not (ROOT / name).exists()
+        and not (ROOT / guide.parent / name).exists()
+        and not any(place.endswith(f"/{name}".rstrip("/")) for place in below)
+    ]
+
+    assert missing == []
+
+
+def test_every_exception_is_named_by_a_guide() -> None:
+    """The list of paths that are not in the repository has no entry too many."""
+    assert {name for guide in GUIDES for name in spelled_paths(Path(guide))} >= NOT_HERE
 
 
 def test_nothing_cites_the_notes_it_was_made_from() -> None:
