@@ -1,4 +1,4 @@
-"""The live daemons while they are up, as the commands show them. They are started once for all tests here."""
+"""The live daemons while they are up, as the commands show them. They are started once for all tests of this file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[instances.Instance]:
-    """The live daemons. A test that stops one of them lets it go on before it ends."""
+    """The live daemons. A test that stops one of them resumes it before it ends."""
     folder = tmp_path_factory.mktemp("standing")
     with home_in(folder), live(folder) as instance:
         yield instance
 
 
 def test_status_lists_every_daemon(standing: instances.Instance) -> None:
-    """Each with pid, uptime, a fresh heartbeat and a state; the exit status says that all is well."""
+    """Each has a pid, an uptime, a fresh heartbeat and a state; the exit status is 0."""
     rows = status(run)
 
     assert set(rows) == set(supervise.DAEMONS)
@@ -38,7 +38,7 @@ def test_status_lists_every_daemon(standing: instances.Instance) -> None:
 
 
 def test_a_second_up_is_refused(standing: instances.Instance, tmp_path: Path) -> None:
-    """Two sets of live daemons would both believe that they own the account."""
+    """Two sets of live daemons would both trade the account."""
     again = run("up", "--var", tmp_path / "other")
 
     assert again.returncode == ConfError.status
@@ -46,7 +46,7 @@ def test_a_second_up_is_refused(standing: instances.Instance, tmp_path: Path) ->
 
 
 def test_trading_is_off_until_an_account_is_named(standing: instances.Instance) -> None:
-    """A fresh installation says so, and its configuration holds no account."""
+    """The configuration of a fresh installation has no account and trading disabled."""
     conf = json.loads((Path(standing.run) / "run.json").read_text())
 
     assert conf["trading"]["enabled"] is False
@@ -54,16 +54,16 @@ def test_trading_is_off_until_an_account_is_named(standing: instances.Instance) 
 
 
 def test_the_doctor_names_a_stopped_daemon(standing: instances.Instance) -> None:
-    """At first only NinjaTrader is missing; with the evaluator frozen, its check fails, too."""
-    well = run("doctor", "--json")
+    """At first only the bridge is broken; with the evaluator frozen, its check fails as well."""
+    before = run("doctor", "--json")
     pid = status(run)["evaluator"]["pid"]
 
     os.kill(pid, signal.SIGSTOP)
     try:
-        ill = run("doctor", "--json")
+        frozen = run("doctor", "--json")
     finally:
         os.kill(pid, signal.SIGCONT)
 
-    assert {check["name"] for check in json.loads(well.stdout) if check["state"] == "broken"} == {"bridge"}
-    assert ill.returncode == 1
-    assert "evaluator control" in {check["name"] for check in json.loads(ill.stdout) if check["state"] == "broken"}
+    assert {check["name"] for check in json.loads(before.stdout) if check["state"] == "broken"} == {"bridge"}
+    assert frozen.returncode == 1
+    assert "evaluator control" in {check["name"] for check in json.loads(frozen.stdout) if check["state"] == "broken"}
