@@ -27,7 +27,7 @@ from tapewire.bus import topics, wire
 from tapewire.bus.clock import ManualClock
 from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell
 from tapewire.bus.errors import InvariantError
-from tapewire.bus.messages import Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
+from tapewire.bus.messages import LONG, SHORT, Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
 from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.stamp import Stamper
@@ -121,7 +121,7 @@ def intent(action: Action = Action.ENTER_LONG, *, at: str = "11:00", day: str = 
         "action": action,
         "strategy": "Test",
         "setup": "TEST",
-        "direction": "SHORT" if short else "LONG",
+        "direction": SHORT if short else LONG,
         "reason": "a test wants it",
         "valid_until_ns": eastern(at, day) + MINUTE_NS,
     }

@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Action, Signal, Trade
+from tapewire.bus.messages import LONG, Action, Signal, Trade
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay import tapes
 
@@ -69,7 +69,7 @@ def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrume
     Args:
         entry: its entry signal. bars: of its instrument, in order. instrument: its terms, for R in money.
     """
-    direction = 1 if trade.direction == "LONG" else -1
+    direction = 1 if trade.direction == LONG else -1
     limited = entry is not None and entry.limit is not None
     distances = [(price - trade.entry_price) * direction for price in _prices(trade, bars, direction, limited=limited)]
     mae, mfe = (round(max(0.0, furthest), 10) for furthest in (-min(distances), max(distances)))

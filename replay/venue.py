@@ -38,6 +38,7 @@ from tapewire.bus.messages import (
     OrderUpdate,
     PlaceOrder,
     Position,
+    Role,
     VenuePosition,
 )
 from tapewire.bus.wire import finite
@@ -277,7 +278,7 @@ class Venue:
         elif reached and target is not None:
             self._leave(book, held, bar, target, "TARGET", reports)
 
-    def _leave(self, book: InstrumentBook, held: PlaceOrder, bar: Bar, at: float, role: str, reports: list[VenueReport]) -> None:
+    def _leave(self, book: InstrumentBook, held: PlaceOrder, bar: Bar, at: float, role: Role, reports: list[VenueReport]) -> None:
         """Close the whole position near `at`. An EXIT carries its own order's id, the other roles the entry's."""
         order_id = book.exit.id if role == "EXIT" and book.exit else held.id
         terms, qty, entry = book.instrument, book.qty, book.price
@@ -320,7 +321,7 @@ class Venue:
             detail=detail,
         )
 
-    def _execution(self, bar: Bar, order_id: str, qty: int, price: float, role: str) -> Execution:
+    def _execution(self, bar: Bar, order_id: str, qty: int, price: float, role: Role) -> Execution:
         return Execution(
             id=self._event_id(bar.instrument, order_id, "E"),
             order_id=order_id,

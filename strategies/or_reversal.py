@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Levels, Range, Session
 from tapewire.strategies.clock import minute_of
-from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Proposal, quality
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Proposal, quality
 
 CONFIRMED_FROM = minute_of("10:01")
 RUNNING_FROM = minute_of("09:46")
@@ -127,7 +127,7 @@ class OrReversal:
         return self._proposal("OR_REVERSAL_LONG", LONG, s, flow, stop, close + p.target_risks * risk, f"low {low:.2f}", level)
 
     def _proposal(
-        self, setup: str, direction: str, s: Session, flow: Flow, stop: float, target: float, extreme: str, level: str
+        self, setup: str, direction: Direction, s: Session, flow: Flow, stop: float, target: float, extreme: str, level: str
     ) -> Proposal:
         close = s.bar.close
         return Proposal(

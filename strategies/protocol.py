@@ -39,22 +39,50 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Flow, Pattern, Position, Quality, Session, StopRounding
+from tapewire.bus.messages import (
+    LONG,
+    SHORT,
+    Confidence,
+    DayType,
+    Direction,
+    Flow,
+    Pattern,
+    Position,
+    Quality,
+    Regime,
+    Session,
+    StopRounding,
+)
 
-LONG = "LONG"
-SHORT = "SHORT"
-
-DayType: TypeAlias = Literal[
-    "b_day", "p_day", "trend_up", "trend_down", "b_day_bear", "super_trend_up", "super_trend_down", "neutral", "none"
+__all__ = [
+    "LONG",
+    "MAX_ID",
+    "MAX_SETUP",
+    "SHORT",
+    "Confidence",
+    "DayType",
+    "DayTypeOf",
+    "Direction",
+    "Exit",
+    "Hours",
+    "Manages",
+    "Move",
+    "Proposal",
+    "Regime",
+    "Strategy",
+    "StrategyClass",
+    "Suppresses",
+    "Suppression",
+    "quality",
+    "trades_all_hours",
 ]
-Regime: TypeAlias = Literal["low", "normal", "high"]
 
 Hours: TypeAlias = Literal["rth", "all"]
 
 StrategyClass: TypeAlias = type[Any]
 """The class of a `Strategy`. Any, because no type says "a class with a nested class Params"; the registry checks it."""
 
-DayTypeOf: TypeAlias = Callable[[Session], str]
+DayTypeOf: TypeAlias = Callable[[Session], DayType]
 """Reads the day type of the model that the preset chose (playbook 2.9). A strategy that needs none ignores it."""
 
 MAX_SETUP = 24
@@ -78,13 +106,13 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     entry: float
     stop: float
     target: float | None
     reason: str
-    day_type: str = "none"
-    confidence: str = "high"
+    day_type: DayType = "none"
+    confidence: Confidence = "high"
     day_confidence: float = 0.0
     quality: Quality = Quality()
     limit: float | None = None

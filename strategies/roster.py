@@ -19,16 +19,14 @@ import math
 import re
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from tapewire.bus.messages import Position, Session
 from tapewire.strategies.clock import minute_of
 from tapewire.strategies.protocol import (
-    LONG,
     MAX_ID,
-    SHORT,
     Exit,
     Manages,
     Move,
@@ -42,6 +40,9 @@ from tapewire.strategies.protocol import (
 Conflict: TypeAlias = Literal["priority", "additive", "veto"]
 
 T = TypeVar("T")
+
+WORDS = {name: get_args(hint) for name, hint in get_type_hints(Proposal).items() if get_origin(hint) is Literal}
+"""The words of a proposal's closed sets, by field."""
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 LONGEST_WHY = 300
@@ -208,8 +209,6 @@ def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
         raise ValueError(f"setup {sound.setup!r} is not one of its setups {strategy.setups}")
     if len(sound.id) > MAX_ID:
         raise ValueError(f"id {sound.id!r} has {len(sound.id)} characters; write at most {MAX_ID}")
-    if sound.direction not in (LONG, SHORT):
-        raise ValueError(f"direction {sound.direction!r}: write {LONG!r} or {SHORT!r}")
     return sound
 
 
@@ -221,6 +220,8 @@ def _sound(answer: object, kind: type[T]) -> T:
     for name, value in plain.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} is {value}, not a price")
+        if name in WORDS and value not in WORDS[name]:
+            raise ValueError(f"{name} {value!r}: write {' or '.join(map(repr, WORDS[name]))}")
     return msgspec.convert(plain, kind)
 
 

@@ -75,7 +75,7 @@ class TrendDayBull(OnceASession):
             quality=quality(flow),
         )
 
-    def _target(self, close: float, r: float, day_type: str, history: IbHistory) -> float | None:
+    def _target(self, close: float, r: float, day_type: DayType, history: IbHistory) -> float | None:
         p = self.params
         if p.target_r is None:
             return None

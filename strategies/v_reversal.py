@@ -29,9 +29,9 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 
-from tapewire.bus.messages import Pattern, Position, Session, StopRounding
+from tapewire.bus.messages import Pattern, PatternSubtype, Position, Session, StopRounding
 from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, minute_of, new_york
-from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Proposal, Suppression
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Proposal, Suppression
 from tapewire.strategies.v_pattern import Candle, Machine, Rules, V
 
 HIGH_CONFIDENCE = 80
@@ -42,10 +42,10 @@ Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):
 class Side(NamedTuple):
     """One direction: what it is called, and the sign that mirrors its prices back."""
 
-    direction: str
+    direction: Direction
     prefix: str
     setup: str
-    subtype: str
+    subtype: PatternSubtype
     sign: int
 
 

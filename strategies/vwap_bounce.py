@@ -37,7 +37,7 @@ from tapewire.bus.messages import Bar, Position, Session
 from tapewire.strategies.candles import Candles, bucket_end
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, is_friday, minute_of
 from tapewire.strategies.indicators import Bands, Ema, Mean, Method, Rsi, typical
-from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Exit, Hours, Move, Proposal, Suppression
+from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Move, Proposal, Suppression
 
 HALF_DAY_MARGIN = 15
 LONGER_MINUTES = 15
@@ -180,10 +180,11 @@ class VwapBounce:
         if before is None or bar is None or band is None or touched is None or bar.close_ns != s.bar.close_ns:
             return []
         found: list[tuple[Proposal, tuple[str, str] | None]] = []
-        for direction, sign, held in (
+        sides: tuple[tuple[Direction, int, bool], ...] = (
             (LONG, 1, before.low <= touched[0] and bar.close > band[0]),
             (SHORT, -1, before.high >= touched[1] and bar.close < band[1]),
-        ):
+        )
+        for direction, sign, held in sides:
             if held:
                 proposal = self._proposal(direction, sign, bar, before, band)
                 found.append((proposal, self._refusal(proposal, sign, s)))
@@ -219,7 +220,7 @@ class VwapBounce:
             return 0
         return 1 if self.longer_close > average else -1
 
-    def _proposal(self, direction: str, sign: int, bar: Bar, before: Bar, band: tuple[float, float]) -> Proposal:
+    def _proposal(self, direction: Direction, sign: int, bar: Bar, before: Bar, band: tuple[float, float]) -> Proposal:
         p, close = self.params, bar.close
         stop = close - sign * p.stop_ticks * p.tick_size
         far = None if p.band_3 is None else self.bands.band(p.band_3)

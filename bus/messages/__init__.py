@@ -3,11 +3,14 @@
 A message is one MessagePack map. It starts with the header's fields, then `type`, then the body's own fields; `tapewire.bus.wire`
 joins and splits the two, so that bodies here stay free of routing. PROTOCOL.md describes the same in words.
 
-Kinds, by what the sender means:
-    facts      what happened (`Bar`, `Session`, `Signal`, `Fill`, ...): published, true for ever
-    wishes     what should be done (`Intents`, `PlaceOrder`, ...): facts that somebody must also answer
-    answers    what the owner decided (`Decisions`, `Ack`, `Page`, ...)
-    sys        how the bus itself is doing (`Beat`, `Gap`, `Resend`, `Alarm`)
+Kinds, by where a message travels:
+    `Fact`           published on the bus: what happened, what is wanted (`Intents`) and what was decided (`Decisions`)
+    `Command`        published, and delivered to the venue until it acknowledges
+    `SystemMessage`  published under `sys.`: how the bus itself is doing
+    `LinkMessage`    on the venue link alone: the venue's reports, acknowledgements, the lease
+    `GateRequest`    sent to the gate alone: kill switch and signals from outside
+    `CoreEvent`      from a process to its own core; in the log of that daemon, never on a socket
+    `Service`        questions about the journal and the processes, and their answers
 
 Units: times are UTC nanoseconds and bars carry their open and close; prices are floats on the tick grid; `qty` is contracts,
 signed where a direction is meant; `*_cents` is money in integer cents of a dollar; everything else says so.
@@ -53,10 +56,33 @@ from tapewire.bus.messages.venue import (
     PlaceOrder,
     VenuePosition,
 )
-from tapewire.bus.messages.words import Action, IngressError, IngressState, OrderStatus, Reason, StopRounding, TradingState
+from tapewire.bus.messages.words import (
+    LONG,
+    SHORT,
+    Action,
+    Confidence,
+    DayType,
+    Direction,
+    FirstSide,
+    IngressError,
+    IngressState,
+    LinkName,
+    OrderStatus,
+    PatternKind,
+    PatternSubtype,
+    Phase,
+    Reason,
+    Regime,
+    Role,
+    StopRounding,
+    TradingState,
+    Verb,
+)
 
 __all__ = [
+    "LONG",
     "PROTOCOL_VERSION",
+    "SHORT",
     "Ack",
     "Action",
     "Alarm",
@@ -67,10 +93,15 @@ __all__ = [
     "Body",
     "CancelOrder",
     "ClosePosition",
+    "Command",
+    "Confidence",
     "Control",
+    "CoreEvent",
     "CrossBar",
+    "DayType",
     "Decision",
     "Decisions",
+    "Direction",
     "Due",
     "EvalDone",
     "Execution",
@@ -78,8 +109,10 @@ __all__ = [
     "ExternalSignal",
     "Fact",
     "Fill",
+    "FirstSide",
     "Flow",
     "Gap",
+    "GateRequest",
     "Header",
     "Hello",
     "HistoryRequest",
@@ -92,15 +125,18 @@ __all__ = [
     "Kill",
     "Lease",
     "Levels",
+    "LinkMessage",
+    "LinkName",
     "LinkState",
     "MoveBracket",
-    "OperatorWord",
     "OrderEvent",
     "OrderStatus",
     "OrderUpdate",
-    "OwnWord",
     "Page",
     "Pattern",
+    "PatternKind",
+    "PatternSubtype",
+    "Phase",
     "PlaceOrder",
     "Position",
     "PositionChanged",
@@ -109,10 +145,12 @@ __all__ = [
     "Quality",
     "Range",
     "Reason",
+    "Regime",
     "Reject",
     "Report",
     "Resend",
     "Risk",
+    "Role",
     "Scores",
     "Service",
     "Session",
@@ -120,6 +158,7 @@ __all__ = [
     "StopRounding",
     "StrategyDay",
     "Suppressed",
+    "SystemMessage",
     "TimeframeBar",
     "TopicLength",
     "Topics",
@@ -127,7 +166,7 @@ __all__ = [
     "Trade",
     "TradingState",
     "VenuePosition",
-    "VenueWord",
+    "Verb",
 ]
 
 Fact: TypeAlias = (
@@ -149,15 +188,11 @@ Fact: TypeAlias = (
     | ExternalAnswer
     | PublicSignal
     | PublicTrade
-    | Beat
-    | Resend
-    | Gap
-    | Alarm
 )
-OperatorWord: TypeAlias = Kill | Arm | ExternalSignal
-VenueWord: TypeAlias = (
-    PlaceOrder | ClosePosition | MoveBracket | CancelOrder | Lease | Hello | LinkState | OrderUpdate | Execution | Ack
-)
-OwnWord: TypeAlias = Due | Begun
+Command: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
+SystemMessage: TypeAlias = Beat | Resend | Gap | Alarm
+LinkMessage: TypeAlias = Hello | OrderUpdate | Execution | Lease | Ack
+GateRequest: TypeAlias = Kill | Arm | ExternalSignal
+CoreEvent: TypeAlias = LinkState | Due | Begun
 Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report
-Body: TypeAlias = Fact | OperatorWord | VenueWord | OwnWord | Service
+Body: TypeAlias = Fact | Command | SystemMessage | LinkMessage | GateRequest | CoreEvent | Service

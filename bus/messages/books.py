@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tapewire.bus.messages.words import Action, OrderStatus
+from tapewire.bus.messages.words import Action, Direction, OrderStatus, Role, TradingState
 
 
 class OrderEvent(Struct, frozen=True, tag="order_event"):
@@ -22,7 +22,7 @@ class OrderEvent(Struct, frozen=True, tag="order_event"):
 
 
 class Fill(Struct, frozen=True, tag="fill"):
-    """One execution as booked: qty is signed (positive buys). role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN."""
+    """One execution as booked: qty is signed (positive buys)."""
 
     execution_id: str
     order_id: str
@@ -30,7 +30,7 @@ class Fill(Struct, frozen=True, tag="fill"):
     account: str
     qty: int
     price: float
-    role: str
+    role: Role
     bar_ns: int
     bar_index: int
 
@@ -49,7 +49,7 @@ class Trade(Struct, frozen=True, tag="trade"):
 
     signal_ns: close of the bar that decided; entry_ns, exit_ns: close of the bars in which the fills happened.
     bars_held: bars closed in the position, the first bar after the signal bar being 1 (playbook 5.2).
-    stop, target: as they stood at the exit. reason: STOP, TARGET, SESSION_END or the exit's code.
+    stop, target: as they stood at the exit. reason: the role of the execution that ended it, or the exit's own code: an open set.
     gross_cents = (exit - entry) * direction in money; net_cents = gross_cents - commission_cents.
     """
 
@@ -59,7 +59,7 @@ class Trade(Struct, frozen=True, tag="trade"):
     session: str
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     size: int
     signal_ns: int
     entry_ns: int
@@ -87,14 +87,14 @@ class StrategyDay(Struct, frozen=True):
 class Risk(Struct, frozen=True, tag="risk"):
     """The account's standing after a trade or a change of state.
 
-    state: a `TradingState`. reason: the `Reason` behind it, empty while ACTIVE. drawdown_cents: highest realised equity minus
-    current. open_cents: profit of open positions at the last closes the gate has seen, before commissions. strategies: those that
-    closed a trade in the session or hold a position, by name.
+    reason: the text of the `Reason` behind `state`, empty while ACTIVE. drawdown_cents: highest realised equity minus current.
+    open_cents: profit of open positions at the last closes the gate has seen, before commissions. strategies: those that closed a
+    trade in the session or hold a position, by name.
     """
 
     account: str
     session: str
-    state: str
+    state: TradingState
     realised_cents: int
     total_cents: int
     drawdown_cents: int

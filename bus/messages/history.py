@@ -46,7 +46,10 @@ class Page(Struct, frozen=True, tag="page"):
 
 
 class Control(Struct, frozen=True, tag="control"):
-    """A question to one daemon's control port or service. verb: ping, state, stop, init, parameters, flush, ..."""
+    """A question to the control port of a process, or to its service.
+
+    verb: a `Verb`. It stays text on the wire, so that a process can answer an unknown one with a `Report` that names its own.
+    """
 
     id: str
     verb: str

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.messages.words import LinkName
+
 
 class LinkState(Struct, frozen=True, tag="link_state"):
     """A connection came up or went down, as the gate's own process saw it. In the gate's log, never on the bus.
 
-    of: "venue", or "journal": whether the logger is alive.
+    of: "venue", or "journal" for the logger.
     """
 
     up: bool
     detail: str = ""
-    of: str = "venue"
+    of: LinkName = "venue"
 
 
 class Due(Struct, frozen=True, tag="due"):

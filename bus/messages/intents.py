@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tapewire.bus.messages.words import Action, Reason, StopRounding
+from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, PatternKind, PatternSubtype, Reason, StopRounding
 
 
 class Quality(Struct, frozen=True):
@@ -24,8 +24,8 @@ class Pattern(Struct, frozen=True):
     extreme, by the factor that the confidence counts.
     """
 
-    kind: str
-    subtype: str
+    kind: PatternKind
+    subtype: PatternSubtype
     origin: float
     extreme: float
     breakout: float
@@ -43,7 +43,8 @@ class Intent(Struct, frozen=True):
     entry, stop, target: prices as computed, unrounded; a null target means no target order. For MOVE_STOP and MOVE_TARGET
         `stop` or `target` holds the new price; for EXIT all three may be null.
     entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: whatever is open).
-    reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS, VWAP_BREACH_PM, ...).
+    setup: the strategy's own code. reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS,
+        VWAP_BREACH_PM, ...). Both sets are open: a plug-in has codes of its own.
     valid_until_ns: market time after which the intent must not be executed. A limit order works until then.
     limit: an entry that rests at this price instead of going to the market.
     score: the strategy's confidence as a number, 0 to 1; None if it has none.
@@ -53,15 +54,15 @@ class Intent(Struct, frozen=True):
     action: Action
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     reason: str
     valid_until_ns: int
     entry: float | None = None
     stop: float | None = None
     target: float | None = None
     entry_id: str = ""
-    day_type: str = "none"
-    confidence: str = "normal"
+    day_type: DayType = "none"
+    confidence: Confidence = "normal"
     day_confidence: float = 0.0
     quality: Quality = Quality()
     limit: float | None = None
@@ -122,7 +123,8 @@ class EvalDone(Struct, frozen=True, tag="eval_done"):
 class Suppressed(Struct, frozen=True, tag="suppressed"):
     """A setup that is complete and that its strategy does not propose, with the strategy's own reason. It does not come back.
 
-    id: the intent it would have been. reason: a code of the strategy's; detail: a sentence for a person. Prices as computed.
+    id: the intent it would have been. reason: the strategy's own code, an open set (OUTSIDE_WINDOW, LOW_CONFIDENCE, RSI, ...).
+    detail: a sentence for a person. Prices as computed.
     """
 
     id: str
@@ -131,7 +133,7 @@ class Suppressed(Struct, frozen=True, tag="suppressed"):
     bar_ns: int
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     reason: str
     detail: str
     entry: float
@@ -155,15 +157,15 @@ class Signal(Struct, frozen=True, tag="signal"):
     action: Action
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     size: int
     reason: str
     valid_until_ns: int
     entry: float | None = None
     stop: float | None = None
     target: float | None = None
-    day_type: str = "none"
-    confidence: str = "normal"
+    day_type: DayType = "none"
+    confidence: Confidence = "normal"
     day_confidence: float = 0.0
     quality: Quality = Quality()
     limit: float | None = None
@@ -181,7 +183,7 @@ class Reject(Struct, frozen=True, tag="reject"):
     action: Action
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     reason: Reason
     detail: str
     entry: float | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.messages.words import Phase
+
 
 class CrossBar(Struct, frozen=True):
     """The bar of another instrument with the same close stamp (ES and YM beside NQ)."""
@@ -43,7 +45,7 @@ class Bar(Struct, frozen=True, tag="bar"):
 
     ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
     index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar.
-    phase: "historical" (warm-up, never traded), "playback" or "realtime".
+    phase: where it comes from; a "historical" bar is warm-up and never traded.
     """
 
     instrument: str
@@ -59,7 +61,7 @@ class Bar(Struct, frozen=True, tag="bar"):
     index: int = 0
     cross: tuple[CrossBar, ...] = ()
     position: Position | None = None
-    phase: str = "realtime"
+    phase: Phase = "realtime"
 
 
 class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tapewire.bus.messages.words import IngressError, IngressState, Reason
+from tapewire.bus.messages.words import Direction, IngressError, IngressState, Reason
 
 
 class ExternalSignal(Struct, frozen=True, tag="external_signal"):
@@ -48,7 +48,7 @@ class IngressEvent(Struct, frozen=True, tag="ingress_event"):
     signal_id: str
     instrument: str
     state: IngressState
-    direction: str
+    direction: Direction
     price: float
     tp_points: int
     sl_points: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.bus.messages.intents import Pattern
-from tapewire.bus.messages.words import Action
+from tapewire.bus.messages.words import Action, Confidence, Direction
 
 
 class PublicSignal(Struct, frozen=True, tag="public_signal"):
@@ -18,9 +18,9 @@ class PublicSignal(Struct, frozen=True, tag="public_signal"):
     action: Action
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     reason: str
-    confidence: str
+    confidence: Confidence
     valid_until_ns: int
     entry: float | None = None
     stop: float | None = None
@@ -38,7 +38,7 @@ class PublicTrade(Struct, frozen=True, tag="public_trade"):
     session: str
     strategy: str
     setup: str
-    direction: str
+    direction: Direction
     entry_ns: int
     entry_price: float
     exit_ns: int

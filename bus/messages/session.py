@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.bus.messages.market import Bar
+from tapewire.bus.messages.words import DayType, FirstSide, Regime
 
 
 class Range(Struct, frozen=True):
@@ -68,14 +69,14 @@ class IbHistory(Struct, frozen=True):
     """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are known.
 
     count: entries kept (at most 20). mean5, mean10: means of the last 5 and 10. p90: 90th percentile, linear.
-    regime: "low", "normal", "high" by the median; None while unknown.
+    regime: by the median; None while unknown.
     """
 
     count: int = 0
     mean5: float | None = None
     mean10: float | None = None
     p90: float | None = None
-    regime: str | None = None
+    regime: Regime | None = None
 
 
 class Session(Struct, frozen=True, tag="session"):
@@ -88,7 +89,7 @@ class Session(Struct, frozen=True, tag="session"):
     vwap: from the first RTH bar; vwap_eth: from 18:01. None until there is volume.
     vwap_sigma, vwap_eth_sigma: volume-weighted deviation of typical prices around them, in points; band k lies k sigma away. None
     until there are two bars and volume.
-    above, below: consecutive post-IB closes beyond the IB; accepted_* latch; first_side is "long", "short" or None.
+    above, below: consecutive post-IB closes beyond the IB; accepted_* latch; first_side is None before two such closes.
     day_type_edge, day_type_midpoint: of this bar; "none" before the IB. widest: the widest edge type of the day, for display.
     touches, max_down: low touches and downside extension of the IB (playbook 2.4).
     rth_high, rth_low: extremes of the RTH bars so far.
@@ -115,7 +116,7 @@ class Session(Struct, frozen=True, tag="session"):
     below: int = 0
     accepted_long: bool = False
     accepted_short: bool = False
-    first_side: str | None = None
+    first_side: FirstSide | None = None
     flow: Flow | None = None
     touches: int = 0
     max_down: float = 0.0
@@ -123,9 +124,9 @@ class Session(Struct, frozen=True, tag="session"):
     fvg_bear: bool = False
     fvg_bull_15m: bool = False
     scores: Scores = Scores()
-    day_type_edge: str = "none"
-    day_type_midpoint: str = "none"
-    widest: str = "none"
+    day_type_edge: DayType = "none"
+    day_type_midpoint: DayType = "none"
+    widest: DayType = "none"
     levels: Levels = Levels()
     history: IbHistory = IbHistory()
     rth_high: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.bus.messages.market import Position
-from tapewire.bus.messages.words import Action, OrderStatus
+from tapewire.bus.messages.words import Action, OrderStatus, Role
 
 
 class PlaceOrder(Struct, frozen=True, tag="place_order"):
@@ -107,7 +107,7 @@ class Execution(Struct, frozen=True, tag="execution"):
     """One fill at the venue. id is the venue's execution id; qty is signed (positive buys).
 
     order_id: our id of the order that filled; for STOP, TARGET and SESSION_END the entry whose position it closed.
-    role: ENTRY, EXIT, STOP, TARGET, SESSION_END or FOREIGN. bar_ns, bar_index: the bar in which it happened.
+    bar_ns, bar_index: the bar in which it happened.
     """
 
     id: str
@@ -116,7 +116,7 @@ class Execution(Struct, frozen=True, tag="execution"):
     instrument: str
     qty: int
     price: float
-    role: str
+    role: Role
     bar_ns: int
     bar_index: int
 

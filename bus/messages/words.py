@@ -1,8 +1,48 @@
-"""The closed sets: fields that hold one of a few texts. On the wire each is that text, and a reader refuses any other."""
+"""The closed sets: fields that hold one of a few texts. On the wire each is that text, and a reader refuses any other.
+
+A code that has an order, a table or a life of its own is an enum. A word that is only compared is a `Literal`: a plain string that
+mypy checks where it is written and msgspec where it is read, and that takes no time in the stream of sessions.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+LONG: Final = "LONG"
+SHORT: Final = "SHORT"
+
+Direction: TypeAlias = Literal["LONG", "SHORT"]
+"""The side of an intent, a position or a trade."""
+
+FirstSide: TypeAlias = Literal["long", "short"]
+"""The side of the initial balance that the market accepted first (playbook 2.2)."""
+
+Phase: TypeAlias = Literal["historical", "playback", "realtime"]
+"""Where a bar comes from: a chart's past (warm-up, never traded), a replay of it, or the market now."""
+
+DayType: TypeAlias = Literal[
+    "b_day", "p_day", "trend_up", "trend_down", "b_day_bear", "super_trend_up", "super_trend_down", "neutral", "none"
+]
+"""The type of the day by one bar (playbook 2.9); "none" before the initial balance is final."""
+
+Regime: TypeAlias = Literal["low", "normal", "high"]
+"""Volatility by the initial balances of earlier sessions (playbook 2.8)."""
+
+Confidence: TypeAlias = Literal["normal", "high", "medium"]
+"""How sure a strategy is; "normal" where it does not grade."""
+
+PatternKind: TypeAlias = Literal["V_REVERSAL", "BIDIRECTIONAL_V_REVERSAL"]
+PatternSubtype: TypeAlias = Literal["DOWNWARD_V", "UPWARD_V"]
+
+Role: TypeAlias = Literal["ENTRY", "EXIT", "STOP", "TARGET", "SESSION_END", "FOREIGN"]
+"""What an execution did to the position; FOREIGN if no order of ours caused it."""
+
+LinkName: TypeAlias = Literal["venue", "journal"]
+"""A connection that the gate watches: to NinjaTrader, or to the logger."""
+
+Verb: TypeAlias = Literal["ping", "state", "stop", "parameters"]
+"""What a process answers on its control port or service; PROTOCOL.md 7 says which one answers what."""
 
 
 class Action(StrEnum):
@@ -83,6 +123,20 @@ class TradingState(StrEnum):
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
     HALTED = "HALTED"
+
+    @classmethod
+    def _missing_(cls, value: object) -> TradingState | None:
+        """The state behind a word of the first `risk` messages, which named the limit itself."""
+        return _FIRST_STATES.get(value)
+
+
+_FIRST_STATES: dict[object, TradingState] = {
+    "NORMAL": TradingState.ACTIVE,
+    "KILLED": TradingState.HALTED,
+    "DAILY_LOSS": TradingState.REDUCING,
+    "MAX_DRAWDOWN": TradingState.REDUCING,
+    "MAX_TRADES": TradingState.REDUCING,
+}
 
 
 class OrderStatus(StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tapewire.bus import topics
 from tapewire.bus.daemon import Publish
 from tapewire.bus.errors import InvariantError
@@ -30,7 +32,9 @@ from tapewire.daemons.gate.checks.risk import Standing
 from tapewire.daemons.gate.firm.program import ProgramAccount
 
 # Roles of an execution. FOREIGN is also the reason of a trade that no order of ours closed.
-ENTRY, EXIT, FOREIGN = "ENTRY", "EXIT", "FOREIGN"
+ENTRY: Final = "ENTRY"
+EXIT: Final = "EXIT"
+FOREIGN: Final = "FOREIGN"
 
 
 def command(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:

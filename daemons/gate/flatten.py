@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tapewire.bus.messages import Action, CancelOrder, Intent
+from tapewire.bus.messages import LONG, SHORT, Action, CancelOrder, Intent
 from tapewire.daemons.gate.books.account import Account
 from tapewire.daemons.gate.books.orders import Order
 
@@ -34,7 +34,7 @@ def _close(account: Account, name: str, qty: int, order_id: str, at_ns: int, bar
         action=Action.EXIT,
         strategy=STRATEGY,
         setup=SETUP,
-        direction="LONG" if qty > 0 else "SHORT",
+        direction=LONG if qty > 0 else SHORT,
         reason=REASON,
         valid_until_ns=at_ns,  # has no meaning for an exit, which never expires
         entry_id="" if name in account.disputed else account.book.entry_id(name),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish
-from tapewire.bus.messages import PublicSignal, PublicTrade, Signal, Trade
+from tapewire.bus.messages import LONG, PublicSignal, PublicTrade, Signal, Trade
 from tapewire.daemons.settings.structs import Conf, Instrument
 
 
@@ -64,7 +64,7 @@ def public_trade(trade: Trade, tick: float) -> PublicTrade:
         exit_ns=trade.exit_ns,
         exit_price=trade.exit_price,
         reason=trade.reason,
-        ticks=round(points / tick) * (1 if trade.direction == "LONG" else -1),
+        ticks=round(points / tick) * (1 if trade.direction == LONG else -1),
     )
 
 

@@ -4,7 +4,7 @@ extension (2.4). All of it counts post-IB bars, closes for acceptance and wicks 
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, FirstSide
 from tapewire.daemons.tracker.ranges import Balance
 
 TOUCH_GAP = 3  # post-IB bars between touches that still belong together
@@ -36,7 +36,7 @@ class Acceptance:
         self.below = 0
         self.accepted_long = False
         self.accepted_short = False
-        self.first_side: str | None = None
+        self.first_side: FirstSide | None = None
         self.touches = 0
         self.max_down = 0.0
 

@@ -5,7 +5,7 @@ The type describes this bar and may change back and forth. `Widest` remembers fo
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, DayType
 from tapewire.daemons.tracker.ranges import Balance
 
 
@@ -14,7 +14,7 @@ def extensions(balance: Balance, bar: Bar) -> tuple[float, float]:
     return max(0.0, bar.high - balance.high) / balance.r, max(0.0, balance.low - bar.low) / balance.r
 
 
-def edge(u: float, w: float) -> str:
+def edge(u: float, w: float) -> DayType:
     """The `edge` model, from the extensions u above and w below. First match; neutral only at exactly 0.2."""
     if u > 1.0:
         return "trend_up"
@@ -31,15 +31,16 @@ def edge(u: float, w: float) -> str:
     return "neutral"
 
 
-def midpoint(balance: Balance, close: float) -> str:
+def midpoint(balance: Balance, close: float) -> DayType:
     """The `midpoint` model, from the close's distance to the middle of the initial balance in R."""
     if balance.low <= close <= balance.high:
         return "b_day"
     e = abs(close - balance.mid) / balance.r
     if e <= 1.0:
         return "p_day"
-    side = "up" if close > balance.high else "down"
-    return f"trend_{side}" if e < 2.0 else f"super_trend_{side}"
+    if close > balance.high:
+        return "trend_up" if e < 2.0 else "super_trend_up"
+    return "trend_down" if e < 2.0 else "super_trend_down"
 
 
 class Widest:
@@ -49,9 +50,9 @@ class Widest:
 
     def __init__(self) -> None:
         self._reach = -1.0
-        self.type = "none"
+        self.type: DayType = "none"
 
-    def fold(self, u: float, w: float, type: str) -> None:
+    def fold(self, u: float, w: float, type: DayType) -> None:
         """Take a bar's extensions and its edge type."""
         reach = u if u > w else w
         if reach > self._reach:

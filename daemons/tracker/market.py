@@ -7,7 +7,7 @@ beyond a valid initial balance. Outside RTH only the night's levels, the 18:01 V
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar, Flow, Scores, Session
+from tapewire.bus.messages import Bar, DayType, Flow, Scores, Session
 from tapewire.daemons.market.clock import Clock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
 from tapewire.daemons.tracker.averages import Averages
@@ -35,8 +35,8 @@ class PostIb:
         self._confidence = DayConfidence(balance)
         self.acceptance = Acceptance(balance)
         self.scores = Scores()
-        self.day_type_edge = "none"
-        self.day_type_midpoint = "none"
+        self.day_type_edge: DayType = "none"
+        self.day_type_midpoint: DayType = "none"
         self.widest = Widest()
         self.k: int | None = None
 
@@ -205,7 +205,8 @@ class Market:
         k: int | None = None
         flow: Flow | None = None
         fvg_bull = fvg_bear = fvg_bull_15m = False
-        day_type_edge = day_type_midpoint = "none"
+        day_type_edge: DayType = "none"
+        day_type_midpoint: DayType = "none"
         rth = RTH_OPEN < at <= day.closes
         if rth:
             is_post_ib = today.advance(at, bar)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby
 from typing import NamedTuple
 
-from tapewire.bus.messages import Trade
+from tapewire.bus.messages import LONG, Trade
 from tapewire.replay import tapes
 from tapewire.replay.report.facts import Holding, Minute, TradedSession
 from tapewire.replay.report.text import money, price, text
@@ -196,7 +196,7 @@ def _trades(frame: Frame, holdings: Sequence[Holding]) -> Iterator[str]:
     for holding in holdings:
         trade = holding.trade
         entry, left = frame.x(_minute(trade.entry_ns)), frame.x(_minute(trade.exit_ns))
-        bought = trade.direction == "LONG"
+        bought = trade.direction == LONG
         won = "win" if trade.net_cents > 0 else "lose"
         if not crowded:
             yield from _bracket(frame, holding, entry, left)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.errors import DataError
-from tapewire.bus.messages import Action, Signal, Trade
+from tapewire.bus.messages import Action, DayType, Signal, Trade
 from tapewire.replay import outputs, program, tapes
 from tapewire.replay.excursion import Measures
 from tapewire.replay.outputs import Summary
@@ -46,9 +46,9 @@ class Minute(Struct, frozen=True):
     closes: int
     vwap: float | None = None
     ib: Balance | None = None
-    day_type_edge: str = "none"
-    day_type_midpoint: str = "none"
-    widest: str = "none"
+    day_type_edge: DayType = "none"
+    day_type_midpoint: DayType = "none"
+    widest: DayType = "none"
 
 
 class Holding(Struct, frozen=True):

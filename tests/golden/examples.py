@@ -70,6 +70,7 @@ from tapewire.bus.messages import (
     Topics,
     TopicsRequest,
     Trade,
+    TradingState,
     VenuePosition,
 )
 
@@ -295,7 +296,7 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     "risk": (
         "risk.Sim101.",
         head("gate", 1, "venue.MNQ.@1:3"),
-        Risk("Sim101", DAY, "DAILY_LOSS", -201_550, 15_000_000, 201_550, 10),
+        Risk("Sim101", DAY, TradingState.REDUCING, -201_550, 15_000_000, 201_550, 10),
     ),
     "place_order": (
         "command.MNQ.",
@@ -531,7 +532,7 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     "risk - reducing": (
         "risk.Sim101.",
         head("gate", 2, INTENTS_REF),
-        Risk("Sim101", DAY, "REDUCING", -201_550, 15_000_000, 201_550, 10, "DAILY_LOSS", -12_500),
+        Risk("Sim101", DAY, TradingState.REDUCING, -201_550, 15_000_000, 201_550, 10, "DAILY_LOSS", -12_500),
     ),
     "external_signal": (
         "ingress.ask.",
@@ -615,7 +616,7 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         Risk(
             account="Sim101",
             session=DAY,
-            state="HALTED",
+            state=TradingState.HALTED,
             realised_cents=-201_550,
             total_cents=15_000_000,
             drawdown_cents=201_550,

@@ -2,7 +2,7 @@
 
 import types
 from enum import Enum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 import pytest
@@ -31,6 +31,8 @@ def values(hint):
         return ANYTHING
     if hint in LEAVES:
         return LEAVES[hint]
+    if get_origin(hint) is Literal:
+        return st.sampled_from(get_args(hint))
     if get_origin(hint) in (Union, types.UnionType):
         return st.one_of(*map(values, get_args(hint)))
     if get_origin(hint) is dict:

@@ -1,6 +1,6 @@
 """The types on the wire keep their rules, all of them."""
 
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from tapewire.bus.messages import (
     OrderStatus,
     Reason,
     StopRounding,
+    TradingState,
 )
 
 BODIES = get_args(Body)
@@ -81,12 +82,14 @@ def test_money_is_whole_cents_and_time_is_whole_nanoseconds(kind):
 @pytest.mark.parametrize("kind", BODIES, ids=tag_of)
 def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
     """Numbers, texts, booleans, byte strings, null, arrays and maps of these: nothing that needs an extension type."""
-    codes = {Action, Reason, OrderStatus, StopRounding, IngressState, IngressError}
+    codes = {Action, Reason, OrderStatus, StopRounding, TradingState, IngressState, IngressError}
     plain = {int, float, str, bool, bytes, type(None), *codes}
     if kind is ExternalSignal:
         plain.add(Any)  # whatever somebody else wrote, so that what is wrong with it can be answered
 
     def check(hint):
+        if get_origin(hint) is Literal:
+            return all(type(word) is str for word in get_args(hint))
         if get_origin(hint) in (tuple, dict, Union) or get_args(hint):
             return all(check(each) for each in get_args(hint) if each is not Ellipsis)
         return hint in plain or issubclass(hint, msgspec.Struct)
@@ -96,5 +99,5 @@ def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
 
 def test_codes_are_their_own_names():
     """What stands in a log is what stands in the code and on the wire."""
-    for codes in (Action, Reason, OrderStatus, StopRounding):
+    for codes in (Action, Reason, OrderStatus, StopRounding, TradingState):
         assert all(code.value == code.name for code in codes)

@@ -175,10 +175,8 @@ def test_every_text_is_escaped(tmp_path):
     evil = """<script>alert("x")</script>'&"""
     tape = Tape(tmp_path / "run")
     for minute in range(571, 700):
-        day = msgspec.structs.replace(session(minute), day_type_edge=evil if minute > 630 else "none", widest=evil)
-        tape.say("session.MNQ.", at(minute), day)
-    bad = msgspec.structs.replace(trade(661, 680, 426, strategy=evil, reason=evil), direction=evil)
-    tape.say("trade.MNQ.", at(680), bad)
+        tape.say("session.MNQ.", at(minute), session(minute))
+    tape.say("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426, strategy=evil, reason=evil), setup=evil))
     tape.close()
 
     page = report_of(tmp_path / "run")

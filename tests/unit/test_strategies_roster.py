@@ -345,6 +345,15 @@ PROPOSAL = Proposal(strategy="odd", setup="EAGER", direction="LONG", entry=100.0
         (replace(PROPOSAL, entry="100"), "ValidationError: Expected `float`, got `str` - at `$.entry`"),
         (replace(PROPOSAL, reason=object()), "TypeError: Encoding objects of type object is unsupported"),
         (replace(PROPOSAL, direction="BUY"), "ValueError: direction 'BUY': write 'LONG' or 'SHORT'"),
+        (
+            replace(PROPOSAL, confidence="low"),
+            "ValueError: confidence 'low': write 'normal' or 'high' or 'medium'",
+        ),
+        (
+            replace(PROPOSAL, day_type="choppy"),
+            "ValueError: day_type 'choppy': write 'b_day' or 'p_day' or 'trend_up' or 'trend_down' or 'b_day_bear' or "
+            "'super_trend_up' or 'super_trend_down' or 'neutral' or 'none'",
+        ),
         (replace(PROPOSAL, setup="OTHER"), "ValueError: setup 'OTHER' is not one of its setups ('EAGER',)"),
         (replace(PROPOSAL, strategy="Edge Fade"), "ValueError: the proposal says strategy = 'Edge Fade'; write 'odd'"),
     ],

@@ -21,7 +21,7 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Action, CancelOrder, Intent, OrderStatus
+from tapewire.bus.messages import LONG, Action, CancelOrder, Intent, OrderStatus
 
 PENDING, ACCEPTED, PARTIAL, FILLED, CARRIED, CANCELLED, REJECTED = (
     OrderStatus.PENDING,
@@ -136,7 +136,7 @@ class Order:
     @property
     def direction(self) -> int:
         """1 for a long position (to be) and -1 for a short one."""
-        return 1 if self.intent.direction == "LONG" else -1
+        return 1 if self.intent.direction == LONG else -1
 
     @property
     def left(self) -> int:

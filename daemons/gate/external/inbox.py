@@ -19,6 +19,8 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.daemon import Publish
 from tapewire.bus.messages import (
+    LONG,
+    SHORT,
     Action,
     Decision,
     ExternalAnswer,
@@ -107,7 +109,7 @@ class QueuedSignal:
             action=Action.ENTER_LONG if long else Action.ENTER_SHORT,
             strategy=request.strategy,
             setup=SETUP,
-            direction="LONG" if long else "SHORT",
+            direction=LONG if long else SHORT,
             reason=f"{request.signal_id} from outside",
             valid_until_ns=self.valid_until_ns,
             entry=request.price,
@@ -146,7 +148,7 @@ class QueuedSignal:
             signal_id=request.signal_id,
             instrument=request.instrument,
             state=self.state,
-            direction="LONG" if request.direction > 0 else "SHORT",
+            direction=LONG if request.direction > 0 else SHORT,
             price=request.price,
             tp_points=request.tp_points,
             sl_points=request.sl_points,
