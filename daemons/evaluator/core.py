@@ -29,6 +29,7 @@ import msgspec
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Ask, Daemon, Event, Output, Publish
+from tapewire.bus.fields import copied
 from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
 from tapewire.daemons.evaluator.exits import ExitRules, Held
 from tapewire.daemons.market import ticks as rounding
@@ -277,45 +278,25 @@ def _id(s: Session, setup: str, action: Action) -> str:
 
 def _entry(proposal: Proposal, s: Session) -> Intent:
     valid_ns = VALID_NS if proposal.ttl_minutes is None else proposal.ttl_minutes * MINUTE_NS
-    return Intent(
+    return copied(
+        Intent,
+        proposal,
         id=_entry_id(proposal, s),
         action=_action(proposal),
-        strategy=proposal.strategy,
-        setup=proposal.setup,
-        direction=proposal.direction,
-        reason=proposal.reason,
         valid_until_ns=s.bar.close_ns + valid_ns,
-        entry=proposal.entry,
-        stop=proposal.stop,
-        target=proposal.target,
-        day_type=proposal.day_type,
-        confidence=proposal.confidence,
-        day_confidence=proposal.day_confidence,
-        quality=proposal.quality,
-        limit=proposal.limit,
-        stop_rounding=proposal.stop_rounding,
-        score=proposal.score,
-        pattern=proposal.pattern,
     )
 
 
 def _fact(setup: Suppression, s: Session) -> Suppressed:
-    proposal = setup.proposal
-    return Suppressed(
-        id=_entry_id(proposal, s),
+    return copied(
+        Suppressed,
+        setup.proposal,
+        id=_entry_id(setup.proposal, s),
         instrument=s.bar.instrument,
         session=s.session,
         bar_ns=s.bar.close_ns,
-        strategy=proposal.strategy,
-        setup=proposal.setup,
-        direction=proposal.direction,
         reason=setup.reason,
         detail=setup.detail,
-        entry=proposal.entry,
-        stop=proposal.stop,
-        target=proposal.target,
-        score=proposal.score,
-        pattern=proposal.pattern,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from tapewire.bus import topics
 from tapewire.bus.daemon import Publish
 from tapewire.bus.errors import InvariantError
+from tapewire.bus.fields import copied
 from tapewire.bus.messages import (
     Action,
     Alarm,
@@ -70,47 +71,30 @@ def signal(order: Order) -> Signal:
     """An approved intent, with the prices and the size that were sent. A stop rounded toward the entry is published as computed."""
     intent = order.intent
     as_computed = order.entry and intent.stop_rounding is StopRounding.TOWARD
-    return Signal(
-        id=intent.id,
+    return copied(
+        Signal,
+        intent,
         order_id=order.order_id,
         instrument=order.instrument,
         session=order.session,
         bar_ns=order.bar_ns,
-        action=intent.action,
-        strategy=intent.strategy,
-        setup=intent.setup,
-        direction=intent.direction,
         size=order.qty,
-        reason=intent.reason,
-        valid_until_ns=intent.valid_until_ns,
-        entry=intent.entry,
         stop=intent.stop if as_computed else order.stop,
         target=order.target,
-        day_type=intent.day_type,
-        confidence=intent.confidence,
-        day_confidence=intent.day_confidence,
-        quality=intent.quality,
-        limit=intent.limit,
-        score=intent.score,
-        pattern=intent.pattern,
     )
 
 
 def reject(case: Case, reason: Reason, detail: str) -> Reject:
     """A refused intent. Its prices are rounded as they would have been sent, where they can be rounded."""
     request, intent = case.request, case.intent
-    return Reject(
-        id=intent.id,
+    return copied(
+        Reject,
+        intent,
         instrument=request.instrument,
         session=request.session,
         bar_ns=request.bar_ns,
-        action=intent.action,
-        strategy=intent.strategy,
-        setup=intent.setup,
-        direction=intent.direction,
         reason=reason,
         detail=detail,
-        entry=intent.entry,
         stop=case.stop if case.measurable else intent.stop,
         target=case.target if case.measurable else intent.target,
     )
@@ -141,17 +125,7 @@ def advanced(order: Order, changed: bool | None, detail: str, contradiction: str
 
 def fill(execution: Execution, *, ours: bool) -> Fill:
     """An execution as booked. One that belongs to no order of ours is FOREIGN, whatever role the venue gives it."""
-    return Fill(
-        execution_id=execution.id,
-        order_id=execution.order_id,
-        instrument=execution.instrument,
-        account=execution.account,
-        qty=execution.qty,
-        price=execution.price,
-        role=execution.role if ours else FOREIGN,
-        bar_ns=execution.bar_ns,
-        bar_index=execution.bar_index,
-    )
+    return copied(Fill, execution, execution_id=execution.id, role=execution.role if ours else FOREIGN)
 
 
 def trade(book: Ledger, turn: Turn, entry: Order, execution: Execution, order: Order | None, money: tuple[int, int]) -> Trade:

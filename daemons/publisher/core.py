@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish
+from tapewire.bus.fields import copied
 from tapewire.bus.messages import LONG, PublicSignal, PublicTrade, Signal, Trade
 from tapewire.daemons.settings.structs import Conf, Instrument
 
@@ -28,44 +29,13 @@ class Publisher:
 
 def public_signal(signal: Signal) -> PublicSignal:
     """The fields of a signal that a subscriber needs to follow it."""
-    return PublicSignal(
-        id=signal.id,
-        instrument=signal.instrument,
-        session=signal.session,
-        bar_ns=signal.bar_ns,
-        action=signal.action,
-        strategy=signal.strategy,
-        setup=signal.setup,
-        direction=signal.direction,
-        reason=signal.reason,
-        confidence=signal.confidence,
-        valid_until_ns=signal.valid_until_ns,
-        entry=signal.entry,
-        stop=signal.stop,
-        target=signal.target,
-        limit=signal.limit,
-        score=signal.score,
-        pattern=signal.pattern,
-    )
+    return copied(PublicSignal, signal)
 
 
 def public_trade(trade: Trade, tick: float) -> PublicTrade:
     """A closed trade without its size. ticks: the result per contract before costs, in ticks of `tick` points."""
     points = trade.exit_price - trade.entry_price
-    return PublicTrade(
-        id=trade.id,
-        instrument=trade.instrument,
-        session=trade.session,
-        strategy=trade.strategy,
-        setup=trade.setup,
-        direction=trade.direction,
-        entry_ns=trade.entry_ns,
-        entry_price=trade.entry_price,
-        exit_ns=trade.exit_ns,
-        exit_price=trade.exit_price,
-        reason=trade.reason,
-        ticks=round(points / tick) * (1 if trade.direction == LONG else -1),
-    )
+    return copied(PublicTrade, trade, ticks=round(points / tick) * (1 if trade.direction == LONG else -1))
 
 
 def daemon(conf: Conf) -> Daemon:
