@@ -26,6 +26,7 @@ from tapewire.bus.messages import (
     TopicLength,
     Topics,
     TopicsRequest,
+    Verb,
 )
 from tapewire.bus.sequence import Sequencer
 
@@ -116,7 +117,7 @@ class History:
         return wire.decode(self.socket.recv_multipart()[-1])[1]
 
 
-def ask_control(context: Context, address: str, verb: str, argument: str = "", *, timeout_s: float = 2.0) -> Any:
+def ask_control(context: Context, address: str, verb: Verb, argument: str = "", *, timeout_s: float = 2.0) -> Any:
     """Send a control verb to a daemon's control port (or to its service) and return the decoded JSON of its report.
 
     Raises:

@@ -28,7 +28,7 @@ from typing import BinaryIO, NamedTuple, NoReturn
 from tapewire.bus.errors import JournalError
 
 MAGIC = b"tapewire journal 1\n"
-MAX_RECORD = 8 << 20
+MAX_RECORD = 8 << 20  # the longest message (wire.py) twice: a log writes something around it
 
 _HEAD = struct.Struct("<II")
 _FLUSH_AT = 1 << 18

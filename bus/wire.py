@@ -17,7 +17,8 @@ import msgspec
 from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import PROTOCOL_VERSION, Body, Header
 
-MAX_FRAME = 4 << 20  # a page of history is the longest
+MAX_FRAME = 4 << 20
+"""Longest message that a reader takes; a page of history is the longest that we write. A longer one is refused."""
 
 _TOPIC = re.compile(rb"([A-Za-z0-9_-]+\.)+")
 

@@ -8,12 +8,16 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import zmq
 
-from tapewire.bus.errors import ConfError
+from tapewire.bus.client import ask_control
+from tapewire.bus.errors import ConfError, PeerError
+from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings.structs import PORTS
 from tests.integration.conftest import Run, processes_with
 
 pytestmark = pytest.mark.slow
@@ -73,3 +77,18 @@ def test_without_a_run_the_commands_give_the_remedy(tapewire: Run) -> None:
         assert done.returncode == ConfError.status
         assert "tapewire up" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.Instance) -> None:
+    """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is asked last."""
+    control, service = ("ping", "state", "stop"), ("state", "parameters")
+    ports = dict.fromkeys(("tracker", "evaluator", "gate"), service) | {f"control.{name}": control for name in supervise.DAEMONS}
+    assert {*control, *service} == set(get_args(Verb))
+
+    with zmq.Context() as context:
+        for port, verbs in ports.items():
+            address = f"tcp://{up.host}:{up.base_port + PORTS[port]}"
+            with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
+                ask_control(context, address, "stae")
+            for verb in verbs:
+                assert isinstance(ask_control(context, address, verb), dict)

@@ -1,5 +1,6 @@
-"""PROTOCOL.md says what the code does: every message with every field, every code, every topic and port."""
+"""PROTOCOL.md says what the code does: every message with every field, every code, every topic with its writers, every port."""
 
+import ast
 import re
 from enum import Enum
 from itertools import pairwise
@@ -11,13 +12,27 @@ import msgspec
 import pytest
 
 from tapewire import bus
-from tapewire.bus import messages, topics
-from tapewire.bus.messages import PROTOCOL_VERSION, Body, Header, Reason
+from tapewire.bus import messages, sockets, topics
+from tapewire.bus.messages import (
+    PROTOCOL_VERSION,
+    Body,
+    Command,
+    CoreEvent,
+    Fact,
+    GateRequest,
+    Header,
+    LinkMessage,
+    Reason,
+    SystemMessage,
+    Verb,
+)
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.wire import MAX_FRAME
-from tapewire.daemons.settings.structs import PORTS, Bus
+from tapewire.daemons.settings.structs import PORTS, Bus, Trading
+from tapewire.daemons.shell.tape import MAX_PAGE
 
+ROOT = Path(__file__).parents[2]
 DOCUMENT = (Path(bus.__file__).parent / "PROTOCOL.md").read_text("utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| (\S.*) \|$", re.MULTILINE)
 WORDS = {name: value for name, value in vars(messages).items() if get_origin(value) is Literal}
@@ -132,6 +147,74 @@ def test_every_topic_domain_is_documented():
     assert all(f"`{domain}" in written for domain in (topics.bar("<instrument>"), "public.signal.", "public.trade."))
 
 
+def rows_of_topics():
+    """The table of section 3: topic, writers, and the tags of the bodies."""
+    for topic, writers, bodies in re.findall(r"^\| `(\S+)` \| ([^|]+) \| ([^|]+) \|", section("3. Topics"), re.MULTILINE):
+        yield topic, writers, re.findall(r"`(\w+)`", bodies)
+
+
+def test_what_is_published_is_what_has_a_row():
+    """Facts, commands and system messages, each of them; and none that only travels on the link, to the gate or to a core."""
+    tags = {tag for _, _, tags in rows_of_topics() for tag in tags}
+
+    assert tags == {kind.__struct_config__.tag for union in (Fact, Command, SystemMessage) for kind in get_args(union)}
+
+
+def test_what_is_not_published_is_named_below_the_table():
+    """Each with the one place to which it goes."""
+    below = section("3. Topics").rpartition("|")[2] + section("6. The venue link")
+
+    assert [
+        kind.__name__
+        for union in (LinkMessage, GateRequest, CoreEvent)
+        for kind in get_args(union)
+        if f"`{kind.__struct_config__.tag}`" not in below
+    ] == []
+
+
+ROOMS = ("tracker", "evaluator", "gate", "publisher")
+
+
+def made_in(room):
+    """The tags of all messages that the code of a room builds, and the topic domains that it names."""
+    kinds = {kind.__name__: kind.__struct_config__.tag for kind in get_args(Body)}
+    tags, domains = set(), set()
+    for path in (ROOT / "daemons" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                made = node.args[0] if node.func.id == "copied" else node.func
+                tags |= {kinds[made.id]} if isinstance(made, ast.Name) and made.id in kinds else set()
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "topics":
+                domains.add(topics.TIMEFRAME if node.attr == "timeframe" else getattr(topics, node.attr))
+    return tags, {domain for domain in domains if isinstance(domain, str)}
+
+
+def test_each_topic_has_the_writers_of_the_code():
+    """A daemon that names the topic and builds its message is one of them; of NinjaTrader's, the bridge names the topic.
+
+    Every daemon writes the topics of each (`beat`, `resend`, `gap`) through the process that it is.
+    """
+    made = {room: made_in(room) for room in ROOMS}
+    bridge = "".join(path.read_text("utf-8") for path in (ROOT / "ninjascript").glob("*.cs"))
+    rows = [row for row in rows_of_topics() if "each" not in row[1]]
+    writers = {topic: set() for topic, _, _ in rows}
+    for topic, _, bodies in rows:
+        for room, (tags, domains) in made.items():
+            if tags & {*bodies} and topic.removeprefix(topics.PUBLIC).startswith(tuple(domains)):
+                writers[topic].add(room)
+        if topic.startswith((topics.RAW, topics.ALARM)) and f'"{topic.partition("<")[0]}' in bridge:
+            writers[topic].add("nt")
+
+    assert {topic: set(re.findall(r"`(\w+)`", written)) for topic, written, _ in rows} == writers
+
+
+def test_the_verbs_are_those_that_processes_answer():
+    """In the table of section 7, each with the ports that answer it; tests/integration/test_processes.py asks them all."""
+    table = section("7. History and control")
+
+    assert set(re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`)", table, re.MULTILINE)) == set(get_args(Verb))
+
+
 def test_every_message_has_a_topic():
     """Named in section 3, or in the sections on requests, link, history and control."""
     written = DOCUMENT[: DOCUMENT.index("## 12.")]
@@ -162,6 +245,10 @@ def test_the_numbers_in_the_text_are_those_in_force():
     at_ms = [now_ms for now_ms in range(6_000) if outbox.due(now_ms * 1_000_000)]
 
     assert f"at most {MAX_FRAME >> 20} MiB" in text
+    assert f"a frame of more than {sockets.CUT_AT >> 20} MiB ends the connection" in text
+    assert f"A page has at most {MAX_PAGE:,} frames" in text
+    assert f"Queues hold {sockets.FACTS_HWM:,} facts per peer ({sockets.REQUESTS_HWM:,} on DEALER and ROUTER)" in text
+    assert f"still works {Trading().cancel_s:g} s (`trading.cancel_s`)" in text
     assert f"last {Bus().ring:,} messages per topic" in text
     assert f"does not fill within {Bus().heal_s:g} s" in text
     assert Sequencer("reader", complete=True).heal_ns == Bus().heal_s * 1e9
