@@ -31,6 +31,7 @@ from tapewire.bus.messages import LONG, SHORT, Action, Bar, Body, Gap, Header, I
 from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.stamp import Stamper
+from tapewire.bus.voice import Voice
 
 B = TypeVar("B")
 
@@ -227,9 +228,8 @@ class MemoryBus:
         raise InvariantError(f"{first.ref} led to more than {limit} deliveries: daemons answer each other for ever")
 
     def _speak(self, name: str, output: Output, received: Event) -> None:
-        cause = received.ref if isinstance(output, Answer) else output.cause or received.ref
-        at_ns = output.at_ns if isinstance(output, Publish) else 0
-        said = self._stamp(name, output.topic, output.body, at_ns or received.header.event_ns, cause)
+        header = Voice(self._stamper(name)).header(received, output)
+        said = self._keep(output.topic, header, output.body)
         match output:
             case Publish():
                 self._deliver(said)
@@ -241,10 +241,15 @@ class MemoryBus:
                 self._deliver(said, self._across(name))
 
     def _stamp(self, source: str, topic: str, body: Body, event_ns: int, cause: str) -> Event:
-        stamper = self._stampers.setdefault(source, Stamper(source))
-        said = Event(topic, stamper.header(topic, event_ns, cause), body)
+        return self._keep(topic, self._stamper(source).header(topic, event_ns, cause), body)
+
+    def _keep(self, topic: str, header: Header, body: Body) -> Event:
+        said = Event(topic, header, body)
         self.said.append(said)
         return said
+
+    def _stamper(self, source: str) -> Stamper:
+        return self._stampers.setdefault(source, Stamper(source))
 
     def _deliver(self, said: Event, direct: str = "") -> None:
         for name, daemon in self._daemons.items():

@@ -191,9 +191,13 @@ class Process:
     def stamp(self, topic: str, body: Body, event_ns: int, cause: str = "") -> tuple[Header, bytes]:
         """Give a fact its number and keep it for saying again, without saying it (recovery does only this)."""
         header = self.stamper.header(topic, event_ns, cause)
+        return header, self.keep(topic, header, body)
+
+    def keep(self, topic: str, header: Header, body: Body) -> bytes:
+        """Encode a stamped fact and keep the frame for resends."""
         frame = wire.encode(header, body)
         self.ring.keep(topic, header.epoch, header.seq, frame)
-        return header, frame
+        return frame
 
     def say(self, topic: str, frame: bytes) -> None:
         """Publish a stamped fact."""

@@ -22,11 +22,12 @@ import msgspec
 
 from tapewire.bus import topics, wire
 from tapewire.bus.client import History
-from tapewire.bus.daemon import Answer, Daemon, Event, Tell, ref
+from tapewire.bus.daemon import Daemon, Event, Tell, ref
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Ack, ExternalSignal, Gap
 from tapewire.bus.recall import Recalled, recall
 from tapewire.bus.stamp import Stamper
+from tapewire.bus.voice import Voice
 
 FACT, ASKED, LINK, CARRIED = "fact", "asked", "link", "carried"
 
@@ -88,7 +89,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
     if closing is not None:
         return closing
     assert daemon.carry is not None
-    core, stamper = daemon.core, Stamper(daemon.name, epoch)
+    core, voice = daemon.core, Voice(Stamper(daemon.name, epoch))
     facts: dict[str, tuple[int, int]] = {}
     direct: dict[str, tuple[int, int]] = {}
     undelivered: dict[str, tuple[str, bytes]] = {}
@@ -107,8 +108,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
         if not isinstance(event.body, Gap):
             market_ns = max(market_ns, event.header.event_ns)
         for output in core.step(event):
-            cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
-            header = stamper.header(output.topic, event.header.event_ns, cause)
+            header = voice.header(event, output)
             if isinstance(output, Tell):
                 undelivered[ref(output.topic, header)] = (output.topic, wire.encode(header, output.body))
     return Carried(daemon.carry.snapshot(core), tuple(undelivered.values()), facts, direct, market_ns)

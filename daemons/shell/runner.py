@@ -48,6 +48,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.served import Served
+from tapewire.bus.voice import Voice
 from tapewire.daemons.publisher.signal_files import SignalFiles
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import audit, epochs, latch, recovery
@@ -71,6 +72,7 @@ class Runner(Process):
         self.make = make
         self.daemon = daemon
         self.core = daemon.core
+        self.voice = Voice(self.stamper)
         self.run_dir = run_dir
         self.faults = Faults(daemon.name, conf.faults, run_dir)
         self.folding = True
@@ -393,15 +395,14 @@ class Runner(Process):
                 self.faults.strike(step, event.header.event_ns, event.topic)
 
     def _speak(self, output: Output, event: Event) -> None:
-        cause = event.ref if isinstance(output, Answer) else output.cause or event.ref
+        header = self.voice.header(event, output)
         topic, body = output.topic, output.body
-        at_ns = output.at_ns if isinstance(output, Publish) else 0
-        header, frame = self.stamp(topic, body, at_ns or event.header.event_ns, cause)
+        frame = self.keep(topic, header, body)
         self.latest[topic] = body
         if not self.folding:
             self.say(topic, frame)
             if isinstance(body, audit.NOTED):
-                self._noted.append((ref(topic, header), cause, body))
+                self._noted.append((ref(topic, header), header.cause, body))
             if self.public is not None and topic.startswith(topics.PUBLIC):
                 self.public.send_multipart((topic.encode(), frame))
                 self._file(body)

@@ -1,0 +1,42 @@
+"""The header of an output: its number, its market time and its cause. Every place that publishes what a core gave uses this.
+
+    output     cause                                market time
+    Publish    `cause`, else the triggering event   `at_ns`, else the triggering event's
+    Ask        `cause`, else the triggering event   the triggering event's
+    Tell       `cause`, else the triggering event   the triggering event's
+    Answer     always the request that it answers   the request's
+
+The runner, recovery, a backtest and `MemoryBus` differ in what they do with an output. They agree on its header, because a fold
+must give each message the number and the name that it had the first time.
+"""
+
+from __future__ import annotations
+
+from tapewire.bus.daemon import Answer, Event, Output, Publish, ref
+from tapewire.bus.messages import Header
+from tapewire.bus.stamp import Stamper
+
+
+class Voice:
+    """Makes the headers of one daemon's outputs.
+
+    Args:
+        stamper: numbers the daemon's topics. A process also numbers with it the facts that no event led to, such as gaps.
+    """
+
+    __slots__ = ("_stamp",)
+
+    def __init__(self, stamper: Stamper) -> None:
+        self._stamp = stamper.header
+
+    def header(self, event: Event, output: Output) -> Header:
+        """The header of an output; it takes the next number of its topic. To be called once for each output, in their order.
+
+        Args:
+            event: what led to the output.
+        """
+        led, event_ns = ref(event.topic, event.header), event.header.event_ns
+        if isinstance(output, Publish):  # nearly all are, and a backtest spends its time here: unpacked, not looked up
+            topic, _, cause, at_ns = output
+            return self._stamp(topic, at_ns or event_ns, cause or led)
+        return self._stamp(output.topic, event_ns, led if isinstance(output, Answer) else output.cause or led)
