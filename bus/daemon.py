@@ -9,9 +9,12 @@ clock, file or random number: its only now is the event's time. Equal events in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from tapewire.bus import topics
 from tapewire.bus.messages import Body, Header
 
 
@@ -76,20 +79,99 @@ class Core(Protocol):
     def step(self, event: Event) -> Sequence[Output]: ...
 
 
-class Carry(NamedTuple):
-    """How what a durable core knows goes into its next epoch: as bytes, and from them."""
+class When(Enum):
+    """The market time that a request has when the core gets it.
+
+    SENDER: its own. REACHED: the latest that the daemon has reached; for a sender whose clock is not the market's, such as a person
+    in a replay. ESTIMATED: REACHED and the time waited since, so that a market that has gone silent is old by now; after a restart
+    the waiting counts anew.
+    """
+
+    SENDER = auto()
+    REACHED = auto()
+    ESTIMATED = auto()
+
+
+class Admission(NamedTuple):
+    """How requests of one kind are admitted.
+
+    when: their market time. numbered: they are admitted in the order of their numbers; False for a kind that many senders put on
+    one topic, where a number only tells a repeat. topic: the only topic they may come on; "" for any. waits: one about a market
+    time that no fact read here has reached waits for that fact.
+    """
+
+    when: When = When.SENDER
+    numbered: bool = True
+    topic: str = ""
+    waits: bool = False
+
+
+class Latch(NamedTuple):
+    """A file in the run's folder that stands for a message while the daemon is down.
+
+    A daemon that starts and finds it takes `word(text of the file)` on `topic`, unless `holds(core)` says that the core has it.
+    """
+
+    file: str
+    topic: str
+    word: Callable[[str], Body]
+    holds: Callable[[Any], bool]
+
+
+class LogPolicy(NamedTuple):
+    """A daemon that keeps its own log: each input is on disk before the core gets it, and a restart folds the log.
+
+    snapshot, restored: what the core knows as bytes, and a core from them; so it goes on in a new epoch. due_ns: the market time at
+    which the core wants a `Due`, 0 for never. journal: the core wants to know when the logger falls silent and when it is back
+    (`LinkState` on `journal.link.`). latch: what a file may tell it on its start.
+    """
 
     snapshot: Callable[[Any], bytes]
     restored: Callable[[bytes], Core]
+    due_ns: Callable[[Any], int] | None = None
+    journal: bool = False
+    latch: Latch | None = None
+
+
+class LinkPolicy(NamedTuple):
+    """A daemon that owns the venue link. It needs a log as well.
+
+    The core hears when the venue comes and goes (`LinkState` on `venue.link.`). halted: whether the lease forbids entries.
+    """
+
+    halted: Callable[[Any], bool] = lambda core: False
+
+
+class Sink(Protocol):
+    """Writes public facts as files. name: of its lines in the daemon's log. folder: where the files go."""
+
+    name: str
+
+    @property
+    def folder(self) -> object: ...
+
+    def take(self, body: Body) -> object | None:
+        """Write the file of this fact. Returns its path; None if this fact has no file. Raises OSError."""
+
+
+class PublicPolicy(NamedTuple):
+    """A daemon whose facts on topics with `prefix` also go out on the public port.
+
+    sink: given the run's folder, what writes them as files. Only what is published now is written, nothing that a fold repeats.
+    """
+
+    prefix: str = topics.PUBLIC
+    sink: Callable[[str], Sink] | None = None
 
 
 class Daemon(NamedTuple):
     """A process as a value.
 
     name: its source name on the bus. core: what decides. subscribe: topic prefixes it wants.
-    asks: services it sends requests to. serves: the port name on which it is asked, if any. venue: it owns the venue link.
+    asks: services it sends requests to. serves: the port name on which it is asked, if any. admits: how its service admits requests
+    of a kind, by the class of the body; any other kind as `Admission()`.
+    venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
-    carry: of a durable daemon, how it goes on in a new epoch.
     """
 
     name: str
@@ -97,7 +179,15 @@ class Daemon(NamedTuple):
     subscribe: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     serves: str = ""
-    venue: bool = False
+    admits: Mapping[type[Body], Admission] = MappingProxyType({})
+    venue: LinkPolicy | None = None
+    public: PublicPolicy | None = None
     recover: tuple[str, ...] = ()
-    durable: bool = False
-    carry: Carry | None = None
+    durable: LogPolicy | None = None
+
+    def admission(self, body: Body) -> Admission:
+        """How this request is admitted."""
+        return self.admits.get(type(body), USUAL)
+
+
+USUAL = Admission()

@@ -181,7 +181,7 @@ class MemoryBus:
     """Daemons wired together in memory, each message delivered to everyone who would get it, first said first delivered.
 
     A `Publish` reaches the subscribers of its topic; an `Ask` also the daemon that serves under that name; an `Answer` also the
-    asker; a `Tell` also the other end of the venue link: from the daemon with `venue=True` to `venue`, from `venue` back to it.
+    asker; a `Tell` also the other end of the venue link: from the daemon that owns it to `venue`, from `venue` back to it.
     Nobody gets one message twice. Acknowledgements, resending and recovery are the shell's and do not exist here.
 
     Attributes:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 from pathlib import Path
 
 from tapewire.bus.errors import TapewireError
+from tapewire.daemons import roster
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import logs
-
-CORES = {
-    "publisher": "tapewire.daemons.publisher.core",
-    "gate": "tapewire.daemons.gate.core",
-    "tracker": "tapewire.daemons.tracker.core",
-    "evaluator": "tapewire.daemons.evaluator.core",
-}
-NAMES = ("broker", "logger", *CORES)
 
 
 def main() -> int:
@@ -25,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tapewire.daemons", description="Run one daemon of a run until it is told to stop."
     )
-    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("name", choices=roster.NAMES)
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
     logger = logs.configure(arguments.name)
@@ -50,8 +42,7 @@ def start(name: str, run_dir: Path) -> int:
         return recorder.run(conf, run_dir, logger)
     from tapewire.daemons.shell import runner
 
-    module = importlib.import_module(CORES[name])
-    return runner.run(module.daemon, conf, run_dir, logger, public=name == "publisher")
+    return runner.run(roster.maker(name), conf, run_dir, logger)
 
 
 if __name__ == "__main__":

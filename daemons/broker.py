@@ -7,8 +7,6 @@ stops on a signal. A stopped or slow reader fills its own queue and then loses i
 from __future__ import annotations
 
 import os
-import signal
-import socket as sockets_of_python
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Repor
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import SECOND_NS, pin
+from tapewire.daemons.shell.signals import Signals
 
 NAME = "broker"
 BATCH = 256
@@ -52,14 +51,10 @@ class Broker:
 
     def run(self) -> int:
         """Forward until told to stop."""
-        wakeup, wakeup_w = sockets_of_python.socketpair()
-        wakeup.setblocking(False)
-        wakeup_w.setblocking(False)
-        signal.set_wakeup_fd(wakeup_w.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+        signals = Signals(self._stop)
+        signals.open()
         poller = zmq.Poller()
-        for socket in (wakeup, self.control, self.outgoing, self.incoming):
+        for socket in (signals.socket, self.control, self.outgoing, self.incoming):
             poller.register(socket, zmq.POLLIN)
         beat_ns = int(self.conf.bus.beat_s * SECOND_NS)
         next_beat_ns = self.clock.monotonic_ns()
@@ -76,9 +71,7 @@ class Broker:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
                 self._beat()
         self.logger.info("stopped", forwarded=self.forwarded)
-        signal.set_wakeup_fd(-1)
-        wakeup.close()
-        wakeup_w.close()
+        signals.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         return 0
 
@@ -133,5 +126,5 @@ class Broker:
                     (sender, b"", b"control.", wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), report))
                 )
 
-    def _signalled(self, number: int, frame: object) -> None:
+    def _stop(self) -> None:
         self.stopping = True

@@ -38,7 +38,7 @@ class Logger(Process):
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
-        self.service = self._bind(sockets.owner, "history")
+        self.service = self.bind(sockets.owner, "history")
         self.listen(self.service, self._asked)
 
     def take(self, event: Event, frame: bytes) -> None:
@@ -79,7 +79,7 @@ class Logger(Process):
                 self.refused += 1
                 return
         with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
-            frames = (sender, b"", b"history.", self._passing("history.", answer, 0))
+            frames = (sender, b"", b"history.", self.passing("history.", answer, 0))
             sockets.send(self.service, frames, sockets.NOBLOCK)
 
 

@@ -150,7 +150,7 @@ class Player(Process):
                 for ready, _ in self.direct.admit(topic, header, (event, frames[-1]), self.clock.monotonic_ns()):
                     self._order(ready)
                 if header.seq <= self.direct.last[topic][1]:
-                    self._send([b"", b"ack.", self._passing("ack.", Ack(event.ref), self.clock.now_ns())])
+                    self._send([b"", b"ack.", self.passing("ack.", Ack(event.ref), self.clock.now_ns())])
 
     def _leased(self, lease: Lease) -> None:
         self._lease = lease

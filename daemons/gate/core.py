@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Carry, Daemon, Event, Output, Publish, Tell
+from tapewire.bus.daemon import Admission, Answer, Daemon, Event, Latch, LinkPolicy, LogPolicy, Output, Publish, Tell, When
 from tapewire.bus.messages import (
     Arm,
     Bar,
     Begun,
+    Body,
     CancelOrder,
     Decision,
     Decisions,
@@ -55,6 +56,17 @@ from tapewire.daemons.market.clock import Clock
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf
 
+# Intents are about a bar, which a gate that reads bars must have first. The clock of a person or of another program is not the
+# market's; and of other programs there are many, on one topic.
+ADMITS: dict[type[Body], Admission] = {
+    Intents: Admission(waits=True),
+    Kill: Admission(when=When.REACHED),
+    Arm: Admission(when=When.REACHED),
+    ExternalSignal: Admission(when=When.ESTIMATED, numbered=False, topic=topics.of(topics.INGRESS, "ask")),
+}
+# The kill switch on disk, which `tapewire kill` writes before it asks the gate.
+LATCH = Latch("killed", topics.of(topics.OPERATOR, "latch"), Kill, lambda gate: gate.killed)
+
 
 def daemon(conf: Conf) -> Daemon:
     """The gate as a process: it decides on requests, owns the venue link, and keeps its own fsynced log.
@@ -65,8 +77,21 @@ def daemon(conf: Conf) -> Daemon:
     bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
     sessions = (topics.SESSION,) if conf.ingress.enabled else ()
 
-    carry = Carry(lambda gate: state.encode(gate.snapshot()), lambda data: Gate.restored(conf, state.decode(data))[0])
-    return Daemon("gate", Gate(conf), subscribe=bars + sessions, serves="gate", venue=True, durable=True, carry=carry)
+    return Daemon(
+        "gate",
+        Gate(conf),
+        subscribe=bars + sessions,
+        serves="gate",
+        admits=ADMITS,
+        venue=LinkPolicy(halted=lambda gate: gate.killed),
+        durable=LogPolicy(
+            snapshot=lambda gate: state.encode(gate.snapshot()),
+            restored=lambda data: Gate.restored(conf, state.decode(data))[0],
+            due_ns=lambda gate: gate.due_ns,
+            journal=True,
+            latch=LATCH,
+        ),
+    )
 
 
 class Gate:

@@ -17,7 +17,8 @@ from tapewire.bus import topics
 from tapewire.bus.client import ask
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.bus.messages import Arm, Kill, Risk
-from tapewire.daemons.gate import core as gate
+from tapewire.daemons import roster
+from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator import status as standing
@@ -70,7 +71,7 @@ def up(
         )
     run = (var / name).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    conf = epochs.begin(conf, run, {"gate": gate.daemon})
+    conf = epochs.begin(conf, run, roster.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
         supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
@@ -137,7 +138,7 @@ def kill(
     """Latch the kill switch: the gate refuses entries until `tapewire arm`, also after restarts. Resting stops stay; exits work."""
     chosen = instances.choose(instance)
     who = getpass.getuser()
-    latch.latch(Path(chosen.run), who)
+    latch.write(Path(chosen.run) / LATCH.file, who)
     try:
         standing = command_gate(chosen, Kill(who, flatten))
     except Transient as error:
@@ -153,7 +154,7 @@ def arm(instance: InstanceOption = None) -> None:
     """Release the kill switch and accept the venue's position where ours differs. Compare both in NinjaTrader first."""
     chosen = instances.choose(instance)
     standing = command_gate(chosen, Arm(getpass.getuser()))
-    latch.release(Path(chosen.run))
+    latch.release(Path(chosen.run) / LATCH.file)
     out.print(f"armed: {chosen.name}; {standing}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Daemon, Event, Output, Publish
+from tapewire.bus.daemon import Daemon, Event, Output, PublicPolicy, Publish
 from tapewire.bus.fields import copied
 from tapewire.bus.messages import LONG, PublicSignal, PublicTrade, Signal, Trade
 from tapewire.daemons.settings.structs import Conf, Instrument
@@ -41,4 +41,4 @@ def public_trade(trade: Trade, tick: float) -> PublicTrade:
 def daemon(conf: Conf) -> Daemon:
     """The publisher of a run."""
     reads = (topics.SIGNAL, topics.TRADE)
-    return Daemon("publisher", Publisher(conf.instruments), subscribe=reads, recover=reads)
+    return Daemon("publisher", Publisher(conf.instruments), subscribe=reads, public=PublicPolicy(), recover=reads)

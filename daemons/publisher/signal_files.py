@@ -27,6 +27,8 @@ CLASSIC = "V_REVERSAL"
 class SignalFiles:
     """Writes files into a folder. It creates the folder with the first file."""
 
+    name = "signal_file"
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

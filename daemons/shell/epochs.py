@@ -117,9 +117,9 @@ def _check(before: Conf, conf: Conf, run: Path, durable: Mapping[str, Make]) -> 
         if not path.exists():
             continue
         with Journal.open(path) as log:
-            carry = make(conf).carry
-            if len(log) and carry is not None:
-                carry.restored(recovery.left(log, make(before), before.epoch).core)
+            policy = make(conf).durable
+            if len(log) and policy is not None:
+                policy.restored(recovery.left(log, make(before), before.epoch).core)
 
 
 def folder(run: Path, epoch: int) -> Path:

@@ -1,7 +1,7 @@
-"""The kill switch on disk: a file in the run's folder, written before the gate is asked, so that it holds whatever happens next.
+"""A latch on disk: a file in the run's folder, written before the daemon is asked, so that it holds whatever happens next.
 
-The gate keeps the latch in its own log as well. The file is for the moment when the gate is not there to be asked: it looks for
-it when it starts, before it takes anything else.
+The daemon keeps the latch in its own log as well. The file is for the moment when the daemon is not there to be asked: when it
+starts, it looks for the file before it takes anything else. Which file that is stands in its value (`Latch` in bus/daemon.py).
 """
 
 from __future__ import annotations
@@ -11,34 +11,32 @@ from pathlib import Path
 
 from tapewire.bus.errors import JournalError
 
-NAME = "killed"
 
-
-def latch(run: Path, by: str) -> None:
+def write(path: Path, by: str) -> None:
     """Write the latch and bring it to the disk.
 
     Raises:
         JournalError: it could not be written; the text says what else to do.
     """
     try:
-        with (run / NAME).open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8") as file:
             file.write(by)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise JournalError(
-            f"{run / NAME}: {error.strerror}; the latch is not on disk, so stop the daemons with `tapewire down`"
+            f"{path}: {error.strerror}; the latch is not on disk, so stop the daemons with `tapewire down`"
         ) from error
 
 
-def read(run: Path) -> str:
+def read(path: Path) -> str:
     """Who latched it; empty when it is not latched."""
     try:
-        return (run / NAME).read_text("utf-8") or "unknown"
+        return path.read_text("utf-8") or "unknown"
     except FileNotFoundError:
         return ""
 
 
-def release(run: Path) -> None:
+def release(path: Path) -> None:
     """Take the latch away."""
-    (run / NAME).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)

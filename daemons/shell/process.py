@@ -1,7 +1,7 @@
 """The thin shell every process on the bus shares: sockets, signals, heartbeats, numbering, healing, the control port.
 
-One thread, one poller, and `pump` is the only place that waits. What a process does with a fact is its own (`take`); what it
-answers is its own (`asked`). Everything here concerns messages as such:
+One thread, one poller, and `pump` is the only place that waits. What a process does with a fact is its own (`take`); what else it
+listens to, it adds with `listen`. Everything here concerns messages as such:
 
     writing     each fact gets the next number of its topic and is kept in a ring, so that it can be said again
     reading     facts are delivered in the order of their numbers; a hole is asked for, and if it does not heal it becomes a `Gap`
@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import socket as sockets_of_python
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import structlog
@@ -33,6 +31,7 @@ from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.signals import Signals
 
 Taken = tuple[Event, bytes]
 SECOND_NS = 1_000_000_000
@@ -81,13 +80,11 @@ class Process:
         self._whole = True
         self._backlog: list[list[bytes]] | None = None
         self._writable = False
-        self._wakeup, self._wakeup_w = sockets_of_python.socketpair()
-        self._signals: dict[int, Any] = {}
-        self._old_wakeup = -1
-        self.control = self._bind(sockets.owner, f"control.{control or name}")
+        self._signals = Signals(self._stop)
+        self.control = self.bind(sockets.owner, f"control.{control or name}")
         self.facts_out = sockets.publisher(self.context, conf.bus.address("broker.in"))
         self.facts_in = sockets.subscriber(self.context, conf.bus.address("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
-        self.listen(self._wakeup, self._woken)
+        self.listen(self._signals.socket, self._signals.drain)
         self.listen(self.control, self._controlled)
         self.listen(self.facts_out, self._subscribed)
         self.listen(self.facts_in, self._facts)
@@ -95,19 +92,11 @@ class Process:
     # --- life ---------------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        self._wakeup.setblocking(False)
-        self._wakeup_w.setblocking(False)
-        self._old_wakeup = signal.set_wakeup_fd(self._wakeup_w.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._signals[number] = signal.signal(number, self._signalled)
+        self._signals.open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, old in self._signals.items():
-            signal.signal(number, old)
-        signal.set_wakeup_fd(self._old_wakeup)
-        self._wakeup.close()
-        self._wakeup_w.close()
+        self._signals.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
 
@@ -226,15 +215,20 @@ class Process:
             note=self.note,
         )
         topic = topics.of(topics.BEAT, self.name)
-        self.facts_out.send_multipart((topic.encode(), self._passing(topic, body, now_ns)))
+        self.facts_out.send_multipart((topic.encode(), self.passing(topic, body, now_ns)))
 
-    # --- inside ---------------------------------------------------------------------------------------------------------------
+    # --- for parts and subclasses ---------------------------------------------------------------------------------------------
 
-    def _passing(self, topic: str, body: Body, now_ns: int) -> bytes:
-        # Beats and resend requests are numbered by the clock and kept nowhere: an old one has no value.
+    def passing(self, topic: str, body: Body, now_ns: int) -> bytes:
+        """Encode what is numbered by the clock and kept nowhere, because an old one has no value: beats, leases, reports."""
         return wire.encode(Header(PROTOCOL_VERSION, self.name, self.stamper.epoch, now_ns, now_ns), body)
 
-    def _bind(self, make: Callable[[Any, str], zmq.Socket[bytes]], port: str) -> zmq.Socket[bytes]:
+    def bind(self, make: Callable[[Any, str], zmq.Socket[bytes]], port: str) -> zmq.Socket[bytes]:
+        """Bind a port of this run.
+
+        Raises:
+            Transient: another process has it.
+        """
         address = self.conf.bus.address(port)
         try:
             return make(self.context, address)
@@ -242,12 +236,20 @@ class Process:
             self.context.destroy(linger=0)
             raise Transient(f"{self.name}: cannot bind {port} at {address}: {error}; is another tapewire using it?") from error
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        self.stopping = True
+    def decoded(self, sender: bytes, frames: list[bytes]) -> Event | None:
+        """A message that came from a peer. None, counted and logged, if it cannot be decoded."""
+        try:
+            topic, header, body = wire.decode_message(frames[-2:])
+        except PeerError as error:
+            self.refused += 1
+            self.logger.warning("undecodable_request", sender=sender.decode("latin-1"), error=str(error))
+            return None
+        return Event(topic, header, body, sender.decode("latin-1"))
 
-    def _woken(self) -> None:
-        with suppress(BlockingIOError):
-            self._wakeup.recv(4096)
+    # --- inside ---------------------------------------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        self.stopping = True
 
     def _subscribed(self) -> None:
         self.facts_out.recv_multipart()
@@ -293,7 +295,7 @@ class Process:
     def _heal(self, now_ns: int) -> None:
         for wanted in self.sequencer.missing(now_ns):
             topic = topics.of(topics.RESEND, self.name)
-            self.facts_out.send_multipart((topic.encode(), self._passing(topic, wanted, self.clock.now_ns())))
+            self.facts_out.send_multipart((topic.encode(), self.passing(topic, wanted, self.clock.now_ns())))
             self.logger.info("asked_again", topic=wanted.topic, first=wanted.first, last=wanted.last)
         for gap, released in self.sequencer.given_up(now_ns):
             self.logger.error("gap", topic=gap.topic, epoch=gap.of_epoch, first=gap.first, last=gap.last)
@@ -315,7 +317,7 @@ class Process:
             self.logger.warning("undecodable_control", error=str(error))
             return
         if isinstance(body, Control):
-            report = self._passing("control.", self._report(body), 0)
+            report = self.passing("control.", self._report(body), 0)
             with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
                 sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
 

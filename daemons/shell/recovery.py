@@ -24,7 +24,7 @@ from tapewire.bus import topics, wire
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Daemon, Event, Tell, ref
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Ack, ExternalSignal, Gap
+from tapewire.bus.messages import Ack, Gap
 from tapewire.bus.recall import Recalled, recall
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
@@ -88,7 +88,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
     closing = _carried(log.last())
     if closing is not None:
         return closing
-    assert daemon.carry is not None
+    assert daemon.durable is not None
     core, voice = daemon.core, Voice(Stamper(daemon.name, epoch))
     facts: dict[str, tuple[int, int]] = {}
     direct: dict[str, tuple[int, int]] = {}
@@ -96,13 +96,13 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
     market_ns = 0
     before = began_with(log)
     if before is not None:
-        core, facts, direct, market_ns = daemon.carry.restored(before.core), {**before.facts}, {**before.direct}, before.market_ns
+        core, facts, direct, market_ns = daemon.durable.restored(before.core), {**before.facts}, {**before.direct}, before.market_ns
         undelivered = {name(*each): each for each in before.undelivered}
     for entry, event in inputs(log):
         if isinstance(event.body, Ack):
             undelivered.pop(event.body.ref, None)
             continue
-        if not isinstance(event.body, ExternalSignal):
+        if daemon.admission(event.body).numbered:
             known, topic, at = facts if entry.way == FACT else direct, *number(event)
             known[topic] = max(known.get(topic, (0, 0)), at)
         if not isinstance(event.body, Gap):
@@ -111,7 +111,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
             header = voice.header(event, output)
             if isinstance(output, Tell):
                 undelivered[ref(output.topic, header)] = (output.topic, wire.encode(header, output.body))
-    return Carried(daemon.carry.snapshot(core), tuple(undelivered.values()), facts, direct, market_ns)
+    return Carried(daemon.durable.snapshot(core), tuple(undelivered.values()), facts, direct, market_ns)
 
 
 def name(topic: str, frame: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Our end of the venue link: the lease, the orders that the venue has not yet owned, and whether it is there at all.
+"""Our end of the venue link: the lease, the orders that the venue has not acknowledged yet, and whether the venue is there at all.
 
 A ROUTER tells at once that a peer is gone, and drops what it cannot route in silence unless asked to tell. So the lease is sent
 first in every round: it finds out whether the venue is there, and while it is not, nothing else is tried.
@@ -8,62 +8,120 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import zmq
 
 from tapewire.bus import sockets
+from tapewire.bus.daemon import Event
+from tapewire.bus.messages import Ack, Hello, Lease, LinkState
 from tapewire.bus.outbox import Outbox
+from tapewire.daemons.shell.intake import Intake
+from tapewire.daemons.shell.process import BATCH, NEVER_NS, SECOND_NS, Process
 
+PORT = "venue"
+TOPIC = "venue.link."
 VENUE_PEER = b"nt"
-SECOND_NS = 1_000_000_000
 PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
+NO_LINK: dict[str, Any] = {"venue": None, "venue_up": False, "killed": False}  # the state of a daemon without a venue link
 
 
 class VenueLink:
-    """The link's socket with what goes out over it.
+    """The link's socket with what comes in and goes out over it.
 
-    up: whether the last thing we sent found the venue. next_lease_ns: when (monotonic) the lease is due.
+    up: whether the last thing we sent found the venue. outbox: the orders under way.
 
     Args:
-        socket: the bound ROUTER; the link does not close it.
-        outbox: the orders under way.
-        lease: makes the lease's frame.
+        halted: whether the lease forbids entries at this moment.
+        boot: names this life of the process in the lease; a venue that sees a new one says hello again.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], outbox: Outbox, lease: Callable[[], bytes]) -> None:
-        self.socket = socket
-        self.outbox = outbox
+    def __init__(self, process: Process, intake: Intake, halted: Callable[[], bool], boot: int) -> None:
         self.up = False
-        self.next_lease_ns = 0
-        self._lease = lease
+        self.outbox = Outbox()
+        self._process = process
+        self._intake = intake
+        self._halted = halted
+        self._boot = boot
+        self._hello: Hello | None = None  # the last of this epoch
+        self._next_lease_ns = 0
+        self._taken: list[tuple[bytes, str]] = []  # to acknowledge, once this round is on disk
+        self._socket: zmq.Socket[bytes] | None = None
 
-    def arrived(self, at_most: int) -> list[tuple[bytes, list[bytes]]]:
-        """What came in: each sender with its frames."""
-        return [(sender, rest) for sender, *rest in sockets.arrived(self.socket, at_most)]
+    def open(self) -> None:
+        """Bind the link's port. Until then orders are kept and not sent."""
+        self._socket = self._process.bind(sockets.owner, PORT)
+        self._process.listen(self._socket, self._arrived)
 
-    def greeted(self) -> None:
-        """A venue has said hello: it wants its lease now."""
-        self.next_lease_ns = 0
+    def put(self, ref: str, frames: list[bytes]) -> None:
+        """Take charge of an order."""
+        self.outbox.put(ref, frames, self._process.clock.monotonic_ns())
 
-    def deliver(self, now_ns: int) -> bool:
-        """Send what is due. Returns whether the venue has come or gone with it."""
+    def stepped(self, event: Event) -> None:
+        """The core takes this event, now or in a fold."""
+        if isinstance(event.body, Hello):
+            self._hello = event.body
+
+    def deliver(self, now_ns: int) -> LinkState | None:
+        """Send what is due. Returns what is new about the link: the venue has come or gone."""
+        if self._socket is None:
+            return None
         before = self.up
-        if now_ns >= self.next_lease_ns:
-            self.up = self._send([b"", b"lease.", self._lease()])
-            self.next_lease_ns = now_ns + (SECOND_NS if self.up else PROBE_NS)
+        if now_ns >= self._next_lease_ns:
+            lease = Lease(self._halted(), self._boot)
+            self.up = self._send([b"", b"lease.", self._process.passing("lease.", lease, self._process.clock.now_ns())])
+            self._next_lease_ns = now_ns + (SECOND_NS if self.up else PROBE_NS)
         if self.up:
             for frames in self.outbox.due(now_ns):
                 self.up = self._send(frames) and self.up
-        return self.up is not before
+        if self.up is before:
+            return None
+        undelivered = len(self.outbox)
+        self._process.logger.info("venue_connected" if self.up else "venue_disconnected", undelivered=undelivered)
+        return LinkState(self.up, "" if self.up else f"{undelivered} commands undelivered")
 
-    def acknowledge(self, sender: bytes, ack: bytes) -> None:
-        """Own what a venue has said. If it is gone, it will say it again."""
-        with suppress(zmq.ZMQError):
-            sockets.send(self.socket, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
+    def acknowledge(self) -> None:
+        """Acknowledge what this round has taken. A venue that is gone resends it when it is back."""
+        taken, self._taken = self._taken, []
+        for sender, ref in taken:
+            assert self._socket is not None
+            ack = self._process.passing("ack.", Ack(ref), self._process.clock.now_ns())
+            with suppress(zmq.ZMQError):
+                sockets.send(self._socket, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
+
+    def next_ns(self) -> int:
+        """When (monotonic) the lease or an order is due."""
+        if self._socket is None:
+            return NEVER_NS
+        due_ns = self.outbox.next_ns()
+        return self._next_lease_ns if due_ns is None else min(self._next_lease_ns, due_ns)
+
+    def state(self) -> dict[str, Any]:
+        """What the control port shows of the link, under the keys of NO_LINK."""
+        hello = self._hello
+        venue = hello and {"venue": hello.venue, "version": hello.version, "accounts": hello.accounts}
+        return {"venue": venue, "venue_up": self.up, "killed": self._halted()}
+
+    def _arrived(self) -> None:
+        assert self._socket is not None
+        for sender, *rest in sockets.arrived(self._socket, BATCH):
+            event = self._process.decoded(sender, rest)
+            if event is None:
+                continue
+            if isinstance(event.body, Ack):
+                if self.outbox.done(event.body.ref):
+                    self._intake.acknowledged(sender, event.topic, rest[-1])
+                continue
+            if isinstance(event.body, Hello):
+                self._next_lease_ns = 0  # it wants its lease now
+                self._process.logger.info("venue_says_hello", venue=event.body.venue, version=event.body.version)
+            if self._intake.word(sender, event, rest[-1]):
+                self._taken.append((sender, event.ref))
 
     def _send(self, frames: list[bytes]) -> bool:
+        assert self._socket is not None
         try:
-            sockets.send(self.socket, (VENUE_PEER, *frames), sockets.NOBLOCK)
+            sockets.send(self._socket, (VENUE_PEER, *frames), sockets.NOBLOCK)
         except zmq.ZMQError:  # no such peer, or its queue is full: the outbox has it and tries again
             return False
         return True

@@ -13,6 +13,7 @@ import zmq
 
 from tapewire.bus.client import ask_control
 from tapewire.bus.messages import Bar
+from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORTS
@@ -44,7 +45,7 @@ def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.I
 
     assert after_restart
     assert not killed(up)
-    assert latch.read(Path(up.run)) == ""
+    assert latch.read(Path(up.run) / LATCH.file) == ""
 
 
 def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: instances.Instance) -> None:

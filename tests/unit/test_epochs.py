@@ -105,7 +105,7 @@ def test_another_account_takes_neither_books_nor_orders(run: Path) -> None:
     """Its first word is what does not go on."""
     _, carried = taken_over(run, trading=Trading(enabled=True, account="Sim102"))
     assert carried is not None
-    gate = daemon(conf(trading=Trading(enabled=True, account="Sim102"))).carry.restored(carried.core)  # type: ignore[union-attr]
+    gate = daemon(conf(trading=Trading(enabled=True, account="Sim102"))).durable.restored(carried.core)  # type: ignore[union-attr]
 
     assert carried.undelivered == ()
     assert f"of {ACCOUNT} end here" in gate.findings[0]  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 import pytest
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, LinkPolicy, Publish, Tell
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.messages import (
     Action,
@@ -51,7 +51,7 @@ def chain():
     bus = MemoryBus(
         Daemon("tracker", tracker, subscribe=(topics.RAW,)),
         Daemon("evaluator", evaluator, subscribe=(topics.SESSION,), asks=("gate",)),
-        Daemon("gate", gate, serves="gate", venue=True),
+        Daemon("gate", gate, serves="gate", venue=LinkPolicy()),
         venue=Daemon("nt", venue),
     )
     return bus, cores

@@ -1,0 +1,41 @@
+"""The public port: what subscribers outside may read, and files of it where the daemon's value asks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tapewire.bus import sockets
+from tapewire.bus.daemon import PublicPolicy
+from tapewire.bus.messages import Body
+from tapewire.daemons.shell.process import Process
+
+PORT = "public"
+
+
+class PublicPort:
+    """Sends a daemon's public facts to whoever is connected. What nobody reads is gone: the journal has it.
+
+    Args:
+        run: the run's folder.
+    """
+
+    def __init__(self, process: Process, policy: PublicPolicy, run: Path) -> None:
+        self._socket = process.bind(sockets.public_out, PORT)
+        self._logger = process.logger
+        self._prefix = policy.prefix
+        self._sink = None if policy.sink is None else policy.sink(str(run))
+
+    def publish(self, topic: str, body: Body, frame: bytes) -> None:
+        """Send a fact, if its topic is public, and write its file. A file that fails is logged and stops nothing."""
+        if not topic.startswith(self._prefix):
+            return
+        self._socket.send_multipart((topic.encode(), frame))
+        if self._sink is None:
+            return
+        try:
+            place = self._sink.take(body)
+        except OSError as error:
+            self._logger.error(f"{self._sink.name}_failed", folder=str(self._sink.folder), error=str(error))
+            return
+        if place is not None:
+            self._logger.info(self._sink.name, path=str(place))

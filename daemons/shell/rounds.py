@@ -1,0 +1,178 @@
+"""One round of a daemon: append, sync, step, speak. The parts that its value asks for bring events in and carry outputs out.
+
+    append   the round's inputs go into the log                     (a durable daemon; the others begin with `step`)
+    sync     they are on disk: from here on they have happened
+    step     the core takes each event and decides
+    speak    facts are published, answers sent; then orders and requests are delivered, and last the venue's words acknowledged
+
+What a death at each place costs:
+
+    before the sync             nothing had happened: nothing was published or acknowledged, and the sender resends
+    after it, before speaking   the fold gives the outputs again, into the ring and the outboxes: readers heal, the outboxes resend
+    while or after speaking     the fold gives the same numbers: readers drop duplicates, a repeated request gets the stored answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from tapewire.bus import topics
+from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
+from tapewire.bus.errors import InvariantError
+from tapewire.bus.journal import Journal
+from tapewire.bus.messages import Body, Control, Report
+from tapewire.bus.voice import Voice
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import audit, venue_link
+from tapewire.daemons.shell.faults import Faults
+from tapewire.daemons.shell.intake import Intake
+from tapewire.daemons.shell.notes import Notes
+from tapewire.daemons.shell.outgoing import Outgoing
+from tapewire.daemons.shell.process import Process
+from tapewire.daemons.shell.public import PublicPort
+from tapewire.daemons.shell.service import Service
+from tapewire.daemons.shell.venue_link import VenueLink
+from tapewire.daemons.shell.watch import Watch
+
+
+class Rounds(Process):
+    """A daemon's core between its inputs and its outputs.
+
+    core: the daemon's, or one restored from what the last epoch left. folding: outputs are numbered and kept, and nothing is sent.
+    log: a durable daemon's, once it is open.
+
+    Raises:
+        InvariantError: the daemon's value contradicts itself.
+    """
+
+    def __init__(self, daemon: Daemon, conf: Conf, run: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        if daemon.venue is not None and daemon.durable is None:
+            raise InvariantError(f"{daemon.name} owns the venue link and keeps no log: its orders would not survive a restart")
+        # A reader's own gaps come to its core through `take`; another reader's gaps are not its business.
+        subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
+        super().__init__(daemon.name, conf, subscribe=subscribe, logger=logger)
+        self.daemon = daemon
+        self.core = daemon.core
+        self.folding = True
+        self.log: Journal | None = None
+        self.faults = Faults(daemon.name, conf.faults, run)
+        self.voice = Voice(self.stamper)
+        self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
+        self.intake = Intake(daemon, self.clock, self.watch, logger, reads=bool(subscribe))
+        self.outgoing = Outgoing(self, self.intake, daemon.asks)
+        self.service = Service(self, self.intake, daemon, self._report_on_core) if daemon.serves else None
+        self.venue: VenueLink | None = None
+        if (link := daemon.venue) is not None:
+            self.venue = VenueLink(self, self.intake, lambda: link.halted(self.core), self.started_ns)
+        self.notes = None if daemon.durable is None else Notes(self, self.intake, self.watch, daemon.durable)
+        self.public = None if daemon.public is None else PublicPort(self, daemon.public, run)
+        self._latest: dict[str, Body] = {}
+        self._noted: list[tuple[str, str, Body]] = []
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    # --- a round --------------------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event, frame: bytes) -> None:
+        self.intake.fact(event, frame)
+
+    def settle(self, now_ns: int) -> None:
+        if self.notes is not None and not self.folding:
+            self.notes.look(self.core, now_ns, connected=self.venue is None or self.venue.up)
+        entries, events = self.intake.hand_over()
+        if entries or events:
+            self._strike("receive", events)
+            if self.log is not None:
+                for entry in entries:
+                    self.log.append(self._encode(entry))
+                self._strike("append", events)
+                self.log.sync()
+                self._strike("sync", events)
+            for event in events:
+                self.step(event)
+            self._strike("said", events)
+            self._deliver(now_ns)
+            self._strike("sent", events)
+            self._log_noted()
+        if self.venue is not None:
+            self.venue.acknowledge()
+        self._deliver(now_ns)
+
+    def step(self, event: Event) -> None:
+        """Let the core take an event, and speak."""
+        self.watch.heard(event, self.clock.monotonic_ns())
+        if self.venue is not None:
+            self.venue.stepped(event)
+        outputs = self.core.step(event)
+        if not self.folding:
+            self._strike("speak", (event,))
+        for output in outputs:
+            self._speak(output, event)
+
+    def _speak(self, output: Output, event: Event) -> None:
+        header = self.voice.header(event, output)
+        topic, body = output.topic, output.body
+        frame = self.keep(topic, header, body)
+        self._latest[topic] = body
+        if not self.folding:
+            self.say(topic, frame)
+            if isinstance(body, audit.NOTED):
+                self._noted.append((ref(topic, header), header.cause, body))
+            if self.public is not None:
+                self.public.publish(topic, body, frame)
+        match output:
+            case Publish():
+                return
+            case Ask():
+                self.outgoing.put(output.service, ref(topic, header), [b"", topic.encode(), frame])
+            case Tell():
+                assert self.venue is not None, f"{self.name} tells a venue and owns no link to one"
+                self.venue.put(ref(topic, header), [b"", topic.encode(), frame])
+            case Answer():
+                assert self.service is not None, f"{self.name} answers and serves nothing"
+                self.service.answer(event, topic, frame)
+
+    def _deliver(self, now_ns: int) -> None:
+        self.outgoing.deliver(now_ns)
+        if self.venue is not None and self.notes is not None and (changed := self.venue.deliver(now_ns)) is not None:
+            self.notes.note(venue_link.TOPIC, changed)
+
+    def _strike(self, step: str, events: Sequence[Event]) -> None:
+        if self.faults:
+            for event in events:
+                self.faults.strike(step, event.header.event_ns, event.topic)
+
+    def _log_noted(self) -> None:
+        """Behind everything else of the round: writing a log delays nobody."""
+        noted, self._noted = self._noted, []
+        for name, cause, body in noted:
+            event, fields = audit.line(body)
+            self.logger.info(event, message=name, cause=cause, **fields)
+
+    # --- what others see of it ------------------------------------------------------------------------------------------------
+
+    def next_timer_ns(self) -> int:
+        at_ns = self.outgoing.next_ns()
+        return at_ns if self.venue is None else min(at_ns, self.venue.next_ns())
+
+    def pending(self) -> dict[str, int]:
+        """How much is under way, by service; the venue's orders under `venue`."""
+        counts = self.outgoing.counts()
+        return counts if self.venue is None else {**counts, venue_link.PORT: len(self.venue.outbox)}
+
+    def state(self) -> dict[str, Any]:
+        link = venue_link.NO_LINK if self.venue is None else self.venue.state()
+        return {**super().state(), "pending": self.pending(), **link}
+
+    def _report_on_core(self, question: Control) -> Report:
+        match question.verb:
+            case "state":
+                latest = {t: b for t, b in self._latest.items() if t.startswith(question.argument)}
+                return Report(question.id, True, msgspec.json.encode(latest).decode())
+            case "parameters":
+                return Report(question.id, True, msgspec.json.encode(self.conf.preset).decode())
+        return Report(question.id, False, f"unknown verb {question.verb!r}; known: state, parameters")

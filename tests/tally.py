@@ -1,0 +1,82 @@
+"""A second daemon with a log of its own, as small as one can be: the runner starts it as it starts the gate.
+
+    python -m tests.tally --run DIR
+
+Ports have fixed names, so it takes the tracker's name and port.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tapewire.bus.daemon import Admission, Answer, Ask, Daemon, Event, Latch, LogPolicy, Output, Publish, When
+from tapewire.bus.messages import Alarm, Arm, Begun, Due, Kill
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import logs, runner
+
+NAME = "tracker"
+ASKS = "gate"
+FACTS = "tally."
+LATCH = Latch("closed", "operator.latch.", Kill, lambda tally: tally.state.closed)
+
+
+class State(NamedTuple):
+    """What the tally knows. due_ns: when it wants to be told that time has passed."""
+
+    count: int = 0
+    closed: bool = False
+    due_ns: int = 0
+
+
+class Tally:
+    """Counts the words that it is sent. Each one leads to a fact, a request to the gate's service, a time-out and an answer."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def step(self, event: Event) -> Sequence[Output]:
+        match event.body:
+            case Arm():
+                self.state = State(self.state.count + 1, self.state.closed, event.header.event_ns + 1)
+                counted = Alarm("count", str(self.state.count))
+                return [Publish(FACTS, counted), Ask(ASKS, "wish.", counted), Answer("answer.", counted)]
+            case Due(at_ns=at_ns) if at_ns == self.state.due_ns:
+                self.state = self.state._replace(due_ns=0)
+                return [Publish(FACTS, Alarm("due", str(self.state.count)))]
+            case Kill(by=by):
+                self.state = self.state._replace(closed=True)
+                return [Publish(FACTS, Alarm("closed", by))]
+            case Begun(of_epoch=epoch):
+                return [Publish(FACTS, Alarm("begun", str(epoch)))]
+        return []
+
+
+def daemon(conf: Conf) -> Daemon:
+    """The tally as a process."""
+    return Daemon(
+        NAME,
+        Tally(State()),
+        asks=(ASKS,),
+        serves=NAME,
+        admits={Arm: Admission(when=When.SENDER), Kill: Admission(when=When.REACHED)},
+        durable=LogPolicy(
+            snapshot=lambda tally: msgspec.msgpack.encode(tally.state),
+            restored=lambda data: Tally(msgspec.msgpack.decode(data, type=State)),
+            due_ns=lambda tally: tally.state.due_ns,
+            latch=LATCH,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", type=Path, required=True)
+    folder = parser.parse_args().run
+    sys.exit(runner.run(daemon, configuration.read(folder), folder, logs.configure(NAME)))
