@@ -1,7 +1,7 @@
 """The broker: one address pair for every writer and reader. It forwards facts, keeps last values, and decides nothing.
 
-A poll loop of our own instead of `zmq.proxy`, because it hands a joiner the last value of every topic it asks for, counts, and
-stops on a signal. A stopped or slow reader fills its own queue and then loses its own messages; writers never wait.
+A poll loop of our own instead of `zmq.proxy`, because it sends a joiner the last value of every topic that it subscribes to,
+counts, and stops on a signal. A stopped or slow reader fills its own queue and then loses its own messages; writers never wait.
 """
 
 from __future__ import annotations

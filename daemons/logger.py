@@ -1,11 +1,11 @@
-"""The logger: everything that was said, on disk, one file per topic in the order of its numbers; and history for who asks.
+"""The logger: every fact on disk, one file per topic in the order of its numbers, and history on request.
 
 One file per topic because a topic has one writer and one order. So the same run leaves the same bytes, whatever the processes'
-timing was, and a hole in a file is a hole in the numbers. Heartbeats and resend requests are not kept: they say nothing about
-the market and change with every run.
+timing was, and a hole in a file is a hole in the numbers. Heartbeats and resend requests are not kept: they are not about the
+market and change with every run.
 
-Each batch is flushed to the operating system at once (a killed process loses nothing) and synced to the disk once a second (a
-power cut loses at most that; the gate, which must not lose anything, syncs its own log before it speaks).
+Each batch is flushed to the operating system at once, so a killed process loses nothing. It is synced to the disk once a second, so
+a power cut loses at most that. The gate must lose nothing: it syncs its own log before it publishes.
 """
 
 from __future__ import annotations

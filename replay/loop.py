@@ -1,16 +1,17 @@
 """The daemons in one process: the same values that `tapewire.daemons.shell.runner` gives sockets, here with a queue.
 
-One bar runs in lockstep, as between processes. The venue takes the bar and its words go to the gate; when all is quiet the bar is
-published with the position as it stands; then messages are delivered, in the order in which they were said, until no more are:
+One bar runs in lockstep, as between processes. The venue takes the bar and its messages go to the gate; when the queue is empty the
+bar is published with the position as it stands; then messages are delivered, in the order in which they were published, until the
+queue is empty again:
 
     Publish   to every subscriber of its topic
-    Ask       to the service asked, and to every other subscriber
-    Answer    to the asker, and to every other subscriber
-    Tell      to the venue, whose words go to the gate at once, and to every subscriber
+    Ask       to the service, and to every other subscriber
+    Answer    to the sender of the request, and to every other subscriber
+    Tell      to the venue, whose messages go to the gate at once, and to every subscriber
 
-Each source numbers its own messages, the venue as "nt"; outputs inherit event time and cause from the event that led to them. So
-what is recorded here is, message for message, what the processes would have published. The venue's words are delivered to the
-gate alone and are not published, on either path.
+Each source numbers its own messages, the venue as "nt", and outputs get their headers as in a process (bus/voice.py). So what is
+recorded here is, message for message, what the processes would have published. The venue's messages are delivered to the gate alone
+and are not published, on either path.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Loop:
     """Daemons, a venue and a queue. `bar` takes one bar to the end; `finish` says that there are no more.
 
     Args:
-        daemons: cores that nobody else steps; at most one may own the venue link.
+        daemons: fresh values, whose cores only this loop steps; at most one may own the venue link.
         venue: what fills orders.
         record: called with each published message, in the order of publishing.
         epoch: of every source, as in the run's configuration.
@@ -71,7 +72,7 @@ class Loop:
         self._bar_topics: dict[str, str] = {}
 
     def bar(self, bar: Bar) -> None:
-        """One bar of a traded instrument, from the venue's fills to the last message it leads to."""
+        """One bar of a traded instrument, from the venue's fills to the last message that it leads to."""
         name = bar.instrument
         words = self._venue.on_bar(bar)
         if words:
@@ -141,13 +142,13 @@ class Loop:
                     queue.append((reader, event))
 
     def _route(self, topic: str) -> tuple[Participant, ...]:
-        """Who reads a topic, worked out once."""
+        """The readers of a topic, worked out once."""
         readers = tuple(reader for reader, prefixes in self._prefixes if prefixes and topics.matches(topic, prefixes))
         self._routes[topic] = readers
         return readers
 
     def _hear(self, words: Iterable[VenueReport], event_ns: int, cause: str) -> None:
-        """The venue's words on their way to the gate, who is the only one to hear them."""
+        """Queue the venue's messages for the gate, which alone receives them."""
         gate = self._gate
         if gate is None:
             return

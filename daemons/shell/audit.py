@@ -1,7 +1,7 @@
-"""What a daemon's own log says of the facts it publishes: the few that somebody looks for by id or by reason.
+"""Which published facts a daemon's own log names: the few that a person looks for by id or by reason.
 
-The journal has everything, byte for byte; the log is what a person greps first. Each line has the message's name and its cause, so
-that one leads to the next, and to `tapewire explain`.
+The journal has every fact, byte for byte; the log is what a person searches first. Each line has the message's name and its cause,
+so that one line leads to the next, and to `tapewire explain`.
 """
 
 from __future__ import annotations

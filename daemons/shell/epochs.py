@@ -1,17 +1,16 @@
 """Epochs of a run that is started again and again in the same folder (`tapewire up`).
 
 Every start is a new epoch: settings may have changed, so nothing that was decided may be decided again under them. What the last
-epoch wrote is laid aside, and the new one goes on with what it left:
+epoch wrote is laid aside, and the new one goes on with the state that it left:
 
     run.json            this epoch: its number, and how far the journal went when it began (`since`)
-    gate.log            this epoch's inputs of the gate, after the state that it began with
-    epochs/<n>/         run.json and gate.log of epoch n
+    <name>.log          this epoch's inputs of a durable daemon (the gate), after the state that it began with
+    epochs/<n>/         run.json and the logs of epoch n
     journal/            one for all: numbers start again from 1 with each epoch, so `topic@epoch:seq` stays unique
 
-Whoever folds the journal takes what was there before without a word, and says only what comes after it
-(daemons/shell/runner.py). It need
-not read all that was ever recorded: `folds` says where in each topic the last `[tracker] history_days` begin.
-A daemon that dies and is started again by supervisord is in the same epoch.
+A daemon that folds the journal takes what was there before without publishing, and publishes only what follows from later facts
+(daemons/shell/runner.py). It need not read all that was ever recorded: `folds` says where in each topic the last `[tracker]
+history_days` begin. A daemon that dies and is started again by supervisord is in the same epoch.
 """
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ def begin(conf: Conf, run: Path, durable: Mapping[str, Make]) -> Conf:
 
     Raises:
         ConfError: run.json of the last epoch cannot be read, or these settings cannot look after what it left open.
-        JournalError: somebody is writing there, the disk fails, or a log of the last epoch was damaged: nobody may trade on a part
-            of the books without a person's word.
+        JournalError: another process is writing there, the disk fails, or a log of the last epoch was damaged: no daemon may trade
+            on a part of the books until a person has decided.
     """
     logs = [f"{name}.log" for name in durable]
     for name in logs:
@@ -85,10 +84,10 @@ def take_over(log: Journal, name: str, make: Make, conf: Conf, run: Path) -> boo
     """Write the first records of a later epoch into its empty log: what the last one left, and that a new one begins.
 
     Args:
-        make: the daemon of a configuration; what an epoch left is folded under its own.
+        make: the daemon of a configuration; the last epoch's log is folded under that epoch's own.
 
     Returns:
-        Whether there was something to go on with.
+        Whether there was an earlier epoch with a log.
     """
     aside = _latest(run, conf.epoch, log.path.name)
     if aside is None:
@@ -106,12 +105,12 @@ def take_over(log: Journal, name: str, make: Make, conf: Conf, run: Path) -> boo
 
 
 def begun(name: str, epoch: int, market_ns: int) -> Event:
-    """What a daemon's core hears first of a new epoch."""
+    """The first event of a new epoch."""
     return Event(TOPIC, Header(PROTOCOL_VERSION, name, epoch, 1, market_ns), Begun(epoch))
 
 
 def _check(before: Conf, conf: Conf, run: Path, durable: Mapping[str, Make]) -> None:
-    """Refuse settings that would leave something open alone, here rather than in a daemon's log."""
+    """Refuse settings that cannot look after what is open, here rather than in a daemon's log."""
     for name, make in durable.items():
         path = run / f"{name}.log"
         if not path.exists():

@@ -1,16 +1,16 @@
-"""Deaths on order, for the kill matrix: SIGKILL at one step of a daemon's round, at one moment of the market.
+"""Injected deaths, for the kill matrix: SIGKILL at one step of a daemon's round, at one market time.
 
 Only `tapewire chaos` writes faults into a run's configuration; no file under conf/ can hold one. Each fault strikes once per run,
-whatever restarts: it leaves a mark in the run's folder first.
+whatever restarts: it writes a mark into the run's folder first.
 
 The steps of a round, in order:
 
-    receive    an event has arrived and nothing has been done with it
+    receive    an event has arrived, and nothing has been done with it
     append     it is in the log's buffer, not yet on disk            (daemons with a log)
-    sync       it is on disk, not yet taken by the core              (daemons with a log)
-    speak      the core has decided, nothing has been said
-    said       facts are published; what must be delivered (questions, orders) is not under way yet
-    sent       everything has been sent, nothing acknowledged
+    sync       it is on disk, and the core has not taken it          (daemons with a log)
+    speak      the core has decided, and nothing is published
+    said       facts are published; requests and orders are not sent yet
+    sent       everything is sent, and nothing is acknowledged
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STEPS = ("receive", "append", "sync", "speak", "said", "sent")
 
 
 class Faults:
-    """The faults of one daemon that have not struck yet."""
+    """The faults of one daemon that have not struck yet; false without one."""
 
     def __init__(self, name: str, faults: Iterable[Fault], run: Path) -> None:
         self._marks = run / "faults"
@@ -36,7 +36,7 @@ class Faults:
         return bool(self._waiting)
 
     def strike(self, step: str, event_ns: int, topic: str = "") -> None:
-        """Die here, if a fault says so: at this step of the first event of its topics at or after its time."""
+        """Die here if a fault wants it: at this step of the first event of its topics at or after its time."""
         for fault in self._waiting:
             if fault.step == step and event_ns >= fault.at_ns and topic.startswith(fault.topic):
                 self._marks.mkdir(exist_ok=True)

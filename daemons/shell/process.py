@@ -3,9 +3,9 @@
 One thread, one poller, and `pump` is the only place that waits. What a process does with a fact is its own (`take`); what else it
 listens to, it adds with `listen`. Everything here concerns messages as such:
 
-    writing     each fact gets the next number of its topic and is kept in a ring, so that it can be said again
-    reading     facts are delivered in the order of their numbers; a hole is asked for, and if it does not heal it becomes a `Gap`
-    beating     once a second: who I am, and the last number of every topic I write (so that a lost last message shows, too)
+    writing     each fact gets the next number of its topic and is kept in a ring for resends
+    reading     facts are delivered in the order of their numbers; a hole is requested, and if it does not heal it becomes a `Gap`
+    beating     once a second: its name, and the last number of every topic it writes (so that a lost last message shows, too)
     control     a port of its own, looked at first in every round, so that `stop` never queues behind work
     stopping    SIGTERM wakes the poller through a file descriptor and ends the loop at once
 """
@@ -46,7 +46,7 @@ class Stopped(Exception):
 
 
 class Process:
-    """A named participant of a run. Use as a context manager; subclasses say what to do with facts and requests."""
+    """A named participant of a run. Use as a context manager; subclasses decide what to do with facts and requests."""
 
     def __init__(
         self,
@@ -145,13 +145,13 @@ class Process:
         if self.stopping:
             raise Stopped
 
-    # --- what a subclass says -----------------------------------------------------------------------------------------------
+    # --- what a subclass decides --------------------------------------------------------------------------------------------
 
     def take(self, event: Event, frame: bytes) -> None:
         """A fact, in order, exactly once."""
 
     def settle(self, now_ns: int) -> None:
-        """The end of a round: whatever was taken in it is done as one batch."""
+        """The end of a round: what was taken in it is one batch."""
 
     def next_timer_ns(self) -> int:
         """When `pump` must wake up at the latest (monotonic)."""
@@ -178,7 +178,7 @@ class Process:
     # --- writing --------------------------------------------------------------------------------------------------------------
 
     def stamp(self, topic: str, body: Body, event_ns: int, cause: str = "") -> tuple[Header, bytes]:
-        """Give a fact its number and keep it for saying again, without saying it (recovery does only this)."""
+        """Give a fact its number and keep it for resends, without publishing it."""
         header = self.stamper.header(topic, event_ns, cause)
         return header, self.keep(topic, header, body)
 
@@ -194,13 +194,13 @@ class Process:
         self.sent += 1
 
     def publish(self, topic: str, body: Body, event_ns: int, cause: str = "") -> str:
-        """Stamp and say a fact; returns its name."""
+        """Stamp and publish a fact; returns its name."""
         header, frame = self.stamp(topic, body, event_ns, cause)
         self.say(topic, frame)
         return ref(topic, header)
 
     def beat(self) -> None:
-        """Tell everyone we are alive, and how far we have written."""
+        """Publish a heartbeat: this process is alive, and has written so far."""
         now_ns = self.clock.now_ns()
         body = Beat(
             name=self.name,
@@ -336,8 +336,8 @@ class Process:
 def pin(conf: Conf, name: str) -> None:
     """Keep the decision chain on one core: waking a process on another core is most of the cost of a hop.
 
-    The logger and the publisher stay free. They hear most of what is said; on the chain's core they would take their turns between
-    a bar and its order.
+    The logger and the publisher stay free. They read most facts; on the chain's core they would take their turns between a bar and
+    its order.
     """
     choice = conf.bus.pin
     cores = sorted(os.sched_getaffinity(0))

@@ -1,7 +1,7 @@
 """What happened before, for a daemon that starts: its own fsynced log, or the journal of the topics that make its state.
 
-Both are read into the events that the core saw in its earlier lives, in the same order, what was lost as lost. What to do with
-them is the runner's affair; nothing here changes a file or says a word.
+Both are read into the events that the core took in its earlier lives, in the same order and with the same gaps. The runner decides
+what to do with them; nothing here changes a file or publishes.
 
 A durable daemon's log is of one epoch. Its first record may be what the last epoch left (`Carried`), and its last one what this
 epoch leaves, if it was stopped rather than killed:
@@ -44,9 +44,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 class Carried(msgspec.Struct, frozen=True):
     """What one epoch of a durable daemon leaves to the next.
 
-    core: what its core knows. undelivered: topic and frame of what the venue has not owned yet, oldest first. facts, direct: epoch
-    and number of the last message of each topic, of those read on the bus and of those sent to it. market_ns: the market time it
-    had reached.
+    core: its core's state. undelivered: topic and frame of each order that the venue has not acknowledged, oldest first. facts,
+    direct: epoch and number of the last message of each topic, of those read on the bus and of those sent to it. market_ns: the
+    market time it had reached.
     """
 
     core: bytes
@@ -80,7 +80,7 @@ def began_with(log: Journal) -> Carried | None:
 
 
 def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
-    """What the epoch of this log leaves: its last word, or, if it was killed, what folding it gives.
+    """What the epoch of this log leaves: its closing record, or, if it was killed, what folding it gives.
 
     Args:
         daemon: as the epoch's own settings make it, with a core that has seen nothing.
@@ -136,8 +136,8 @@ def _carried(record: bytes | None) -> Carried | None:
 class Past(NamedTuple):
     """What the journal holds for a daemon that folds it.
 
-    gaps: what it had lost for good, each with its frame. answers: what it was answered, by the name of its question. facts: the
-    rest, merged by market time; first those of epochs that are over, then, with True, those of this one.
+    gaps: what it had lost for good, each with its frame. answers: by the name of the request. facts: the rest, merged by market
+    time; first those of epochs that are over, then, with True, those of this one.
     """
 
     gaps: list[tuple[Event, bytes]]

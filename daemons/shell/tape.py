@@ -16,7 +16,7 @@ SUFFIX = ".tape"
 
 
 class Tape:
-    """The journal directory of a run: `<topic without its last dot>.tape` for every topic ever heard."""
+    """The journal directory of a run: `<topic without its last dot>.tape` for every topic."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

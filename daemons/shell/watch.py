@@ -1,7 +1,7 @@
-"""What only a clock can tell a core: how late it is in the market, that something is overdue, that the logger is silent.
+"""What only a clock can tell a core: the market time, that a time-out is over, that the logger is silent.
 
-Market time stands still between two words of the market. So it is estimated: the last that was heard, and how long we have waited
-since. What comes of it reaches a core as a message of its own process, in its log like any other, so that a fold meets it again.
+Market time stands still between two messages. So it is estimated: the latest market time read, and the time waited since. What
+follows from it reaches a core as a note of its own process (daemons/shell/notes.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ DUE = "due."
 
 
 class Watch:
-    """Market time as one process knows it, and the logger's silence. All `now_ns` are readings of one monotonic clock.
+    """Market time as one process has it, and the logger's silence. All `now_ns` are readings of one monotonic clock.
 
-    market_ns: the latest market time heard; 0 before any. journal_up: what the core was last told of the logger.
+    market_ns: the latest market time; 0 before any. journal_up: what the core was last told of the logger.
 
     Args:
         journal_s: how long the logger may be silent.
@@ -34,7 +34,7 @@ class Watch:
         self._opened_ns = now_ns
 
     def heard(self, event: Event, now_ns: int) -> None:
-        """A core takes this event: market time goes on with it. Of a Gap the time is the wall's, and of what is due an estimate."""
+        """A core takes this event. A Gap carries wall-clock time and a Due an estimate; neither advances market time."""
         body = event.body
         if event.header.event_ns > self.market_ns and not isinstance(body, Gap | Due):
             self.market_ns, self._heard_ns = event.header.event_ns, now_ns
@@ -46,12 +46,12 @@ class Watch:
         return self.market_ns + now_ns - self._heard_ns
 
     def journal(self, beat_ns: int | None, now_ns: int) -> LinkState | None:
-        """What is new about the logger, whose last beat came at `beat_ns` (None: none since we live)."""
+        """What is new about the logger, whose last beat came at `beat_ns` (None: none since this process started)."""
         up = now_ns - (self._opened_ns if beat_ns is None else beat_ns) < self._journal_s * SECOND_NS
         if up is self.journal_up:
             return None
         return LinkState(up, "" if up else f"nothing heard of the logger for {self._journal_s:g} s", "journal")
 
     def due(self, due_ns: int, now_ns: int) -> Due | None:
-        """The time-out that a core has asked for (0: none), if market time has come so far."""
+        """The time-out that a core wants (0: none), if market time has reached it."""
         return Due(due_ns) if due_ns and self.estimated_ns(now_ns) >= due_ns else None
