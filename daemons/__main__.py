@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tapewire.bus.errors import TapewireError
-from tapewire.daemons import roster
+from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import logs
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tapewire.daemons", description="Run one daemon of a run until it is told to stop."
     )
-    parser.add_argument("name", choices=roster.NAMES)
+    parser.add_argument("name", choices=makers.NAMES)
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
     logger = logs.configure(arguments.name)
@@ -42,7 +42,7 @@ def start(name: str, run_dir: Path) -> int:
         return recorder.run(conf, run_dir, logger)
     from tapewire.daemons.shell import runner
 
-    return runner.run(roster.maker(name), conf, run_dir, logger)
+    return runner.run(makers.maker(name), conf, run_dir, logger)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tapewire.bus import topics
 from tapewire.bus.client import ask
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.bus.messages import Arm, Kill, Risk
-from tapewire.daemons import roster
+from tapewire.daemons import makers
 from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator import instances, supervise
@@ -71,7 +71,7 @@ def up(
         )
     run = (var / name).resolve()
     run.mkdir(parents=True, exist_ok=True)
-    conf = epochs.begin(conf, run, roster.durable(conf))
+    conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
         supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))

@@ -23,12 +23,12 @@ from supervisor.xmlrpc import SupervisorTransport
 import tapewire
 from tapewire.bus.client import ask_control
 from tapewire.bus.errors import ConfError, PeerError, Transient
-from tapewire.daemons import roster
+from tapewire.daemons import makers
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import PORT_SPAN, Conf
 
-DAEMONS = roster.NAMES
+DAEMONS = makers.NAMES
 START_S = 30.0
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1

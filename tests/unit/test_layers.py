@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.market",),
     ("daemons.settings",),
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
-    ("daemons.broker", "daemons.logger", "daemons.roster"),
+    ("daemons.broker", "daemons.logger", "daemons.makers"),
     ("daemons.operator",),
     ("daemons.__main__", "replay"),
 )
@@ -38,7 +38,7 @@ SHELLS = {
     "daemons.logger",
     "daemons.publisher.process",
     "daemons.publisher.signal_files",
-    "daemons.roster",
+    "daemons.makers",
     "daemons.settings.calendar",
     "daemons.settings.load",
     "daemons.settings.overrides",

@@ -6,7 +6,7 @@ import configparser
 
 import pytest
 
-from tapewire.daemons import roster
+from tapewire.daemons import makers
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings.structs import PORTS
 from tests.gates import conf
@@ -19,13 +19,13 @@ def test_supervisord_starts_exactly_these() -> None:
 
     programs = {section.partition(":")[2] for section in parser.sections() if section.startswith("program:")}
 
-    assert programs == set(roster.NAMES)
+    assert programs == set(makers.NAMES)
 
 
-@pytest.mark.parametrize("name", roster.CORES)
+@pytest.mark.parametrize("name", makers.CORES)
 def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
     """What it serves and asks, and its control port, have numbers."""
-    daemon = roster.maker(name)(conf())
+    daemon = makers.maker(name)(conf())
 
     assert daemon.name == name
     assert {f"control.{name}", *daemon.asks, *([daemon.serves] if daemon.serves else [])} <= set(PORTS)
@@ -33,4 +33,4 @@ def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
 
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:
     """So a new epoch looks at its log, and would look at that of any other that says so in its value."""
-    assert set(roster.durable(conf())) == {"gate"}
+    assert set(makers.durable(conf())) == {"gate"}
