@@ -1,11 +1,20 @@
 """Time for shells. Cores never read a clock: their only time is the event's time.
 
-A test moves a `ManualClock` by hand and finishes at once.
+A part of a shell takes a `Clock` as an argument, so that a test moves a `ManualClock` by hand and finishes at once.
 """
 
 from __future__ import annotations
 
 import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings in nanoseconds, as `WallClock` has them."""
+
+    def now_ns(self) -> int: ...
+
+    def monotonic_ns(self) -> int: ...
 
 
 class WallClock:
