@@ -19,7 +19,9 @@ both = pytest.mark.parametrize("program", [INSTALLED, MODULE], ids=["tapewire", 
 
 def run(program: tuple[str, ...], *arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | variables
-    return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment, cwd=cwd)
+    return subprocess.run(
+        [*program, *arguments], capture_output=True, text=True, timeout=240, check=False, env=environment, cwd=cwd
+    )
 
 
 @both
