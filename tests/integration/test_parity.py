@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, run
 from tests.shared import SHARED, needs_shared
 
 pytestmark = pytest.mark.slow
@@ -25,6 +29,10 @@ def results(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in ("signals.jsonl", "intents.jsonl", "trades.jsonl", "summary.json")}
 
 
+def made(run: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    return journal(run), results(run)
+
+
 def both(tapewire: Run, data: Path, tmp_path: Path, *options: str) -> tuple[Path, Path]:
     a, b = tmp_path / "a", tmp_path / "b"
     common = ("--data", data, "--instrument", "MNQ", *options)
@@ -34,31 +42,43 @@ def both(tapewire: Run, data: Path, tmp_path: Path, *options: str) -> tuple[Path
     return a, b
 
 
+@pytest.fixture(scope="module")
+def first(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """Both ways with some options on the synthetic sessions: run once for all tests here, which leave the folders as they are."""
+
+    @cache
+    def once(*options: str) -> tuple[Path, Path]:
+        return both(run, bars, tmp_path_factory.mktemp("first"), *options)
+
+    return once
+
+
 @pytest.mark.parametrize("options", [(), ("--strategies", "pipeline"), ("--fill", "close", "--preset", "adaptive")])
-def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, bars: Path, tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable[..., Any], options: tuple[str, ...]) -> None:
     """Journal and results are equal, and `tapewire diff` says so with status 0."""
-    a, b = both(tapewire, bars, tmp_path, *options)
+    a, b = first(*options)
 
     assert journal(a) == journal(b)
     assert results(a) == results(b)
     assert tapewire("diff", a, b).returncode == 0
 
 
-def test_a_second_run_repeats_the_first(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any], bars: Path, tmp_path: Path) -> None:
     """Neither way differs from a second run of itself; the second run replaces the first in the same folder, too."""
-    a, b = both(tapewire, bars, tmp_path, "--strategies", "pipeline")
-    first = journal(a), results(a), journal(b), results(b)
+    before = tuple(made(folder) for folder in first("--strategies", "pipeline"))
+    for folder, name in zip(first("--strategies", "pipeline"), ("a", "b"), strict=True):
+        shutil.copytree(folder, tmp_path / name)
 
-    a, b = both(tapewire, bars, tmp_path, "--strategies", "pipeline")
+    again = both(tapewire, bars, tmp_path, "--strategies", "pipeline")
 
-    assert (journal(a), results(a), journal(b), results(b)) == first
+    assert tuple(made(folder) for folder in again) == before
 
 
-def test_the_synthetic_sessions_trade(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+def test_the_synthetic_sessions_trade(home: Path, first: Callable[..., Any]) -> None:
     """The parity above is about something: the preset's own strategies find trades there."""
-    done = tapewire("backtest", "--data", bars, "--out", tmp_path / "a", "--json")
+    a, _ = first()
 
-    assert json.loads(done.stdout)["trades"] > 0
+    assert json.loads((a / "summary.json").read_text())["trades"] > 0
 
 
 @needs_shared
