@@ -144,8 +144,8 @@ def kill(
     except Transient as error:
         left = "; NOTHING WAS FLATTENED, close positions in NinjaTrader" if flatten else ""
         raise Transient(
-            f"latched on disk, but the gate does not reply ({error}): it applies the latch when it starts, and until then the "
-            f"venue refuses entries because the gate's lease has expired{left}"
+            f"latched on disk, but the gate does not reply ({error}): it applies the latch when it starts, and the venue refuses "
+            f"entries as long as it sends no lease; repeat `tapewire kill` until it succeeds{left}"
         ) from error
     out.print(f"killed: {chosen.name} refuses entries; {standing}" + ("; closing open positions" if flatten else ""))
 

@@ -59,6 +59,7 @@ def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: inst
 
     assert done.returncode != 0
     assert "latched on disk, but the gate does not reply" in done.stderr
+    assert "repeat `tapewire kill` until it succeeds" in done.stderr
     assert "NOTHING WAS FLATTENED" in done.stderr
     assert eventually(lambda: is_back(tapewire, "gate", pid))
     assert killed(up)
