@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-# One process for each processor; pytest-xdist keeps together what shares something (tests/conftest.py).
-PYTEST := $(BIN)/pytest -n logical --dist loadgroup --no-loadscope-reorder
+# One process for each processor; tests/conftest.py keeps together what shares something.
+PYTEST := $(BIN)/pytest -n logical
 
 .PHONY: install demo test check lint bench clean
 

@@ -1,22 +1,45 @@
 """For all tests: hypothesis measures no time (a busy machine is not a bug) and prints how to get a failure again.
 
-`make test` runs pytest in several processes. The tests of a module stay in one of them, in order, so that what they share is
-started once. The tests that start the live configuration stay in one, too: its ports are fixed, and only one can have them.
+With `-n` pytest runs in several processes. The tests of a module stay in one of them, in order, so that what they share is started
+once. The modules that start the live configuration stay in one, too: its ports are fixed, and only one can have them.
 """
+
+from __future__ import annotations
+
+from pathlib import PurePath
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("tapewire", deadline=None, print_blob=True)
 settings.load_profile("tapewire")
 
-LIVE = {"up", "standing"}  # the fixtures that start the live configuration
+LIVE = {"test_damage", "test_gaps", "test_kill_switch", "test_processes", "test_standing"}
+LIVE_FIXTURES = {"up", "standing"}
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+class ByModule(LoadScopeScheduling):
+    """Gives each process one module after another, in the order of collection: the long ones come first, the short ones fill up."""
+
+    def __init__(self, config: pytest.Config, log: object = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return "live" if PurePath(module).stem in LIVE else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule | None:
+    """Replace the scheduler that `-n` has by default, which spreads the tests of a module; one named by `--dist` stays."""
+    return ByModule(config, log) if config.getvalue("dist") == "load" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name each test's group for pytest-xdist, unless its module has."""
+    """Refuse a test of the live configuration in a module that is not listed."""
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            live = LIVE & set(getattr(item, "fixturenames", ()))
-            item.add_marker(pytest.mark.xdist_group("live" if live else item.path.stem))
+        if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())) and item.path.stem not in LIVE:
+            raise pytest.UsageError(
+                f"{item.nodeid} starts the live configuration; add {item.path.stem!r} to LIVE in tests/conftest.py"
+            )
