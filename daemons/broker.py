@@ -20,8 +20,9 @@ from tapewire.bus.lastvalue import LastValues
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.process import SECOND_NS, pin
+from tapewire.daemons.shell.process import pin
 from tapewire.daemons.shell.signals import Signals
+from tapewire.strategies.clock import SECOND_NS
 
 NAME = "broker"
 BATCH = 256

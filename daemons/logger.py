@@ -23,8 +23,9 @@ from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import Body, HistoryRequest, Topics, TopicsRequest
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.process import SECOND_NS, Process, Stopped
+from tapewire.daemons.shell.process import Process, Stopped
 from tapewire.daemons.shell.tape import Tape
+from tapewire.strategies.clock import SECOND_NS
 
 
 class Logger(Process):

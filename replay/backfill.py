@@ -20,7 +20,7 @@ from tapewire.bus.client import RETRY_S, request
 from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.strategies.clock import new_york
 
@@ -199,7 +199,7 @@ class _Lines:
 
     def __init__(self, root: str, minutes: int) -> None:
         self.names = f"{root},Volumetric_{minutes}"
-        self.clock = Clock(Calendar())
+        self.clock = SessionClock(Calendar())
 
     def stamp(self, bar: Bar) -> str:
         return f"{new_york(bar.close_ns):%Y-%m-%dT%H:%M:%S.000}"

@@ -24,8 +24,9 @@ from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.process import SECOND_NS, Process, Taken
+from tapewire.daemons.shell.process import Process, Taken
 from tapewire.replay.venue import Venue
+from tapewire.strategies.clock import SECOND_NS
 
 SOURCE = "nt"
 PATIENCE_S = 60.0  # a restarted daemon is ready in seconds; after this something is broken and a person should look

@@ -42,7 +42,7 @@ from tapewire.bus.messages import (
     VenuePosition,
 )
 from tapewire.bus.wire import finite
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.structs import Instrument
 
 Order: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
@@ -97,7 +97,7 @@ class Venue:
         self._books = {name: InstrumentBook(terms) for name, terms in instruments.items()}
         self._answers: dict[str, list[VenueReport]] = {}
         self._numbers: dict[str, int] = {}
-        self._clock = Clock(Calendar())
+        self._clock = SessionClock(Calendar())
         self.now_ns = 0
         self.no_entries = ""
 

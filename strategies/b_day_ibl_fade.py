@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Session
-from tapewire.strategies.clock import Clock
+from tapewire.strategies.clock import TimeOfDay
 from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, Regime, quality
 
@@ -38,7 +38,7 @@ class BDayIblFade(OnceASession):
         """
 
         terms: tuple[Term, ...]
-        until: Clock = "14:00"
+        until: TimeOfDay = "14:00"
         b_day_at_least: float = 0.5
         barred_regimes: tuple[Regime, ...] = ()
         ib_under_points: float | None = None

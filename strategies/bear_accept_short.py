@@ -7,7 +7,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from tapewire.bus.messages import Session
-from tapewire.strategies.clock import Clock
+from tapewire.strategies.clock import TimeOfDay
 from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, quality
 
@@ -29,7 +29,7 @@ class BearAcceptShort(OnceASession):
         """
 
         day_types: tuple[DayType, ...]
-        until: Clock = "14:00"
+        until: TimeOfDay = "14:00"
         below_at_least: int = 3
         below_high: int = 6
         extension_over_r: float = 0.5

@@ -18,10 +18,10 @@ RTH_OPEN = 9 * 60 + 30  # the first RTH bar is stamped one minute later
 RTH_CLOSE = 16 * 60
 FRIDAY = 4
 
-Clock: TypeAlias = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM, such as 13:00")]
+TimeOfDay: TypeAlias = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM, such as 13:00")]
 
 
-def minute_of(clock: Clock) -> int:
+def minute_of(clock: TimeOfDay) -> int:
     """`HH:MM` as minutes after midnight. Raises ValueError on anything else."""
     hours, colon, minutes = clock.partition(":")
     if not (colon and len(hours) == len(minutes) == 2 and hours.isdigit() and minutes.isdigit()) or hours > "23" or minutes > "59":

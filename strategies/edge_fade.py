@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Session
 from tapewire.strategies.candles import Candles, bucket_end
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import TimeOfDay, minute_of
 from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 
 
@@ -35,7 +35,7 @@ class EdgeFade:
         candle_minutes: length of the candles of the inversion (a falling one, then a rising one).
         """
 
-        until: Clock = "13:30"
+        until: TimeOfDay = "13:30"
         day_types: tuple[DayType, ...] = ("b_day", "neutral")
         ib_under_points: float | None = None
         ib_at_least_points: float | None = None

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Levels, Range, Session
-from tapewire.strategies.clock import Clock
+from tapewire.strategies.clock import TimeOfDay
 from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import SHORT, DayTypeOf, Proposal, quality
 
@@ -35,7 +35,7 @@ class IbhSweepFail(OnceASession):
         stop_above_r: distance of the stop above the bar's high, share of R.
         """
 
-        until: Clock = "14:00"
+        until: TimeOfDay = "14:00"
         b_day_at_least: float | None = None
         ib_at_most_points: float | None = None
         ib_at_most_p90: float | None = None

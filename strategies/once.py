@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tapewire.bus.messages import Session
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import TimeOfDay, minute_of
 from tapewire.strategies.protocol import DayTypeOf, Proposal
 
 
@@ -15,7 +15,7 @@ class OnceASession:
 
     used: bool
 
-    def __init__(self, until: Clock, day_type: DayTypeOf) -> None:
+    def __init__(self, until: TimeOfDay, day_type: DayTypeOf) -> None:
         """until: no proposal from this time on."""
         self.until = minute_of(until)
         self.day_type = day_type

@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Range, Session
-from tapewire.strategies.clock import Clock
+from tapewire.strategies.clock import TimeOfDay
 from tapewire.strategies.protocol import Regime
 
 
@@ -27,7 +27,7 @@ class Pullback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stop_at_least_points, stop_at_least_r: least distance of the stop below the close.
     """
 
-    until: Clock = "13:00"
+    until: TimeOfDay = "13:00"
     barred_regimes: tuple[Regime, ...] = ()
     vwap_distance_under_r: float = 0.40
     quality_at_least: int = 2

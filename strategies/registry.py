@@ -57,7 +57,7 @@ _METHODS = ("start", "update", "propose", "consume")
 _SETUP = re.compile(rf"[A-Z0-9_]{{1,{MAX_SETUP}}}")
 
 
-def known() -> tuple[str, ...]:
+def defined() -> tuple[str, ...]:
     """Every name a preset may use, without importing a plug-in."""
     return (*BUILT_IN, *(name for name in _plug_ins() if name not in BUILT_IN))
 
@@ -83,7 +83,7 @@ def load(name: str) -> StrategyClass:
         return BUILT_IN[name]
     plug_in = _plug_ins().get(name)
     if plug_in is None:
-        raise ConfError(f"unknown strategy {name!r}{suggest(name, known())}; known: {', '.join(known())}")
+        raise ConfError(f"unknown strategy {name!r}{suggest(name, defined())}; known: {', '.join(defined())}")
     where = f"strategy plug-in {name!r} ({plug_in.value})"
     try:
         cls: StrategyClass = plug_in.load()
@@ -106,7 +106,7 @@ def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day
     if day_type not in DAY_TYPES:
         raise ConfError(f"unknown day_type {day_type!r}{suggest(day_type, DAY_TYPES)}; known: {', '.join(DAY_TYPES)}")
     names = list(names)
-    everything = {*BUILT_IN, *names} if BUILT_IN.keys() >= parameters.keys() else set(known())
+    everything = {*BUILT_IN, *names} if BUILT_IN.keys() >= parameters.keys() else set(defined())
     for name in parameters:
         if name not in everything:
             raise ConfError(f"[parameters.{name}]: unknown strategy {name!r}{suggest(name, everything)}")

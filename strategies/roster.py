@@ -9,7 +9,7 @@ arbitrated    `answers`: what is traded of a bar's proposals. How several are re
 independent   `every`: each strategy alone, as if the others did not exist; every proposal is reported and consumed
 
 A strategy that raises, or answers with something that cannot be traded, is switched off for the rest of the run: the others must
-not suffer from it, and its own state can no longer be trusted. `faults` says which one, in which call, and why. The same bars
+not suffer from it, and its own state can no longer be trusted. `failures` says which one, in which call, and why. The same bars
 switch it off at the same place, so a replay or a recovery tells the same story. What cannot be caught is a call that never returns.
 """
 
@@ -49,7 +49,7 @@ LONGEST_WHY = 300
 FAILURES = (Exception, SystemExit)  # `sys.exit()` in a strategy ends the strategy, not the evaluator
 
 
-class Fault(NamedTuple):
+class StrategyFailure(NamedTuple):
     """A strategy that was switched off: its display name, the call in which it failed, and the error with its place."""
 
     strategy: str
@@ -70,7 +70,7 @@ class Roster:
     Attributes:
         strategies: those that still run, in priority order.
         suppressing: those of them that say what they do not propose.
-        faults: those that were switched off, oldest first.
+        failures: those that were switched off, oldest first.
     """
 
     def __init__(self, strategies: Sequence[Strategy], exit_time: str, conflict: Conflict = "priority") -> None:
@@ -81,7 +81,7 @@ class Roster:
         self.exit_minute = minute_of(exit_time)
         self.conflict = conflict
         self.session = ""
-        self.faults: list[Fault] = []
+        self.failures: list[StrategyFailure] = []
 
     def fold(self, s: Session) -> None:
         """Let every strategy see the bar, if it is one of its hours. State advances whatever may be traded."""
@@ -124,7 +124,7 @@ class Roster:
         if self.conflict == "additive":
             return self.every(s)
         first: tuple[Strategy, Proposal] | None = None
-        for strategy in self._asked(s):
+        for strategy in self._proposing(s):
             proposal = self._proposal(strategy, s)
             if proposal is None:
                 continue
@@ -142,7 +142,7 @@ class Roster:
     def every(self, s: Session) -> list[Proposal]:
         """All proposals of the bar in priority order, each consumed."""
         proposals: list[Proposal] = []
-        for strategy in self._asked(s):
+        for strategy in self._proposing(s):
             proposal = self._proposal(strategy, s)
             if proposal is not None:
                 self._consume(strategy, proposal)
@@ -155,15 +155,15 @@ class Roster:
         if strategy is None:
             return None
         try:
-            wish = strategy.manage(s, position)
-            if wish is None:
+            request = strategy.manage(s, position)
+            if request is None:
                 return None
-            return _sound(wish, Exit) if isinstance(wish, Exit) else _sound(wish, Move)
+            return _sound(request, Exit) if isinstance(request, Exit) else _sound(request, Move)
         except FAILURES as error:
             self._switch_off(strategy, "manage", error)
             return None
 
-    def _asked(self, s: Session) -> tuple[Strategy, ...]:
+    def _proposing(self, s: Session) -> tuple[Strategy, ...]:
         return self._all_hours if self.closing(s) else self.strategies
 
     def _proposal(self, strategy: Strategy, s: Session) -> Proposal | None:
@@ -185,7 +185,7 @@ class Roster:
         self._all_hours = tuple(each for each in self._all_hours if each is not strategy)
         self.suppressing = tuple(each for each in self.suppressing if each is not strategy)
         self._managing.pop(strategy.name, None)
-        self.faults.append(Fault(strategy.name, call, _why(error)))
+        self.failures.append(StrategyFailure(strategy.name, call, _why(error)))
 
 
 class Independent:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from tapewire.bus.messages import Session
-from tapewire.strategies.clock import Clock, minute_of
+from tapewire.strategies.clock import TimeOfDay, minute_of
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, quality
 
 
@@ -23,7 +23,7 @@ class FirstBreakout:
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """until: no proposal from this time on. beyond_r: close above the IB high, share of R. stop_r, target_r: shares of R."""
 
-        until: Clock = "13:00"
+        until: TimeOfDay = "13:00"
         beyond_r: float = 0.05
         stop_r: float = 0.50
         target_r: float = 1.00

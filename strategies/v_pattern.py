@@ -1,7 +1,7 @@
 """The V: price leaves a swing high, falls far enough, breaks out above it and comes back to it (playbook 8.3).
 
-Written for a purchase. A sale is the same machine on mirrored prices (`Candle.mirrored`), so both directions share one path. What
-a candidate goes through, one bar at a time; whatever is not in the table keeps waiting:
+Written for a purchase. A sale is the same machine on mirrored prices (`ClosedBar.mirrored`), so both directions share one path.
+What a candidate goes through, one bar at a time; whatever is not in the table keeps waiting:
 
     state    bar                                          becomes
     WATCH    reaches the origin                           gone: that bar is the better origin
@@ -32,7 +32,7 @@ from tapewire.bus.messages import Bar
 from tapewire.strategies.clock import MINUTE_NS
 
 
-class Candle(NamedTuple):
+class ClosedBar(NamedTuple):
     """One closed bar; `at` is its close stamp in minutes since 1970."""
 
     at: int
@@ -42,13 +42,13 @@ class Candle(NamedTuple):
     volume: int
 
     @classmethod
-    def of(cls, bar: Bar) -> Candle:
+    def of(cls, bar: Bar) -> ClosedBar:
         return cls(bar.close_ns // MINUTE_NS, bar.high, bar.low, bar.close, bar.volume)
 
     @property
-    def mirrored(self) -> Candle:
+    def mirrored(self) -> ClosedBar:
         """The bar with up and down exchanged."""
-        return Candle(self.at, -self.low, -self.high, -self.close, self.volume)
+        return ClosedBar(self.at, -self.low, -self.high, -self.close, self.volume)
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     lookback: int | None
 
 
-class State(Enum):
+class PatternPhase(Enum):
     WATCH = auto()
     ARMED = auto()
     RETEST = auto()
@@ -82,10 +82,10 @@ class State(Enum):
 class V:
     """One candidate, by its three bars. Prices are mirrored for a sale."""
 
-    origin: Candle
-    extreme: Candle
-    breakout: Candle
-    state: State = State.WATCH
+    origin: ClosedBar
+    extreme: ClosedBar
+    breakout: ClosedBar
+    phase: PatternPhase = PatternPhase.WATCH
 
     @property
     def move(self) -> float:
@@ -98,7 +98,7 @@ class V:
         return self.breakout.high - self.origin.high
 
 
-NOTHING = Candle(0, math.inf, math.inf, math.inf, 0)
+NOTHING = ClosedBar(0, math.inf, math.inf, math.inf, 0)
 
 
 class Machine:
@@ -116,14 +116,14 @@ class Machine:
         self._candidates.clear()
         self._highs.clear()
 
-    def fold(self, bar: Candle) -> list[V]:
+    def fold(self, bar: ClosedBar) -> list[V]:
         """Take a closed bar. The candidates whose entry bar it is, oldest first; they are used up."""
         done: list[V] = []
         kept: list[V] = []
         for v in self._candidates:
-            if v.state is State.WATCH:
+            if v.phase is PatternPhase.WATCH:
                 stays = self._watch(v, bar)
-            elif v.state is State.ARMED:
+            elif v.phase is PatternPhase.ARMED:
                 stays = self._armed(v, bar)
             elif self._returns(v, bar):
                 done.append(v)
@@ -138,36 +138,36 @@ class Machine:
         self._candidates = kept
         return done
 
-    def _watch(self, v: V, bar: Candle) -> bool:
+    def _watch(self, v: V, bar: ClosedBar) -> bool:
         if bar.high >= v.origin.high or self._too_late_to_fall(v, bar):
             return False
         if bar.low < v.extreme.low:
             v.extreme = bar
             if v.move >= self._rules.threshold:
-                v.state = State.ARMED
+                v.phase = PatternPhase.ARMED
         return True
 
-    def _armed(self, v: V, bar: Candle) -> bool:
+    def _armed(self, v: V, bar: ClosedBar) -> bool:
         waited = bar.at - v.extreme.at
         if bar.high > v.origin.high:
-            v.breakout, v.state = bar, State.RETEST
+            v.breakout, v.phase = bar, PatternPhase.RETEST
             return waited <= self._rules.breakout_window
         if bar.low < v.extreme.low and not self._too_late_to_fall(v, bar):
             v.extreme = bar
             return True
         return waited < self._rules.breakout_window
 
-    def _returns(self, v: V, bar: Candle) -> bool:
+    def _returns(self, v: V, bar: ClosedBar) -> bool:
         rules, origin = self._rules, v.origin.high
         in_time = bar.at - v.breakout.at <= rules.pullback_window
         touches = origin - rules.touch_below <= bar.low <= origin + rules.touch_above
         return in_time and touches and bar.close >= origin - rules.floor
 
-    def _waits(self, v: V, bar: Candle) -> bool:
+    def _waits(self, v: V, bar: ClosedBar) -> bool:
         rules = self._rules
         if rules.breaks_floor and bar.close < v.origin.high - rules.floor:
             return False
         return bar.at - v.breakout.at <= rules.pullback_window
 
-    def _too_late_to_fall(self, v: V, bar: Candle) -> bool:
+    def _too_late_to_fall(self, v: V, bar: ClosedBar) -> bool:
         return bar.at - v.origin.at > self._rules.drop_window - 1

@@ -30,9 +30,9 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from msgspec import Meta, Struct
 
 from tapewire.bus.messages import Pattern, PatternSubtype, Position, Session, StopRounding
-from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, minute_of, new_york
+from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, RTH_CLOSE, TimeOfDay, hhmm, minute_of, new_york
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Proposal, Suppression
-from tapewire.strategies.v_pattern import Candle, Machine, Rules, V
+from tapewire.strategies.v_pattern import ClosedBar, Machine, Rules, V
 
 HIGH_CONFIDENCE = 80
 
@@ -99,7 +99,7 @@ class VReversal:
         min_confidence: float = 0.70
         max_daily_signals: int = 40
         trading_windows: tuple[Window, ...] = ("03:00-04:00", "09:00-11:00", "13:30-15:00")
-        session_close: Clock = "17:00"
+        session_close: TimeOfDay = "17:00"
 
         def __post_init__(self) -> None:
             for name in ("drop_threshold", "rise_threshold", "take_profit_points", "drop_window", "origin_lookback"):
@@ -139,7 +139,7 @@ class VReversal:
         if bar.close_ns - self.last_ns > self.params.gap_reset_min * MINUTE_NS:
             self.start(s.session)
         self.last_ns = bar.close_ns
-        candle = Candle.of(bar)
+        candle = ClosedBar.of(bar)
         bought, sold = self.machines[BUY].fold(candle), self.machines[SELL].fold(candle.mirrored)
         self.found = []
         if bought or sold:
@@ -290,6 +290,6 @@ def _rules(p: VReversal.Params, side: Side) -> Rules:
     )
 
 
-def _more(bar: Candle, than: Candle, factor: float) -> bool:
+def _more(bar: ClosedBar, than: ClosedBar, factor: float) -> bool:
     """More than `factor` times the other bar's volume. A volume that is missing proves nothing."""
     return than.volume > 0 and bar.volume > factor * than.volume

@@ -35,7 +35,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Position, Session
 from tapewire.strategies.candles import Candles, bucket_end
-from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, Clock, hhmm, is_friday, minute_of
+from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, TimeOfDay, hhmm, is_friday, minute_of
 from tapewire.strategies.indicators import Bands, Ema, Mean, Method, Rsi, typical
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Move, Proposal, Suppression
 
@@ -93,12 +93,12 @@ class VwapBounce:
         breakeven_plus_ticks: int = 1
         trail_start: int | None = None
         trail_dist: int = 10
-        tighten_from: Clock | None = None
+        tighten_from: TimeOfDay | None = None
         tighten_r: float = 1.0
-        flatten: Clock = "16:45"
-        friday_entry_until: Clock = "16:30"
-        friday_flat: Clock = "16:45"
-        friday_profit_from: Clock | None = None
+        flatten: TimeOfDay = "16:45"
+        friday_entry_until: TimeOfDay = "16:30"
+        friday_flat: TimeOfDay = "16:45"
+        friday_profit_from: TimeOfDay | None = None
         confidence: float = 0.75
 
         def __post_init__(self) -> None:

@@ -10,12 +10,12 @@ from tapewire.bus.messages import Bar, Body, Header, Session
 from tapewire.bus.testing import MINUTE_NS, eastern
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
-from tapewire.daemons.tracker.market import Market
+from tapewire.daemons.tracker.session_model import SessionModel
 from tapewire.replay import loop, runs
 from tapewire.strategies import registry
 from tapewire.strategies.protocol import Strategy
@@ -42,7 +42,7 @@ def mirrored(rows: Iterable[Row], around: float) -> list[Row]:
 
 def sessions(feed: Iterable[Bar], calendar: Calendar | None = None) -> list[Session]:
     """What the tracker makes of these bars."""
-    market = Market(Clock(calendar or Calendar()))
+    market = SessionModel(SessionClock(calendar or Calendar()))
     return [session for bar in feed if (session := market.fold(bar)) is not None]
 
 

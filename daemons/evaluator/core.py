@@ -1,22 +1,23 @@
-"""The strategy evaluator: sessions in, intents asked of the gate, `EvalDone` when a bar is finished (playbook 4 and 5.2).
+"""The strategy evaluator: sessions in, requests with intents to the gate, `EvalDone` when a bar is finished (playbook 4 and 5.2).
 
-What it decides depends on the ordered `session.` stream and on nothing else; the gate's answers never reach a strategy. On each
+Its decisions depend on the ordered `session.` stream and on nothing else; the gate's decisions never reach a strategy. On each
 closed bar, in this order:
 
-    update every strategy           RTH bars only, but for those that keep their own hours
-    position unknown, or warm-up    no intent
-    an order is working             no intent (but for the rest of an entry that has filled in part: exits are never blocked)
+    update every strategy           RTH bars only, except those that keep their own hours
+    no position given, or warm-up   no intent
+    an order is working             no intent (except the rest of an entry that has filled in part: exits are never blocked)
     in a position                   the exit rules, then the exits of the strategy that opened it
-    flat                            the first proposal in priority order; that one is consumed, whatever risk says later
+    flat                            the first proposal in priority order; it is consumed, whatever the gate decides later
                                     (other ways to resolve several at once: `tapewire.strategies.roster`, the preset's `conflict`)
 
-The gate is asked once per bar, with all intents of it. `EvalDone` of a bar with intents waits for the gate's answer; those of an
-instrument go out in the order of its sessions, even if a later bar was finished first.
+The evaluator sends the gate one request per bar, with all intents of that bar. `EvalDone` of a bar with intents waits for the
+gate's decisions. An instrument's `EvalDone` messages go out in the order of its sessions, even if a later bar was finished first.
 
-A complete setup that its strategy does not propose (outside its windows, for one) is said as `Suppressed`, in a position or not.
+A complete setup that its strategy does not propose (for example outside its windows) is published as `Suppressed`, in a position or
+not.
 
-A strategy that fails is switched off by the roster; this daemon says so as an `Alarm` fact, and the others go on. A position that
-the strategy holds keeps its bracket and the common exit rules.
+The roster switches off a strategy that fails. This daemon publishes an `Alarm` fact, and the other strategies go on. A position of
+that strategy keeps its bracket and the common exit rules.
 """
 
 from __future__ import annotations
@@ -42,12 +43,10 @@ from tapewire.strategies.protocol import LONG, MAX_SETUP, SHORT, Exit, Move, Pro
 from tapewire.strategies.roster import Roster
 
 VALID_NS = 2 * MINUTE_NS
-"""An intent is good for two minutes after its bar's close: one bar to fill on, one for whatever was slow."""
-
-"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
+"""An intent is valid for two minutes after its bar's close: one bar to fill on, and one for delays."""
 
 STRATEGY_OFF = "strategy_off"
-"""The name of the alarm that says that a strategy failed and is asked no more."""
+"""The name of the alarm for a strategy that failed and is switched off."""
 
 SUFFIX = {
     Action.ENTER_LONG: "EL",
@@ -74,8 +73,8 @@ def daemon(conf: Conf) -> Daemon:
 class Evaluator:
     """The core: one desk per traded instrument.
 
-    A hole in the session stream that did not heal means that the strategies have not seen every bar. Their desk goes on, but asks
-    with `degraded` for the trade date of the first bar behind the hole, so the gate lets exits pass and refuses entries.
+    After a gap in the session stream that did not heal, the strategies have missed bars. Their desk goes on, but sets `degraded` in
+    its requests for the trade date of the first bar after the gap, so the gate lets exits pass and refuses entries.
 
     Raises:
         ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
@@ -86,10 +85,10 @@ class Evaluator:
         self._desks = {symbol: Desk(symbol, instrument, preset, hours) for symbol, instrument in traded.items()}
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`; anything else, and any other instrument, changes nothing.
+        """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`. Anything else, and any other instrument, changes nothing.
 
-        With a new epoch the questions that are still open are given up: they are of the past, and their entries with them. An exit
-        that is still wanted is asked for again on the next bar.
+        A new epoch drops the requests that are still pending, and their entries with them: they belong to the past. An exit that is
+        still due is requested again on the next bar.
         """
         body = event.body
         if type(body) is Session:
@@ -100,15 +99,15 @@ class Evaluator:
             return desk.decided(event, body) if desk else ()
         if type(body) is Gap:
             for desk in self._desks.values():
-                desk.hole = desk.hole or body.topic == desk.reads
+                desk.hole = desk.hole or body.topic == desk.sessions_on
         if type(body) is Begun:
             for desk in self._desks.values():
                 desk.waiting.clear()
         return ()
 
 
-class Asked(NamedTuple):
-    """An entry we asked for: by whom, and on which bar (a running number of the session's bars)."""
+class RequestedEntry(NamedTuple):
+    """An entry that was requested: strategy, setup, and the bar (a running number of the session's bars)."""
 
     strategy: str
     setup: str
@@ -116,7 +115,7 @@ class Asked(NamedTuple):
 
 
 class Waiting:
-    """A bar whose `EvalDone` cannot go out yet. intents: id of what was asked, empty if it only waits for earlier bars."""
+    """A bar whose `EvalDone` cannot go out yet. intents: id of its request, empty if it only waits for earlier bars."""
 
     __slots__ = ("cause", "done", "intents")
 
@@ -127,38 +126,38 @@ class Waiting:
 
 
 class Desk:
-    """One instrument: its strategies, what we asked for today, and the bars that are not finished."""
+    """One instrument: its strategies, the entries requested in this session, and the bars that are not finished."""
 
     def __init__(self, symbol: str, instrument: Instrument, preset: Preset, hours: Hours) -> None:
         strategies = checked_strategies(symbol, instrument, preset)
         self.symbol = symbol
         self.tick = instrument.tick
         self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
-        self.faults = 0
+        self.failures = 0
         self.rules = ExitRules(preset.exits, instrument, hours)
-        self.reads = topics.of(topics.SESSION, symbol)
-        self.asks_on = topics.of(topics.INTENT, symbol)
+        self.sessions_on = topics.of(topics.SESSION, symbol)
+        self.intents_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)
         self.suppressed_on = topics.of(topics.SUPPRESSED, symbol)
         self.date = ""
         self.hole = False
         self.degraded_date = ""
         self.bars = 0
-        self.asked: dict[str, Asked] = {}
+        self.entries: dict[str, RequestedEntry] = {}
         self.open_entry = ""
         self.waiting: deque[Waiting] = deque()
 
     def session(self, event: Event, s: Session) -> Sequence[Output]:
         """Decide on a closed bar."""
         self._fold(s)
-        said = self._suppressed(s) if self.roster.suppressing else ()
+        facts = self._suppressed(s) if self.roster.suppressing else ()
         intents = self._decide(s)
-        if len(self.roster.faults) > self.faults:
-            said += self._alarms(s)
+        if len(self.roster.failures) > self.failures:
+            facts += self._alarms(s)
         bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
-            asked = Intents(
+            request = Intents(
                 id=_stamp(s),
                 instrument=self.symbol,
                 session=s.session,
@@ -169,18 +168,18 @@ class Desk:
                 degraded=s.degraded or s.session == self.degraded_date,
                 missing=s.missing,
             )
-            self.waiting.append(Waiting(asked.id, done, ""))
-            return (*said, Ask("gate", self.asks_on, asked))
+            self.waiting.append(Waiting(request.id, done, ""))
+            return (*facts, Ask("gate", self.intents_on, request))
         if self.waiting:
             self.waiting.append(Waiting("", done, event.ref))
-            return said
-        return (*said, Publish(self.done_on, done))
+            return facts
+        return (*facts, Publish(self.done_on, done))
 
-    def decided(self, event: Event, answer: Decisions) -> Sequence[Output]:
-        """Take the gate's answer for one bar. An answer to nothing we asked, or a repeated one, changes nothing."""
+    def decided(self, event: Event, reply: Decisions) -> Sequence[Output]:
+        """Take the gate's reply for one bar. A duplicate, or a reply to no pending request, changes nothing."""
         for bar in self.waiting:
-            if bar.intents and bar.intents == answer.id:
-                orders = tuple(decision.order_id for decision in answer.decisions if decision.approved)
+            if bar.intents and bar.intents == reply.id:
+                orders = tuple(decision.order_id for decision in reply.decisions if decision.approved)
                 bar.done = msgspec.structs.replace(bar.done, orders=orders)
                 bar.intents, bar.cause = "", event.ref
                 break
@@ -189,20 +188,20 @@ class Desk:
         outputs: list[Output] = []
         while self.waiting and not self.waiting[0].intents:
             bar = self.waiting.popleft()
-            outputs.append(Publish(self.done_on, bar.done, bar.cause, bar.done.bar_ns))  # perhaps held up by an earlier one
+            outputs.append(Publish(self.done_on, bar.done, bar.cause, bar.done.bar_ns))  # an earlier bar may have delayed it
         return outputs
 
     def _fold(self, s: Session) -> None:
         if s.session != self.date:
             self.date, self.bars = s.session, 0
-            self.asked.clear()
+            self.entries.clear()
         if self.hole:
             self.hole, self.degraded_date = False, s.session
         self.bars += 1
         self.roster.fold(s)
 
     def _suppressed(self, s: Session) -> tuple[Publish, ...]:
-        """What is not proposed, as facts; nothing of a warm-up."""
+        """Publishes suppressed setups; warm-up bars publish none."""
         if s.bar.phase == "historical":
             return ()
         return tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.suppressed(s))
@@ -213,7 +212,7 @@ class Desk:
             return ()
         if position.qty == 0:
             if self.open_entry:
-                self.asked.pop(self.open_entry, None)
+                self.entries.pop(self.open_entry, None)
                 self.open_entry = ""
         else:
             self.open_entry = position.entry_id
@@ -222,44 +221,44 @@ class Desk:
         return self._leave_or_move(s, position) if position.qty else self._enter(s)
 
     def _alarms(self, s: Session) -> tuple[Publish, ...]:
-        """Each strategy that was switched off on this bar, as a fact."""
-        new, self.faults = self.roster.faults[self.faults :], len(self.roster.faults)
+        """Publishes an alarm for each strategy that was switched off on this bar."""
+        new, self.failures = self.roster.failures[self.failures :], len(self.roster.failures)
         topic = topics.of(topics.ALARM, "evaluator")
-        return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {fault}")) for fault in new)
+        return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {failure}")) for failure in new)
 
     def _enter(self, s: Session) -> tuple[Intent, ...]:
         intents = tuple(_entry(proposal, s) for proposal in self.roster.answers(s))
         for intent in intents:
-            # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as its duplicate.
-            self.asked.setdefault(intent.id, Asked(intent.strategy, intent.setup, self.bars))
+            # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as a duplicate.
+            self.entries.setdefault(intent.id, RequestedEntry(intent.strategy, intent.setup, self.bars))
         return intents
 
     def _leave_or_move(self, s: Session, position: Position) -> tuple[Intent, ...]:
-        """The first exit rule that matches, else what the strategy behind the position wants."""
-        asked = self.asked.get(position.entry_id)
-        own_hours = asked is not None and self.roster.keeps_own_hours(asked.strategy)
-        held = None if asked is None else Held(asked.strategy, asked.setup, self.bars - asked.at, own_hours)
-        wish = self.rules.wish(s, position, held, closing=self.roster.closing(s))
-        if wish is None and held is not None:
-            wish = self._restrained(self.roster.manage(held.strategy, s, position), position)
-        if wish is None:
+        """The first exit rule that matches, else the exit request of the strategy that opened the position."""
+        entry = self.entries.get(position.entry_id)
+        own_hours = entry is not None and self.roster.keeps_own_hours(entry.strategy)
+        held = None if entry is None else Held(entry.strategy, entry.setup, self.bars - entry.at, own_hours)
+        request = self.rules.request(s, position, held, closing=self.roster.closing(s))
+        if request is None and held is not None:
+            request = self._restrained(self.roster.manage(held.strategy, s, position), position)
+        if request is None:
             return ()
-        if isinstance(wish, Exit):
-            return (_change(Action.EXIT, s, position, held, wish.reason),)
+        if isinstance(request, Exit):
+            return (_change(Action.EXIT, s, position, held, request.reason),)
         intents: list[Intent] = []
-        if wish.stop is not None:
-            intents.append(_change(Action.MOVE_STOP, s, position, held, wish.reason, stop=wish.stop))
-        if wish.target is not None:
-            intents.append(_change(Action.MOVE_TARGET, s, position, held, wish.reason, target=wish.target))
+        if request.stop is not None:
+            intents.append(_change(Action.MOVE_STOP, s, position, held, request.reason, stop=request.stop))
+        if request.target is not None:
+            intents.append(_change(Action.MOVE_TARGET, s, position, held, request.reason, target=request.target))
         return tuple(intents)
 
-    def _restrained(self, wish: Exit | Move | None, position: Position) -> Exit | Move | None:
-        """A strategy's own wish with prices on the grid: stops only tighten, and a target that stays is no wish."""
-        if wish is None or isinstance(wish, Exit):
-            return wish
-        stop = None if wish.stop is None else self.rules.tightened(wish.stop, position)
-        target = None if wish.target is None else rounding.protective(wish.target, self.tick, 1 if position.qty > 0 else -1)
-        return Move(wish.reason, stop, None if target == position.target else target)
+    def _restrained(self, request: Exit | Move | None, position: Position) -> Exit | Move | None:
+        """A strategy's own request with prices on the grid: stops only tighten, and an unchanged target is left out."""
+        if request is None or isinstance(request, Exit):
+            return request
+        stop = None if request.stop is None else self.rules.tightened(request.stop, position)
+        target = None if request.target is None else rounding.protective(request.target, self.tick, 1 if position.qty > 0 else -1)
+        return Move(request.reason, stop, None if target == position.target else target)
 
 
 def _stamp(s: Session) -> str:
@@ -301,7 +300,7 @@ def _fact(setup: Suppression, s: Session) -> Suppressed:
 
 
 def _entry_id(proposal: Proposal, s: Session) -> str:
-    """What the strategy names its signal, else bar, setup and action."""
+    """The id that the strategy gave, else bar, setup and action."""
     return proposal.id or _id(s, proposal.setup, _action(proposal))
 
 
@@ -319,7 +318,7 @@ def _change(
     stop: float | None = None,
     target: float | None = None,
 ) -> Intent:
-    """An exit or a move of the open position; FOREIGN stands for the setup of a position that is not ours."""
+    """An exit or a move of the open position. The setup is FOREIGN if the evaluator did not request the entry."""
     setup = held.setup if held else "FOREIGN"
     return Intent(
         id=_id(s, setup, action),

@@ -1,14 +1,14 @@
-"""The exit rules that hold for every strategy, judged on the closed bar (playbook 5.2). Pure: a bar and a position in, a wish out.
+"""The exit rules that hold for every strategy, on the closed bar (playbook 5.2). Pure: bar and position in, exit request out.
 
-    0  FLATTEN          the account's time to be flat has come (`flatten_from` of the limits, Friday's and a half day's own)
+    0  FLATTEN          the account's time to be flat has come (`flatten_from` of the limits; Fridays and half days have their own)
     1  EOD              the exit time has come, or the bar lies outside RTH
-    2  DAILY_LOSS       realised net of the session and open profit reach the loss limit of the day
+    2  DAILY_LOSS       realised net of the session plus open profit reaches the loss limit of the day
     3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
     4  a tighter stop   trend trail (longs of the strategies that the preset names), breakeven
-    5  whatever the strategy itself wants (`tapewire.strategies.protocol.Manages`), asked by the evaluator
+    5  the exit request of the strategy itself (`tapewire.strategies.protocol.Manages`); the evaluator calls it
 
-The first rule that matches is the answer. Of a position that we did not open only rules 0 to 2 are applied; of one whose strategy
-keeps its own hours, rules 0, 2 and 5. A stop that is moved on a bar protects from the next one.
+The first rule that matches decides. Only rules 0 to 2 apply to a position that the evaluator did not open, and only rules 0, 2 and
+5 to one whose strategy keeps its own hours. A stop that is moved on a bar protects from the next bar on.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ BREAKEVEN_PROFIT_R = 0.3
 
 
 class Held(NamedTuple):
-    """A position of ours: the strategy's display name and its setup, and the bars closed since the signal bar (the first is 1).
+    """A position that the evaluator opened: the strategy's display name and setup, and bars since the signal bar (the first is 1).
 
-    own_hours: the strategy knows itself when to be out.
+    own_hours: the strategy decides itself when to be flat.
     """
 
     strategy: str
@@ -42,7 +42,7 @@ class Held(NamedTuple):
 
 
 class ExitRules:
-    """The rules of one instrument with a preset's numbers. hours: the account's own."""
+    """The rules of one instrument with a preset's numbers. hours: the account's hours."""
 
     def __init__(self, exits: Exits, instrument: Instrument, hours: Hours | None = None) -> None:
         self.exits = exits
@@ -50,12 +50,12 @@ class ExitRules:
         self.tick = instrument.tick
         self.point_value = instrument.point_value
 
-    def wish(self, s: Session, position: Position, held: Held | None, *, closing: bool) -> Exit | Move | None:
-        """What the rules want done with an open position at this bar's close.
+    def request(self, s: Session, position: Position, held: Held | None, *, closing: bool) -> Exit | Move | None:
+        """The exit or move that the rules request for an open position at this bar's close, or None.
 
         Args:
-            position: not flat, with nothing working.
-            held: None for a position that we did not open.
+            position: not flat, with no working order.
+            held: None for a position that the evaluator did not open.
             closing: the exit time has come.
         """
         if self.hours is not None and self.hours.flattening(s.bar.close_ns) is not None:
@@ -75,7 +75,7 @@ class ExitRules:
         return self._tighter(s, position, held, profit, r, direction)
 
     def tightened(self, stop: float, position: Position) -> float | None:
-        """A new stop on the grid, or None if it is not tighter than the standing one by at least a tick (or none stands)."""
+        """A new stop on the grid; None without a current stop, or if it is not tighter than that one by at least a tick."""
         if position.stop is None:
             return None
         direction = 1 if position.qty > 0 else -1
@@ -103,7 +103,7 @@ class ExitRules:
             trail = self.tightened(s.rth_high - TRAIL_BELOW_HIGH_R * r, position)
         if s.minute >= AFTERNOON and held.strategy not in self.exits.breakeven_exempt and profit > BREAKEVEN_PROFIT_R * r:
             breakeven = None if position.price is None else self.tightened(position.price, position)
-        if trail is not None and (breakeven is None or trail > breakeven):  # only a long is trailed, so higher is tighter
+        if trail is not None and (breakeven is None or trail > breakeven):  # only longs are trailed, so higher is tighter
             return Move("TREND_TRAIL", stop=trail)
         return None if breakeven is None else Move("BREAKEVEN", stop=breakeven)
 

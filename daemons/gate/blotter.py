@@ -22,7 +22,7 @@ from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.observed import Observed
-from tapewire.daemons.market.clock import Clock
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.ticks import real
 from tapewire.daemons.settings.structs import Conf
 
@@ -39,7 +39,7 @@ class Blotter:
     """Everything that venue messages change. The gate owns these parts, and decides by them."""
 
     conf: Conf
-    clock: Clock
+    clock: SessionClock
     observed: Observed
     orders: Orders
     book: Ledger

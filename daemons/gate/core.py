@@ -52,7 +52,7 @@ from tapewire.daemons.gate.external.inbox import Inbox, LatestSession
 from tapewire.daemons.gate.external.ingress import Refusal
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.state import GateState, carried_over
-from tapewire.daemons.market.clock import Clock
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf
 
@@ -129,7 +129,7 @@ class Gate:
         self._hours = Hours(conf.preset.risk.times, conf.calendar)
         self._blotter = Blotter(
             conf=conf,
-            clock=Clock(conf.calendar),
+            clock=SessionClock(conf.calendar),
             observed=self.observed,
             orders=self.orders,
             book=self.book,

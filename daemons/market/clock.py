@@ -1,9 +1,9 @@
-"""From a bar's close in UTC nanoseconds to the trade date it belongs to and its place in that date.
+"""From a bar's close in UTC nanoseconds to its trade date and its place in that date.
 
-Every rule of the session is written in wall time of New York (strategies/clock.py). A place is one number, `at`: minutes from the
-midnight with which the trade date begins, negative in the evening before. 18:01 of the evening before is -359, its 24:00 is 0,
-09:31 is 571. Then each window of the playbook is a plain range of numbers, and evenings that do not border the date (Friday's,
-which trades for Monday) fall outside all of them by themselves.
+Every session rule is written in New York wall-clock time (strategies/clock.py). A place is one number, `at`: minutes from midnight
+of the trade date, negative in the evening before. 18:01 of the evening before is -359, 24:00 of that evening is 0, 09:31 is 571. So
+each window of the playbook is a plain range of numbers, and an evening that does not border the date (Friday's, which trades for
+Monday) falls outside all of them without a rule of its own.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, NEW_YORK, RTH_CLO
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """Trade dates that are not ordinary. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
+    """Half days and holidays. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
 
     half_days: dict[str, str] = {}
     holidays: tuple[str, ...] = ()
 
 
 class TradeDate(NamedTuple):
-    """One trade date. closes: minutes after midnight; equal to RTH_OPEN on a holiday, which leaves no RTH at all."""
+    """One trade date. closes: the RTH close in minutes after midnight; equal to RTH_OPEN on a holiday, which has no RTH."""
 
     date: str
     closes: int
 
 
-class Clock:
-    """Reads stamps. Holds the hour it read last, since bars come in order; the answer depends on the stamp alone."""
+class SessionClock:
+    """Reads stamps. It caches the last hour, since bars come in order; the result depends on the stamp alone."""
 
     __slots__ = ("_at", "_closes", "_day", "_group")
 

@@ -1,8 +1,8 @@
-"""When entries may be made, in minutes of the trade date: windows, the time to be flat, the close, holidays (playbook 9.4).
+"""When entries are allowed, in minutes of the trade date: windows, the time to be flat, the close, holidays (playbook 9.4).
 
-A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of daemons/market/clock.py: 09:31
-is 571, and what lies in the evening before is negative. Every rule looks at the close stamp of the bar that decided. A window holds
-its start and not its end; "18:00-16:45" is the whole trade date but for its last part.
+A trade date runs from 18:00 of the evening before to 18:00. Its minutes are those of daemons/market/clock.py: 09:31 is 571, and the
+evening before is negative. Every rule reads the close stamp of the bar that decided. A window includes its start and excludes its
+end; "18:00-16:45" is the whole trade date except its last part.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.strategies.clock import DAY, EVENING, RTH_CLOSE, RTH_OPEN, hhmm, is_friday, minute_of
 
 
 class EntryTimes(NamedTuple):
-    """The times of day among an account's limits, as the configuration writes them; None is no limit.
+    """The times of day among an account's limits, as the configuration writes them. None: no limit.
 
     windows: "HH:MM-HH:MM" each. flatten_from, friday_until, friday_flatten_from: "HH:MM". close_min: minutes. All Eastern.
     """
@@ -39,11 +39,11 @@ class Hours:
     """The hours of one configuration.
 
     Raises:
-        ConfError: a window or a time that is none; the text names the key, the value and what would be right.
+        ConfError: a text is not a window or not a time; the error names the key, the value and the remedy.
     """
 
     def __init__(self, times: EntryTimes, calendar: Calendar) -> None:
-        self._clock = Clock(calendar)
+        self._clock = SessionClock(calendar)
         self._times = times
         self._windows = None if times.windows is None else [window(text) for text in times.windows]
         self._friday_until = _end(times.friday_until, "friday_until")
@@ -51,12 +51,12 @@ class Hours:
         self._friday_flatten = _end(times.friday_flatten_from, "friday_flatten_from")
 
     def holiday(self, bar_ns: int) -> str | None:
-        """A trade date without RTH."""
+        """Why not: the trade date has no RTH. None otherwise."""
         date, _ = self._clock.read(bar_ns)
         return f"{date.date} is a holiday" if date.closes <= RTH_OPEN else None
 
     def outside(self, bar_ns: int) -> str | None:
-        """A bar in none of the entry windows."""
+        """Why not: the bar is in none of the entry windows. None otherwise."""
         date, at = self._clock.read(bar_ns)
         if self._friday_until is not None and is_friday(date.date) and at >= self._friday_until:
             return f"{hhmm(at)} on a Friday, entries until {self._times.friday_until}"
@@ -65,7 +65,7 @@ class Hours:
         return f"{hhmm(at)} is in none of {', '.join(text for *_, text in self._windows)}"
 
     def flattening(self, bar_ns: int) -> str | None:
-        """The time to be flat by has come; on a half day it comes as much earlier as the close."""
+        """Why not: the time to be flat has come; a half day brings it forward by as much as the close. None otherwise."""
         date, at = self._clock.read(bar_ns)
         friday = is_friday(date.date) and self._friday_flatten is not None
         last = self._friday_flatten if friday else self._flatten
@@ -75,7 +75,7 @@ class Hours:
         return f"{hhmm(at)}, positions are closed from {hhmm(last)} on" if at >= last else None
 
     def closing(self, bar_ns: int) -> str | None:
-        """Too near to the session's close. What comes after the close is the windows' business."""
+        """Why not: the session's close is too near. None otherwise; the windows decide after the close."""
         date, at = self._clock.read(bar_ns)
         least = self._times.close_min
         if least is None or not date.closes - least <= at <= date.closes:
@@ -84,7 +84,7 @@ class Hours:
 
 
 def window(text: str) -> Window:
-    """`HH:MM-HH:MM` Eastern. Times from 18:00 on, as a start, and after it, as an end, are of the evening before.
+    """`HH:MM-HH:MM` Eastern. A start from 18:00 on, and an end after 18:00, lie in the evening before.
 
     Raises:
         ConfError: not a window, or one that ends before it begins.
@@ -105,7 +105,7 @@ def window(text: str) -> Window:
 
 
 def _end(text: str | None, key: str) -> int | None:
-    """A time within the trade date from which on something holds, up to its end at 18:00."""
+    """A time from which on a rule holds, up to the end of the trade date at 18:00; in minutes of the trade date."""
     if text is None:
         return None
     try:

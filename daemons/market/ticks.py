@@ -1,8 +1,8 @@
-"""Prices to the tick, once, in one place (playbook 5.1).
+"""Prices to the tick, in one place (playbook 5.1).
 
-A stop is rounded away from the entry and a target toward it: both down for a long, both up for a short. A setup may ask for
-its stop toward the entry instead (playbook 8.4), which is the other way. Ledgers count ticks as integers, so this module is
-also where a price becomes a number of ticks.
+A stop is rounded away from the entry and a target toward it: both down for a long, both up for a short. A setup may request its
+stop rounded toward the entry instead (playbook 8.4), which is the opposite direction. Ledgers count ticks as integers, so this
+module also turns a price into a number of ticks.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import math
 
 from tapewire.bus.wire import finite
 
-# A formula such as VWAP - 0.40R may land a few units of the last place beside a multiple of the tick. Anything nearer than this
-# share of a tick is that multiple; a genuine price between two ticks is never so close to one of them.
+# A formula such as VWAP - 0.40R may miss a multiple of the tick by a few units of the last place. A result nearer than this share
+# of a tick counts as that multiple; a real price between two ticks is never so close to one of them.
 NEARLY = 1e-6
 
 HIGHEST = 1e9  # points; far above any contract, far below where a float loses the tick
 
 
 def ticks(price: float, tick: float) -> int:
-    """The nearest number of ticks. For prices that are on the grid already (fills, bars)."""
+    """The nearest number of ticks. For prices that are already on the grid (fills, bars)."""
     return round(price / tick)
 
 
@@ -35,7 +35,7 @@ def on_grid(at: float, tick: float) -> bool:
 
 
 def protective(at: float, tick: float, direction: int) -> float:
-    """A stop or target on the grid: down for a long (direction 1), up for a short (-1). A multiple of the tick stays as it is."""
+    """A stop or target on the grid: down for a long (direction 1), up for a short (-1). A multiple of the tick does not change."""
     count = at / tick
     nearest = round(count)
     if abs(count - nearest) <= NEARLY:
@@ -44,5 +44,5 @@ def protective(at: float, tick: float, direction: int) -> float:
 
 
 def real(*prices: float | None) -> bool:
-    """Whether every given price is a number that something could trade at. None counts as absent, not as wrong."""
+    """Whether every given price is finite and smaller than HIGHEST in size. None counts as absent, not as wrong."""
     return finite(*prices) and all(price is None or abs(price) < HIGHEST for price in prices)

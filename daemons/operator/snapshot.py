@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Bar, Beat, Risk, Session
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN
 
 FRESH_S = 5.0  # a heartbeat younger than this is fresh; the gate's lease lasts as long
@@ -91,7 +91,7 @@ def market_open(calendar: Calendar, now_ns: int) -> bool:
 
     Holiday hours differ from holiday to holiday, so no bars are due on a holiday.
     """
-    day, at = Clock(calendar).read(now_ns)
+    day, at = SessionClock(calendar).read(now_ns)
     if day.closes == RTH_OPEN:
         return False
     return MARKET_OPENS < at <= (MARKET_CLOSES if day.closes == RTH_CLOSE else day.closes + AFTER_HALF_DAY)

@@ -81,7 +81,7 @@ def names(preset: Preset) -> Iterator[str]:
 
 def _unknown(name: str, preset: Preset) -> str:
     head = name.partition(".")[0]
-    if head in registry.known() and head not in preset.strategies:
+    if head in registry.defined() and head not in preset.strategies:
         return f"--set {name}: {head} is not traded in this run; traded: {', '.join(preset.strategies)} (see --strategies)"
     return (
         f"--set {name}: nothing has this name{suggest(name, names(preset))}; write a strategy, exits or risk, a dot and its setting"

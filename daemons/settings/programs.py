@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from tapewire.strategies.clock import Clock
+from tapewire.strategies.clock import TimeOfDay
 
 Dollars = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(gt=0, le=1)]
@@ -157,7 +157,7 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fees: Fees = Fees()
     consistency: Consistency | None = None
     contracts: dict[str, Annotated[tuple[ContractTier, ...], Meta(min_length=1)]] = {}
-    flat_by: Clock | None = None
+    flat_by: TimeOfDay | None = None
 
     @property
     def sees_open_equity(self) -> bool:

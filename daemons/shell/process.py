@@ -32,9 +32,9 @@ from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.signals import Signals
+from tapewire.strategies.clock import SECOND_NS
 
 Taken = tuple[Event, bytes]
-SECOND_NS = 1_000_000_000
 NEVER_NS = 1 << 62
 CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
 WELCOME = topics.WELCOME.encode()

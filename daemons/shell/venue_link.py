@@ -17,7 +17,8 @@ from tapewire.bus.daemon import Event
 from tapewire.bus.messages import Ack, Hello, Lease, LinkState
 from tapewire.bus.outbox import Outbox
 from tapewire.daemons.shell.intake import Intake
-from tapewire.daemons.shell.process import BATCH, NEVER_NS, SECOND_NS, Process
+from tapewire.daemons.shell.process import BATCH, NEVER_NS, Process
+from tapewire.strategies.clock import SECOND_NS
 
 PORT = "venue"
 TOPIC = "venue.link."

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from tapewire.bus.daemon import Event
 from tapewire.bus.messages import Due, Gap, LinkState
+from tapewire.strategies.clock import SECOND_NS
 
-SECOND_NS = 1_000_000_000
 JOURNAL = "journal.link."
 DUE = "due."
 

@@ -1,20 +1,21 @@
 """What price does at the edges of the initial balance: acceptance beyond them (playbook 2.2), touches of the low and the downside
-extension (2.4). All of it counts post-IB bars, closes for acceptance and wicks for the extension.
+extension (2.4). Every rule counts post-IB bars. Acceptance reads closes, the extension reads wicks.
 """
 
 from __future__ import annotations
 
 from tapewire.bus.messages import Bar, FirstSide
-from tapewire.daemons.tracker.ranges import Balance
+from tapewire.daemons.tracker.ranges import InitialBalance
 
-TOUCH_GAP = 3  # post-IB bars between touches that still belong together
+TOUCH_GAP = 3  # post-IB bars between two touches of one series, at most
 
 
 class Acceptance:
     """One session's counters and latches against a valid initial balance.
 
     above, below: consecutive closes beyond the edge. accepted_*: latched. first_side: the side that first had two closes beyond.
-    touches: touches of the low that followed each other closely. max_down: widest wick below the low, in R, never falling.
+    touches: touches of the low in one series (at most TOUCH_GAP bars apart). max_down: widest wick below the low, in R; it never
+    falls.
     """
 
     __slots__ = (
@@ -29,7 +30,7 @@ class Acceptance:
         "touches",
     )
 
-    def __init__(self, balance: Balance) -> None:
+    def __init__(self, balance: InitialBalance) -> None:
         self._balance = balance
         self._last_touch: int | None = None
         self.above = 0

@@ -3,9 +3,9 @@
     EMA n    of closes, started at the first close (strategies/indicators.py)
     ATR n    by Wilder: the mean of the first n true ranges, then `(atr * (n - 1) + range) / n`
 
-The true range is the bar's height, reaching out to the close before; the first bar has only its height. Both start as NinjaTrader's
-own do, so that a chart of the same bars shows the same numbers. Here they are None before n bars, because until then they depend
-more on where the feed began than on the market. No rule of the playbook reads them.
+The true range is the bar's height, extended to the previous close; for the first bar it is the height alone. Both averages start as
+NinjaTrader's own do, so that a chart of the same bars shows the same numbers. They are None before n bars, because until then they
+depend more on where the feed began than on the market. No rule of the playbook reads them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tapewire.strategies.indicators import Ema
 
 
 class Averages:
-    """The four that a session record carries, in points."""
+    """The four averages of a session record, in points."""
 
     __slots__ = ("_bars", "_close", "_range", "atr14", "ema20", "ema50", "ema200")
 

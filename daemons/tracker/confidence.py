@@ -1,7 +1,7 @@
 """Day confidence (playbook 2.7): how much the post-IB part so far looks like a trend up, a trend down or a balanced day.
 
-Each score is the share of its checks that hold. Everything the checks read is kept running, so a bar costs the same at 10:31 and
-at 16:00. Prices are sorted into bins of a tenth of the initial balance (at least one point) for usage and point of control.
+Each score is the share of its checks that hold. The checks read running sums, so a bar costs the same at 10:31 and at 16:00.
+Usage and point of control sort prices into bins of a tenth of the initial balance (at least one point).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 
 from tapewire.bus.messages import Bar, Scores
-from tapewire.daemons.tracker.ranges import Balance
+from tapewire.daemons.tracker.ranges import InitialBalance
 
-LEAST = 5  # bars before there is a score or a point of control
+LEAST = 5  # bars from which on there is a score and a point of control
 CLOSES = 20  # closes in the point of control
 MOVES = 3  # points of control before their move counts
 
@@ -19,9 +19,9 @@ NOTHING = Scores()
 
 
 class PointOfControl:
-    """The price of the bin with the most of the last 20 closes, the lowest such bin on a tie; and how far it has moved.
+    """The price of the bin with the most of the last 20 closes (the lowest such bin on a tie), and how far it has moved.
 
-    value: in points, None for the first four closes. move: the latest value minus the first, 0 until there are three.
+    value: in points, None for the first four closes. move: the latest value minus the first, 0 before the third value.
     """
 
     __slots__ = ("_bins", "_counts", "_first", "_found", "_mode", "_width", "move", "value")
@@ -93,16 +93,16 @@ class DayConfidence:
         "_visited",
     )
 
-    def __init__(self, balance: Balance) -> None:
+    def __init__(self, balance: InitialBalance) -> None:
         self._balance = balance
         self._bin = max(0.1 * balance.r, 1.0)
         self._n = 0
         self._above = self._below = 0  # closes beyond the edges
-        self._upper = self._lower = 0  # closes above the middle, and the others
+        self._upper = self._lower = 0  # closes above the middle; closes at or below it
         self._high, self._low = balance.high, balance.low
         self._extension_up = self._extension_down = 0.0
         self._last: float | None = None
-        self._up = self._down = 0  # the run of rising or falling closes under way
+        self._up = self._down = 0  # the current run of rising or falling closes
         self._run_up = self._run_down = 0  # the longest so far
         self._visited: set[int] = set()
         self._poc = PointOfControl(self._bin)

@@ -1,6 +1,7 @@
 """The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else.
 
-What else it says, bars of the longer timeframes that the run is configured for, is for people and for readers of their own.
+The tracker also publishes bars of the longer timeframes in the run's configuration. No daemon decides from them: they are for
+people and for subscribers outside the chain.
 """
 
 from __future__ import annotations
@@ -11,52 +12,52 @@ from typing import NamedTuple
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish
 from tapewire.bus.messages import Bar, Gap
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.tracker.market import Market
+from tapewire.daemons.tracker.session_model import SessionModel
 from tapewire.daemons.tracker.timeframes import Timeframe
 
 
 class Feed(NamedTuple):
-    """One tracked instrument: its name, the topic its sessions go to, its session model, its longer timeframes."""
+    """One tracked instrument: its name, the topic of its session records, its session model, its longer timeframes."""
 
     instrument: str
-    says: str
-    market: Market
+    session_topic: str
+    model: SessionModel
     timeframes: tuple[Timeframe, ...]
 
 
 class Tracker:
     """The core: one session model per instrument, fed by that instrument's one-minute topic alone.
 
-    late: repeated and late bars. refused: bars with a price that is no number. foreign: bars of instruments or timeframes that
-    are not tracked. All three are ignored, and only counted.
+    late: repeated and late bars. refused: bars with a price that is not a finite number. foreign: bars of instruments or
+    timeframes that are not tracked. All three are counted and otherwise ignored.
     """
 
     __slots__ = ("_clock", "_feeds", "foreign")
 
     def __init__(self, instruments: Sequence[str], calendar: Calendar, timeframes: Sequence[int] = ()) -> None:
-        """timeframes: in minutes, the longer bars to publish of each instrument."""
-        self._clock = Clock(calendar)
+        """timeframes: lengths in minutes of the longer bars to publish for each instrument."""
+        self._clock = SessionClock(calendar)
         self._feeds = {topics.bar(instrument): self._feed(instrument, timeframes) for instrument in instruments}
         self.foreign = 0
 
     @property
     def late(self) -> int:
-        return sum(feed.market.late for feed in self._feeds.values())
+        return sum(feed.model.late for feed in self._feeds.values())
 
     @property
     def refused(self) -> int:
-        return sum(feed.market.refused for feed in self._feeds.values())
+        return sum(feed.model.refused for feed in self._feeds.values())
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Fold a `Bar`, or take note of a `Gap` in a raw topic; anything else changes nothing."""
+        """Fold a `Bar`. A `Gap` in a raw topic degrades its instrument. Anything else changes nothing."""
         body = event.body
         if type(body) is Bar:
             return self._bar(event.topic, body)
         if type(body) is Gap and body.topic in self._feeds:
-            # Lost by us, or by the logger, which a recovery tells in the same way (bus/recall.py).
-            self._feeds[body.topic].market.distrust()
+            # This process or the logger lost bars. A recovery reports the logger's loss in the same way (bus/recall.py).
+            self._feeds[body.topic].model.distrust()
         return ()
 
     def _bar(self, topic: str, bar: Bar) -> Sequence[Output]:
@@ -64,19 +65,19 @@ class Tracker:
         if feed is None or feed.instrument != bar.instrument:
             self.foreign += 1
             return ()
-        session = feed.market.fold(bar)
+        session = feed.model.fold(bar)
         if session is None:
             return ()
-        said = Publish(feed.says, session)
+        session_record = Publish(feed.session_topic, session)
         if not feed.timeframes:
-            return (said,)
+            return (session_record,)
         day, at = self._clock.read(bar.close_ns)
         longer = [Publish(each.topic, closed) for each in feed.timeframes for closed in each.fold(day.date, at, bar)]
-        return (said, *longer)
+        return (session_record, *longer)
 
     def _feed(self, instrument: str, timeframes: Sequence[int]) -> Feed:
         longer = tuple(Timeframe(instrument, minutes) for minutes in sorted(timeframes))
-        return Feed(instrument, topics.of(topics.SESSION, instrument), Market(self._clock), longer)
+        return Feed(instrument, topics.of(topics.SESSION, instrument), SessionModel(self._clock), longer)
 
 
 def daemon(conf: Conf) -> Daemon:

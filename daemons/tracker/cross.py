@@ -1,6 +1,6 @@
-"""Instruments whose bars travel with ours (ES and YM beside NQ): which of them are missing at a stamp.
+"""Companion instruments, whose bars travel with a traded one (ES and YM beside NQ): which of them are missing at a stamp.
 
-Nobody configures who comes along: whoever has come earlier in the trade date is expected for the rest of it.
+They are not configured: an instrument that has come earlier in the trade date is expected for the rest of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from tapewire.bus.messages import CrossBar
 
 
 class CrossInstruments:
-    """The companions of one trade date."""
+    """The companion instruments of one trade date."""
 
     __slots__ = ("_expected",)
 
@@ -17,7 +17,7 @@ class CrossInstruments:
         self._expected: tuple[str, ...] = ()
 
     def fold(self, cross: tuple[CrossBar, ...]) -> tuple[str, ...]:
-        """Take what came with a bar; the names of those that did not come, in alphabetical order."""
+        """Take the companion bars of one bar. Returns the expected names that are missing, in alphabetical order."""
         expected = self._expected
         if not cross:
             return expected

@@ -1,15 +1,15 @@
-"""Day types (playbook 2.9): what one post-IB bar says about the day. Two models, both always computed; a preset chooses.
+"""Day types (playbook 2.9): the kind of day that one post-IB bar suggests. Both models are always computed; a preset chooses one.
 
-The type describes this bar and may change back and forth. `Widest` remembers for a display the type of the day's widest bar.
+The type describes this bar and may change back and forth. `Widest` keeps, for display, the type of the day's widest bar.
 """
 
 from __future__ import annotations
 
 from tapewire.bus.messages import Bar, DayType
-from tapewire.daemons.tracker.ranges import Balance
+from tapewire.daemons.tracker.ranges import InitialBalance
 
 
-def extensions(balance: Balance, bar: Bar) -> tuple[float, float]:
+def extensions(balance: InitialBalance, bar: Bar) -> tuple[float, float]:
     """How far the bar's wicks reach beyond the initial balance, above and below, in R, at least 0."""
     return max(0.0, bar.high - balance.high) / balance.r, max(0.0, balance.low - bar.low) / balance.r
 
@@ -31,7 +31,7 @@ def edge(u: float, w: float) -> DayType:
     return "neutral"
 
 
-def midpoint(balance: Balance, close: float) -> DayType:
+def midpoint(balance: InitialBalance, close: float) -> DayType:
     """The `midpoint` model, from the close's distance to the middle of the initial balance in R."""
     if balance.low <= close <= balance.high:
         return "b_day"
@@ -44,7 +44,7 @@ def midpoint(balance: Balance, close: float) -> DayType:
 
 
 class Widest:
-    """The edge type of the bar that has reached farthest beyond the initial balance so far; the first of equals."""
+    """The edge type of the bar that has reached farthest beyond the initial balance so far; of equal bars, the first."""
 
     __slots__ = ("_reach", "type")
 

@@ -1,8 +1,8 @@
-"""Order flow of a bar: its delta, the deltas before it, and how it ranks among the last 20 RTH bars (playbook 2.3, 2.5).
+"""Order flow of a bar: its delta, the deltas before it, and its rank among the last 20 RTH bars (playbook 2.3, 2.5).
 
-The 20-bar window and the cumulative delta run over RTH bars across sessions: the first bars of a day are measured against the end
-of the day before, never against the night. The pre-delta sums belong to one session. Deltas are whole contracts held as doubles,
-so running sums are exact.
+The 20-bar window and the cumulative delta run over RTH bars across sessions: the first bars of a day are compared with the end of
+the previous day, never with the night. The pre-delta sums belong to one session. Deltas are whole contracts held as doubles, so
+running sums are exact.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WINDOW = 20
 
 
 class PreDelta:
-    """Delta of the bars that lead up to this one, within a session (playbook 2.3)."""
+    """Sums of the deltas up to this bar, within a session (playbook 2.3)."""
 
     __slots__ = ("_last9", "_last10", "_sum9", "delta10")
 
@@ -30,7 +30,7 @@ class PreDelta:
         """Take an RTH bar's delta.
 
         Afterwards `delta10` is the sum of the last up to 10 deltas, this one included.
-        Returns the sum of the up to 9 post-IB deltas before this one, or None before the post-IB part.
+        Returns the sum of up to 9 post-IB deltas before this one, or None before the post-IB part.
         """
         self.delta10 += delta
         self._last10.append(delta)
@@ -59,7 +59,7 @@ class OrderFlow:
         self._volume = 0
 
     def fold(self, bar: Bar, pre: PreDelta, *, post_ib: bool) -> Flow:
-        """Take an RTH bar and say how it stands. `pre` is the session's, and takes the bar's delta too."""
+        """Take an RTH bar and return its order flow. `pre` is the session's; it takes the bar's delta, too."""
         ask, bid, volume = bar.ask_volume, bar.bid_volume, bar.volume
         if ask is None or bid is None or (volume > 0 and ask == 0 and bid == 0):
             present, delta, imbalance = False, 0.0, None

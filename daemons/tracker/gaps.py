@@ -1,7 +1,8 @@
-"""Fair value gaps (playbook 2.6): prices that a move left behind untraded, and whether a bar is trading back into one.
+"""Fair value gaps (playbook 2.6): price zones that a move skipped, and whether a bar trades back into one.
 
-One-minute zones live on the RTH stream across sessions, both ways, for 30 bars; fifteen-minute zones live inside one session,
-upwards only, until filled. A zone counts on the very bar that creates it (one minute) or closes its bucket (fifteen).
+One-minute zones run on the RTH stream across sessions, in both directions, for 30 bars. Fifteen-minute zones belong to one session,
+are bullish only, and last until they are filled. A zone already counts on the bar that creates it (one minute) or closes its bucket
+(fifteen).
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import NamedTuple
 from tapewire.bus.messages import Bar
 from tapewire.strategies.candles import Candle, Candles, bucket_end
 
-EXPIRY = 30  # one-minute bars after a zone was born
+EXPIRY = 30  # one-minute bars after a zone was created
 QUARTER = 15  # minutes
 
 
 class Zone(NamedTuple):
-    """An open gap between two prices, born on RTH bar number `born`."""
+    """An open gap between two prices, created on RTH bar number `born`."""
 
     top: float
     bottom: float
@@ -37,7 +38,7 @@ class MinuteGaps:
         self._bears: list[Zone] = []
 
     def fold(self, bar: Bar) -> tuple[bool, bool]:
-        """Take an RTH bar; say whether it has `fvg_bull` and `fvg_bear`."""
+        """Take an RTH bar. Returns whether it has `fvg_bull` and `fvg_bear`."""
         self._j = j = self._j + 1
         before, last = self._before, self._last
         self._before, self._last = last, bar
@@ -83,7 +84,7 @@ class MinuteGaps:
 
 
 class QuarterHourGaps:
-    """Fifteen-minute bull gaps of one session. A candle counts from the first bar behind it (strategies/candles.py)."""
+    """Fifteen-minute bull gaps of one session. A candle counts from the first bar after it (strategies/candles.py)."""
 
     __slots__ = ("_candles", "_closed", "_zones")
 
@@ -93,7 +94,7 @@ class QuarterHourGaps:
         self._zones: list[Zone] = []
 
     def fold(self, at: int, bar: Bar) -> bool:
-        """Take the RTH bar stamped `at`; say whether it has `fvg_bull_15m`."""
+        """Take the RTH bar stamped `at`. Returns whether it has `fvg_bull_15m`."""
         for candle in self._candles.fold(bucket_end(at, QUARTER), bar, last=False):
             self._closed.append(candle)
             if len(self._closed) == 3:

@@ -1,4 +1,4 @@
-"""The initial balances of earlier sessions, and the volatility regime they make (playbook 2.8)."""
+"""The initial balances of earlier sessions, and the volatility regime that follows from them (playbook 2.8)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import islice
 from tapewire.bus.messages import IbHistory
 
 KEPT = 20
-KNOWN = 5  # entries from which anything is known
-LOW, NORMAL = 150.0, 250.0  # NQ points; the median below them is a low, a normal regime
+LEAST = 5  # entries from which on means, percentile and regime are published
+LOW, NORMAL = 150.0, 250.0  # NQ points; a median below them is a low, a normal regime
 
 
 class BalanceHistory:
-    """The last 20 values of R, newest last; today's is added when today is over."""
+    """The last 20 values of R, newest last. A session's own value is added when the session is over."""
 
     __slots__ = ("_ranges", "summary")
 
@@ -29,7 +29,7 @@ class BalanceHistory:
 
     def _summarise(self) -> IbHistory:
         ranges = self._ranges
-        if len(ranges) < KNOWN:
+        if len(ranges) < LEAST:
             return IbHistory(count=len(ranges))
         ordered = sorted(ranges)
         median = percentile(ordered, 0.5)
@@ -43,7 +43,7 @@ class BalanceHistory:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The value at position `share*(n-1)` of an ascending sequence, linear between neighbours."""
+    """The value at position `share*(n-1)` of an ascending sequence, interpolated linearly."""
     position = share * (len(ordered) - 1)
     below = int(position)
     if below + 1 == len(ordered):

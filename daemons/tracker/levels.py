@@ -1,7 +1,7 @@
 """The price levels a session starts with (playbook 1.3): the night's highs and lows, and the previous session's.
 
-Levels are what is known so far: the night's run until 09:30, then stand. They are built from bars alone; a platform's own "prior
-day high" is another number.
+A level holds the bars so far: the night's levels change until 09:30, then stand. They are built from bars alone; a platform's own
+"prior day high" is another number.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tapewire.bus.messages import Bar, Levels
 
-# Close stamps as places in the trade date (see clock.py), both ends included.
+# Close stamps as places in the trade date (daemons/market/clock.py), both ends included.
 OVERNIGHT = (-359, 570)
 ASIA = (-239, 0)
 LONDON = (121, 300)
@@ -18,7 +18,7 @@ PREMARKET = (361, 570)
 
 
 class Previous(NamedTuple):
-    """RTH high, low and last close of the latest earlier session with a valid IB."""
+    """RTH high, low and last close of the latest previous session with a valid IB."""
 
     high: float
     low: float
@@ -36,7 +36,7 @@ class Extremes:
         self.low: float | None = None
 
     def fold(self, at: int, bar: Bar) -> bool:
-        """Take a bar; say whether it changed the window's high or low."""
+        """Take a bar. Returns whether it changed the window's high or low."""
         if not self._first <= at <= self._last:
             return False
         high, low = self.high, self.low
@@ -51,7 +51,7 @@ class Extremes:
 
 
 class NightLevels:
-    """The levels of one trade date as they become known."""
+    """The levels of one trade date, from the bars so far."""
 
     __slots__ = ("_asia", "_london", "_overnight", "_premarket", "_previous", "levels")
 
@@ -61,7 +61,7 @@ class NightLevels:
         self._asia = Extremes(ASIA)
         self._london = Extremes(LONDON)
         self._premarket = Extremes(PREMARKET)
-        self.levels = self._known()
+        self.levels = self._levels()
 
     def fold(self, at: int, bar: Bar) -> None:
         """Take a bar outside RTH."""
@@ -70,9 +70,9 @@ class NightLevels:
         changed |= self._london.fold(at, bar)
         changed |= self._premarket.fold(at, bar)
         if changed:
-            self.levels = self._known()
+            self.levels = self._levels()
 
-    def _known(self) -> Levels:
+    def _levels(self) -> Levels:
         previous = self._previous
         return Levels(
             overnight_high=self._overnight.high,

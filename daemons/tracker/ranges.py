@@ -1,7 +1,7 @@
 """The four opening ranges (playbook 1.2): opening drive, OR15, OR30 and the initial balance.
 
-They close by the clock: on the bar stamped at their last minute, or on the first later RTH bar, which is then no part of them. So
-a missing minute delays the end of a range by a bar and never lets a later price in.
+They close by the clock: on the bar stamped at their last minute, or on the first later RTH bar, which then does not belong to them.
+So a missing minute delays the end of a range by a bar and never lets a later price in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tapewire.bus.messages import Bar, Range
 from tapewire.strategies.clock import RTH_OPEN
 
 
-class Balance(NamedTuple):
+class InitialBalance(NamedTuple):
     """The edges, the middle and the height R of a valid initial balance, in points."""
 
     high: float
@@ -22,12 +22,12 @@ class Balance(NamedTuple):
 
 
 class OpeningRange:
-    """One range. `range` is None until its first bar and stands once final."""
+    """One range. `range` is None until its first bar and does not change once it is final."""
 
     __slots__ = ("_bars", "_close", "_flat", "_high", "_last", "_least", "_low", "_open", "final", "range")
 
     def __init__(self, minutes: int, least: int, *, flat: bool = True) -> None:
-        """minutes: its length from the open. least: the bars it needs to be valid. flat: it may be valid with no height."""
+        """minutes: its length from the open. least: the bars it needs to be valid. flat: a height of 0 is valid."""
         self._last = RTH_OPEN + minutes
         self._least = least
         self._flat = flat
@@ -59,7 +59,7 @@ class OpeningRange:
 
 
 class OpeningRanges:
-    """All four of one session."""
+    """All four ranges of one session."""
 
     __slots__ = ("_drive", "_ib", "_or15", "_or30", "balance", "drive", "ib", "or15", "or30")
 
@@ -72,7 +72,7 @@ class OpeningRanges:
         self.or15: Range | None = None
         self.or30: Range | None = None
         self.ib: Range | None = None
-        self.balance: Balance | None = None
+        self.balance: InitialBalance | None = None
 
     def fold(self, at: int, bar: Bar) -> None:
         """Take the RTH bar stamped `at`. `balance` is set with the end of a valid initial balance."""
@@ -85,4 +85,4 @@ class OpeningRanges:
         self.or30 = self._or30.range
         self.ib = ib = self._ib.range
         if ib is not None and ib.valid:
-            self.balance = Balance(ib.high, ib.low, (ib.high + ib.low) / 2, ib.high - ib.low)
+            self.balance = InitialBalance(ib.high, ib.low, (ib.high + ib.low) / 2, ib.high - ib.low)

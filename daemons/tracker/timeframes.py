@@ -1,7 +1,7 @@
 """Longer timeframes of the feed: two minutes, five, fifteen, an hour, or any other number (strategies/candles.py).
 
-Buckets follow the clock, counted from the midnight with which the trade date begins. The trade date's end cuts a bucket: the part
-on each side makes a candle of its own. So what is still open at 17:00 is closed by the next evening's first bar.
+Buckets follow the clock and are counted from the midnight at which the trade date's calendar day begins. The end of the trade date
+cuts a bucket: each part makes a candle of its own. So the next evening's first bar closes a candle that is still open at 17:00.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tapewire.strategies.clock import MINUTE_NS
 
 
 class Bucket(NamedTuple):
-    """The name of one bucket: the trade date of its bars, and the end of its last minute on the wire's clock."""
+    """The name of one bucket: the trade date of its bars, and the end of its last minute in UTC nanoseconds."""
 
     session: str
     ends_ns: int
@@ -33,7 +33,7 @@ class Timeframe:
         self.topic = topics.timeframe(instrument, minutes)
 
     def fold(self, session: str, at: int, bar: Bar) -> tuple[TimeframeBar, ...]:
-        """Take the bar stamped `at` (see clock.py) of a trade date; the bars that this closes, oldest first, at most two."""
+        """Take the bar stamped `at` (daemons/market/clock.py). Returns the candles that it closes, oldest first, at most two."""
         last = bucket_end(at, self._minutes)
         bucket = Bucket(session, bar.close_ns + (last - at) * MINUTE_NS)
         return tuple(self._published(closed) for closed in self._candles.fold(bucket, bar, last=at == last))

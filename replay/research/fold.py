@@ -70,7 +70,7 @@ class Fold:
         position = s.bar.position
         alone = s if position is None else replace(s, bar=replace(s.bar, position=None))
         proposals = tuple(_encode(proposal) for proposal in self._alone.step(alone))
-        faults = self._alone.roster.faults
+        faults = self._alone.roster.failures
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
         return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
 

@@ -68,7 +68,7 @@ def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) 
             for proposal in independent.step(s):
                 found[proposal.strategy] += 1
                 proposals_file.write(_line(proposal_line(s, proposal)))
-            off += (f"{tapes.wall(s.bar.close_ns)}: {fault}" for fault in independent.roster.faults[len(off) :])
+            off += (f"{tapes.wall(s.bar.close_ns)}: {fault}" for fault in independent.roster.failures[len(off) :])
             if s.i == 0:
                 days += 1
                 levels_file.write(_line(levels_line(s)))

@@ -519,16 +519,16 @@ def test_bars_held_count_from_the_first_bar_after_the_signal(bars: int, moves: b
 
 
 class Managed(Pipeline):
-    """The plumbing test with another wish on its third bar."""
+    """The plumbing test with another change on its third bar."""
 
-    wish: Exit | Move | None = None
+    change: Exit | Move | None = None
 
     def manage(self, s: Session, position: Position) -> Exit | Move | None:  # type: ignore[override]
-        return self.wish if super().manage(s, position) else None
+        return self.change if super().manage(s, position) else None
 
 
 @pytest.mark.parametrize(
-    ("wish", "intents"),
+    ("change", "intents"),
     [
         (Exit("TIRED"), [("X", "TIRED", None, None)]),
         (Move("UP", stop=20_990.3), [("MS", "UP", 20_990.25, None)]),
@@ -541,10 +541,10 @@ class Managed(Pipeline):
     ],
 )
 def test_a_strategy_may_exit_and_move_by_itself(
-    monkeypatch: pytest.MonkeyPatch, wish: Exit | Move | None, intents: list[tuple[str, str, float | None, float | None]]
+    monkeypatch: pytest.MonkeyPatch, change: Exit | Move | None, intents: list[tuple[str, str, float | None, float | None]]
 ) -> None:
     """After the common rules; prices go to the tick, and stops only tighten."""
-    monkeypatch.setattr(Managed, "wish", wish)
+    monkeypatch.setattr(Managed, "change", change)
     monkeypatch.setitem(registry.BUILT_IN, "pipeline", Managed)  # type: ignore[arg-type]
     desk = Desk("seed", ["pipeline"])
     question = asked(desk.bar("09:31"))

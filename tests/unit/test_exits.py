@@ -26,11 +26,11 @@ BULL = Held("Trend Day Bull", "VWAP_PULLBACK", 20)
 P_DAY = Held("P-Day", "P_DAY_VWAP_LONG", 5)
 
 
-def wish(preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None = SWEEP) -> Exit | Move | None:
+def request(preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None = SWEEP) -> Exit | Move | None:
     """What the rules of a shipped preset want on this bar of MNQ (2 dollars a point)."""
     exits = conf.preset(preset).exits
     s = scene(**{"vwap": bar.get("close", 21_000.0), **bar})
-    return ExitRules(exits, conf.instrument("MNQ")).wish(
+    return ExitRules(exits, conf.instrument("MNQ")).request(
         s, Position("Replay", **position), held, closing=Roster([], exits.exit_time).closing(s)
     )
 
@@ -52,7 +52,7 @@ def wish(preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held 
 @pytest.mark.parametrize("held", [SWEEP, None])
 def test_the_day_ends_at_the_exit_time(preset: str, bar: dict[str, Any], answer: Exit | None, held: Held | None) -> None:
     """Rule 1, for our positions and for those of others; never later than a minute before the close."""
-    assert wish(preset, bar, LONG, held) == answer
+    assert request(preset, bar, LONG, held) == answer
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,9 @@ def test_the_accounts_time_to_be_flat_is_everybodys(
     s = scene(at, day=day, bar=bar(at, 21_000.0, day=day))
 
     assert (
-        ExitRules(conf.preset("seed").exits, conf.instrument("MNQ"), hours).wish(s, Position("Replay", **LONG), held, closing=False)
+        ExitRules(conf.preset("seed").exits, conf.instrument("MNQ"), hours).request(
+            s, Position("Replay", **LONG), held, closing=False
+        )
         == answer
     )
 
@@ -98,7 +100,7 @@ def test_the_days_loss_limit_counts_realised_and_open(
     close: float, position: dict[str, Any], answer: Exit | None, held: Held | None
 ) -> None:
     """Rule 2: at the limit it is over, for our positions and for those of others."""
-    assert wish("seed", {"close": close}, position, held) == answer
+    assert request("seed", {"close": close}, position, held) == answer
 
 
 AFTER_BREACH = Exit("VWAP_BREACH_PM")
@@ -134,7 +136,7 @@ def test_in_the_afternoon_the_close_must_not_be_beyond_vwap(
     preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, answer: Exit | None
 ) -> None:
     """Rule 3, strictly beyond VWAP by x."""
-    assert wish(preset, bar, position, held) == answer
+    assert request(preset, bar, position, held) == answer
 
 
 HIGH = {"rth_high": 21_120.0}
@@ -166,7 +168,7 @@ def test_a_trend_day_is_trailed(
     preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held, answer: Move | None
 ) -> None:
     """Rule 4, the trend trail: only of the strategies that the preset names, which are Trend Day Bull or none."""
-    assert wish(preset, bar, position, held) == answer
+    assert request(preset, bar, position, held) == answer
 
 
 def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
@@ -176,9 +178,9 @@ def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
     up, down = (scene(close=close, vwap=close, **HIGH) for close in (21_060.0, 20_940.0))
     held = P_DAY._replace(bars=20)
 
-    assert rules.wish(up, Position("Replay", **LONG), held, closing=False) == Move("TREND_TRAIL", stop=21_020.0)
-    assert rules.wish(up, Position("Replay", **LONG), BULL, closing=False) is None
-    assert rules.wish(down, Position("Replay", **SHORT), held, closing=False) is None
+    assert rules.request(up, Position("Replay", **LONG), held, closing=False) == Move("TREND_TRAIL", stop=21_020.0)
+    assert rules.request(up, Position("Replay", **LONG), BULL, closing=False) is None
+    assert rules.request(down, Position("Replay", **SHORT), held, closing=False) is None
 
 
 @pytest.mark.parametrize(
@@ -211,7 +213,7 @@ def test_an_afternoon_profit_is_made_safe(
     preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, answer: Move | None
 ) -> None:
     """Rule 4, breakeven: the stop goes to the entry fill."""
-    assert wish(preset, bar, position, held) == answer
+    assert request(preset, bar, position, held) == answer
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_an_afternoon_profit_is_made_safe(
 )
 def test_the_tighter_of_trail_and_breakeven_counts(rth_high: float, answer: Move) -> None:
     """Both apply at 13:00 with 60 points of profit."""
-    assert wish("absolute", {"at": "13:00", "close": 21_060.0, "rth_high": rth_high}, LONG, BULL) == answer
+    assert request("absolute", {"at": "13:00", "close": 21_060.0, "rth_high": rth_high}, LONG, BULL) == answer
 
 
 @pytest.mark.parametrize(
@@ -232,4 +234,4 @@ def test_the_tighter_of_trail_and_breakeven_counts(rth_high: float, answer: Move
 )
 def test_the_first_rule_that_matches_is_the_answer(bar: dict[str, Any], position: dict[str, Any], answer: Exit) -> None:
     """EOD before the loss limit before the breach before the stops."""
-    assert wish("seed", bar, position) == answer
+    assert request("seed", bar, position) == answer

@@ -205,7 +205,7 @@ def test_a_broken_plug_in_is_refused_by_name(name: str, message: str) -> None:
 def test_a_broken_plug_in_stops_no_other() -> None:
     """Each name loads on its own, and a plug-in cannot take a built-in name."""
     loaded, broken = {}, set()
-    for name in registry.known():
+    for name in registry.defined():
         try:
             loaded[name] = registry.load(name)
         except ConfError:

@@ -193,7 +193,7 @@ def test_a_failing_strategy_of_all_hours_is_switched_off_everywhere(call: str, m
         roster.suppressed(bar)
         roster.answers(bar)
 
-    assert [fault.call for fault in roster.faults] == [call]
+    assert [fault.call for fault in roster.failures] == [call]
     assert (roster.strategies, roster.suppressing, roster.keeps_own_hours("owl")) == ((), (), False)
 
 
@@ -205,7 +205,7 @@ def test_an_id_that_no_venue_could_keep_is_a_fault() -> None:
     roster = Roster([owl], "15:59")
 
     assert names(roster, "03:00") == []
-    assert "has 51 characters; write at most 50" in roster.faults[0].why
+    assert "has 51 characters; write at most 50" in roster.failures[0].why
 
 
 # --- several proposals on one bar -------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_a_strategy_that_raises_is_switched_off_and_the_others_go_on(call: str) 
     roster = Roster([failing, other], "15:59", "additive")
     answered = [names(roster, at) for at in ("11:00", "11:01", "11:02")]
 
-    (fault,) = roster.faults
+    (fault,) = roster.failures
     assert answered == [["failing", "other"], ["failing"] if call == "consume" else [], []]
     assert (fault.strategy, fault.call) == ("failing", call)
     assert fault.why.startswith("KeyError: 'no such level' (Failing._maybe, line ")
@@ -317,7 +317,7 @@ def test_a_strategy_that_fails_to_start_a_date_is_switched_off() -> None:
     answered.append([answer.strategy for answer in roster.answers(tomorrow)])
 
     assert answered == [["failing", "other"], ["other"]]
-    assert [fault.call for fault in roster.faults] == ["start"]
+    assert [fault.call for fault in roster.failures] == ["start"]
 
 
 def test_a_strategy_that_fails_to_manage_its_position_is_asked_no_more() -> None:
@@ -330,7 +330,7 @@ def test_a_strategy_that_fails_to_manage_its_position_is_asked_no_more() -> None
         wishes.append(roster.manage("failing", bar, Position("Replay", qty=1)))
 
     assert wishes == [Exit("ENOUGH"), None, None]
-    assert [fault.call for fault in roster.faults] == ["manage"]
+    assert [fault.call for fault in roster.failures] == ["manage"]
 
 
 PROPOSAL = Proposal(strategy="odd", setup="EAGER", direction="LONG", entry=100.0, stop=95.0, target=None, reason="it may")
@@ -363,7 +363,7 @@ def test_a_proposal_that_cannot_be_traded_switches_its_strategy_off(answer: Any,
     roster = Roster([Odd(lambda: answer)], "15:59")
 
     assert names(roster, "11:00") == []
-    assert [fault.why.partition(" (")[0] for fault in roster.faults] == [why.partition(" (")[0]]
+    assert [fault.why.partition(" (")[0] for fault in roster.failures] == [why.partition(" (")[0]]
 
 
 def test_whole_numbers_are_prices_too() -> None:
@@ -389,7 +389,7 @@ def test_the_same_failure_is_told_in_the_same_words_every_time() -> None:
     roster = Roster([Odd(at_an_address), Odd(in_silence)], "15:59", "additive")
     names(roster, "11:00")
 
-    assert [fault.why.partition(" (")[0] for fault in roster.faults] == [
+    assert [fault.why.partition(" (")[0] for fault in roster.failures] == [
         "RuntimeError: lost <object object at 0x...>",
         "Unprintable: ",
     ]
@@ -416,4 +416,4 @@ def test_a_wish_that_cannot_be_carried_out_switches_its_strategy_off(wish: Any) 
     roster.fold(bar)
 
     assert roster.manage("odd", bar, Position("Replay", qty=1)) is None
-    assert [fault.call for fault in roster.faults] == ["manage"]
+    assert [fault.call for fault in roster.failures] == ["manage"]

@@ -4,9 +4,9 @@ import pytest
 
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.acceptance import Acceptance
-from tapewire.daemons.tracker.ranges import Balance
+from tapewire.daemons.tracker.ranges import InitialBalance
 
-IB = Balance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
+IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 UP, IN, DOWN = 1100.25, 1050.0, 999.75
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.testing import eastern
-from tapewire.daemons.market.clock import Calendar, Clock, TradeDate
+from tapewire.daemons.market.clock import Calendar, SessionClock, TradeDate
 from tapewire.strategies.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN
 
 # 2026-03-03 is a Tuesday, -06 a Friday, -08 the Sunday on which summer time begins.
@@ -37,7 +37,7 @@ PLACES = [
 @pytest.mark.parametrize("day, clock, date, at", [row[1:] for row in PLACES], ids=[row[0] for row in PLACES])
 def test_a_stamp_has_one_place(day, clock, date, at):
     """18:01 and later belong to the next trading day; places are minutes from that date's midnight (playbook 1.1)."""
-    assert Clock(Calendar()).read(eastern(clock, day)) == (TradeDate(date, RTH_CLOSE), at)
+    assert SessionClock(Calendar()).read(eastern(clock, day)) == (TradeDate(date, RTH_CLOSE), at)
 
 
 @given(st.lists(st.integers(0, 2 * 366 * 1440), max_size=20))
@@ -45,9 +45,9 @@ def test_a_reading_depends_on_the_stamp_alone(minutes):
     """Two years of minutes in any order, jumps and clock changes included: each reads as it does on a fresh clock."""
     start = eastern("00:00", "2026-01-01")
     stamps = [start + minute * MINUTE_NS for minute in minutes]
-    clock = Clock(Calendar())
+    clock = SessionClock(Calendar())
 
-    assert [clock.read(stamp) for stamp in stamps] == [Clock(Calendar()).read(stamp) for stamp in stamps]
+    assert [clock.read(stamp) for stamp in stamps] == [SessionClock(Calendar()).read(stamp) for stamp in stamps]
 
 
 @given(st.integers(0, 2 * 366 * 1440))
@@ -56,7 +56,7 @@ def test_a_place_is_the_minute_on_a_new_york_wall(minute):
     stamp = eastern("00:00", "2026-01-01") + minute * MINUTE_NS
     wall = dt.datetime.fromtimestamp(stamp // 1_000_000_000, ZoneInfo("America/New_York"))
 
-    _, at = Clock(Calendar()).read(stamp)
+    _, at = SessionClock(Calendar()).read(stamp)
 
     assert at % 1440 == wall.hour * 60 + wall.minute
 
@@ -64,7 +64,7 @@ def test_a_place_is_the_minute_on_a_new_york_wall(minute):
 @pytest.mark.parametrize("clock, closes", [("13:00", 780), ("13:15", 795), ("16:00", 960)])
 def test_a_half_day_closes_when_the_calendar_says(clock, closes):
     """The calendar's time replaces 16:00."""
-    day, _ = Clock(Calendar(half_days={"2026-03-03": clock})).read(eastern("09:31", "2026-03-03"))
+    day, _ = SessionClock(Calendar(half_days={"2026-03-03": clock})).read(eastern("09:31", "2026-03-03"))
 
     assert day == TradeDate("2026-03-03", closes)
 
@@ -73,7 +73,7 @@ def test_a_holiday_has_no_rth():
     """It closes as it would open, also if it is called a half day too; it stays a trade date of its own."""
     calendar = Calendar(holidays=("2026-03-03",), half_days={"2026-03-03": "13:00"})
 
-    day, at = Clock(calendar).read(eastern("18:01", "2026-03-02"))
+    day, at = SessionClock(calendar).read(eastern("18:01", "2026-03-02"))
 
     assert (day, at) == (TradeDate("2026-03-03", RTH_OPEN), -359)
 
@@ -82,4 +82,4 @@ def test_a_holiday_has_no_rth():
 def test_an_impossible_close_is_refused_with_a_remedy(close):
     """The error names the date and the value and says what to write."""
     with pytest.raises(ConfError, match=r"half_days\[2026-03-03\] = .*; write "):
-        Clock(Calendar(half_days={"2026-03-03": close}))
+        SessionClock(Calendar(half_days={"2026-03-03": close}))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tapewire.bus.messages import Scores
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.confidence import DayConfidence, PointOfControl
-from tapewire.daemons.tracker.ranges import Balance
+from tapewire.daemons.tracker.ranges import InitialBalance
 
-IB = Balance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
+IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 
 
 def scores(*closes, balance=IB):
@@ -105,7 +105,7 @@ DAY = st.lists(st.tuples(st.integers(-40, 640), st.integers(0, 30), st.integers(
 @given(DAY, st.sampled_from([0.5, 8.0, 47.25, 100.0, 333.5]))
 def test_running_scores_are_the_playbooks_definitions(shapes, r):
     """After every bar the scores equal a literal reading of 2.7 over all bars so far."""
-    balance = Balance(high=1000.0 + r, low=1000.0, mid=1000.0 + r / 2, r=r)
+    balance = InitialBalance(high=1000.0 + r, low=1000.0, mid=1000.0 + r / 2, r=r)
     bars = []
     for place, up, down in shapes:
         close = 1000.0 + (place - 300) * r / 200

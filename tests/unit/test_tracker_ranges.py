@@ -4,7 +4,7 @@ import pytest
 
 from tapewire.bus.messages import Range
 from tapewire.bus.testing import bar
-from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
+from tapewire.daemons.tracker.ranges import InitialBalance, OpeningRanges
 
 
 def fold(minutes, *, wide=1.0):
@@ -64,7 +64,7 @@ def test_a_range_without_bars_does_not_exist():
 def test_a_valid_initial_balance_has_its_middle_and_height():
     """IBM is the midpoint of the edges, R their distance; neither exists before the end."""
     assert fold(minutes(571, 629)).balance is None
-    assert fold(minutes(571, 630)).balance == Balance(high=630.0, low=570.0, mid=600.0, r=60.0)
+    assert fold(minutes(571, 630)).balance == InitialBalance(high=630.0, low=570.0, mid=600.0, r=60.0)
 
 
 def test_an_initial_balance_without_height_is_not_valid():

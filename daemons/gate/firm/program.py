@@ -32,7 +32,7 @@ from tapewire.daemons.gate.firm.progress import (
     ProgramState,
     ProgramToday,
 )
-from tapewire.daemons.market.clock import Calendar, Clock
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.strategies.clock import RTH_CLOSE, minute_of
@@ -61,7 +61,7 @@ class ProgramAccount:
         self.told = 0
         self.today: ProgramToday | None = None
         self._instruments = instruments
-        self._clock = Clock(calendar)
+        self._clock = SessionClock(calendar)
         self._traded_days = 0
         self._winning_days = 0  # since the last payout
         self._best_cents = 0  # best day and sum of days since the phase began or was paid

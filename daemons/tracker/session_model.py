@@ -1,14 +1,15 @@
 """One instrument's session model: bars in, session records out (playbook 1 and 2).
 
-`Market` holds what is carried from session to session: the order-flow window and CVD, the one-minute gaps, the moving averages,
-the IB history, the previous session's levels. `Today` holds what restarts with the trade date; `PostIb` the part that exists only
-beyond a valid initial balance. Outside RTH only the night's levels, the 18:01 VWAP and the moving averages advance.
+`SessionModel` holds the state that carries over from session to session: the order-flow window and CVD, the one-minute gaps, the
+moving averages, the IB history, the previous session's levels. `SessionState` holds the state that restarts with the trade date,
+and `PostIb` the part that exists only after a valid initial balance. Outside RTH only the night's levels, the 18:01 VWAP and the
+moving averages advance.
 """
 
 from __future__ import annotations
 
 from tapewire.bus.messages import Bar, DayType, Flow, Scores, Session
-from tapewire.daemons.market.clock import Clock, TradeDate
+from tapewire.daemons.market.clock import SessionClock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
 from tapewire.daemons.tracker.averages import Averages
 from tapewire.daemons.tracker.confidence import DayConfidence
@@ -18,7 +19,7 @@ from tapewire.daemons.tracker.flow import OrderFlow, PreDelta
 from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
 from tapewire.daemons.tracker.history import BalanceHistory
 from tapewire.daemons.tracker.levels import NightLevels, Previous
-from tapewire.daemons.tracker.ranges import Balance, OpeningRanges
+from tapewire.daemons.tracker.ranges import InitialBalance, OpeningRanges
 from tapewire.strategies.clock import DAY, RTH_OPEN
 from tapewire.strategies.indicators import Vwap, typical
 
@@ -30,7 +31,7 @@ class PostIb:
 
     __slots__ = ("_balance", "_confidence", "acceptance", "day_type_edge", "day_type_midpoint", "k", "scores", "widest")
 
-    def __init__(self, balance: Balance) -> None:
+    def __init__(self, balance: InitialBalance) -> None:
         self._balance = balance
         self._confidence = DayConfidence(balance)
         self.acceptance = Acceptance(balance)
@@ -51,12 +52,12 @@ class PostIb:
         self.widest.fold(u, w, self.day_type_edge)
 
 
-# Stands in until there is a valid initial balance, and is never folded.
-NO_POST_IB = PostIb(Balance(high=0.0, low=0.0, mid=0.0, r=0.0))
+# Used until there is a valid initial balance. It is never folded.
+NO_POST_IB = PostIb(InitialBalance(high=0.0, low=0.0, mid=0.0, r=0.0))
 
 
-class Today:
-    """Everything that restarts with the trade date. i: the last RTH bar's number from 0, None before the first."""
+class SessionState:
+    """The state that restarts with the trade date. i: the last RTH bar's number from 0, None before the first."""
 
     __slots__ = (
         "close",
@@ -90,7 +91,7 @@ class Today:
         self.close: float | None = None
 
     def advance(self, at: int, bar: Bar) -> bool:
-        """Take an RTH bar; say whether it is a post-IB bar."""
+        """Take an RTH bar. Returns whether it is a post-IB bar."""
         self.i = 0 if self.i is None else self.i + 1
         if self.high is None or bar.high > self.high:
             self.high = bar.high
@@ -110,21 +111,21 @@ class Today:
         return True
 
     def missing(self, at: int) -> int:
-        """RTH minutes up to place `at` that brought no bar."""
+        """RTH minutes up to place `at` without a bar."""
         last = at if at < self.day.closes else self.day.closes
         if last <= RTH_OPEN:
             return 0
         return last - RTH_OPEN - (0 if self.i is None else self.i + 1)
 
     def finish(self) -> tuple[float, Previous] | None:
-        """What a session with a valid initial balance leaves behind: its R, and its RTH high, low and close."""
+        """R, and RTH high, low and close, of a session with a valid initial balance; None without one."""
         balance = self.ranges.balance
         if balance is None or self.high is None or self.low is None or self.close is None:
             return None
         return balance.r, Previous(self.high, self.low, self.close)
 
 
-class Market:
+class SessionModel:
     """The session model of one instrument.
 
     late: bars ignored because their stamp was not later than the last accepted one.
@@ -147,14 +148,14 @@ class Market:
         "refused",
     )
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: SessionClock) -> None:
         self._clock = clock
         self._flow = OrderFlow()
         self._gaps = MinuteGaps()
         self._averages = Averages()
         self._history = BalanceHistory()
         self._previous: Previous | None = None
-        self._today: Today | None = None
+        self._today: SessionState | None = None
         self._last_ns: int | None = None
         self._hole = False  # bars were lost between the last one and the next
         self._degraded = False
@@ -163,11 +164,11 @@ class Market:
         self.refused = 0
 
     def distrust(self) -> None:
-        """Bars were lost for good: the trade dates on both sides of the hole are degraded (ARCHITECTURE.md, invariant 3)."""
+        """Bars were lost for good: degrade the trade dates before and after the hole (ARCHITECTURE.md, invariant 3)."""
         self._hole = self._degraded = True
 
     def fold(self, bar: Bar) -> Session | None:
-        """Take a bar; None if it is ignored: repeated, late, or with a price that is no number."""
+        """Take a bar. Returns None if it is ignored: repeated, late, or with a price that is not a finite number."""
         if self._last_ns is not None and bar.close_ns <= self._last_ns:
             self.late += 1
             return None
@@ -185,21 +186,21 @@ class Market:
         self._hole = False
         today.vwap_eth.fold(typical(bar), bar.volume)
         self._averages.fold(bar)
-        return self._say(today, at, bar)
+        return self._record(today, at, bar)
 
-    def _open(self, day: TradeDate) -> Today:
-        """Begin a trade date: what the last one leaves behind becomes history."""
+    def _open(self, day: TradeDate) -> SessionState:
+        """Begin a trade date. R and levels of the last one become history."""
         last = self._today
         self._degraded = self._hole or self._distrusted == day.date
         left = last.finish() if last else None
         if left:
             r, self._previous = left
             self._history.add(r)
-        self._today = Today(day, self._previous)
+        self._today = SessionState(day, self._previous)
         return self._today
 
-    def _say(self, today: Today, at: int, bar: Bar) -> Session:
-        """Advance what the bar advances, and say what is known. Outside RTH nothing is said that is said of an RTH bar itself."""
+    def _record(self, today: SessionState, at: int, bar: Bar) -> Session:
+        """Advance the model by one bar and return its record. Fields that describe an RTH bar are empty outside RTH."""
         day, averages = today.day, self._averages
         i: int | None = None
         k: int | None = None
@@ -220,7 +221,7 @@ class Market:
             today.night.fold(at, bar)
         ranges, post_ib = today.ranges, today.post_ib
         acceptance = post_ib.acceptance
-        # In the order of the fields: this many names would take longer than all that is computed for the bar.
+        # Positional, in the order of the fields: this many keyword arguments would take longer than all other work on the bar.
         return Session(
             bar,
             day.date,
