@@ -187,7 +187,7 @@ def test_payouts_are_listed_with_their_dates(tmp_path: Path) -> None:
     found = verdict(tmp_path / "run", bare(Evaluation(target=1_000.0), FUNDED))
 
     assert (found.paid, found.profit) == (900.0, 100.0)
-    assert "payout 900.00 asked for on 2027-02-02, there on 2027-02-09" in list(program.lines(found))
+    assert "payout 900.00 requested on 2027-02-02, paid on 2027-02-09" in list(program.lines(found))
 
 
 @pytest.mark.parametrize(("nets", "ending"), [([40_000], ", above the limit"), ([-40_000], None)])
