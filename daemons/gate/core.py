@@ -50,7 +50,7 @@ from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox, LatestSession
 from tapewire.daemons.gate.external.ingress import Refusal
-from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.firm.program import account_of
 from tapewire.daemons.gate.state import GateState, carried_over
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.hours import Hours
@@ -115,7 +115,7 @@ class Gate:
         self.killed = state.killed
         self.orders = Orders.restored(state.orders)
         self.book = Ledger.restored(state.book, conf.instruments)
-        self.program = ProgramAccount.of(conf, state.program)
+        self.program = account_of(conf, state.program)
         self.observed = state.observed.copy()
         self.rates = Rates.restored(state.rates)
         self.inbox = Inbox.restored(state.inbox, conf)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -33,6 +33,8 @@ from tapewire.daemons.gate.books.rates import OrderTimes, Rates
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.core import Gate
 from tapewire.daemons.gate.external.inbox import Inbox, Queue
+from tapewire.daemons.gate.firm.cycle import Cycle
+from tapewire.daemons.gate.firm.open_equity import OpenEquity
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.firm.progress import ProgramProgress
 from tapewire.daemons.gate.observed import Observed
@@ -55,7 +57,9 @@ FORMS: dict[type, tuple[str, ...]] = {
     Ledger: Books.__struct_fields__,
     Rates: OrderTimes.__struct_fields__,
     Inbox: Queue.__struct_fields__,
-    ProgramAccount: ProgramProgress.__struct_fields__,
+    ProgramAccount: (*ProgramProgress.__struct_fields__, "cycle", "positions"),  # whose own attributes are fields, too
+    Cycle: ProgramProgress.__struct_fields__,
+    OpenEquity: ProgramProgress.__struct_fields__,
     Observed: Observed.__slots__,
     Disputes: Disputes.__slots__,
 }
@@ -68,7 +72,9 @@ DERIVED: dict[type, set[str]] = {
     Ledger: {"instruments"},
     Rates: set(),
     Inbox: {"conf"},
-    ProgramAccount: {"program", "start_cents", "instruments", "clock"},
+    ProgramAccount: {"program", "start_cents", "instruments", "clock", "flat_by"},
+    Cycle: set(),
+    OpenEquity: set(),
     Observed: set(),
     Disputes: set(),
 }
@@ -198,8 +204,14 @@ def touched(thing: object, untouched: object) -> set[tuple[str, str]]:
 
 def nouns() -> list[Any]:
     """A gate, and everything in it that holds state."""
-    gate = passing()
-    return [gate, *(each for each in attributes(gate).values() if isinstance(each, tuple(DERIVED)))]
+    return list(_parts(passing()))
+
+
+def _parts(thing: object) -> Iterator[Any]:
+    yield thing
+    for each in attributes(thing).values():
+        if isinstance(each, tuple(DERIVED)):
+            yield from _parts(each)
 
 
 # --- nothing is left out ----------------------------------------------------------------------------------------------------

@@ -199,3 +199,15 @@ def test_nobody_unpickles_or_evaluates() -> None:
 def test_every_module_is_listed_once() -> None:
     """A shell that is not listed as one would be taken for a core, and a listed one that is gone is noise."""
     assert set(MODULES) >= BUS_EDGES | SHELLS | PURE_IN_SHELL_ROOMS | CORES_OF_REPLAY
+
+
+def test_no_class_is_long() -> None:
+    """A class of 300 lines holds two nouns."""
+    lengths = {
+        f"{name}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert {name: lines for name, lines in lengths.items() if lines >= 300} == {}

@@ -25,7 +25,7 @@ def refusal(account: ProgramAccount, instrument: str, strategy: str, bar_ns: int
         return f"program {name}: {account.state}{why}"
     if account.today is not None and account.today.paused:
         return f"program {name}: the day is at {money(account.today.pnl_cents)} and paused until tomorrow"
-    left = account.minutes_left(bar_ns)
+    left = account.flat_by.minutes_left(bar_ns)
     if left is not None and left <= 0:
         return f"program {name}: flat by {account.program.flat_by} (on a half day by its close), no entries from then on"
     if account.program.contracts and instrument not in account.program.contracts:

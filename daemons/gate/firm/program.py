@@ -22,6 +22,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tapewire.bus.messages import Bar
+from tapewire.daemons.gate.firm.cycle import Cycle
+from tapewire.daemons.gate.firm.flat_by import FlatBy
+from tapewire.daemons.gate.firm.open_equity import OpenEquity
 from tapewire.daemons.gate.firm.progress import (
     ENDED,
     Failure,
@@ -35,7 +38,6 @@ from tapewire.daemons.gate.firm.progress import (
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program
 from tapewire.daemons.settings.structs import Conf, Instrument
-from tapewire.strategies.clock import RTH_CLOSE, minute_of
 
 
 class ProgramAccount:
@@ -62,22 +64,10 @@ class ProgramAccount:
         self.today: ProgramToday | None = None
         self._instruments = instruments
         self._clock = SessionClock(calendar)
+        self.flat_by = FlatBy(program.flat_by, self._clock)
         self._traded_days = 0
-        self._winning_days = 0  # since the last payout
-        self._best_cents = 0  # best day and sum of days since the phase began or was paid
-        self._cycle_cents = 0
-        self._held: dict[str, tuple[int, float]] = {}
-        self._open: dict[str, tuple[int, int]] = {}
-        self._left_ns: dict[str, int] = {}
-
-    @classmethod
-    def of(cls, conf: Conf, progress: ProgramProgress | None) -> ProgramAccount | None:
-        """The account of these settings, None where they name no program. progress: the state to restore, None at the start."""
-        if conf.program is None:
-            return None
-        if progress is None:
-            return cls(conf.program, conf.instruments, conf.calendar)
-        return cls.restored(progress, conf.program, conf.instruments, conf.calendar)
+        self._cycle = Cycle()
+        self._positions = OpenEquity()
 
     @classmethod
     def restored(
@@ -91,13 +81,14 @@ class ProgramAccount:
         account.payouts, account.days, account.news = [*progress.payouts], [*progress.days], [*progress.news]
         account.told = progress.told
         account.today = replace(progress.today) if progress.today else None
-        account._traded_days, account._winning_days = progress.traded_days, progress.winning_days
-        account._best_cents, account._cycle_cents = progress.best_cents, progress.cycle_cents
-        account._held, account._open, account._left_ns = {**progress.held}, {**progress.open}, {**progress.left_ns}
+        account._traded_days = progress.traded_days
+        account._cycle = Cycle(progress.winning_days, progress.best_cents, progress.cycle_cents)
+        account._positions = OpenEquity(progress.held, progress.open, progress.left_ns).copy()
         return account
 
     def snapshot(self) -> ProgramProgress:
         """The account's progress. Nothing in the snapshot changes later."""
+        positions = self._positions.copy()
         return ProgramProgress(
             program=self.program.name,
             state=self.state,
@@ -114,12 +105,12 @@ class ProgramAccount:
             told=self.told,
             today=replace(self.today) if self.today else None,
             traded_days=self._traded_days,
-            winning_days=self._winning_days,
-            best_cents=self._best_cents,
-            cycle_cents=self._cycle_cents,
-            held={**self._held},
-            open={**self._open},
-            left_ns={**self._left_ns},
+            winning_days=self._cycle.winning_days,
+            best_cents=self._cycle.best_cents,
+            cycle_cents=self._cycle.cycle_cents,
+            held=positions.held,
+            open=positions.open,
+            left_ns=positions.left_ns,
         )
 
     # --- what stands --------------------------------------------------------------------------------------------------------
@@ -152,16 +143,7 @@ class ProgramAccount:
     @property
     def best_share(self) -> float | None:
         """The best day's share of the profit, both since the phase began or the last payout. None without a profit."""
-        return self._best_cents / self._cycle_cents if self._cycle_cents > 0 else None
-
-    def minutes_left(self, at_ns: int) -> int | None:
-        """Minutes from a bar's close until its trade date's flat-by time, negative when that is past. None without the rule."""
-        if self.program.flat_by is None:
-            return None
-        date, at = self._clock.read(at_ns)
-        last = minute_of(self.program.flat_by)
-        # The exit time of a half day lies before its close (playbook 5.2), whatever hour the firm names for a whole one.
-        return (last if date.closes == RTH_CLOSE else min(last, date.closes)) - at
+        return self._cycle.best_share
 
     def unpublished(self) -> list[str]:
         """The news since the last call."""
@@ -189,9 +171,7 @@ class ProgramAccount:
             session: the trade date of its entry. One earlier than today counts today, when its money was realised.
             entry_ns, exit_ns: closes of the bars of its first and its last fill. net_cents: after commissions.
         """
-        self._open.pop(instrument, None)
-        self._held.pop(instrument, None)
-        self._left_ns[instrument] = exit_ns
+        self._positions.close(instrument, exit_ns)
         today = self._begin(session)
         if today is None:
             return
@@ -200,31 +180,16 @@ class ProgramAccount:
         self.equity_cents += net_cents
         if self._intraday:
             self._raise_mark(self.equity_cents)
-        self._test_flat_by(today, entry_ns, exit_ns)
+        late = self.flat_by.breach(entry_ns, exit_ns)
+        if late is not None:
+            self._fail(ProgramRule.FLAT_BY, today.session, exit_ns, late)
         self._test_floor(self.equity_cents, exit_ns)
         self._test_day(today, today.pnl_cents, exit_ns)
 
     def bar(self, bar: Bar) -> None:
-        """Open equity at a bar, where a rule looks at it.
-
-        A position held through the whole bar counts with the bar's better extreme first and its worse one second, because a bar
-        does not record their order. In the bar of its entry it counts with the close. A bar that arrives after its trade has ended
-        is late and does not count.
-        """
-        position, name = bar.position, bar.instrument
-        if not self.program.sees_open_equity or position is None or bar.close_ns <= self._left_ns.get(name, 0):
-            return
-        if position.qty == 0 or position.price is None:
-            self._held.pop(name, None)
-            self._open.pop(name, None)
-            return
-        held = (position.qty, position.price)
-        extremes = (bar.high, bar.low) if self._held.get(name) == held else (bar.close, bar.close)
-        self._held[name] = held
-        value = self._instruments[name].point_value * position.qty
-        worst, best = sorted(cents((extreme - position.price) * value) for extreme in extremes)
-        self._open[name] = (worst, best)
-        self._mark_to_market(self._clock.read(bar.close_ns)[0].date, bar.close_ns)
+        """Open equity at a bar, where a rule looks at it."""
+        if self.program.sees_open_equity and self._positions.mark(bar, self._instruments):
+            self._mark_to_market(self._clock.read(bar.close_ns)[0].date, bar.close_ns)
 
     def end_day(self) -> None:
         """End the current day; without one nothing happens. The caller ends the last day, which no later trade date ends."""
@@ -236,8 +201,7 @@ class ProgramAccount:
             return
         self._raise_mark(self.equity_cents)
         self._traded_days += 1
-        self._cycle_cents += today.pnl_cents
-        self._best_cents = max(self._best_cents, today.pnl_cents)
+        self._cycle.add(today.pnl_cents)
         phase, equity, share = self.state, self.equity_cents, self.best_share
         notes = ["daily loss: paused"] if today.paused else []
         notes += self._pass(today) if phase is ProgramState.OPEN else self._pay(today)
@@ -265,9 +229,9 @@ class ProgramAccount:
         if today is None:
             return
         daily = self.terms.daily_loss
-        worst = sum(low for low, _ in self._open.values())
+        worst = self._positions.worst_cents
         if self._intraday:
-            self._raise_mark(self.equity_cents + sum(high for _, high in self._open.values()))
+            self._raise_mark(self.equity_cents + self._positions.best_cents)
             self._test_floor(self.equity_cents + worst, at_ns)
         if daily is not None and daily.open:
             self._test_day(today, today.pnl_cents + worst, at_ns)
@@ -295,18 +259,6 @@ class ProgramAccount:
         else:
             self._fail(ProgramRule.DAILY_LOSS, today.session, at_ns, f"day at {money(pnl)}, limit {money(-cents(daily.limit))}")
 
-    def _test_flat_by(self, today: ProgramToday, entry_ns: int, exit_ns: int) -> None:
-        left = self.minutes_left(exit_ns)
-        if left is None:
-            return
-        entered, gone = self._clock.read(entry_ns)[0].date, self._clock.read(exit_ns)[0].date
-        if entered != gone:
-            self._fail(ProgramRule.FLAT_BY, today.session, exit_ns, f"entered on {entered}, closed on {gone}")
-        elif left < 0:
-            self._fail(
-                ProgramRule.FLAT_BY, today.session, exit_ns, f"closed {-left} min after the flat-by time {self.program.flat_by}"
-            )
-
     def _fail(self, rule: ProgramRule, session: str, at_ns: int | None, detail: str) -> None:
         if self.state in ENDED:
             return
@@ -325,7 +277,7 @@ class ProgramAccount:
             return []
         if self._traded_days < evaluation.minimum_days:
             return [f"target reached on trading day {self._traded_days} of at least {evaluation.minimum_days}"]
-        if not self._consistent():
+        if not self._cycle.consistent(self.program.consistency):
             return ["target reached, but the best day is too large a share of it"]
         self.passed = today.session
         note = f"target {money(cents(evaluation.target))} reached: passed"
@@ -349,8 +301,9 @@ class ProgramAccount:
         payouts = self.program.funded.payouts if self.program.funded else None
         if payouts is None:
             return []
-        self._winning_days += today.pnl_cents >= cents(payouts.day_profit)
-        if self._winning_days < payouts.days or self.profit_cents <= 0 or not self._consistent():
+        self._cycle.winning_days += today.pnl_cents >= cents(payouts.day_profit)
+        consistent = self._cycle.consistent(self.program.consistency)
+        if self._cycle.winning_days < payouts.days or self.profit_cents <= 0 or not consistent:
             return []
         amount = min(self.profit_cents * round(payouts.share * 10_000) // 10_000, cents(payouts.cap))
         floor = self.floor_cents
@@ -371,13 +324,7 @@ class ProgramAccount:
     def _restart(self) -> None:
         """The mark and all counts begin again. A floor that was fixed stays fixed."""
         self.mark_cents = self.equity_cents
-        self._winning_days = self._best_cents = self._cycle_cents = 0
-
-    def _consistent(self) -> bool:
-        rule = self.program.consistency
-        if rule is None or not rule.enforce:
-            return True
-        return self._best_cents * 10_000 <= round(rule.share * 10_000) * self._cycle_cents
+        self._cycle = Cycle()
 
     def _day(self, today: ProgramToday, phase: ProgramState, equity: int, share: float | None, note: str) -> ProgramDay:
         return ProgramDay(
@@ -391,6 +338,15 @@ class ProgramAccount:
             best_share=share,
             note=note,
         )
+
+
+def account_of(conf: Conf, progress: ProgramProgress | None) -> ProgramAccount | None:
+    """The account of these settings, None where they name no program. progress: the state to restore, None at the start."""
+    if conf.program is None:
+        return None
+    if progress is None:
+        return ProgramAccount(conf.program, conf.instruments, conf.calendar)
+    return ProgramAccount.restored(progress, conf.program, conf.instruments, conf.calendar)
 
 
 def cents(dollars: float) -> int:
