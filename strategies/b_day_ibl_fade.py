@@ -15,7 +15,7 @@ Term: TypeAlias = Literal["gap", "delta", "touches", "volume_spike", "wick"]
 
 
 class BDayIblFade(OnceASession):
-    """LONG, once a session. Several terms of quality are counted; two make an entry, three a confident one."""
+    """LONG, once a session. It counts terms of quality: two make an entry, three give it high confidence."""
 
     name: ClassVar[str] = "B-Day IBL Fade"
     setups: ClassVar[tuple[str, ...]] = ("B_DAY_IBL_FADE",)
@@ -24,12 +24,12 @@ class BDayIblFade(OnceASession):
         """Thresholds.
 
         until: no proposal from this time on. b_day_at_least: score, 0 to 1.
-        barred_regimes: initial balance regimes (playbook 2.8) without proposals; an unknown regime is allowed.
+        barred_regimes: initial balance regimes (playbook 2.8) without proposals; a regime of None is allowed.
         ib_under_points, ib_at_most_points: largest R.
-        ib_at_most_p90: largest R as a multiple of the history's 90th percentile; `ib_at_most_points` counts until it is known.
+        ib_at_most_p90: largest R as a multiple of the history's 90th percentile; `ib_at_most_points` applies while there is none.
         close_inside: the bar must close above the IBL.
-        terms: which are counted. gap: a bull gap of one or fifteen minutes was touched and held; delta: above 0; touches,
-            volume_spike, wick: against the thresholds below.
+        terms: the terms that count. gap: a bull gap of one or fifteen minutes was touched and held; delta: above 0; touches,
+            volume_spike, wick: by the thresholds below.
         touches_at_least: low touches in a row. volume_spike_over: times the mean volume. wick_at_least: lower wick, share of
             the bar's height.
         terms_at_least, terms_high: terms for an entry, and for high confidence.

@@ -13,7 +13,7 @@ from tapewire.strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, qu
 
 
 class BearAcceptShort(OnceASession):
-    """SHORT, once a session, on the first bar that qualifies. Goes by the running count of closes below, not by the latch."""
+    """SHORT, once a session, on the first bar that qualifies. It reads the running count of closes below, not the latch."""
 
     name: ClassVar[str] = "Bear Accept Short"
     setups: ClassVar[tuple[str, ...]] = ("BEAR_ACCEPTANCE",)

@@ -1,6 +1,6 @@
 """Candles of several minutes from one-minute bars, in buckets by the clock (playbook 2.6, 3.4, 9.3).
 
-This is the only place that makes them: the tracker's longer timeframes and quarter-hour gaps use it, and so do the strategies.
+This is the only place that makes them: the tracker (longer timeframes, quarter-hour gaps) and the strategies both use it.
 
 Bucket n of m minutes holds the bars stamped n*m+1 to (n+1)*m. Its last minute names it, as NinjaTrader stamps bars at their close:
 the five-minute candle of 09:35 holds 09:31 to 09:35. A candle closes on the bar stamped at its last minute; if that bar is missing,

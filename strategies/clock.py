@@ -1,4 +1,4 @@
-"""Time as the rules count it: New York wall time as "HH:MM", compared as minutes after midnight; bar stamps in nanoseconds."""
+"""Time as the rules count it: New York wall-clock time ("HH:MM") as minutes after midnight, and bar stamps in nanoseconds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def minute_of(clock: TimeOfDay) -> int:
 
 
 def new_york(at_ns: int) -> dt.datetime:
-    """A stamp in nanoseconds since 1970 as New York wall time, to the second."""
+    """A stamp in nanoseconds since 1970 as New York wall-clock time, to the second."""
     return dt.datetime.fromtimestamp(at_ns // SECOND_NS, NEW_YORK)
 
 

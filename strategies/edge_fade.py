@@ -14,7 +14,7 @@ from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, qua
 
 
 class EdgeFade:
-    """LONG, several times a session with a pause in between. Divergence, a gap or an inversion raise the confidence."""
+    """LONG, several times a session with a pause in between. A divergence, a gap or an inversion raises the confidence."""
 
     name: ClassVar[str] = "Edge Fade"
     setups: ClassVar[tuple[str, ...]] = ("EDGE_TO_MID",)
@@ -24,7 +24,7 @@ class EdgeFade:
 
         until: no proposal from this time on. day_types: types of the bar that may enter.
         ib_under_points, ib_at_least_points, ib_at_most_points: limits of R.
-        ib_at_least_mean5: least R as a multiple of the mean of the last 5 ranges, once the history is known.
+        ib_at_least_mean5: least R as a multiple of the mean of the last 5 ranges, once the history has 5.
         max_down_under_r: largest extension below the IBL so far, share of R.
         pause_bars: post-IB bars since the last consumed proposal.
         zone_under_r: the close lies above the IBL by less than this share of R. quality_at_least: order-flow terms of 3.

@@ -25,12 +25,12 @@ class IbhSweepFail(OnceASession):
 
         until: no proposal from this time on. b_day_at_least: score, 0 to 1.
         ib_at_most_points: largest R. ib_at_most_p90: largest R as a multiple of the history's 90th percentile;
-            `ib_at_most_points` counts until it is known.
-        levels: if given, the high must come within level_below_r (share of R) below one of those that are known, or pass it.
+            `ib_at_most_points` applies while there is none.
+        levels: if given, the high must come within level_below_r (share of R) below one of those that exist, or pass it.
         volume_spike_over: times the mean volume.
         sweep_at_least_points, sweep_at_least_r: least sweep.
         sweep_short_of_pdh_at_least_points, ..._r: least sweep instead, if the high stays more than pdh_distance_points or
-            pdh_distance_r below a known prior day's high.
+            pdh_distance_r below the prior day's high, if there is one.
         wick_at_least: upper wick, share of the bar's height.
         stop_above_r: distance of the stop above the bar's high, share of R.
         """

@@ -1,13 +1,13 @@
-"""Indicators as small accumulators: prices in, one number out, None until there is enough to tell it.
+"""Indicators as small accumulators: prices in, one number out, None until there are enough prices.
 
-This is the only place that computes a VWAP, a deviation or an EMA: the tracker's records and the strategies use it alike. Each is a
-plain function of what it was fed, in order; none looks at a clock. Formulas: playbook 2.1 and 9.3.
+This is the only place that computes a VWAP, a deviation or an EMA: the tracker's records and the strategies both use it. Each
+result depends on the prices that were folded, in order, and on nothing else. Formulas: playbook 2.1 and 9.3.
 
-`Vwap` and `Bands` tell the same two numbers by different running sums, which differ in the last digits. Both stay: the tracker
-publishes the sums of `Vwap` in full, so other sums would change the journal; and a band may lie exactly on a tick, where the last
-digit decides whether VWAP Bounce, which trades by `Bands`, sees a touch (tests/unit/test_indicators.py has such a case). Measured
-against exact fractions over 1,380 one-minute bars of an index future near 21,000, the deviation's relative error is (median and
-largest of 60 runs):
+`Vwap` and `Bands` compute the same two numbers with different running sums, so the results differ in the last digits. Both stay:
+the tracker publishes the sums of `Vwap` in full, so other sums would change the journal; and a band may lie exactly on a tick,
+where the last digit decides whether VWAP Bounce, which trades by `Bands`, sees a touch (tests/unit/test_indicators.py has such a
+case). The table gives the relative error of the deviation against exact fractions, over 1,380 one-minute bars of an index future
+near 21,000 (median and largest of 60 runs):
 
                                         Vwap                    Bands
     ordinary bars                       3e-13, 2e-12            6e-16, 2e-14
@@ -15,8 +15,8 @@ largest of 60 runs):
     first price 1.0                     1e-15, 2e-14            8e-13, 4e-11
     first price 1.0, without volume     4e-13, 2e-12            1e-9,  1e-8
 
-So `Bands` is the more precise on ordinary bars, and `Vwap` wherever trading leaves the first price behind. Sums of squared prices,
-without a reference, would be off by 2e-9 (largest 4e-7) on ordinary bars.
+So `Bands` is more precise on ordinary bars, and `Vwap` where prices move far from the first one. Sums of squared prices, without a
+reference price, would have errors of 2e-9 (largest 4e-7) on ordinary bars.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def typical(bar: Bar) -> float:
 
 
 class Vwap:
-    """VWAP and deviation over the bars since it was made, in points, as the tracker publishes them.
+    """VWAP and deviation over all bars folded, in points, as the tracker publishes them.
 
     value: `sum(v p) / sum(v)`; None until there is volume.
     sigma: `sqrt(sum(v (p - VWAP)^2) / sum(v))`, the deviation of the population, weighted by volume. Band k is
@@ -57,7 +57,7 @@ class Vwap:
         self.sigma: float | None = None
 
     def fold(self, price: float, volume: int) -> None:
-        """Take one bar: its price in points, by the basis of your choice, and its volume in contracts."""
+        """Take one bar: its price in points, of the basis that the caller chose, and its volume in contracts."""
         self._traded += price * volume
         total = self._volume = self._volume + volume
         if total > 0:
@@ -71,9 +71,9 @@ class Vwap:
 
 
 class Bands:
-    """The same two numbers as VWAP Bounce trades by them; both are None until there are two bars and volume.
+    """VWAP and deviation as VWAP Bounce uses them. Both are None until there are two bars and volume.
 
-    Prices and squares are summed as distances from the first price, so that squares of thousands do not swallow ticks.
+    Prices and squares are summed as distances from the first price, so that squares of large prices do not lose ticks to rounding.
     """
 
     __slots__ = ("_first", "_squares", "_traded", "_volume", "bars")
@@ -104,20 +104,20 @@ class Bands:
 
     @property
     def sigma(self) -> float | None:
-        """The standard deviation in points; None like `vwap`."""
+        """The standard deviation in points. None when `vwap` is."""
         if self.bars < 2 or self._volume <= 0:
             return None
         mean = self._traded / self._volume
         return math.sqrt(max(self._squares / self._volume - mean * mean, 0.0))
 
     def band(self, k: float) -> tuple[float, float] | None:
-        """The lower and the upper band at k deviations; None like `vwap`."""
+        """The lower and the upper band at k deviations, in points. None when `vwap` is."""
         vwap, sigma = self.vwap, self.sigma
         return None if vwap is None or sigma is None else (vwap - k * sigma, vwap + k * sigma)
 
 
 class Rsi:
-    """Relative strength index of a series of closes: `100 - 100 / (1 + average gain / average loss)`, 100 when nothing was lost.
+    """Relative strength index of a series of closes: `100 - 100 / (1 + average gain / average loss)`, 100 without losses.
 
     simple   means over the last `period` changes
     wilder   the mean over the first `period` changes, then `(previous * (period - 1) + new) / period`
@@ -198,7 +198,7 @@ class Mean:
         self._sum = 0
 
     def fold(self, value: int) -> None:
-        """Take the next one."""
+        """Take the next number."""
         self._last.append(value)
         self._sum += value
         if len(self._last) > self.length:

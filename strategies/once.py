@@ -1,4 +1,4 @@
-"""What the strategies that trade once a session share: whether they have, and until when they may."""
+"""The part that strategies with one trade a session share: whether they have traded, and until when they may."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tapewire.strategies.protocol import DayTypeOf, Proposal
 
 
 class OnceASession:
-    """The parts of a strategy that propose nothing: `used` is set when a proposal was taken, and cleared with the trade date.
+    """The methods of such a strategy other than `propose`. A consumed proposal sets `used`; a new trade date clears it.
 
     Its `propose` reads `used`, `until` (minutes after midnight) and `day_type`.
     """
@@ -22,14 +22,14 @@ class OnceASession:
         self.start("")
 
     def start(self, session: str) -> None:
-        """A new trade date: the strategy may trade again. A strategy that remembers more clears it here, too."""
+        """A new trade date: the strategy may trade again. A strategy with more state clears it here, too."""
         self.used = False
 
     def update(self, s: Session) -> None:
-        """Nothing, unless a strategy remembers earlier bars: the tracker counts touches, closes and scores."""
+        """Nothing, unless a strategy keeps state of earlier bars: the tracker counts touches, closes and scores."""
 
     def consume(self, proposal: Proposal) -> None:
-        """The proposal was taken."""
+        """The proposal was consumed."""
         self.used = True
 
 
@@ -37,8 +37,8 @@ def ib_at_most(r: float, p90: float | None, times_p90: float | None, points: flo
     """Whether an initial balance of height R is small enough.
 
     Args:
-        r: in points. p90: the history's 90th percentile of it, None while unknown.
-        times_p90: largest R as a multiple of that percentile; None, or no percentile: `points` counts.
+        r: in points. p90: the history's 90th percentile of it, None while the history is too short.
+        times_p90: largest R as a multiple of that percentile; None, or no percentile: `points` applies.
         points: largest R; None: no limit.
     """
     if times_p90 is not None and p90 is not None:

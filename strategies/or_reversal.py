@@ -1,11 +1,12 @@
-"""OR Reversal: fade the opening range's extreme at a known level, before the initial balance is complete (playbook 3.7).
+"""OR Reversal: fade the opening range's extreme at an earlier level, before the initial balance is complete (playbook 3.7).
 
-"Swept" is nearness, not penetration: an extreme that stops short of the level counts, one that runs far past it does not.
+"Swept" means near, not through: an extreme that stops short of the level counts, one that runs far past it does not.
 
-Two variants, a named choice of the preset:
+The preset chooses one of two variants:
     confirmed   10:01 to 10:30, on the final OR30, middle of OR30
-    running     09:46 to 10:30, on the OR30 so far (current bar included, frozen at 10:00), middle of OR15; it may be wrong about
-                the extreme, because nobody knows at 09:50 that it will hold until 10:00
+    running     09:46 to 10:30, on the OR30 so far (current bar included, frozen at 10:00), middle of OR15; it may use an extreme
+    that
+                a later bar exceeds, because at 09:50 it is open whether the extreme holds until 10:00
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ LAST = minute_of("10:30")
 
 
 class OrReversal:
-    """SHORT or LONG, once a session (either side). Reads no score and no day type."""
+    """SHORT or LONG, once a session in all. It reads no score and no day type."""
 
     name: ClassVar[str] = "OR Reversal"
     setups: ClassVar[tuple[str, ...]] = ("OR_REVERSAL_SHORT", "OR_REVERSAL_LONG")
 
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        """Thresholds. W is the height of OR30 as the variant sees it; it must be above 0, and so must the risk.
+        """Thresholds. W is the height of OR30 as the variant reads it; it must be above 0, and so must the risk.
 
         drive_limit: a short needs an opening drive of at most this, a long of at least its negative (-1 to 1).
         age_at_least_bars, age_at_most_bars: RTH bars since the first bar that made the extreme.
@@ -80,7 +81,7 @@ class OrReversal:
     def update(self, s: Session) -> None:
         if s.minute > LAST or s.or30 is None or s.i is None:
             return
-        # The range stands once it is final, so a change always means that this bar is part of it and made the extreme.
+        # A final range does not change, so a change always means that this bar belongs to the range and made the extreme.
         if s.or30.high != self.high:
             self.high, self.high_i = s.or30.high, s.i
         if s.or30.low != self.low:
@@ -155,7 +156,7 @@ class OrReversal:
         )
 
     def _swept(self, extreme: float, width: float, levels: Levels, names: tuple[str, ...]) -> str:
-        """The first level the extreme came close to, in words; empty if none."""
+        """The first level near the extreme, as name and price; empty if none."""
         p = self.params
         for name in names:
             level: float | None = getattr(levels, name)

@@ -12,7 +12,7 @@ from tapewire.strategies.pullback import Pullback
 
 
 class PDay(OnceASession):
-    """LONG, once a session. It adds entries where Trend Day Bull is used up or fails its score."""
+    """LONG, once a session. It adds entries where Trend Day Bull has already traded or fails its score."""
 
     name: ClassVar[str] = "P-Day"
     setups: ClassVar[tuple[str, ...]] = ("P_DAY_VWAP_LONG",)
@@ -20,8 +20,8 @@ class PDay(OnceASession):
     class Params(Pullback, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Thresholds beyond those of the pullback.
 
-        direction: what must have stood before this bar: "accepted_long" (two closes above the IB at any time), or "first_side"
-            (the first side with two closes beyond the IB was the long one, so two early closes below rule the day out).
+        direction: what must hold before this bar: "accepted_long" (two closes above the IB at any time), or "first_side" (the first
+            side with two closes beyond the IB was the long one, so two early closes below rule out the day).
         target_r: distance of the target above the close, share of R; None: no target, hold to the exit time.
         """
 

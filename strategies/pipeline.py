@@ -1,4 +1,4 @@
-"""Pipeline: the plumbing test. It trades by the bar count alone, so that orders and fills flow on any data; never for money."""
+"""Pipeline: the plumbing test. It trades by the bar count alone, so any data yields orders and fills. Never trade it for money."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUY, SELL = 0, 2
 
 
 class Pipeline:
-    """LONG on the first of every four RTH bars, out on the third. Needs neither order flow nor an initial balance."""
+    """LONG on the first of every four RTH bars, out on the third. It needs neither order flow nor an initial balance."""
 
     name: ClassVar[str] = "Pipeline"
     setups: ClassVar[tuple[str, ...]] = ("PIPELINE",)
@@ -33,7 +33,7 @@ class Pipeline:
         self.day_type = day_type
 
     def start(self, session: str) -> None:
-        pass  # the bar number is in the session
+        pass  # the session record carries the bar number
 
     def update(self, s: Session) -> None:
         pass

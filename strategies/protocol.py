@@ -1,18 +1,18 @@
-"""What a strategy is: the one contract between the evaluator and what to trade.
+"""The protocol of a strategy: what the evaluator calls, and what a strategy may do.
 
-A strategy reads the ordered stream of sessions of one instrument and nothing else: no clock, no file, no random number, no
-position before it has one. It has two parts (playbook 3):
+A strategy reads the ordered stream of sessions of one instrument and nothing else: no clock, no file, no random number, and no
+position except its own. It has two parts (playbook 3):
 
     update(s)    folds every RTH bar, in a position or not, allowed to trade or not
-    propose(s)   looks at what was folded and answers with a proposal or nothing; it changes nothing
+    propose(s)   reads the folded state and returns a proposal or None; it changes nothing
 
-Whoever asks decides what becomes of a proposal; `consume` tells the strategy that it was taken. A strategy with exits of its own
-adds `manage` (see `Manages`); the common exit rules of playbook 5.2 run for every strategy and come first.
+The caller decides whether a proposal is traded; `consume` reports to the strategy that it was taken. A strategy with exits of its
+own adds `manage` (see `Manages`); the common exit rules of playbook 5.2 apply to every strategy and come first.
 
-That is how a strategy of regular trading hours works. One with the attribute `hours = "all"` keeps its own hours: it folds every
-bar of the trade date and may propose on any, its positions are not closed at the preset's exit time or outside RTH, and of the
-common exit rules only the day's loss limit touches them. When to be out, then, is the business of its `manage`. A strategy that
-wants to show what it saw and did not propose adds `suppressed` (see `Suppresses`).
+That describes a strategy of regular trading hours. A strategy with the attribute `hours = "all"` keeps its own hours: it folds
+every bar of the trade date and may propose on any of them. Its positions are not closed at the preset's exit time or outside RTH;
+of the common exit rules only the account's time to be flat and the day's loss limit apply to them. Its `manage` decides when to be
+flat. A strategy that reports the setups it does not propose adds `suppressed` (see `Suppresses`).
 
     class FirstGreen:
         name = "First Green"
@@ -27,7 +27,7 @@ wants to show what it saw and did not propose adds `suppressed` (see `Suppresses
         def propose(self, s: Session) -> Proposal | None: ...
         def consume(self, proposal: Proposal) -> None: ...
 
-Names of parameters say the unit and how the edge counts: `_points` is points, `_r` a share of the initial balance range R, `_w`
+Names of parameters carry the unit and the comparison: `_points` is points, `_r` a share of the initial balance range R, `_w`
 a share of the opening range, `_bars` RTH bars; `_under` is `<`, `_at_most` is `<=`, `_over` is `>`, `_at_least` is `>=`. A
 threshold of None is a rule that the preset does not have.
 """
@@ -93,15 +93,15 @@ MAX_ID = 50
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """What a strategy would do at the close of this bar.
+    """The entry that a strategy proposes at the close of this bar.
 
-    entry is the close; stop and target are as computed, unrounded. target None: no target order, hold to the exit time.
+    entry is the close; stop and target are not rounded. target None: no target order, hold to the exit time.
     reason: the decisive facts in words and numbers, for the operator. day_confidence: the score of playbook 2.7 that the
-    strategy goes by, 0 without one. confidence: "high" or "medium"; score: the same as a number, 0 to 1, where there is one.
-    limit: rest the entry at this price, on the tick, instead of going to the market.
-    ttl_minutes: how long the proposal is good for after this bar's close, and a limit works; None: the evaluator's default.
-    stop_rounding: the side to which the order's stop is rounded to the tick. pattern: what the setup was read from.
-    id: the intent's id, at most MAX_ID characters and never the same twice; "" for the usual one of bar, setup and action.
+    strategy reads, 0 without one. confidence: "high" or "medium"; score: the same as a number, 0 to 1, where there is one.
+    limit: price of a limit entry, on the tick; None: a market order.
+    ttl_minutes: minutes after this bar's close for which the proposal is valid and a limit works; None: the evaluator's default.
+    stop_rounding: the side to which the order's stop is rounded to the tick. pattern: the pattern behind the setup.
+    id: the intent's id, unique, at most MAX_ID characters; "" for the default of bar, setup and action.
     """
 
     strategy: str
@@ -124,7 +124,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
 
 class Suppression(Struct, frozen=True):
-    """A complete setup that its strategy does not propose: what it would have been, a code, and a sentence for a person."""
+    """A complete setup that its strategy does not propose: the proposal itself, a reason code, and a sentence for people."""
 
     proposal: Proposal
     reason: str
@@ -132,13 +132,13 @@ class Suppression(Struct, frozen=True):
 
 
 class Exit(Struct, frozen=True):
-    """Leave the position at the market. reason is a code, such as PIPELINE; it travels to the trade."""
+    """Leave the position at the market. reason is a code, such as PIPELINE; the trade record carries it."""
 
     reason: str
 
 
 class Move(Struct, frozen=True):
-    """Replace stop and/or target, in points; None leaves it. A stop that is not tighter by a tick is ignored."""
+    """Replace stop and/or target, in points; None keeps it. A stop that is not tighter by at least a tick is ignored."""
 
     reason: str
     stop: float | None = None
@@ -152,7 +152,7 @@ class Strategy(Protocol):
     setups: the codes its proposals may carry: A-Z, 0-9 and _, at most MAX_SETUP characters.
     Params: its thresholds, a frozen msgspec Struct that refuses unknown fields.
 
-    It may also say `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours.
+    It may also set `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours.
     """
 
     @property
@@ -162,16 +162,16 @@ class Strategy(Protocol):
     def setups(self) -> tuple[str, ...]: ...
 
     def start(self, session: str) -> None:
-        """A new trade date (YYYY-MM-DD): forget the last one."""
+        """A new trade date (YYYY-MM-DD): clear the state of the last one."""
 
     def update(self, s: Session) -> None:
-        """Fold one bar of its hours. Called on every one of them, before anything is asked."""
+        """Fold one bar of its hours. Called on every such bar, before any other method except `start`."""
 
     def propose(self, s: Session) -> Proposal | None:
-        """Say what to do at this bar's close, or None. Must not change anything. With regular hours, only before the exit time."""
+        """The proposal at this bar's close, or None. Must not change state. In regular hours only called before the exit time."""
 
     def consume(self, proposal: Proposal) -> None:
-        """This proposal was taken, whatever risk says about it later."""
+        """This proposal was taken, whatever the gate decides about it later."""
 
 
 @runtime_checkable
@@ -179,19 +179,19 @@ class Manages(Protocol):
     """A strategy with exits of its own."""
 
     def manage(self, s: Session, position: Position) -> Exit | Move | None:
-        """Asked on bars of its hours in a position that this strategy opened, when no common exit rule answered."""
+        """Called on bars of its hours in a position that this strategy opened, when no common exit rule matched."""
 
 
 @runtime_checkable
 class Suppresses(Protocol):
-    """A strategy that says which complete setups it does not propose, and why."""
+    """A strategy that reports complete setups which it does not propose, and why."""
 
     def suppressed(self, s: Session) -> Sequence[Suppression]:
-        """Those of this bar. Asked after `update` and before `propose`, in a position or not; must not change anything."""
+        """Those of this bar. Called after `update` and before `propose`, in a position or not; must not change state."""
 
 
 def trades_all_hours(strategy: Strategy) -> bool:
-    """Whether it keeps its own hours instead of regular trading hours."""
+    """Whether a strategy keeps its own hours instead of regular trading hours."""
     hours: Hours = getattr(strategy, "hours", "rth")
     return hours == "all"
 

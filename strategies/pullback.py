@@ -1,7 +1,7 @@
 """The VWAP pullback: the test that Trend Day Bull and P-Day share (playbook 3.1).
 
-After acceptance above the initial balance, price comes back towards the session's VWAP without leaving the breakout, and buyers
-show up again.
+After acceptance above the initial balance, price comes back towards the session's VWAP, stays above the initial balance, and order
+flow is positive.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Pullback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds of the pullback.
 
     until: no proposal from this time on.
-    barred_regimes: initial balance regimes (playbook 2.8) in which there is no proposal; an unknown regime is allowed.
+    barred_regimes: initial balance regimes (playbook 2.8) in which there is no proposal; a regime of None is allowed.
     vwap_distance_under_r: largest (close - VWAP), share of R.
     quality_at_least: order-flow terms of 3.
     delta10_over: contracts; the last 10 deltas, this bar included, must sum to more.
@@ -65,7 +65,7 @@ def stop(p: Pullback, close: float, vwap: float, r: float) -> float:
 
 
 def words(s: Session, flow: Flow, vwap: float, r: float) -> str:
-    """The pullback in the operator's words."""
+    """The pullback in words and numbers, for the operator."""
     close = s.bar.close
     return (
         f"close {close:.2f} is {(close - vwap) / r:.2f} IB above VWAP {vwap:.2f}, delta {flow.delta:+.0f}, quality {flow.quality}/3"

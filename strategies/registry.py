@@ -1,12 +1,13 @@
-"""Strategies by the name a preset uses for them: the seven of the playbook, V-Reversal, VWAP Bounce, the plumbing test, plug-ins.
+"""Strategies by the name that a preset uses: the seven of the playbook, V-Reversal, VWAP Bounce, the plumbing test, plug-ins.
 
-A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class after `tapewire.strategies.protocol`:
+A plug-in is a Python entry point of the group `tapewire.strategies` whose object is a class that follows
+`tapewire.strategies.protocol`:
 
     [options.entry_points]
     tapewire.strategies =
         first_green = mypackage.first_green:FirstGreen
 
-A plug-in is imported only when a preset names it, so a broken one stops no other.
+A plug-in is imported only when a preset names it, so a broken plug-in stops no other run.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def defined() -> tuple[str, ...]:
 
 
 def display_names() -> tuple[str, ...]:
-    """What the built-in strategies are called on signals and in a preset's exempt lists."""
+    """The names of the built-in strategies as signals and a preset's exempt lists carry them."""
     return tuple(cls.name for cls in BUILT_IN.values())
 
 
@@ -87,7 +88,7 @@ def load(name: str) -> StrategyClass:
     where = f"strategy plug-in {name!r} ({plug_in.value})"
     try:
         cls: StrategyClass = plug_in.load()
-    except Exception as error:  # whatever a stranger's module raises on import is theirs; ours is to say so and go on
+    except Exception as error:  # a plug-in may raise anything on import; report it and go on
         raise ConfError(f"{where} does not load: {type(error).__name__}: {error}; repair it or uninstall it") from error
     _check(cls, where)
     return cls
@@ -122,7 +123,7 @@ def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day
 def _built(name: str, cls: StrategyClass, params: Any, day_type: DayTypeOf) -> Strategy:
     try:
         strategy: Strategy = cls(params, day_type)
-    except Exception as error:  # as on import: a stranger's constructor may raise anything
+    except Exception as error:  # as on import: a plug-in's constructor may raise anything
         where = type(error).__name__
         raise ConfError(f"strategy {name!r} cannot be built: {where}: {error}; repair it or leave it out of the preset") from error
     return strategy
@@ -139,7 +140,7 @@ def _params(name: str, cls: StrategyClass, table: Mapping[str, Any]) -> Any:
 
 
 def _check(cls: Any, where: str) -> None:
-    """Refuse an object that is not a strategy, naming what it lacks."""
+    """Refuse an object that is not a strategy. The error names what it lacks."""
     if not isinstance(cls, type):
         raise ConfError(f"{where} is not a class; point the entry point at the strategy's class")
     missing = [method for method in _METHODS if not callable(getattr(cls, method, None))]

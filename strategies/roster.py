@@ -1,16 +1,16 @@
-"""The strategies of one instrument in priority order, asked together (playbook 4).
+"""The strategies of one instrument in priority order, called together (playbook 4).
 
-arbitrated    `answers`: what is traded of a bar's proposals. How several are resolved is the preset's `conflict`:
+arbitrated    `choose`: the proposals of a bar that are traded. The preset's `conflict` resolves several proposals:
 
-                  priority   the first in priority order; only that one is consumed, a suppressed setup stays available
+                  priority   the first in priority order; only that one is consumed, the others stay available
                   additive   all of them, in priority order, each consumed; the gate decides on one after another
-                  veto       as priority, but a LONG and a SHORT on one bar cancel: no answer, nothing consumed
+                  veto       as priority, but a LONG and a SHORT on one bar cancel: nothing is traded, nothing consumed
 
 independent   `every`: each strategy alone, as if the others did not exist; every proposal is reported and consumed
 
-A strategy that raises, or answers with something that cannot be traded, is switched off for the rest of the run: the others must
-not suffer from it, and its own state can no longer be trusted. `failures` says which one, in which call, and why. The same bars
-switch it off at the same place, so a replay or a recovery tells the same story. What cannot be caught is a call that never returns.
+A strategy that raises, or returns something that cannot be traded, is switched off for the rest of the run: the others must not be
+affected, and its own state can no longer be trusted. `failures` holds its name, the call and the error. The same bars switch it off
+at the same place, so a replay or a recovery gives the same result. A call that never returns cannot be caught.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ class StrategyFailure(NamedTuple):
 
 
 class Roster:
-    """Folds sessions into its strategies and asks them. Those that trade all hours see every bar, the others RTH bars.
+    """Folds sessions into its strategies and collects proposals. Strategies of all hours receive every bar, the others RTH bars.
 
     Args:
-        exit_time: "HH:MM", no proposal from then on (playbook 5.2), but of those that trade all hours.
+        exit_time: "HH:MM", no proposal from then on (playbook 5.2), except from strategies that trade all hours.
         conflict: how several proposals on one bar are resolved.
 
     Attributes:
         strategies: those that still run, in priority order.
-        suppressing: those of them that say what they do not propose.
+        suppressing: those of them that report the setups they do not propose.
         failures: those that were switched off, oldest first.
     """
 
@@ -84,7 +84,7 @@ class Roster:
         self.failures: list[StrategyFailure] = []
 
     def fold(self, s: Session) -> None:
-        """Let every strategy see the bar, if it is one of its hours. State advances whatever may be traded."""
+        """Update every strategy with the bar, if it is one of its hours. State advances whether or not it may trade."""
         if s.session != self.session:
             self.session = s.session
             for strategy in self.strategies:
@@ -99,7 +99,7 @@ class Roster:
                 self._switch_off(strategy, "update", error)
 
     def closing(self, s: Session) -> bool:
-        """Whether the exit time has come, which is never later than one minute before the session's close."""
+        """Whether the exit time has come. It is never later than one minute before the session's close."""
         return not s.rth or s.minute >= self.exit_minute or s.minute >= s.closes - 1
 
     def keeps_own_hours(self, name: str) -> bool:
@@ -107,7 +107,7 @@ class Roster:
         return any(strategy.name == name for strategy in self._all_hours)
 
     def suppressed(self, s: Session) -> list[Suppression]:
-        """The complete setups of this bar that their strategies do not propose. To be asked before `answers`."""
+        """The complete setups of this bar that their strategies do not propose. Call it before `choose`."""
         found: list[Suppression] = []
         for strategy in self.suppressing:
             if isinstance(strategy, Suppresses) and (s.rth or strategy in self._all_hours):
@@ -119,8 +119,8 @@ class Roster:
                     self._switch_off(strategy, "suppressed", error)
         return found
 
-    def answers(self, s: Session) -> list[Proposal]:
-        """What to trade on this bar, consumed; empty if nothing."""
+    def choose(self, s: Session) -> list[Proposal]:
+        """The proposals to trade on this bar, consumed; empty if there are none."""
         if self.conflict == "additive":
             return self.every(s)
         first: tuple[Strategy, Proposal] | None = None
@@ -150,7 +150,7 @@ class Roster:
         return proposals
 
     def manage(self, name: str, s: Session, position: Position) -> Exit | Move | None:
-        """What the strategy of this display name wants done with its position; None if it has no exits of its own, or is off."""
+        """The exit or move that the strategy of this display name requests; None also without exits of its own, or if it is off."""
         strategy = self._managing.get(name)
         if strategy is None:
             return None
@@ -195,13 +195,13 @@ class Independent:
         self.roster = Roster(strategies, exit_time)
 
     def step(self, s: Session) -> list[Proposal]:
-        """What each strategy alone would do at this bar's close."""
+        """The proposals that each strategy alone makes at this bar's close."""
         self.roster.fold(s)
         return self.roster.every(s)
 
 
 def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
-    """The proposal as it can travel. Raises ValueError or a msgspec error that says what is wrong with it."""
+    """The proposal as it can be published. Raises ValueError or a msgspec error that names what is wrong."""
     sound = _sound(proposal, Proposal)
     if sound.strategy != strategy.name:
         raise ValueError(f"the proposal says strategy = {sound.strategy!r}; write {strategy.name!r}")
@@ -213,7 +213,7 @@ def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
 
 
 def _sound(answer: object, kind: type[T]) -> T:
-    """A strategy's answer as plain typed data with real numbers: what it is after a journey over the bus."""
+    """A strategy's result as plain typed data with finite numbers: equal to what a subscriber would decode."""
     if type(answer) is not kind:
         raise TypeError(f"answered with a {type(answer).__name__}, not a {kind.__name__}")
     plain = msgspec.to_builtins(answer)
@@ -226,10 +226,10 @@ def _sound(answer: object, kind: type[T]) -> T:
 
 
 def _why(error: BaseException) -> str:
-    """The error in one line: its type, its words without memory addresses, which change from run to run, and its place."""
+    """The error in one line: its type, its text without memory addresses (they change from run to run), and its place."""
     try:
         words = _ADDRESS.sub("0x...", str(error))
-    except Exception:  # a stranger's exception may be broken, too
+    except Exception:  # a plug-in's exception may be broken, too
         words = ""
     at: TracebackType | None = error.__traceback__
     while at is not None and at.tb_next is not None:

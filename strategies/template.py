@@ -1,6 +1,6 @@
-"""A strategy to copy: rename it, change the rules, register it as an entry point. README.md beside this file says how.
+"""A strategy to copy: rename it, change the rules, register it as an entry point. README.md beside this file explains the steps.
 
-This one buys the first close above the initial balance on which buyers were the stronger side.
+This one buys the first close above the initial balance with a positive delta.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class FirstBreakout:
         self.used = False
 
     def update(self, s: Session) -> None:
-        pass  # everything this strategy needs is in the session; remember what yours needs beyond that
+        pass  # the session record has everything this strategy needs; keep here what yours needs beyond that
 
     def propose(self, s: Session) -> Proposal | None:
         p, flow, ib = self.params, s.flow, s.ib

@@ -1,20 +1,20 @@
-"""The V: price leaves a swing high, falls far enough, breaks out above it and comes back to it (playbook 8.3).
+"""The V pattern: price leaves a swing high, falls far enough, breaks out above it and comes back to it (playbook 8.3).
 
 Written for a purchase. A sale is the same machine on mirrored prices (`ClosedBar.mirrored`), so both directions share one path.
 What a candidate goes through, one bar at a time; whatever is not in the table keeps waiting:
 
-    state    bar                                          becomes
-    WATCH    reaches the origin                           gone: that bar is the better origin
-    WATCH    is too late for the drop                     gone
+    phase    bar                                          becomes
+    WATCH    reaches the origin                           dropped: that bar is the better origin
+    WATCH    is too late for the drop                     dropped
     WATCH    has fallen by the threshold                  ARMED
     ARMED    passes the origin (strictly), in time        RETEST: the breakout
     ARMED    makes a new low inside the drop window       ARMED, and the time for the breakout starts again
-    ARMED    is too late for the breakout                 gone
-    RETEST   is too late for the pullback                 gone
+    ARMED    is too late for the breakout                 dropped
+    RETEST   is too late for the pullback                 dropped
     RETEST   touches the origin and closes above its floor  done: the entry bar
 
-The extreme is the lowest low so far, the first of equal ones; the origin bar's own low never counts, because it may have come
-before its high, and the breakout bar's does not either. No rule looks at a bar behind the one that it decides on. Windows count
+The extreme is the lowest low so far; of equal lows, the first. The origin bar's own low never counts, because it may have come
+before its high. The breakout bar's low does not count either. No rule reads a bar after the one that it decides on. Windows count
 minutes between close stamps.
 """
 
@@ -54,7 +54,7 @@ class ClosedBar(NamedTuple):
 class Rules(Struct, frozen=True, kw_only=True):
     """What makes a V, in points and minutes.
 
-    threshold: least fall from the origin. drop_window: minutes for it, the origin's own counted as the first.
+    threshold: least fall from the origin. drop_window: minutes for it, the origin's own minute is the first.
     breakout_window: from the extreme; pullback_window: from the breakout.
     touch_above, touch_below: how far from the origin the entry bar's low may be. floor: how far below it its close may be.
     breaks_floor: a close below the floor ends the candidate.
@@ -73,6 +73,8 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 class PatternPhase(Enum):
+    """The phase of a candidate, as in the table above."""
+
     WATCH = auto()
     ARMED = auto()
     RETEST = auto()
@@ -80,7 +82,7 @@ class PatternPhase(Enum):
 
 @dataclass(slots=True)
 class V:
-    """One candidate, by its three bars. Prices are mirrored for a sale."""
+    """One candidate with its three bars. Prices are mirrored for a sale."""
 
     origin: ClosedBar
     extreme: ClosedBar
@@ -112,12 +114,12 @@ class Machine:
         self._highs: deque[float] = deque(maxlen=(rules.lookback or 1) - 1)
 
     def clear(self) -> None:
-        """Forget everything: a new session, or a hole in the bars."""
+        """Drop all candidates: a new session begins, or bars are missing."""
         self._candidates.clear()
         self._highs.clear()
 
     def fold(self, bar: ClosedBar) -> list[V]:
-        """Take a closed bar. The candidates whose entry bar it is, oldest first; they are used up."""
+        """Take a closed bar. Returns the candidates whose entry bar it is, oldest first, and drops them."""
         done: list[V] = []
         kept: list[V] = []
         for v in self._candidates:

@@ -1,24 +1,24 @@
 """V-Reversal: buy the retest of a swing high that price fell from and broke out of again; sell the mirror image (playbook 8).
 
-The pattern is `tapewire.strategies.v_pattern`; here is what is made of a finished one. In this order, each failure said as
-`Suppressed` and
-final, because a finished pattern is used up whatever becomes of it:
+`tapewire.strategies.v_pattern` finds the pattern; this module decides on a finished one. These checks apply in this order. The
+first that fails is published as `Suppressed`; it is final, because a finished pattern is dropped in any case:
 
     DIRECTION_OFF     its direction is switched off
     WEEKEND           Saturday or Sunday, Eastern
-    OUTSIDE_WINDOW    the entry bar's stamp is in none of the windows (start included, end not), Eastern, by data time
+    OUTSIDE_WINDOW    the entry bar's stamp is in none of the windows (start included, end not), Eastern, by the bar's own time
     CLOSING           the session is about to end
     LOW_CONFIDENCE    below the minimum
-    DUPLICATE         this id has been signalled already on this Eastern date
-    DAILY_CAP         as many signals as a date may have have been given
+    DUPLICATE         this id has already been signalled on this Eastern date
+    DAILY_CAP         the date already has its maximum of signals
     SAME_BAR          an older pattern has the same entry bar: one bar gives one signal
 
-The entry is a limit order at the entry bar's close, good for `entry_ttl_min`, its stop rounded toward the entry. A signal counts,
-and its id is taken, when it is proposed and consumed. While a position is open or an order works nothing is proposed: there is
-one position per instrument, so the "up to 5 open positions" of the source do not exist here. Ids do not name the instrument:
-do not trade two instruments of one root (ES and MES) with it in one run, the gate would take the second for a repeat.
+The entry is a limit order at the entry bar's close, valid for `entry_ttl_min`, with its stop rounded toward the entry. A signal
+counts, and its id is used, when it is proposed and consumed. While a position is open or an order works, nothing is proposed: there
+is one position per instrument, so the "up to 5 open positions" of the source do not exist here. Ids do not name the instrument: do
+not trade two instruments of one root (ES and MES) with it in one run, because the gate would refuse the second entry as a
+duplicate.
 
-No figure of the source design's back-test may be expected from these rules: it rested on look-ahead (playbook 8.2).
+Do not expect any figure of the source design's back-test from these rules: that back-test used look-ahead (playbook 8.2).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Window = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):
 
 
 class Side(NamedTuple):
-    """One direction: what it is called, and the sign that mirrors its prices back."""
+    """One direction: its names, and the sign that mirrors its prices back."""
 
     direction: Direction
     prefix: str
@@ -54,24 +54,24 @@ SELL = Side(SHORT, "SELL", "V_REVERSAL_SELL", "UPWARD_V", -1)
 
 
 class VReversal:
-    """LONG and SHORT, at any hour of its windows, as often as the daily cap allows."""
+    """LONG and SHORT, at any time in its windows, as often as the daily cap allows."""
 
     name: ClassVar[str] = "V-Reversal"
     setups: ClassVar[tuple[str, ...]] = (BUY.setup, SELL.setup)
     hours: ClassVar[Hours] = "all"
 
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        """Thresholds, under the names of playbook 8.6. Points, minutes and bars as the name or the line says.
+        """Thresholds, under the names of playbook 8.6. Units are points, minutes or bars, as the name or the line gives them.
 
-        variant: which confidence, retest and id: "classic" (retest on both sides of the origin, ids without BUY_ or SELL_) or
-            "bidirectional".
+        variant: confidence, retest and id by the rules of "classic" (retest on both sides of the origin, ids without BUY_ or
+            SELL_) or "bidirectional".
         drop_threshold, rise_threshold: least move of a purchase, of a sale, in points.
-        drop_window: minutes, the origin's own counted as the first. breakout_window: minutes after the extreme.
+        drop_window: minutes, the origin's own minute is the first. breakout_window: minutes after the extreme.
         pullback_window: minutes after the breakout.
         retest_ceiling: points the entry bar's low may stay above the origin (classic: also fall below it).
         retest_floor: points its close may be below the origin. invalidate_on_floor_break: a close below ends the pattern.
         origin_mode: "swing_high" (at least as high as the origin_lookback - 1 bars before) or "any_bar", for comparison only.
-        gap_reset_min: a longer hole between two bars forgets all patterns.
+        gap_reset_min: a longer hole between two bars drops all patterns.
         stop_loss_pct: of the entry, as a share (0.001 is 0.1 %). take_profit_points: of the target.
         max_hold_min: after the fill, then EXIT MAX_HOLD. entry_ttl_min: how long the limit order works.
         min_confidence: 0 to 1. max_daily_signals: of an Eastern date.
@@ -128,7 +128,7 @@ class VReversal:
         self.filled_ns = 0
 
     def start(self, session: str) -> None:
-        """Patterns end with the session. Ids and the count do not: they belong to the Eastern date, which changes at midnight."""
+        """Patterns end with the session. Ids and their count belong to the Eastern date, which changes at midnight."""
         for machine in self.machines.values():
             machine.clear()
 
@@ -164,7 +164,7 @@ class VReversal:
         self.found = []
 
     def manage(self, s: Session, position: Position) -> Exit | None:
-        """Out one minute before the session ends, and when the position has been held long enough."""
+        """Exits one minute before the session ends, and `max_hold_min` after the fill."""
         if position.entry_id != self.held:
             self.held, self.filled_ns = position.entry_id, s.bar.close_ns
         if self._minutes_left(s) <= 0:
@@ -175,7 +175,7 @@ class VReversal:
     # --- a finished pattern ------------------------------------------------------------------------------------------
 
     def _judged(self, s: Session) -> list[tuple[Side, Proposal, tuple[str, str] | None]]:
-        """The patterns that this bar finishes, purchases first, each with its refusal; at most one has none."""
+        """The patterns that this bar finishes, purchases first, each with the reason that suppresses it; at most one has none."""
         if s.bar.close_ns != self.last_ns:
             return []
         judged: list[tuple[Side, Proposal, tuple[str, str] | None]] = []
@@ -190,7 +190,7 @@ class VReversal:
         return judged
 
     def _refusal(self, side: Side, proposal: Proposal, s: Session) -> tuple[str, str] | None:
-        """The first reason not to propose, with a sentence, or None."""
+        """The first reason not to propose, as code and sentence; None if there is none."""
         p, score = self.params, proposal.score or 0.0
         clock = hhmm(s.minute)
         if not (p.enable_buy if side is BUY else p.enable_sell):
@@ -210,7 +210,7 @@ class VReversal:
         return None
 
     def _minutes_left(self, s: Session) -> int:
-        """Minutes to the last one before the close of the session; 0 or less from then until the next one starts."""
+        """Minutes to the last minute before the session's close; 0 or less from then until the next session starts."""
         close = min(self.close, s.closes) if s.closes < RTH_CLOSE else self.close
         if s.minute > EVENING:
             return close - 1 + DAY - s.minute
@@ -291,5 +291,5 @@ def _rules(p: VReversal.Params, side: Side) -> Rules:
 
 
 def _more(bar: ClosedBar, than: ClosedBar, factor: float) -> bool:
-    """More than `factor` times the other bar's volume. A volume that is missing proves nothing."""
+    """Whether a bar has more than `factor` times the other's volume. False if the other has none."""
     return than.volume > 0 and bar.volume > factor * than.volume

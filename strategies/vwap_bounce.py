@@ -3,28 +3,28 @@
     long    the previous bar's low reaches the lower band, this bar closes above it; tested first
     short   the previous bar's high reaches the upper band, this bar closes below it
 
-Both bars are judged against the band as it stands now, this bar included (`touch_band` chooses the other reading). Then the
-filters, in this order; the first that says no is said as `Suppressed`:
+Both bars are compared with the band as it is now, this bar included (`touch_band` chooses the other reading). Then the filters
+apply in this order; the first that refuses is published as `Suppressed`:
 
     HOURS    not from `flatten` to the reopening at 18:00
     FRIDAY   not from `friday_entry_until` on
     SIDE     long only below VWAP, short only above it (use_side)
-    RSI      long only below `rsi_oversold`, short only above `rsi_overbought`; equal is no (use_rsi)
+    RSI      long only below `rsi_oversold`, short only above `rsi_overbought`; equal is refused (use_rsi)
     VOLUME   at least `volume_mult` times the mean of the bars before (use_volume)
     TREND    no long in a falling trend, no short in a rising one (use_trend)
     RANGE    stop and target must lie on either side of the close
 
-What is not known yet (RSI, mean volume, trend) forbids nothing. VWAP and bands start with the trade date at 18:00 (or at 09:30);
-RSI, mean volume and trend run on from day to day, so that they are known when a session starts.
+An indicator without a value yet (RSI, mean volume, trend) refuses nothing. VWAP and bands start with the trade date at 18:00 (or at
+09:30); RSI, mean volume and trend continue from day to day, so that they have values when a session starts.
 
-The entry goes to the market; the gate sizes it by the account's risk (`[risk.sizing]` of the preset). A position is closed from
-`flatten` on (a quarter of an hour before the end on a half day), on Friday at the latest at `friday_flat`; these rules hold for
-every preset, the other exits are there where the preset has their numbers. While in a position the answer is to hold: no
-entries.
+The entry is a market order; the gate sizes it by the account's risk (`[risk.sizing]` of the preset). A position is closed from
+`flatten` on (a quarter of an hour before the end on a half day), on Friday at the latest at `friday_flat`. These rules hold for
+every preset; the other exits apply where the preset has their numbers. While a position is open there are no entries.
 
-Left out of the source's bot, on purpose: partial exits (one bracket per position), the exit by elapsed time and by reversal, the
-ATR stop, the closing of small losers after 15:30 (off in playbook 9.4), the learned score, and the watching of an entry's price
-between signal and order. Bands beyond entry and stop are for display only and no parameter here.
+The source's bot has parts that are left out here on purpose: partial exits (there is one bracket per position), the exits by
+elapsed time and by reversal, the ATR stop, the closing of small losers after 15:30 (off in playbook 9.4), the learned score, and
+the check of an entry's price between signal and order. Bands beyond entry and stop are for display only, so they are no parameter
+here.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ LONGER_MINUTES = 15
 
 
 class VwapBounce:
-    """LONG and SHORT, at any hour of the session but its end."""
+    """LONG and SHORT, at any hour of the session except its end."""
 
     name: ClassVar[str] = "VWAP Bounce"
     setups: ClassVar[tuple[str, ...]] = ("VWAP_BOUNCE_LONG", "VWAP_BOUNCE_SHORT")
     hours: ClassVar[Hours] = "all"
 
     class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        """Numbers, under the names of playbook 9.6. A rule whose number is None is not there.
+        """Thresholds, under the names of playbook 9.6. A rule whose number is None does not apply.
 
         tick_size: points, of the instrument; there is no default, because distances are counted in it.
         price_basis: "close", or "typical" for (high + low + close) / 3. session_reset: "18:00", or "09:30" for RTH bars only.
-        band_entry: in standard deviations. touch_band: "current", or "previous" for the band as the touching bar left it.
+        band_entry: in standard deviations. touch_band: "current", or "previous" for the band after the touching bar.
         band_3: the far band of stop and target, in standard deviations.
         rsi_period, rsi_method, rsi_tf: "simple" or "wilder", of the closes of "1m" or "15m".
         volume_lookback: bars, this one excluded. trend_ema: period, of 15-minute closes; half a tick around it is no trend.
-        stop_ticks: from the close. stop_beyond_band_3_ticks: or so far beyond the far band, if that is nearer.
-        target_r: in stop distances; None: the opposite far band as it stands at the entry.
-        breakeven_ticks: profit from which the stop goes to the entry plus breakeven_plus_ticks. trail_start: profit in ticks from
-            which, once that is done, it follows at trail_dist ticks. Profit is that of the close.
+        stop_ticks: from the close. stop_beyond_band_3_ticks: this far beyond the far band instead, if that is nearer.
+        target_r: in stop distances; None: the opposite far band at the time of the entry.
+        breakeven_ticks: profit from which on the stop goes to the entry plus breakeven_plus_ticks. trail_start: profit in ticks
+            from which on, after that, the stop follows the close at trail_dist ticks. Profit is measured at the close.
         tighten_from: from this time to the flatten time the target is at most tighten_r stop distances away.
         friday_profit_from: on Friday from this time any profit is taken.
-        flatten: no entries and no position from then to 18:00. confidence: what signals carry.
+        flatten: no entries and no position from then to 18:00. confidence: the score of every signal, 0 to 1.
         """
 
         tick_size: float
@@ -130,7 +130,7 @@ class VwapBounce:
         self.start("")
 
     def start(self, session: str) -> None:
-        """The session is that of the 18:00 boundary: its VWAP, and the bar before, begin anew."""
+        """Sessions change at 18:00. VWAP and the previous bar start again."""
         self.friday = bool(session) and is_friday(session)
         self.bands = Bands()
         self.band: tuple[float, float] | None = None
@@ -175,7 +175,7 @@ class VwapBounce:
     # --- entries -----------------------------------------------------------------------------------------------------
 
     def _bounces(self, s: Session) -> list[tuple[Proposal, tuple[str, str] | None]]:
-        """The setups of this bar, the long one first, each with the filter that refuses it."""
+        """The setups of this bar, the long one first, each with the filter that refuses it, or None."""
         before, bar, band, touched = self.previous, self.bar, self.band, self.touched
         if before is None or bar is None or band is None or touched is None or bar.close_ns != s.bar.close_ns:
             return []
@@ -191,7 +191,7 @@ class VwapBounce:
         return found
 
     def _refusal(self, proposal: Proposal, sign: int, s: Session) -> tuple[str, str] | None:
-        """The first filter that says no, with a sentence, or None."""
+        """The first filter that refuses, as code and sentence; None if all pass."""
         p, close, vwap, rsi = self.params, proposal.entry, self.bands.vwap or 0.0, self.rsi.value
         clock = hhmm(s.minute)
         if self._flat(s):
@@ -214,7 +214,7 @@ class VwapBounce:
         return None
 
     def _trend(self) -> int:
-        """1 up, -1 down, 0 neither or not known: the last 15-minute close against its average."""
+        """The last 15-minute close against its average: 1 above, -1 below, 0 within half a tick or without an average."""
         average, dead = self.trend.value, self.params.tick_size / 2
         if average is None or abs(self.longer_close - average) <= dead:
             return 0
@@ -246,7 +246,7 @@ class VwapBounce:
         )
 
     def _on_tick(self, price: float) -> float:
-        """The nearest price that an order can have."""
+        """The nearest multiple of the tick."""
         return round(price / self.params.tick_size) * self.params.tick_size
 
     # --- exits -------------------------------------------------------------------------------------------------------
@@ -273,7 +273,7 @@ class VwapBounce:
         return Move("TIGHTEN", target=target)
 
     def _tighter_stop(self, s: Session, position: Position, direction: int, profit: float) -> Move | None:
-        """To breakeven once, then behind the close. That a stop only tightens is seen to by the evaluator."""
+        """To breakeven once, then behind the close. The evaluator ignores a stop that is not tighter."""
         p, tick = self.params, self.params.tick_size
         if p.breakeven_ticks is None or position.stop is None or position.price is None or profit < p.breakeven_ticks * tick:
             return None
@@ -285,6 +285,6 @@ class VwapBounce:
         return Move("TRAIL", stop=s.bar.close - direction * p.trail_dist * tick)
 
     def _flat(self, s: Session) -> bool:
-        """Whether the session is too near its end, or closed."""
+        """Whether the session's end is too near, or the session is closed."""
         flatten = min(self.flatten, s.closes - HALF_DAY_MARGIN) if s.closes < RTH_CLOSE else self.flatten
         return flatten <= s.minute <= EVENING

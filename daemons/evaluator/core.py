@@ -227,7 +227,7 @@ class Desk:
         return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {failure}")) for failure in new)
 
     def _enter(self, s: Session) -> tuple[Intent, ...]:
-        intents = tuple(_entry(proposal, s) for proposal in self.roster.answers(s))
+        intents = tuple(_entry(proposal, s) for proposal in self.roster.choose(s))
         for intent in intents:
             # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as a duplicate.
             self.entries.setdefault(intent.id, RequestedEntry(intent.strategy, intent.setup, self.bars))

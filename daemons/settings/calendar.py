@@ -1,8 +1,8 @@
-"""Which trade dates are not ordinary: the exchange's calendar, or the one that lies beside the data.
+"""Half days and holidays: from the exchange's calendar, or from the file beside the data.
 
-The exchange's calendar is pandas_market_calendars' "CME Globex Equity", which closes at 13:15 Eastern on the day after
-Thanksgiving as the exchange does ("CME_Equity" says 13:00). It knows real dates only. A recording of invented dates therefore
-brings its own `calendar.json`, and when that file is there, it is the whole truth: nothing is merged.
+The exchange's calendar is pandas_market_calendars' "CME Globex Equity". It closes at 13:15 Eastern on the day after Thanksgiving,
+as the exchange does ("CME_Equity" has 13:00). It covers real dates only. A recording of invented dates therefore brings its own
+`calendar.json`. Where that file exists, it replaces the exchange's calendar; nothing is merged.
 
     {"half_days": {"2027-03-11": "13:00"}, "holidays": ["2027-03-26"]}
 """
@@ -30,9 +30,9 @@ def calendar_for(folder: Path | None, first: dt.date, last: dt.date) -> Calendar
     """Half days and holidays of the trade dates first to last.
 
     Args:
-        folder: the recording's; its calendar.json, if there, replaces the exchange's calendar. None: the exchange's.
+        folder: the recording's folder; its calendar.json, if it exists, replaces the exchange's calendar. None: the exchange's.
     Raises:
-        DataError: calendar.json is not what it should be; the text names the key, the value and what would be right.
+        DataError: calendar.json is malformed; the error names the key, the value and the remedy.
     """
     if folder is not None and (folder / FILE).exists():
         return _read(folder / FILE)
@@ -40,7 +40,7 @@ def calendar_for(folder: Path | None, first: dt.date, last: dt.date) -> Calendar
 
 
 def _exchange(first: dt.date, last: dt.date) -> Calendar:
-    # Late, because it pulls in pandas: no command that needs no calendar should wait for it.
+    # A late import, because it imports pandas: commands without a calendar should not wait for it.
     import pandas_market_calendars
 
     schedule = pandas_market_calendars.get_calendar(EXCHANGE).schedule(start_date=first, end_date=last)
@@ -91,4 +91,4 @@ def _check_close(day: str, close: Any, path: Path) -> None:
     except (TypeError, ValueError):
         raise DataError(f"{path}: half_days {day}: {close!r} is not a time; write HH:MM Eastern, such as 13:00") from None
     if not RTH_OPENS < at <= RTH_CLOSES or f"{at:%H:%M}" != close:
-        raise DataError(f"{path}: half_days {day}: {close!r} is no close; write HH:MM Eastern, after 09:30 and not after 16:00")
+        raise DataError(f"{path}: half_days {day}: {close!r} is not a close; write HH:MM Eastern, after 09:30 and not after 16:00")

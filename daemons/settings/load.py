@@ -1,8 +1,8 @@
 """Configuration: TOML under conf/ read into frozen structs. Unknown keys are refused, with a suggestion.
 
-Layers, later ones win key by key: `base.toml`, the overlay (`live.toml` or `replay.toml`), the preset's own file, then what the
-command line says. The result is one `Conf`, written to the run's directory as `run.json`; the daemons of that run read this
-one file and nothing else, so a run can always say what it ran with.
+Layers, later ones win key by key: `base.toml`, the overlay (`live.toml` or `replay.toml`), the preset's own file, then the options
+of the command line. The result is one `Conf`, written to the run's directory as `run.json`. The daemons of that run read this one
+file and nothing else, so it is always on record what a run ran with.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tapewire.strategies.clock import minute_of
 
 T = TypeVar("T")
 
-# Keys of earlier versions by section, and what to write today.
+# Keys of earlier versions by section, and what to write instead.
 REPLACED = {
     ("exits", "trail"): '; for trail = true write trailed = ["Trend Day Bull"], for trail = false leave the key out',
 }
@@ -56,11 +56,13 @@ def instruments() -> dict[str, Instrument]:
 
 
 def instrument(symbol: str) -> Instrument:
-    """One instrument, or a ConfError that lists what is known."""
-    known = instruments()
-    if symbol not in known:
-        raise ConfError(f"unknown instrument {symbol!r}{suggest(symbol, known)}; known: {', '.join(known)} (conf/instruments.toml)")
-    return known[symbol]
+    """One instrument by symbol. Raises ConfError, with the defined symbols, if there is none."""
+    defined = instruments()
+    if symbol not in defined:
+        raise ConfError(
+            f"unknown instrument {symbol!r}{suggest(symbol, defined)}; known: {', '.join(defined)} (conf/instruments.toml)"
+        )
+    return defined[symbol]
 
 
 def preset_names() -> list[str]:
@@ -93,7 +95,7 @@ def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
     """The preset with single settings replaced, by their names.
 
     Raises:
-        ConfError: a name that nothing has, or a value that does not fit; the text names the setting.
+        ConfError: a name without a setting, or a value of the wrong type; the error names the setting.
     """
     if not values:
         return preset
@@ -148,9 +150,8 @@ def load(
 ) -> Conf:
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
-    Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of
-    the one that
-    [trading] names.
+    Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
+    that [trading] names.
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
     bus: dict[str, Any] = {}
@@ -174,7 +175,7 @@ def load(
     where = f"conf/base.toml + conf/{overlay}.toml"
     if fill not in ("next_open", "close"):
         raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
-    known = instruments()
+    defined = instruments()
     for symbol in traded:
         instrument(symbol)
     conf = Conf(
@@ -184,7 +185,7 @@ def load(
         tracker=convert(tracker, Tracking, f"{where} [tracker]"),
         publisher=convert(publisher, Publishing, f"{where} [publisher]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
-        instruments=known,
+        instruments=defined,
         traded=tuple(traded),
         preset=preset,
         calendar=calendar or Calendar(),
@@ -199,19 +200,19 @@ def load(
         raise ConfError(f"{where} [trading]: unlimited = {list(conf.trading.unlimited)} is for replays only; remove the key")
     # What the evaluator would refuse on its start is refused here, before anything is written or started.
     for symbol in conf.traded:
-        checked_strategies(symbol, known[symbol], preset)
+        checked_strategies(symbol, defined[symbol], preset)
     return conf
 
 
 def write(conf: Conf, run: Path) -> Path:
-    """Leave the resolved configuration in the run's directory, as run.json."""
+    """Write the resolved configuration to run.json in the run's directory."""
     path = run / "run.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(conf), indent=2))
     return path
 
 
 def read(run: Path) -> Conf:
-    """The configuration a run was started with, also by an earlier version: its books must go on."""
+    """The configuration that a run was started with, also by an earlier version: its state must continue."""
     path = run / "run.json"
     try:
         return msgspec.convert(_upgraded(msgspec.json.decode(path.read_bytes())), Conf)
@@ -222,7 +223,7 @@ def read(run: Path) -> Conf:
 
 
 def _upgraded(written: Any) -> Any:
-    """A run.json with the keys of today. Only for what tapewire wrote itself; a person's preset is refused, with the remedy."""
+    """A run.json with its old keys replaced. Only for files that tapewire wrote; a preset file with old keys is refused."""
     match written:
         case {"preset": {"exits": {"trail": bool(trail)} as exits}}:
             del exits["trail"]
@@ -231,7 +232,7 @@ def _upgraded(written: Any) -> Any:
 
 
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
-    """A table as a struct; the error names the place, the key and the nearest known key."""
+    """A table as a struct; the error names the place, the key and the nearest key that exists."""
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
@@ -239,7 +240,7 @@ def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
 
 
 def _entered(name: str, conf: Conf) -> Program:
-    """A program that this run can be in. Raises ConfError where the two contradict each other."""
+    """The prop-firm program of this run. Raises ConfError where the run and the program contradict each other."""
     terms, where = program(name), f"programs/{name}.toml"
     for symbol in conf.traded:
         if terms.contracts and symbol not in terms.contracts:
@@ -248,11 +249,11 @@ def _entered(name: str, conf: Conf) -> Program:
     # Decided on the bar of the exit time, filled on the next one.
     if terms.flat_by is not None and minute_of(exit_time) >= minute_of(terms.flat_by):
         raise ConfError(f"{where}: flat_by {terms.flat_by}, but preset {conf.preset.name!r} leaves at {exit_time}; leave earlier")
-    known = {*registry.display_names(), *(registry.load(each).name for each in conf.preset.strategies)}
+    names = {*registry.display_names(), *(registry.load(each).name for each in conf.preset.strategies)}
     for phase, table in _sizes(terms):
         for strategy in table.a:
-            if strategy not in known:
-                raise ConfError(f"{where} [{phase}.sizing] a: no strategy is called {strategy!r}{suggest(strategy, known)}")
+            if strategy not in names:
+                raise ConfError(f"{where} [{phase}.sizing] a: no strategy is called {strategy!r}{suggest(strategy, names)}")
     return terms
 
 
@@ -268,7 +269,7 @@ def _rising(values: list[float], what: str) -> None:
 
 
 def _remedy(text: str, kind: Any) -> str:
-    """What to write in place of an unknown key: what has replaced it, else the nearest known key. text: msgspec's error."""
+    """What to write in place of an unknown key: its replacement, else the nearest key that exists. text: msgspec's error."""
     unknown = re.search(r"unknown field `([^`]+)`(?: - at `[^`]*\b(\w+)`)?", text)
     if unknown is None:
         return ""

@@ -1,9 +1,9 @@
 """Single settings of a preset by name, as `--set` writes them: `v_reversal.drop_threshold=5.0`.
 
-A name is what stands in a preset, with dots between: a parameter of a strategy that the run trades, `exits.exit_time`,
-`risk.max_trades`, `conflict`, `day_type`. A value is written as in TOML; text needs no quotes, a list needs its brackets, `none` is
-a rule that the preset does not have. What is changed becomes part of the run's preset, so `run.json` and the daemons' verb
-`parameters` show it.
+A name is the path of a key in a preset, joined by dots: a parameter of a strategy that the run trades, `exits.exit_time`,
+`risk.max_trades`, `conflict`, `day_type`. A value is written as in TOML; text needs no quotes, a list needs its brackets, and
+`none` removes the rule. A changed setting becomes part of the run's preset, so `run.json` and the daemons' verb `parameters` show
+it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read(settings: Iterable[str]) -> dict[str, Any]:
     """Values by name from `name=value` texts.
 
     Raises:
-        ConfError: one is not of that form, or a name is given twice.
+        ConfError: a text is not of that form, or a name is given twice.
     """
     found: dict[str, Any] = {}
     for setting in settings:
@@ -41,7 +41,7 @@ def read(settings: Iterable[str]) -> dict[str, Any]:
 
 
 def value(text: str) -> Any:
-    """One value as TOML reads it, None for `none`; whatever is no value of TOML is text."""
+    """One value as TOML reads it; None for `none`. A text that TOML cannot read is taken as it is."""
     if text == "none":
         return None
     try:
@@ -51,10 +51,10 @@ def value(text: str) -> Any:
 
 
 def laid_over(preset: Preset, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The preset as a table with these values in it, still to be converted: what a section or strategy does not know shows then.
+    """The preset as a table with these values in it. Its conversion refuses keys that a section or strategy does not have.
 
     Raises:
-        ConfError: a name that nothing has, with the nearest one that something has.
+        ConfError: no setting has this name; the error names the nearest one.
     """
     table: dict[str, Any] = msgspec.to_builtins(preset)
     for name, new in values.items():
@@ -71,7 +71,7 @@ def laid_over(preset: Preset, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def names(preset: Preset) -> Iterator[str]:
-    """Every name that can be set."""
+    """The name of every setting."""
     yield from SINGLE
     for section, kind in SECTIONS.items():
         yield from (f"{section}.{field.name}" for field in msgspec.structs.fields(kind))

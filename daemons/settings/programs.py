@@ -1,9 +1,8 @@
-"""A prop firm's program as dated data: what an account must reach, may not do, and is paid. Read from conf/programs (playbook 6).
+"""A prop firm's program as dated data: an account's targets, limits and payouts. Read from conf/programs (playbook 6).
 
-Plain structs, safe for cores to import; `tapewire.daemons.gate.firm.program` is the engine that runs an account through
-one. Money is
-dollars. Profit means equity minus the program's start, drawdown the distance of equity below the high-water mark. What a program
-does not say is no rule of it.
+Plain structs, safe for cores to import; `tapewire.daemons.gate.firm.program` is the engine that applies them to an account. Money
+is dollars. Profit means equity minus the program's start, drawdown the distance of equity below the high-water mark. A rule that a
+program leaves out does not apply.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class Lock(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where trailing ends: an equity that moves the mark to start + `profit` or more fixes the floor at start + `floor`."""
+    """Where trailing ends: once equity moves the mark to start + `profit` or more, the floor is fixed at start + `floor`."""
 
     profit: float
     floor: float
@@ -30,8 +29,8 @@ class Lock(Struct, frozen=True, forbid_unknown_fields=True):
 class Trailing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Trailing drawdown: a breach is an equity at or below the floor, which lies `distance` under the high-water mark.
 
-    mode: with "end_of_day" the mark moves at the end of the day, and realised equity is what is tested, after each trade and at the
-        end of the day; with "intraday" open profit moves the mark and open loss is tested, on every bar.
+    mode: with "end_of_day" the mark moves at the end of the day, and realised equity is tested after each trade and at the end of
+        the day; with "intraday" open profit moves the mark, and open loss is tested, on every bar.
     """
 
     distance: Dollars
@@ -40,7 +39,7 @@ class Trailing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class DailyLoss(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A day's loss of `limit` or more. breach: "fail" ends the account, "pause" only its day. open: open loss counts, too."""
+    """A day's loss of `limit` or more. breach: "fail" ends the account, "pause" ends its day only. open: open loss counts, too."""
 
     limit: Dollars
     breach: Literal["fail", "pause"] = "fail"
@@ -48,21 +47,21 @@ class DailyLoss(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Consistency(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The best day is at most `share` of the profit. enforce: until it is, nothing is passed and nothing is paid."""
+    """The best day is at most `share` of the profit. enforce: until then there is no pass and no payout."""
 
     share: Share
     enforce: bool = False
 
 
 class ContractTier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """From this profit on, at most so many contracts in an entry. The first tier holds below its profit, too."""
+    """From this profit on, at most so many contracts in an entry. The first tier also applies below its profit."""
 
     profit: float
     at_most: Count
 
 
 class SizeTier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """From this profit on, what a trade of class A and one of class B may risk or hold. The first tier holds below as well."""
+    """From this profit on, the risk or size of a class A and a class B trade. The first tier also applies below its profit."""
 
     profit: float
     a: Annotated[float, Meta(ge=0)]
@@ -70,14 +69,14 @@ class SizeTier(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Cut(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """At a drawdown of more than this, `share` of the tier's figure; 0: no entries."""
+    """At a larger drawdown than this, `share` of the tier's figure applies; 0: no entries."""
 
     drawdown_over: Dollars
     share: Annotated[float, Meta(ge=0, lt=1)]
 
 
 class SizeTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How large an entry is, in place of the preset's own rule.
+    """The size of an entry, in place of the preset's own rule.
 
     unit: figures are "dollars" at risk per trade (as many contracts as they pay for, at least one) or "contracts".
     a: strategies of class A by their display names ("Trend Day Bull"); all others are class B.
@@ -92,9 +91,8 @@ class SizeTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Payouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Once `days` days made `day_profit` or more: min(share of the profit, cap). Then the count of days and the mark restart.
 
-    live_after: with this payout the firm takes the account over as a live one; None: never. processing_days: calendar days
-    until the money is there. leave: the trader's own caution; a payout is asked for only if more than this stays above a floor
-    that has been fixed.
+    live_after: with this payout the firm turns the account into a live one; None: never. processing_days: calendar days until the
+    money arrives. leave: the trader's own reserve; a payout is requested only if more than this stays above a fixed floor.
     """
 
     days: Count
@@ -107,10 +105,10 @@ class Payouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Evaluation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The account that has to prove itself.
+    """The account before it has passed.
 
-    target: profit at the end of a day that passes. minimum_days: days with a trade before that counts. time_limit_days: calendar
-    days from the first trade on, after which it is too late.
+    target: profit at the end of a day that passes. minimum_days: days with a trade that a pass needs. time_limit_days: calendar
+    days from the first trade on in which it must pass.
     """
 
     target: Dollars | None = None
@@ -132,7 +130,7 @@ class Funded(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What taking part costs and allows. per_month: while the evaluation runs. resets: of one slot. accounts: funded at once."""
+    """Fees and counts. per_month: while the evaluation runs. resets: per slot. accounts: funded ones at the same time, at most."""
 
     per_month: Annotated[float, Meta(ge=0)] = 0.0
     resets: Annotated[int, Meta(ge=0)] = 0
@@ -142,9 +140,9 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Program(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One firm's terms on one date.
 
-    as_of: when they were so. check: what a person should know before using them. contracts: caps per entry by instrument; with any,
-    an instrument that is not named may not be traded. flat_by: "HH:MM" Eastern, and on a half day not later than its close: no
-    position later, and no entry from then on.
+    as_of: the date of the terms. check: a warning for the user of these terms. contracts: caps per entry by instrument; if there
+    are any, an instrument that is not named may not be traded. flat_by: "HH:MM" Eastern, on a half day not later than its close;
+    from then on there is no position and no entry.
     """
 
     name: str
@@ -161,7 +159,7 @@ class Program(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def sees_open_equity(self) -> bool:
-        """Whether any rule looks at open profit, so that the engine needs every bar."""
+        """Whether any rule reads open profit, so that the engine needs every bar."""
         phases = (self.evaluation, *((self.funded,) if self.funded else ()))
         trailing = any(each.trailing is not None and each.trailing.mode == "intraday" for each in phases)
         return trailing or any(each.daily_loss is not None and each.daily_loss.open for each in phases)

@@ -1,11 +1,12 @@
-"""Rails: limits that a live configuration sets or loosens by name, so that none is missing by oversight.
+"""Rails: limits that a live configuration sets or loosens by name, so that none is left out by mistake.
 
     [risk]
     day_loss = 2000.0                # set
     loosened = ["day_profit"]        # left out on purpose
 
-A rail that is neither stops a live start, with what to write. Switches are rails without a number: they hold unless loosened. An
-overlay's [risk] is laid over the preset's: what it sets is no longer loosened, what it loosens is no longer set.
+A rail that is neither set nor loosened stops a live start; the error says what to write. Switches are rails without a number: they
+apply unless loosened. An overlay's [risk] is laid over the preset's: a rail that it sets is no longer loosened, and a rail that it
+loosens is no longer set.
 (The idea of rails that must be loosened by name is trade-relay's.)
 """
 
@@ -56,13 +57,13 @@ SWITCHES: Mapping[str, str] = MappingProxyType(
         "holidays": "no entries on trade dates without RTH; loosened, whenever the windows are open",
     }
 )
-"""Each switch with what it means to have it on, and to loosen it."""
+"""Each switch with its meaning when it is on, and when it is loosened."""
 
 NOT_NEGATIVE = frozenset({"missing_bars", "close_min", "price_band_ticks", "reward_to_risk", "feed_age_s"})
 
 
 def laid_over(table: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
-    """A [risk] table under another one."""
+    """A [risk] table with another one laid over it."""
     loosened = layer.get("loosened", ())
     kept = {key: value for key, value in table.items() if key not in loosened}
     still = [name for name in table.get("loosened", ()) if name not in layer and name not in loosened]
@@ -73,12 +74,12 @@ def check(limits: RiskLimits, where: str, *, complete: bool) -> None:
     """Refuse rails that are misspelt, contradict themselves or cannot limit anything.
 
     Args:
-        where: the table, for the message. complete: every rail must be set or loosened, as a live configuration has to.
+        where: names the table in the error. complete: every rail must be set or loosened, as in a live configuration.
     Raises:
         ConfError: one line for each rail that is wrong, with what to write.
     """
-    known = (*RAILS, *SWITCHES)
-    wrong = [f"loosened: unknown rail {name!r}{suggest(name, known)}" for name in limits.loosened if name not in known]
+    defined = (*RAILS, *SWITCHES)
+    wrong = [f"loosened: unknown rail {name!r}{suggest(name, defined)}" for name in limits.loosened if name not in defined]
     for name in RAILS:
         value = getattr(limits, name)
         if value is not None and name in limits.loosened:

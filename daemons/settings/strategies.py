@@ -1,7 +1,7 @@
-"""The strategies of a preset for one instrument, or what is wrong with them.
+"""The strategies of a preset for one instrument, or an error that names what is wrong with them.
 
-Whoever writes a configuration asks here first, so that what the evaluator would refuse on its start is refused before anything is
-written or started.
+Every writer of a configuration calls this first. So a preset that the evaluator would refuse at its start is refused before any
+file is written and any process is started.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tapewire.strategies.clock import minute_of
 from tapewire.strategies.protocol import Strategy
 
 MAX_SYMBOL = 8
+"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
 
 
 def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> list[Strategy]:
@@ -42,7 +43,7 @@ def _check_names(preset: Preset, strategies: Sequence[Strategy]) -> None:
         raise ConfError(f"{where} [exits] exit_time: {error}") from error
     if exits.breach_r is not None and exits.breach_points is not None:
         raise ConfError(f"{where} [exits]: breach_r and breach_points exclude each other; keep one")
-    known = {*registry.display_names(), *(strategy.name for strategy in strategies)}
+    defined = {*registry.display_names(), *(strategy.name for strategy in strategies)}
     named: dict[str, Any] = {
         "[exits] breach_exempt": exits.breach_exempt,
         "[exits] trailed": exits.trailed,
@@ -52,17 +53,17 @@ def _check_names(preset: Preset, strategies: Sequence[Strategy]) -> None:
     }
     for key, names in named.items():
         for name in names:
-            if name not in known:
-                hint = suggest(name, known)
+            if name not in defined:
+                hint = suggest(name, defined)
                 raise ConfError(f"{where} {key}: no strategy is called {name!r}{hint}; write names as signals carry them")
 
 
 def _check_ticks(symbol: str, instrument: Instrument, strategies: Sequence[Strategy]) -> None:
     """Refuse a strategy that counts in ticks of another instrument (its parameter `tick_size`). Raises ConfError."""
     for strategy in strategies:
-        said = getattr(getattr(strategy, "params", None), "tick_size", instrument.tick)
-        if said != instrument.tick:
+        tick = getattr(getattr(strategy, "params", None), "tick_size", instrument.tick)
+        if tick != instrument.tick:
             raise ConfError(
-                f"{strategy.name}: tick_size = {said}, but {symbol} ticks {instrument.tick}; set tick_size = {instrument.tick} "
-                f"and look at its other distances"
+                f"{strategy.name}: tick_size = {tick}, but {symbol} ticks {instrument.tick}; set tick_size = {instrument.tick} "
+                f"and check its other distances"
             )

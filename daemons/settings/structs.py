@@ -12,7 +12,7 @@ from tapewire.daemons.market.hours import EntryTimes
 from tapewire.daemons.settings.programs import Program
 from tapewire.strategies.roster import Conflict
 
-# Offsets from bus.base_port. Everything that binds is ours and listed here.
+# Offsets from bus.base_port. Every port that tapewire binds is listed here.
 PORTS: Mapping[str, int] = {
     "broker.in": 0,
     "broker.out": 1,
@@ -34,13 +34,13 @@ PORTS: Mapping[str, int] = {
 PORT_SPAN = 36
 
 LEAST_DAYS = 40
-LONGEST_MIN = 720  # of a timeframe: a longer bucket would be cut by midnight and by the evening, and mean nothing
+LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut a longer bucket into parts without meaning
 
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the processes meet and how patient they are. Times in seconds; ring in messages per topic.
+    """Addresses and time limits of the processes. Times in seconds; ring in messages per topic.
 
-    journal_s: the logger may be silent for so long; then the gate lets no entry pass until it is back.
+    journal_s: after so long without a message of the logger the gate refuses entries until the logger is back.
     """
 
     host: str = "127.0.0.1"
@@ -57,13 +57,13 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Trading(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether orders may go out at all, and to which account.
+    """Whether orders may be sent at all, and to which account.
 
-    unlimited: strategies (display names) that the account's daily limits do not touch. For the plumbing test on recorded bars,
+    unlimited: strategies (display names) to which the account's daily limits do not apply. For the plumbing test on recorded bars,
     which must trade all day; a live configuration that names one is refused.
     program: the account is in this prop-firm program (a name in conf/programs); empty for none.
-    answer_s: an order without any word of the venue after so long is unanswered, and stops entries until it is answered.
-    cancel_s: so long after its validity an entry that still works is taken back.
+    answer_s: an order without a report of the venue after so long is unanswered, and stops entries until the venue reports.
+    cancel_s: an entry that still works so long after its validity is cancelled.
     """
 
     enabled: bool = False
@@ -75,10 +75,10 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the tracker says besides the sessions.
+    """What the tracker publishes besides the sessions, and how much history it reads.
 
     timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py). history_days: how far back
-    an epoch reads the journal (daemons/shell/epochs.py), in days; no model looks back further than twenty sessions.
+    an epoch reads the journal (daemons/shell/epochs.py), in days; no model needs more than twenty sessions.
     """
 
     timeframes: tuple[int, ...] = ()
@@ -86,7 +86,7 @@ class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.history_days < LEAST_DAYS:
-            raise ValueError(f"history_days = {self.history_days}: models look back twenty sessions; write {LEAST_DAYS} or more")
+            raise ValueError(f"history_days = {self.history_days}: models need twenty sessions; write {LEAST_DAYS} or more")
         for minutes in self.timeframes:
             if not 2 <= minutes <= LONGEST_MIN:
                 raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")
@@ -97,7 +97,7 @@ class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill.
 
-    enabled: False keeps new positions out of it; those that are open can still be closed and protected.
+    enabled: False allows no new position in it; an open one can still be closed and protected.
     """
 
     root: str
@@ -123,8 +123,8 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True):
 
     exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
     IB range; breach_points: the same in points (one of the two; neither means no such rule). *_exempt: display names of strategies
-    ("Edge Fade") that the rule does not touch. trailed: display names of strategies whose longs have the trend trail; empty means
-    no such rule. day_loss: dollars, positive.
+    ("Edge Fade") to which the rule does not apply. trailed: display names of strategies whose longs have the trend trail; empty
+    means no such rule. day_loss: dollars, positive.
     """
 
     exit_time: str = "15:59"
@@ -137,10 +137,10 @@ class Exits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How large the entries of one strategy are, in place of the account's rule. Either `contracts`, or `account` and `risk_share`.
+    """The size of one strategy's entries, in place of the account's rule. Either `contracts`, or `account` and `risk_share`.
 
-    contracts: a fixed size. account: dollars; risk_share: the share of them that one trade may lose, 0.01 for 1 %. max_contracts:
-    at most, besides the account's own maximum; 0 for no other.
+    contracts: a fixed size. account: dollars; risk_share: the share of them that one trade may lose, 0.01 for 1 %. max_contracts: a
+    maximum besides the account's own; 0 for none.
     """
 
     contracts: int | None = None
@@ -166,15 +166,15 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Sizing, and the rails of the account (playbook 6; daemons/gate/README.md explains each). Dollars, positive.
 
     contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
-        TOML has no null, so leaving it out is what says "by risk".
+        TOML has no null, so a missing key means "by risk".
     strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
-    sizing: per display name, the size of that strategy's entries instead of the rule above.
+    sizing: per display name, the size of that strategy's entries in place of the rule above.
 
     Everything else is a rail. None is no limit; a live configuration sets each one or names it in `loosened`
     (daemons/settings/rails.py).
 
     loosened: rails that are left out on purpose, and switches that are off: "one_position", "one_entry_per_bar", "holidays".
-    friday_until, friday_flatten_from: what Friday's trade date has in place of the end of its windows and of `flatten_from`.
+    friday_until, friday_flatten_from: on Friday's trade date they replace the end of the windows and `flatten_from`.
     """
 
     start: float = 150_000.0
@@ -219,10 +219,10 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A preset is data: which strategies in which priority, with which numbers. No strategy asks for its name.
+    """A preset is data: strategies, their priority and their numbers. No strategy reads the name of its preset.
 
     strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
-    conflict: what several proposals on one bar become: "priority", "additive" or "veto" (see strategies/roster.py).
+    conflict: how several proposals on one bar are resolved: "priority", "additive" or "veto" (strategies/roster.py).
     """
 
     name: str
@@ -236,8 +236,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the publisher does besides the public streams.
-
+    """What the publisher writes besides the public streams.
 
     signal_files: folder for V-Reversal's entries as text files (daemons/publisher/signal_files.py), in the run's folder unless it
     is an absolute path; empty for none.
@@ -247,10 +246,10 @@ class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
-    """External signals (daemons/gate/external/ingress.py). Off until somebody switches them on.
+    """External signals (daemons/gate/external/ingress.py). They are off by default.
 
-    max_tp_points, max_sl_points: the furthest target and stop, in points. ttl_s: how long a signal stays good if it does not say;
-    max_ttl_s: the longest it may say. Market time.
+    max_tp_points, max_sl_points: the furthest target and stop, in points. ttl_s: the validity of a signal that names none;
+    max_ttl_s: the longest that a signal may name. Seconds of market time.
     """
 
     enabled: bool = False
@@ -267,9 +266,9 @@ class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
-    """A death on order (daemons/shell/faults.py): which daemon, at which step of its round, from which market time on.
+    """An injected death (daemons/shell/faults.py): the daemon, the step of its round, and the market time from which on it applies.
 
-    topic: only on an event whose topic begins so, of a daemon with a core; empty for any.
+    topic: only on an event whose topic begins with this text, in a daemon with a core; empty for any event.
     """
 
     daemon: str
@@ -279,11 +278,11 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything one run needs to know. `instance` names the run for people; `traded` are the instruments it trades.
+    """The whole configuration of one run. `instance` names the run for people; `traded` are the instruments it trades.
 
-    program: the prop-firm program that the account is in, None for none. epoch: which start of this run it is; since: per topic,
-    epoch and number of the last record that was in the journal when it began; folds: and the first one to be read, counted
-    from 0 (daemons/shell/epochs.py).
+    program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
+    topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
+    counted from 0 (daemons/shell/epochs.py).
     """
 
     instance: str

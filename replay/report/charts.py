@@ -1,7 +1,7 @@
 """The page's drawings as SVG: realised equity, and one price chart per session.
 
-Colours are classes, so that the page's style decides them for light and dark. A session's candles are four paths, not 780
-elements: a report of many sessions stays small and scrolls smoothly.
+Colours are classes, so that the page's style sets them for light and dark. A session's candles are four paths instead of 780
+elements, so that a report of many sessions stays small and scrolls smoothly.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tapewire.strategies.clock import RTH_OPEN, hhmm
 WIDTH = 1120
 AXIS = 64  # room for labels on the right
 IB_ENDS = 10 * 60 + 30
-CROWDED = 60  # trades in one session from which on brackets and large markers would hide the prices
+CROWDED = 60  # trades in one session; with more, brackets and large markers would hide the prices
 
 Scale = Callable[[float], float]
 
@@ -99,7 +99,7 @@ def session(day: TradedSession, day_type: str) -> str:
 
 
 def _price_range(day: TradedSession) -> tuple[float, float]:
-    """Room for every bar, and for brackets that are not far away: a distant stop must not flatten the session."""
+    """A range with room for every bar and for near brackets; a distant stop must not flatten the session."""
     low = min((m.bar.low for m in day.minutes), default=0.0)
     high = max((m.bar.high for m in day.minutes), default=1.0)
     reach = (high - low) * 0.15
@@ -125,7 +125,7 @@ def _time_grid(frame: Frame, closes: int, height: int) -> Iterator[str]:
 
 
 def _balance(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
-    """The first hour as a shaded field, and its high, low and middle through the rest of the session."""
+    """The first hour as a shaded field, and its high, low and middle for the rest of the session."""
     edge = frame.x(IB_ENDS + 0.5)
     levels = {name: (value, frame.y(value)) for name, value in _balance_levels(minutes)}
     if levels:
@@ -142,7 +142,7 @@ def _balance_names(frame: Frame, minutes: Sequence[Minute]) -> Iterator[str]:
 
 
 def _balance_levels(minutes: Sequence[Minute]) -> tuple[tuple[str, float], ...]:
-    """The valid initial balance by name, nothing without one."""
+    """The lines of the valid initial balance by name; empty without one."""
     ib = next((m.ib for m in reversed(minutes) if m.ib is not None and m.ib.valid), None)
     return (("IBH", ib.high), ("IBM", (ib.high + ib.low) / 2), ("IBL", ib.low)) if ib else ()
 
@@ -178,7 +178,7 @@ def _volume(frame: Frame, minutes: Sequence[Minute], top: int, base: int) -> Ite
 
 
 def _day_types(frame: Frame, minutes: Sequence[Minute], day_type: str) -> Iterator[str]:
-    """A ribbon below the prices: the day type of each bar, as the strategies read it."""
+    """A ribbon below the prices with the day type of each bar, as the strategies read it."""
     y = frame.bottom + 4
     typed = [(m.minute, m.day_type_midpoint if day_type == "midpoint" else m.day_type_edge) for m in minutes]
     for kind, group in groupby((pair for pair in typed if pair[1] != "none"), key=lambda pair: pair[1]):

@@ -1,4 +1,4 @@
-"""What the page shows, read from a finished run: its summary, its trades, and the bars of the sessions that traded."""
+"""The data of the page, read from a finished run: its summary, its trades, and the bars of the sessions that traded."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
 
 
-class Candle(Struct, frozen=True):
-    """The prices of a bar."""
+class PriceBar(Struct, frozen=True):
+    """The prices and the volume of a bar."""
 
     close_ns: int
     open: float
@@ -28,8 +28,8 @@ class Candle(Struct, frozen=True):
     volume: int
 
 
-class Balance(Struct, frozen=True):
-    """The initial balance as it stood."""
+class Edges(Struct, frozen=True):
+    """The edges of the initial balance so far, in points."""
 
     high: float
     low: float
@@ -39,20 +39,20 @@ class Balance(Struct, frozen=True):
 class Minute(Struct, frozen=True):
     """The few fields of a Session that a chart draws. minute counts from midnight, Eastern."""
 
-    bar: Candle
+    bar: PriceBar
     session: str
     minute: int
     rth: bool
     closes: int
     vwap: float | None = None
-    ib: Balance | None = None
+    ib: Edges | None = None
     day_type_edge: DayType = "none"
     day_type_midpoint: DayType = "none"
     widest: DayType = "none"
 
 
 class Holding(Struct, frozen=True):
-    """A trade with the stops that protected it: (time from which it stood, price), the first from the entry on."""
+    """A trade with the stops that protected it: (time from which on it applied, price), the first from the entry on."""
 
     trade: Trade
     stops: tuple[tuple[int, float], ...]
@@ -68,9 +68,10 @@ class TradedSession(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """All of the page.
+    """All data of the page.
 
-    trades in the order of their exits, measures by their ids; days in the order of their dates, at most as many as asked for.
+    trades: in the order of their exits. measures: by the trades' ids. days: in the order of their dates, at most as many as
+    requested. traded_days: the number of all of them.
     """
 
     summary: Summary
@@ -85,7 +86,7 @@ def read(run: Path, most_days: int) -> Facts:
     """Read a finished run.
 
     Raises:
-        ConfError: no run, or not finished. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, or it has not finished. DataError, JournalError: its files cannot be read.
     """
     summary = outputs.read_summary(run)
     trades = tuple(sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns))

@@ -1,4 +1,4 @@
-"""The page itself: what ran, what came of it, each session that traded, every trade, and what the figures do not say."""
+"""The page itself: the run, its results, each session that traded, every trade, and what the figures assume."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(run: Path) -> Path:
     """Write a finished run's `report.html` and return its path.
 
     Raises:
-        ConfError: no run lies there, or it has not finished. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, or it has not finished. DataError, JournalError: its files cannot be read.
     """
     path = run / "report.html"
     outputs.replace(path, page(facts.read(run, MOST_DAYS)).encode())
@@ -43,7 +43,7 @@ def page(run: Facts) -> str:
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            # Belt and braces: escaped text cannot run, and if it could, it could load and send nothing.
+            # A second defence: escaped text cannot run, and this policy would let a script load and send nothing.
             """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">""",
             f"<title>tapewire run: {text(title)}</title><style>{CSS}</style></head><body><main>",
             _header(run.summary, title),
@@ -63,14 +63,14 @@ def page(run: Facts) -> str:
 def _header(summary: Summary, title: str) -> str:
     dates = [session.session for session in summary.sessions if session.rth_bars]
     span = f"{dates[0]} to {dates[-1]}" if dates else "no RTH bars"
-    known = (
+    facts_shown = (
         (count(len(dates), "session"), span),
         ("bars", f"{summary.bars:,}"),
         ("day types", summary.day_type),
         ("fills", summary.fill),
         ("strategies", ", ".join(summary.strategies)),
     )
-    shown = " &middot; ".join(f"{text(name)} <b>{text(value)}</b>" for name, value in known)
+    shown = " &middot; ".join(f"{text(name)} <b>{text(value)}</b>" for name, value in facts_shown)
     return f'<header><h1>{text(title)}</h1><p class="facts">{shown}</p></header>'
 
 

@@ -1,4 +1,4 @@
-"""The page's style. One column, one accent per meaning, light or dark as the reader's system is."""
+"""The page's style: one column, one accent per meaning, light or dark as the reader's system is set."""
 
 CSS = """
 :root {

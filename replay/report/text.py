@@ -1,4 +1,4 @@
-"""Numbers and words as the page writes them. Everything that goes into the page passes through `text` or is a number of ours."""
+"""Numbers and words in the page's format. Everything on the page passes through `text`, or is a number formatted here."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ def text(value: object) -> str:
 
 
 def money(dollars: float, *, signed: bool = True) -> str:
-    """`+$1,234.50`, with a real minus sign; zero has none."""
+    """`+$1,234.50`, with a typographic minus sign; zero has no sign."""
     sign = MINUS if dollars < 0 else "+" if dollars > 0 and signed else ""
     return f"{sign}${abs(dollars):,.2f}"
 
 
 def price(value: float | None) -> str:
-    """`24,954.25`; a dash where there is no such order."""
+    """`24,954.25`; a dash without a value."""
     return "\N{EN DASH}" if value is None else f"{value:,.2f}"
 
 
 def count(number: int, noun: str, many: str = "") -> str:
-    """`1 trade`, `1,204 trades`; `many` where an s does not make the plural."""
+    """`1 trade`, `1,204 trades`; `many` is the plural where it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
 def tone(number: float) -> str:
-    """The class that colours a result."""
+    """The CSS class that colours a result."""
     return "gain" if number > 0 else "loss" if number < 0 else ""

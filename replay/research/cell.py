@@ -1,7 +1,7 @@
-"""One cell of a sweep: a whole recording under one configuration, in whatever process it is asked for.
+"""One cell of a sweep: a whole recording under one configuration, computed in any worker process.
 
-A cell's name is the hash of everything its result depends on: the configuration, the bytes of the recording, the calendar and the
-code that decides, plug-ins included. So a finished cell never has to be computed again, and never stands for something else.
+A cell's name is the hash of everything that its result depends on: the configuration, the bytes of the recording, the calendar and
+the code that decides, plug-ins included. So a finished cell never has to be computed again, and never stands for another result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tapewire.strategies import registry
 
 
 class Job(Struct, frozen=True):
-    """What to compute, and what it must be computed with. data: the recording's folder, reachable under this path by the worker."""
+    """A cell to compute. data: the recording's folder, under a path that the worker can read. recording, code: digests to match."""
 
     key: str
     data: str
@@ -41,7 +41,7 @@ class Job(Struct, frozen=True):
 
 
 class DayResult(Struct, frozen=True):
-    """What came of one session, in cents. A session without a trade is a day of zeros."""
+    """The result of one session, in cents. A session without a trade is a day of zeros."""
 
     session: str
     trades: int = 0
@@ -51,7 +51,7 @@ class DayResult(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """A finished cell. refused: intents that the gate refused. off: strategies that were switched off, and why."""
+    """A finished cell. refused: intents that the gate refused. off: strategies that were switched off, with the error."""
 
     key: str
     days: tuple[DayResult, ...]
@@ -60,31 +60,31 @@ class Result(Struct, frozen=True):
     off: tuple[str, ...]
 
 
-def compute(asked: bytes) -> bytes:
+def compute(encoded: bytes) -> bytes:
     """Run one cell: an encoded `Job` in, an encoded `Result` out. Bytes, so that any kind of worker can carry them.
 
     Raises:
-        ConfError: this worker has another recording or other code than the one who asks.
+        ConfError: this worker has another recording or other code than the job requires.
     """
-    job = msgspec.json.decode(asked, type=Job)
+    job = msgspec.json.decode(encoded, type=Job)
     conf = job.conf
     found = code_digest(conf.preset.strategies)
     if found != job.code:
         raise ConfError(
-            f"a worker has other code ({found[:12]}) than this program ({job.code[:12]}); install the same version there"
+            f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
         )
     recording = _recording(job.data, conf.traded[0], job.recording)
     return msgspec.json.encode(run(conf, recording, job.key))
 
 
 def run(conf: Conf, recording: Recording, key: str) -> Result:
-    """The recording from its first bar to its last. Sessions are not started anew: history, limits and drawdown carry over."""
+    """Run the recording from its first bar to its last. Sessions do not start again: history, limits and drawdown carry over."""
     days: dict[str, DayResult] = {}
     trades: list[Trade] = []
     off: list[str] = []
     refused = 0
 
-    def hear(topic: str, header: Header, body: Body) -> None:
+    def record(topic: str, header: Header, body: Body) -> None:
         nonlocal refused
         if type(body) is Session:
             if body.i == 0:
@@ -96,7 +96,8 @@ def run(conf: Conf, recording: Recording, key: str) -> Result:
         elif type(body) is Alarm and body.name == evaluator.STRATEGY_OFF:
             off.append(body.text)
 
-    loop.run([tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)], runs.venue(conf), recording.bars, hear, conf.epoch)
+    daemons_of_run = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
+    loop.run(daemons_of_run, runs.venue(conf), recording.bars, record, conf.epoch)
     for trade in trades:
         day = days.get(trade.session, DayResult(trade.session))
         days[trade.session] = DayResult(
@@ -111,7 +112,7 @@ def run(conf: Conf, recording: Recording, key: str) -> Result:
 
 
 def key(conf: Conf, recording: str, code: str) -> str:
-    """The name of a cell. Names of runs, ports and the like are not in it: they decide nothing."""
+    """The name of a cell. It leaves out run names, ports and other settings that decide nothing."""
     decides = {
         "trading": conf.trading,
         "instruments": {symbol: conf.instruments[symbol] for symbol in conf.traded},
@@ -125,7 +126,7 @@ def key(conf: Conf, recording: str, code: str) -> str:
 
 
 def recording_digest(data: Path, files: Iterable[str]) -> str:
-    """The bytes of a recording's files."""
+    """The digest of a recording's files: names and bytes."""
     whole = hashlib.sha256()
     for name in files:
         whole.update(f"{name}\n".encode())
@@ -136,7 +137,7 @@ def recording_digest(data: Path, files: Iterable[str]) -> str:
 
 @functools.cache
 def code_digest(names: tuple[str, ...]) -> str:
-    """The source of everything that decides, and of the plug-ins among these strategies."""
+    """The digest of all source that decides, and of the plug-ins among these strategies."""
     packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies)]
     sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
     sources += [(module.__name__, Path(str(module.__file__))) for module in (loop, venue, ninjatrader, sys.modules[__name__])]
@@ -155,5 +156,5 @@ def _recording(data: str, instrument: str, digest: str) -> Recording:
     """The recording, read once per worker."""
     recording = ninjatrader.read(Path(data), instrument, configuration.instruments())
     if recording_digest(Path(data), [file.file for file in recording.files]) != digest:
-        raise ConfError(f"a worker finds other files in {data} than this program; give it the same recording under the same path")
+        raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
     return recording

@@ -1,4 +1,4 @@
-"""How far to trust the best cell of a sweep: four questions, answered in numbers and in words. None of them is about profit.
+"""How far to trust the best cell of a sweep: four questions, with numbers and words. None of them is about profit.
 
 How many were tried?   The best of many is good by chance. With N tries of no value at all, the best Sharpe ratio to expect is
 
@@ -11,9 +11,9 @@ How many were tried?   The best of many is good by chance. With N tries of no va
 
                        D. H. Bailey and M. Lopez de Prado, The Deflated Sharpe Ratio, Journal of Portfolio Management 40 (5), 2014.
                        Cells with equal results in every session are one try. Ratios are per session and not annualised.
-Peak or plateau?       What one step in one setting makes of the best cell. Luck stands alone.
-Does it last?          The best cell of the first sessions, and what it made in the rest.
-Is that enough?        Sessions and trades, against a few dozen.
+Peak or plateau?       How one step in one setting changes the best cell. A lucky cell has no good neighbours.
+Does it last?          The best cell of the first sessions, and its result in the rest.
+Is that enough?        The number of sessions and trades.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FEW_TRADES = 100
 
 
 class Try(Struct, frozen=True):
-    """One cell as this module sees it. nets: cents per session, in order. label: the cell in words."""
+    """The figures of one cell that count here. nets: cents per session, in order. label: the cell in words."""
 
     label: str
     nets: tuple[int, ...]
@@ -40,11 +40,11 @@ class Try(Struct, frozen=True):
 
 
 class Doubt(Struct, frozen=True):
-    """What speaks against the best cell. Dollars; ranks from 1; sharpe per session.
+    """The reasons to doubt the best cell. Dollars; ranks from 1; sharpe per session.
 
     trials, distinct: cells, and cells with different results. best: index of the cell that was best in sample.
-    shape: "peak", "plateau", "level" (no difference) or "alone" (no neighbours). neighbours: their net in sample.
-    chance: the Sharpe ratio to expect of the best of that many worthless tries. z, probability: that the best one's is above it.
+    shape: "peak", "plateau", "level" (no difference) or "alone" (no neighbours). neighbours: their net in sample. chance: the
+    expected Sharpe ratio of the best of that many worthless tries. z, probability: that the ratio of the best cell is above it.
     """
 
     trials: int
@@ -65,11 +65,11 @@ class Doubt(Struct, frozen=True):
 
 
 def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float) -> Doubt:
-    """Doubt the best of these.
+    """The doubt about the best of these tries.
 
     Args:
         tries: in the order of the grid, with equally many sessions each. near: indexes of each cell's neighbours.
-        share: of the sessions, the first so many are in sample: the best is chosen by its net there.
+        share: the share of the sessions, from the first on, that is in sample; the best try is chosen by its net there.
     """
     sessions = len(tries[0].nets)
     inside = min(max(1, int(share * sessions)), sessions)
@@ -102,13 +102,13 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
 
 
 def sharpe(nets: Sequence[float]) -> float:
-    """Mean over standard deviation, per session; 0 where nothing varies."""
+    """Mean over standard deviation, per session; 0 without variation."""
     spread = stdev(nets) if len(nets) > 1 else 0.0
     return fmean(nets) / spread if spread > 0 else 0.0
 
 
 def expected_best(ratios: Sequence[float]) -> float:
-    """The Sharpe ratio to expect of the best of so many tries without value, given how far theirs spread. 0 for a single try."""
+    """The expected Sharpe ratio of the best of so many worthless tries, by the spread of their ratios. 0 for one try."""
     count = len(ratios)
     if count < 2:
         return 0.0
@@ -118,7 +118,7 @@ def expected_best(ratios: Sequence[float]) -> float:
 
 
 def deflated(nets: Sequence[float], chance: float) -> float | None:
-    """How many standard errors the Sharpe ratio of these sessions lies above `chance`. None if it cannot be said."""
+    """How many standard errors the Sharpe ratio of these sessions lies above `chance`. None if it is undefined."""
     spread = pstdev(nets) if nets else 0.0
     if len(nets) < 3 or spread == 0:
         return None
@@ -130,7 +130,7 @@ def deflated(nets: Sequence[float], chance: float) -> float | None:
 
 
 def shape(best: float, around: Sequence[float]) -> str:
-    """A plateau if every neighbour keeps at least half of a best that is above 0, level if all are the same; else a peak."""
+    """A plateau if every neighbour keeps at least half of a best above 0, level if all are equal, alone if there are none, else a peak."""
     if not around:
         return "alone"
     if all(net == best for net in around):

@@ -1,4 +1,4 @@
-"""A sweep as one page that needs no network, no script and no other file: the doubt first, then the heat map, then the table."""
+"""A sweep as one page without network, script or other files: first the doubt, then the heat map, then the table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ svg .heat-name { fill: var(--ink); font-size: 12px; } svg .heat-label { text-anc
 
 
 class Sweep(Struct, frozen=True):
-    """What was swept and what came of it. off: strategies that were switched off, with the cell in words."""
+    """A sweep and its results. off: strategies that were switched off, with the cell in words."""
 
     instrument: str
     preset: str
@@ -79,7 +79,7 @@ def _heat(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def heat_map(sweep: Sweep, rows: Sequence[dict[str, Any]], name: str) -> str:
-    """One column of the table as boxes over one or two axes; the best in sample has an edge. Colour goes with the dollars."""
+    """One column of the table as boxes over one or two axes; the best in sample has an edge. Colour follows the dollars."""
     down, across = sweep.axes if len(sweep.axes) == 2 else (Axis("", ("",)), sweep.axes[0])
     most = max((abs(row[name]) for row in rows), default=0.0) or 1.0
     parts = [

@@ -1,4 +1,4 @@
-"""A recording as the strategies see it: its bars through the tracker's core, and nothing else."""
+"""A recording as sessions: its bars through the tracker's core, and nothing else."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 table.csv, .jsonl    one line per cell, in the order of the grid
 sessions.jsonl       one line per cell and session
-sweep.html           the same as one page, with what there is to doubt about the best (`tapewire.replay.research.overfit`)
-sweep.json           the doubt for programs; it comes last, so where it stands the others are complete
+sweep.html           the same as one page, with the doubt about the best cell (`tapewire.replay.research.overfit`)
+sweep.json           the doubt in machine-readable form; it is written last, so where it exists the others are complete
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from tapewire.replay.sources.recording import Recording
 def write(
     out: Path, conf: Conf, recording: Recording, axes: Sequence[Axis], made: Sequence[tuple[Cell, Result]], share: float
 ) -> Sweep:
-    """The tables, the doubt and the page, from finished cells alone: equal cells give equal files.
+    """Write the tables, the doubt and the page, from finished cells alone: equal cells give equal files.
 
     Args:
-        made: every cell of the grid in its order. share: of the sessions, what is in sample.
+        made: every cell of the grid in its order. share: the share of the sessions that is in sample.
     """
     tries = [Try(grid.words(cell), tuple(day.net_cents for day in result.days), _trades(result)) for cell, result in made]
     places = [cell for cell, _ in made]
@@ -59,7 +59,7 @@ def write(
 
 
 def row(cell: Cell, result: Result, inside: int) -> dict[str, Any]:
-    """One line of the table. Dollars; `in_` is the part of the sessions on which the best was chosen, `out_` the rest."""
+    """One line of the table. Dollars; `in_` covers the sessions on which the best was chosen, `out_` the rest."""
     nets = [day.net_cents / 100 for day in result.days]
     gross = sum(day.gross_cents for day in result.days)
     net = sum(day.net_cents for day in result.days)

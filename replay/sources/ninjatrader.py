@@ -1,12 +1,12 @@
 """NinjaTrader's volumetric one-minute exports as bars (playbook 1.1).
 
-A folder holds one file per root, `NQ_Volumetric_1.csv` or the same with `.gz`, the other roots beside it. A row's stamp is the
-bar's close, Eastern wall time without a zone. Columns are found by name; a first line that starts with `#` is a comment;
-indicator columns are not read, because no rule may use them.
+A folder holds one file per root, `NQ_Volumetric_1.csv` or the same with `.gz`. A row's stamp is the bar's close in Eastern
+wall-clock time, without a zone. Columns are found by name. A first line that starts with `#` is a comment. Indicator columns are
+not read, because no rule may use them.
 
-Two kinds of imperfection are told apart. Feeds repeat rows and send them late: such rows are left out and reported, and the
-run goes on. Anything that cannot be a bar (a price off the tick grid, flow that does not add up) means the file is not what
-it claims to be: reading stops with a DataError that names file, line, field, value and remedy. Nothing is repaired in silence.
+There are two kinds of defects. Feeds repeat rows and send them late: such rows are left out and reported, and the run goes on. A
+row that cannot be a bar (a price off the tick grid, volumes that do not add up) means that the file is wrong: reading stops with a
+DataError that names file, line, field, value and remedy. Nothing is repaired without a report.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read(folder: Path, instrument: str, instruments: Mapping[str, Instrument], p
 
     Args:
         folder: holds the exports. instrument: the traded symbol; its root names the file.
-        progress: called now and then with the share of the input read so far, 0 to 1.
+        progress: called with the share of the input read so far, 0 to 1, at most once per PROGRESS_ROWS rows.
     Raises:
         DataError: a file is missing, ambiguous, unreadable or holds a row that cannot be a bar.
     """
@@ -135,28 +135,28 @@ def _find(folder: Path, root: str, roots: Mapping[str, float]) -> dict[str, Path
 
 
 class _Share:
-    """How much of all files has been read, told at most once per PROGRESS_ROWS rows."""
+    """The share of all files that has been read, reported at most once per PROGRESS_ROWS rows."""
 
-    def __init__(self, total: int, tell: Progress | None) -> None:
+    def __init__(self, total: int, report: Progress | None) -> None:
         self.total = max(total, 1)
-        self.tell = tell
+        self.report = report
         self.finished = 0
 
     def at(self, raw: BinaryIO) -> None:
-        if self.tell:
-            self.tell(min((self.finished + raw.tell()) / self.total, 1.0))
+        if self.report:
+            self.report(min((self.finished + raw.tell()) / self.total, 1.0))
 
     def done(self) -> None:
-        if self.tell:
-            self.tell(1.0)
+        if self.report:
+            self.report(1.0)
 
 
 class _Malformed(ValueError):
-    """Why a text is not the value it should be, and what to do about it."""
+    """Why a text is not a valid value, with the remedy."""
 
 
 class _Known(dict[str, T], Generic[T]):
-    """Texts already read. Prices, sizes and hours repeat all day, so nearly every field is one dictionary lookup."""
+    """Parsed texts. Prices, sizes and hours repeat all day, so nearly every field is one dictionary lookup."""
 
     def __init__(self, parse: Callable[[str], T]) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class _Export:
         """The accepted rows, strictly rising in time."""
         try:
             with self.path.open("rb") as raw:
-                # gzip's stream reads like a file; its type does not say so.
+                # gzip's stream reads like a file, but its type is another.
                 stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if self.path.suffix == ".gz" else raw
                 yield from self._rows(stream, raw)
                 self.share.finished += raw.tell()
@@ -235,7 +235,7 @@ class _Export:
                 raise DataError(f"{self.path}, line {line}: byte 0x{at:02x} is not UTF-8; save the file as UTF-8") from error
 
     def _columns(self, lines: Iterator[list[str]]) -> tuple[Callable[[list[str]], tuple[str, ...]], int, int]:
-        """A picker of the columns we read, the number of columns, and the line on which the data starts."""
+        """A picker of the needed columns, the number of columns, and the line on which the data starts."""
         header, start = next(lines, []), 2
         if header and header[0].startswith("#"):
             header, start = next(lines, []), 3
@@ -254,7 +254,7 @@ class _Export:
         return itemgetter(*(names.index(name) for name in NEEDED[:-1])), len(names), start
 
     def _refuse(self, line: int, fields: list[str], pick: Callable[[list[str]], tuple[str, ...]]) -> NoReturn:
-        """Read a bad row again, field by field, and say what is wrong with the first bad one."""
+        """Read a bad row again, field by field, and raise a DataError for the first bad field."""
         texts = dict(zip(NEEDED, pick(fields), strict=False))
         where = f"{self.path}, line {line}"
         if texts["instrument"] != self.root:
@@ -306,7 +306,7 @@ def _contracts(text: str) -> int:
 
 
 def _hour_ns(text: str) -> int:
-    """The UTC time of a wall clock hour. The hour that a clock change repeats is read as its first pass (fold 0)."""
+    """The UTC time of a wall-clock hour. An hour that a clock change repeats is read as its first pass (fold 0)."""
     try:
         if not _HOUR.fullmatch(text):
             raise ValueError(text)

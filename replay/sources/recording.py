@@ -1,4 +1,4 @@
-"""What a recording holds once it has been read: bars in order, and a plain account of every row that was left out."""
+"""A recording that has been read: bars in order, and a list of every row that was left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tapewire.bus.messages import Bar
 
 
 class Ignored(Struct, frozen=True):
-    """A row that was not taken (playbook 1.1). why: "repeated" has the stamp of the last accepted row, "late" an earlier one."""
+    """A row that was left out (playbook 1.1). why: "repeated" has the stamp of the last accepted row, "late" an earlier one."""
 
     file: str
     line: int
@@ -17,7 +17,7 @@ class Ignored(Struct, frozen=True):
 
 
 class SourceFile(Struct, frozen=True):
-    """One file that was read. rows are data lines; accepted ones became bars, the others are listed as `Ignored`."""
+    """One file that was read. rows: data lines. accepted: those that became bars; the others are listed as `Ignored`."""
 
     file: str
     instrument: str
@@ -28,7 +28,7 @@ class SourceFile(Struct, frozen=True):
 class Recording(Struct, frozen=True):
     """Bars of one traded instrument, oldest first and strictly rising in time.
 
-    instrument: the traded symbol (MNQ). root: whose bars these are (NQ). files: the root's file first, then the others.
+    instrument: the traded symbol (MNQ). root: the contract family of the bars (NQ). files: the root's file first, then the others.
     """
 
     instrument: str

@@ -53,7 +53,7 @@ class SweepBar(NamedTuple):
 class Shape(NamedTuple):
     """A kind of day. ib: R in points, least and most. path: (RTH minute, level); the first 60 minutes span 0 to 1.
 
-    limits: levels which prices after the IB do not leave. scripted: single bars with a part to play.
+    limits: levels that prices after the IB do not leave. scripted: single bars with a fixed role.
     """
 
     ib: tuple[int, int]
@@ -177,7 +177,7 @@ def _trading_days(start: dt.date, sessions: int) -> list[dt.date]:
 
 
 def _stamps(rng: np.random.Generator, day: dt.date) -> tuple[list[str], NDArray[np.bool_]]:
-    """Close stamps of a whole trade date, wall time, and which of them have a bar: a few quiet minutes of the night have none."""
+    """Close stamps of a trade date in wall-clock time, and which of them have a bar: some quiet minutes of the night have none."""
     first = dt.datetime.combine(day - dt.timedelta(days=1), dt.time(18, 1))
     stamps = [f"{first + dt.timedelta(minutes=at):%Y-%m-%dT%H:%M}:00.000" for at in range(EVENING + RTH + AFTER)]
     kept = rng.random(len(stamps)) > 0.012
@@ -206,7 +206,7 @@ def _day(rng: np.random.Generator, shape: Shape, last: float) -> Bars:
 
 
 def _regular(rng: np.random.Generator, shape: Shape, scripted: Sequence[Hold | SweepBar]) -> Floats:
-    """Open, high, low, close of the RTH bars in levels of the IB, whose range they span exactly in the first hour."""
+    """Open, high, low, close of the RTH bars in levels of the IB. The first hour spans its range exactly."""
     by_minute = {0: shape.path[0][1], IB: dict(shape.path)[IB]}
     for minute, level in shape.path:
         if minute not in by_minute:
@@ -252,7 +252,7 @@ def _reflected(path: Floats, low: float, high: float) -> Floats:
 
 
 def _candles(rng: np.random.Generator, path: Floats, wick: float) -> Floats:
-    """Open, high, low, close from a path of closes: each bar opens about where the last one closed."""
+    """Open, high, low, close from a path of closes: each bar opens near the last close."""
     opens = path[:-1] + rng.normal(0, wick / 4, len(path) - 1)
     closes = path[1:]
     high = np.maximum(opens, closes) + rng.exponential(wick, len(closes))
@@ -261,7 +261,7 @@ def _candles(rng: np.random.Generator, path: Floats, wick: float) -> Floats:
 
 
 def _traded(rng: np.random.Generator, ticks: Whole, activity: Floats, boost: Floats, lean: Floats) -> Bars:
-    """Volume that grows with the bar's range, and order flow that leans the way the bar went, unless told which way."""
+    """Volume that grows with the bar's range, and order flow in the bar's direction unless another one is given."""
     opens, high, low, closes = ticks.T
     span = (high - low) / max(float(np.mean(high - low)), 1.0)
     volume = activity * boost * rng.lognormal(0, 0.25, len(ticks)) * (0.6 + 0.4 * span)
@@ -286,7 +286,7 @@ def _night_volume() -> Floats:
 
 
 class _Market:
-    """How one root follows NQ: by a share `beta` of its moves and volume, with a will of its own that returns to zero."""
+    """How one root follows NQ: by a share `beta` of its moves and volume, plus a move of its own that returns to zero."""
 
     def __init__(self, root: str, tick: float, start: float, beta: float = 1.0, activity: float = 1.0) -> None:
         self.root = root
@@ -308,7 +308,7 @@ class _Market:
         return _traded(rng, ticks, leader.volume * np.float64(self.activity), flat, free)
 
 
-# A bar opens with what the market's own will was a minute ago, and closes with what it is now.
+# A bar opens with the root's own move of a minute ago and closes with the current one.
 _OWN = (("open", 0), ("high", 1), ("low", 1), ("close", 1))
 
 

@@ -65,7 +65,7 @@ def test_arbitrated_the_first_in_priority_is_the_answer_and_the_only_one_consume
     for at in ("11:00", "11:01", "11:02"):
         bar = scene(at)
         roster.fold(bar)
-        answers.append([answer.strategy for answer in roster.answers(bar)])
+        answers.append([answer.strategy for answer in roster.choose(bar)])
 
     assert answers == [["first"], ["second"], []]
 
@@ -98,7 +98,7 @@ def test_nothing_is_proposed_from_the_exit_time_on(at: str, closes: int, exit_ti
     roster, independent = Roster([pair()[0]], exit_time), Independent([pair()[0]], exit_time)
     roster.fold(bar)
 
-    assert bool(roster.answers(bar)) is proposes
+    assert bool(roster.choose(bar)) is proposes
     assert bool(independent.step(bar)) is proposes
 
 
@@ -191,7 +191,7 @@ def test_a_failing_strategy_of_all_hours_is_switched_off_everywhere(call: str, m
         bar = scene(at)
         roster.fold(bar)
         roster.suppressed(bar)
-        roster.answers(bar)
+        roster.choose(bar)
 
     assert [fault.call for fault in roster.failures] == [call]
     assert (roster.strategies, roster.suppressing, roster.keeps_own_hours("owl")) == ((), (), False)
@@ -255,7 +255,7 @@ def test_a_vetoed_proposal_stays_available() -> None:
 def names(roster: Roster, at: str) -> list[str]:
     bar = scene(at)
     roster.fold(bar)
-    return [answer.strategy for answer in roster.answers(bar)]
+    return [answer.strategy for answer in roster.choose(bar)]
 
 
 # --- a strategy that fails --------------------------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_a_strategy_that_fails_to_start_a_date_is_switched_off() -> None:
     answered = [names(roster, "11:01")]
     tomorrow = scene("11:02", session="2026-03-04")
     roster.fold(tomorrow)
-    answered.append([answer.strategy for answer in roster.answers(tomorrow)])
+    answered.append([answer.strategy for answer in roster.choose(tomorrow)])
 
     assert answered == [["failing", "other"], ["other"]]
     assert [fault.call for fault in roster.failures] == ["start"]
@@ -371,7 +371,7 @@ def test_whole_numbers_are_prices_too() -> None:
     roster = Roster([Odd(lambda: replace(PROPOSAL, stop=95))], "15:59")
     bar = scene("11:00")
     roster.fold(bar)
-    (answer,) = roster.answers(bar)
+    (answer,) = roster.choose(bar)
 
     assert type(answer.stop) is float
 
