@@ -130,7 +130,7 @@ def deflated(nets: Sequence[float], chance: float) -> float | None:
 
 
 def shape(best: float, around: Sequence[float]) -> str:
-    """A plateau if every neighbour keeps at least half of a best above 0, level if all are equal, alone if there are none, else a peak."""
+    """A plateau if every neighbour keeps at least half of a best above 0; level if all are equal; alone without any; or a peak."""
     if not around:
         return "alone"
     if all(net == best for net in around):
