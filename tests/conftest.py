@@ -39,7 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test of the live configuration in a module that is not listed."""
     for item in items:
-        if LIVE_FIXTURES & set(getattr(item, "fixturenames", ())) and item.path.stem not in LIVE:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})  # `up` may also be the name of one
+        if LIVE_FIXTURES & (set(getattr(item, "fixturenames", ())) - set(parameters)) and item.path.stem not in LIVE:
             raise pytest.UsageError(
                 f"{item.nodeid} starts the live configuration; add {item.path.stem!r} to LIVE in tests/conftest.py"
             )
