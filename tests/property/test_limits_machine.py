@@ -140,18 +140,17 @@ class LimitsHold(RuleBasedStateMachine):
     def a_bracket_ends_a_position(self, data: st.DataObject, ticks: int) -> None:
         """At any price. The unfilled rest of its entry ends with it."""
         name = data.draw(st.sampled_from([each for each, qty in self.position.items() if qty]))
-        for sent in self.entries.values():
-            if sent.order.instrument == name and sent.filled and sent.left:
-                self._answer(sent, OrderStatus.CANCELLED)
+        self._cancel_rest(name)
         price = CLOSES[name] + ticks * CONF.instruments[name].tick
         self._execute(self.gate.book.entry_id(name), name, -self.position[name], price, "STOP")
 
     @precondition(lambda self: self.exits)
     @rule()
     def an_exit_fills(self) -> None:
-        """Or finds nothing left to close."""
+        """Or finds nothing left to close. The unfilled rest of the entry ends with it, as `ClosePosition` asks."""
         command = self.exits.pop(0)
         if self.position[command.instrument]:
+            self._cancel_rest(command.instrument)
             self._execute(command.id, command.instrument, -self.position[command.instrument], CLOSES[command.instrument], "EXIT")
 
     @precondition(lambda self: self.events)
@@ -222,6 +221,11 @@ class LimitsHold(RuleBasedStateMachine):
         self.position[name] += qty
         self.closed += was != 0 and self.position[name] == 0
         self._step(Execution(f"E-{self.numbers}", order_id, ACCOUNT, name, qty, price, role, self.now_ns, self.numbers))
+
+    def _cancel_rest(self, name: str) -> None:
+        for sent in self.entries.values():
+            if sent.order.instrument == name and sent.filled and sent.left:
+                self._answer(sent, OrderStatus.CANCELLED)
 
     def _answer(self, sent: Sent, status: OrderStatus) -> None:
         self.numbers += 1
