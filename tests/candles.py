@@ -1,4 +1,4 @@
-"""Tables of prices as bars, and bars as the sessions that the tracker makes of them, for strategies that read every bar."""
+"""Tables of prices as bars, and the tracker's sessions of those bars, for strategies that read every bar."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def mirrored(rows: Iterable[Row], around: float) -> list[Row]:
 
 
 def sessions(feed: Iterable[Bar], calendar: Calendar | None = None) -> list[Session]:
-    """What the tracker makes of these bars."""
+    """The tracker's sessions of these bars."""
     market = SessionModel(SessionClock(calendar or Calendar()))
     return [session for bar in feed if (session := market.fold(bar)) is not None]
 

@@ -1,4 +1,4 @@
-"""Strategies as strangers would install them: a package with a dist-info on the path, honest or cheating."""
+"""Strategies as third parties would install them: a package with a dist-info on the path, honest or cheating."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Cheat:
         )
 
 class Peeker(Cheat):
-    """Climbs up the stack to whoever holds the bars and looks at the next one."""
+    """Climbs up the stack to the frame that holds the bars and reads the next one."""
     name = "Peeker"
 
     def wants(self, s):
@@ -45,7 +45,7 @@ class Peeker(Cheat):
         return False
 
 class Reader(Cheat):
-    """Looks the day's end up in the recording's file."""
+    """Reads the day's end in the recording's file."""
     name = "Reader"
 
     def wants(self, s):
@@ -53,7 +53,7 @@ class Reader(Cheat):
             return len(file.read()) > 0 and s.i == 30
 
 class Leaker(Cheat):
-    """Remembers in its class what an earlier run saw."""
+    """Keeps in its class what an earlier run has read."""
     name = "Leaker"
     seen: ClassVar[set] = set()
 

@@ -1,4 +1,4 @@
-"""Builders of finished runs: a journal as a run leaves it, message by message."""
+"""Builders of finished runs: a journal as a run writes it, message by message."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ MIDNIGHT_NS = 1_803_445_200_000_000_000  # 2027-02-24 00:00 in New York
 
 
 class Tape:
-    """Writes a run's journal. `say` gives the new message's name, to be used as the cause of the next."""
+    """Writes a run's journal. `say` returns the new message's name, for use as the cause of the next."""
 
     def __init__(self, run: Path) -> None:
         self.folder = run / "journal"

@@ -45,7 +45,7 @@ def scene(
     scores: Mapping[str, float] | None = None,
     **fields: Any,
 ) -> Session:
-    """A session as the tracker would publish it. The day type is that of both models; flow starts from a bar full of buyers.
+    """A session as the tracker would publish it. The day type is that of both models; flow starts from a bar with positive delta.
 
     ib: low and high of a valid initial balance, or any range; it is there from 10:31 on.
     """
@@ -82,7 +82,7 @@ def strategy(name: str, preset: str, **changes: Any) -> Strategy:
 
 
 def propose(asked: Strategy, *bars: Session) -> Proposal | None:
-    """What the strategy says on the last of these bars, after it has seen all of them on one new day."""
+    """The proposal on the last of these bars, after the strategy has folded all of them on one new day."""
     asked.start(bars[-1].session)
     for bar in bars:
         asked.update(bar)

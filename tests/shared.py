@@ -1,4 +1,4 @@
-"""Where the reference data lies on a developer's machine. Tests that need it skip, with a plain message, where it is absent."""
+"""The reference data's place on a developer's machine. Without the data, tests that need it skip with a plain message."""
 
 from pathlib import Path
 

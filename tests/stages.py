@@ -1,4 +1,4 @@
-"""A recording through the bridge into the real daemons, and in this process as the measure: for tests that kill one of them."""
+"""A recording through the bridge into the real daemons, and in this process as the reference: for tests that kill one of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GO, RELOAD, DIE = "go", "reload", "die"
 
 
 class Moment(NamedTuple):
-    """What stands at the broker has changed, and NinjaTrader waits to be told how to go on: GO, RELOAD or DIE.
+    """The broker's state has changed, and NinjaTrader waits for an instruction: GO, RELOAD or DIE.
 
     next: the bar that closes next. state: "flat", "working" (an entry), "open". words: the entry's id, and of an open position the
     resting stop and target.
@@ -34,7 +34,7 @@ class Moment(NamedTuple):
 
 
 class Stage:
-    """A recording, run twice: in this process as the measure, and through the bridge."""
+    """A recording, run twice: in this process as the reference, and through the bridge."""
 
     def __init__(self, program: Path, data: Path, folder: Path, conf: Conf, bars: int | None = None) -> None:
         self.program = program
@@ -46,7 +46,7 @@ class Stage:
         self.conf = msgspec.structs.replace(conf, calendar=calendar)
 
     def measure(self) -> Path:
-        """What a backtest makes of it."""
+        """The run of a backtest over it."""
         runs.backtest(self.conf, self.recording, self.folder / "measure", lambda share: None)
         return self.folder / "measure"
 
@@ -79,7 +79,7 @@ class Stage:
         return run
 
     def _live(self, options: tuple[object, ...], told: Callable[[str], str]) -> bool:
-        """One life of the stub host. False if it has played to the end."""
+        """One run of the stub host. False if it has played to the end."""
         port = self.conf.bus.base_port
         where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars)
         command = ["mono", "--debug", str(self.program), "play", *map(str, (*where, "--grace", 20, "--tell", 97, *options))]
@@ -104,7 +104,7 @@ class Stage:
 
 
 def kill(instance: Instance, name: str) -> bool:
-    """SIGKILL to a daemon. False if it is not there at the moment."""
+    """SIGKILL to a daemon. False if it does not run at the moment."""
     pid = next(each["pid"] for each in supervise.processes(instance) if each["name"] == name)
     if pid:
         os.kill(pid, signal.SIGKILL)
@@ -112,5 +112,5 @@ def kill(instance: Instance, name: str) -> bool:
 
 
 def results(run: Path) -> dict[str, bytes]:
-    """What a run has come to."""
+    """The result files of a run."""
     return {name: (run / name).read_bytes() for name in ("signals.jsonl", "intents.jsonl", "trades.jsonl")}

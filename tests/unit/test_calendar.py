@@ -1,4 +1,4 @@
-"""Half days and holidays: what the exchange's calendar says, and a calendar.json that replaces it."""
+"""Half days and holidays: from the exchange's calendar, or from a calendar.json that replaces it."""
 
 import datetime as dt
 from pathlib import Path
@@ -36,12 +36,12 @@ def test_a_day_without_rth_is_a_holiday(day):
 
 
 def test_ordinary_days_are_not_listed():
-    """The regular close at 17:00 is no half day, weekends are no holidays, and neither is a clock change."""
+    """The regular close at 17:00 is not a half day; weekends and clock changes are not holidays."""
     assert exchange("2026-03-02", "2026-03-20") == Calendar()
 
 
 def test_the_datas_own_calendar_replaces_the_exchanges(tmp_path):
-    """Invented dates need their own calendar, and nothing of the real one is mixed in."""
+    """Invented dates need their own calendar; no date of the real one is added."""
     (tmp_path / "calendar.json").write_text('{"half_days": {"2026-03-11": "13:00"}, "holidays": ["2026-03-12"]}')
 
     calendar = calendar_for(tmp_path, dt.date(2026, 1, 1), dt.date(2026, 12, 31))
@@ -50,7 +50,7 @@ def test_the_datas_own_calendar_replaces_the_exchanges(tmp_path):
 
 
 def test_an_empty_calendar_means_no_special_days(tmp_path):
-    """The file being there is what counts."""
+    """The existence of the file decides."""
     (tmp_path / "calendar.json").write_text("{}")
 
     assert calendar_for(tmp_path, dt.date(2026, 12, 25), dt.date(2026, 12, 25)) == Calendar()
@@ -78,7 +78,7 @@ def test_without_a_calendar_json_the_exchange_decides(tmp_path):
     ],
 )
 def test_a_wrong_calendar_is_refused_with_a_remedy(tmp_path: Path, text, complaint):
-    """The error names the file, the value and what would be right."""
+    """The error names the file, the value and the remedy."""
     (tmp_path / "calendar.json").write_text(text)
 
     with pytest.raises(DataError) as refused:

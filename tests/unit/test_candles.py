@@ -12,7 +12,7 @@ from tapewire.strategies.candles import Candles, bucket_end
 
 
 def closes(stamps: list[str], *, late: bool = False) -> list[tuple[float, ...]]:
-    """What each bar closes, in quarters of an hour. A bar's close is its minute. late: the last minute does not close a candle."""
+    """The quarter-hour candles that each bar closes. A bar's close is its minute. late: the last minute does not close a candle."""
     candles = Candles[int]()
     found = []
     for at in stamps:
@@ -37,8 +37,8 @@ def test_candles_close_by_the_clock(stamps: list[str], expected: list[tuple[floa
     assert closes(stamps) == expected
 
 
-def test_a_caller_may_wait_for_the_bar_behind_a_candle() -> None:
-    """Without the last minute's word, only the first bar of a later candle closes one."""
+def test_a_caller_may_wait_for_the_bar_after_a_candle() -> None:
+    """Without the mark for the last minute, only the first bar of a later candle closes one."""
     assert closes(["10:14", "10:15", "10:16", "10:30", "10:31"], late=True) == [(), (), (15.0,), (), (30.0,)]
 
 

@@ -1,4 +1,4 @@
-"""Configuration: what is written is what runs, and what is misspelt is refused with a suggestion."""
+"""Configuration: a run uses what was written, and a misspelt key is refused with a suggestion."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def test_live_trading_is_off_until_an_account_is_named() -> None:
 
 
 def test_enabling_without_an_account_is_refused() -> None:
-    """Both are needed, on purpose."""
+    """Both keys are required, on purpose."""
     with pytest.raises(ConfError, match="needs an account"):
         load("live", trading={"enabled": True})
 
 
-def test_a_live_configuration_knows_no_unlimited_strategies() -> None:
+def test_a_live_configuration_refuses_unlimited_strategies() -> None:
     """The key that lets the plumbing test trade all day is for replays."""
     with pytest.raises(ConfError, match="replays only"):
         load("live", trading={"unlimited": ["Pipeline"]})
@@ -49,7 +49,7 @@ def test_a_live_configuration_knows_no_unlimited_strategies() -> None:
     ],
 )
 def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], names: list[str]) -> None:
-    """The message holds the key as written and the nearest known one, or the type that was expected."""
+    """The error holds the key as written and the nearest existing one, or the type that was expected."""
     with pytest.raises(ConfError) as caught:
         load(**changes)
 
@@ -57,17 +57,17 @@ def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], na
 
 
 @pytest.mark.parametrize(
-    ("ask", "suggestion"),
+    ("load", "suggestion"),
     [
         (lambda: conf.instrument("MNG"), "MNQ"),
         (lambda: conf.preset("sead"), "seed"),
         (lambda: conf.load("live", instance="t", traded=["MNQ"], preset=conf.preset("seed"), fill="close_"), "close"),
     ],
 )
-def test_an_unknown_name_gets_a_suggestion(ask: object, suggestion: str) -> None:
+def test_an_unknown_name_gets_a_suggestion(load: object, suggestion: str) -> None:
     """Instruments, presets and fill models."""
     with pytest.raises(ConfError, match=f"did you mean '{suggestion}'"):
-        ask()  # type: ignore[operator]
+        load()  # type: ignore[operator]
 
 
 def test_every_instrument_states_all_its_terms() -> None:
@@ -96,7 +96,7 @@ def test_an_instrument_without_one_of_its_terms_is_refused(missing: str) -> None
 
 
 def test_every_preset_can_be_loaded() -> None:
-    """Live as in a replay: it names only strategies that exist, and every rail is set or loosened on purpose."""
+    """Live as in a replay: a preset names only existing strategies, and sets or loosens every rail."""
     for name in conf.preset_names():
         assert conf.load("live", instance="live", traded=["ES"], preset=conf.preset(name)).preset.strategies
 
@@ -117,7 +117,7 @@ def test_every_preset_can_be_loaded() -> None:
     ],
 )
 def test_single_settings_are_laid_over_a_preset(settings: list[str], changed: dict[str, object]) -> None:
-    """At the launch, by name; the rest is as the preset's file says, and the result is part of what the run was started with."""
+    """At the start, by name; the rest is as in the preset's file, and the result is part of the run's configuration."""
     shipped, chosen = conf.preset("v_reversal_bidirectional"), conf.preset("v_reversal_bidirectional", settings=settings)
 
     assert chosen.parameters["v_reversal"] == {**shipped.parameters["v_reversal"], **changed}
@@ -133,7 +133,7 @@ def test_settings_reach_exits_limits_and_chosen_strategies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"),
+    ("setting", "error"),
     [
         ("v_reversal.drop_treshold=5.0", r"--set v_reversal.drop_treshold=5.0: .*did you mean 'drop_threshold'"),
         ("v_reversl.drop_threshold=5.0", r"did you mean 'v_reversal.drop_threshold'"),
@@ -148,15 +148,15 @@ def test_settings_reach_exits_limits_and_chosen_strategies() -> None:
         ("exits.trail=true", r"--set exits.trail=True: .*unknown field `trail`.*write trailed = \["),
     ],
 )
-def test_a_setting_that_does_not_fit_is_named(setting: str, says: str) -> None:
+def test_a_setting_that_does_not_fit_is_named(setting: str, error: str) -> None:
     """With the nearest name, before anything starts."""
-    with pytest.raises(ConfError, match=says):
+    with pytest.raises(ConfError, match=error):
         conf.preset("v_reversal_bidirectional", settings=[setting])
 
 
 @pytest.mark.parametrize("old", ["true", "false"])
-def test_a_preset_of_an_earlier_version_is_told_what_replaced_its_key(tmp_path: Path, old: str) -> None:
-    """`trail` named no strategy. Its nearest known key would be `trailed`, with another kind of value: the message says which."""
+def test_a_preset_of_an_earlier_version_is_refused_with_the_key_that_replaced_its_own(tmp_path: Path, old: str) -> None:
+    """`trail` named no strategy. The nearest key is `trailed`, with another kind of value: the error says which."""
     mine = tmp_path / "mine.toml"
     shipped = (conf.FOLDER / "presets" / "absolute.toml").read_text("utf-8")
     mine.write_text(shipped.replace('trailed = ["Trend Day Bull"]', f"trail = {old}"), "utf-8")
@@ -167,7 +167,7 @@ def test_a_preset_of_an_earlier_version_is_told_what_replaced_its_key(tmp_path: 
 
 @pytest.mark.parametrize(("preset", "trail"), [("seed", False), ("absolute", True)])
 def test_a_run_of_an_earlier_version_is_read(tmp_path: Path, preset: str, trail: bool) -> None:
-    """Its run.json holds `trail` in place of `trailed`. The run goes on with its books, and finished runs stay readable."""
+    """Its run.json holds `trail` in place of `trailed`. The run continues with its state, and finished runs stay readable."""
     written = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(preset))
     path = conf.write(written, tmp_path)
     table = json.loads(path.read_text("utf-8"))
@@ -179,12 +179,12 @@ def test_a_run_of_an_earlier_version_is_read(tmp_path: Path, preset: str, trail:
 
 
 def test_a_setting_is_given_once() -> None:
-    """Which of two values counts would have to be guessed."""
+    """Of two values, none can be preferred."""
     with pytest.raises(ConfError, match=r"--set risk.max_trades is given twice; keep one"):
         conf.preset("seed", settings=["risk.max_trades=3", "risk.max_trades=4"])
 
 
-def test_a_run_has_longer_timeframes_only_if_it_asks_for_them() -> None:
+def test_a_run_has_longer_timeframes_only_if_it_names_them() -> None:
     """The shipped configurations publish none; a layer's list replaces the one below."""
     assert load().tracker.timeframes == load("live").tracker.timeframes == ()
     assert load(tracker={"timeframes": [5, 15]}).tracker.timeframes == (5, 15)
@@ -198,8 +198,8 @@ def test_a_run_reads_back_what_it_was_started_with(tmp_path: Path) -> None:
     assert conf.read(tmp_path) == written
 
 
-def test_a_folder_without_run_json_is_no_run(tmp_path: Path) -> None:
-    """The message says which file is missing and how to get one."""
+def test_a_folder_without_run_json_is_refused(tmp_path: Path) -> None:
+    """The error says which file is missing and how to get one."""
     with pytest.raises(ConfError, match=r"run\.json is missing.*tapewire up"):
         conf.read(tmp_path)
 

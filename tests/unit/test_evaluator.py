@@ -45,7 +45,7 @@ FADE_ID = "MNQ-20260303-1100-EDGE_TO_MID-EL"
 
 
 class Desk:
-    """An evaluator under test: says sessions and answers in order, numbers them, and keeps what came out."""
+    """An evaluator under test: feeds it sessions and replies in order, numbered, and returns its outputs."""
 
     def __init__(self, preset: str = "seed", strategies: Sequence[str] | None = None, **changes: Any) -> None:
         shipped = msgspec.structs.replace(conf.preset(preset, strategies), **changes)
@@ -56,24 +56,24 @@ class Desk:
         self, at: str = "11:00", *, position: Position | None = FLAT, phase: str = "realtime", **fields: Any
     ) -> Sequence[Output]:
         s = scene(at, **fields)
-        return self.say(s, position=position, phase=phase)
+        return self.feed(s, position=position, phase=phase)
 
-    def say(self, s: Session, **fields: Any) -> Sequence[Output]:
+    def feed(self, s: Session, **fields: Any) -> Sequence[Output]:
         bar = msgspec.structs.replace(s.bar, **fields)
         return self._step("session.MNQ.", msgspec.structs.replace(s, bar=bar), bar.close_ns)
 
     def decided(self, intents: Intents, *, approved: bool = True, id: str = "") -> Sequence[Output]:
         decisions = tuple(Decision(each.id, approved, order_id=each.id if approved else "") for each in intents.intents)
-        answer = Decisions(id or intents.id, intents.instrument, intents.bar_ns, decisions)
-        return self._step("decision.MNQ.", answer, intents.bar_ns)
+        reply = Decisions(id or intents.id, intents.instrument, intents.bar_ns, decisions)
+        return self._step("decision.MNQ.", reply, intents.bar_ns)
 
     def _step(self, topic: str, body: Any, event_ns: int) -> Sequence[Output]:
         self.seq += 1
         return self.core.step(Event(topic, Header(1, "test", 1, self.seq, event_ns), body))
 
 
-def asked(outputs: Sequence[Output]) -> Intents:
-    """The one question among the outputs."""
+def request_of(outputs: Sequence[Output]) -> Intents:
+    """The one request among the outputs."""
     (ask,) = outputs
     assert isinstance(ask, Ask)
     assert (ask.service, ask.topic) == ("gate", "intent.MNQ.")
@@ -82,8 +82,8 @@ def asked(outputs: Sequence[Output]) -> Intents:
 
 
 def only(outputs: Sequence[Output]) -> Intent:
-    """The one intent asked for."""
-    (intent,) = asked(outputs).intents
+    """The one intent of the request."""
+    (intent,) = request_of(outputs).intents
     return intent
 
 
@@ -104,10 +104,10 @@ def quiet(outputs: Sequence[Output]) -> bool:
 
 
 def opened(desk: Desk, at: str = "11:00", **position: Any) -> Position:
-    """The position behind an Edge Fade entry that was asked for and approved on the bar at `at`."""
-    question = asked(desk.bar(at, **FADE))
-    desk.decided(question)
-    intent = question.intents[0]
+    """The position of an Edge Fade entry that was requested and approved on the bar at `at`."""
+    request = request_of(desk.bar(at, **FADE))
+    desk.decided(request)
+    intent = request.intents[0]
     return Position(
         "Replay", **{"qty": 1, "price": 20_960.25, "entry_id": intent.id, "stop": 20_935.0, "target": 21_000.0, **position}
     )
@@ -120,13 +120,13 @@ def foreign(**fields: Any) -> Position:
 # --- entries -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_proposal_becomes_an_intent_that_says_everything() -> None:
+def test_a_proposal_becomes_an_intent_with_all_its_fields() -> None:
     """Id from bar, setup and action; prices unrounded; valid for two minutes after the close."""
-    question = asked(Desk().bar("11:00", **FADE))
-    intent = question.intents[0]
+    request = request_of(Desk().bar("11:00", **FADE))
+    intent = request.intents[0]
 
-    assert (question.id, question.instrument, question.session) == ("MNQ-20260303-1100", "MNQ", "2026-03-03")
-    assert (question.bar_ns, question.close, question.degraded) == (eastern("11:00"), 20_960.0, False)
+    assert (request.id, request.instrument, request.session) == ("MNQ-20260303-1100", "MNQ", "2026-03-03")
+    assert (request.bar_ns, request.close, request.degraded) == (eastern("11:00"), 20_960.0, False)
     assert (intent.id, intent.action, intent.strategy) == (FADE_ID, Action.ENTER_LONG, "Edge Fade")
     assert (intent.entry, intent.stop, intent.target, intent.entry_id) == (20_960.0, 20_935.0, 21_000.0, "")
     assert intent.valid_until_ns == eastern("11:02")
@@ -134,31 +134,33 @@ def test_a_proposal_becomes_an_intent_that_says_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("conflict", "asked_for"),
+    ("conflict", "requested_entries"),
     [
         ("priority", [["Edge Fade"], ["Pipeline"]]),
         ("additive", [["Edge Fade", "Pipeline"], ["Pipeline"]]),
         ("veto", [["Edge Fade"], ["Pipeline"]]),
     ],
 )
-def test_several_proposals_of_a_bar_become_intents_as_the_preset_says(conflict: Any, asked_for: list[list[str]]) -> None:
-    """Both want to be long at 11:03; with `additive` the gate is asked for both at once, in priority order."""
+def test_the_preset_decides_how_several_proposals_of_a_bar_become_intents(
+    conflict: Any, requested_entries: list[list[str]]
+) -> None:
+    """Both propose a long entry at 11:03; with `additive` one request holds both, in priority order."""
     desk = Desk(strategies=["edge_fade", "pipeline"], conflict=conflict)
     wanted = []
     for at in ("11:03", "11:07"):  # the first of four RTH bars, on which Pipeline buys
-        question = asked(desk.bar(at, **FADE))
-        desk.decided(question)
-        wanted.append([intent.strategy for intent in question.intents])
+        request = request_of(desk.bar(at, **FADE))
+        desk.decided(request)
+        wanted.append([intent.strategy for intent in request.intents])
 
-    assert wanted == asked_for
+    assert wanted == requested_entries
 
 
 def test_a_strategy_that_fails_becomes_an_alarm_and_the_bar_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fact says which strategy, where and why; the others trade on, and it is said once."""
+    """The fact names the strategy, the place and the error; it is published once, and the others trade on."""
     monkeypatch.setattr(Pipeline, "update", lambda self, s: {}["level"])
     desk = Desk(strategies=["pipeline", "edge_fade"])
-    alarm, question = desk.bar("11:00", **FADE)
-    desk.decided(asked([question]))
+    alarm, request = desk.bar("11:00", **FADE)
+    desk.decided(request_of([request]))
     later = desk.bar("11:01")
 
     assert isinstance(alarm, Publish)
@@ -169,7 +171,7 @@ def test_a_strategy_that_fails_becomes_an_alarm_and_the_bar_is_finished(monkeypa
     assert quiet(later)
 
 
-def test_a_short_is_asked_for_as_a_short() -> None:
+def test_a_short_is_requested_as_a_short() -> None:
     """The action and the id's ending follow the direction."""
     below = {"close": 20_890.0, "below": 3, "day_type": "trend_down"}
     intent = only(Desk().bar("11:00", **below))
@@ -183,14 +185,14 @@ def test_a_bar_without_intents_is_finished_at_once() -> None:
 
 
 def test_a_suppressed_setup_stays_available_for_a_later_bar() -> None:
-    """B-Day IBL Fade and Edge Fade both want this bar; the one of higher priority is asked for, the other one bar later."""
+    """B-Day IBL Fade and Edge Fade both propose on this bar; the first in priority is requested, the other one bar later."""
     both = {"open": 20_958.0, "high": 20_960.0, "low": 20_950.0, "close": 20_955.0, "fvg_bull": True, "scores": {"b_day": 0.8}}
     desk = Desk()
     setups = []
     for at in ("11:00", "11:01"):
-        question = asked(desk.bar(at, **both))
-        desk.decided(question)
-        setups.append(question.intents[0].setup)
+        request = request_of(desk.bar(at, **both))
+        desk.decided(request)
+        setups.append(request.intents[0].setup)
 
     assert setups == ["B_DAY_IBL_FADE", "EDGE_TO_MID"]
     assert quiet(desk.bar("11:02", **both))
@@ -199,14 +201,14 @@ def test_a_suppressed_setup_stays_available_for_a_later_bar() -> None:
 def test_a_proposal_that_was_refused_stays_consumed() -> None:
     """State is a function of the session stream alone: Edge Fade pauses whether the gate approved or not."""
     desk = Desk()
-    desk.decided(asked(desk.bar("11:00", **FADE)), approved=False)
+    desk.decided(request_of(desk.bar("11:00", **FADE)), approved=False)
 
     assert quiet(desk.bar("11:19", **FADE))
     assert only(desk.bar("11:20", **FADE))
 
 
 @pytest.mark.parametrize(
-    ("fields", "asks"),
+    ("fields", "enters"),
     [
         ({}, True),
         ({"position": None}, False),  # unknown is not flat
@@ -218,33 +220,33 @@ def test_a_proposal_that_was_refused_stays_consumed() -> None:
         ({"flow": {"present": False}}, False),
     ],
 )
-def test_an_entry_needs_a_live_bar_and_a_known_flat_position_with_nothing_working(fields: dict[str, Any], asks: bool) -> None:
+def test_an_entry_needs_a_live_bar_and_a_flat_position_without_working_orders(fields: dict[str, Any], enters: bool) -> None:
     """Otherwise the bar gives no intent."""
     outputs = Desk().bar(**{"at": "11:00", **FADE, **fields})
 
-    assert isinstance(outputs[0], Ask) is asks
+    assert isinstance(outputs[0], Ask) is enters
 
 
-def test_a_suspect_session_is_asked_about_with_its_flag() -> None:
-    """The gate refuses entries of it; the evaluator only says so."""
-    assert asked(Desk().bar("11:00", **FADE, degraded=True)).degraded
+def test_a_degraded_session_sets_the_flag_in_the_request() -> None:
+    """The gate refuses its entries; the evaluator only passes the flag on."""
+    assert request_of(Desk().bar("11:00", **FADE, degraded=True)).degraded
 
 
-def test_the_gate_is_told_how_many_minutes_are_missing() -> None:
-    """It may refuse entries on a session with holes, and does not see the session itself."""
-    assert asked(Desk().bar("11:00", **FADE, missing=7)).missing == 7
+def test_the_request_holds_the_number_of_missing_minutes() -> None:
+    """The gate may refuse entries on a session with holes, and does not receive the session itself."""
+    assert request_of(Desk().bar("11:00", **FADE, missing=7)).missing == 7
 
 
 @pytest.mark.parametrize(("topic", "degraded"), [("session.MNQ.", True), ("session.MES.", False), ("raw.bar.MNQ.1m.", False)])
-def test_a_hole_in_the_session_stream_degrades_the_day_behind_it(topic: str, degraded: bool) -> None:
-    """Strategies that have not seen every bar may not enter; on the trade date after that they may."""
+def test_a_gap_in_the_session_stream_degrades_the_trade_date_after_it(topic: str, degraded: bool) -> None:
+    """Strategies that have missed bars may not enter; on the next trade date they may."""
     desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
     desk.bar("10:59")
 
     assert desk._step("sys.gap.", Gap(topic, 1, 4, 5, "evaluator"), 0) == ()
-    assert asked(desk.bar("11:00", **FADE)).degraded is degraded
-    assert asked(desk.bar("11:05", **FADE)).degraded is degraded
-    assert not asked(desk.bar("11:00", **FADE, session="2026-03-04")).degraded
+    assert request_of(desk.bar("11:00", **FADE)).degraded is degraded
+    assert request_of(desk.bar("11:05", **FADE)).degraded is degraded
+    assert not request_of(desk.bar("11:00", **FADE, session="2026-03-04")).degraded
 
 
 @pytest.mark.parametrize("hidden", [{"phase": "historical"}, {"position": None}])
@@ -272,7 +274,7 @@ PATTERN = Pattern("V_REVERSAL", "DOWNWARD_V", 100.0, 96.0, 101.0, 4.0, 1.0, 5)
 
 
 class Owl:
-    """Wants to be long on every bar, at a limit and under a name of its own, and out after 17:00."""
+    """Proposes a long entry on every bar, with a limit and an id of its own, and exits after 17:00."""
 
     name = "Owl"
     setups = ("OWL",)
@@ -329,7 +331,7 @@ def owls(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 @pytest.mark.parametrize("at", ["03:00", "11:00", "15:59", "18:31"])
 def test_it_may_enter_on_any_bar_with_an_order_of_its_own_kind(owls: Desk, at: str) -> None:
-    """Its id, its limit, how long it works, how its stop is rounded, its score and pattern: all as proposed."""
+    """Id, limit, validity, rounding of the stop, score and pattern are all as proposed."""
     intent = only(owls.bar(at, close=20_960.0))
 
     assert intent.id == f"OWL_{int(at[:2]) * 60 + int(at[3:])}"
@@ -349,8 +351,8 @@ def test_it_may_enter_on_any_bar_with_an_order_of_its_own_kind(owls: Desk, at: s
     ],
 )
 def test_its_position_is_left_to_its_own_exits_and_the_loss_limit(owls: Desk, fields: dict[str, Any], reason: str | None) -> None:
-    """It knows itself when to be out; only the day's loss is above it."""
-    owls.decided(asked(owls.bar("02:59", close=21_000.0)))
+    """The strategy decides itself when to be flat; only the day's loss limit overrides it."""
+    owls.decided(request_of(owls.bar("02:59", close=21_000.0)))
     position = foreign(entry_id="OWL_179")
     outputs = owls.bar(**{**fields, "position": position})
 
@@ -358,18 +360,18 @@ def test_its_position_is_left_to_its_own_exits_and_the_loss_limit(owls: Desk, fi
 
 
 def test_the_position_of_one_that_failed_is_closed_like_any_other(owls: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody manages it any more, so outside RTH it is closed at once."""
-    owls.decided(asked(owls.bar("02:59", close=21_000.0)))
+    """No strategy manages it any more, so outside RTH it is closed at once."""
+    owls.decided(request_of(owls.bar("02:59", close=21_000.0)))
     monkeypatch.setattr(Owl, "update", lambda self, s: {}["level"])
-    alarm, question = owls.bar("03:00", position=foreign(entry_id="OWL_179"))
+    alarm, request = owls.bar("03:00", position=foreign(entry_id="OWL_179"))
 
     assert isinstance(alarm, Publish)
-    assert only([question]).reason == "EOD"
+    assert only([request]).reason == "EOD"
 
 
 @pytest.mark.parametrize("position", [FLAT, foreign(entry_id="OWL_179"), None])
-def test_what_it_suppresses_is_said_before_anything_is_asked(owls: Desk, position: Position | None) -> None:
-    """In a position or not; with the id, the prices and the reason, for whoever wonders where the signal is."""
+def test_suppressed_setups_are_published_before_any_request(owls: Desk, position: Position | None) -> None:
+    """In a position or not; with the id, the prices and the reason, so that a missing signal can be explained."""
     fact, *_ = owls.bar("03:30", close=20_960.0, position=position)
 
     assert isinstance(fact, Publish)
@@ -391,13 +393,13 @@ def test_what_it_suppresses_is_said_before_anything_is_asked(owls: Desk, positio
     )
 
 
-def test_a_warm_up_suppresses_in_silence(owls: Desk) -> None:
-    """Nothing would have been traded on it anyway."""
+def test_a_warm_up_bar_publishes_no_suppressed_setup(owls: Desk) -> None:
+    """No setup of a warm-up bar would have been traded."""
     assert quiet(owls.bar("03:30", phase="historical"))
 
 
 @pytest.mark.parametrize(("tick_size", "refused"), [(0.25, False), (1.0, True)])
-def test_a_strategy_that_counts_in_ticks_must_know_the_right_ones(
+def test_a_strategy_that_counts_in_ticks_must_have_the_instruments_tick(
     monkeypatch: pytest.MonkeyPatch, tick_size: float, refused: bool
 ) -> None:
     """Eight ticks of another instrument would be another stop."""
@@ -443,7 +445,7 @@ def test_the_day_ends_with_an_exit() -> None:
 
 
 def test_while_an_exit_works_no_further_rule_runs() -> None:
-    """The venue has accepted it; another one would only be a second order."""
+    """The venue has accepted it; another exit would be a second order."""
     desk = Desk()
     position = opened(desk, working=("MNQ-20260303-1559-EDGE_TO_MID-X",))
 
@@ -451,7 +453,7 @@ def test_while_an_exit_works_no_further_rule_runs() -> None:
 
 
 def test_a_partly_filled_entry_does_not_block_exits() -> None:
-    """A limit may work for half an hour behind its first contract; what is open must be protected all the same."""
+    """A limit may work for half an hour after its first contract; the open part must be protected all the same."""
     desk = Desk()
     position = opened(desk, working=(FADE_ID,))
 
@@ -461,15 +463,15 @@ def test_a_partly_filled_entry_does_not_block_exits() -> None:
 @pytest.mark.parametrize(
     ("fields", "action"),
     [
-        ({"at": "13:00", "close": 21_040.0}, None),  # breakeven, but not for a stranger
+        ({"at": "13:00", "close": 21_040.0}, None),  # breakeven, but not for a foreign position
         ({"at": "13:00", "close": 20_980.0, "vwap": 21_000.0}, None),  # VWAP breach
         ({"at": "14:00", "close": 20_000.0}, "DAILY_LOSS"),
         ({"at": "15:59", "close": 21_040.0}, "EOD"),
     ],
 )
 @pytest.mark.parametrize("position", [foreign(), foreign(entry_id="MNQ-20260302-1100-EDGE_TO_MID-EL")])
-def test_a_position_that_we_did_not_open_is_only_closed(fields: dict[str, Any], action: str | None, position: Position) -> None:
-    """End of day and the day's loss limit hold for it too; its setup is FOREIGN."""
+def test_a_foreign_position_is_only_closed(fields: dict[str, Any], action: str | None, position: Position) -> None:
+    """End of day and the day's loss limit apply to it, too; its setup is FOREIGN."""
     outputs = Desk().bar(**{**fields, "position": position})
 
     assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == action
@@ -478,8 +480,8 @@ def test_a_position_that_we_did_not_open_is_only_closed(fields: dict[str, Any], 
         assert only(outputs).entry_id == position.entry_id
 
 
-def test_once_flat_our_position_is_forgotten() -> None:
-    """If the same entry were reported again after that, it would be a stranger's."""
+def test_a_closed_position_is_no_longer_the_evaluators_own() -> None:
+    """If the same entry were reported again after that, the position would be foreign."""
     desk = Desk()
     position = opened(desk)
     afternoon = {"close": 20_995.0, "vwap": 20_995.0}
@@ -489,8 +491,8 @@ def test_once_flat_our_position_is_forgotten() -> None:
     assert quiet(desk.bar("13:00", **afternoon, position=position))
 
 
-def test_our_position_is_known_however_late_it_appears() -> None:
-    """The order may be working, or the venue slow, for a bar or two: the entry's id decides."""
+def test_a_late_position_is_recognised_by_its_entry() -> None:
+    """The order may work, or the venue be slow, for a bar or two: the entry's id decides."""
     desk = Desk()
     position = opened(desk)
     desk.bar("11:01", position=Position("Replay", working=(FADE_ID,)))
@@ -505,9 +507,9 @@ def test_bars_held_count_from_the_first_bar_after_the_signal(bars: int, moves: b
     desk = Desk("absolute")
     pullback = {"close": 21_060.0, "vwap": 21_030.0, "day_type": "trend_up", "accepted_long": True, "scores": {"trend_bull": 1.0}}
     desk.bar("10:35", **pullback)
-    question = asked(desk.bar("10:36", **pullback))
-    desk.decided(question)
-    position = Position("Replay", qty=1, price=21_060.0, entry_id=question.intents[0].id, stop=20_990.0)
+    request = request_of(desk.bar("10:36", **pullback))
+    desk.decided(request)
+    position = Position("Replay", qty=1, price=21_060.0, entry_id=request.intents[0].id, stop=20_990.0)
     rally = {"close": 21_150.0, "rth_high": 21_150.0, "position": position}
     outputs = [desk.bar(f"11:{minute:02}", **rally) for minute in range(0, 2 * bars, 2)]
 
@@ -535,7 +537,7 @@ class Managed(Pipeline):
         (Move("UP", stop=20_980.2), []),  # not tighter by a tick
         (Move("DOWN", stop=20_970.0), []),  # stops only tighten
         (Move("ON", target=21_030.3), [("MT", "ON", None, 21_030.25)]),
-        (Move("ON", target=21_020.2), []),  # the target that stands
+        (Move("ON", target=21_020.2), []),  # the current target
         (Move("BOTH", stop=20_990.0, target=21_030.0), [("MS", "BOTH", 20_990.0, None), ("MT", "BOTH", None, 21_030.0)]),
         (None, []),
     ],
@@ -547,13 +549,13 @@ def test_a_strategy_may_exit_and_move_by_itself(
     monkeypatch.setattr(Managed, "change", change)
     monkeypatch.setitem(registry.BUILT_IN, "pipeline", Managed)  # type: ignore[arg-type]
     desk = Desk("seed", ["pipeline"])
-    question = asked(desk.bar("09:31"))
-    desk.decided(question)
-    position = Position("Replay", qty=1, price=21_000.0, entry_id=question.intents[0].id, stop=20_980.0, target=21_020.0)
+    request = request_of(desk.bar("09:31"))
+    desk.decided(request)
+    position = Position("Replay", qty=1, price=21_000.0, entry_id=request.intents[0].id, stop=20_980.0, target=21_020.0)
     desk.bar("09:32", position=position)
     outputs = desk.bar("09:33", position=position)
 
-    wanted = asked(outputs).intents if isinstance(outputs[0], Ask) else ()
+    wanted = request_of(outputs).intents if isinstance(outputs[0], Ask) else ()
     assert [(each.id.rsplit("-", 1)[1], each.reason, each.stop, each.target) for each in wanted] == intents
 
 
@@ -569,9 +571,9 @@ def test_a_strategy_may_exit_and_move_by_itself(
 def test_the_pipeline_leaves_on_the_third_bar_after_the_common_rules(at: str, position: dict[str, Any], reason: str | None) -> None:
     """10:59 is the first of four (i = 88), 11:01 the third."""
     desk = Desk("seed", ["pipeline"])
-    question = asked(desk.bar("10:59"))
-    desk.decided(question)
-    entry = {"qty": 1, "price": 21_000.0, "entry_id": question.intents[0].id, "stop": 20_980.0}
+    request = request_of(desk.bar("10:59"))
+    desk.decided(request)
+    entry = {"qty": 1, "price": 21_000.0, "entry_id": request.intents[0].id, "stop": 20_980.0}
     outputs = desk.bar(at, position=Position("Replay", **{**entry, **position}))
 
     assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == reason
@@ -580,30 +582,30 @@ def test_the_pipeline_leaves_on_the_third_bar_after_the_common_rules(at: str, po
 # --- when a bar is finished ----------------------------------------------------------------------------------------------------
 
 
-def test_a_bar_with_intents_is_finished_by_the_gates_answer() -> None:
-    """With the orders that were approved; caused by the answer."""
+def test_a_bar_with_intents_is_finished_by_the_gates_reply() -> None:
+    """With the orders that were approved; caused by the reply."""
     desk = Desk()
-    question = asked(desk.bar("11:00", **FADE))
+    request = request_of(desk.bar("11:00", **FADE))
 
-    assert finished(desk.decided(question)) == [(eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:2")]
+    assert finished(desk.decided(request)) == [(eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:2")]
 
 
 def test_a_refused_intent_makes_no_order() -> None:
     """The bar is finished all the same."""
     desk = Desk()
-    question = asked(desk.bar("11:00", **FADE))
+    request = request_of(desk.bar("11:00", **FADE))
 
-    assert finished(desk.decided(question, approved=False)) == [(eastern("11:00"), 1, (), "decision.MNQ.@1:2")]
+    assert finished(desk.decided(request, approved=False)) == [(eastern("11:00"), 1, (), "decision.MNQ.@1:2")]
 
 
 def test_bars_are_finished_in_the_order_of_their_sessions() -> None:
-    """Later bars wait for an unanswered one; each then names the session that caused it."""
+    """Later bars wait for one with a pending request; each then names the session that caused it."""
     desk = Desk()
-    question = asked(desk.bar("11:00", **FADE))
+    request = request_of(desk.bar("11:00", **FADE))
 
     assert desk.bar("11:01") == ()
     assert desk.bar("11:02") == ()
-    assert finished(desk.decided(question)) == [
+    assert finished(desk.decided(request)) == [
         (eastern("11:00"), 1, (FADE_ID,), "decision.MNQ.@1:4"),
         (eastern("11:01"), 0, (), "session.MNQ.@1:2"),
         (eastern("11:02"), 0, (), "session.MNQ.@1:3"),
@@ -611,20 +613,20 @@ def test_bars_are_finished_in_the_order_of_their_sessions() -> None:
 
 
 def test_a_bar_that_had_to_wait_is_finished_at_its_own_time() -> None:
-    """However late the answer that it waited for: so the journal is the same, whoever was slow."""
+    """However late the reply that it waited for: so the journal does not depend on which process was slow."""
     desk = Desk()
-    question = asked(desk.bar("11:00", **FADE))
+    request = request_of(desk.bar("11:00", **FADE))
     desk.bar("11:01")
 
-    said = desk.decided(question)
+    outputs = desk.decided(request)
 
-    assert [each.at_ns for each in said if isinstance(each, Publish)] == [eastern("11:00"), eastern("11:01")]
+    assert [each.at_ns for each in outputs if isinstance(each, Publish)] == [eastern("11:00"), eastern("11:01")]
 
 
-def test_answers_out_of_order_wait_for_the_earlier_bar() -> None:
-    """The later answer is kept, with its name as the cause, until the earlier one has come."""
+def test_replies_out_of_order_wait_for_the_earlier_bar() -> None:
+    """The later reply is kept, with its name as the cause, until the earlier one has arrived."""
     desk = Desk("seed", ["edge_fade"], parameters={"edge_fade": {"pause_bars": 1}})
-    first, second = (asked(desk.bar(at, **FADE)) for at in ("11:00", "11:01"))
+    first, second = (request_of(desk.bar(at, **FADE)) for at in ("11:00", "11:01"))
 
     assert desk.decided(second) == []
     assert finished(desk.decided(first)) == [
@@ -633,40 +635,40 @@ def test_answers_out_of_order_wait_for_the_earlier_bar() -> None:
     ]
 
 
-def test_repeated_and_unknown_answers_change_nothing() -> None:
-    """A bar is finished once, by the answer to its own question."""
+def test_duplicate_and_unknown_replies_change_nothing() -> None:
+    """A bar is finished once, by the reply to its own request."""
     desk = Desk()
-    question = asked(desk.bar("11:00", **FADE))
+    request = request_of(desk.bar("11:00", **FADE))
 
-    assert desk.decided(question, id="MNQ-20260303-1059") == ()
-    assert finished(desk.decided(question))
-    assert desk.decided(question) == ()
+    assert desk.decided(request, id="MNQ-20260303-1059") == ()
+    assert finished(desk.decided(request))
+    assert desk.decided(request) == ()
 
 
 def test_the_same_events_give_the_same_outputs() -> None:
-    """Nothing but the events decides: two evaluators agree byte for byte, answers included."""
+    """Only the events decide: two evaluators agree byte for byte, replies included."""
     runs = []
     for _ in range(2):
         desk = Desk()
-        said = list(desk.bar("11:00", **FADE))
-        said += desk.decided(said[0].body)  # type: ignore[arg-type]
-        said += desk.bar("11:01", **FADE)
-        runs.append(msgspec.msgpack.encode([(output.topic, output.body) for output in said]))
+        outputs = list(desk.bar("11:00", **FADE))
+        outputs += desk.decided(outputs[0].body)  # type: ignore[arg-type]
+        outputs += desk.bar("11:01", **FADE)
+        runs.append(msgspec.msgpack.encode([(output.topic, output.body) for output in outputs]))
 
     assert runs[0] == runs[1]
 
 
 def test_other_events_and_other_instruments_change_nothing() -> None:
-    """What the desk does not trade or read is nobody's business."""
+    """A desk ignores instruments that it does not trade and topics that it does not read."""
     desk = Desk()
-    stranger = scene("11:00", **FADE)
+    other = scene("11:00", **FADE)
 
     assert desk._step("sys.beat.", Alarm("feed", "slow"), 0) == ()
-    assert desk.say(stranger, instrument="MES") == ()
+    assert desk.feed(other, instrument="MES") == ()
     assert desk._step("decision.MES.", Decisions("MES-20260303-1100", "MES", 0, ()), 0) == ()
 
 
-# --- presets that make no sense --------------------------------------------------------------------------------------------------
+# --- presets that are refused ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -708,7 +710,7 @@ def test_the_longest_id_has_fifty_characters() -> None:
     assert len(longest) == 50
 
 
-def test_the_daemon_reads_sessions_and_asks_the_gate() -> None:
+def test_the_daemon_reads_sessions_and_sends_requests_to_the_gate() -> None:
     """Its state is rebuilt from sessions and decisions."""
     made = evaluator.daemon(conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset("seed")))
 

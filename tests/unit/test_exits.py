@@ -27,7 +27,7 @@ P_DAY = Held("P-Day", "P_DAY_VWAP_LONG", 5)
 
 
 def request(preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None = SWEEP) -> Exit | Move | None:
-    """What the rules of a shipped preset want on this bar of MNQ (2 dollars a point)."""
+    """The request of a shipped preset's rules on this bar of MNQ (2 dollars a point)."""
     exits = conf.preset(preset).exits
     s = scene(**{"vwap": bar.get("close", 21_000.0), **bar})
     return ExitRules(exits, conf.instrument("MNQ")).request(
@@ -36,7 +36,7 @@ def request(preset: str, bar: dict[str, Any], position: dict[str, Any], held: He
 
 
 @pytest.mark.parametrize(
-    ("preset", "bar", "answer"),
+    ("preset", "bar", "expected"),
     [
         ("seed", {"at": "15:58"}, None),
         ("seed", {"at": "15:59"}, Exit("EOD")),
@@ -50,13 +50,13 @@ def request(preset: str, bar: dict[str, Any], position: dict[str, Any], held: He
     ],
 )
 @pytest.mark.parametrize("held", [SWEEP, None])
-def test_the_day_ends_at_the_exit_time(preset: str, bar: dict[str, Any], answer: Exit | None, held: Held | None) -> None:
-    """Rule 1, for our positions and for those of others; never later than a minute before the close."""
-    assert request(preset, bar, LONG, held) == answer
+def test_the_day_ends_at_the_exit_time(preset: str, bar: dict[str, Any], expected: Exit | None, held: Held | None) -> None:
+    """Rule 1, for own and foreign positions; never later than a minute before the close."""
+    assert request(preset, bar, LONG, held) == expected
 
 
 @pytest.mark.parametrize(
-    ("limits", "day", "at", "answer"),
+    ("limits", "day", "at", "expected"),
     [
         ({"flatten_from": "15:30"}, "2026-03-03", "15:29", None),
         ({"flatten_from": "15:30"}, "2026-03-03", "15:30", Exit("FLATTEN")),
@@ -67,10 +67,10 @@ def test_the_day_ends_at_the_exit_time(preset: str, bar: dict[str, Any], answer:
     ],
 )
 @pytest.mark.parametrize("held", [SWEEP, None, Held("V-Reversal", "V_REVERSAL", 5, own_hours=True)])
-def test_the_accounts_time_to_be_flat_is_everybodys(
-    limits: dict[str, Any], day: str, at: str, answer: Exit | None, held: Held | None
+def test_the_accounts_time_to_be_flat_applies_to_every_position(
+    limits: dict[str, Any], day: str, at: str, expected: Exit | None, held: Held | None
 ) -> None:
-    """Rule 0: of our positions, of those of others, and of a strategy that keeps its own hours."""
+    """Rule 0: own and foreign positions, and those of a strategy that keeps its own hours."""
     hours = Hours(RiskLimits(**limits).times, Calendar(half_days={"2026-03-10": "13:00"}))
     s = scene(at, day=day, bar=bar(at, 21_000.0, day=day))
 
@@ -78,36 +78,36 @@ def test_the_accounts_time_to_be_flat_is_everybodys(
         ExitRules(conf.preset("seed").exits, conf.instrument("MNQ"), hours).request(
             s, Position("Replay", **LONG), held, closing=False
         )
-        == answer
+        == expected
     )
 
 
 @pytest.mark.parametrize(
-    ("close", "position", "answer"),
+    ("close", "position", "expected"),
     [
-        # 2 dollars a point: 10 contracts, 90 points against us are 1,800
+        # 2 dollars a point: 10 contracts, 90 points of loss are 1,800
         (20_910.0, {**LONG, "qty": 10, "realised": -199.99}, None),
         (20_910.0, {**LONG, "qty": 10, "realised": -200.0}, Exit("DAILY_LOSS")),
         (21_090.0, {**SHORT, "qty": -10, "realised": -199.99}, None),
         (21_090.0, {**SHORT, "qty": -10, "realised": -200.0}, Exit("DAILY_LOSS")),
         (21_010.0, {**LONG, "qty": 10, "realised": -2_200.0}, Exit("DAILY_LOSS")),  # open profit counts too: 200
         (21_010.0, {**LONG, "qty": 10, "realised": -2_199.99}, None),
-        (21_000.0, {**LONG, "price": None, "realised": -2_000.0}, Exit("DAILY_LOSS")),  # entry fill unknown: realised alone
+        (21_000.0, {**LONG, "price": None, "realised": -2_000.0}, Exit("DAILY_LOSS")),  # no entry price: realised alone
     ],
 )
 @pytest.mark.parametrize("held", [SWEEP, None])
 def test_the_days_loss_limit_counts_realised_and_open(
-    close: float, position: dict[str, Any], answer: Exit | None, held: Held | None
+    close: float, position: dict[str, Any], expected: Exit | None, held: Held | None
 ) -> None:
-    """Rule 2: at the limit it is over, for our positions and for those of others."""
-    assert request("seed", {"close": close}, position, held) == answer
+    """Rule 2: own and foreign positions are closed at the limit."""
+    assert request("seed", {"close": close}, position, held) == expected
 
 
 AFTER_BREACH = Exit("VWAP_BREACH_PM")
 
 
 @pytest.mark.parametrize(
-    ("preset", "bar", "position", "held", "answer"),
+    ("preset", "bar", "position", "held", "expected"),
     [
         # x is 0.07R: 7 points
         ("seed", {"at": "13:00", "vwap": 21_007.25}, LONG, SWEEP, AFTER_BREACH),
@@ -125,7 +125,7 @@ AFTER_BREACH = Exit("VWAP_BREACH_PM")
         ("seed", {"at": "13:00", "vwap": 21_050.0}, LONG, P_DAY, None),
         ("absolute", {"at": "13:00", "vwap": 21_050.0}, LONG, P_DAY, AFTER_BREACH),
         ("adaptive", {"at": "13:00", "vwap": 21_050.0}, LONG, EDGE, None),
-        # without a valid balance, without a VWAP, for a stranger's position
+        # without a valid balance, without a VWAP, for a foreign position
         ("seed", {"at": "13:00", "vwap": 21_050.0, "ib": clock_range(20_950.0, 21_050.0, bars=49, valid=False)}, LONG, SWEEP, None),
         ("seed", {"at": "13:00", "vwap": 21_050.0, "ib": None}, LONG, SWEEP, None),
         ("seed", {"at": "13:00", "vwap": None}, LONG, SWEEP, None),
@@ -133,17 +133,17 @@ AFTER_BREACH = Exit("VWAP_BREACH_PM")
     ],
 )
 def test_in_the_afternoon_the_close_must_not_be_beyond_vwap(
-    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, answer: Exit | None
+    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, expected: Exit | None
 ) -> None:
     """Rule 3, strictly beyond VWAP by x."""
-    assert request(preset, bar, position, held) == answer
+    assert request(preset, bar, position, held) == expected
 
 
 HIGH = {"rth_high": 21_120.0}
 
 
 @pytest.mark.parametrize(
-    ("preset", "bar", "position", "held", "answer"),
+    ("preset", "bar", "position", "held", "expected"),
     [
         # 20 bars held, open profit over 0.5R: stop to the RTH high less 1.0R
         ("absolute", {"close": 21_050.25, **HIGH}, LONG, BULL, Move("TREND_TRAIL", stop=21_020.0)),
@@ -165,14 +165,14 @@ HIGH = {"rth_high": 21_120.0}
     ],
 )
 def test_a_trend_day_is_trailed(
-    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held, answer: Move | None
+    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held, expected: Move | None
 ) -> None:
-    """Rule 4, the trend trail: only of the strategies that the preset names, which are Trend Day Bull or none."""
-    assert request(preset, bar, position, held) == answer
+    """Rule 4, the trend trail: only for the strategies that the preset names, which are Trend Day Bull or none."""
+    assert request(preset, bar, position, held) == expected
 
 
-def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
-    """The rule follows the names in `trailed`, for longs: a short has no session high behind it to trail."""
+def test_a_preset_may_trail_another_strategy() -> None:
+    """The rule follows the names in `trailed`, for longs: a short has no session high to trail."""
     exits = msgspec.structs.replace(conf.preset("absolute").exits, trailed=("P-Day",))
     rules = ExitRules(exits, conf.instrument("MNQ"))
     up, down = (scene(close=close, vwap=close, **HIGH) for close in (21_060.0, 20_940.0))
@@ -184,7 +184,7 @@ def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "bar", "position", "held", "answer"),
+    ("preset", "bar", "position", "held", "expected"),
     [
         # from 13:00, open profit over 0.3R: stop to the entry fill
         ("seed", {"at": "13:00", "close": 21_030.25}, LONG, SWEEP, Move("BREAKEVEN", stop=21_000.0)),
@@ -199,7 +199,7 @@ def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
         ("seed", {"at": "13:00", "close": 21_040.0}, {**LONG, "stop": 20_999.75}, SWEEP, Move("BREAKEVEN", stop=21_000.0)),
         ("seed", {"at": "13:00", "close": 21_040.0}, {**LONG, "stop": 21_000.0}, SWEEP, None),
         ("seed", {"at": "13:00", "close": 20_960.0}, {**SHORT, "stop": 21_000.0}, SWEEP, None),
-        # exempt in seed, nobody elsewhere
+        # exempt in seed, no strategy is exempt elsewhere
         ("seed", {"at": "13:00", "close": 21_040.0}, LONG, BULL, None),
         ("seed", {"at": "13:00", "close": 21_040.0}, LONG, P_DAY, None),
         ("seed", {"at": "13:00", "close": 21_040.0}, LONG, EDGE, Move("BREAKEVEN", stop=21_000.0)),
@@ -210,28 +210,28 @@ def test_a_preset_of_ones_own_may_trail_another_strategy() -> None:
     ],
 )
 def test_an_afternoon_profit_is_made_safe(
-    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, answer: Move | None
+    preset: str, bar: dict[str, Any], position: dict[str, Any], held: Held | None, expected: Move | None
 ) -> None:
     """Rule 4, breakeven: the stop goes to the entry fill."""
-    assert request(preset, bar, position, held) == answer
+    assert request(preset, bar, position, held) == expected
 
 
 @pytest.mark.parametrize(
-    ("rth_high", "answer"), [(21_120.0, Move("TREND_TRAIL", 21_020.0)), (21_090.0, Move("BREAKEVEN", 21_000.0))]
+    ("rth_high", "expected"), [(21_120.0, Move("TREND_TRAIL", 21_020.0)), (21_090.0, Move("BREAKEVEN", 21_000.0))]
 )
-def test_the_tighter_of_trail_and_breakeven_counts(rth_high: float, answer: Move) -> None:
+def test_the_tighter_of_trail_and_breakeven_counts(rth_high: float, expected: Move) -> None:
     """Both apply at 13:00 with 60 points of profit."""
-    assert request("absolute", {"at": "13:00", "close": 21_060.0, "rth_high": rth_high}, LONG, BULL) == answer
+    assert request("absolute", {"at": "13:00", "close": 21_060.0, "rth_high": rth_high}, LONG, BULL) == expected
 
 
 @pytest.mark.parametrize(
-    ("bar", "position", "answer"),
+    ("bar", "position", "expected"),
     [
         ({"at": "15:59", "close": 20_000.0, "vwap": 21_000.0}, LONG, Exit("EOD")),
         ({"at": "15:00", "close": 20_000.0, "vwap": 21_000.0}, LONG, Exit("DAILY_LOSS")),
         ({"at": "15:00", "close": 21_040.0, "vwap": 21_100.0}, LONG, AFTER_BREACH),  # breakeven would apply as well
     ],
 )
-def test_the_first_rule_that_matches_is_the_answer(bar: dict[str, Any], position: dict[str, Any], answer: Exit) -> None:
+def test_the_first_rule_that_matches_decides(bar: dict[str, Any], position: dict[str, Any], expected: Exit) -> None:
     """EOD before the loss limit before the breach before the stops."""
-    assert request("seed", bar, position) == answer
+    assert request("seed", bar, position) == expected

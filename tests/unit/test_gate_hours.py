@@ -1,4 +1,4 @@
-"""When entries may be made: both sides of every minute, in the evening before, on Fridays, half days and holidays."""
+"""When entries are allowed: both sides of every minute, in the evening before, on Fridays, half days and holidays."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ BOUNCE = RiskLimits(
         (["20:00-02:00"], TUESDAY, "19:59", False),
         (["18:00-24:00"], "2026-03-02", "23:59", True),
         (["18:00-24:00"], TUESDAY, "00:00", False),
-        (["18:00-16:45"], FRIDAY, "18:30", False),  # Friday evening belongs to Monday and borders it nowhere
+        (["18:00-16:45"], FRIDAY, "18:30", False),  # Friday evening belongs to Monday's trade date and does not border it
         ([], TUESDAY, "12:00", False),
     ],
 )
-def test_a_window_holds_its_start_and_not_its_end(windows: list[str], day: str, at: str, inside: bool) -> None:
+def test_a_window_includes_its_start_and_not_its_end(windows: list[str], day: str, at: str, inside: bool) -> None:
     """By the close stamp of the bar, in the trade date it belongs to."""
     hours = Hours(EntryTimes(windows=tuple(windows)), CALENDAR)
 
@@ -80,15 +80,15 @@ def test_the_day_ends_for_entries(question: str, day: str, at: str, refused: boo
     assert (answer is not None) is refused
 
 
-def test_without_hours_any_time_will_do() -> None:
-    """Nothing set, nothing refused."""
+def test_without_hours_every_time_is_allowed() -> None:
+    """Without limits nothing is refused."""
     hours, at_ns = Hours(EntryTimes(), CALENDAR), eastern("17:30", TUESDAY)
 
     assert (hours.outside(at_ns), hours.flattening(at_ns), hours.closing(at_ns)) == (None, None, None)
 
 
 @pytest.mark.parametrize("text", ["", "09:30", "09:30-", "9:30-16:00", "16:00-09:30", "09:30-09:30", "25:00-26:00", "16:00-19:00"])
-def test_what_is_no_window_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_window_is_refused(text: str) -> None:
     """Misspelt, empty, backwards, or across 18:00 where the trade date ends."""
     with pytest.raises(ConfError, match="entry_windows: "):
         window(text)
@@ -97,7 +97,7 @@ def test_what_is_no_window_is_refused(text: str) -> None:
 @pytest.mark.parametrize("key", ["flatten_from", "friday_flatten_from", "friday_until"])
 @pytest.mark.parametrize("value", ["18:00", "23:00", "16.45"])
 def test_a_time_that_ends_the_day_lies_within_it(key: str, value: str) -> None:
-    """From 18:00 on it would be tomorrow."""
+    """From 18:00 on it would belong to the next trade date."""
     limits: dict[str, Any] = {key: value}
 
     with pytest.raises(ConfError, match=key):

@@ -51,7 +51,7 @@ def test_vector_w1_on_typical_prices() -> None:
     ("bars", "vwap", "sigma"),
     [
         ([], None, None),
-        ([(100.0, 5)], None, None),  # one bar says nothing about deviation
+        ([(100.0, 5)], None, None),  # one bar has no deviation
         ([(100.0, 0), (102.0, 0)], None, None),  # no volume
         ([(100.0, 0), (102.0, 5)], 102.0, 0.0),
         ([(100.0, 1), (102.0, 1)], 101.0, 1.0),
@@ -60,7 +60,7 @@ def test_vector_w1_on_typical_prices() -> None:
     ],
 )
 def test_vwap_and_deviation_by_hand(bars: list[tuple[float, int]], vwap: float | None, sigma: float | None) -> None:
-    """Weighted by volume, of the population; unknown until there are two bars and some volume."""
+    """Weighted by volume, of the population; None until there are two bars and some volume."""
     bands = banded(bars)
 
     assert (bands.vwap, bands.sigma) == (vwap, sigma)
@@ -108,8 +108,8 @@ def rsi(closes: list[float], period: int, method: Method = "simple") -> float | 
     ("closes", "value"),
     [
         ([10.0, 11.0, 12.0], None),  # two changes of three
-        ([10.0, 11.0, 12.0, 13.0], 100.0),  # nothing was lost
-        ([10.0, 10.0, 10.0, 10.0], 100.0),  # nor here
+        ([10.0, 11.0, 12.0, 13.0], 100.0),  # no losses
+        ([10.0, 10.0, 10.0, 10.0], 100.0),  # no change
         ([13.0, 12.0, 11.0, 10.0], 0.0),
         ([10.0, 12.0, 11.0, 12.0], 75.0),  # gains 3, losses 1
         ([10.0, 9.0, 10.0, 9.0], 100 - 100 / 1.5),
@@ -127,7 +127,7 @@ def test_the_first_value_is_the_same_in_both_methods(closes: list[float], value:
         ("wilder", 100 - 100 / 7),  # gain (1 * 2 + 2) / 3 = 4/3, loss (1/3 * 2 + 0) / 3 = 2/9
     ],
 )
-def test_afterwards_simple_forgets_and_wilder_fades(method: Method, value: float) -> None:
+def test_afterwards_simple_drops_old_changes_and_wilder_fades_them(method: Method, value: float) -> None:
     """Changes +2, -1, +1 and then +2: of the first one Wilder's mean keeps two thirds."""
     assert rsi([10.0, 12.0, 11.0, 12.0, 14.0], 3, method) == pytest.approx(value)
 
@@ -144,7 +144,7 @@ def test_vector_w3s_rsi(last: float, value: float) -> None:
 
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=80), st.sampled_from(["simple", "wilder"]), st.integers(1, 20))
 def test_it_stays_between_0_and_100(changes: list[int], method: Method, period: int) -> None:
-    """Whatever the market does; known from `period` changes on, and not before."""
+    """For any prices; it has a value from `period` changes on, and not before."""
     closes = [1000.0]
     for change in changes:
         closes.append(closes[-1] + change / 4)
@@ -171,7 +171,7 @@ def test_an_ema_starts_with_a_mean_and_weighs_new_values(values: list[float], av
 
 
 def test_an_ema_may_start_at_its_first_value() -> None:
-    """As NinjaTrader's own does; told from the third value on all the same."""
+    """As NinjaTrader's own does; it has a value from the third price on all the same."""
     ema, told = Ema(3, from_first=True), []
     for value in (10.0, 12.0, 14.0, 16.0):
         ema.fold(value)
@@ -180,7 +180,7 @@ def test_an_ema_may_start_at_its_first_value() -> None:
     assert told == [None, None, 12.5, 14.25]
 
 
-def test_a_mean_is_known_when_it_is_full_and_forgets_the_oldest() -> None:
+def test_a_mean_has_a_value_when_it_is_full_and_drops_the_oldest() -> None:
     """Of the last three, None before."""
     mean, seen = Mean(3), []
     for value in (3, 6, 9, 12, 0):

@@ -1,4 +1,4 @@
-"""The VWAP and its deviation: running, yet the number that the formula gives over all bars at once (playbook 2.1)."""
+"""The running VWAP and deviation equal the formula over all bars at once (playbook 2.1)."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ CANDLES = st.lists(st.tuples(TICKS, TICKS, TICKS, st.integers(0, 50_000)), min_s
 
 
 def run(candles):
-    """A VWAP that has seen bars of these (high, low, close, volume)."""
+    """A VWAP over bars of these (high, low, close, volume)."""
     vwap = Vwap()
     for high, low, close, volume in candles:
         vwap.fold(typical(bar(high=high, low=low, close=close)), volume)
@@ -60,7 +60,7 @@ def test_it_is_what_the_batch_formula_gives(candles):
 
 
 @pytest.mark.parametrize(
-    "candles, known",
+    "candles, defined",
     [
         ([], (None, None)),
         ([(100, 100, 100, 10)], (100.0, None)),
@@ -71,16 +71,16 @@ def test_it_is_what_the_batch_formula_gives(candles):
     ],
     ids=["no bar", "one bar", "no volume", "volume on the second", "volume on the first", "both"],
 )
-def test_each_is_none_until_it_means_something(candles, known):
+def test_each_is_none_until_it_is_defined(candles, defined):
     """The VWAP from the first volume, the deviation from the second bar and volume."""
     vwap = run(candles)
 
-    assert (vwap.value, vwap.sigma) == known
+    assert (vwap.value, vwap.sigma) == defined
 
 
 @given(TICKS, TICKS, st.integers(1, 10**7))
 def test_trading_at_one_price_has_no_deviation(first, price, volume):
-    """Exactly none, also far from a first bar without volume: rounding leaves no ghost of a band."""
+    """Exactly none, also far from a first bar without volume: rounding makes no band."""
     vwap = run([(first, first, first, 0), *[(price, price, price, volume)] * 9])
 
     assert vwap.sigma == 0.0

@@ -1,4 +1,4 @@
-"""The programs under conf/programs: the playbook's values are there, and a misspelt or contradictory file is refused by name."""
+"""The programs under conf/programs hold the playbook's values, and a misspelt or contradictory file is refused by name."""
 
 from __future__ import annotations
 
@@ -134,10 +134,10 @@ def test_an_unknown_program_gets_a_suggestion() -> None:
         ),
     ],
 )
-def test_a_program_that_the_run_cannot_keep_is_refused(
+def test_a_program_that_contradicts_the_run_is_refused(
     text: str, traded: str, error: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its instruments, its hours and its strategies are the run's."""
+    """Instruments, hours and strategies must be those of the run."""
     preset = conf.preset("seed")
     written(tmp_path, monkeypatch, text)
 

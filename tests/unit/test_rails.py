@@ -1,4 +1,4 @@
-"""Rails: a live configuration sets or loosens each, and says so itself."""
+"""Rails: a live configuration sets or loosens each one by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def load(overlay: str, **risk: object) -> Conf:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_live_configuration_that_leaves_a_rail_out_does_not_start(name: str) -> None:
-    """The message names the rail, what it limits, a value to set and the flag that loosens it."""
+    """The error names the rail, its meaning, a value to set and the entry that loosens it."""
     limits = RiskLimits(loosened=tuple(each for each in ALL if each != name))
 
     with pytest.raises(ConfError) as caught:
@@ -33,7 +33,7 @@ def test_a_live_configuration_that_leaves_a_rail_out_does_not_start(name: str) -
 
 
 def test_all_missing_rails_are_named_at_once() -> None:
-    """Nobody wants to start eleven times."""
+    """So one start is enough to learn all of them."""
     with pytest.raises(ConfError) as caught:
         rails.check(RiskLimits(day_loss=500.0), "here", complete=True)
 
@@ -42,7 +42,7 @@ def test_all_missing_rails_are_named_at_once() -> None:
 
 
 def test_loosening_every_rail_by_name_is_enough() -> None:
-    """Whoever wants none says so, one by one."""
+    """A configuration without rails names each of them."""
     rails.check(RiskLimits(loosened=ALL), "here", complete=True)
 
 
@@ -54,13 +54,13 @@ def test_the_examples_can_be_written_as_they_stand() -> None:
 
 
 def test_a_replay_may_leave_rails_out() -> None:
-    """What is recorded costs nothing."""
+    """A replay risks no money."""
     rails.check(RiskLimits(), "here", complete=False)
 
 
 @pytest.mark.parametrize("preset", conf.preset_names())
-def test_the_shipped_presets_state_every_rail(preset: str) -> None:
-    """Set or loosened in the preset itself, so that it may trade live with any overlay."""
+def test_the_shipped_presets_set_or_loosen_every_rail(preset: str) -> None:
+    """In the preset itself, so that it may trade live with any overlay."""
     rails.check(conf.preset(preset).risk, preset, complete=True)
 
 
@@ -79,7 +79,7 @@ def test_the_shipped_presets_state_every_rail(preset: str) -> None:
     ],
 )
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_rail_that_cannot_be_meant_is_refused_everywhere(limits: RiskLimits, complaint: str, complete: bool) -> None:
+def test_a_rail_that_makes_no_sense_is_refused_everywhere(limits: RiskLimits, complaint: str, complete: bool) -> None:
     """Misspelt, contradicting itself, or a number that limits nothing or everything."""
     with pytest.raises(ConfError, match=complaint):
         rails.check(limits, "here", complete=complete)
@@ -101,7 +101,7 @@ def test_what_an_overlay_sets_is_no_longer_loosened() -> None:
 
 
 def test_what_an_overlay_loosens_is_no_longer_set() -> None:
-    """And the other way round: the preset's loss limit is taken away by name."""
+    """In reverse: the overlay loosens the preset's loss limit by name."""
     loaded = load("live", loosened=["day_loss"]).preset.risk
 
     assert loaded.day_loss is None
@@ -109,7 +109,7 @@ def test_what_an_overlay_loosens_is_no_longer_set() -> None:
 
 
 def test_the_shipped_live_configuration_starts_with_more_rails_than_the_playbook() -> None:
-    """Those that a healthy feed never touches are on."""
+    """The rails that a healthy feed never reaches are set."""
     loaded = load("live").preset.risk
 
     assert (loaded.price_band_ticks, loaded.feed_age_s, loaded.missing_bars) == (8, 90.0, 30)

@@ -1,4 +1,4 @@
-"""The report of a run: one page that stands alone, shows every session that traded, and escapes whatever it is given."""
+"""The report of a run: one page that stands alone, shows every session that traded, and escapes every text."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -51,7 +51,7 @@ def test_the_page_stands_alone(tmp_path):
 
 
 def test_it_follows_the_readers_light_or_dark(tmp_path):
-    """Both schemes are there, chosen by the system."""
+    """The page holds both colour schemes; the system chooses one."""
     page = report_of(finished(tmp_path / "run"))
 
     assert "prefers-color-scheme: dark" in page
@@ -72,7 +72,7 @@ def test_the_figures_are_the_summarys(tmp_path):
 
 
 def test_a_traded_session_has_its_chart(tmp_path):
-    """Equity and one session: entry, exit and bracket tell their numbers when pointed at."""
+    """Equity and one session: entry, exit and bracket show their numbers in tooltips."""
     equity, day = drawings(report_of(finished(tmp_path / "run")))
 
     (told,) = [title for title in titles(day) if "Edge Fade" in title]
@@ -89,7 +89,7 @@ def test_a_traded_session_has_its_chart(tmp_path):
 
 
 def test_a_moved_stop_is_drawn_as_a_step(tmp_path):
-    """The stop starts where the entry's signal put it and steps where a move put it."""
+    """The stop starts at the price of the entry's signal and steps to the price of each move."""
     tape = Tape(tmp_path / "run")
     for minute in range(571, 961):
         tape.say("session.MNQ.", at(minute), session(minute))
@@ -116,7 +116,7 @@ def test_a_crowded_session_keeps_its_prices_legible(tmp_path, trades, markers, b
 
 
 def test_a_run_without_trades_says_so(tmp_path):
-    """No curve and no charts, and no complaint: silence can be a correct result."""
+    """No curve, no charts and no error: a run without trades can be a correct result."""
     tape = Tape(tmp_path / "run")
     tape.say("session.MNQ.", at(571), session(571))
     tape.close()
@@ -128,7 +128,7 @@ def test_a_run_without_trades_says_so(tmp_path):
 
 
 def test_an_empty_run_has_a_page(tmp_path):
-    """Not even a bar: still a page that says what was there."""
+    """A run without any bar still has a page with its facts."""
     (tmp_path / "run" / "journal").mkdir(parents=True)
 
     assert "no RTH bars" in report_of(tmp_path / "run")
@@ -171,7 +171,7 @@ def test_later_sessions_are_counted_when_there_are_too_many(tmp_path):
 
 
 def test_every_text_is_escaped(tmp_path):
-    """A plug-in strategy's name is a stranger's text, in tables, tooltips and attributes alike."""
+    """A plug-in strategy's name is foreign text, in tables, tooltips and attributes."""
     evil = """<script>alert("x")</script>'&"""
     tape = Tape(tmp_path / "run")
     for minute in range(571, 700):

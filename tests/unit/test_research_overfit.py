@@ -1,4 +1,4 @@
-"""What there is to doubt about the best cell of a sweep."""
+"""The doubt about the best cell of a sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tapewire.replay.research.overfit import Doubt, Try
 
 
 def tries(*nets: tuple[int, ...], trades: int = 3) -> list[Try]:
-    """Cells by their cents per session."""
+    """Cells given by their cents per session."""
     return [Try(f"cell {at}", each, trades) for at, each in enumerate(nets)]
 
 
@@ -33,13 +33,13 @@ def test_the_best_is_chosen_in_sample_and_judged_outside() -> None:
 
 
 def test_equal_cells_give_the_first_of_the_grid() -> None:
-    """A sweep says the same every time."""
+    """A sweep gives the same result every time."""
     assert judge((100, 0), (100, 0)).best == 0
 
 
 @pytest.mark.parametrize(("share", "inside"), [(0.7, 7), (0.05, 1), (1.0, 10), (0.99, 9)])
 def test_the_split_keeps_at_least_one_session_in_sample(share: float, inside: int) -> None:
-    """Rounded down; with all sessions in sample nothing is left to look at, and the words say so."""
+    """Rounded down; with all sessions in sample none is left outside, and the words say so."""
     doubt = judge(tuple(range(10)), share=share)
 
     assert (doubt.sessions_in, doubt.sessions_out) == (inside, 10 - inside)
@@ -76,7 +76,7 @@ def test_a_plateau_keeps_half_of_the_best_on_every_side(best: float, around: tup
     assert overfit.shape(best, around) == shape
 
 
-def test_neighbours_are_told_with_their_spread() -> None:
+def test_neighbours_are_reported_with_their_spread() -> None:
     """Mean and range, in sample."""
     doubt = judge((1000, 0), (200, 0), (-400, 0), near={0: [1, 2]})
 
@@ -114,7 +114,7 @@ def test_a_ratio_without_skew_is_deflated_as_the_source_says() -> None:
 
 
 @pytest.mark.parametrize("nets", [(), (5,), (5, 5, 5), (1, 2)])
-def test_what_cannot_be_said_is_not_said(nets: tuple[int, ...]) -> None:
+def test_a_ratio_that_is_undefined_is_none(nets: tuple[int, ...]) -> None:
     """Too few sessions, or all alike."""
     assert overfit.deflated(nets, 0.0) is None
 

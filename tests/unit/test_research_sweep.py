@@ -34,7 +34,7 @@ def settings() -> Conf:
 
 
 def recording(data: Path) -> Recording:
-    """Two mornings of bars, with a file that stands for them."""
+    """Two mornings of bars, with a file as their recording."""
     (data / "NQ.csv").write_text("rows\n")
     bars = [
         testing.bar(f"{9 + at // 60:02}:{at % 60:02}", 21_000.0 + at % 7, 21_000.0 + (at * 3) % 8, day=day, index=number * 100 + at)
@@ -45,30 +45,30 @@ def recording(data: Path) -> Recording:
 
 
 class Here(Executor):
-    """Computes at once, in this process, with the recording that it was given; counts."""
+    """Computes at once, in this process, with the given recording, and counts."""
 
-    def __init__(self, known: Recording) -> None:
-        self.known = known
+    def __init__(self, read: Recording) -> None:
+        self.recording = read
         self.computed = 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.computed += 1
         job = msgspec.json.decode(args[0], type=Job)
         future: Future[Any] = Future()
-        future.set_result(msgspec.json.encode(cell.run(job.conf, self.known, job.key)))
+        future.set_result(msgspec.json.encode(cell.run(job.conf, self.recording, job.key)))
         return future
 
 
 def swept(out: Path, data: Path, share: float = 0.5) -> tuple[table.Sweep, int]:
     """A whole sweep, and how many cells were computed."""
-    known = recording(data)
-    wanted = sweep.jobs(settings(), known, data, CELLS)
+    read = recording(data)
+    wanted = sweep.jobs(settings(), read, data, CELLS)
     sweep.prepare(out)
-    here = Here(known)
+    here = Here(read)
     missing = [job for job in wanted if sweep.finished(out, job) is None]
     sweep.compute(out, missing, here, lambda done: None)
     made = [(each, sweep.result(out, job)) for each, job in zip(CELLS, wanted, strict=True)]
-    return table.write(out, settings(), known, AXES, made, share), here.computed
+    return table.write(out, settings(), read, AXES, made, share), here.computed
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_second_sweep_computes_nothing_and_leaves_the_same_files(data: Path, t
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"key": "another", "days": [], "refused": 0, "drawdown_cents": 0, "off": []}'])
 def test_a_damaged_cell_is_computed_again(data: Path, tmp_path: Path, damage: bytes) -> None:
-    """Half a file, or one that stands for something else."""
+    """Half a file, or the result of another cell."""
     swept(tmp_path / "out", data)
     victim = next((tmp_path / "out" / "cells").iterdir())
     whole = victim.read_bytes()
@@ -109,8 +109,8 @@ def test_a_damaged_cell_is_computed_again(data: Path, tmp_path: Path, damage: by
 
 def test_what_was_finished_before_an_interruption_is_kept(data: Path, tmp_path: Path) -> None:
     """Ctrl-C after the second cell."""
-    known = recording(data)
-    wanted = sweep.jobs(settings(), known, data, CELLS)
+    read = recording(data)
+    wanted = sweep.jobs(settings(), read, data, CELLS)
     sweep.prepare(tmp_path / "out")
 
     def stop(share: float) -> None:
@@ -118,7 +118,7 @@ def test_what_was_finished_before_an_interruption_is_kept(data: Path, tmp_path: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep.compute(tmp_path / "out", wanted, Here(known), stop)
+        sweep.compute(tmp_path / "out", wanted, Here(read), stop)
 
     assert sum(sweep.finished(tmp_path / "out", job) is not None for job in wanted) == 2
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["cells"]
@@ -164,8 +164,8 @@ def test_a_wrong_cell_is_refused_before_any_is_computed(data: Path) -> None:
         sweep.jobs(settings(), recording(data), data, [{"pipeline.distance_points": 5.0}, {"pipeline.distance_points": 0.0}])
 
 
-def test_a_strangers_folder_is_refused(tmp_path: Path) -> None:
-    """Nothing is written beside files that no sweep writes."""
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """A sweep writes nothing beside files that no sweep has written."""
     (tmp_path / "letters.txt").write_text("dear")
 
     with pytest.raises(ConfError, match=r"letters\.txt"):
@@ -188,7 +188,7 @@ def test_a_cell_counts_every_session_and_its_money_is_that_of_its_trades(data: P
     assert cell.run(idle, recording(data), "key").days == (DayResult("2026-03-03"), DayResult("2026-03-04"))
 
 
-def test_a_strategy_that_failed_is_told_with_its_cell(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_strategy_that_failed_is_reported_with_its_cell(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its row must not pass for a result."""
     monkeypatch.setattr(Pipeline, "update", lambda self, s: 1 / 0)
     found, _ = swept(tmp_path / "out", data)
@@ -221,7 +221,7 @@ NETS = ((100, 50), (200, 60), (900, -300), (300, 80), (-400, 0), (0, 0))
 
 
 def test_the_tables_have_a_line_per_cell_in_the_order_of_the_grid(tmp_path: Path) -> None:
-    """The settings first, dollars after them; csv and jsonl say the same."""
+    """The settings first, dollars after them; csv and jsonl hold the same."""
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), AXES, results(*NETS), 0.5)
     lines = [json.loads(line) for line in (tmp_path / "table.jsonl").read_text().splitlines()]
     rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
@@ -233,7 +233,7 @@ def test_the_tables_have_a_line_per_cell_in_the_order_of_the_grid(tmp_path: Path
     assert len((tmp_path / "sessions.jsonl").read_text().splitlines()) == 12
 
 
-def test_the_doubt_knows_the_neighbours_in_the_grid(tmp_path: Path) -> None:
+def test_the_doubt_reads_the_neighbours_in_the_grid(tmp_path: Path) -> None:
     """The best in sample is the third cell; one step away lie the first, the fourth and the fifth."""
     doubt = table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), AXES, results(*NETS), 0.5).doubt
 
@@ -277,7 +277,7 @@ def test_the_page_stands_alone_and_shows_the_grid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("axes", "maps"), [(AXES[:1], 1), (AXES, 1), ((*AXES, Axis("conflict", ("priority", "veto"))), 0)])
 def test_a_heat_map_shows_one_or_two_settings(tmp_path: Path, axes: tuple[Axis, ...], maps: int) -> None:
-    """Of three the page says that the table has them."""
+    """For three settings the page refers to the table."""
     made = [(each, Result(str(at), (DayResult("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), axes, made, 1.0)
     text = (tmp_path / "sweep.html").read_text()
@@ -287,7 +287,7 @@ def test_a_heat_map_shows_one_or_two_settings(tmp_path: Path, axes: tuple[Axis, 
 
 
 def test_text_of_a_setting_cannot_become_part_of_the_page(tmp_path: Path) -> None:
-    """Escaped wherever it stands."""
+    """It is escaped everywhere."""
     axes = (Axis("exits.exit_time", ("<b>15:30</b>", '"')),)
     made = [(each, Result(str(at), (DayResult("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), axes, made, 1.0)

@@ -28,7 +28,7 @@ def read_mnq(folder: Path) -> Recording:
 
 
 def test_a_row_becomes_a_bar_of_the_traded_instrument(tmp_path):
-    """MNQ trades on NQ's bars; the stamp is the close, Eastern wall time, and the bar opened a minute before."""
+    """MNQ trades on NQ's bars; the stamp is the close in Eastern wall-clock time, and the bar opened a minute before."""
     export(tmp_path, GOOD)
 
     (bar,) = read_mnq(tmp_path).bars
@@ -58,7 +58,7 @@ def test_wall_time_is_new_york_time(tmp_path, stamp, utc_s):
 
 
 def test_columns_are_found_by_name(tmp_path):
-    """Their order is free, and columns nobody asked for are not looked at."""
+    """Their order is free, and columns that are not needed are not read."""
     names = HEADER.split(",")
     export(tmp_path, ",".join(reversed(GOOD.split(","))), header=",".join(reversed(names)))
     shuffled = read_mnq(tmp_path)
@@ -115,7 +115,7 @@ def test_repeated_and_late_rows_are_left_out_and_named(tmp_path):
 
 
 def test_volume_without_order_flow_is_a_bar(tmp_path):
-    """Both sides 0 means that the flow is missing (playbook 1.1), not that the file contradicts itself."""
+    """Both sides 0 mean missing order flow (playbook 1.1), not a contradiction."""
     export(tmp_path, GOOD.replace(",20,10,10,", ",0,0,0,"))
 
     (bar,) = read_mnq(tmp_path).bars
@@ -124,7 +124,7 @@ def test_volume_without_order_flow_is_a_bar(tmp_path):
 
 
 def test_progress_runs_to_one(tmp_path):
-    """The caller hears shares of the input that never fall and end at 1."""
+    """The caller receives shares of the input that never fall and end at 1."""
     rows = [f"2027-02-{24 + i // 1440:02d}T{i // 60 % 24:02d}:{i % 60:02d}{GOOD[16:]}" for i in range(5000)]
     export(tmp_path, *(row for row in rows if row < "2027-02-29"))
     heard: list[float] = []
@@ -171,7 +171,7 @@ def changed(field: str, value: str) -> str:
     ],
 )
 def test_a_row_that_cannot_be_a_bar_stops_the_reading(tmp_path, field, value, complaint):
-    """The error names file, line, field and value, says what is wrong, and ends with a remedy."""
+    """The error names file, line, field and value, the problem, and ends with a remedy."""
     path = export(tmp_path, changed(field, value))
 
     with pytest.raises(DataError) as refused:
@@ -232,7 +232,7 @@ def test_a_file_that_is_no_export_is_refused(tmp_path, name, content, complaint)
 
 
 def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
-    """The expected file is named, and so is what lies there instead."""
+    """The error names the expected file and the files in the folder."""
     (tmp_path / "NQ_Minute_1.csv").write_text("")
 
     with pytest.raises(DataError, match=r"has no NQ_Volumetric_1.csv .*it holds NQ_Minute_1.csv; export NQ"):
@@ -240,19 +240,19 @@ def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
 
 
 def test_an_empty_folder_says_so(tmp_path):
-    """Nothing there is an answer too."""
+    """The error says that the folder holds nothing."""
     with pytest.raises(DataError, match="it holds nothing"):
         read_mnq(tmp_path)
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path):
-    """The remedy names the file that would have to be there."""
+    """The remedy names the file that is needed."""
     with pytest.raises(DataError, match=r"is not a folder; name the folder that holds NQ_Volumetric_1.csv"):
         read_mnq(tmp_path / "nowhere")
 
 
 def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
-    """Nobody guesses which of two recordings was meant."""
+    """Which of two recordings is meant is not guessed."""
     export(tmp_path, GOOD).with_suffix(".csv.gz").write_bytes(gzip.compress(b""))
 
     with pytest.raises(DataError, match=r"holds both NQ_Volumetric_1\.csv and NQ_Volumetric_1\.csv\.gz; remove one"):
@@ -276,7 +276,7 @@ def test_the_real_export_reads_whole():
 
 
 @needs_shared
-def test_the_imperfect_export_reads_with_its_known_flaws():
+def test_the_imperfect_export_reads_with_its_listed_defects():
     """The synthetic vectors hold one repeated and one late row, on 2027-03-12."""
     recording = read_mnq(SHARED / "conformance" / "synth")
 

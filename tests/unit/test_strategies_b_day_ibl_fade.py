@@ -49,7 +49,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], bool]] = [
     (LATER, {"ib": (20_950.0, 21_350.25)}, False),
     (("adaptive",), {"ib": (20_950.0, 21_070.0), "history": {"p90": 100.0}}, True),  # 120 is 1.2 times 100
     (("adaptive",), {"ib": (20_950.0, 21_070.25), "history": {"p90": 100.0}}, False),
-    (("adaptive",), {"ib": (20_950.0, 21_450.0), "history": {"p90": 500.0}}, True),  # once known, 400 points say nothing
+    (("adaptive",), {"ib": (20_950.0, 21_450.0), "history": {"p90": 500.0}}, True),  # with a history, 400 points do not apply
     (("absolute",), {"ib": (20_950.0, 21_350.0), "history": {"p90": 100.0}}, True),
     # regime
     (("adaptive",), {"history": {"regime": "low"}}, False),

@@ -42,7 +42,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], bool]] = [
     (("adaptive",), {"ib": (20_950.0, 21_150.0), "close": 20_806.25}, True),
     (("adaptive",), {"ib": (20_950.0, 21_150.0), "close": 20_806.0}, False),
     (("absolute",), {"ib": (20_950.0, 21_150.0), "close": 20_806.0}, True),
-    # sellers are not asked for, but order flow must be there
+    # negative delta is not required, but order flow must be present
     (ALL, {"flow": {"delta": 50.0, "quality": 0}}, True),
     (ALL, {"flow": {"present": False}}, False),
     (ALL, {"k": None}, False),

@@ -47,7 +47,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], bool]] = [
     (("absolute",), {"ib": (20_950.0, 21_150.25)}, False),
     (("absolute",), {"ib": (20_950.0, 21_000.0), "close": 20_951.0}, True),
     (("absolute",), {"ib": (20_950.0, 20_999.75), "close": 20_951.0}, False),
-    (("adaptive",), {"ib": (20_950.0, 21_350.0)}, True),  # open until the history is known
+    (("adaptive",), {"ib": (20_950.0, 21_350.0)}, True),  # no limit until there is a history
     (("adaptive",), {"ib": (20_950.0, 21_070.0), "history": {"mean5": 100.0}}, True),
     (("adaptive",), {"ib": (20_950.0, 21_069.75), "history": {"mean5": 100.0}}, False),
     (("seed", "absolute"), {"history": {"mean5": 1_000.0}}, True),
@@ -142,7 +142,7 @@ def test_the_divergence_compares_with_two_bars_ago() -> None:
 
 
 def test_ten_bars_without_height_are_no_divergence() -> None:
-    """A share of nothing is missing, and a missing term fails."""
+    """A share of no height is undefined, and an undefined term fails."""
     bars = [scene(f"10:{31 + n}", close=20_960.0, flow={"cvd": float(n)}) for n in range(10)]
     answer = propose(strategy("edge_fade", "seed"), *bars)
 
@@ -152,7 +152,7 @@ def test_ten_bars_without_height_are_no_divergence() -> None:
 
 @pytest.mark.parametrize(("fvg_bull", "confidence"), [(True, "high"), (False, "medium")])
 def test_a_bull_gap_raises_the_confidence(fvg_bull: bool, confidence: str) -> None:
-    """The one-minute gap of the bar; the fifteen-minute one is not asked."""
+    """The one-minute gap of the bar; the fifteen-minute one does not count."""
     answer = proposal("seed", {"fvg_bull": fvg_bull, "fvg_bull_15m": True})
 
     assert answer is not None

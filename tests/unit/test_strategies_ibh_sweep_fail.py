@@ -62,7 +62,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], bool]] = [
     # target < close: the middle is 21,000
     (ALL, {"close": 21_000.25, "open": 21_040.0, "low": 21_000.25}, True),
     (ALL, {"close": 21_000.0, "open": 21_040.0, "low": 21_000.0}, False),
-    # seed: near one known level (0.07R is 7), and a volume spike
+    # seed: near one existing level (0.07R is 7), and a volume spike
     (("seed",), {"levels": {"pdh": 21_067.0}}, True),
     (("seed",), {"levels": {"pdh": 21_067.25}}, False),
     (("seed",), {"levels": {"london_high": 21_067.0}}, True),
@@ -99,7 +99,7 @@ def test_each_threshold_has_two_sides(presets: tuple[str, ...], changes: dict[st
         assert (proposal(preset, changes) is not None) is enters, preset
 
 
-def test_the_bracket_hangs_on_the_bars_high() -> None:
+def test_the_bracket_is_set_from_the_bars_high() -> None:
     """Stop H + 0.15R, target IBM, and the proposal sells."""
     answer = proposal("seed", {})
 

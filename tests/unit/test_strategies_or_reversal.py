@@ -1,4 +1,4 @@
-"""OR Reversal (playbook 3.7): the opening range's extreme at a known level, before the initial balance is complete."""
+"""OR Reversal (playbook 3.7): the opening range's extreme at an earlier level, before the initial balance is complete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def opening(high: float, low: float = 20_950.0) -> dict[str, Any]:
 
 
 def proposal(preset: str, bar: dict[str, Any], changes: dict[str, Any], **parameters: Any) -> Proposal | None:
-    """The answer at 10:05, five bars after a bar that had already made both extremes."""
+    """The result at 10:05, five bars after a bar that had already made both extremes."""
     last = scene(**{"at": "10:05", **bar, **changes})
     return propose(strategy("or_reversal", preset, **parameters), *with_earlier(last), last)
 
@@ -53,7 +53,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], dict[str, Any], bool]] = [
     (ALL, SHORT, {"close": 21_000.0}, False),
     (ALL, LONG, {"close": 21_000.25}, True),
     (ALL, LONG, {"close": 21_000.0}, False),
-    # delta on our side
+    # delta on the trade's side
     (ALL, SHORT, {"flow": {"delta": -1.0}}, True),
     (ALL, SHORT, {"flow": {"delta": 0.0}}, False),
     (ALL, LONG, {"flow": {"delta": 1.0}}, True),
@@ -146,7 +146,7 @@ def test_each_threshold_has_two_sides(presets: tuple[str, ...], bar: dict[str, A
 
 
 @pytest.mark.parametrize(("risk", "enters"), [(0.25, True), (0.0, False)])
-def test_confirmed_asks_for_some_risk(risk: float, enters: bool) -> None:
+def test_confirmed_requires_some_risk(risk: float, enters: bool) -> None:
     """seed: risk > 0. With a stop beyond the range that always holds, so the stop is pulled in here."""
     answer = proposal("seed", LONG, {"close": 21_010.0}, stop_beyond_w=-0.6 + risk / 100)
 
@@ -174,7 +174,7 @@ def test_the_middle_is_that_of_the_variants_range(
 
 @pytest.mark.parametrize("preset", RUNNING)
 @pytest.mark.parametrize(("age", "enters"), [(0, False), (1, True), (29, True), (30, False)])
-def test_running_wants_an_extreme_of_some_age(preset: str, age: int, enters: bool) -> None:
+def test_running_requires_an_extreme_of_some_age(preset: str, age: int, enters: bool) -> None:
     """1 to 29 RTH bars since the first bar that made it; the bar that makes it cannot enter."""
     last = scene("10:16", **SHORT)
     before = [scene("09:31", **{**OPENING, **opening(21_049.75)}), *with_earlier(last, age)] if age else []
@@ -182,7 +182,7 @@ def test_running_wants_an_extreme_of_some_age(preset: str, age: int, enters: boo
     assert (propose(strategy("or_reversal", preset), *before, last) is not None) is enters
 
 
-def test_confirmed_does_not_ask_for_an_age() -> None:
+def test_confirmed_requires_no_age() -> None:
     """seed takes an extreme of any age."""
     last = scene("10:30", **SHORT)
 
@@ -197,7 +197,7 @@ def test_a_second_touch_of_the_extreme_does_not_make_it_younger() -> None:
 
 
 def test_each_side_has_an_age_of_its_own() -> None:
-    """A fresh high does not hold up a long at an old low."""
+    """A new high does not prevent a long at an old low."""
     bars = [scene("09:50", **{**LONG, **opening(21_040.0)}), scene("10:00", **LONG)]
     answer = propose(strategy("or_reversal", "absolute"), *bars)
 

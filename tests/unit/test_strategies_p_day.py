@@ -15,7 +15,7 @@ PULLBACK: dict[str, Any] = {"close": 21_060.0, "vwap": 21_030.0, "day_type": "p_
 
 
 def proposal(preset: str, changes: dict[str, Any], before: dict[str, Any] = LONG_SIDE) -> Proposal | None:
-    """The answer on a pullback bar after a bar that stood as `before` says."""
+    """The result on a pullback bar after a bar with the fields of `before`."""
     return propose(strategy("p_day", preset), scene("10:59", **before), scene(**{**PULLBACK, **changes}))
 
 
@@ -52,7 +52,7 @@ EDGES: list[tuple[tuple[str, ...], dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("presets", "changes", "enters"), EDGES)
 def test_each_threshold_has_two_sides(presets: tuple[str, ...], changes: dict[str, Any], enters: bool) -> None:
-    """Right at each threshold the bar enters or not, exactly as strict as the playbook says; no score is asked for."""
+    """Right at each threshold the bar enters or not, exactly as strict as the playbook says; no score is required."""
     for preset in presets:
         assert (proposal(preset, changes) is not None) is enters, preset
 
@@ -68,8 +68,8 @@ def test_each_threshold_has_two_sides(presets: tuple[str, ...], changes: dict[st
         ("adaptive", {"accepted_long": True, "first_side": "long"}, True),
     ],
 )
-def test_the_direction_is_what_stood_before_the_bar(preset: str, before: dict[str, Any], enters: bool) -> None:
-    """seed goes by acceptance above at any time, the others by the first side; the bar itself does not count."""
+def test_the_direction_is_that_before_the_bar(preset: str, before: dict[str, Any], enters: bool) -> None:
+    """seed reads acceptance above at any time, the others the first side; the bar itself does not count."""
     assert (proposal(preset, {}, before) is not None) is enters
 
 

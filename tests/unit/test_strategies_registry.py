@@ -1,4 +1,4 @@
-"""Strategies by name: typed parameters, suggestions for misspelt ones, and plug-ins that cannot hurt each other."""
+"""Strategies by name: typed parameters, suggestions for misspelt ones, and plug-ins that cannot affect each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.scenes import PRESETS
 
 
 class FirstGreen:
-    """A strategy as somebody else would write it."""
+    """A strategy as a third party would write it."""
 
     name = "First Green"
     setups = ("FIRST_GREEN",)
@@ -98,7 +98,7 @@ def test_every_preset_builds_the_seven_in_priority_order(preset: str) -> None:
     ],
 )
 def test_the_presets_of_one_strategy_build_it_with_its_own_size(preset: str, strategy: str) -> None:
-    """And with its own hours; the size stands in the preset under the name that signals carry."""
+    """And with its own hours; the preset holds the size under the name that signals carry."""
     shipped = conf.preset(preset)
     (built,) = registry.build(shipped.strategies, shipped.parameters, shipped.day_type)
 
@@ -109,7 +109,7 @@ def test_the_presets_of_one_strategy_build_it_with_its_own_size(preset: str, str
 
 @pytest.mark.parametrize("preset", ["v_reversal_bidirectional", "v_reversal_classic"])
 def test_a_preset_of_one_strategy_documents_every_parameter(preset: str) -> None:
-    """Whoever reads the file knows what can be set."""
+    """The file lists every setting."""
     shipped = conf.preset(preset)
     (name,) = shipped.strategies
 
@@ -153,7 +153,7 @@ def test_setups_fit_into_an_intents_id() -> None:
 def test_a_wrong_preset_is_refused_with_the_place_and_the_remedy(
     names: list[str], parameters: dict[str, dict[str, Any]], day_type: str, message: str
 ) -> None:
-    """The operator reads which key is wrong and what would be right."""
+    """The error names the wrong key and the remedy."""
     with pytest.raises(ConfError, match=message):
         registry.build(names, parameters, day_type)
 
@@ -177,7 +177,7 @@ def test_a_plug_in_is_built_like_any_other() -> None:
 
 @pytest.mark.usefixtures("plug_ins")
 def test_a_table_of_an_installed_plug_in_may_stay_in_a_preset() -> None:
-    """Even of one that is broken, as long as nobody names it."""
+    """Even of a broken one, as long as no preset names it."""
     assert registry.build(["pipeline"], {"broken": {"x": 1}, "first_green": {}}, "edge")
 
 
@@ -196,7 +196,7 @@ def test_a_table_of_an_installed_plug_in_may_stay_in_a_preset() -> None:
     ],
 )
 def test_a_broken_plug_in_is_refused_by_name(name: str, message: str) -> None:
-    """Whoever asks for it reads what is wrong with it."""
+    """The error says what is wrong with it."""
     with pytest.raises(ConfError, match=message):
         registry.build([name], {}, "edge")
 

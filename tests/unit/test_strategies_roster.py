@@ -1,4 +1,4 @@
-"""Strategies of one instrument asked together: arbitrated or each alone (playbook 4)."""
+"""Strategies of one instrument called together: arbitrated or each alone (playbook 4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.scenes import scene
 
 
 class Eager:
-    """Proposes on every bar until consumed, and remembers what it was told."""
+    """Proposes on every bar until consumed, and records its calls."""
 
     setups = ("EAGER",)
     direction = "LONG"
@@ -57,7 +57,7 @@ def pair() -> tuple[Eager, Eager]:
     return Eager("first", str), Eager("second", str)
 
 
-def test_arbitrated_the_first_in_priority_is_the_answer_and_the_only_one_consumed() -> None:
+def test_arbitrated_the_first_in_priority_is_chosen_and_the_only_one_consumed() -> None:
     """A suppressed setup stays available for later bars."""
     first, second = pair()
     roster = Roster([first, second], "15:59")
@@ -103,7 +103,7 @@ def test_nothing_is_proposed_from_the_exit_time_on(at: str, closes: int, exit_ti
 
 
 def test_state_advances_on_every_rth_bar_even_when_nothing_may_be_proposed() -> None:
-    """Folding knows no gates: the exit time does not stop it, only bars outside RTH are left out."""
+    """The exit time does not stop the folding; only bars outside RTH are left out."""
     eager, _ = pair()
     roster = Roster([eager], "11:00")
     for at in ("09:30", "09:31", "11:00", "16:00", "16:01"):
@@ -112,7 +112,7 @@ def test_state_advances_on_every_rth_bar_even_when_nothing_may_be_proposed() -> 
     assert eager.told == ["start 2026-03-03", "update 571", "update 660", "update 960"]
 
 
-def test_a_new_trade_date_starts_everybody_anew() -> None:
+def test_a_new_trade_date_starts_every_strategy_again() -> None:
     """With its first bar, which may be one of the evening before."""
     eager, _ = pair()
     roster = Roster([eager], "15:59")
@@ -126,7 +126,7 @@ def test_a_new_trade_date_starts_everybody_anew() -> None:
 
 
 class Owl(Eager):
-    """Trades all hours, is never used up, and says what it did not do."""
+    """Trades all hours, proposes after it was consumed, and reports suppressed setups."""
 
     hours = "all"
 
@@ -139,8 +139,8 @@ class Owl(Eager):
         return [Suppression(idle, "TOO_EARLY", "not yet")]
 
 
-def test_a_strategy_of_all_hours_sees_every_bar_and_the_others_see_what_they_always_saw() -> None:
-    """Outside RTH only it is told; inside it comes in priority order like the rest."""
+def test_a_strategy_of_all_hours_receives_every_bar_and_the_others_rth_bars_only() -> None:
+    """Outside RTH only that one is updated; inside RTH it comes in priority order like the rest."""
     owl, eager = Owl("owl", str), Eager("eager", str)
     roster = Roster([owl, eager], "15:59")
     for at in ("03:00", "09:31", "16:00", "16:01"):
@@ -152,13 +152,13 @@ def test_a_strategy_of_all_hours_sees_every_bar_and_the_others_see_what_they_alw
 
 @pytest.mark.parametrize("conflict", ["priority", "additive", "veto"])
 @pytest.mark.parametrize(("at", "answered"), [("03:00", ["owl"]), ("15:59", ["owl"]), ("16:01", ["owl"])])
-def test_the_exit_time_is_not_for_those_who_keep_their_own_hours(conflict: Conflict, at: str, answered: list[str]) -> None:
-    """They are asked on any bar; the others are not from then on, nor outside RTH."""
+def test_the_exit_time_does_not_apply_to_strategies_of_all_hours(conflict: Conflict, at: str, answered: list[str]) -> None:
+    """They may propose on any bar; the others may not from the exit time on, nor outside RTH."""
     assert names(Roster([Eager("eager", str), Owl("owl", str)], "15:59", conflict), at) == answered
 
 
-def test_what_is_suppressed_is_told_with_its_reason() -> None:
-    """Of those that say such things, on bars of their hours."""
+def test_suppressed_setups_are_reported_with_their_reasons() -> None:
+    """By the strategies that report them, on bars of their hours."""
     owl, eager = Owl("owl", str), Eager("eager", str)
     roster = Roster([eager, owl], "15:59")
     bar = scene("03:00")
@@ -171,8 +171,8 @@ def test_what_is_suppressed_is_told_with_its_reason() -> None:
     assert not roster.keeps_own_hours("eager")
 
 
-def test_outside_rth_only_those_of_all_hours_are_asked_what_they_suppress() -> None:
-    """A strategy of regular hours has not seen that bar."""
+def test_outside_rth_only_strategies_of_all_hours_report_suppressed_setups() -> None:
+    """A strategy of regular hours has not received that bar."""
     day_owl = Owl("day owl", str)
     day_owl.hours = "rth"
     roster = Roster([day_owl], "15:59")
@@ -183,7 +183,7 @@ def test_outside_rth_only_those_of_all_hours_are_asked_what_they_suppress() -> N
 
 @pytest.mark.parametrize("call", ["update", "propose", "suppressed"])
 def test_a_failing_strategy_of_all_hours_is_switched_off_everywhere(call: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told nothing more, and its position falls back to the common exit rules."""
+    """It is not called again, and its position falls back to the common exit rules."""
     owl = Owl("owl", str)
     roster = Roster([owl], "15:59")
     monkeypatch.setattr(owl, call, lambda s: {}["level"])
@@ -193,12 +193,12 @@ def test_a_failing_strategy_of_all_hours_is_switched_off_everywhere(call: str, m
         roster.suppressed(bar)
         roster.choose(bar)
 
-    assert [fault.call for fault in roster.failures] == [call]
+    assert [failure.call for failure in roster.failures] == [call]
     assert (roster.strategies, roster.suppressing, roster.keeps_own_hours("owl")) == ((), (), False)
 
 
-def test_an_id_that_no_venue_could_keep_is_a_fault() -> None:
-    """50 characters are enough for everyone; a longer one would be cut somewhere on its way."""
+def test_an_id_that_no_venue_could_keep_is_a_failure() -> None:
+    """An id has at most 50 characters; a venue would cut a longer one."""
     owl = Owl("owl", str)
     named = Proposal(strategy="owl", setup="EAGER", direction="LONG", entry=9.0, stop=8.0, target=None, reason="", id="x" * 51)
     owl.propose = lambda s: named  # type: ignore[method-assign]
@@ -219,7 +219,7 @@ def test_an_id_that_no_venue_could_keep_is_a_fault() -> None:
         ("veto", [[], [], []]),
     ],
 )
-def test_opposite_proposals_are_resolved_as_the_preset_says(conflict: Conflict, answered: list[list[str]]) -> None:
+def test_the_preset_decides_how_opposite_proposals_are_resolved(conflict: Conflict, answered: list[list[str]]) -> None:
     """The same three strategies on the same three bars: one after the other, all at once, or none while they disagree."""
     roster = Roster([Eager("bull", str), Bear("bear", str), Eager("second bull", str)], "15:59", conflict)
 
@@ -235,14 +235,14 @@ def test_opposite_proposals_are_resolved_as_the_preset_says(conflict: Conflict, 
     ],
 )
 def test_agreeing_proposals_need_no_veto(conflict: Conflict, answered: list[list[str]]) -> None:
-    """Where all point one way, veto is priority."""
+    """If all have one direction, veto equals priority."""
     roster = Roster([Eager("bull", str), Eager("second bull", str)], "15:59", conflict)
 
     assert [names(roster, at) for at in ("11:00", "11:01", "11:02")] == answered
 
 
 def test_a_vetoed_proposal_stays_available() -> None:
-    """Nothing was consumed: when the other side has gone, the setup trades."""
+    """Nothing was consumed: once the opposite proposal is gone, the setup trades."""
     bull, bear = Eager("bull", str), Bear("bear", str)
     roster = Roster([bull, bear], "15:59", "veto")
     before = names(roster, "11:00")
@@ -295,15 +295,15 @@ class Failing(Eager):
 
 @pytest.mark.parametrize("call", ["update", "propose", "consume"])
 def test_a_strategy_that_raises_is_switched_off_and_the_others_go_on(call: str) -> None:
-    """Which one, in which call, the error and its line; it is never asked again. What it had proposed by then stands."""
+    """The failure holds name, call, error and line; it is never called again. Its earlier proposals stay."""
     failing, other = Failing(call), Eager("other", str)
     roster = Roster([failing, other], "15:59", "additive")
     answered = [names(roster, at) for at in ("11:00", "11:01", "11:02")]
 
-    (fault,) = roster.failures
+    (failure,) = roster.failures
     assert answered == [["failing", "other"], ["failing"] if call == "consume" else [], []]
-    assert (fault.strategy, fault.call) == ("failing", call)
-    assert fault.why.startswith("KeyError: 'no such level' (Failing._maybe, line ")
+    assert (failure.strategy, failure.call) == ("failing", call)
+    assert failure.why.startswith("KeyError: 'no such level' (Failing._maybe, line ")
     assert roster.strategies == (other,)
 
 
@@ -317,10 +317,10 @@ def test_a_strategy_that_fails_to_start_a_date_is_switched_off() -> None:
     answered.append([answer.strategy for answer in roster.choose(tomorrow)])
 
     assert answered == [["failing", "other"], ["other"]]
-    assert [fault.call for fault in roster.failures] == ["start"]
+    assert [failure.call for failure in roster.failures] == ["start"]
 
 
-def test_a_strategy_that_fails_to_manage_its_position_is_asked_no_more() -> None:
+def test_a_strategy_that_fails_to_manage_its_position_is_not_called_again() -> None:
     """Its position is left to the bracket and the common exit rules."""
     roster = Roster([Failing("manage")], "15:59")
     wishes = []
@@ -330,7 +330,7 @@ def test_a_strategy_that_fails_to_manage_its_position_is_asked_no_more() -> None
         wishes.append(roster.manage("failing", bar, Position("Replay", qty=1)))
 
     assert wishes == [Exit("ENOUGH"), None, None]
-    assert [fault.call for fault in roster.failures] == ["manage"]
+    assert [failure.call for failure in roster.failures] == ["manage"]
 
 
 PROPOSAL = Proposal(strategy="odd", setup="EAGER", direction="LONG", entry=100.0, stop=95.0, target=None, reason="it may")
@@ -359,15 +359,15 @@ PROPOSAL = Proposal(strategy="odd", setup="EAGER", direction="LONG", entry=100.0
     ],
 )
 def test_a_proposal_that_cannot_be_traded_switches_its_strategy_off(answer: Any, why: str) -> None:
-    """It would stop the whole evaluator on its way to the gate, or trade under another strategy's name."""
+    """It would stop the whole evaluator, or trade under another strategy's name."""
     roster = Roster([Odd(lambda: answer)], "15:59")
 
     assert names(roster, "11:00") == []
-    assert [fault.why.partition(" (")[0] for fault in roster.failures] == [why.partition(" (")[0]]
+    assert [failure.why.partition(" (")[0] for failure in roster.failures] == [why.partition(" (")[0]]
 
 
 def test_whole_numbers_are_prices_too() -> None:
-    """A stop of 95 is a stop of 95.0: what leaves is what it would be after a journey over the bus."""
+    """A stop of 95 is a stop of 95.0: the proposal equals what a subscriber would decode."""
     roster = Roster([Odd(lambda: replace(PROPOSAL, stop=95))], "15:59")
     bar = scene("11:00")
     roster.fold(bar)
@@ -376,8 +376,8 @@ def test_whole_numbers_are_prices_too() -> None:
     assert type(answer.stop) is float
 
 
-def test_the_same_failure_is_told_in_the_same_words_every_time() -> None:
-    """No memory address in them, and an exception that cannot even be printed is named by its type."""
+def test_the_same_failure_has_the_same_text_every_time() -> None:
+    """The text holds no memory address, and an exception that cannot be printed is named by its type."""
     unprintable = type("Unprintable", (Exception,), {"__str__": lambda self: 1 / 0})
 
     def at_an_address() -> Proposal:
@@ -389,14 +389,14 @@ def test_the_same_failure_is_told_in_the_same_words_every_time() -> None:
     roster = Roster([Odd(at_an_address), Odd(in_silence)], "15:59", "additive")
     names(roster, "11:00")
 
-    assert [fault.why.partition(" (")[0] for fault in roster.failures] == [
+    assert [failure.why.partition(" (")[0] for failure in roster.failures] == [
         "RuntimeError: lost <object object at 0x...>",
         "Unprintable: ",
     ]
 
 
 class Odd(Eager):
-    """Answers with whatever it is told to."""
+    """Proposes the object that it was given."""
 
     def __init__(self, answer: Callable[[], Any]) -> None:
         super().__init__("odd", str)
@@ -406,14 +406,14 @@ class Odd(Eager):
         return self.answer()
 
 
-@pytest.mark.parametrize("wish", [Move("TRAIL", stop=math.nan), "EXIT"])
-def test_a_wish_that_cannot_be_carried_out_switches_its_strategy_off(wish: Any) -> None:
+@pytest.mark.parametrize("exit_request", [Move("TRAIL", stop=math.nan), "EXIT"])
+def test_an_exit_request_that_cannot_be_carried_out_switches_its_strategy_off(exit_request: Any) -> None:
     """As with a proposal."""
     odd = Odd(lambda: None)
-    odd.manage = lambda s, position: wish  # type: ignore[attr-defined]
+    odd.manage = lambda s, position: exit_request  # type: ignore[attr-defined]
     roster = Roster([odd], "15:59")
     bar = scene("11:00")
     roster.fold(bar)
 
     assert roster.manage("odd", bar, Position("Replay", qty=1)) is None
-    assert [fault.call for fault in roster.failures] == ["manage"]
+    assert [failure.call for failure in roster.failures] == ["manage"]

@@ -14,7 +14,7 @@ PULLBACK: dict[str, Any] = {"close": 21_060.0, "vwap": 21_030.0, "day_type": "p_
 
 
 def proposal(preset: str, changes: dict[str, Any], **parameters: Any) -> Proposal | None:
-    """The answer on a pullback bar after a bar with acceptance."""
+    """The result on a pullback bar after a bar with acceptance."""
     accepted = scene("10:59", close=21_060.0, accepted_long=True)
     return propose(
         strategy("trend_day_bull", preset, **parameters), accepted, scene(**{**PULLBACK, "accepted_long": True, **changes})
@@ -77,7 +77,7 @@ def test_each_threshold_has_two_sides(presets: tuple[str, ...], changes: dict[st
 
 
 def test_the_bar_that_completes_acceptance_cannot_enter() -> None:
-    """Acceptance must have stood before the bar; on the next one it does."""
+    """Acceptance must hold before the bar; on the next bar it does."""
     bull = strategy("trend_day_bull", "seed")
     before = scene("10:59", close=21_060.0, accepted_long=False)
     accepting = scene("11:00", **PULLBACK, accepted_long=True)
@@ -96,7 +96,7 @@ def test_the_bar_that_completes_acceptance_cannot_enter() -> None:
         ("seed", {"ib": (21_030.0, 21_050.0), "vwap": 21_058.0}, 21_050.0),
     ],
 )
-def test_the_stop_hangs_below_vwap_and_keeps_its_minimum(preset: str, changes: dict[str, Any], stop: float) -> None:
+def test_the_stop_lies_below_vwap_and_keeps_its_minimum(preset: str, changes: dict[str, Any], stop: float) -> None:
     """`min(VWAP - 0.40R, C - minimum)`; seed has no minimum."""
     answer = proposal(preset, changes)
 
@@ -138,7 +138,7 @@ def test_the_target_depends_on_the_day_type_and_on_compression(preset: str, chan
 
 
 def test_it_enters_once_a_session() -> None:
-    """A consumed proposal is the last one of the day, and the next day starts anew."""
+    """A consumed proposal is the last one of the day; on the next day it may enter again."""
     bull = strategy("trend_day_bull", "seed")
     bars = [scene(at, **PULLBACK, accepted_long=True) for at in ("11:00", "11:01", "11:02")]
     first = propose(bull, *bars[:2])
@@ -150,8 +150,8 @@ def test_it_enters_once_a_session() -> None:
     assert propose(bull, *bars) is not None
 
 
-def test_a_proposal_says_what_it_saw() -> None:
-    """Strategy, setup, confidence, score and quality travel with the prices, and the reason is in words and numbers."""
+def test_a_proposal_carries_its_facts() -> None:
+    """Strategy, setup, confidence, score and quality come with the prices, and the reason is in words and numbers."""
     answer = proposal("absolute", {})
 
     assert answer is not None
@@ -161,8 +161,8 @@ def test_a_proposal_says_what_it_saw() -> None:
     assert answer.reason.startswith("close 21060.00 is 0.30 IB above VWAP 21030.00, delta +100, quality 3/3")
 
 
-def test_looking_changes_nothing() -> None:
-    """`propose` may be asked any number of times."""
+def test_propose_changes_nothing() -> None:
+    """`propose` may be called any number of times."""
     bull = strategy("trend_day_bull", "seed")
     bars = [scene(at, **PULLBACK, accepted_long=True) for at in ("11:00", "11:01")]
 

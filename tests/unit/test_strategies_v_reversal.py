@@ -1,4 +1,4 @@
-"""V-Reversal (playbook 8): the source's vectors, each threshold on both sides, and that it knows nothing too early."""
+"""V-Reversal (playbook 8): the source's vectors, each threshold on both sides, and that it uses no later bar."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_vector_v1_the_seeds_example(preset: str, score: float, prefix: str, kin
 
 @pytest.mark.parametrize("preset", [CLASSIC, BIDIRECTIONAL])
 def test_vector_v1_without_its_entry_bar_gives_nothing(preset: str) -> None:
-    """Causality: the bars of 13:39 to 13:58 know of no signal."""
+    """Causality: the bars of 13:39 to 13:58 give no signal."""
     assert signals(bars("13:39", V1[:20], day=DAY), preset) == []
 
 
@@ -207,7 +207,7 @@ def test_the_classic_retest_is_near_the_origin_on_both_sides(retest: Row, found:
 
 @pytest.mark.parametrize(("invalidate", "found"), [(False, True), (True, False)])
 def test_a_close_through_the_floor_ends_the_pattern_only_if_switched_on(invalidate: bool, found: bool) -> None:
-    """Off as shipped: the retest keeps waiting."""
+    """It is off as shipped: the pattern keeps waiting for its retest."""
     rows = [*V3[:5], (100.5, 100.75, 99.0, 99.25), RETEST]
 
     assert bool(minimum(rows, invalidate_on_floor_break=invalidate)) is found
@@ -221,13 +221,13 @@ def test_the_fall_has_fifteen_minutes_with_the_origins_own(minutes: int, found: 
 
 @pytest.mark.parametrize(("minutes", "found"), [(30, True), (31, False)])
 def test_the_breakout_has_thirty_minutes_after_the_extreme(minutes: int, found: bool) -> None:
-    """At the thirtieth it counts, at the thirty-first the pattern is gone."""
+    """At the thirtieth it counts, at the thirty-first the pattern is dropped."""
     assert bool(minimum([ORIGIN, FALL, EXTREME, *[BELOW] * (minutes - 1), BREAKOUT, RETEST])) is found
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(15, True), (16, False)])
 def test_the_retest_has_fifteen_minutes_after_the_breakout(minutes: int, found: bool) -> None:
-    """At the fifteenth it counts, at the sixteenth the pattern is gone."""
+    """At the fifteenth it counts, at the sixteenth the pattern is dropped."""
     assert bool(minimum([*V3[:5], *[ABOVE] * (minutes - 1), RETEST])) is found
 
 
@@ -273,15 +273,15 @@ def test_an_origin_is_at_least_as_high_as_the_fourteen_bars_before(before: int, 
 
 
 @pytest.mark.parametrize(("minutes", "found"), [(5, True), (6, False)])
-def test_a_hole_in_the_bars_forgets_every_pattern(minutes: int, found: bool) -> None:
-    """More than five minutes between two close stamps: nobody knows what happened there."""
+def test_a_hole_in_the_bars_drops_every_pattern(minutes: int, found: bool) -> None:
+    """More than five minutes between two close stamps: the prices in between are missing."""
     after = eastern("10:04", DAY) + minutes * MINUTE_NS
     late = msgspec.structs.replace(bars("10:05", [RETEST], day=DAY)[0], close_ns=after)
 
     assert bool(signals([*bars("10:00", V3[:5], day=DAY), late])) is found
 
 
-def test_a_new_session_forgets_every_pattern() -> None:
+def test_a_new_session_drops_every_pattern() -> None:
     """18:01 belongs to the next trade date, even if no bar is missing in between."""
     rows = bars("17:56", V3, day=DAY)
 
@@ -380,7 +380,7 @@ def test_confidence_classic(pattern: dict[str, Any], score: float) -> None:
         ("15:00", False),
     ],
 )
-def test_windows_are_eastern_wall_time_of_the_entry_bar_in_winter_and_summer(entry: str, signalled: bool, day: str) -> None:
+def test_windows_are_eastern_wall_clock_time_of_the_entry_bar_in_winter_and_summer(entry: str, signalled: bool, day: str) -> None:
     """Start included, end not, by the bar's own stamp: the machine's clock and zone do not matter."""
     first = eastern(entry, day) - 5 * MINUTE_NS
     feed = [
@@ -408,7 +408,7 @@ def test_windows_are_eastern_wall_time_of_the_entry_bar_in_winter_and_summer(ent
     ],
 )
 def test_each_gate_refuses_with_its_reason(rows: list[Row], changes: dict[str, Any], refused: Any) -> None:
-    """The first that applies is given. None: the signal comes; ...: there is no pattern at all."""
+    """The first that applies is reported. None: the signal is proposed; ...: there is no pattern at all."""
     feed = bars("10:00", rows, day=DAY)
 
     assert refusals(feed, **changes) == ([] if refused in (None, ...) else [refused])
@@ -446,7 +446,7 @@ def test_nothing_is_begun_that_the_end_of_the_session_would_cut(entry: str, half
 
 
 def test_a_second_pattern_with_the_same_entry_bar_gives_no_second_signal() -> None:
-    """Two nested swings are retested at once; the older one is the signal, the other is told."""
+    """Two nested swings are retested at once; the older one is the signal, the other is suppressed."""
     rows: list[Row] = [ORIGIN, FALL, EXTREME, *[(96.0, 99.5, 95.75, 96.0)] * 15, BREAKOUT, RETEST]
     feed = bars("10:00", rows, day=DAY)
     everything = {"origin_mode": "any_bar", "min_confidence": 0.0}
@@ -457,7 +457,7 @@ def test_a_second_pattern_with_the_same_entry_bar_gives_no_second_signal() -> No
 
 
 def many(count: int, day: str = DAY, first: str = "00:30") -> list[Bar]:
-    """So many times the smallest pattern, with holes in between that make them strangers to each other."""
+    """So many times the smallest pattern, with holes in between that separate them."""
     start = eastern(first, day)
     pattern = bars("10:00", V3, day=day)
     return [
@@ -479,7 +479,7 @@ def test_the_forty_first_signal_of_a_date_is_refused_and_midnight_begins_a_new_c
 
 
 def test_an_id_is_signalled_once() -> None:
-    """Whatever makes the same pattern complete again: the set of the date remembers."""
+    """However the same pattern completes again: the date's set holds the id."""
     built = strategy("v_reversal", BIDIRECTIONAL)
     assert isinstance(built, VReversal)
     for s in sessions(bars("10:00", V3, day=DAY)):
@@ -545,7 +545,7 @@ def test_a_prefix_of_the_bars_gives_a_prefix_of_the_signals(walk: list[Bar], cut
 
 @given(walk=walks())
 def test_feeding_a_bar_twice_changes_nothing(walk: list[Bar]) -> None:
-    """Nor does feeding an old one again, whoever lets it through."""
+    """Feeding an old one again changes nothing, either."""
     once = strategy("v_reversal", BIDIRECTIONAL, **EAGER)
     twice = strategy("v_reversal", BIDIRECTIONAL, **EAGER)
     told, again = [], []
@@ -581,11 +581,11 @@ def test_a_sale_is_a_purchase_on_mirrored_prices(walk: list[Bar]) -> None:
 
 @given(walk=walks(), killed=st.integers(0, 120))
 def test_a_restart_between_any_two_bars_changes_no_id(walk: list[Bar], killed: int) -> None:
-    """Recovery folds the same sessions again: what is asked afterwards is what would have been asked, and nothing twice."""
+    """Recovery folds the same sessions again: later requests equal those without a restart, and none is repeated."""
     flat = [msgspec.structs.replace(s, bar=msgspec.structs.replace(s.bar, position=Position("Replay"))) for s in sessions(walk)]
-    steady = asked(evaluator(), flat)
-    asked(evaluator(), flat[:killed])  # and then it dies
-    recovered = asked(evaluator(), flat)
+    steady = requested(evaluator(), flat)
+    requested(evaluator(), flat[:killed])  # and then it dies
+    recovered = requested(evaluator(), flat)
 
     assert recovered == steady
     assert len(set(steady)) == len(steady)
@@ -602,9 +602,9 @@ def evaluator() -> Evaluator:
     return Evaluator({"ES": configuration.instrument("ES")}, msgspec.structs.replace(preset, parameters=table))
 
 
-def asked(core: Evaluator, known: list[Session]) -> list[str]:
+def requested(core: Evaluator, records: list[Session]) -> list[str]:
     ids = []
-    for seq, s in enumerate(known, 1):
+    for seq, s in enumerate(records, 1):
         for output in core.step(Event("session.ES.", Header(1, "tracker", 1, seq, s.bar.close_ns), s)):
             if isinstance(output, Ask) and isinstance(output.body, Intents):
                 ids += [intent.id for intent in output.body.intents]
@@ -615,7 +615,7 @@ def asked(core: Evaluator, known: list[Session]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("at", "half_day", "wish"),
+    ("at", "half_day", "expected"),
     [
         (("10:00", "10:24"), False, None),
         (("10:00", "10:25"), False, Exit("MAX_HOLD")),
@@ -627,8 +627,8 @@ def asked(core: Evaluator, known: list[Session]) -> list[str]:
         (("12:50", "12:59"), True, Exit("SESSION_CLOSE")),
     ],
 )
-def test_a_position_is_held_25_minutes_and_not_into_the_close(at: tuple[str, str], half_day: bool, wish: Exit | None) -> None:
-    """From the close of the bar of the fill, which is the first bar on which the position is seen."""
+def test_a_position_is_held_25_minutes_and_not_into_the_close(at: tuple[str, str], half_day: bool, expected: Exit | None) -> None:
+    """From the close of the bar of the fill, which is the first bar that reports the position."""
     built = strategy("v_reversal", BIDIRECTIONAL)
     assert isinstance(built, VReversal)
     calendar = Calendar(half_days={DAY: "13:00"} if half_day else {})
@@ -636,7 +636,7 @@ def test_a_position_is_held_25_minutes_and_not_into_the_close(at: tuple[str, str
     position = Position("Replay", qty=3, price=100.0, entry_id="BUY")
     first = built.manage(filled, position)
 
-    assert (first, built.manage(now, position)) == (None, wish)
+    assert (first, built.manage(now, position)) == (None, expected)
 
 
 def test_the_next_position_has_its_own_25_minutes() -> None:
@@ -681,7 +681,7 @@ def test_v2_in_a_backtest_rounds_its_stop_down_toward_the_entry() -> None:
 
 @pytest.mark.parametrize(("fill", "left"), [("next_open", "14:26"), ("close", "14:25")])
 def test_a_stuck_position_is_left_25_minutes_after_its_fill(fill: str, left: str) -> None:
-    """Filled at 14:00, decided on the bar of 14:25; where that fills is the fill model's business."""
+    """Filled at 14:00, decided on the bar of 14:25; the fill model decides where that fills."""
     said = backtest(settings(BIDIRECTIONAL, fill=fill), bars("13:39", [*V1[:21], *[HELD] * 40], day=DAY))
     (trade,) = bodies(said, Trade)
 
@@ -689,7 +689,7 @@ def test_a_stuck_position_is_left_25_minutes_after_its_fill(fill: str, left: str
 
 
 def test_an_entry_that_is_not_reached_in_30_minutes_is_cancelled() -> None:
-    """Not just forgotten: the venue cancels it on the 14:29 bar, and a later return to its price opens nothing."""
+    """The venue cancels it on the 14:29 bar, and a later return to its price opens nothing."""
     away = (6111.0, 6111.5, 6110.25, 6111.0)
     said = backtest(settings(BIDIRECTIONAL), bars("13:39", [*V1[:21], *[away] * 30, *[HELD] * 5], day=DAY))
     (accepted, cancelled) = [event for event in said if isinstance(event.body, OrderEvent)]
@@ -701,8 +701,8 @@ def test_an_entry_that_is_not_reached_in_30_minutes_is_cancelled() -> None:
     assert cancelled.header.event_ns == eastern("14:29", DAY)
 
 
-def test_what_the_strategy_refuses_is_in_the_journal() -> None:
-    """With id, prices, pattern and reason, caused by the session it was refused on."""
+def test_suppressed_setups_are_in_the_journal() -> None:
+    """With id, prices, pattern and reason, caused by the session of the bar."""
     said = backtest(settings(CLASSIC), bars("11:00", V3, day=DAY))
     ((topic, header, body, _),) = [event for event in said if isinstance(event.body, Suppressed)]
     reader: Body = body
@@ -729,6 +729,6 @@ def test_what_the_strategy_refuses_is_in_the_journal() -> None:
     ],
 )
 def test_a_wrong_parameter_is_named_with_a_remedy(table: dict[str, Any], says: str) -> None:
-    """Nobody starts with a threshold that cannot be meant."""
+    """A threshold that makes no sense stops the start."""
     with pytest.raises(ConfError, match=says):
         registry.build(["v_reversal"], {"v_reversal": table}, "edge")

@@ -41,7 +41,7 @@ def w3(close: float = 5795.0, volume: int = 300) -> list[Row]:
 def told(
     rows: list[Row], preset: str = CLOUD, *, at: str = "10:00", day: str = DAY, calendar: Calendar | None = None, **changes: Any
 ) -> tuple[list[Proposal], list[tuple[str, str]]]:
-    """What the strategy alone proposes and suppresses (reason and detail) on the last of these bars, which closes at a time."""
+    """What the strategy proposes and suppresses (reason and detail) on the last of these bars, which closes at a time."""
     feed = bars("00:00", rows, day=day)
     shift = eastern(at, day) - feed[-1].close_ns
     moved = [msgspec.structs.replace(bar, close_ns=bar.close_ns + shift) for bar in feed]
@@ -60,7 +60,7 @@ def reasons(*args: Any, **kwargs: Any) -> list[str]:
 
 
 def warmed(at: str, rows: list[Row]) -> list[Bar]:
-    """These bars behind some of the day before, so that RSI and mean volume are known when the session starts."""
+    """These bars after some of the day before, so that RSI and mean volume have values when the session starts."""
     return [*bars("15:00", [(5799.75, 5799.75, 5799.75, 5799.75, 100)] * 40, day="2025-02-12"), *bars(at, rows, day=DAY)]
 
 
@@ -140,23 +140,23 @@ def test_vector_w3_iter3_on_one_minute_simple_rsi() -> None:
         ("no volume", [(*row[:4], 0) for row in w3()]),
     ],
 )
-def test_vector_w4_too_little_to_judge_by_is_hold(story: str, rows: list[Row]) -> None:
-    """Without bands there is nothing to touch."""
+def test_vector_w4_without_bands_is_hold(story: str, rows: list[Row]) -> None:
+    """There is no band to touch."""
     assert told(rows) == ([], []), story
 
 
-@pytest.mark.parametrize(("qty", "asked"), [(0, 1), (1, 0), (-1, 0)])
-def test_vector_w4_with_a_position_every_bar_is_hold(qty: int, asked: int) -> None:
-    """Entries are asked for only when flat."""
+@pytest.mark.parametrize(("qty", "requests"), [(0, 1), (1, 0), (-1, 0)])
+def test_vector_w4_with_a_position_every_bar_is_hold(qty: int, requests: int) -> None:
+    """Entries are requested only when flat."""
     core = Evaluator({"ES": configuration.instrument("ES")}, configuration.preset(CLOUD))
     position = Position("Replay", qty=qty, price=5796.0 if qty else None, entry_id="somebody's" if qty else "")
-    asks = 0
+    sent = 0
     for seq, s in enumerate(sessions(warmed("10:00", w3())), 1):
         held = msgspec.structs.replace(s, bar=msgspec.structs.replace(s.bar, position=position))
         said = core.step(Event("session.ES.", Header(1, "tracker", 1, seq, s.bar.close_ns), held))
-        asks += sum(isinstance(output, Ask) for output in said)
+        sent += sum(isinstance(output, Ask) for output in said)
 
-    assert asks == asked
+    assert sent == requests
 
 
 # --- the setup and its filters, on both sides -----------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_bounce_touches_the_band_and_closes_back_inside(changes: dict[str, Any
         ({"rsi_oversold": 1000 / 41}, "RSI"),  # equal is no
         ({"rsi_oversold": 24.39}, "RSI"),
         ({"rsi_oversold": 24.39, "use_rsi": False}, None),
-        ({"rsi_oversold": 24.39, "rsi_period": 30}, None),  # 30 changes are not there yet: unknown forbids nothing
+        ({"rsi_oversold": 24.39, "rsi_period": 30}, None),  # 30 changes are not there yet: an RSI of None refuses nothing
         ({"volume_mult": 2.85}, None),  # 300 against a mean of 105
         ({"volume_mult": 2.86}, "VOLUME"),
         ({"volume_mult": 2.86, "use_volume": False}, None),
@@ -214,7 +214,7 @@ def test_a_bounce_touches_the_band_and_closes_back_inside(changes: dict[str, Any
         ({"volume_mult": 9.0, "volume_lookback": 30}, None),  # 30 bars before are not there yet
     ],
 )
-def test_each_filter_forbids_on_one_side_of_its_number(changes: dict[str, Any], refused: str | None) -> None:
+def test_each_filter_refuses_on_one_side_of_its_number(changes: dict[str, Any], refused: str | None) -> None:
     """Vector W3 with one number changed."""
     proposed, suppressed = told(w3(), **changes)
 
@@ -223,7 +223,7 @@ def test_each_filter_forbids_on_one_side_of_its_number(changes: dict[str, Any], 
 
 
 @pytest.mark.parametrize(("close", "use_side", "refused"), [(5798.75, True, []), (5799.0, True, ["SIDE"]), (5799.0, False, [])])
-def test_the_side_filter_wants_a_long_below_vwap(close: float, use_side: bool, refused: list[str]) -> None:
+def test_the_side_filter_requires_a_long_below_vwap(close: float, use_side: bool, refused: list[str]) -> None:
     """A bounce that runs through to the other side of VWAP (5798.97) is too late."""
     assert reasons(w3(close), use_rsi=False, use_side=use_side) == refused
 
@@ -237,14 +237,14 @@ def test_the_side_filter_wants_a_long_below_vwap(close: float, use_side: bool, r
         (5800.75, False, []),
     ],
 )
-def test_the_trend_filter_forbids_a_long_in_a_falling_trend(first: float, use_trend: bool, refused: list[str]) -> None:
+def test_the_trend_filter_refuses_a_long_in_a_falling_trend(first: float, use_trend: bool, refused: list[str]) -> None:
     """Two 15-minute closes, the bars at 09:45 and 10:00, and their average."""
     rows = [(first, first + 0.25, first - 0.25, first, 100), *w3()[1:]]
 
     assert reasons(rows, at="10:14", use_trend=use_trend, trend_ema=2, use_rsi=False) == refused
 
 
-def test_an_unknown_trend_forbids_nothing() -> None:
+def test_without_a_trend_the_filter_refuses_nothing() -> None:
     """21 quarters of an hour have not passed."""
     assert reasons(w3(), use_trend=True) == []
 
@@ -302,7 +302,7 @@ def test_the_nearer_stop_counts(preset: str, changes: dict[str, Any], stop: floa
         ("18:31", "2025-02-16", False, []),  # Sunday
     ],
 )
-def test_entries_have_hours_by_data_time(at: str, day: str, half_day: bool, refused: list[str], preset: str) -> None:
+def test_entries_have_hours_by_the_bars_time(at: str, day: str, half_day: bool, refused: list[str], preset: str) -> None:
     """From 18:00 to 16:45, on Friday to 16:30, on a half day to a quarter of an hour before its close."""
     calendar = Calendar(half_days={DAY: "13:00"} if half_day else {})
     changes = {"use_rsi": False}
@@ -311,7 +311,7 @@ def test_entries_have_hours_by_data_time(at: str, day: str, half_day: bool, refu
 
 
 def test_vwap_begins_with_the_trade_date_and_rsi_runs_on() -> None:
-    """Bars of the session before are in no sum of this one; the changes of closes are."""
+    """Bars of the previous session are in no VWAP sum of this one; its changes of closes are in the RSI."""
     before = bars("16:30", [(5900.0, 5900.0, 5900.0, 5900.0)] * 20, day=DAY)
     evening = bars("18:01", [(5900.0, 5900.0, 5900.0, 5900.0), (5901.0, 5901.0, 5901.0, 5901.0)], day=DAY)
     built = strategy("vwap_bounce", CLOUD)
@@ -340,7 +340,7 @@ def test_a_vwap_of_regular_hours_counts_their_bars_only(at: str, bars_counted: i
 
 
 def test_the_same_bounce_inside_regular_hours_is_one_with_either_anchor() -> None:
-    """All thirty bars lie behind 09:30."""
+    """All thirty bars come after 09:30."""
     assert told(w3(), session_reset="09:30") == told(w3())
 
 
@@ -374,7 +374,7 @@ def test_a_prefix_of_the_bars_gives_a_prefix_of_the_signals(steps: list[tuple[in
 def managed(
     at: str, close: float, preset: str = ITER3, *, day: str = DAY, half_day: bool = False, short: bool = False, **position: Any
 ) -> Exit | Move | None:
-    """What it wants of a long (or short) position from 5795 with the stop 11 ticks and the target 46 ticks away."""
+    """Its exit request for a long (or short) position from 5795 with the stop 11 ticks and the target 46 ticks away."""
     built = strategy("vwap_bounce", preset)
     assert isinstance(built, VwapBounce)
     sign = -1 if short else 1
@@ -392,7 +392,7 @@ def managed(
 
 @pytest.mark.parametrize("preset", [CLOUD, ITER3])
 @pytest.mark.parametrize(
-    ("at", "day", "half_day", "wish"),
+    ("at", "day", "half_day", "expected"),
     [
         ("14:59", DAY, False, None),
         ("16:45", DAY, False, Exit("FLATTEN")),
@@ -405,29 +405,31 @@ def managed(
         ("12:45", DAY, True, Exit("FLATTEN")),
     ],
 )
-def test_a_position_is_closed_before_the_session_ends(at: str, day: str, half_day: bool, wish: Exit | None, preset: str) -> None:
+def test_a_position_is_closed_before_the_session_ends(
+    at: str, day: str, half_day: bool, expected: Exit | None, preset: str
+) -> None:
     """In both presets, whatever it has won or lost."""
-    assert managed(at, 5795.0, preset, day=day, half_day=half_day) == wish
+    assert managed(at, 5795.0, preset, day=day, half_day=half_day) == expected
 
 
 @pytest.mark.parametrize(
-    ("at", "day", "close", "preset", "wish"),
+    ("at", "day", "close", "preset", "expected"),
     [
         ("13:59", FRIDAY, 5795.25, ITER3, None),
         ("14:00", FRIDAY, 5795.25, ITER3, Exit("FRIDAY_PROFIT")),
         ("14:00", FRIDAY, 5795.0, ITER3, None),
         ("14:00", DAY, 5795.25, ITER3, None),
-        ("14:00", FRIDAY, 5795.25, CLOUD, None),  # leaves its exits to the bracket
+        ("14:00", FRIDAY, 5795.25, CLOUD, None),  # this preset has no such exit
         ("18:30", DAY, 5795.25, ITER3, None),  # Friday's session, but Thursday evening
     ],
 )
-def test_friday_takes_any_profit_from_two_on(at: str, day: str, close: float, preset: str, wish: Exit | None) -> None:
-    """Of the bar's close, before costs."""
-    assert managed(at, close, preset, day=day) == wish
+def test_friday_takes_any_profit_from_two_on(at: str, day: str, close: float, preset: str, expected: Exit | None) -> None:
+    """Profit at the bar's close, before costs."""
+    assert managed(at, close, preset, day=day) == expected
 
 
 @pytest.mark.parametrize(
-    ("at", "short", "target", "wish"),
+    ("at", "short", "target", "expected"),
     [
         ("14:59", False, 5806.5, None),
         ("15:00", False, 5806.5, Move("TIGHTEN", target=5797.75)),
@@ -437,13 +439,15 @@ def test_friday_takes_any_profit_from_two_on(at: str, day: str, close: float, pr
         ("15:00", False, None, Move("TIGHTEN", target=5797.75)),
     ],
 )
-def test_after_three_the_target_is_one_stop_distance_away(at: str, short: bool, target: float | None, wish: Move | None) -> None:
+def test_after_three_the_target_is_one_stop_distance_away(
+    at: str, short: bool, target: float | None, expected: Move | None
+) -> None:
     """Of the stop as it was at the entry: 11 ticks."""
-    assert managed(at, 5795.0, short=short, target=target) == wish
+    assert managed(at, 5795.0, short=short, target=target) == expected
 
 
 @pytest.mark.parametrize(
-    ("close", "stop", "wish"),
+    ("close", "stop", "expected"),
     [
         (5797.0, 5792.25, None),  # 8 ticks
         (5797.25, 5792.25, Move("BREAKEVEN", stop=5795.25)),
@@ -456,15 +460,15 @@ def test_after_three_the_target_is_one_stop_distance_away(at: str, short: bool, 
 )
 @pytest.mark.parametrize("short", [False, True])
 def test_the_stop_goes_to_breakeven_and_then_follows_the_close(
-    close: float, stop: float | None, wish: Move | None, short: bool
+    close: float, stop: float | None, expected: Move | None, short: bool
 ) -> None:
     """From 9 ticks of profit to the entry and one tick; from 16 at a distance of 10."""
     if short:
         close = 11_590.0 - close
         stop = None if stop is None else 11_590.0 - stop
-        wish = None if wish is None or wish.stop is None else Move(wish.reason, stop=11_590.0 - wish.stop)
+        expected = None if expected is None or expected.stop is None else Move(expected.reason, stop=11_590.0 - expected.stop)
 
-    assert managed("10:00", close, short=short, stop=stop) == wish
+    assert managed("10:00", close, short=short, stop=stop) == expected
     assert managed("10:00", close, CLOUD, short=short, stop=stop) is None
 
 
@@ -505,8 +509,8 @@ def test_iter3_moves_its_resting_stop() -> None:
     assert [(trade.reason, trade.exit_price) for trade in bodies(said, Trade)] == [("STOP", 5796.75)]
 
 
-def test_what_a_filter_refuses_is_in_the_journal() -> None:
-    """With its reason, for whoever looked at the chart and wonders."""
+def test_a_refused_setup_is_in_the_journal() -> None:
+    """With its reason, so that a missing signal can be explained."""
     said = backtest(settings(CLOUD), warmed("02:00", w3(5795.5)))
 
     fact = bodies(said, Suppressed)[-1]
@@ -531,7 +535,7 @@ def test_what_a_filter_refuses_is_in_the_journal() -> None:
     ],
 )
 def test_a_wrong_parameter_is_named_with_a_remedy(table: dict[str, Any], says: str) -> None:
-    """Nothing is guessed, the tick least of all."""
+    """No value is guessed, the tick least of all."""
     with pytest.raises(ConfError, match=says):
         registry.build(["vwap_bounce"], {"vwap_bounce": table}, "edge")
 

@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 
 def test_another_seed_gives_another_market(tmp_path):
-    """The seed is what decides."""
+    """The seed decides."""
     generate(tmp_path / "a", sessions=1, seed=11, start=START)
     generate(tmp_path / "b", sessions=1, seed=12, start=START)
 
@@ -101,7 +101,7 @@ def test_each_kind_comes_before_any_comes_again(tmp_path):
 
 
 def test_a_session_is_of_the_day_type_it_was_made_for(week):
-    """The tracker calls each day what the generator meant, by the edge model, and no IB is 200 points or more."""
+    """The tracker gives each day the generator's type, by the edge model, and no IB is 200 points or more."""
     _, kinds, recording = week
     last = {s.session: s for s in sessions_of(recording) if s.rth}
 
@@ -129,7 +129,7 @@ def test_volume_is_high_at_the_bells_and_low_at_noon(week):
     assert rth[-10:].mean() > 1.5 * rth[180:220].mean()
 
 
-def test_order_flow_leans_the_way_the_bar_went(week):
+def test_order_flow_follows_the_bars_direction(week):
     """Delta is correlated with the bar's direction, and not identical with it."""
     bars = week[2].bars
     delta = np.array([(bar.ask_volume or 0) - (bar.bid_volume or 0) for bar in bars])
@@ -139,7 +139,7 @@ def test_order_flow_leans_the_way_the_bar_went(week):
 
 
 def test_the_other_markets_move_with_nq(week):
-    """Five-minute returns of ES and YM follow NQ's, each with a will of its own."""
+    """Five-minute returns of ES and YM follow NQ's, each with moves of its own."""
     nq, es, ym = returns(week[2].bars)
 
     assert 0.5 < np.corrcoef(nq, es)[0, 1] < 0.98
@@ -147,7 +147,7 @@ def test_the_other_markets_move_with_nq(week):
 
 
 def test_every_strategy_of_the_seed_preset_finds_its_setup(week):
-    """A demonstration that shows nothing demonstrates nothing: six sessions hold all seven setups."""
+    """Six sessions hold all seven setups, so that a demonstration shows every strategy."""
     seed = preset("seed")
     research = Independent(build(seed.strategies, seed.parameters, seed.day_type), seed.exits.exit_time)
 
@@ -171,7 +171,7 @@ def test_a_calendar_without_special_days_lies_beside_the_data(week):
     ],
 )
 def test_a_wrong_order_is_refused(tmp_path, wrong, complaint):
-    """Nothing is written for a request that makes no sense."""
+    """Nothing is written for a request that is refused."""
     with pytest.raises(ConfError, match=complaint):
         generate(tmp_path / "none", **({"sessions": 1, "seed": 1, "start": START} | wrong))
 

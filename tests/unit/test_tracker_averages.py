@@ -16,7 +16,7 @@ CANDLES = st.lists(st.tuples(TICKS, TICKS, TICKS).map(lambda three: (max(three),
 
 
 def folded(candles):
-    """What is known after each bar: (ema20, ema50, ema200, atr14)."""
+    """The published values after each bar: (ema20, ema50, ema200, atr14)."""
     averages = Averages()
     known = []
     for high, low, close in candles:
@@ -58,7 +58,7 @@ def test_they_are_what_their_definitions_give(candles):
 
 
 @pytest.mark.parametrize("index, bars", [(3, 14), (0, 20), (1, 50), (2, 200)], ids=["atr14", "ema20", "ema50", "ema200"])
-def test_each_is_told_from_the_bar_it_is_named_for(index, bars):
+def test_each_has_a_value_from_the_bar_it_is_named_for(index, bars):
     """Not one bar earlier."""
     known = [values[index] for values in folded([(101.0, 99.0, 100.0)] * 210)]
 
@@ -80,7 +80,7 @@ def test_the_true_range_reaches_out_to_the_close_before(high, low, range):
 @needs_shared
 @pytest.mark.parametrize("instrument", ["NQ", "ES", "YM"])
 def test_they_equal_the_columns_of_a_ninjatrader_export(instrument):
-    """Every bar of the recording, from the bar on which each is told."""
+    """Every bar of the recording, from the bar on which each has a value."""
     with (SHARED / "data" / "ninjatrader" / f"{instrument}_Volumetric_1.csv").open() as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     known = folded([(float(row["high"]), float(row["low"]), float(row["close"])) for row in rows])

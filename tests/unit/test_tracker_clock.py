@@ -51,8 +51,8 @@ def test_a_reading_depends_on_the_stamp_alone(minutes):
 
 
 @given(st.integers(0, 2 * 366 * 1440))
-def test_a_place_is_the_minute_on_a_new_york_wall(minute):
-    """Whatever the season: the place, counted around the day, is what a clock on the wall shows at the bar's close."""
+def test_a_place_is_the_minute_of_new_york_wall_clock_time(minute):
+    """In every season the place, counted around the day, is the wall-clock time of the bar's close."""
     stamp = eastern("00:00", "2026-01-01") + minute * MINUTE_NS
     wall = dt.datetime.fromtimestamp(stamp // 1_000_000_000, ZoneInfo("America/New_York"))
 
@@ -62,7 +62,7 @@ def test_a_place_is_the_minute_on_a_new_york_wall(minute):
 
 
 @pytest.mark.parametrize("clock, closes", [("13:00", 780), ("13:15", 795), ("16:00", 960)])
-def test_a_half_day_closes_when_the_calendar_says(clock, closes):
+def test_a_half_day_closes_at_the_calendars_time(clock, closes):
     """The calendar's time replaces 16:00."""
     day, _ = SessionClock(Calendar(half_days={"2026-03-03": clock})).read(eastern("09:31", "2026-03-03"))
 
@@ -70,7 +70,7 @@ def test_a_half_day_closes_when_the_calendar_says(clock, closes):
 
 
 def test_a_holiday_has_no_rth():
-    """It closes as it would open, also if it is called a half day too; it stays a trade date of its own."""
+    """Its close equals its open, also if it is listed as a half day, too; it stays a trade date of its own."""
     calendar = Calendar(holidays=("2026-03-03",), half_days={"2026-03-03": "13:00"})
 
     day, at = SessionClock(calendar).read(eastern("18:01", "2026-03-02"))
@@ -80,6 +80,6 @@ def test_a_holiday_has_no_rth():
 
 @pytest.mark.parametrize("close", ["1 pm", "", "25:00", "09:30", "17:00"])
 def test_an_impossible_close_is_refused_with_a_remedy(close):
-    """The error names the date and the value and says what to write."""
+    """The error names the date, the value and the remedy."""
     with pytest.raises(ConfError, match=r"half_days\[2026-03-03\] = .*; write "):
         SessionClock(Calendar(half_days={"2026-03-03": close}))

@@ -1,4 +1,4 @@
-"""The tracker as a whole: one session record per bar, and what days out of the ordinary do to it (playbook 1 and 2)."""
+"""The tracker as a whole: one session record per bar, on ordinary and unusual days (playbook 1 and 2)."""
 
 import datetime as dt
 import math
@@ -43,7 +43,7 @@ def candle(minute, date):
 
 
 def sessions(bars, calendar=None, tracker=None):
-    """The session records that these bars lead to."""
+    """The session records of these bars."""
     tracker = tracker or Tracker(["MNQ"], calendar or Calendar())
     return [output.body for each in bars for output in tracker.step(event(each))]
 
@@ -57,8 +57,8 @@ def at(records, time, day=TUESDAY):
 # --- one bar, one record ----------------------------------------------------------------------------------------------------
 
 
-def test_a_bar_leads_to_one_record_on_the_sessions_topic():
-    """It carries the bar as it came, its trade date and its minute."""
+def test_a_bar_gives_one_record_on_the_session_topic():
+    """It carries the unchanged bar, its trade date and its minute."""
     given_bar = bar("09:31", day=TUESDAY)
 
     (output,) = Tracker(["MNQ"], Calendar()).step(event(given_bar))
@@ -85,8 +85,8 @@ def test_every_bar_of_a_trade_date_has_a_record_and_only_rth_is_numbered():
     assert (at(records, "09:30").rth, at(records, "16:01").rth) == (False, False)
 
 
-def test_before_the_bell_only_the_night_is_known():
-    """Levels, the 18:01 VWAP and the averages run; nothing of RTH exists yet."""
+def test_before_the_bell_only_the_nights_fields_have_values():
+    """Levels, the 18:01 VWAP and the averages run; the fields of RTH are empty."""
     record = sessions(tape(first="09:00", last="09:30"))[-1]
 
     assert None not in (record.vwap_eth, record.vwap_eth_sigma, record.ema20, record.atr14)
@@ -95,8 +95,8 @@ def test_before_the_bell_only_the_night_is_known():
     assert (record.vwap, record.flow, record.drive, record.ib, record.rth_high, record.missing) == (None,) * 5 + (0,)
 
 
-def test_after_the_close_the_session_stands():
-    """What RTH has built stays as it was at 16:00; what describes a bar is gone; the 18:01 VWAP runs on."""
+def test_after_the_close_the_session_does_not_change():
+    """The fields of the session stay as at 16:00; the fields of an RTH bar are empty; the 18:01 VWAP runs on."""
     records = sessions(tape(last="16:05"))
     close, later = at(records, "16:00"), at(records, "16:05")
 
@@ -174,14 +174,14 @@ def test_instruments_do_not_touch_each_other():
 
 
 def test_other_messages_change_nothing():
-    """A question on the control port is none of the core's business."""
+    """The core ignores a request on the control port."""
     assert Tracker(["MNQ"], Calendar()).step(event(Control("1", "state"), topic="control.")) == ()
 
 
 @pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("field", ["open", "high", "low", "close"])
-def test_a_price_that_is_no_number_is_refused_and_degrades_the_session(field, price):
-    """No record; the bar may come again in order; the session is not to be trusted until the next trade date."""
+def test_a_price_that_is_not_finite_is_refused_and_degrades_the_session(field, price):
+    """No record; the bar may come again in order; the session is degraded until the next trade date."""
     tracker = Tracker(["MNQ"], Calendar())
     good = tape(last="09:33")
     sessions(good[:2], tracker=tracker)
@@ -194,7 +194,7 @@ def test_a_price_that_is_no_number_is_refused_and_degrades_the_session(field, pr
 
 
 def test_a_refused_first_bar_degrades_the_session_it_would_have_opened():
-    """The trade date that is about to begin is the one that lacks a bar."""
+    """The bar is missing in the trade date that is about to begin."""
     tracker = Tracker(["MNQ"], Calendar())
     sessions(tape(MONDAY), tracker=tracker)
     tracker.step(event(bar("09:31", math.nan, day=TUESDAY)))
@@ -211,7 +211,7 @@ def gap(topic):
 
 
 def test_a_gap_degrades_the_session_until_the_next_trade_date():
-    """From the next record on, through the rest of the trade date; the evening's first bar is clean again."""
+    """From the next record on, for the rest of the trade date; the evening's first bar is not degraded."""
     tracker = Tracker(["MNQ"], Calendar())
     before = sessions(tape(first="10:00", last="10:05"), tracker=tracker)
     assert tracker.step(gap(topics.bar("MNQ"))) == ()
@@ -225,7 +225,7 @@ def test_a_gap_degrades_the_session_until_the_next_trade_date():
 
 
 def test_a_gap_over_the_evening_degrades_both_trade_dates():
-    """What was lost may belong to either: the one that it ends, and the one whose first bar comes behind it."""
+    """Lost bars may belong to the trade date before the gap or to the one that begins after it."""
     tracker = Tracker(["MNQ"], Calendar())
     sessions(tape(first="16:30", last="16:40"), tracker=tracker)
     tracker.step(gap(topics.bar("MNQ")))
@@ -238,7 +238,7 @@ def test_a_gap_over_the_evening_degrades_both_trade_dates():
 
 
 def test_a_gap_before_the_first_bar_degrades_the_first_session():
-    """Whatever was lost belonged to the day that is being joined."""
+    """The lost bars belong to the trade date that is being joined."""
     tracker = Tracker(["MNQ"], Calendar())
     tracker.step(gap(topics.bar("MNQ")))
 
@@ -246,8 +246,8 @@ def test_a_gap_before_the_first_bar_degrades_the_first_session():
 
 
 @pytest.mark.parametrize("topic", ["raw.bar.ES.1m.", "session.MNQ.", "raw.bar.MNQ.5m."])
-def test_a_gap_elsewhere_is_not_ours(topic):
-    """Other instruments' bars, and topics we do not build on."""
+def test_a_gap_in_another_topic_changes_nothing(topic):
+    """Bars of other instruments, and topics that the tracker does not read."""
     tracker = Tracker(["MNQ"], Calendar())
     tracker.step(gap(topic))
 
@@ -295,7 +295,7 @@ def test_the_post_ib_part_begins_after_10_30(without, first, bars_in_ib):
     assert start.flow.delta_previous9 == 0.0
 
 
-def test_a_missing_10_00_is_no_part_of_or30():
+def test_without_the_10_00_bar_10_01_closes_or30_and_stays_outside():
     """10:01 closes the range; its own high and low stay outside."""
     complete, record = (sessions(tape(TUESDAY, "09:31", "10:01", *gone))[-1] for gone in ([], ["10:00"]))
     inside = tape(last="09:59")
@@ -344,8 +344,8 @@ def test_without_a_valid_initial_balance_there_is_no_post_ib_part():
     ],
     ids=["no bars", "49 of 60 bars", "a late start", "a night without RTH", "a flat day"],
 )
-def test_a_session_without_a_valid_initial_balance_leaves_nothing_behind(between):
-    """Wednesday's history and previous-day levels are Monday's, as if Tuesday had not been."""
+def test_a_session_without_a_valid_initial_balance_adds_nothing_to_the_history(between):
+    """Wednesday's history and previous-day levels are Monday's, as if Tuesday had not existed."""
     records = sessions([*tape(MONDAY, last="16:30"), *between, *tape(WEDNESDAY, last="09:31")])
     monday, wednesday = at(records, "16:00", MONDAY), records[-1]
 
@@ -380,7 +380,7 @@ def test_the_order_flow_window_and_the_gaps_carry_over_and_the_rest_restarts():
 
 
 def test_a_bar_without_order_flow_advances_everything_and_is_marked():
-    """Volume without sides: numbers and VWAP go on, delta is 0, and `present` tells the strategies to stay out."""
+    """Volume without sides: numbers and VWAP advance, delta is 0, and `present` is False, so strategies do not trade."""
     bars = tape(last="11:00")
     bars[-1] = msgspec.structs.replace(bars[-1], ask_volume=0, bid_volume=0)
 
@@ -407,7 +407,7 @@ def test_a_half_day_ends_at_the_calendars_close():
 
 
 def test_a_holiday_has_no_rth_and_changes_nothing():
-    """Bars of the shortened night are recorded; nothing of them becomes a session."""
+    """Bars of the shortened night have records; they make no session."""
     calendar = Calendar(holidays=(TUESDAY,))
     records = sessions([*tape(MONDAY), *tape(TUESDAY, last="12:00"), *tape(WEDNESDAY, last="09:31")], calendar)
 
@@ -418,7 +418,7 @@ def test_a_holiday_has_no_rth_and_changes_nothing():
 
 
 def without_dates(record):
-    """A record without what names its day."""
+    """A record without the fields that name its day."""
     return msgspec.structs.replace(record, bar=msgspec.structs.replace(record.bar, open_ns=0, close_ns=0), session="")
 
 
@@ -437,7 +437,7 @@ def weekend(friday, monday):
     ids=["July", "the clocks go forward", "the clocks go back"],
 )
 def test_wall_clock_windows_do_not_depend_on_the_season(friday, monday):
-    """The same bars at the same wall times: in summer and over both switch weekends all is as over a weekend in January."""
+    """The same bars at the same wall-clock times: summer and both clock changes give the records of a weekend in January."""
     winter = sessions(weekend("2026-01-09", "2026-01-12"))
     other = sessions(weekend(friday, monday))
 
@@ -469,7 +469,7 @@ def tapes(draw):
 
 @given(tapes(), st.integers(0, 150))
 def test_any_prefix_of_bars_gives_a_prefix_of_sessions(bars, cut):
-    """No look-ahead: cutting the input changes nothing up to the cut, and what was said is not touched later (playbook 7.2)."""
+    """No look-ahead: cutting the input changes nothing up to the cut, and a published record never changes (playbook 7.2)."""
     tracker, said = Tracker(["MNQ"], Calendar()), []
     whole = []
     for each in bars:
@@ -482,7 +482,7 @@ def test_any_prefix_of_bars_gives_a_prefix_of_sessions(bars, cut):
 
 @given(tapes())
 def test_feeding_each_bar_twice_changes_nothing(bars):
-    """At-least-once delivery gives the records of exactly-once, and the repeats are counted."""
+    """At-least-once delivery gives the records of exactly-once delivery, and duplicates are counted."""
     tracker = Tracker(["MNQ"], Calendar())
 
     assert sessions([each for each in bars for _ in range(2)], tracker=tracker) == sessions(bars)
@@ -494,7 +494,7 @@ COUNTS = st.integers(-(2**63), 2**64 - 1)
 
 
 @given(st.lists(st.tuples(PRICES, PRICES, PRICES, PRICES, COUNTS, st.none() | COUNTS, st.none() | COUNTS, COUNTS), max_size=8))
-def test_no_decodable_bar_brings_the_tracker_down(rows):
+def test_no_decodable_bar_makes_the_tracker_raise(rows):
     """Absurd prices, volumes and times are refused or folded, never an exception: `step` is total."""
     tracker = Tracker(["MNQ"], Calendar())
     sessions(tape(last="10:35"), tracker=tracker)
@@ -511,8 +511,8 @@ def test_no_decodable_bar_brings_the_tracker_down(rows):
 # --- the daemon ---------------------------------------------------------------------------------------------------------------
 
 
-def test_the_daemon_wants_raw_bars_and_gaps_and_recovers_from_the_journal():
-    """Its state is a fold of the raw topics, so those are what rebuilds it."""
+def test_the_daemon_reads_raw_bars_and_gaps_and_recovers_from_the_journal():
+    """Its state is a fold of the raw topics, so those topics rebuild it."""
     run = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(conf.preset_names()[0]))
 
     tracker = daemon(run)

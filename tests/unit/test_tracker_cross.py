@@ -1,4 +1,4 @@
-"""Which of the instruments that travel with ours are missing at a stamp: ES and YM beside MNQ."""
+"""Which companion instruments are missing at a stamp: ES and YM beside MNQ."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tapewire.daemons.tracker import Tracker
 
 
 def missing(*came, at=("10:00", "10:01", "10:02", "10:03")):
-    """`missing_cross` bar by bar, when the named instruments came with each."""
+    """`missing_cross` bar by bar, if the named instruments came with each bar."""
     tracker = Tracker(["MNQ"], Calendar())
     bars = [
         bar(clock, cross=tuple(CrossBar(name, 1.0, 1.0, 1.0, 1.0, 1) for name in names.split()))
@@ -31,18 +31,18 @@ def missing(*came, at=("10:00", "10:01", "10:02", "10:03")):
     ],
     ids=["nobody ever", "both always", "in another order", "one missing once", "both gone", "one after the other", "joined late"],
 )
-def test_whoever_came_before_is_missed(came, expected):
-    """Who has come in this trade date is expected from then on, in alphabetical order; nobody has to say who will."""
+def test_an_instrument_that_came_before_is_expected(came, expected):
+    """An instrument that has come in this trade date is expected from then on, in alphabetical order; none is configured."""
     assert missing(*came) == expected
 
 
-def test_a_new_trade_date_expects_nobody():
-    """Who travels with us is learned again from 18:01 on."""
+def test_a_new_trade_date_expects_no_companion():
+    """The companions are learned again from 18:01 on."""
     assert missing("ES YM", "", "", "ES", at=("16:59", "17:00", "18:01", "18:02")) == [(), ("ES", "YM"), (), ()]
 
 
 def test_a_missing_companion_does_not_degrade_the_session():
-    """It is a flag for who reads the companions; the session of our instrument is whole."""
+    """The flag is for readers of the companions; the traded instrument's own session is complete."""
     tracker = Tracker(["MNQ"], Calendar())
     es = CrossBar("ES", 1.0, 1.0, 1.0, 1.0, 1)
 

@@ -54,7 +54,7 @@ def test_there_is_no_delta_previous9_before_the_post_ib_part():
 
 
 def test_the_window_outlives_the_session_and_the_pre_delta_does_not():
-    """A new session brings a new PreDelta; its first bar is ranked against the session before."""
+    """A new session brings a new PreDelta; its first bar is ranked against the previous session."""
     flow = OrderFlow()
     for _ in range(19):
         flow.fold(bar(volume=100, ask_volume=90, bid_volume=10), PreDelta(), post_ib=False)
@@ -77,7 +77,7 @@ def test_the_window_outlives_the_session_and_the_pre_delta_does_not():
     ],
     ids=["volume without sides", "not volumetric", "one side only", "not volumetric and empty"],
 )
-def test_a_bar_without_order_flow_says_so_and_still_counts(fields):
+def test_a_bar_without_order_flow_is_marked_and_still_counts(fields):
     """Delta 0, imbalance missing, not present; the window advances and the bar is ranked like any other (playbook 1.1)."""
     flow, pre = OrderFlow(), PreDelta()
     flow.fold(bar(volume=100, ask_volume=70, bid_volume=30), pre, post_ib=True)

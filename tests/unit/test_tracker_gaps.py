@@ -64,15 +64,15 @@ def test_a_bar_trades_in_a_bull_gap_if_it_reaches_down_and_closes_above_the_bott
 
 @pytest.mark.parametrize("close, expected", [(9995.0, BULL), (9994.75, NONE)], ids=["on the bottom", "through the bottom"])
 def test_only_a_close_through_the_bottom_fills_a_gap(close, expected):
-    """Afterwards a bar that reaches down again finds it there, or gone."""
+    """Afterwards a bar that reaches down again trades in it, or it no longer exists."""
     overlapping = (9990.0, 10005.0, close)
 
     assert minute_gaps(FIRST, MIDDLE, OPENED, overlapping, (9990.0, 10005.0, 9999.0))[-1] == expected
 
 
 @pytest.mark.parametrize("age, expected", [(30, BULL), (31, NONE)])
-def test_a_gap_lives_for_thirty_bars(age, expected):
-    """It is born on the bar before its own; a bar 30 later still trades in it, one 31 later does not."""
+def test_a_gap_lasts_for_thirty_bars(age, expected):
+    """It is created on the bar before its own; a bar 30 later still trades in it, one 31 later does not."""
     above = (10001.0, 10005.0, 10002.0)
     waiting = [above] * (age - 2)
 

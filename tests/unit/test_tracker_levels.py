@@ -1,4 +1,4 @@
-"""Levels of the night and of the session before, and the history of initial balances (playbook 1.3, 2.8)."""
+"""Levels of the night and of the previous session, and the history of initial balances (playbook 1.3, 2.8)."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tapewire.daemons.tracker.levels import NightLevels, Previous
 
 
 def levels_of(at):
-    """Names of the levels that a single bar at this place makes known."""
+    """Names of the levels that have a value after a single bar at this place."""
     night = NightLevels(None)
     night.fold(at, bar(open=100.0))
     return {name.removesuffix("_high") for name in Levels.__struct_fields__ if getattr(night.levels, name) and "_high" in name}
@@ -57,7 +57,7 @@ def test_each_window_begins_and_ends_on_its_stamp(at, expected):
     assert levels_of(at) == expected
 
 
-def test_levels_are_what_is_known_so_far():
+def test_levels_hold_the_bars_so_far():
     """Highs and lows widen bar by bar; a bar inside the range changes nothing."""
     night = NightLevels(Previous(high=120.0, low=80.0, close=110.0))
     seen = []
@@ -77,8 +77,8 @@ def summary(*ranges):
     return history.summary
 
 
-def test_four_sessions_are_not_enough_to_know_anything():
-    """Regime, means and percentile stay missing; the count runs."""
+def test_four_sessions_are_too_few_for_a_history():
+    """Regime, means and percentile are None; the count runs."""
     assert summary(100.0, 100.0, 100.0, 100.0) == IbHistory(count=4)
 
 
@@ -98,7 +98,7 @@ def test_means_look_at_the_newest():
 
 
 def test_only_the_last_twenty_sessions_are_kept():
-    """The five wide ones at the beginning are forgotten."""
+    """The five wide ones at the beginning no longer count."""
     got = summary(*[999.0] * 5, *[100.0] * 20)
 
     assert got == IbHistory(count=20, mean5=100.0, mean10=100.0, p90=100.0, regime="low")

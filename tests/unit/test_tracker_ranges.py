@@ -21,7 +21,7 @@ def minutes(first, last, *without):
 
 
 @pytest.mark.parametrize("name, last", [("drive", 575), ("or15", 585), ("or30", 600), ("ib", 630)])
-def test_a_range_runs_until_its_last_minute_and_then_stands(name, last):
+def test_a_range_runs_until_its_last_minute_and_is_then_final(name, last):
     """Not final a minute before; final on the bar of its last minute; the bars after it change nothing."""
     before, on, after = (getattr(fold(minutes(571, end)), name) for end in (last - 1, last, last + 20))
 
@@ -33,7 +33,7 @@ def test_a_range_runs_until_its_last_minute_and_then_stands(name, last):
 
 @pytest.mark.parametrize("name, last", [("drive", 575), ("or15", 585), ("or30", 600), ("ib", 630)])
 def test_a_range_whose_last_minute_is_missing_closes_on_the_next_bar(name, last):
-    """10:00 or 10:30 missing: the first later bar closes the range and is no part of it."""
+    """10:00 or 10:30 missing: the first later bar closes the range and does not belong to it."""
     before = getattr(fold(minutes(571, last - 1)), name)
     closed = getattr(fold([*minutes(571, last - 1), last + 1]), name)
 
@@ -52,7 +52,7 @@ def test_a_range_needs_enough_bars(name, last, least):
 
 
 def test_a_range_without_bars_does_not_exist():
-    """A feed that starts at 10:05 knows no drive, no OR15 and no OR30."""
+    """A feed that starts at 10:05 has no drive, no OR15 and no OR30."""
     ranges = fold(minutes(605, 640))
 
     assert (ranges.drive, ranges.or15, ranges.or30) == (None, None, None)
@@ -68,7 +68,7 @@ def test_a_valid_initial_balance_has_its_middle_and_height():
 
 
 def test_an_initial_balance_without_height_is_not_valid():
-    """R > 0 is asked of the IB alone: the flat drive of the same bars is valid."""
+    """Only the IB requires R > 0: the flat drive of the same bars is valid."""
     ranges = OpeningRanges()
     for at in minutes(571, 630):
         ranges.fold(at, bar(open=100.0))

@@ -1,4 +1,4 @@
-"""Longer timeframes: what pandas makes of the same minutes, and what happens where minutes are missing."""
+"""Longer timeframes: the same buckets as pandas computes, and correct ones where minutes are missing."""
 
 import msgspec
 import pandas as pd
@@ -17,7 +17,7 @@ TUESDAY = "2026-03-03"
 
 
 def tape(*stretches, without=()):
-    """Bars of every minute of some stretches, each "YYYY-MM-DD HH:MM HH:MM". Prices wander in a way of their own."""
+    """Bars of every minute of some stretches, each "YYYY-MM-DD HH:MM HH:MM". Prices are a fixed walk."""
     bars = []
     for stretch in stretches:
         day, first, last = stretch.split()
@@ -96,7 +96,7 @@ def test_two_whole_trade_dates_equal_pandas(minutes):
     st.sampled_from(MINUTES),
     st.lists(st.booleans(), min_size=400, max_size=400),
 )
-def test_whatever_is_missing_the_rest_equals_pandas(minutes, there):
+def test_with_missing_minutes_the_rest_equals_pandas(minutes, there):
     """A feed with holes, around an evening: no price in a bucket that it does not belong to, no bucket without bars."""
     minute_by_minute = tape("2026-03-03 13:31 17:00", "2026-03-03 18:01 21:10")
     bars = [each for each, came in zip(minute_by_minute, there, strict=True) if came]
@@ -140,7 +140,7 @@ def test_a_half_day_ends_its_last_bucket_by_the_clock():
 
 
 def test_a_bucket_closes_on_the_bar_of_its_last_minute():
-    """Behind that bar's own session, on its own topic, shorter timeframes first."""
+    """After that bar's own session, on its own topic, shorter timeframes first."""
     tracker = Tracker(["MNQ"], Calendar(), [15, 5])
     said = [tracker.step(event(each)) for each in tape(f"{TUESDAY} 09:31 09:45")]
 
@@ -187,7 +187,7 @@ def test_what_is_open_at_17_00_is_closed_by_the_evening_and_does_not_reach_into_
 
 
 def test_one_bar_without_order_flow_leaves_the_bucket_without():
-    """A sum that lacks a part is no sum; prices and volume are not touched."""
+    """A sum with a missing part is None; prices and volume do not change."""
     bars = tape(f"{TUESDAY} 09:31 09:35")
     bars[2] = msgspec.structs.replace(bars[2], ask_volume=None, bid_volume=None)
 
@@ -197,7 +197,7 @@ def test_one_bar_without_order_flow_leaves_the_bucket_without():
 
 
 def test_a_repeated_late_or_refused_bar_is_in_no_bucket():
-    """Only what the session takes in counts: here a repeat, an earlier stamp, and a price that is no number."""
+    """Only accepted bars count: here a duplicate, an earlier stamp, and a price that is not finite are left out."""
     bars = tape(f"{TUESDAY} 09:31 09:35")
     bad = [bars[1], bars[0], msgspec.structs.replace(bars[2], high=float("nan"))]
 
@@ -207,7 +207,7 @@ def test_a_repeated_late_or_refused_bar_is_in_no_bucket():
 
 
 def test_without_a_configured_timeframe_there_is_none():
-    """A backtest pays nothing for what nobody asked for."""
+    """A backtest does not compute timeframes that its configuration does not name."""
     assert longer(tape(f"{TUESDAY} 09:31 10:30")) == []
 
 
