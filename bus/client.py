@@ -41,7 +41,7 @@ def poll(socket: zmq.Socket[bytes], timeout_s: float) -> bool:
     return bool(socket.poll(int(timeout_s * 1000)))
 
 
-def request(body: Body, name: str = "client") -> list[bytes]:
+def request_frames(body: Body, name: str = "client") -> list[bytes]:
     """The frames of a request that is not a fact: it has no sequence number, its `id` names it."""
     return [b"", b"request.", wire.encode(Header(PROTOCOL_VERSION, name, 0, 0, 0), body)]
 
@@ -55,7 +55,7 @@ class History:
     """
 
     def __init__(self, context: Context, address: str, *, wait: Wait = poll, deadline_s: float | None = None) -> None:
-        self.socket = sockets.asker(context, address)
+        self.socket = sockets.requester(context, address)
         self.address = address
         self.wait = wait
         self.deadline_s = deadline_s
@@ -102,7 +102,7 @@ class History:
 
     def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:
-            self.socket.send_multipart(request(each))
+            self.socket.send_multipart(request_frames(each))
 
     def _receive(self, again: Callable[[], None]) -> Body:
         clock = WallClock()
@@ -117,16 +117,16 @@ class History:
         return wire.decode(self.socket.recv_multipart()[-1])[1]
 
 
-def ask_control(context: Context, address: str, verb: Verb, argument: str = "", *, timeout_s: float = 2.0) -> Any:
+def request_control(context: Context, address: str, verb: Verb, argument: str = "", *, timeout_s: float = 2.0) -> Any:
     """Send a control verb to a daemon's control port (or to its service) and return the decoded JSON of its report.
 
     Raises:
         Transient: no reply in time.
         PeerError: the daemon refused the verb, or replied with something else.
     """
-    with sockets.asker(context, address) as socket:
+    with sockets.requester(context, address) as socket:
         socket.setsockopt(zmq.LINGER, 0)
-        socket.send_multipart(request(Control("1", verb, argument)))
+        socket.send_multipart(request_frames(Control("1", verb, argument)))
         if not poll(socket, timeout_s):
             raise Transient(f"no reply from {address} within {timeout_s:g} s")
         body = wire.decode(socket.recv_multipart()[-1])[1]
@@ -137,7 +137,7 @@ def ask_control(context: Context, address: str, verb: Verb, argument: str = "", 
     return json.loads(body.text)
 
 
-def ask(context: Context, address: str, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
+def request_reply(context: Context, address: str, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
     """Send one request to a service and return its reply (PROTOCOL.md 5). Repeats carry the same name and get the same reply.
 
     Raises:
@@ -148,7 +148,7 @@ def ask(context: Context, address: str, topic: str, body: Body, *, name: str, ti
     frames = [b"", topic.encode(), wire.encode(header, body)]
     wanted = ref(topic, header)
     until_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
-    with sockets.asker(context, address) as socket:
+    with sockets.requester(context, address) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         while (left_ns := until_ns - clock.monotonic_ns()) > 0:
             socket.send_multipart(frames)

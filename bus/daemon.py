@@ -38,7 +38,7 @@ def ref(topic: str, header: Header) -> str:
 
 
 class Publish(NamedTuple):
-    """Say it to everyone. Cause and event time are the triggering event's, unless a cause or a time (`at_ns`, not 0) is given."""
+    """Publish it. Cause and event time are the triggering event's, unless a cause or a time (`at_ns`, not 0) is given."""
 
     topic: str
     body: Body
@@ -46,8 +46,8 @@ class Publish(NamedTuple):
     at_ns: int = 0
 
 
-class Ask(NamedTuple):
-    """Publish it, and deliver it to the service until it answers with a `Decisions` (or another answer) caused by it."""
+class Request(NamedTuple):
+    """Publish it, and deliver it to the service until the service replies: with a message that names it as its cause."""
 
     service: str
     topic: str
@@ -55,14 +55,14 @@ class Ask(NamedTuple):
     cause: str = ""
 
 
-class Answer(NamedTuple):
-    """Publish it, and send it to the asker. Its cause is the message asked with, which is how the asker knows it."""
+class Reply(NamedTuple):
+    """Publish it, and send it to the requester. Its cause is the request, by which the requester recognises it."""
 
     topic: str
     body: Body
 
 
-class Tell(NamedTuple):
+class Command(NamedTuple):
     """Publish it, and deliver it on the venue link until the venue has acknowledged it."""
 
     topic: str
@@ -70,7 +70,7 @@ class Tell(NamedTuple):
     cause: str = ""
 
 
-Output: TypeAlias = Publish | Ask | Answer | Tell
+Output: TypeAlias = Publish | Request | Reply | Command
 
 
 class Core(Protocol):
@@ -168,8 +168,8 @@ class Daemon(NamedTuple):
     """A process as a value.
 
     name: its source name on the bus. core: what decides. subscribe: topic prefixes it wants.
-    asks: services it sends requests to. serves: the port name on which it is asked, if any. admits: how its service admits requests
-    of a kind, by the class of the body; any other kind as `Admission()`.
+    requests: services that it sends requests to. serves: the port name of its service, if any. admits: how its service
+    admits requests of a kind, by the class of the body; any other kind as `Admission()`.
     venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
     """
@@ -177,7 +177,7 @@ class Daemon(NamedTuple):
     name: str
     core: Core
     subscribe: tuple[str, ...] = ()
-    asks: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
     serves: str = ""
     admits: Mapping[type[Body], Admission] = MappingProxyType({})
     venue: LinkPolicy | None = None

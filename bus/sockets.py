@@ -76,7 +76,7 @@ def subscriber(
     return socket
 
 
-def owner(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def responder(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """ROUTER of a service or of the venue link.
 
     ROUTER_MANDATORY: sending to a peer that has gone is an error; the default is a silent drop.
@@ -91,7 +91,7 @@ def owner(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[b
     return socket
 
 
-def asker(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:
+def requester(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:
     """DEALER towards a service. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
     socket = _socket(context, zmq.DEALER)
     socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)

@@ -1,15 +1,15 @@
-"""Tools for testing whatever lives on the bus: your strategy, your daemon, your reader. Public, and used by our own tests.
+"""Tools for testing what uses the bus: your strategy, your daemon, your reader. Public, and used by our own tests.
 
     builders     `bar()`, `session()`, `intent()`, `intents()`, `event()`: valid messages of an ordinary morning; name only what
                  your test is about
     MemoryBus    several daemons wired together in memory: same numbers, same causes, same order every time, no sockets
     LossyBus     one writer and one reader with a bad network between them, from a seed
 
-    def test_the_evaluator_asks_for_what_my_strategy_proposes():
+    def test_the_evaluator_requests_what_my_strategy_proposes():
         bus = MemoryBus(evaluator)
-        bus.say("tracker", session("11:00", above=5, accepted_long=True))
+        bus.publish("tracker", session("11:00", above=5, accepted_long=True))
 
-        assert [asked.intents[0].setup for asked in bus.bodies(Intents)] == ["FIRST_GREEN"]
+        assert [request.intents[0].setup for request in bus.bodies(Intents)] == ["FIRST_GREEN"]
 
 Nothing here sleeps, opens a socket or reads a clock.
 """
@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 from tapewire.bus import topics, wire
 from tapewire.bus.clock import ManualClock
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell
+from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.messages import LONG, SHORT, Action, Bar, Body, Gap, Header, Intent, Intents, Range, Session
 from tapewire.bus.ring import Ring
@@ -111,7 +111,7 @@ def session(at: str = "11:00", *, day: str = DAY, **fields: Any) -> Session:
 
 
 def intent(action: Action = Action.ENTER_LONG, *, at: str = "11:00", day: str = DAY, **fields: Any) -> Intent:
-    """What a strategy wants at the close of the bar at `at`: by default a long at 21,000, stop 20 points, target 40 points away.
+    """What a strategy proposes at the close of the bar at `at`: by default a long at 21,000, stop 20 points, target 40 points away.
 
     For ENTER_SHORT the bracket is mirrored; for the other actions prices are None until given.
     """
@@ -131,8 +131,8 @@ def intent(action: Action = Action.ENTER_LONG, *, at: str = "11:00", day: str = 
     return Intent(**{**given, **fields})
 
 
-def intents(*wanted: Intent, at: str = "11:00", day: str = DAY, **fields: Any) -> Intents:
-    """All intents of the bar that closes at `at`, as the evaluator asks them of the gate; `intent()` if none is given."""
+def intents(*proposed: Intent, at: str = "11:00", day: str = DAY, **fields: Any) -> Intents:
+    """All intents of the bar that closes at `at`, as the evaluator sends them to the gate; `intent()` if none is given."""
     given: dict[str, Any] = {
         "id": f"MNQ-{day.replace('-', '')}-{at.replace(':', '')}",
         "instrument": "MNQ",
@@ -140,7 +140,7 @@ def intents(*wanted: Intent, at: str = "11:00", day: str = DAY, **fields: Any) -
         "bar_ns": eastern(at, day),
         "bar_index": 90,
         "close": 21_000.0,
-        "intents": wanted or (intent(at=at, day=day),),
+        "intents": proposed or (intent(at=at, day=day),),
     }
     return Intents(**{**given, **fields})
 
@@ -166,7 +166,7 @@ def topic_of(body: Body) -> str:
 
 
 def moment_of(body: Body) -> int:
-    """The market time this message belongs to, as far as it says one itself; else 0."""
+    """The market time of this message if its body carries one; else 0."""
     if isinstance(body, Bar):
         return body.close_ns
     if isinstance(body, Session):
@@ -178,18 +178,18 @@ def moment_of(body: Body) -> int:
 
 
 class MemoryBus:
-    """Daemons wired together in memory, each message delivered to everyone who would get it, first said first delivered.
+    """Daemons wired together in memory. Each message is delivered to every daemon that would get it, in the order of publishing.
 
-    A `Publish` reaches the subscribers of its topic; an `Ask` also the daemon that serves under that name; an `Answer` also the
-    asker; a `Tell` also the other end of the venue link: from the daemon that owns it to `venue`, from `venue` back to it.
-    Nobody gets one message twice. Acknowledgements, resending and recovery are the shell's and do not exist here.
+    A `Publish` reaches the subscribers of its topic; a `Request` also the daemon that serves under that name; a `Reply` also the
+    requester; a `Command` also the other end of the venue link: from the daemon that owns it to `venue`, from `venue` back to it.
+    No daemon gets a message twice. Acknowledgements, resending and recovery belong to the shell and do not exist here.
 
     Attributes:
-        said: every message in the order in which it was said.
+        published: every message, in the order of publishing.
     """
 
     def __init__(self, *daemons: Daemon, venue: Daemon | None = None) -> None:
-        self.said: list[Event] = []
+        self.published: list[Event] = []
         everyone = daemons if venue is None else (*daemons, venue)
         self._daemons: dict[str, Daemon] = {daemon.name: daemon for daemon in everyone}
         if len(self._daemons) != len(everyone):
@@ -198,27 +198,27 @@ class MemoryBus:
         self._stampers: dict[str, Stamper] = {}
         self._queue: deque[tuple[str, Event]] = deque()
 
-    def say(self, source: str, body: Body, *, topic: str = "", event_ns: int | None = None, cause: str = "") -> Event:
-        """Publish a fact from outside, as `source`, and let the daemons react until all is quiet."""
-        said = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, cause)
-        self._deliver(said)
-        return self._settle(said)
+    def publish(self, source: str, body: Body, *, topic: str = "", event_ns: int | None = None, cause: str = "") -> Event:
+        """Publish a fact from outside, as `source`, and let the daemons react until the queue is empty."""
+        message = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, cause)
+        self._deliver(message)
+        return self._drain(message)
 
-    def ask(self, source: str, service: str, body: Body, *, topic: str = "", event_ns: int | None = None) -> Event:
-        """Ask a daemon from outside and let all react. The answer is among `caused_by` the returned event."""
-        said = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, "")
-        self._deliver(said, self._serving(service))
-        return self._settle(said)
+    def request(self, source: str, service: str, body: Body, *, topic: str = "", event_ns: int | None = None) -> Event:
+        """Send a request to a service from outside and let the daemons react. The reply is among `caused_by` the returned event."""
+        message = self._stamp(source, topic or topic_of(body), body, moment_of(body) if event_ns is None else event_ns, "")
+        self._deliver(message, self._serving(service))
+        return self._drain(message)
 
     def bodies(self, kind: type[B]) -> list[B]:
-        """Everything of this type that was said, in order."""
-        return [said.body for said in self.said if isinstance(said.body, kind)]
+        """Every published body of this type, in order."""
+        return [message.body for message in self.published if isinstance(message.body, kind)]
 
     def caused_by(self, cause: Event) -> list[Event]:
-        """Everything that names this message as its cause, in order."""
-        return [said for said in self.said if said.header.cause == cause.ref]
+        """Every message that names this one as its cause, in order."""
+        return [message for message in self.published if message.header.cause == cause.ref]
 
-    def _settle(self, first: Event, limit: int = 100_000) -> Event:
+    def _drain(self, first: Event, limit: int = 100_000) -> Event:
         for _ in range(limit):
             if not self._queue:
                 return first
@@ -229,40 +229,40 @@ class MemoryBus:
 
     def _speak(self, name: str, output: Output, received: Event) -> None:
         header = Voice(self._stamper(name)).header(received, output)
-        said = self._keep(output.topic, header, output.body)
+        message = self._keep(output.topic, header, output.body)
         match output:
             case Publish():
-                self._deliver(said)
-            case Ask():
-                self._deliver(said, self._serving(output.service))
-            case Answer():
-                self._deliver(said, received.sender)
-            case Tell():
-                self._deliver(said, self._across(name))
+                self._deliver(message)
+            case Request():
+                self._deliver(message, self._serving(output.service))
+            case Reply():
+                self._deliver(message, received.sender)
+            case Command():
+                self._deliver(message, self._across(name))
 
     def _stamp(self, source: str, topic: str, body: Body, event_ns: int, cause: str) -> Event:
         return self._keep(topic, self._stamper(source).header(topic, event_ns, cause), body)
 
     def _keep(self, topic: str, header: Header, body: Body) -> Event:
-        said = Event(topic, header, body)
-        self.said.append(said)
-        return said
+        message = Event(topic, header, body)
+        self.published.append(message)
+        return message
 
     def _stamper(self, source: str) -> Stamper:
         return self._stampers.setdefault(source, Stamper(source))
 
-    def _deliver(self, said: Event, direct: str = "") -> None:
+    def _deliver(self, message: Event, direct: str = "") -> None:
         for name, daemon in self._daemons.items():
             if name == direct:
-                self._queue.append((name, said._replace(sender=said.header.source)))
-            elif daemon.subscribe and topics.matches(said.topic, daemon.subscribe):
-                self._queue.append((name, said))
+                self._queue.append((name, message._replace(sender=message.header.source)))
+            elif daemon.subscribe and topics.matches(message.topic, daemon.subscribe):
+                self._queue.append((name, message))
 
     def _serving(self, service: str) -> str:
         for name, daemon in self._daemons.items():
             if daemon.serves == service:
                 return name
-        raise ValueError(f"nobody on this bus serves {service!r}; add the daemon that does")
+        raise ValueError(f"no daemon on this bus serves {service!r}; add the daemon that does")
 
     def _across(self, name: str) -> str:
         if name != self._venue:
@@ -276,12 +276,12 @@ class MemoryBus:
 class LossyBus:
     """A writer with its ring and a reader with its sequencer, and between them a network that loses, repeats and delays.
 
-    Resend requests and what is sent again are lost like everything else. The same seed and calls give the same losses.
+    Resend requests and resent frames are lost like all others. The same seed and calls give the same losses.
 
     Args:
-        seed: of all chance here.
+        seed: of every random choice.
         drop, repeat, delay: probability for each frame to be lost, to arrive twice, to be overtaken (each time). delay < 1.
-        ring: frames the writer keeps for sending again.
+        ring: frames that the writer keeps for resending.
         heal_ns, hold, complete: the reader's, as in `Sequencer`.
 
     Attributes:
@@ -309,11 +309,11 @@ class LossyBus:
         self.stamper = Stamper("writer")
         self.sequencer: Sequencer[Event] = Sequencer("reader", complete=complete, heal_ns=heal_ns, hold=hold)
         self._ring = Ring(ring)
-        self._chance = random.Random(seed)  # noqa: S311 - repeatable bad luck, not a secret
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable, not a secret
         self._drop, self._repeat, self._delay = drop, repeat, delay
         self._flight: list[bytes] = []
 
-    def say(self, body: Body, event_ns: int = 0) -> Header:
+    def publish(self, body: Body, event_ns: int = 0) -> Header:
         """The writer publishes; the network moves once."""
         header = self.stamper.header(self.topic, event_ns)
         frame = wire.encode(header, body)
@@ -323,18 +323,18 @@ class LossyBus:
         return header
 
     def restart(self) -> None:
-        """The writer dies and comes back in a new epoch, with an empty ring."""
+        """The writer restarts in a new epoch, with an empty ring."""
         self.stamper = Stamper("writer", self.stamper.epoch + 1)
         self._ring = Ring(self._ring.size)
 
     def beat(self) -> None:
-        """The writer's heartbeat arrives: the reader hears how far it has come."""
-        said = self.stamper.last.get(self.topic, 0)
-        if said:
-            self.sequencer.announced(self.topic, self.stamper.epoch, said, self.clock.monotonic_ns())
+        """The writer's heartbeat arrives and reports its last number."""
+        message = self.stamper.last.get(self.topic, 0)
+        if message:
+            self.sequencer.announced(self.topic, self.stamper.epoch, message, self.clock.monotonic_ns())
 
     def advance(self, by_ns: int = RESEND_EVERY_NS) -> None:
-        """Time passes: frames in flight arrive, the reader asks for holes and owns up to what is too old."""
+        """Time passes: frames in flight arrive, the reader requests missing numbers and gives up holes that are too old."""
         self.clock.advance(by_ns)
         self._move()
         now_ns = self.clock.monotonic_ns()
@@ -345,15 +345,15 @@ class LossyBus:
         for gap, released in self.sequencer.given_up(now_ns):
             self.received += [gap, *released]
 
-    def settle(self) -> None:
-        """Beat and wait until the reader has come as far as the writer, by messages or by gaps."""
+    def drain(self) -> None:
+        """Beat, and advance until the reader has reached the writer's last number, by messages or by gaps."""
         self.beat()
         end = (self.stamper.epoch, self.stamper.last.get(self.topic, 0))
         for _ in range(10_000):
             self.advance()
             if not self._flight and (not end[1] or self.sequencer.last.get(self.topic, end) == end):
                 return
-        raise InvariantError(f"the reader never came to {end}, it stands at {self.sequencer.last}")
+        raise InvariantError(f"the reader never reached {end}, it stands at {self.sequencer.last}")
 
     def _send(self, frame: bytes) -> None:
         if self._chance.random() < self._drop:
@@ -375,11 +375,11 @@ class LossyBus:
 
 
 def account_for(received: Iterable[Event | Gap]) -> list[tuple[int, int]]:
-    """Every (epoch, seq) a reader was told of, as a message or inside a Gap, in the order in which it was told."""
-    told: list[tuple[int, int]] = []
+    """Every (epoch, seq) that a reader received, as a message or inside a Gap, in order."""
+    numbers: list[tuple[int, int]] = []
     for each in received:
         if isinstance(each, Gap):
-            told += [(each.of_epoch, seq) for seq in range(each.first, each.last + 1)]
+            numbers += [(each.of_epoch, seq) for seq in range(each.first, each.last + 1)]
         else:
-            told.append((each.header.epoch, each.header.seq))
-    return told
+            numbers.append((each.header.epoch, each.header.seq))
+    return numbers

@@ -2,9 +2,9 @@
 
     output     cause                                market time
     Publish    `cause`, else the triggering event   `at_ns`, else the triggering event's
-    Ask        `cause`, else the triggering event   the triggering event's
-    Tell       `cause`, else the triggering event   the triggering event's
-    Answer     always the request that it answers   the request's
+    Request    `cause`, else the triggering event   the triggering event's
+    Command    `cause`, else the triggering event   the triggering event's
+    Reply      always the request                   the request's
 
 The runner, recovery, a backtest and `MemoryBus` differ in what they do with an output. They agree on its header, because a fold
 must give each message the number and the name that it had the first time.
@@ -12,7 +12,7 @@ must give each message the number and the name that it had the first time.
 
 from __future__ import annotations
 
-from tapewire.bus.daemon import Answer, Event, Output, Publish, ref
+from tapewire.bus.daemon import Event, Output, Publish, Reply, ref
 from tapewire.bus.messages import Header
 from tapewire.bus.stamp import Stamper
 
@@ -39,4 +39,4 @@ class Voice:
         if isinstance(output, Publish):  # nearly all are, and a backtest spends its time here: unpacked, not looked up
             topic, _, cause, at_ns = output
             return self._stamp(topic, at_ns or event_ns, cause or led)
-        return self._stamp(output.topic, event_ns, led if isinstance(output, Answer) else output.cause or led)
+        return self._stamp(output.topic, event_ns, led if isinstance(output, Reply) else output.cause or led)

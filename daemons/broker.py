@@ -43,7 +43,7 @@ class Broker:
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
         try:
-            self.control = sockets.owner(self.context, conf.bus.address("control.broker"))
+            self.control = sockets.responder(self.context, conf.bus.address("control.broker"))
             self.incoming = sockets.broker_in(self.context, conf.bus.address("broker.in"))
             self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
         except zmq.ZMQError as error:

@@ -16,7 +16,7 @@ import zmq
 from msgspec import Struct
 
 from tapewire.bus import sockets, wire
-from tapewire.bus.client import RETRY_S, request
+from tapewire.bus.client import RETRY_S, request_frames
 from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
@@ -65,7 +65,7 @@ class Charts:
         self.address = address
         self.deadline_s = deadline_s
         try:
-            self.socket = sockets.owner(context, address)
+            self.socket = sockets.responder(context, address)
         except zmq.ZMQError as error:
             raise Transient(f"cannot bind {address}: {error}; is another backfill under way?") from error
 
@@ -103,7 +103,7 @@ class Charts:
     def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:
             with suppress(zmq.ZMQError):  # not connected yet: repeated below
-                sockets.send(self.socket, (PEER, *request(each)), sockets.NOBLOCK)
+                sockets.send(self.socket, (PEER, *request_frames(each)), sockets.NOBLOCK)
 
     def _receive(self, again: Sequence[HistoryRequest | TopicsRequest]) -> Body:
         for _ in range(int(self.deadline_s / RETRY_S)):

@@ -5,9 +5,9 @@ bar is published with the position as it stands; then messages are delivered, in
 queue is empty again:
 
     Publish   to every subscriber of its topic
-    Ask       to the service, and to every other subscriber
-    Answer    to the sender of the request, and to every other subscriber
-    Tell      to the venue, whose messages go to the gate at once, and to every subscriber
+    Request   to the service, and to every other subscriber
+    Reply     to the sender of the request, and to every other subscriber
+    Command   to the venue, whose messages go to the gate at once, and to every subscriber
 
 Each source numbers its own messages, the venue as "nt", and outputs get their headers as in a process (bus/voice.py). So what is
 recorded here is, message for message, what the processes would have published. The venue's messages are delivered to the gate alone
@@ -23,7 +23,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Publish, Tell, ref
+from tapewire.bus.daemon import Command, Daemon, Event, Publish, Reply, Request, ref
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.stamp import Stamper
@@ -56,7 +56,7 @@ class Loop:
         epoch: of every source, as in the run's configuration.
 
     Raises:
-        ConfError: a daemon asks a service that none of the others serves, or two serve the same.
+        ConfError: a daemon uses a service that none of the others serves, or two serve the same.
     """
 
     def __init__(self, daemons: list[Daemon], venue: Venue, record: Record | None = None, epoch: int = 1) -> None:
@@ -113,15 +113,15 @@ class Loop:
                     for reader in readers:
                         queue.append((reader, fact))
 
-    def _deliver(self, participant: Participant, event: Event, output: Ask | Answer | Tell, header: Header) -> None:
+    def _deliver(self, participant: Participant, event: Event, output: Request | Reply | Command, header: Header) -> None:
         """Publish an output that also has one addressee: the service asked, the asker or the venue."""
         topic, body = output.topic, output.body
         match output:
-            case Ask():
+            case Request():
                 self._publish(topic, header, body, self._services[output.service], participant.name)
-            case Answer():
+            case Reply():
                 self._publish(topic, header, body, self._named.get(event.sender))
-            case Tell():
+            case Command():
                 self._publish(topic, header, body)
                 self._hear(self._venue.on_order(body), event.header.event_ns, ref(topic, header))
 
@@ -173,7 +173,7 @@ def _services(daemons: list[Daemon], named: dict[str, Participant]) -> dict[str,
                 raise ConfError(f"{daemon.name} and {services[daemon.serves].name} both serve {daemon.serves!r}; one owner each")
             services[daemon.serves] = named[daemon.name]
     for daemon in daemons:
-        for service in daemon.asks:
+        for service in daemon.requests:
             if service not in services:
-                raise ConfError(f"{daemon.name} asks {service!r}, which nobody in this loop serves")
+                raise ConfError(f"{daemon.name} uses {service!r}, which no daemon in this loop serves")
     return services

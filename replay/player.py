@@ -16,7 +16,7 @@ import structlog
 import zmq
 
 from tapewire.bus import sockets, topics, wire
-from tapewire.bus.client import History, ask_control
+from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
@@ -50,7 +50,7 @@ class Player(Process):
         self._lease = Lease()
         self._lease_ns = self.clock.monotonic_ns()
         self._greeted = Lease()
-        self.link = sockets.asker(self.context, conf.bus.address("venue"), SOURCE)
+        self.link = sockets.requester(self.context, conf.bus.address("venue"), SOURCE)
         self.listen(self.link, self._linked)
 
     # --- the run --------------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Player(Process):
     def _gate_has_read(self, topic: str) -> bool:
         """A gate that follows open equity must have read the bar before the next one's fills; only its state shows that."""
         try:
-            seen = ask_control(self.context, self.conf.bus.address("control.gate"), "state", timeout_s=1.0)["seen"]
+            seen = request_control(self.context, self.conf.bus.address("control.gate"), "state", timeout_s=1.0)["seen"]
         except (Transient, PeerError):
             return False
         return bool(seen.get(topic, [0, 0])[1] >= self.stamper.last[topic])
@@ -230,7 +230,7 @@ class Player(Process):
         states = []
         for name in READERS:
             try:
-                states.append(ask_control(self.context, self.conf.bus.address(f"control.{name}"), "state", timeout_s=1.0))
+                states.append(request_control(self.context, self.conf.bus.address(f"control.{name}"), "state", timeout_s=1.0))
             except (Transient, PeerError):
                 return False
         states.append(self.state())

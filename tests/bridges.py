@@ -17,7 +17,7 @@ import msgspec
 import zmq
 
 from tapewire.bus import sockets, topics, wire
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import (
@@ -134,7 +134,7 @@ class Gate:
     def __init__(self, conf: Conf) -> None:
         self.conf = conf
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.link = sockets.owner(self.context, conf.bus.address("venue"))
+        self.link = sockets.responder(self.context, conf.bus.address("venue"))
         self.stamper = Stamper("gate")
         self.heard: list[Body] = []
         self.overheard: list[Body] = []  # with repeats, and messages that were not acknowledged
@@ -256,7 +256,7 @@ def settle(conf: Conf) -> None:
 
 def _behind(conf: Conf, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
     try:
-        states = {name: ask_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
+        states = {name: request_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
     except (Transient, PeerError) as error:
         return str(error)
     # The tracker has seen every message of the bridge: the test waited for the decision on each bar.
@@ -276,7 +276,7 @@ def _ready(conf: Conf, name: str) -> None:
     with zmq.Context() as context:
         while True:
             try:
-                if ask_control(context, conf.bus.address(f"control.{name}"), "ping", timeout_s=0.5)["note"] == "ready":
+                if request_control(context, conf.bus.address(f"control.{name}"), "ping", timeout_s=0.5)["note"] == "ready":
                     return
             except (Transient, PeerError):
                 assert time.monotonic() < until, f"{name} did not become ready"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tapewire.bus.daemon import Admission, Answer, Ask, Daemon, Event, Latch, LogPolicy, Output, Publish, When
+from tapewire.bus.daemon import Admission, Daemon, Event, Latch, LogPolicy, Output, Publish, Reply, Request, When
 from tapewire.bus.messages import Alarm, Arm, Begun, Due, Kill
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
@@ -46,7 +46,7 @@ class Tally:
             case Arm():
                 self.state = State(self.state.count + 1, self.state.closed, event.header.event_ns + 1)
                 counted = Alarm("count", str(self.state.count))
-                return [Publish(FACTS, counted), Ask(ASKS, "wish.", counted), Answer("answer.", counted)]
+                return [Publish(FACTS, counted), Request(ASKS, "wish.", counted), Reply("answer.", counted)]
             case Due(at_ns=at_ns) if at_ns == self.state.due_ns:
                 self.state = self.state._replace(due_ns=0)
                 return [Publish(FACTS, Alarm("due", str(self.state.count)))]
@@ -63,7 +63,7 @@ def daemon(conf: Conf) -> Daemon:
     return Daemon(
         NAME,
         Tally(State()),
-        asks=(ASKS,),
+        requests=(ASKS,),
         serves=NAME,
         admits={Arm: Admission(when=When.SENDER), Kill: Admission(when=When.REACHED)},
         durable=LogPolicy(

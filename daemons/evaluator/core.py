@@ -29,7 +29,7 @@ from typing import NamedTuple
 import msgspec
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Ask, Daemon, Event, Output, Publish
+from tapewire.bus.daemon import Daemon, Event, Output, Publish, Request
 from tapewire.bus.fields import copied
 from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
 from tapewire.daemons.evaluator.exits import ExitRules, Held
@@ -64,7 +64,7 @@ def daemon(conf: Conf) -> Daemon:
         name="evaluator",
         core=Evaluator(traded, conf.preset, conf.calendar),
         subscribe=(topics.SESSION,),
-        asks=("gate",),
+        requests=("gate",),
         serves="evaluator",
         recover=(topics.SESSION, topics.DECISION),
     )
@@ -169,7 +169,7 @@ class Desk:
                 missing=s.missing,
             )
             self.waiting.append(Waiting(request.id, done, ""))
-            return (*facts, Ask("gate", self.intents_on, request))
+            return (*facts, Request("gate", self.intents_on, request))
         if self.waiting:
             self.waiting.append(Waiting("", done, event.ref))
             return facts

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Admission, Answer, Daemon, Event, Latch, LinkPolicy, LogPolicy, Output, Publish, Tell, When
+from tapewire.bus.daemon import Admission, Command, Daemon, Event, Latch, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
     Arm,
     Bar,
@@ -245,12 +245,12 @@ class Gate:
         topic = topics.of(topics.DECISION, request.instrument)
         before = self._answered.get(request.instrument)
         if before is not None and before[0] == request:
-            return [Answer(topic, before[1])]
+            return [Reply(topic, before[1])]
         outputs = self._observe(event.header.event_ns, request)
         decisions = tuple(self._decide_one(event.ref, request, intent, outputs) for intent in request.intents)
         reply = Decisions(request.id, request.instrument, request.bar_ns, decisions)
         self._answered[request.instrument] = (request, reply)
-        outputs.append(Answer(topic, reply))
+        outputs.append(Reply(topic, reply))
         return outputs
 
     def _observe(self, now_ns: int, request: Intents) -> list[Output]:
@@ -286,14 +286,14 @@ class Gate:
         outputs += [self._tell(order), Publish(topics.of(topics.SIGNAL, request.instrument), facts.signal(order))]
         return Decision(intent.id, approved=True, order_id=order.order_id, size=order.qty, detail=cut)
 
-    def _tell(self, command: Order | CancelOrder) -> Tell:
+    def _tell(self, command: Order | CancelOrder) -> Command:
         """Send an order, or the command that cancels one."""
         topic = topics.of(topics.COMMAND, command.instrument)
         if isinstance(command, CancelOrder):
             self.orders.cancel(command)
-            return Tell(topic, command)
+            return Command(topic, command)
         self.orders.add(command)
-        return Tell(topic, facts.command(command))
+        return Command(topic, facts.command(command))
 
     # --- external signals ----------------------------------------------------------------------------------------------
 
@@ -305,19 +305,19 @@ class Gate:
         now_ns = event.header.event_ns
         admitted = self.inbox.admit(message.fields, now_ns, link_up=self.observed.link_up)
         if isinstance(admitted, ExternalAnswer):
-            return [Answer(inbox.ANSWERS, admitted)]
+            return [Reply(inbox.ANSWERS, admitted)]
         signal, latest = admitted
         request = signal.as_request(latest.session)
         (intent,) = request.intents
         if intent.id in self._decided:
             taken = Refusal(IngressError.INTERNAL, "", f"the order id {intent.id} is taken; send the signal again")
-            return [Answer(inbox.ANSWERS, inbox.refused(taken, signal.request))]
+            return [Reply(inbox.ANSWERS, inbox.refused(taken, signal.request))]
         outputs: list[Output] = [*self.inbox.queue(signal), *self._observe(now_ns, request)]
         decided: list[Output] = []
         decision = self._decide_one(latest.ref, request, intent, decided)
         published, reply = self.inbox.decided(signal, decision)
-        outputs += [each if isinstance(each, Answer) else each._replace(cause=latest.ref) for each in decided]
-        return [*outputs, *published, Answer(inbox.ANSWERS, reply)]
+        outputs += [each if isinstance(each, Reply) else each._replace(cause=latest.ref) for each in decided]
+        return [*outputs, *published, Reply(inbox.ANSWERS, reply)]
 
     # --- venue messages, deadlines and connections ------------------------------------------------------------------------
 
@@ -377,5 +377,5 @@ class Gate:
                 outputs.append(facts.alarm("reconcile", text))
                 outputs += self._execute(execution) if execution is not None else []
             outputs.append(facts.alarm("armed", f"{control.by} armed the gate again"))
-        outputs.append(Answer(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.observed.session)))
+        outputs.append(Reply(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.observed.session)))
         return outputs

@@ -14,7 +14,7 @@ import zmq
 from rich.console import Console
 
 from tapewire.bus import topics
-from tapewire.bus.client import ask
+from tapewire.bus.client import request_reply
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.bus.messages import Arm, Kill, Risk
 from tapewire.daemons import makers
@@ -167,7 +167,7 @@ def command_gate(chosen: instances.Instance, command: Kill | Arm) -> str:
     """
     address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
     with zmq.Context() as context:
-        reply = ask(context, address, topics.of(topics.OPERATOR, "word"), command, name="operator")
+        reply = request_reply(context, address, topics.of(topics.OPERATOR, "word"), command, name="operator")
     if not isinstance(reply, Risk):
         raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")
     return f"account {reply.account or 'none'} is {reply.state}, {reply.total_cents / 100:+.2f} $ realised"

@@ -14,7 +14,7 @@ import msgspec
 import zmq
 
 from tapewire.bus import sockets, topics, wire
-from tapewire.bus.client import RETRY_S, ask_control, request
+from tapewire.bus.client import RETRY_S, request_control, request_frames
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Beat, Risk, Session, Topics, TopicsRequest
 from tapewire.daemons.operator.instances import Instance
@@ -78,7 +78,7 @@ def charts(conf: Conf) -> Topics | None:
     """
     with zmq.Context() as context:
         try:
-            port = sockets.owner(context, conf.bus.address("backfill"))
+            port = sockets.responder(context, conf.bus.address("backfill"))
         except zmq.ZMQError as error:
             raise Transient(f"cannot bind {conf.bus.address('backfill')}: {error}; is a `tapewire backfill` running?") from error
         try:
@@ -90,7 +90,7 @@ def charts(conf: Conf) -> Topics | None:
 def _charts(port: zmq.Socket[bytes]) -> Topics | None:
     for _ in range(int(ABSENT_S / RETRY_S)):
         with suppress(zmq.ZMQError):  # no bridge has connected yet
-            sockets.send(port, (VENUE.encode(), *request(TopicsRequest("doctor", "chart."))), sockets.NOBLOCK)
+            sockets.send(port, (VENUE.encode(), *request_frames(TopicsRequest("doctor", "chart."))), sockets.NOBLOCK)
         if port.poll(int(RETRY_S * 1000)):
             try:
                 body = wire.decode(port.recv_multipart()[-1])[1]
@@ -110,7 +110,7 @@ def _read(frames: list[bytes]) -> tuple[Beat | None, str]:
 
 def _state(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
     try:
-        report: dict[str, Any] = ask_control(context, address, "state", argument, timeout_s=1.0)
+        report: dict[str, Any] = request_control(context, address, "state", argument, timeout_s=1.0)
     except (Transient, PeerError):
         return None
     return report

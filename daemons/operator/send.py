@@ -12,7 +12,7 @@ import zmq
 from rich.console import Console
 
 from tapewire.bus import topics, wire
-from tapewire.bus.client import History, ask
+from tapewire.bus.client import History, request_reply
 from tapewire.bus.errors import DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, IngressEvent
 from tapewire.daemons.operator import instances
@@ -127,7 +127,7 @@ def request(chosen: instances.Instance, fields: dict[str, Any], *, timeout_s: fl
     address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
     with zmq.Context() as context:
         try:
-            reply = ask(context, address, REQUEST, ExternalSignal(fields), name="send", timeout_s=timeout_s)
+            reply = request_reply(context, address, REQUEST, ExternalSignal(fields), name="send", timeout_s=timeout_s)
         except Transient as error:
             raise Transient(f"{error}; the gate may have accepted it, so repeat it with the same --request-id") from error
     if not isinstance(reply, ExternalAnswer):

@@ -21,7 +21,7 @@ import zmq
 from supervisor.xmlrpc import SupervisorTransport
 
 import tapewire
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.operator import instances
@@ -108,7 +108,7 @@ def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lam
         while waiting:
             tick(waiting[0])
             try:
-                report = ask_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
+                report = request_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
                 ours = {each["name"]: each["pid"] for each in processes(instance)}
                 if report["note"] == "ready" and report["pid"] == ours[waiting[0]]:
                     waiting.pop(0)

@@ -14,7 +14,7 @@ from tapewire.daemons.shell.process import BATCH, NEVER_NS, Process
 
 
 class Outgoing:
-    """One outbox and one socket for each service that the daemon asks."""
+    """One outbox and one socket for each service that the daemon uses."""
 
     def __init__(self, process: Process, intake: Intake, services: Iterable[str]) -> None:
         self._process = process
@@ -25,7 +25,7 @@ class Outgoing:
     def open(self) -> None:
         """Connect to the services. Until then requests are kept and not sent."""
         for service in self._outboxes:
-            socket = sockets.asker(self._process.context, self._process.conf.bus.address(service), self._process.name)
+            socket = sockets.requester(self._process.context, self._process.conf.bus.address(service), self._process.name)
             self._sockets[service] = socket
             self._process.listen(socket, lambda socket=socket: self._arrived(socket))  # type: ignore[misc]
 

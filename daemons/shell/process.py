@@ -81,7 +81,7 @@ class Process:
         self._backlog: list[list[bytes]] | None = None
         self._writable = False
         self._signals = Signals(self._stop)
-        self.control = self.bind(sockets.owner, f"control.{control or name}")
+        self.control = self.bind(sockets.responder, f"control.{control or name}")
         self.facts_out = sockets.publisher(self.context, conf.bus.address("broker.in"))
         self.facts_in = sockets.subscriber(self.context, conf.bus.address("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
         self.listen(self._signals.socket, self._signals.drain)

@@ -22,7 +22,7 @@ import msgspec
 
 from tapewire.bus import topics, wire
 from tapewire.bus.client import History
-from tapewire.bus.daemon import Daemon, Event, Tell, ref
+from tapewire.bus.daemon import Command, Daemon, Event, ref
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Ack, Gap
 from tapewire.bus.recall import Recalled, recall
@@ -109,7 +109,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
             market_ns = max(market_ns, event.header.event_ns)
         for output in core.step(event):
             header = voice.header(event, output)
-            if isinstance(output, Tell):
+            if isinstance(output, Command):
                 undelivered[ref(output.topic, header)] = (output.topic, wire.encode(header, output.body))
     return Carried(daemon.durable.snapshot(core), tuple(undelivered.values()), facts, direct, market_ns)
 

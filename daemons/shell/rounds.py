@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, Tell, ref
+from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Body, Control, Report
@@ -64,7 +64,7 @@ class Rounds(Process):
         self.voice = Voice(self.stamper)
         self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
         self.intake = Intake(daemon, self.clock, self.watch, logger, reads=bool(subscribe))
-        self.outgoing = Outgoing(self, self.intake, daemon.asks)
+        self.outgoing = Outgoing(self, self.intake, daemon.requests)
         self.service = Service(self, self.intake, daemon, self._report_on_core) if daemon.serves else None
         self.venue: VenueLink | None = None
         if (link := daemon.venue) is not None:
@@ -127,12 +127,12 @@ class Rounds(Process):
         match output:
             case Publish():
                 return
-            case Ask():
+            case Request():
                 self.outgoing.put(output.service, ref(topic, header), [b"", topic.encode(), frame])
-            case Tell():
+            case Command():
                 assert self.venue is not None, f"{self.name} tells a venue and owns no link to one"
                 self.venue.put(ref(topic, header), [b"", topic.encode(), frame])
-            case Answer():
+            case Reply():
                 assert self.service is not None, f"{self.name} answers and serves nothing"
                 self.service.answer(event, topic, frame)
 

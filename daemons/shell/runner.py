@@ -12,7 +12,7 @@ The runner knows no daemon by name. What one needs besides its core stands in it
 does it:
 
     serves, admits     daemons/shell/service.py, daemons/shell/intake.py
-    asks               daemons/shell/outgoing.py
+    requests           daemons/shell/outgoing.py
     venue              daemons/shell/venue_link.py
     durable            daemons/shell/recovery.py, daemons/shell/epochs.py, daemons/shell/notes.py
     public             daemons/shell/public.py

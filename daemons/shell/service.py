@@ -32,7 +32,7 @@ class Service:
 
     def open(self) -> None:
         """Bind the port. Until then answers are stored and not sent."""
-        self._socket = self._process.bind(sockets.owner, self._daemon.serves)
+        self._socket = self._process.bind(sockets.responder, self._daemon.serves)
         self._process.listen(self._socket, lambda: self._arrived(BATCH))
 
     def answer(self, event: Event, topic: str, frame: bytes) -> None:

@@ -51,7 +51,7 @@ class VenueLink:
 
     def open(self) -> None:
         """Bind the link's port. Until then orders are kept and not sent."""
-        self._socket = self._process.bind(sockets.owner, PORT)
+        self._socket = self._process.bind(sockets.responder, PORT)
         self._process.listen(self._socket, self._arrived)
 
     def put(self, ref: str, frames: list[bytes]) -> None:

@@ -22,7 +22,7 @@ class Venue:
     """A DEALER named `nt` that sends what it is told, with the numbers it is told."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
-        self.link = sockets.asker(context, address, "nt")
+        self.link = sockets.requester(context, address, "nt")
         self.acked: set[str] = set()
 
     def say(self, topic: str, epoch: int, seq: int, body: Body) -> str:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from supervisor.xmlrpc import SupervisorTransport
 
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.errors import JournalError
 from tapewire.bus.messages import Bar, Reject, Trade
 from tapewire.daemons.operator import instances, supervise
@@ -120,7 +120,7 @@ def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bar
 
         def misses_the_logger() -> bool:
             player.pump(0.05)
-            latest = ask_control(player.context, conf.bus.address("gate"), "state", "risk.")
+            latest = request_control(player.context, conf.bus.address("gate"), "state", "risk.")
             return any(risk["reason"] == "JOURNAL_DOWN" for risk in latest.values())
 
         def played(bar: Bar) -> None:

@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from tapewire.bus import sockets, topics, wire
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.messages import Header
 from tapewire.bus.testing import MINUTE_NS, bar
 from tapewire.daemons.operator import instances, supervise
@@ -47,14 +47,14 @@ class Feed:
 
     def session(self) -> dict[str, Any]:
         """The last session of the tracker, in its own words; empty before the first."""
-        told = ask_control(self.context, self.run.bus.address("tracker"), "state", topics.SESSION, timeout_s=10)
+        told = request_control(self.context, self.run.bus.address("tracker"), "state", topics.SESSION, timeout_s=10)
         return dict(told.get("session.MNQ.", {}))
 
     def has_come_to(self, number: int) -> bool:
         return bool(self.session().get("bar", {}).get("index") == number)
 
     def sessions_said(self) -> int:
-        told = ask_control(self.context, self.run.bus.address("control.tracker"), "state", timeout_s=10)
+        told = request_control(self.context, self.run.bus.address("control.tracker"), "state", timeout_s=10)
         return int(told["last"]["session.MNQ."][1])
 
 

@@ -41,7 +41,7 @@ class Bus:
         self.incoming = self.context.socket(zmq.XSUB)
         self.incoming.bind(conf.bus.address("broker.in"))
         self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
-        self.history = sockets.owner(self.context, conf.bus.address("history"))
+        self.history = sockets.responder(self.context, conf.bus.address("history"))
 
     def heard(self, socket: zmq.Socket[bytes]) -> list[bytes]:
         assert socket.poll(PATIENCE_S * 1000), "nothing came"

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import zmq
 
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.messages import Bar
 from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.operator import instances, supervise
@@ -30,7 +30,7 @@ def killed(instance: instances.Instance) -> bool:
     """Whether the gate itself reports a latched switch."""
     address = f"tcp://{instance.host}:{instance.base_port + PORTS['control.gate']}"
     with zmq.Context() as context:
-        return bool(ask_control(context, address, "state")["killed"])
+        return bool(request_control(context, address, "state")["killed"])
 
 
 def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.Instance) -> None:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 import zmq
 
-from tapewire.bus.client import ask_control
+from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError
 from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances, supervise
@@ -89,6 +89,6 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
         for port, verbs in ports.items():
             address = f"tcp://{up.host}:{up.base_port + PORTS[port]}"
             with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
-                ask_control(context, address, "stae")
+                request_control(context, address, "stae")
             for verb in verbs:
-                assert isinstance(ask_control(context, address, verb), dict)
+                assert isinstance(request_control(context, address, verb), dict)

@@ -25,7 +25,7 @@ class Asker:
 
     def __init__(self, conf: Conf) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.dealer = sockets.asker(self.context, conf.bus.address("gate"), "evaluator")
+        self.dealer = sockets.requester(self.context, conf.bus.address("gate"), "evaluator")
 
     def ask(self, number: int, question: Intents) -> str | None:
         """The id that the answer is for; None without one."""

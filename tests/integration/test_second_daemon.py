@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from tapewire.bus import sockets, wire
-from tapewire.bus.client import History, ask_control
+from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Alarm, Arm, Body, Header
@@ -33,8 +33,8 @@ class Desk:
         self.run = run
         self.replied_to: list[str] = []
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.dealer = sockets.asker(self.context, conf.bus.address(tally.NAME), "anna")
-        self.gate = sockets.owner(self.context, conf.bus.address(tally.ASKS))
+        self.dealer = sockets.requester(self.context, conf.bus.address(tally.NAME), "anna")
+        self.gate = sockets.responder(self.context, conf.bus.address(tally.ASKS))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -103,7 +103,7 @@ class Desk:
 
     def state(self) -> dict[str, object]:
         try:
-            return dict(ask_control(self.context, self.conf.bus.address(f"control.{tally.NAME}"), "state", timeout_s=1.0))
+            return dict(request_control(self.context, self.conf.bus.address(f"control.{tally.NAME}"), "state", timeout_s=1.0))
         except (Transient, PeerError):
             return {}
 

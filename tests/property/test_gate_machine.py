@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from tapewire.bus.daemon import Event, Output, Tell
+from tapewire.bus.daemon import Command, Event, Output
 from tapewire.bus.messages import (
     Action,
     Alarm,
@@ -136,7 +136,7 @@ class GateAndVenue(RuleBasedStateMachine):
         """An old request is resent: it never leads to a new order."""
         outputs = self._step(data.draw(st.sampled_from(self.requests)))
 
-        assert not any(isinstance(output, Tell) for output in outputs)
+        assert not any(isinstance(output, Command) for output in outputs)
 
     # --- the link -----------------------------------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class GateAndVenue(RuleBasedStateMachine):
         outputs = list(self.gate.step(event))
         self.events.append((event, outputs))
         for output in outputs:
-            if isinstance(output, Tell):
+            if isinstance(output, Command):
                 counter = self.cancels if isinstance(output.body, CancelOrder) else self.sent
                 counter[output.body.id] += 1  # type: ignore[union-attr]
                 self.orders.append(output.body)

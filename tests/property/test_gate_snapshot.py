@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from msgspec.structs import replace
 
 from tapewire.bus import topics, wire
-from tapewire.bus.daemon import Answer, Event, Output
+from tapewire.bus.daemon import Event, Output, Reply
 from tapewire.bus.messages import (
     Action,
     Arm,
@@ -306,7 +306,7 @@ def frames(step: Any, event: Event) -> list[tuple[str, str, bytes]]:
         (
             type(each).__name__,
             each.topic,
-            wire.encode(Header(1, "gate", 1, 1, 0, "" if isinstance(each, Answer) else each.cause or event.ref), each.body),
+            wire.encode(Header(1, "gate", 1, 1, 0, "" if isinstance(each, Reply) else each.cause or event.ref), each.body),
         )
         for each in outputs
     ]

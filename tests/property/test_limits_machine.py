@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tapewire.bus.daemon import Event, Output, Tell
+from tapewire.bus.daemon import Command, Event, Output
 from tapewire.bus.messages import (
     Action,
     Body,
@@ -159,7 +159,7 @@ class LimitsHold(RuleBasedStateMachine):
         """A duplicate request or venue message leads to no order."""
         event, _ = data.draw(st.sampled_from(self.events))
 
-        assert not any(isinstance(output, Tell) for output in self._step(event.body))
+        assert not any(isinstance(output, Command) for output in self._step(event.body))
 
     # --- a crash ----------------------------------------------------------------------------------------------------
 
@@ -238,7 +238,7 @@ class LimitsHold(RuleBasedStateMachine):
         outputs = list(self.gate.step(event))
         self.events.append((event, outputs))
         for output in outputs:
-            if isinstance(output, Tell):
+            if isinstance(output, Command):
                 self.sent_ns.append(self.now_ns)
                 if isinstance(output.body, PlaceOrder):
                     self.entries[output.body.id] = Sent(output.body)

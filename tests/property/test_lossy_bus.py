@@ -28,14 +28,14 @@ def played(seed, steps, **network):
     for step in steps:
         match step:
             case "say":
-                bus.say(bar())
+                bus.publish(bar())
             case "beat":
                 bus.beat()
             case "restart":
                 bus.restart()
             case wait_ns:
                 bus.advance(wait_ns)
-    bus.settle()
+    bus.drain()
     return bus
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from tapewire.bus.daemon import Ask, Event, Output, Publish
+from tapewire.bus.daemon import Event, Output, Publish, Request
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import (
     Action,
@@ -75,7 +75,7 @@ class Desk:
 def request_of(outputs: Sequence[Output]) -> Intents:
     """The one request among the outputs."""
     (ask,) = outputs
-    assert isinstance(ask, Ask)
+    assert isinstance(ask, Request)
     assert (ask.service, ask.topic) == ("gate", "intent.MNQ.")
     assert isinstance(ask.body, Intents)
     return ask.body
@@ -224,7 +224,7 @@ def test_an_entry_needs_a_live_bar_and_a_flat_position_without_working_orders(fi
     """Otherwise the bar gives no intent."""
     outputs = Desk().bar(**{"at": "11:00", **FADE, **fields})
 
-    assert isinstance(outputs[0], Ask) is enters
+    assert isinstance(outputs[0], Request) is enters
 
 
 def test_a_degraded_session_sets_the_flag_in_the_request() -> None:
@@ -356,7 +356,7 @@ def test_its_position_is_left_to_its_own_exits_and_the_loss_limit(owls: Desk, fi
     position = foreign(entry_id="OWL_179")
     outputs = owls.bar(**{**fields, "position": position})
 
-    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == reason
+    assert (only(outputs).reason if isinstance(outputs[0], Request) else None) == reason
 
 
 def test_the_position_of_one_that_failed_is_closed_like_any_other(owls: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -474,7 +474,7 @@ def test_a_foreign_position_is_only_closed(fields: dict[str, Any], action: str |
     """End of day and the day's loss limit apply to it, too; its setup is FOREIGN."""
     outputs = Desk().bar(**{**fields, "position": position})
 
-    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == action
+    assert (only(outputs).reason if isinstance(outputs[0], Request) else None) == action
     if action:
         assert only(outputs).setup == "FOREIGN"
         assert only(outputs).entry_id == position.entry_id
@@ -513,7 +513,7 @@ def test_bars_held_count_from_the_first_bar_after_the_signal(bars: int, moves: b
     rally = {"close": 21_150.0, "rth_high": 21_150.0, "position": position}
     outputs = [desk.bar(f"11:{minute:02}", **rally) for minute in range(0, 2 * bars, 2)]
 
-    assert isinstance(outputs[-1][0], Ask) is moves
+    assert isinstance(outputs[-1][0], Request) is moves
     assert all(quiet(each) for each in outputs[:-1])
 
 
@@ -555,7 +555,7 @@ def test_a_strategy_may_exit_and_move_by_itself(
     desk.bar("09:32", position=position)
     outputs = desk.bar("09:33", position=position)
 
-    wanted = request_of(outputs).intents if isinstance(outputs[0], Ask) else ()
+    wanted = request_of(outputs).intents if isinstance(outputs[0], Request) else ()
     assert [(each.id.rsplit("-", 1)[1], each.reason, each.stop, each.target) for each in wanted] == intents
 
 
@@ -576,7 +576,7 @@ def test_the_pipeline_leaves_on_the_third_bar_after_the_common_rules(at: str, po
     entry = {"qty": 1, "price": 21_000.0, "entry_id": request.intents[0].id, "stop": 20_980.0}
     outputs = desk.bar(at, position=Position("Replay", **{**entry, **position}))
 
-    assert (only(outputs).reason if isinstance(outputs[0], Ask) else None) == reason
+    assert (only(outputs).reason if isinstance(outputs[0], Request) else None) == reason
 
 
 # --- when a bar is finished ----------------------------------------------------------------------------------------------------
@@ -714,5 +714,5 @@ def test_the_daemon_reads_sessions_and_sends_requests_to_the_gate() -> None:
     """Its state is rebuilt from sessions and decisions."""
     made = evaluator.daemon(conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset("seed")))
 
-    assert (made.name, made.subscribe, made.asks, made.serves) == ("evaluator", ("session.",), ("gate",), "evaluator")
+    assert (made.name, made.subscribe, made.requests, made.serves) == ("evaluator", ("session.",), ("gate",), "evaluator")
     assert made.recover == ("session.", "decision.")

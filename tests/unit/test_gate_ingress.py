@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Output, Tell
+from tapewire.bus.daemon import Command, Output, Reply
 from tapewire.bus.messages import (
     ExternalAnswer,
     ExternalSignal,
@@ -69,7 +69,7 @@ class Outside(Desk):
             ),
         )
         self.outputs += outputs
-        (answer,) = (output.body for output in outputs if isinstance(output, Answer))
+        (answer,) = (output.body for output in outputs if isinstance(output, Reply))
         assert isinstance(answer, ExternalAnswer)
         return answer
 
@@ -213,7 +213,7 @@ def test_what_comes_of_a_signal_is_caused_by_its_session() -> None:
     """The sender's message is no fact of the bus, so the order's cause leads to the bar that it was decided by."""
     desk = Outside()
     desk.send(BUY)
-    outputs = [output for output in desk.outputs if not isinstance(output, Answer)]
+    outputs = [output for output in desk.outputs if not isinstance(output, Reply)]
 
     assert {getattr(output, "cause", "") for output in outputs} == {"session.MNQ.@1:1"}
 
@@ -439,7 +439,7 @@ def test_updates_of_a_strategys_order_publish_no_signal_state() -> None:
     accepted(desk, order_id)
 
     assert desk.states == []
-    assert not [output for output in desk.outputs if isinstance(output, Tell) and output.topic.startswith("ingress.")]
+    assert not [output for output in desk.outputs if isinstance(output, Command) and output.topic.startswith("ingress.")]
 
 
 def test_a_new_gate_is_total_for_signals() -> None:

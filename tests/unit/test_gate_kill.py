@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Tell
+from tapewire.bus.daemon import Command, Reply
 from tapewire.bus.messages import Action, Arm, CancelOrder, ClosePosition, Kill, OrderStatus, Reason, Risk, Trade
 from tapewire.bus.testing import intent
 from tests.gates import ACCOUNT, Desk
@@ -47,7 +47,7 @@ def test_the_operator_receives_the_standing_in_reply() -> None:
     """The reply to a command holds the account's state."""
     outputs = Desk().step(KILL, topic=WORD)
 
-    assert isinstance(outputs[-1], Answer)
+    assert isinstance(outputs[-1], Reply)
     assert isinstance(outputs[-1].body, Risk)
 
 
@@ -56,7 +56,7 @@ def test_killing_without_flatten_leaves_the_position_to_its_bracket() -> None:
     desk = Desk()
     desk.position()
 
-    assert not [output for output in desk.step(KILL, topic=WORD) if isinstance(output, Tell)]
+    assert not [output for output in desk.step(KILL, topic=WORD) if isinstance(output, Command)]
 
 
 def test_flattening_closes_what_is_open() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapewire.bus.daemon import Answer, Publish, Tell
+from tapewire.bus.daemon import Command, Publish, Reply
 from tapewire.bus.messages import (
     Action,
     ClosePosition,
@@ -226,12 +226,12 @@ def test_an_approved_entry_is_sent_signalled_and_decided() -> None:
     outputs = desk.step(intents(intent(stop=20_980.1, target=21_040.1)))
 
     tell, publish, answer = outputs
-    assert isinstance(tell, Tell)
+    assert isinstance(tell, Command)
     assert tell.body == PlaceOrder(intent().id, ACCOUNT, "MNQ", Action.ENTER_LONG, 10, 20_980.0, 21_040.0, intent().valid_until_ns)
     assert isinstance(publish, Publish)
     assert isinstance(publish.body, Signal)
     assert (publish.body.size, publish.body.stop, publish.body.target) == (10, 20_980.0, 21_040.0)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Reply)
     assert isinstance(answer.body, Decisions)
     assert [(d.order_id, d.size) for d in answer.body.decisions] == [(intent().id, 10)]
     assert [output.topic for output in outputs] == ["command.MNQ.", "signal.MNQ.", "decision.MNQ."]

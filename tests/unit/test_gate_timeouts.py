@@ -2,7 +2,7 @@
 
 import pytest
 
-from tapewire.bus.daemon import Tell
+from tapewire.bus.daemon import Command
 from tapewire.bus.messages import Action, Alarm, CancelOrder, Due, LinkState, OrderStatus, Reason, Risk
 from tapewire.bus.testing import eastern, intent
 from tapewire.daemons.settings.structs import Trading
@@ -65,7 +65,7 @@ def test_an_entry_that_works_beyond_its_validity_is_cancelled_once(desk: Desk) -
     outputs = desk.step(Due(due), topic="due.")
 
     assert due == REQUESTED + 90 * SECOND_NS
-    assert [output.body for output in outputs if isinstance(output, Tell)] == [
+    assert [output.body for output in outputs if isinstance(output, Command)] == [
         CancelOrder(f"{order_id}-T", ACCOUNT, "MNQ", order_id)
     ]
     assert desk.gate.due_ns == 0

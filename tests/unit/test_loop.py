@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, Output, Publish, ref
+from tapewire.bus.daemon import Daemon, Event, Output, Publish, Reply, Request, ref
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import (
     Alarm,
@@ -76,11 +76,11 @@ def evaluator() -> Daemon:
 
     def say(body: Body) -> Iterable[Output]:
         if isinstance(body, Session):
-            yield Ask("gate", "intent.MNQ.", intents(intent(stop=20_980.0)))
+            yield Request("gate", "intent.MNQ.", intents(intent(stop=20_980.0)))
         if isinstance(body, Decisions):
             yield Publish("eval.done.MNQ.", EvalDone("MNQ", "2026-03-03", body.bar_ns, 0))
 
-    return Daemon("evaluator", Core(say), subscribe=("session.",), asks=("gate",), serves="evaluator")
+    return Daemon("evaluator", Core(say), subscribe=("session.",), requests=("gate",), serves="evaluator")
 
 
 def played(*bars: Bar, daemons: list[Daemon] | None = None, fill: str = "next_open") -> Tape:
@@ -149,12 +149,12 @@ def test_the_venues_words_are_heard_by_the_gate_alone() -> None:
 
 def test_nobody_gets_a_message_twice() -> None:
     """A service that also reads the topic it is asked on, and an asker that reads the answers, get each once."""
-    service = Core(lambda body: [Answer("decision.MNQ.", Decisions("", "MNQ", 0, ()))] if isinstance(body, Intents) else [])
-    asker = Core(lambda body: [Ask("gate", "intent.MNQ.", intents())] if isinstance(body, Bar) else [])
+    service = Core(lambda body: [Reply("decision.MNQ.", Decisions("", "MNQ", 0, ()))] if isinstance(body, Intents) else [])
+    asker = Core(lambda body: [Request("gate", "intent.MNQ.", intents())] if isinstance(body, Bar) else [])
     loop.run(
         [
             Daemon("gate", service, subscribe=("intent.", "decision."), serves="gate"),
-            Daemon("evaluator", asker, subscribe=("raw.", "intent.", "decision."), asks=("gate",)),
+            Daemon("evaluator", asker, subscribe=("raw.", "intent.", "decision."), requests=("gate",)),
         ],
         venue(),
         [bar()],
@@ -228,7 +228,7 @@ def test_the_same_bars_give_the_same_tape() -> None:
 @pytest.mark.parametrize(
     ("daemons", "text"),
     [
-        ([Daemon("a", Core(), asks=("gate",))], "a asks 'gate', which nobody in this loop serves"),
+        ([Daemon("a", Core(), requests=("gate",))], "a uses 'gate', which no daemon in this loop serves"),
         ([Daemon("a", Core(), serves="gate"), Daemon("b", Core(), serves="gate")], "b and a both serve 'gate'"),
     ],
 )

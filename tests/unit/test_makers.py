@@ -28,7 +28,7 @@ def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
     daemon = makers.maker(name)(conf())
 
     assert daemon.name == name
-    assert {f"control.{name}", *daemon.asks, *([daemon.serves] if daemon.serves else [])} <= set(PORTS)
+    assert {f"control.{name}", *daemon.requests, *([daemon.serves] if daemon.serves else [])} <= set(PORTS)
 
 
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:

@@ -102,12 +102,12 @@ def test_what_is_recalled_is_what_the_reader_was_given(seed, steps, drop):
     for step in steps:
         if step == "say":
             said = bar(volume=len(journal))
-            journal.append(event(said, topic=TOPIC, seq=bus.say(said).seq))
+            journal.append(event(said, topic=TOPIC, seq=bus.publish(said).seq))
         elif step == "beat":
             bus.beat()
         else:
             bus.advance(3_000_000_000)
-    bus.settle()
+    bus.drain()
 
     heard = recalled(journal, [event(each, topic="sys.gap.reader.") for each in bus.received if isinstance(each, Gap)])
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.bus.daemon import Ask, Event
+from tapewire.bus.daemon import Event, Request
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import (
     Bar,
@@ -606,7 +606,7 @@ def requested(core: Evaluator, records: list[Session]) -> list[str]:
     ids = []
     for seq, s in enumerate(records, 1):
         for output in core.step(Event("session.ES.", Header(1, "tracker", 1, seq, s.bar.close_ns), s)):
-            if isinstance(output, Ask) and isinstance(output.body, Intents):
+            if isinstance(output, Request) and isinstance(output.body, Intents):
                 ids += [intent.id for intent in output.body.intents]
     return ids
 

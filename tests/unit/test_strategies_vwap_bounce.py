@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.bus.daemon import Ask, Event
+from tapewire.bus.daemon import Event, Request
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Action, Bar, Fill, Header, PlaceOrder, Position, Signal, Suppressed, Trade
 from tapewire.bus.testing import eastern
@@ -154,7 +154,7 @@ def test_vector_w4_with_a_position_every_bar_is_hold(qty: int, requests: int) ->
     for seq, s in enumerate(sessions(warmed("10:00", w3())), 1):
         held = msgspec.structs.replace(s, bar=msgspec.structs.replace(s.bar, position=position))
         said = core.step(Event("session.ES.", Header(1, "tracker", 1, seq, s.bar.close_ns), held))
-        sent += sum(isinstance(output, Ask) for output in said)
+        sent += sum(isinstance(output, Request) for output in said)
 
     assert sent == requests
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Answer, Ask, Daemon, Event, LinkPolicy, Publish, Tell
+from tapewire.bus.daemon import Command, Daemon, Event, LinkPolicy, Publish, Reply, Request
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.messages import (
     Action,
@@ -42,15 +42,15 @@ def chain():
     """Tracker, evaluator, gate and venue in miniature: each says the one thing that the next one waits for."""
     tracker = Core(Bar=lambda e: [Publish("session.MNQ.", session(bar=e.body))])
     evaluator = Core(
-        Session=lambda e: [Ask("gate", "intent.MNQ.", intents())],
+        Session=lambda e: [Request("gate", "intent.MNQ.", intents())],
         Decisions=lambda e: [Publish("eval.done.MNQ.", EvalDone("MNQ", "2026-03-03", 0, 0))],
     )
-    gate = Core(Intents=lambda e: [Tell("command.MNQ.", ORDER), Answer("decision.MNQ.", DECIDED)])
-    venue = Core(PlaceOrder=lambda e: [Tell("venue.MNQ.", OrderUpdate("U-1", "O-1", "MNQ", OrderStatus.ACCEPTED))])
+    gate = Core(Intents=lambda e: [Command("command.MNQ.", ORDER), Reply("decision.MNQ.", DECIDED)])
+    venue = Core(PlaceOrder=lambda e: [Command("venue.MNQ.", OrderUpdate("U-1", "O-1", "MNQ", OrderStatus.ACCEPTED))])
     cores = {"tracker": tracker, "evaluator": evaluator, "gate": gate, "nt": venue}
     bus = MemoryBus(
         Daemon("tracker", tracker, subscribe=(topics.RAW,)),
-        Daemon("evaluator", evaluator, subscribe=(topics.SESSION,), asks=("gate",)),
+        Daemon("evaluator", evaluator, subscribe=(topics.SESSION,), requests=("gate",)),
         Daemon("gate", gate, serves="gate", venue=LinkPolicy()),
         venue=Daemon("nt", venue),
     )
@@ -58,11 +58,11 @@ def chain():
 
 
 def test_one_bar_runs_through_all_daemons_in_order():
-    """A fact from outside comes back when all is quiet, and everything it led to has been said."""
+    """A fact from outside comes back when all is quiet, and everything it led to has been message."""
     bus, _ = chain()
-    bus.say("nt", bar())
+    bus.publish("nt", bar())
 
-    assert [said.topic for said in bus.said] == [
+    assert [message.topic for message in bus.published] == [
         "raw.bar.MNQ.1m.",
         "session.MNQ.",
         "intent.MNQ.",
@@ -76,20 +76,20 @@ def test_one_bar_runs_through_all_daemons_in_order():
 def test_every_message_names_its_cause_and_keeps_the_market_time():
     """From any message one can walk back to the bar."""
     bus, _ = chain()
-    first = bus.say("nt", bar("11:00"))
-    by_ref = {said.ref: said for said in bus.said}
-    walk = bus.said[-1]
+    first = bus.publish("nt", bar("11:00"))
+    by_ref = {message.ref: message for message in bus.published}
+    walk = bus.published[-1]
     while walk.header.cause:
         walk = by_ref[walk.header.cause]
 
     assert walk == first
-    assert {said.header.event_ns for said in bus.said} == {eastern("11:00")}
+    assert {message.header.event_ns for message in bus.published} == {eastern("11:00")}
 
 
 def test_wishes_reach_only_who_must_act():
     """A question goes to the service, its answer to the asker, an order to the venue, the venue's word to the gate."""
     bus, cores = chain()
-    bus.say("nt", bar())
+    bus.publish("nt", bar())
 
     assert {name: [type(e.body).__name__ for e in core.seen] for name, core in cores.items()} == {
         "tracker": ["Bar"],
@@ -103,9 +103,9 @@ def test_wishes_reach_only_who_must_act():
 def test_a_test_may_ask_a_service_itself():
     """The answer is what names the question as its cause."""
     bus, _ = chain()
-    asked = bus.ask("me", "gate", intents())
+    asked = bus.request("me", "gate", intents())
 
-    assert [said.body for said in bus.caused_by(asked) if isinstance(said.body, Decisions)] == [DECIDED]
+    assert [message.body for message in bus.caused_by(asked) if isinstance(message.body, Decisions)] == [DECIDED]
     assert bus.bodies(Intents) == [intents()]
 
 
@@ -113,7 +113,7 @@ def test_who_subscribes_to_what_it_is_asked_gets_it_once():
     """A message that reaches a daemon in two ways is one message."""
     core = Core()
     bus = MemoryBus(Daemon("gate", core, subscribe=(topics.INTENT,), serves="gate"))
-    bus.ask("me", "gate", intents())
+    bus.request("me", "gate", intents())
 
     assert len(core.seen) == 1
 
@@ -124,13 +124,13 @@ def test_daemons_that_answer_each_other_for_ever_are_stopped():
     bus = MemoryBus(Daemon("echo", core, subscribe=(topics.RAW,)))
 
     with pytest.raises(InvariantError, match="answer each other for ever"):
-        bus.say("nt", bar())
+        bus.publish("nt", bar())
 
 
 def test_a_question_to_nobody_is_an_error():
     """The test has left out the daemon that serves it."""
-    with pytest.raises(ValueError, match="nobody on this bus serves 'gate'"):
-        MemoryBus().ask("me", "gate", intents())
+    with pytest.raises(ValueError, match="no daemon on this bus serves 'gate'"):
+        MemoryBus().request("me", "gate", intents())
 
 
 def test_two_daemons_of_one_name_are_refused():
@@ -227,8 +227,8 @@ def test_the_same_seed_loses_the_same_frames():
     def play(seed):
         bus = LossyBus(seed, drop=0.5)
         for _ in range(30):
-            bus.say(bar())
-        bus.settle()
+            bus.publish(bar())
+        bus.drain()
         return bus.received, bus.sequencer.healed
 
     assert play(3) == play(3)
@@ -239,8 +239,8 @@ def test_a_lost_frame_is_told_as_a_gap_when_the_ring_is_too_small():
     """One frame kept, and a network that loses half: the reader still accounts for every number."""
     bus = LossyBus(1, drop=0.5, ring=1)
     for _ in range(20):
-        bus.say(bar())
-    bus.settle()
+        bus.publish(bar())
+    bus.drain()
 
     assert account_for(bus.received) == [(1, seq) for seq in range(1, 21)]
     assert any(isinstance(each, Gap) for each in bus.received)

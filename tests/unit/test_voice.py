@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tapewire.bus.daemon import Answer, Ask, Output, Publish, Tell
+from tapewire.bus.daemon import Command, Output, Publish, Reply, Request
 from tapewire.bus.messages import Alarm
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.testing import event
@@ -23,11 +23,11 @@ LED = "sys.alarm.venue.@3:12"
         (Publish("a.", TOLD, CAUSE), CAUSE, 1_000),
         (Publish("a.", TOLD, at_ns=400), LED, 400),
         (Publish("a.", TOLD, CAUSE, 400), CAUSE, 400),
-        (Ask("gate", "a.", TOLD), LED, 1_000),
-        (Ask("gate", "a.", TOLD, CAUSE), CAUSE, 1_000),
-        (Tell("a.", TOLD), LED, 1_000),
-        (Tell("a.", TOLD, CAUSE), CAUSE, 1_000),
-        (Answer("a.", TOLD), LED, 1_000),
+        (Request("gate", "a.", TOLD), LED, 1_000),
+        (Request("gate", "a.", TOLD, CAUSE), CAUSE, 1_000),
+        (Command("a.", TOLD), LED, 1_000),
+        (Command("a.", TOLD, CAUSE), CAUSE, 1_000),
+        (Reply("a.", TOLD), LED, 1_000),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, tuple) else str(each),
 )
@@ -42,7 +42,7 @@ def test_cause_and_market_time_are_given_or_the_events(output: Output, cause: st
 def test_each_output_takes_the_next_number_of_its_topic() -> None:
     """Whatever kind it is: an answer and a fact on one topic share its numbers."""
     voice = Voice(Stamper("gate"))
-    outputs: list[Output] = [Publish("a.", TOLD), Tell("b.", TOLD), Answer("a.", TOLD), Publish("a.", TOLD)]
+    outputs: list[Output] = [Publish("a.", TOLD), Command("b.", TOLD), Reply("a.", TOLD), Publish("a.", TOLD)]
 
     assert [voice.header(EVENT, output).seq for output in outputs] == [1, 1, 2, 3]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import zmq
 
 from tapewire.bus import topics
-from tapewire.bus.client import History, Reader, ask_control
+from tapewire.bus.client import History, Reader, request_control
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Beat
 from tapewire.daemons.operator import status, supervise
@@ -56,7 +56,7 @@ def bus(conf: Conf) -> Found:
 
 def control(conf: Conf, name: str) -> Found:
     with zmq.Context() as context:
-        report = ask_control(context, conf.bus.address(f"control.{name}"), "ping")
+        report = request_control(context, conf.bus.address(f"control.{name}"), "ping")
     if report["note"] != "ready":
         return broken(
             f"pid {report['pid']} is {report['note']}", "it may still be recovering; run the doctor again in some seconds"
