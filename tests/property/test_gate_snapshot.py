@@ -84,7 +84,7 @@ class Twins(RuleBasedStateMachine):
         self.now_ns = eastern("09:31", DAYS[0])
         self.numbers = 0
         for up in days:
-            self.a_trade_from_first_to_last("MNQ", True, up)
+            self.a_trade_opens_and_closes("MNQ", True, up)
             self.the_next_day_begins()
 
     # --- the twin -----------------------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ class Twins(RuleBasedStateMachine):
         """Connections are up, the venue has the account and stands where we do, orders are answered, the switch is released."""
         for of in ("venue", "journal"):
             self.a_connection_comes_or_goes(True, of)
-        self.the_venue_says_hello(dict.fromkeys(CLOSES, 0), honest=True, there=True, late=False)
+        self.the_venue_sends_a_hello(dict.fromkeys(CLOSES, 0), honest=True, there=True, late=False)
         for order in self.gate.orders.snapshot().placed:
             if order.status is OrderStatus.PENDING:
                 self._step(OrderUpdate(self._id("U"), order.order_id, order.instrument, OrderStatus.CANCELLED))
