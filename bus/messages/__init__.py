@@ -1,19 +1,19 @@
 """Every message on the wire, as one typed struct each.
 
 A message is one MessagePack map. It starts with the header's fields, then `type`, then the body's own fields; `tapewire.bus.wire`
-joins and splits the two, so that bodies here stay free of routing. PROTOCOL.md describes the same in words.
+joins and splits the two, so bodies hold no routing. PROTOCOL.md documents the same contract.
 
 Kinds, by where a message travels:
-    `Fact`           published on the bus: what happened, what is wanted (`Intents`) and what was decided (`Decisions`)
+    `Fact`           published on the bus: events, proposals (`Intents`) and their decisions (`Decisions`)
     `Command`        published, and delivered to the venue until it acknowledges
-    `SystemMessage`  published under `sys.`: how the bus itself is doing
+    `SystemMessage`  published under `sys.`: the state of the bus itself
     `LinkMessage`    on the venue link alone: the venue's reports, acknowledgements, the lease
-    `GateRequest`    sent to the gate alone: kill switch and signals from outside
+    `GateRequest`    sent to the gate alone: kill switch and external signals
     `CoreEvent`      from a process to its own core; in the log of that daemon, never on a socket
-    `Service`        questions about the journal and the processes, and their answers
+    `Service`        requests about the journal and the processes, and their replies
 
 Units: times are UTC nanoseconds and bars carry their open and close; prices are floats on the tick grid; `qty` is contracts,
-signed where a direction is meant; `*_cents` is money in integer cents of a dollar; everything else says so.
+signed where a direction is meant; `*_cents` is money in integer cents of a dollar; any other field documents its unit.
 
 Evolution (msgspec's rules): a new field has a default, no field changes its type, no field is removed without a new
 protocol version.

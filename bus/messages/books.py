@@ -8,7 +8,7 @@ from tapewire.bus.messages.words import Action, Direction, OrderStatus, Role, Tr
 
 
 class OrderEvent(Struct, frozen=True, tag="order_event"):
-    """An order changed its status. `detail` holds the venue's words where it gave any."""
+    """An order changed its status. `detail` holds the venue's text where it gave one."""
 
     order_id: str
     instrument: str
@@ -47,7 +47,7 @@ class PositionChanged(Struct, frozen=True, tag="position_changed"):
 class Trade(Struct, frozen=True, tag="trade"):
     """A finished round turn.
 
-    signal_ns: close of the bar that decided; entry_ns, exit_ns: close of the bars in which the fills happened.
+    signal_ns: close of the deciding bar; entry_ns, exit_ns: close of the bars in which the fills happened.
     bars_held: bars closed in the position, the first bar after the signal bar being 1 (playbook 5.2).
     stop, target: as they stood at the exit. reason: the role of the execution that ended it, or the exit's own code: an open set.
     gross_cents = (exit - entry) * direction in money; net_cents = gross_cents - commission_cents.
@@ -88,8 +88,8 @@ class Risk(Struct, frozen=True, tag="risk"):
     """The account's standing after a trade or a change of state.
 
     reason: the text of the `Reason` behind `state`, empty while ACTIVE. drawdown_cents: highest realised equity minus current.
-    open_cents: profit of open positions at the last closes the gate has seen, before commissions. strategies: those that closed a
-    trade in the session or hold a position, by name.
+    open_cents: profit of open positions at the last closes that the gate observed, before commissions. strategies: those that
+    closed a trade in the session or hold a position, by name.
     """
 
     account: str

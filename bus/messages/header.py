@@ -1,4 +1,4 @@
-"""Who sends a message, as which one, and the version of the contract."""
+"""The header of every message, and the version of the contract."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ PROTOCOL_VERSION = 1
 
 
 class Header(Struct, frozen=True):
-    """Who says this, as which message, at which moment of the market, and because of what.
+    """The source of a message, its number, its market time and its cause.
 
     `seq` counts messages of one topic from 1 within an epoch of their source, so `topic@epoch:seq` names a message.
-    `event_ns` is the market time the message belongs to (for a bar its close), never a wall clock, except on `sys.` topics.
+    `event_ns` is the market time the message belongs to (for a bar its close), never wall-clock time, except on `sys.` topics.
     `cause` is the name of the message that led to this one; empty at the start of a chain.
     """
 

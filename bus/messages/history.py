@@ -1,4 +1,4 @@
-"""Questions that are no facts, and their answers: pages of the journal, and the control ports."""
+"""Requests that are no facts, and their replies: pages of the journal, and the control ports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class TopicsRequest(Struct, frozen=True, tag="topics_request"):
-    """Which topics with this prefix are in the journal, and how far."""
+    """Requests the topics of the journal with this prefix, and their lengths."""
 
     id: str
     prefix: str = ""
@@ -27,7 +27,7 @@ class Topics(Struct, frozen=True, tag="topics"):
 
 
 class HistoryRequest(Struct, frozen=True, tag="history_request"):
-    """Records [start, start + count) of one topic. A reader keeps a few requests under way: that is its credit."""
+    """Records [start, start + count) of one topic. A reader keeps a few requests in flight: this is its credit."""
 
     id: str
     topic: str
@@ -36,7 +36,10 @@ class HistoryRequest(Struct, frozen=True, tag="history_request"):
 
 
 class Page(Struct, frozen=True, tag="page"):
-    """Frames as they were published, oldest first. end: how many records the topic has now; below it, fewer than asked is a cut."""
+    """Frames as they were published, oldest first.
+
+    end: number of records in the topic now. A page that stops before it with fewer frames than requested is cut.
+    """
 
     id: str
     topic: str
@@ -46,9 +49,9 @@ class Page(Struct, frozen=True, tag="page"):
 
 
 class Control(Struct, frozen=True, tag="control"):
-    """A question to the control port of a process, or to its service.
+    """A request to the control port of a process, or to its service.
 
-    verb: a `Verb`. It stays text on the wire, so that a process can answer an unknown one with a `Report` that names its own.
+    verb: a `Verb`. It stays text on the wire, so a process can answer an unknown verb with a `Report` that lists its own.
     """
 
     id: str
@@ -57,7 +60,7 @@ class Control(Struct, frozen=True, tag="control"):
 
 
 class Report(Struct, frozen=True, tag="report"):
-    """The answer to Control: ok, and a JSON text with the details."""
+    """The reply to Control: ok, and a JSON text with the details."""
 
     id: str
     ok: bool

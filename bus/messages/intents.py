@@ -1,4 +1,4 @@
-"""From a wish to a decision: what strategies want, and what the gate approves, refuses and publishes of it."""
+"""From a proposal to a decision: the intents of strategies, and what the gate approves, refuses and publishes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, 
 
 
 class Quality(Struct, frozen=True):
-    """The order-flow terms a decision was taken on."""
+    """The order-flow terms that a decision is based on."""
 
     delta_percentile: float | None = None
     imbalance_ratio: float | None = None
@@ -17,9 +17,9 @@ class Quality(Struct, frozen=True):
 
 
 class Pattern(Struct, frozen=True):
-    """The V that a V-reversal was read from: away from the origin to the extreme, back beyond the origin, and to it again.
+    """The V of a V-reversal: away from the origin to the extreme, back beyond the origin, and to it again.
 
-    kind, subtype: what readers of signal files call it. move: points from origin to extreme; strength: points of the breakout
+    kind, subtype: its names in signal files. move: points from origin to extreme; strength: points of the breakout
     beyond the origin. minutes: from the origin's bar to the entry's. volume_confirmed: more volume on the breakout than at the
     extreme, by the factor that the confidence counts.
     """
@@ -36,15 +36,15 @@ class Pattern(Struct, frozen=True):
 
 
 class Intent(Struct, frozen=True):
-    """One thing a strategy wants on one bar.
+    """One proposal or exit request of a strategy on one bar.
 
-    id: a pure function of instrument, bar, setup and action, or of what the strategy names its signals after; the same bars give
+    id: a pure function of instrument, bar, setup and action, or of the source of the strategy's signal names; the same bars give
         the same id for ever. At most 50 characters.
     entry, stop, target: prices as computed, unrounded; a null target means no target order. For MOVE_STOP and MOVE_TARGET
         `stop` or `target` holds the new price; for EXIT all three may be null.
-    entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: whatever is open).
+    entry_id: for EXIT and MOVE_*: the order id of the position's entry as the venue reported it (empty: the open position, if any).
     setup: the strategy's own code. reason: in words and numbers for an entry; for an exit its code (EOD, DAILY_LOSS,
-        VWAP_BREACH_PM, ...). Both sets are open: a plug-in has codes of its own.
+        VWAP_BREACH_PM, ...). Both sets are open: a plug-in defines codes of its own.
     valid_until_ns: market time after which the intent must not be executed. A limit order works until then.
     limit: an entry that rests at this price instead of going to the market.
     score: the strategy's confidence as a number, 0 to 1; None if it has none.
@@ -72,10 +72,10 @@ class Intent(Struct, frozen=True):
 
 
 class Intents(Struct, frozen=True, tag="intents"):
-    """All intents of one bar, asked of the gate at once so that it decides on them in one step.
+    """All intents of one bar, in one request, so the gate decides on them in one step.
 
     id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price.
-    degraded: the session is not to be trusted; the gate refuses entries. missing: RTH minutes without a bar so far.
+    degraded: the session is not reliable; the gate refuses entries. missing: RTH minutes without a bar so far.
     """
 
     id: str
@@ -90,7 +90,7 @@ class Intents(Struct, frozen=True, tag="intents"):
 
 
 class Decision(Struct, frozen=True):
-    """The gate's word on one intent. order_id is the order it became, empty if refused; size 0 if refused."""
+    """The gate's decision on one intent. order_id is the resulting order, empty if refused; size 0 if refused."""
 
     intent_id: str
     approved: bool
@@ -101,7 +101,7 @@ class Decision(Struct, frozen=True):
 
 
 class Decisions(Struct, frozen=True, tag="decisions"):
-    """The answer to `Intents` with the same id, one decision each, in the same order."""
+    """The reply to `Intents` with the same id, one decision each, in the same order."""
 
     id: str
     instrument: str
@@ -110,7 +110,7 @@ class Decisions(Struct, frozen=True, tag="decisions"):
 
 
 class EvalDone(Struct, frozen=True, tag="eval_done"):
-    """The evaluator has finished a bar: how many intents it had and which orders the gate made of them."""
+    """The evaluator has finished a bar: the number of intents and the resulting orders."""
 
     instrument: str
     session: str
@@ -121,10 +121,10 @@ class EvalDone(Struct, frozen=True, tag="eval_done"):
 
 
 class Suppressed(Struct, frozen=True, tag="suppressed"):
-    """A setup that is complete and that its strategy does not propose, with the strategy's own reason. It does not come back.
+    """A complete setup that its strategy does not propose, with the strategy's own reason. The setup is not offered again.
 
-    id: the intent it would have been. reason: the strategy's own code, an open set (OUTSIDE_WINDOW, LOW_CONFIDENCE, RSI, ...).
-    detail: a sentence for a person. Prices as computed.
+    id: the id that the intent would have had. reason: the strategy's own code, an open set (OUTSIDE_WINDOW, LOW_CONFIDENCE, RSI,
+    ...). detail: a sentence for the operator. Prices as computed.
     """
 
     id: str
@@ -144,7 +144,7 @@ class Suppressed(Struct, frozen=True, tag="suppressed"):
 
 
 class Signal(Struct, frozen=True, tag="signal"):
-    """An approved intent: what is being traded and what subscribers may follow. Prices are rounded to the tick.
+    """An approved intent: the trade that subscribers may follow. Prices are rounded to the tick.
 
     A stop whose rounding is TOWARD stands as computed; the order event has the rounded one. limit: where the entry rests.
     """
@@ -174,7 +174,7 @@ class Signal(Struct, frozen=True, tag="signal"):
 
 
 class Reject(Struct, frozen=True, tag="reject"):
-    """An intent the gate refused, with the first reason in the documented order and a sentence for a person."""
+    """An intent the gate refused, with the first reason in the documented order and a sentence for the operator."""
 
     id: str
     instrument: str

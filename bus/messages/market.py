@@ -1,4 +1,4 @@
-"""Topics `raw.` and `bar.`: what NinjaTrader (or a recording) reports, and the longer bars that the tracker makes of it."""
+"""Topics `raw.` and `bar.`: what NinjaTrader (or a recording) reports, and the longer bars that the tracker builds."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class CrossBar(Struct, frozen=True):
 
 
 class Position(Struct, frozen=True):
-    """The account's position in one instrument as the venue reports it. Position truth is the venue's.
+    """The account's position in one instrument as the venue reports it. The venue is the authority on positions.
 
     qty: signed contracts, 0 when flat. price: average fill of the entry, None when flat.
-    entry_id: our order id behind the open position; empty when flat or when somebody else opened it.
+    entry_id: our order id behind the open position; empty when flat or when no order of ours opened it.
     stop, target: prices of the resting bracket; None when there is no such order.
     working: ids of our orders that have been accepted and not finished (entries and market exits, not the bracket).
     realised: net profit of the trade date in dollars, after commissions.
@@ -41,11 +41,11 @@ class Position(Struct, frozen=True):
 
 
 class Bar(Struct, frozen=True, tag="bar"):
-    """One closed bar of the traded instrument, with what the venue knew at its close.
+    """One closed bar of the traded instrument, with the account as the venue reported it at the close.
 
     ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
     index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar.
-    phase: where it comes from; a "historical" bar is warm-up and never traded.
+    phase: origin of the bar; a "historical" bar is warm-up and never traded.
     """
 
     instrument: str
@@ -65,11 +65,11 @@ class Bar(Struct, frozen=True, tag="bar"):
 
 
 class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
-    """A bar of several minutes, made of the one-minute bars that the tracker accepted (daemons/tracker/timeframes.py).
+    """A bar of several minutes, built from the one-minute bars that the tracker accepted (daemons/tracker/timeframes.py).
 
-    minutes: its timeframe. session: the trade date, which no such bar outlasts. open_ns, close_ns: the bounds of its bucket on the
-    clock, also where bars are missing. ask_volume, bid_volume: None if one of its bars has none.
-    bars: one-minute bars in it. complete: every minute of the bucket brought one.
+    minutes: its timeframe. session: the trade date; the bar never extends beyond it. open_ns, close_ns: the bounds of its bucket on
+    the clock, also where bars are missing. ask_volume, bid_volume: None if one of its bars has none.
+    bars: one-minute bars in it. complete: every minute of the bucket has a bar.
     """
 
     instrument: str

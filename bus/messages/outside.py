@@ -1,4 +1,4 @@
-"""What people and other programs send to the gate, and its answers: signals from outside, and the kill switch."""
+"""Requests of operators and other applications to the gate, and its replies: external signals, and the kill switch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from tapewire.bus.messages.words import Direction, IngressError, IngressState, R
 
 
 class ExternalSignal(Struct, frozen=True, tag="external_signal"):
-    """A trade that somebody outside asks for, as it came: the gate checks every field and names the one at fault.
+    """A trade that an external sender requests, as received: the gate checks every field and names the invalid one.
 
-    fields: `action` (buy, long, sell, short), `instrument`, `price`, `tp_points`, `sl_points`, and those of PROTOCOL.md 7 that may
-    be left out; or the FKS form with `symbol` and `side`.
+    fields: `action` (buy, long, sell, short), `instrument`, `price`, `tp_points`, `sl_points`, and the optional ones of
+    PROTOCOL.md 7; or the FKS form with `symbol` and `side`.
     """
 
     fields: dict[str, Any]
 
 
 class ExternalAnswer(Struct, frozen=True, tag="external_answer"):
-    """The gate's word on an external signal, given once the signal is on its disk. The same `request_id` gets the same answer.
+    """The gate's reply to an external signal, sent once the signal is on its disk. The same `request_id` gets the same reply.
 
-    success: it is in the queue, for good. state: then QUEUED; of a duplicate, where the first one stands. order_id: the order that
-    the risk checks made of it; reason: or the check that refused it, with `message` for a person. error, field: why it was not
-    taken, and what to mend.
+    success: the signal is in the queue, for good. state: then QUEUED; for a duplicate, the state of the first one. order_id: the
+    order after the risk checks; reason: or the check that refused it, with `message` for the operator. error, field: why it was not
+    accepted, and the field to correct.
     """
 
     success: bool
@@ -60,13 +60,13 @@ class IngressEvent(Struct, frozen=True, tag="ingress_event"):
 
 
 class Kill(Struct, frozen=True, tag="kill"):
-    """Latch the kill switch: no entry passes until `Arm`. flatten: also cancel what works and close what is open."""
+    """Latch the kill switch: no entry passes until `Arm`. flatten: also cancel working orders and close open positions."""
 
     by: str
     flatten: bool = False
 
 
 class Arm(Struct, frozen=True, tag="arm"):
-    """Release the kill switch, and what reconciliation has disputed: a person has looked."""
+    """Release the kill switch and the disputes of reconciliation: an operator has checked them."""
 
     by: str

@@ -1,4 +1,4 @@
-"""Topics `public.`: what subscribers see."""
+"""Topics `public.`: signals and trades for subscribers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tapewire.bus.messages.words import Action, Confidence, Direction
 
 
 class PublicSignal(Struct, frozen=True, tag="public_signal"):
-    """An approved signal as the public reads it: no account, no order id, no size of ours."""
+    """An approved signal for the public: no account, no order id, no size of ours."""
 
     id: str
     instrument: str
@@ -31,7 +31,7 @@ class PublicSignal(Struct, frozen=True, tag="public_signal"):
 
 
 class PublicTrade(Struct, frozen=True, tag="public_trade"):
-    """A finished trade as the public reads it, per contract."""
+    """A finished trade for the public, per contract."""
 
     id: str
     instrument: str

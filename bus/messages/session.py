@@ -9,7 +9,7 @@ from tapewire.bus.messages.words import DayType, FirstSide, Regime
 
 
 class Range(Struct, frozen=True):
-    """A clock range of the session (opening drive, OR15, OR30, IB). Runs until `final`, then stands.
+    """A clock range of the session (opening drive, OR15, OR30, IB). Advances until `final`, then stays.
 
     valid: final, with enough bars (and for the IB a height above 0). open is the first bar's open, close the last bar's close.
     """
@@ -66,7 +66,7 @@ class Levels(Struct, frozen=True):
 
 
 class IbHistory(Struct, frozen=True):
-    """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are known.
+    """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are kept.
 
     count: entries kept (at most 20). mean5, mean10: means of the last 5 and 10. p90: 90th percentile, linear.
     regime: by the median; None while unknown.
@@ -80,7 +80,7 @@ class IbHistory(Struct, frozen=True):
 
 
 class Session(Struct, frozen=True, tag="session"):
-    """The bar and everything derived from the session so far. The evaluator decides from this stream and nothing else.
+    """The bar and everything derived from the session so far. The evaluator decides from this stream alone.
 
     session: trade date, YYYY-MM-DD. minute: the bar's close stamp as minutes after midnight, America/New_York (18:01 is 1081).
     rth: the bar belongs to regular trading hours; only then do i, k and everything below advance.
@@ -93,10 +93,10 @@ class Session(Struct, frozen=True, tag="session"):
     day_type_edge, day_type_midpoint: of this bar; "none" before the IB. widest: the widest edge type of the day, for display.
     touches, max_down: low touches and downside extension of the IB (playbook 2.4).
     rth_high, rth_low: extremes of the RTH bars so far.
-    missing: RTH minutes without a bar so far. degraded: a feed gap did not heal, or this bar says why not to trust the session.
-    ema20, ema50, ema200, atr14: of one-minute bars, night included, carried from date to date; points, None until they have seen
-    as many bars as they are named for.
-    missing_cross: instruments that came along earlier in the trade date and have no bar at this stamp.
+    missing: RTH minutes without a bar so far. degraded: a feed gap did not heal, or this bar makes the session unreliable.
+    ema20, ema50, ema200, atr14: of one-minute bars, night included, carried from date to date; points, None until they have
+    as many bars as their name states.
+    missing_cross: cross instruments of earlier bars of the trade date that have no bar at this stamp.
     """
 
     bar: Bar

@@ -1,4 +1,4 @@
-"""Topics `sys.`: how the bus itself is doing."""
+"""Topics `sys.`: the state of the bus itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Beat(Struct, frozen=True, tag="beat"):
-    """One second's sign of life. wall_ns is the sender's clock; last maps each topic it writes to (epoch, seq)."""
+    """The heartbeat of a source, once a second. wall_ns: the sender's clock. last: (epoch, seq) of each topic that it writes."""
 
     name: str
     pid: int
@@ -21,7 +21,7 @@ class Beat(Struct, frozen=True, tag="beat"):
 
 
 class Resend(Struct, frozen=True, tag="resend"):
-    """Please publish these again, with their old numbers. first and last are inclusive."""
+    """A request to publish these messages again, with their old numbers. first and last are inclusive."""
 
     topic: str
     of_epoch: int
@@ -30,7 +30,7 @@ class Resend(Struct, frozen=True, tag="resend"):
 
 
 class Gap(Struct, frozen=True, tag="gap"):
-    """Messages that did not come back: the loss, as a fact. The receiver's core is told and decides."""
+    """A loss as a fact: messages that were not recovered. The receiver's core gets it as an event and decides."""
 
     topic: str
     of_epoch: int
@@ -40,7 +40,7 @@ class Gap(Struct, frozen=True, tag="gap"):
 
 
 class Alarm(Struct, frozen=True, tag="alarm"):
-    """Something a person should look at."""
+    """An event that an operator should look at."""
 
     name: str
     text: str

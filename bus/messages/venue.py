@@ -1,4 +1,4 @@
-"""The venue link: commands of the gate, and what NinjaTrader reports of them."""
+"""The venue link: commands of the gate, and the reports of NinjaTrader."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tapewire.bus.messages.words import Action, OrderStatus, Role
 
 
 class PlaceOrder(Struct, frozen=True, tag="place_order"):
-    """Enter with a resting bracket. id is unique for ever: the venue acts on it once. target None: no target.
+    """Enter with a resting bracket. id is unique for ever: the venue executes it once. target None: no target.
 
-    limit: None enters at the market; a price rests there, and the venue cancels what has not filled by `valid_until_ns`.
+    limit: None enters at the market; a price rests there, and the venue cancels the unfilled part at `valid_until_ns`.
     """
 
     id: str
@@ -26,7 +26,7 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
 
 
 class ClosePosition(Struct, frozen=True, tag="close_position"):
-    """Close the open position at the market, cancel its bracket and what is left of its entry. reason travels to the trade."""
+    """Close the open position at the market, cancel its bracket and the rest of its entry. reason travels to the trade."""
 
     id: str
     account: str
@@ -59,7 +59,7 @@ class Lease(Struct, frozen=True, tag="lease"):
     """The gate is alive. The venue refuses new entries when the last one is older than 5 s; resting stops stay.
 
     killed: the kill switch is latched; the venue keeps a copy and refuses entries by itself. boot: when this gate process started
-    (its clock); a new value asks the venue to say `Hello` again, with what stands there now.
+    (its clock); a new value requests a new `Hello` with the current snapshot.
     """
 
     killed: bool = False
@@ -74,10 +74,10 @@ class VenuePosition(Struct, frozen=True):
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """First words on the link, and after every reconnect: who is there, with which accounts, and what stands there now.
+    """The venue's first message on the link, and after every reconnect: its name, its accounts and a snapshot of both.
 
-    words: epoch and number of the venue's last word on each topic when it looked. Whoever has heard a later one has an old picture
-    before him.
+    words: epoch and number of the venue's last message on each topic at the time of the snapshot. For a receiver of a later message
+    the snapshot is outdated.
     """
 
     venue: str
@@ -89,9 +89,9 @@ class Hello(Struct, frozen=True, tag="hello"):
 
 
 class OrderUpdate(Struct, frozen=True, tag="order_update"):
-    """The venue's word on one of our orders: ACCEPTED, REJECTED, CANCELLED or DONE (a move or a close that was carried out).
+    """The venue's report on one of our orders: ACCEPTED, REJECTED, CANCELLED or DONE (a move or a close that was carried out).
 
-    id: unique event id, so that a repeat is recognised. stop, target: the bracket as it stands after a move.
+    id: unique event id, so a duplicate is recognised. stop, target: the bracket after a move.
     """
 
     id: str
@@ -122,6 +122,6 @@ class Execution(Struct, frozen=True, tag="execution"):
 
 
 class Ack(Struct, frozen=True, tag="ack"):
-    """The receiver owns this message now (the gate: it is on disk). ref is its `topic@epoch:seq`."""
+    """Acknowledges a message: the receiver is responsible for it now (the gate: it is on disk). ref is its `topic@epoch:seq`."""
 
     ref: str

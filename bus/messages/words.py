@@ -1,7 +1,7 @@
-"""The closed sets: fields that hold one of a few texts. On the wire each is that text, and a reader refuses any other.
+"""The closed sets: fields that hold one of a few texts. On the wire each is that text, and a reader refuses any other text.
 
-A code that has an order, a table or a life of its own is an enum. A word that is only compared is a `Literal`: a plain string that
-mypy checks where it is written and msgspec where it is read, and that takes no time in the stream of sessions.
+A code with an order, a table or methods of its own is an enum. A word that is only compared is a `Literal`: a plain string that
+mypy checks at the writer and msgspec at the reader, and that costs no time in the stream of sessions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FirstSide: TypeAlias = Literal["long", "short"]
 """The side of the initial balance that the market accepted first (playbook 2.2)."""
 
 Phase: TypeAlias = Literal["historical", "playback", "realtime"]
-"""Where a bar comes from: a chart's past (warm-up, never traded), a replay of it, or the market now."""
+"""Origin of a bar: a chart's past (warm-up, never traded), a replay of it, or the market now."""
 
 DayType: TypeAlias = Literal[
     "b_day", "p_day", "trend_up", "trend_down", "b_day_bear", "super_trend_up", "super_trend_down", "neutral", "none"
@@ -42,11 +42,11 @@ LinkName: TypeAlias = Literal["venue", "journal"]
 """A connection that the gate watches: to NinjaTrader, or to the logger."""
 
 Verb: TypeAlias = Literal["ping", "state", "stop", "parameters"]
-"""What a process answers on its control port or service; PROTOCOL.md 7 says which one answers what."""
+"""The verbs of control ports and services; PROTOCOL.md 7 lists the processes that answer each."""
 
 
 class Action(StrEnum):
-    """What a strategy may ask for. Entries are only proposed when flat, the other three only in a position."""
+    """The actions that a strategy may propose. Entries are only proposed when flat, the other three only in a position."""
 
     ENTER_LONG = "ENTER_LONG"
     ENTER_SHORT = "ENTER_SHORT"
@@ -66,7 +66,7 @@ class StopRounding(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the gate refused. The order here is the order in which the checks run; daemons/gate/REASONS.md explains each."""
+    """The gate's reason for a refusal. The order here is the order of the checks; daemons/gate/REASONS.md explains each."""
 
     DUPLICATE = "DUPLICATE"
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
@@ -118,7 +118,7 @@ class Reason(StrEnum):
 
 
 class TradingState(StrEnum):
-    """What the gate lets through: everything; exits and moves only, until a limit is free again; or those until a person acts."""
+    """What the gate approves: everything; exits and moves only, until a limit is free again; or those until the operator acts."""
 
     ACTIVE = "ACTIVE"
     REDUCING = "REDUCING"
@@ -126,7 +126,7 @@ class TradingState(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> TradingState | None:
-        """The state behind a word of the first `risk` messages, which named the limit itself."""
+        """The state behind a value of the first `risk` messages, which named the limit itself."""
         return _FIRST_STATES.get(value)
 
 
@@ -140,7 +140,7 @@ _FIRST_STATES: dict[object, TradingState] = {
 
 
 class OrderStatus(StrEnum):
-    """The life of an order at the gate. PENDING until the venue has answered; see daemons/gate/books/orders.py for the table."""
+    """The states of an order at the gate. PENDING until the venue has replied; see daemons/gate/books/orders.py for the table."""
 
     PENDING = "PENDING"
     ACCEPTED = "ACCEPTED"
@@ -152,7 +152,7 @@ class OrderStatus(StrEnum):
 
 
 class IngressState(StrEnum):
-    """The life of an external signal; daemons/gate/external/inbox.py has the table."""
+    """The states of an external signal; daemons/gate/external/inbox.py has the table."""
 
     RECEIVED = "RECEIVED"
     QUEUED = "QUEUED"
@@ -165,7 +165,7 @@ class IngressState(StrEnum):
 
 
 class IngressError(StrEnum):
-    """Why an external signal was not taken: the asker's fault, nobody to trade it now, ours, or asked before."""
+    """Why an external signal was not accepted: invalid, no way to trade it now, an error of ours, or a duplicate."""
 
     INVALID = "invalid"
     UNAVAILABLE = "unavailable"
