@@ -48,7 +48,7 @@ class Logger(Process):
         self._strike("append", event.header.event_ns)
         self._newest_ns = max(self._newest_ns, event.header.event_ns)
 
-    def settle(self, now_ns: int) -> None:
+    def finish_round(self, now_ns: int) -> None:
         self.tape.flush()
         self._strike("sync", self._newest_ns)
         if now_ns >= self._next_sync_ns:

@@ -181,7 +181,7 @@ class Player(Process):
             self.done_ns[event.body.instrument] = event.body.bar_ns
             self.awaited.update(event.body.orders)
 
-    def settle(self, now_ns: int) -> None:
+    def finish_round(self, now_ns: int) -> None:
         for frames in self.outbox.due(now_ns):
             self._send(frames)
 

@@ -246,7 +246,7 @@ def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) ->
         supervise.release(conf.bus.host, conf.bus.base_port)
 
 
-def settle(conf: Conf) -> None:
+def wait_until_read(conf: Conf) -> None:
     """Wait until every daemon has read the others' messages, and the logger has written them. The bridge must still run."""
     until = time.monotonic() + PATIENCE_S
     with zmq.Context() as context:

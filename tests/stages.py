@@ -97,7 +97,7 @@ class Stage:
                     host.stdin.write(f"{answer}\n")
                     host.stdin.flush()
                 if line == "played\n":
-                    bridges.settle(self.conf)
+                    bridges.wait_until_read(self.conf)
                     host.stdin.close()
         assert host.returncode == 0, f"status {host.returncode}\n" + "".join(lines[-30:])
         return False

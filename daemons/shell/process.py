@@ -126,7 +126,7 @@ class Process:
         self.handlers[socket if isinstance(socket, zmq.Socket) else socket.fileno()] = handler
 
     def pump(self, timeout_s: float) -> None:
-        """One round: wait at most `timeout_s` (less if a timer is due), handle what came, beat, heal, settle.
+        """One round: wait at most `timeout_s` (less if a timer is due), handle what arrived, heal, finish the round, beat.
 
         Raises:
             Stopped: SIGTERM, SIGINT or a stop request arrived.
@@ -138,7 +138,7 @@ class Process:
         now_ns = self.clock.monotonic_ns()
         if not self._whole:
             self._heal(now_ns)
-        self.settle(now_ns)
+        self.finish_round(now_ns)
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
             self.beat()
@@ -150,7 +150,7 @@ class Process:
     def take(self, event: Event, frame: bytes) -> None:
         """A fact, in order, exactly once."""
 
-    def settle(self, now_ns: int) -> None:
+    def finish_round(self, now_ns: int) -> None:
         """The end of a round: what was taken in it is one batch."""
 
     def next_timer_ns(self) -> int:

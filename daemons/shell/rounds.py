@@ -80,7 +80,7 @@ class Rounds(Process):
     def take(self, event: Event, frame: bytes) -> None:
         self.intake.fact(event, frame)
 
-    def settle(self, now_ns: int) -> None:
+    def finish_round(self, now_ns: int) -> None:
         if self.notes is not None and not self.folding:
             self.notes.look(self.core, now_ns, connected=self.venue is None or self.venue.up)
         entries, events = self.intake.hand_over()

@@ -116,7 +116,7 @@ def supervised_chart(program: Path, folder: Path, bars: int) -> Iterator[Chart]:
         try:
             pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
             yield Chart(conf, folder, bridge, lambda: None, pids)
-            bridges.settle(conf)
+            bridges.wait_until_read(conf)
         finally:
             bridge.close()
 

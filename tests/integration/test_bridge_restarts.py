@@ -47,7 +47,7 @@ def kill_broker(conf: Conf, instance: Instance) -> str:
 
 def kill_everything(conf: Conf, instance: Instance) -> str:
     """Once the journal has what was said: who would say again what it lacks dies as well, and then that bar is decided anew."""
-    bridges.settle(conf)
+    bridges.wait_until_read(conf)
     kill_daemons(conf, instance)
     return DIE
 

@@ -31,7 +31,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.testing import bar, eastern, event, intent, session
 from tapewire.daemons.gate.core import Gate, daemon
 from tapewire.daemons.gate.external import inbox, ingress
-from tapewire.daemons.gate.external.ingress import Refusal, Request
+from tapewire.daemons.gate.external.ingress import Refusal, TradeRequest
 from tapewire.daemons.settings.structs import Conf, Ingress, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
@@ -174,7 +174,7 @@ def test_points_count_from_the_price_on_the_side_of_the_trade(
     """LONG: stop below, target above; SHORT mirrored. The id is instrument, action, price."""
     request = ingress.read(fields, taking())
 
-    assert isinstance(request, Request)
+    assert isinstance(request, TradeRequest)
     assert (request.direction, request.stop, request.target, request.signal_id) == (direction, stop, target, signal_id)
 
 
@@ -184,7 +184,7 @@ def test_the_size_limit_is_64_kib(spare: int, taken: bool) -> None:
     empty = len(msgspec.msgpack.encode({**BUY, "meta": {"blob": b"x" * 60_000}})) - 60_000
     fields = {**BUY, "meta": {"blob": b"x" * (ingress.MAX_BYTES - empty + spare)}}
 
-    assert isinstance(ingress.read(fields, taking()), Request if taken else Refusal)
+    assert isinstance(ingress.read(fields, taking()), TradeRequest if taken else Refusal)
 
 
 # --- an order like any other --------------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ def test_the_states_of_a_signal_are_a_fold() -> None:
 def test_ids_fit_the_venue() -> None:
     """At most 50 characters for an order, after a million signals and with the longest symbol."""
     request = ingress.read(BUY, taking())
-    assert isinstance(request, Request)
+    assert isinstance(request, TradeRequest)
     entry = inbox.QueuedSignal(request, "EIGHTLTR-20260303-1100-EXT1000000", "", 0, 0)
 
     assert len(entry.intent.id) <= 50

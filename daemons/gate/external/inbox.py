@@ -33,7 +33,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.daemons.gate.books.orders import Trigger
 from tapewire.daemons.gate.external import ingress
-from tapewire.daemons.gate.external.ingress import Refusal, Request
+from tapewire.daemons.gate.external.ingress import Refusal, TradeRequest
 from tapewire.daemons.settings.structs import Conf
 from tapewire.strategies.clock import SECOND_NS, bar_stamp
 
@@ -91,7 +91,7 @@ class LatestSession(NamedTuple):
 class QueuedSignal:
     """One signal in the queue. cause: the session that it was decided by. at_ns, valid_until_ns: market time."""
 
-    request: Request
+    request: TradeRequest
     ingress_id: str
     cause: str
     at_ns: int
@@ -290,7 +290,7 @@ class Inbox:
         over = [self._sent.pop(order_id) for order_id, signal in [*self._sent.items()] if signal.valid_until_ns < now_ns]
         return [fact for signal in over for fact in signal.apply(SignalEvent.LATE, "no report from the venue in time")]
 
-    def _same(self, request: Request, now_ns: int) -> ExternalAnswer | None:
+    def _same(self, request: TradeRequest, now_ns: int) -> ExternalAnswer | None:
         first = self._latest.get(request.signal_id)
         if first is None or now_ns - first.at_ns >= SAME_NS:
             return None
@@ -307,7 +307,7 @@ class Inbox:
         )
 
 
-def refused(why: Refusal, request: Request | None = None) -> ExternalAnswer:
+def refused(why: Refusal, request: TradeRequest | None = None) -> ExternalAnswer:
     """The reply to a signal that does not enter the queue."""
     text = f"{why.field}: {why.text}" if why.field else why.text
     return ExternalAnswer(False, text, request.signal_id if request else "", error=why.error, field=why.field)

@@ -38,7 +38,7 @@ _CONTRACT = re.compile(r"([A-Z0-9]+) (?:0[1-9]|1[0-2])-[0-9]{2}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
 
 
-class Request(NamedTuple):
+class TradeRequest(NamedTuple):
     """A valid signal.
 
     signal_id: made of the sender's fields, `ES_03-25_buy_4500.25`; equal for equal signals. instrument: our symbol. direction: 1
@@ -77,7 +77,7 @@ class Refusal(NamedTuple):
     text: str
 
 
-def read(fields: Mapping[str, Any], conf: Conf) -> Request | Refusal:
+def read(fields: Mapping[str, Any], conf: Conf) -> TradeRequest | Refusal:
     """A signal's fields as a request, or the first fault: size, undefined fields, missing fields, then values as in `CHECKS`."""
     form = _form(fields)
     values = _values(form, fields)
@@ -125,11 +125,11 @@ def _values(form: tuple[str, ...], fields: Mapping[str, Any]) -> Mapping[str, An
     return {**{name: meta[name] for name in PRICES if name in meta}, **fields}
 
 
-def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> Request:
+def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> TradeRequest:
     side, name = (values[field] for field in form[:2])
     price = float(values["price"])
     strength = values.get("strength")
-    return Request(
+    return TradeRequest(
         signal_id=f"{name.replace(' ', '_')}_{side.lower()}_{price:.12g}",
         instrument=instrument_of(name, conf),
         direction=SIDES[side.lower()],
