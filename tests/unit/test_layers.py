@@ -211,3 +211,14 @@ def test_no_class_is_long() -> None:
     }
 
     assert {name: lines for name, lines in lengths.items() if lines >= 300} == {}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """Only `Params` stands in several files: it is the part of a strategy that every strategy has under this name."""
+    places: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+
+    assert {name: where for name, where in places.items() if len(where) > 1 and name != "Params"} == {}
