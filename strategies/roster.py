@@ -212,11 +212,11 @@ def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
     return sound
 
 
-def _sound(answer: object, kind: type[T]) -> T:
+def _sound(returned: object, kind: type[T]) -> T:
     """A strategy's result as plain typed data with finite numbers: equal to what a subscriber would decode."""
-    if type(answer) is not kind:
-        raise TypeError(f"answered with a {type(answer).__name__}, not a {kind.__name__}")
-    plain = msgspec.to_builtins(answer)
+    if type(returned) is not kind:
+        raise TypeError(f"answered with a {type(returned).__name__}, not a {kind.__name__}")
+    plain = msgspec.to_builtins(returned)
     for name, value in plain.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} is {value}, not a price")

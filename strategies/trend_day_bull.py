@@ -24,7 +24,7 @@ class TrendDayBull(OnceASession):
         target_r: distance of the target above the close, share of R; None: no target, hold to the exit time.
         target_p_day_r: the same on a p_day bar. target_compressed_r: the same when the IB is compressed (p_day comes first).
         compressed_under_points: an R below this is compressed.
-        compressed_under_mean10: measured against the mean of the last 10 ranges instead, once the history is known.
+        compressed_under_mean10: compared with the mean of the last 10 ranges instead, once there is one.
         """
 
         day_types: tuple[DayType, ...]

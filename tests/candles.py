@@ -60,11 +60,11 @@ def settings(preset: str, instrument: str = "ES", *, fill: str = "next_open") ->
 
 def backtest(conf: Conf, feed: Sequence[Bar]) -> list[Event]:
     """Every message of an in-process run over these bars, in order."""
-    said: list[Event] = []
+    events: list[Event] = []
 
     def record(topic: str, header: Header, body: Body) -> None:
-        said.append(Event(topic, header, body))
+        events.append(Event(topic, header, body))
 
     daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
     loop.run(daemons, runs.venue(conf), feed, record)
-    return said
+    return events

@@ -81,9 +81,9 @@ def strategy(name: str, preset: str, **changes: Any) -> Strategy:
     return built
 
 
-def propose(asked: Strategy, *bars: Session) -> Proposal | None:
+def propose(strategy: Strategy, *bars: Session) -> Proposal | None:
     """The proposal on the last of these bars, after the strategy has folded all of them on one new day."""
-    asked.start(bars[-1].session)
+    strategy.start(bars[-1].session)
     for bar in bars:
-        asked.update(bar)
-    return asked.propose(bars[-1])
+        strategy.update(bar)
+    return strategy.propose(bars[-1])

@@ -65,7 +65,7 @@ class Stage:
         options += () if moment is None else ("--moments", 1)
         with runs.supervised(self.conf, run, lambda text: None) as instance:
 
-            def told(line: str) -> str:
+            def instruction_for(line: str) -> str:
                 match line.split():
                     case ["bar", bar]:
                         return DIE if strike(instance, int(bar)) == DIE else ""
@@ -73,12 +73,12 @@ class Stage:
                         return moment(instance, Moment(int(bar), state, tuple(words)))
                 return ""
 
-            while self._live(options, told):
+            while self._live(options, instruction_for):
                 pass
         runs.finish(run, self.conf, self.recording)
         return run
 
-    def _live(self, options: tuple[object, ...], told: Callable[[str], str]) -> bool:
+    def _live(self, options: tuple[object, ...], instruction_for: Callable[[str], str]) -> bool:
         """One run of the stub host. False if it has played to the end."""
         port = self.conf.bus.base_port
         where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars)
@@ -89,12 +89,12 @@ class Stage:
             assert host.stdout is not None
             for line in host.stdout:
                 lines.append(line)
-                answer = told(line)
-                if answer == DIE:
+                instruction = instruction_for(line)
+                if instruction == DIE:
                     host.kill()
                     return True
-                if answer:
-                    host.stdin.write(f"{answer}\n")
+                if instruction:
+                    host.stdin.write(f"{instruction}\n")
                     host.stdin.flush()
                 if line == "played\n":
                     bridges.wait_until_read(self.conf)

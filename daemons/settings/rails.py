@@ -41,7 +41,7 @@ RAILS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "day_loss_open": ("2000.0", "the same with open profit and loss, dollars"),
         "day_profit": ("3000.0", "realised dollars of the session from which on they are kept"),
         "drawdown": ("4000.0", "dollars below the highest realised equity that end entries"),
-        "max_trades": ("10", "trades of the session, closed or under way, at most"),
+        "max_trades": ("10", "trades of the session, closed or in flight, at most"),
         "loss_streak": ("{ losses = 3, cooldown_min = 30 }", "losses in a row, and the minutes without entries after them"),
         "orders_per_second": ("5", "orders of any kind within a second, at most"),
         "orders_per_minute": ("20", "orders of any kind within a minute, at most"),

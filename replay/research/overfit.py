@@ -146,16 +146,16 @@ MEANINGS = {
 
 
 def _words(doubt: Doubt, best: Try) -> list[str]:
-    told = [
+    lines = [
         f"{doubt.trials} cells were tried, {doubt.distinct} of them with different results. The best in sample is {best.label}. "
         "It was chosen for its result, so the result is better than what is to be expected of it."
     ]
     if doubt.net_in <= 0:
-        told.append("Not even the best made money in sample: there is nothing to choose here.")
+        lines.append("Not even the best made money in sample: there is nothing to choose here.")
     if doubt.probability is None or doubt.z is None:
-        told.append("Its sessions are too few or too even to say what chance alone would have done.")
+        lines.append("Its sessions are too few or too even to say what chance alone would have done.")
     else:
-        told.append(
+        lines.append(
             f"If all of them were worthless, the best of {doubt.distinct} would still be expected to show a Sharpe ratio of "
             f"{doubt.chance:.2f} per session. The best shows {doubt.sharpe:.2f}: z = {doubt.z:.2f}, so the probability that it is "
             f"better than chance is {doubt.probability:.0%}; 95 % is the usual bar."
@@ -163,17 +163,17 @@ def _words(doubt: Doubt, best: Try) -> list[str]:
     if doubt.neighbours:
         around = f"{fmean(doubt.neighbours):+,.2f} on average ({min(doubt.neighbours):+,.2f} to {max(doubt.neighbours):+,.2f})"
         means = MEANINGS[doubt.shape]
-        told.append(f"One step away in one setting, in-sample net is {around}, at the best {doubt.net_in:+,.2f}. That is {means}.")
+        lines.append(f"One step away in one setting, in-sample net is {around}, at the best {doubt.net_in:+,.2f}. That is {means}.")
     if doubt.net_out is None:
-        told.append("There is no session outside the sample, so nothing is known about what it would have done on others.")
+        lines.append("There is no session outside the sample, so nothing is known about what it would have done on others.")
     else:
-        told.append(
+        lines.append(
             f"Chosen on the first {doubt.sessions_in} sessions with {doubt.net_in:+,.2f}, it made {doubt.net_out:+,.2f} on the "
             f"last {doubt.sessions_out}, rank {doubt.rank_out} of {doubt.trials} there."
         )
     sessions = doubt.sessions_in + doubt.sessions_out
     if sessions < FEW_SESSIONS or best.trades < FEW_TRADES:
         few = f"{sessions} sessions and {best.trades} trades are few"
-        told.append(f"{few}: the next ones can turn any of these figures.")
-    told.append("None of this says that any cell will make money.")
-    return told
+        lines.append(f"{few}: the next ones can turn any of these figures.")
+    lines.append("None of this says that any cell will make money.")
+    return lines

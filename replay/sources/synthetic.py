@@ -2,7 +2,7 @@
 
 Each session is given a day type's shape: a path through its initial balance and beyond, in units of the IB range R (0 is the
 IB low, 1 its high), with a Brownian bridge between the points. Some bars are scripted, a low that holds or a high that fails, so
-that the playbook's setups do occur. The reversals are built in: what strategies earn here says nothing about profit, ever.
+that the playbook's setups do occur. The reversals are built in: results on this data are no evidence of profit.
 
 The same seed gives the same bytes, and the first sessions do not depend on how many follow. The indicator columns of a real export
 are absent, as no rule reads them.
