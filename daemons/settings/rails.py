@@ -6,8 +6,7 @@
 
 A rail that is neither set nor loosened stops a live start; the error says what to write. Switches are rails without a number: they
 apply unless loosened. An overlay's [risk] is laid over the preset's: a rail that it sets is no longer loosened, and a rail that it
-loosens is no longer set.
-(The idea of rails that must be loosened by name is trade-relay's.)
+loosens is no longer set. (The idea of rails that must be loosened by name is trade-relay's.)
 """
 
 from __future__ import annotations

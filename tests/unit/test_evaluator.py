@@ -74,11 +74,11 @@ class Desk:
 
 def request_of(outputs: Sequence[Output]) -> Intents:
     """The one request among the outputs."""
-    (ask,) = outputs
-    assert isinstance(ask, Request)
-    assert (ask.service, ask.topic) == ("gate", "intent.MNQ.")
-    assert isinstance(ask.body, Intents)
-    return ask.body
+    (sent,) = outputs
+    assert isinstance(sent, Request)
+    assert (sent.service, sent.topic) == ("gate", "intent.MNQ.")
+    assert isinstance(sent.body, Intents)
+    return sent.body
 
 
 def only(outputs: Sequence[Output]) -> Intent:
