@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME ...] [--quick] [--json]`: measure and report. Nothing is asserted; README.md says what it means."""
+"""`python -m tests.bench [NAME ...] [--quick] [--json]`: measure and report, assert nothing; README.md explains the figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
 
 
 def main() -> None:
-    """Run the named benches (all by default, `rivals` only if they are installed) and print a table, or JSON for programs."""
+    """Run the named benches (all by default, `rivals` only if they are installed) and print a table, or JSON for scripts."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it runs, too noisy to quote")

@@ -1,4 +1,4 @@
-"""A chart's history out of the C# bridge: bars per second, what it does to live bars, and the memory of every process.
+"""A chart's history out of the C# bridge: bars per second, the delay of live bars, and the memory of every process.
 
 The stub host invents a chart. Live bars go on while `tapewire backfill` fetches it through the bridge into an export; each is timed
 from the word to the host until it is on the bus. A tenth of the history and all of it, out of the same chart, which the host keeps
@@ -29,14 +29,14 @@ from tests.bench.figures import Figure, compared
 
 MANY = 1_050_000
 REST_S = 0.01
-ALONE = 200  # live bars that are timed before the history is asked for, and again behind it
+ALONE = 200  # live bars that are timed before the history is requested, and again after it
 DAY = 24 * 60  # of a lookback, in bars
-RESERVE = 5_000  # more of the chart to come, as live bars
+RESERVE = 5_000  # the rest of the chart, for live bars
 NAME = "history from the bridge"
 
 
 class Timed:
-    """Closes bars on the chart, a hundred a second at most, and says when each was on the bus."""
+    """Closes bars on the chart, a hundred a second at most, and measures when each arrived over the bus."""
 
     def __init__(self, conf: Conf, bridge: bridges.Bridge) -> None:
         self.bridge = bridge
@@ -58,7 +58,7 @@ class Timed:
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Both lengths. Nothing without Mono."""
+    """Measure both lengths. Empty without Mono."""
     if shutil.which("mcs") is None or shutil.which("mono") is None:
         return []
     program = mono.compile_all(folder)
@@ -96,21 +96,21 @@ def _measured(
     start = time.monotonic()
     command = [shutil.which("tapewire", path=str(Path(ours.__file__).parents[2] / ".venv" / "bin")) or "tapewire", "backfill"]
     command += ["--out", str(out), "--lookback", str(days), "--base-port", str(conf.bus.base_port), "--json"]
-    asker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    requester = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     during: list[float] = []
     peak = 0.0
-    while asker.poll() is None:
-        peak = max(peak, _peak_mb(asker.pid))
+    while requester.poll() is None:
+        peak = max(peak, _peak_mb(requester.pid))
         if len(during) < RESERVE - 2 * ALONE - 100:
             during.append(timed.bar())
     spent = time.monotonic() - start
-    told, errors = asker.communicate()
-    if asker.returncode:
+    report, errors = requester.communicate()
+    if requester.returncode:
         raise RuntimeError(errors)
     peaks = {name: _peak_mb(pid) for name, pid in pids.items()} | {"tapewire backfill": peak}
     alone += [timed.bar() for _ in range(ALONE)]
     timed.context.destroy(linger=0)
-    fetched = msgspec.json.decode(told)["bars"]
+    fetched = msgspec.json.decode(report)["bars"]
     name = f"{NAME}, {fetched:,} bars"
     each = 1e6 * spent / fetched
     rate = Figure(name, "a bar of history", each, None, per_s=1e6 / each, note=f"{spent:.1f} s in all")

@@ -25,11 +25,11 @@ import zmq
 DONE, SIGNAL, DURABLE = b"0", b"1", b"2"
 ANY = "tcp://127.0.0.1"
 PR_SET_PDEATHSIG = 1
-NUMBER = 8  # bytes behind the first one that count the bars, so that a late answer is not taken for the next
+NUMBER = 8  # bytes behind the first one that count the bars, so a late reply is not taken for the next
 
 
 class Lengths(NamedTuple):
-    """Bytes of each message of the chain, as ours has them."""
+    """The length of each message of the chain in bytes, as in tapewire."""
 
     bar: int = 400
     session: int = 1200
@@ -39,15 +39,15 @@ class Lengths(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """Where the forwarder takes messages and gives them, and where `c` is asked."""
+    """The addresses of the forwarder's two sides, and of the requests to `c`."""
 
     writers: str
     readers: str
-    asked: str = ""
+    requests: str = ""
 
 
 def forward(core: int | None, parent: Connection) -> None:
-    """The broker's place: libzmq's own proxy."""
+    """In place of the broker: libzmq's own proxy."""
     context = _prepare(core)
     incoming, outgoing = context.socket(zmq.XSUB), context.socket(zmq.XPUB)
     writers, readers = (f"{ANY}:{each.bind_to_random_port(ANY)}" for each in (incoming, outgoing))
@@ -56,7 +56,7 @@ def forward(core: int | None, parent: Connection) -> None:
 
 
 def a(core: int | None, at: Addresses, lengths: Lengths) -> None:
-    """The tracker's place: a bar in, a session out."""
+    """In place of the tracker: a bar in, a session out."""
     context = _prepare(core)
     bars, out = _reader(context, at, b"raw."), _writer(context, at)
     while True:
@@ -65,11 +65,11 @@ def a(core: int | None, at: Addresses, lengths: Lengths) -> None:
 
 
 def b(core: int | None, at: Addresses, lengths: Lengths) -> None:
-    """The evaluator's place: ask `c`, or say that there is nothing to ask."""
+    """In place of the evaluator: send `c` a request, or report that there is none."""
     context = _prepare(core)
     sessions, out = _reader(context, at, b"session."), _writer(context, at)
     service = context.socket(zmq.DEALER)
-    service.connect(at.asked)
+    service.connect(at.requests)
     while True:
         _, body = sessions.recv_multipart()
         if body[:1] == DONE:
@@ -79,7 +79,7 @@ def b(core: int | None, at: Addresses, lengths: Lengths) -> None:
 
 
 def c(core: int | None, at: Addresses, lengths: Lengths, file: Path, parent: Connection) -> None:
-    """The gate's place: asked, it publishes; with an fsync before, if the bar says so."""
+    """In place of the gate: it publishes on a request; after an fsync, if the bar requires one."""
     context = _prepare(core)
     service, out = context.socket(zmq.ROUTER), _writer(context, at)
     parent.send(f"{ANY}:{service.bind_to_random_port(ANY)}")
@@ -101,13 +101,13 @@ class Chain:
         self._back = _reader(self._context, at, b"signal.", b"eval.done.", b"hop.")
         self._lengths = lengths
         self._count = 0
-        # Subscriptions take a moment to get around: ask until each way has answered once.
+        # Subscriptions take a moment to arrive: repeat until each way has replied once.
         for way in (DONE, SIGNAL, DURABLE):
             while self._trip(b"raw.bar.MNQ.1m.", self._bar(way), 100) is None:
                 pass
 
     def trip(self, way: bytes, *, rest_s: float = 0.0) -> float:
-        """One bar there and back, in microseconds, after `rest_s` of quiet."""
+        """One bar there and back, in microseconds, after a pause of `rest_s`."""
         if rest_s:
             time.sleep(rest_s)
         return self._must(b"raw.bar.MNQ.1m.", self._bar(way))
@@ -144,7 +144,7 @@ class Chain:
 
 @contextmanager
 def chain(core: int | None, lengths: Lengths, folder: Path) -> Iterator[Chain]:
-    """The four processes, for as long as the block lasts. core: pin all of them there; None leaves them to the scheduler."""
+    """The four processes, for the duration of the block. core: pin all of them there; None leaves them to the scheduler."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
     processes = [spawn.Process(target=forward, args=(core, theirs), daemon=True)]
@@ -153,7 +153,7 @@ def chain(core: int | None, lengths: Lengths, folder: Path) -> Iterator[Chain]:
         at: Addresses = ours.recv()
         processes.append(spawn.Process(target=c, args=(core, at, lengths, folder / "bare.log", theirs), daemon=True))
         processes[1].start()
-        at = at._replace(asked=ours.recv())
+        at = at._replace(requests=ours.recv())
         for role in (a, b):
             processes.append(spawn.Process(target=role, args=(core, at, lengths), daemon=True))
             processes[-1].start()
@@ -169,7 +169,7 @@ def chain(core: int | None, lengths: Lengths, folder: Path) -> Iterator[Chain]:
 
 
 def _prepare(core: int | None) -> zmq.Context[zmq.Socket[bytes]]:
-    """Die with the bench; be on the core before the context starts its threads, which stay where they are born."""
+    """End with the bench; move to the core before the context starts its threads, which keep their core."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if core is not None:

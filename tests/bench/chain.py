@@ -1,4 +1,4 @@
-"""Bar in to signal out through the real processes, against the same hops with nothing in them; pinned to one core and not.
+"""Bar in to signal out through the real processes, against the same hops without work; pinned to one core and not.
 
 The pipeline strategy trades, so that every other RTH bar has a signal: an entry on the first of four, an exit on the third.
 """
@@ -11,7 +11,7 @@ from tapewire.bus.journal import Journal
 from tests.bench import bare, ours
 from tests.bench.figures import Figure, compared, quantile
 
-REST_S = 0.001  # between bars: they come alone when the market is live, not while the last one's records are being written
+REST_S = 0.001  # between bars: live bars arrive alone, not while the records of the last one are written
 WAYS = {"bare to eval.done": bare.DONE, "bare to signal": bare.SIGNAL, "bare to signal, with fsync": bare.DURABLE}
 DONE, SIGNAL, ASKED = "tapewire to eval.done, no intent", "tapewire to signal", "tapewire to eval.done, with intent"
 
@@ -33,7 +33,7 @@ def _pinned(folder: Path, recorded: ours.Recorded, pin: str, *, quick: bool) -> 
     disk: list[float] = []
     with (
         ours.running(conf, folder / "run") as conf,
-        ours.on_core(core),  # before any context: its threads stay where they are born
+        ours.on_core(core),  # before any context: its threads keep their core
         bare.chain(core, ours.lengths(conf, bars[:390]), folder) as chain,
         ours.TimedPlayer(conf, rest_s=REST_S) as player,
         Journal.open(folder / "fsync") as journal,

@@ -1,4 +1,4 @@
-"""What durability costs a decision: the same daemons twice, side by side, with the run's folder on disk and in memory.
+"""The cost of durability for a decision: the same daemons twice, side by side, with the run's folder on disk and in memory.
 
 In memory an fsync is a call that returns at once; everything else is the same code, the same bars, the same core. The two runs play
 blocks of bars in turns.
@@ -19,7 +19,7 @@ SYNCED, UNSYNCED = "with fsync, on disk", "without, in memory"
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Bar to signal, and to the end of a bar with intents; p50 and p99 of one against the other. Nothing without /dev/shm."""
+    """Bar to signal, and to the end of a bar with intents; p50 and p99 of one against the other. Empty without /dev/shm."""
     if not MEMORY.is_dir():
         return []
     bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (2 if quick else 10)]

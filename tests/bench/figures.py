@@ -1,4 +1,4 @@
-"""What a bench reports: times of the same thing done several ways, in turns, and how many times the plainest way each takes.
+"""The report of a bench: times of the same job done several ways, in turns, each also as a multiple of the plainest way.
 
 Ratios carry from machine to machine, microseconds do not. So every variant is measured in the same run, block by block in turns:
 whatever else the machine does meanwhile hits all of them alike.
@@ -35,7 +35,7 @@ Samples = Mapping[str, Sequence[float]]
 def compared(
     bench: str, samples: Samples, baseline: str, *, rate: bool = False, notes: Mapping[str, str] | None = None
 ) -> list[Figure]:
-    """A line per variant, each measured against `baseline`. rate: also say how many items per second the median makes."""
+    """A line per variant, each measured against `baseline`. rate: also report the items per second at the median."""
     base50, base99 = quantile(samples[baseline], 0.5), quantile(samples[baseline], 0.99)
     figures = []
     for name, taken in samples.items():
@@ -62,7 +62,7 @@ def quantile(taken: Sequence[float], share: float) -> float:
 
 
 def in_turns(variants: Mapping[str, Callable[[], object]], *, rounds: int, times: int) -> dict[str, list[float]]:
-    """Run each variant `times` times in a row, then the next one, for `rounds` rounds after one that is not counted.
+    """Run each variant `times` times in a row, then the next one, for `rounds` rounds after an uncounted one.
 
     Returns microseconds per call, one sample for each block: for things that are shorter than a clock reading.
     """
@@ -79,7 +79,7 @@ def in_turns(variants: Mapping[str, Callable[[], object]], *, rounds: int, times
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """The report for a person."""
+    """The report as a table."""
     lines = [f"{'':<44}{'p50 us':>10}{'p99 us':>10}{'x p50':>8}{'x p99':>8}{'per s':>10}"]
     bench = ""
     for each in figures:

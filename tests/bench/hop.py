@@ -40,7 +40,7 @@ class Wire:
             self._in.receive(1.0)
 
     def hop(self, session: Session) -> float:
-        """Say it and wait until it has been read, in microseconds."""
+        """Publish a message and wait until it has been read, in microseconds."""
         start = time.perf_counter_ns()
         header = self._stamper.header(TOPIC, session.bar.close_ns, "raw.bar.MNQ.1m.@1:1")
         sockets.send(self._out, (TOPIC.encode(), wire.encode(header, session)))
@@ -53,7 +53,7 @@ class Wire:
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Ours and the bare hop in turns, both pinned to one core."""
+    """tapewire's hop and the bare hop in turns, both pinned to one core."""
     sessions = _sessions(recorded)
     core = ours.chain_core()
     rounds, block = (6, 100) if quick else (30, 200)

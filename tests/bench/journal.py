@@ -1,4 +1,4 @@
-"""The journal: what a record costs when it is kept in memory, handed to the system, and forced to the disk."""
+"""The journal: the cost of a record that is kept in memory, passed to the system, or forced to the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RECORD = b"x" * 600
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Each against a plain file that does the same: no length, no checksum, no offsets kept."""
+    """Each against a plain file for the same job: without length, checksum and offsets."""
     folder = folder / "journal"
     folder.mkdir()
     rounds = 20 if quick else 150

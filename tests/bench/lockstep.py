@@ -20,7 +20,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     taken: dict[str, list[float]] = {BARE: [], OURS: []}
     with (
         ours.running(conf, folder / "run") as conf,
-        ours.on_core(core),  # before any context: its threads stay where they are born
+        ours.on_core(core),  # before any context: its threads keep their core
         bare.chain(core, ours.lengths(conf, bars[:1_500]), folder) as chain,
         ours.TimedPlayer(conf) as player,
     ):

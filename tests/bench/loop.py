@@ -30,7 +30,7 @@ SEVEN = 7
 
 
 class NearEmpty:
-    """What a strategy costs that remembers one price."""
+    """A strategy that keeps one price: the cost of a near-empty one."""
 
     def __init__(self) -> None:
         self.last = 0.0
@@ -104,7 +104,7 @@ def _throughput(folder: Path, recorded: ours.Recorded, *, rounds: int) -> list[F
 
 
 def _by_kind_of_bar(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
-    """RTH bars take more: all the rules apply to them, and only to them."""
+    """RTH bars take longer: all the rules apply to them, and only to them."""
     conf = ours.settings("seed")
     taken: dict[str, list[float]] = {"RTH bars": [], "other bars": []}
     for _ in range(rounds):
@@ -120,7 +120,7 @@ def _by_kind_of_bar(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
 
 
 def _by_stage(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
-    """Each core's step by the clock, and what is left for queue, numbers and routes. The clock itself is in the figures."""
+    """The time of each core's step, and the rest for queue, numbers and routes. The figures include the clock itself."""
     conf = ours.settings("seed")
     spent: dict[str, list[float]] = {}
     for _ in range(rounds):
@@ -141,7 +141,7 @@ def _by_stage(recorded: ours.Recorded, *, rounds: int) -> list[Figure]:
 
 
 def _memory(folder: Path, recorded: ours.Recorded) -> list[Figure]:
-    """What a fresh process holds as it goes: with the bars read, after a run, after a run with a journal; and its highest."""
+    """Resident memory of a fresh process: with the bars read, after a run, after a run with a journal; and its peak."""
     spawn = multiprocessing.get_context("spawn")
     ours_end, theirs = spawn.Pipe()
     process = spawn.Process(target=_measured, args=(folder, recorded.folder, theirs))
@@ -165,7 +165,7 @@ def _measured(folder: Path, bars: Path, parent: Connection) -> None:
 
 
 def _resident_mb(field: str) -> float:
-    # Not getrusage: its figure starts at what the parent had when it started this process.
+    # Not getrusage: its figure starts at the parent's memory at the start of this process.
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{field}:")[2].split()[0]) / 1024
 
@@ -182,7 +182,7 @@ def _play(conf: Conf, bars: Iterable[Bar], record: Record | None = None) -> None
 
 
 def _recorded(conf: Conf, bars: Iterable[Bar], folder: Path) -> None:
-    """As `tapewire backtest` does it, up to the closed journal."""
+    """Like `tapewire backtest`, up to the closed journal."""
     run = runs.prepare(folder / "run")
     tape = Tape(run / "journal")
 

@@ -1,4 +1,4 @@
-"""Our side of the measurements: bars to play, the real daemons of a run, and a player that looks at the clock."""
+"""tapewire's side of the measurements: bars to play, the real daemons of a run, and a player that measures time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.bench.bare import Lengths
 SEED = 7
 START = dt.date(2026, 3, 2)
 INSTRUMENT = "MNQ"
-PORTS_FROM = 21_050  # away from the live daemons and from anybody's replay
+PORTS_FROM = 21_050  # apart from the ports of live daemons and replays
 
 
 class Recorded:
@@ -61,12 +61,12 @@ def settings(preset: str, strategies: Iterable[str] | None = None, **bus: object
 
 
 def daemons(conf: Conf) -> list[Daemon]:
-    """Fresh values of the daemons that a backtest runs."""
+    """New values of the daemons that a backtest runs."""
     return [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
 
 
 def lengths(conf: Conf, bars: Iterable[Bar]) -> Lengths:
-    """How long the messages of these bars are on the wire, in the median."""
+    """The median length of the messages of these bars on the wire."""
     taken: dict[str, list[int]] = {}
 
     def record(topic: str, header: Header, body: Body) -> None:
@@ -86,7 +86,7 @@ def lengths(conf: Conf, bars: Iterable[Bar]) -> Lengths:
 
 @contextmanager
 def running(conf: Conf, run: Path) -> Iterator[Conf]:
-    """The supervised daemons of a run on free ports, for as long as the block lasts. Yields the configuration with its ports."""
+    """The supervised daemons of a run on free ports, for the duration of the block. Yields the configuration with its ports."""
     base = supervise.free_base_port(conf.bus.host, PORTS_FROM)
     conf = configuration.load(
         "replay",
@@ -102,7 +102,7 @@ def running(conf: Conf, run: Path) -> Iterator[Conf]:
 
 
 class TimedPlayer(Player):
-    """Plays bars and measures, for each, from just before it is encoded until its answer has been decoded here.
+    """Plays bars and measures, for each, from just before it is encoded until its reply has been decoded here.
 
     Args:
         rest_s: leave the machine alone for so long before each bar, as a live feed would.
@@ -141,7 +141,7 @@ class TimedPlayer(Player):
 
 
 def blocks(bars: list[Bar], size: int, between: Callable[[], None], on: Callable[[float], None]) -> Iterator[Bar]:
-    """The bars, with `between` called after every `size` of them. `on` is told the microseconds per bar of each block."""
+    """The bars, with `between` called after every `size` of them. `on` gets the microseconds per bar of each block."""
     for first in range(0, len(bars), size):
         block = bars[first : first + size]
         start = time.perf_counter_ns()
@@ -152,7 +152,7 @@ def blocks(bars: list[Bar], size: int, between: Callable[[], None], on: Callable
 
 @contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """Put this process on a core; afterwards it may run where it could before."""
+    """Pin this process to a core; afterwards restore its former cores."""
     before = os.sched_getaffinity(0)
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -174,5 +174,5 @@ def chain_core() -> int | None:
 
 
 def quiet() -> structlog.stdlib.BoundLogger:
-    """A logger that says only what is wrong."""
+    """A logger for warnings and errors only."""
     return logs.configure("bench", level=logging.WARNING)

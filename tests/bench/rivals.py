@@ -7,7 +7,7 @@ that has its bars ready before the clock starts; the engines take turns, so that
 What trades costs more than what looks on, so there are two comparisons: with about as many trades as our seven strategies make,
 and with about as many as `pipeline` makes beside them, which trades all day.
 
-The rivals live in an environment of their own (.venv-bench), made when this bench is first asked for by name. They are no
+The rivals live in an environment of their own (.venv-bench), made when this bench is first requested by name. They are no
 dependency.
 """
 
@@ -41,7 +41,7 @@ BASELINE = "NautilusTrader"
 YEAR, SHORT = 250, 10  # sessions
 ROUNDS = 3
 
-# Short averages in both: long ones cost NautilusTrader time per bar. So it is the stop and target that make trades few.
+# Short averages in both: long ones cost NautilusTrader time per bar. So the distance of stop and target makes trades few.
 FEW = Rule(fast=10, slow=30, stop=80, target=160)
 MANY = Rule(fast=3, slow=8, stop=6, target=6)
 
@@ -50,7 +50,7 @@ PIPELINE = {"tapewire, seed and pipeline": ("seed", "--pipeline")}
 
 
 class Taken(Struct, frozen=True):
-    """What one run took. run_s, cpu_s: by the wall and of the process. load_s: from the file to bars as the engine wants them."""
+    """The cost of one run. run_s: wall-clock time. cpu_s: CPU time. load_s: from the file to bars in the engine's form."""
 
     bars: int
     run_s: float
@@ -70,12 +70,12 @@ Runs = dict[str, list[Taken]]
 
 
 def installed() -> bool:
-    """Whether the rivals are there in the versions that are compared."""
+    """Whether the rivals are installed in the compared versions."""
     return STAMP.exists() and STAMP.read_text().split() == list(PINS)
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Few trades, many trades, our stages, peak memory. `recorded` is too short for this and not used."""
+    """Few trades, many trades, tapewire's stages, peak memory. `recorded` is too short for this and not used."""
     _install()
     data, packed = _year(SHORT if quick else YEAR)
     few: Runs = {}
@@ -96,7 +96,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
 
 
 def _round(taken: Runs, rule: Rule, tapewire: Mapping[str, Sequence[str]], data: Path, packed: Path, folder: Path) -> None:
-    """Everybody once."""
+    """Each engine once."""
     for name, script in SCRIPTS.items():
         command = [str(ENVIRONMENT / "bin" / "python"), str(ROOT / "tests" / "bench" / "rival" / script), str(packed)]
         taken.setdefault(name, []).append(_child([*command, *map(str, rule)]))
@@ -121,14 +121,14 @@ def _rates(bench: str, taken: Runs) -> list[Figure]:
 
 
 def _stages(taken: Sequence[Taken]) -> list[Figure]:
-    """Where our time goes, seed with a journal. The clocks are in the figures."""
+    """tapewire's time by stage, seed with a journal. The figures include the clocks."""
     spent = {name: quantile([each.stages_ns[name] / 1000 / each.bars for each in taken], 0.5) for name in taken[0].stages_ns}
     total = sum(spent.values())
     return [Figure("rivals, tapewire by stage", name, us, note=f"{us / total:.0%} of a bar") for name, us in spent.items()]
 
 
 def _memory(bench: str, taken: Runs) -> list[Figure]:
-    """The highest that each process held, bars and interpreter included."""
+    """The peak memory of each process, bars and interpreter included."""
     peaks = {name: max(each.peak_mb for each in of) for name, of in taken.items()}
     return [Figure(bench, name, peak, x50=peak / peaks[BASELINE], note="MB, not us") for name, peak in peaks.items()]
 
@@ -150,7 +150,7 @@ def _year(sessions: int) -> tuple[Path, Path]:
     name = f"tapewire-bench-{os.getuid()}-{hashlib.sha256(made_by).hexdigest()[:12]}"
     data = Path(tempfile.gettempdir()) / name
     packed = data / "bars.npz"
-    if not packed.exists():  # it is written last
+    if not packed.exists():  # written last
         print(f"rivals: making {sessions} sessions in {data}", file=sys.stderr)
         shutil.rmtree(data, ignore_errors=True)
         synthetic.generate(data, sessions=sessions, seed=ours.SEED, start=ours.START)
@@ -165,7 +165,7 @@ def _year(sessions: int) -> tuple[Path, Path]:
 
 
 def _install() -> None:
-    """Make the rivals' environment, unless it is there with these versions."""
+    """Make the rivals' environment, unless it exists with these versions."""
     if installed():
         return
     print(f"rivals: installing {', '.join(PINS)} into {ENVIRONMENT}", file=sys.stderr)

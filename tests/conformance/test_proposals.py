@@ -38,7 +38,7 @@ def test_every_proposal_is_the_expected_one(vectors: str, preset: str) -> None:
 @needs_shared
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_longer_recording_changes_no_earlier_proposal(preset: str) -> None:
-    """No look-ahead: what is proposed up to a bar is the same whether or not more bars follow."""
+    """No look-ahead: the proposals up to a bar are the same whether or not more bars follow."""
     shipped = conf.preset(preset)
     whole = [(s.bar.index, proposal) for s, proposal in proposals("synth", preset)]
     recorded = tracked("synth")
@@ -51,7 +51,7 @@ def test_a_longer_recording_changes_no_earlier_proposal(preset: str) -> None:
 
 
 def proposals(vectors: str, preset: str) -> list[tuple[Session, Proposal]]:
-    """What the preset's strategies propose, each alone, with the session it was proposed on."""
+    """The proposals of the preset's strategies, each alone, with the session of each."""
     shipped = conf.preset(preset)
     strategies = registry.build(shipped.strategies, shipped.parameters, shipped.day_type)
     independent = Independent(strategies, shipped.exits.exit_time)
@@ -64,7 +64,7 @@ def tracked(vectors: str) -> list[Session]:
 
 
 def line(s: Session, proposal: Proposal) -> dict[str, Any]:
-    """A proposal in the words of the vectors."""
+    """A proposal in the columns of the vectors."""
     quality = proposal.quality
     return {
         "session": s.session,

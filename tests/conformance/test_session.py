@@ -59,7 +59,7 @@ def test_every_rth_bar_has_the_expected_session_state(vectors: str) -> None:
 @needs_shared
 @pytest.mark.parametrize("vectors", ["synth", "real"])
 def test_every_session_opens_with_the_expected_levels(vectors: str) -> None:
-    """Levels, regime and length of the IB history as known at each session's first RTH bar."""
+    """Levels, regime and length of the IB history at each session's first RTH bar."""
     expected = list(lines(VECTORS / vectors / "expected" / "levels.jsonl"))
     got = [known_levels(session) for session in sessions(vectors) if session.i == 0]
 
@@ -69,7 +69,7 @@ def test_every_session_opens_with_the_expected_levels(vectors: str) -> None:
 
 
 def sessions(vectors: str) -> list[Session]:
-    """All session records of one set of vectors, repeated and late rows fed as they stand in the file."""
+    """All session records of one set of vectors, repeated and late rows in the order of the file."""
     calendar = msgspec.json.decode((VECTORS / vectors / "calendar.json").read_bytes(), type=Calendar)
     tracker = Tracker(["MNQ"], calendar)
     topic = topics.bar("MNQ")
@@ -83,7 +83,7 @@ def sessions(vectors: str) -> list[Session]:
 
 
 def bars(path: Path) -> Iterator[Bar]:
-    """The rows of an export as bars; the timestamp is the close, Eastern wall time."""
+    """The rows of an export as bars; the timestamp is the close, Eastern wall-clock time."""
     with opened(path) as file:
         for index, row in enumerate(csv.DictReader(line for line in file if not line.startswith("#"))):
             stamp = dt.datetime.fromisoformat(row["timestamp"]).replace(tzinfo=NEW_YORK)
@@ -126,7 +126,7 @@ def within(name: str, value: float) -> Any:
 
 
 def state(session: Session) -> dict[str, Any]:
-    """A session record in the words of the vectors."""
+    """A session record in the columns of the vectors."""
     flow, or30, ib = session.flow, session.or30, session.ib
     assert flow is not None
     assert or30 is not None
@@ -169,7 +169,7 @@ def state(session: Session) -> dict[str, Any]:
 
 
 def known_levels(session: Session) -> dict[str, Any]:
-    """The levels of a session in the words of the vectors."""
+    """The levels of a session in the columns of the vectors."""
     return {
         "session": session.session,
         "close": f"{session.closes // 60:02}:{session.closes % 60:02}",

@@ -56,7 +56,7 @@ def test_session_and_levels_are_those_of_the_vectors_whatever_the_preset(folders
 
 @presets
 def test_proposals_are_those_of_the_vectors(folders: Any, vector: str, preset: str) -> None:
-    """In the same order, with nulls where there is no target; each also says its reason, which the vectors do not have."""
+    """In the same order, with nulls where there is no target; each also has its reason, which the vectors lack."""
     wanted = list(lines(VECTORS / vector / "expected" / preset / "proposals.jsonl"))
     got = list(read(folders("signals", vector, preset) / "proposals.jsonl"))
 
@@ -68,7 +68,7 @@ def test_proposals_are_those_of_the_vectors(folders: Any, vector: str, preset: s
 
 @presets
 def test_intents_are_those_of_the_vectors(folders: Any, vector: str, preset: str) -> None:
-    """What arbitration returned, with size and refusal."""
+    """The intents that arbitration returned, with size and refusal."""
     wanted = VECTORS / vector / "expected" / preset / "intents.jsonl"
     got = list(read(folders("backtest", vector, preset) / "intents.jsonl"))
 
@@ -90,6 +90,6 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def columns_of(vectors: Path, line: dict[str, Any]) -> dict[str, Any]:
-    """The line without the columns that ours has beyond the vectors'. An empty file of vectors asks for none."""
+    """The line without columns that the vectors lack. An empty file of vectors requires none."""
     first = vectors.read_text().splitlines()[:1]
     return {name: line[name] for name in json.loads(first[0])} if first else line

@@ -62,7 +62,7 @@ def test_trades_are_the_expected_ones(vector: str, preset: str, fill: str, name:
 
 @functools.cache
 def play(vector: str, preset: str, fill: str) -> list[Body]:
-    """Everything a run says, in order."""
+    """All messages of a run, in order."""
     settings = settings_of(vector, preset, fill)
     daemons = [tracker.daemon(settings), evaluator.daemon(settings), gate.daemon(settings)]
     said: list[Body] = []
@@ -87,7 +87,7 @@ def settings_of(vector: str, preset: str, fill: str) -> Conf:
 
 
 def compare(lines: list[dict[str, Any]], path: Path) -> None:
-    """Line by line, so that the first difference is what pytest shows."""
+    """Line by line, so pytest shows the first difference."""
     expected = [json.loads(line) for line in path.read_text().splitlines()]
     for got, wanted in zip(lines, expected, strict=False):
         assert got == {key: close_to(value) for key, value in wanted.items()}

@@ -24,7 +24,7 @@ def plain(value: Any) -> Any:
 
 
 def entry(name: str) -> dict[str, Any]:
-    """An example as frames.json holds it. The map is what msgpack reads, not what our own types say."""
+    """An example as frames.json holds it. The map comes from msgpack, not from our own types."""
     topic, header, body = EXAMPLES[name]
     frame = wire.encode(header, body)
     return {"name": name, "topic": topic, "hex": frame.hex(), "map": plain(msgpack.unpackb(frame))}
@@ -32,8 +32,8 @@ def entry(name: str) -> dict[str, Any]:
 
 def main() -> None:
     entries = json.loads(FRAMES.read_text("utf-8")) if FRAMES.exists() else []
-    known = {each["name"] for each in entries}
-    new = [entry(name) for name in EXAMPLES if name not in known]
+    present = {each["name"] for each in entries}
+    new = [entry(name) for name in EXAMPLES if name not in present]
     # One line per entry, so that a diff shows one line per message.
     lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in entries + new)
     FRAMES.write_text(f"[\n{lines}\n]\n", "utf-8")

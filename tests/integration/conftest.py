@@ -1,4 +1,4 @@
-"""Real processes for the tests: a home of their own, the installed command, and a check that nothing is left behind."""
+"""Real processes for the tests: a home of their own, the installed command, and a check for leftover processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home for the registry of runs. Afterwards no process that was started under it may be left; ports are given back."""
+    """A home for the registry of runs. Afterwards no process of the test may still run; its ports are released."""
     with home_in(tmp_path) as place:
         yield place
 
@@ -51,7 +51,7 @@ def up(home: Path, tmp_path: Path) -> Iterator[instances.Instance]:
 
 @contextmanager
 def home_in(folder: Path) -> Iterator[Path]:
-    """What the fixture `home` is for one test, for as long as the block lasts."""
+    """The fixture `home` as a block, for several tests."""
     place = folder / "home"
     place.mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +68,7 @@ def home_in(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def live(folder: Path) -> Iterator[instances.Instance]:
-    """The daemons of the live configuration. Where its ports are taken the tests skip."""
+    """The daemons of the live configuration. The tests skip if its ports are in use."""
     done = run("up", "--var", folder / "var")
     if "in use" in done.stderr:
         pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
@@ -78,22 +78,22 @@ def live(folder: Path) -> Iterator[instances.Instance]:
 
 
 def run(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """The installed command, in the home of the moment."""
+    """Run the installed command in the current home."""
     command = [str(TAPEWIRE), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
 
 def processes_with(text: str) -> list[int]:
-    """Processes whose command line or environment names this path: ours, started for this test."""
+    """Processes of this test: their command line or environment contains this path."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            content = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
             state = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if state != "Z" and text.encode() in told:
+        if state != "Z" and text.encode() in content:
             found.append(int(entry.name))
     return found

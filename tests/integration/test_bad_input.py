@@ -1,4 +1,4 @@
-"""Bad recordings through the installed command: the message names what to mend, and nothing is left that looks whole."""
+"""Bad recordings through the installed command: the message names the remedy, and no incomplete result remains."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def without_column(rows: list[list[str]]) -> None:
 def test_a_bad_row_is_named_and_nothing_is_written(
     tapewire: Run, bars: Path, tmp_path: Path, change: Callable[[list[list[str]]], None], told: list[str]
 ) -> None:
-    """Exit status 65, one sentence with everything needed to mend it, and no results."""
+    """Exit status 65, one sentence with the place and the remedy, and no results."""
     folder = tmp_path / "data"
     rows = plain(bars, folder)
     change(rows)
@@ -116,8 +116,8 @@ def test_an_unknown_name_is_refused_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_folder_says_which_file_it_wants(tapewire: Run, tmp_path: Path) -> None:
-    """The expected file name is in the message."""
+def test_an_empty_folder_names_the_expected_file(tapewire: Run, tmp_path: Path) -> None:
+    """The message contains the expected file name."""
     (tmp_path / "data").mkdir()
 
     done = tapewire("backtest", "--data", tmp_path / "data", "--out", tmp_path / "out")
@@ -126,7 +126,7 @@ def test_an_empty_folder_says_which_file_it_wants(tapewire: Run, tmp_path: Path)
     assert NQ in done.stderr
 
 
-def test_somebody_elses_folder_is_not_emptied(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+def test_a_folder_of_other_files_is_not_emptied(tapewire: Run, bars: Path, tmp_path: Path) -> None:
     """--out replaces an earlier run and nothing else."""
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "love.txt").write_text("dear")
@@ -139,7 +139,7 @@ def test_somebody_elses_folder_is_not_emptied(tapewire: Run, bars: Path, tmp_pat
 
 
 def test_ignored_rows_are_named_with_file_and_line(tapewire: Run, bars: Path, tmp_path: Path) -> None:
-    """A repeated row and a late one change nothing; both are told on stderr and counted in the summary."""
+    """A repeated row and a late one change nothing; stderr reports both and the summary counts them."""
     folder = tmp_path / "data"
     rows = plain(bars, folder)
     rows[LINE:LINE] = [rows[LINE - 1], rows[LINE - 3]]

@@ -47,7 +47,7 @@ def test_late_and_partial_reports_change_no_trade(
 
 
 def test_a_rejected_entry_reaches_the_journal_with_its_reason(home: Path, program: Path, bars: Path, tmp_path: Path) -> None:
-    """NinjaTrader refuses the third order: the gate books it as REJECTED, says why, and trades on."""
+    """NinjaTrader refuses the third order: the gate books it as REJECTED with the reason, and continues trading."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]), 1200)
 
     run = stage.play("--reject", 3)
@@ -61,9 +61,9 @@ def test_a_rejected_entry_reaches_the_journal_with_its_reason(home: Path, progra
 
 @pytest.mark.parametrize("gate_too", [False, True], ids=["alone", "gate too"])
 def test_ninjatrader_killed_again_and_again(home: Path, program: Path, bars: Path, tmp_path: Path, gate_too: bool) -> None:
-    """SIGKILL to NinjaTrader's process, in positions and with orders in flight; the broker keeps what stands. No bar is lost or
-    comes twice, no order is placed twice, and the books end where the account does. What a death may cost is the decision of the
-    bars that close meanwhile: they are history when they come, and history is not traded."""
+    """SIGKILL to NinjaTrader's process, in positions and with orders in flight; the broker keeps positions and orders. No bar
+    is lost or duplicated, no order is placed twice, and the books end equal to the account. A death may cost the decisions of the
+    bars that close meanwhile: they arrive as history, and history is not traded."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]), 2000)
     deaths: set[int] = set()
 
@@ -89,7 +89,7 @@ def test_ninjatrader_killed_again_and_again(home: Path, program: Path, bars: Pat
 
 
 def test_a_gate_that_freezes_for_six_seconds_changes_no_byte(home: Path, program: Path, bars: Path, tmp_path: Path) -> None:
-    """SIGSTOP for longer than the lease, in the middle of trading: afterwards everything goes on by itself, to the same result."""
+    """SIGSTOP for longer than the lease, in the middle of trading: afterwards trading resumes by itself, with the same result."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]), 1300)
     frozen: list[int] = []
 

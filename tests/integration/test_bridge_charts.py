@@ -1,4 +1,4 @@
-"""Several charts in one NinjaTrader share one transport: each feeds and trades for itself, and the last to leave closes it."""
+"""Several charts in one NinjaTrader share one transport: each publishes and trades alone, and the last one closes it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.slow, needs_mono]
 
 
 def do(link: Link, *lines: str) -> list[str]:
-    """Say lines to NinjaTrader. Returns what the last one printed."""
-    said: list[str] = []
+    """Send commands to NinjaTrader. Returns the output of the last one."""
+    output: list[str] = []
     for line in lines:
-        said = link.bridge.do(line, link.gate.pump)
-    return said
+        output = link.bridge.do(line, link.gate.pump)
+    return output
 
 
 def bars(link: Link, instrument: str) -> list[Bar]:
@@ -54,26 +54,26 @@ def two(link: Link) -> Link:
 
 
 def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
-    """Orders go to their own chart, fills come from it, and one hello tells both positions."""
+    """Orders reach their own chart, fills come from it, and one hello reports both positions."""
     placed = [ask(two, entry(name, f"E-{name}", bars(two, name)[-1])) for name in ("MNQ", "MES")]
     do(two, "bar", "on MES bar")
     two.gate.until(lambda: len(two.gate.fills()) == 2, "two fills")
     hellos = len(two.gate.hellos())
     two.gate.boot = 2
     two.gate.until(lambda: len(two.gate.hellos()) > hellos, "hello")
-    stands = {each.instrument: (each.position.qty, each.position.entry_id) for each in two.gate.hellos()[-1].positions}
+    positions = {each.instrument: (each.position.qty, each.position.entry_id) for each in two.gate.hellos()[-1].positions}
 
     assert placed == [OrderStatus.ACCEPTED, OrderStatus.ACCEPTED]
     assert {(fill.instrument, fill.order_id, fill.role) for fill in two.gate.fills()} == {
         ("MNQ", "E-MNQ", "ENTRY"),
         ("MES", "E-MES", "ENTRY"),
     }
-    assert stands == {"MNQ": (1, "E-MNQ"), "MES": (1, "E-MES")}
+    assert positions == {"MNQ": (1, "E-MNQ"), "MES": (1, "E-MES")}
 
 
 @pytest.mark.parametrize("gone", ["MNQ", "MES"], ids=["the first", "the second"])
 def test_a_strategy_that_leaves_does_not_stop_the_other(two: Link, gone: str) -> None:
-    """The other goes on feeding and trading; orders for the one that left come back with a reason; it may return."""
+    """The other continues to publish and trade; orders for the removed one are rejected with a reason; it may return."""
     stays = "MES" if gone == "MNQ" else "MNQ"
     had = len(bars(two, stays))
 
@@ -89,7 +89,7 @@ def test_a_strategy_that_leaves_does_not_stop_the_other(two: Link, gone: str) ->
 
 
 def test_an_indicator_feeds_beside_the_strategy_and_after_it(link: Link) -> None:
-    """Bars without a position, which nobody trades on; and on, when the strategy has left and come back."""
+    """Its bars have no position and are not traded. It continues after the strategy has left and returned."""
     do(link, "chart YM YM YM 0", "on YM indicator", "on YM bar", "bar")
     arrive(link, "YM", 1)
     do(link, "unload", "on YM bar")
@@ -113,7 +113,8 @@ def test_a_strategy_goes_on_when_the_indicator_leaves(link: Link) -> None:
 
 
 def test_of_two_charts_of_one_series_the_strategy_feeds_it(link: Link) -> None:
-    """Each bar comes once and bears the position, although the indicator saw it close first. Without it the indicator feeds."""
+    """Each bar is published once, with the position, although it closed first for the indicator. Without the strategy the indicator
+    publishes."""
     do(link, "chart feed MNQ NQ 0", "on feed indicator", *["on feed bar"] * 3, "bar", "bar")
     arrive(link, "MNQ", 3)
     together = bars(link, "MNQ")
@@ -127,7 +128,7 @@ def test_of_two_charts_of_one_series_the_strategy_feeds_it(link: Link) -> None:
 
 
 def test_a_chart_that_is_opened_again_goes_on_with_the_bar_numbers(two: Link) -> None:
-    """It has a shorter history than before and counts from its own first bar, while the other chart kept the transport alive."""
+    """Its history is shorter and its own count restarts, while the other chart keeps the transport alive."""
     last = bars(two, "MNQ")[-1].index
 
     do(two, "unload", "chart again MNQ NQ 100", "on again load", *["on again bar"] * 4)
@@ -137,7 +138,7 @@ def test_a_chart_that_is_opened_again_goes_on_with_the_bar_numbers(two: Link) ->
 
 
 def test_the_last_to_leave_releases_the_sockets(two: Link) -> None:
-    """In whatever order; until then they are shared. Whoever comes later opens them again."""
+    """In any order; until then they are shared. A later chart opens them again."""
     do(two, "chart YM YM YM 0", "on YM indicator")
     shared = do(two, "sockets")
     do(two, "unload", "on YM unload")

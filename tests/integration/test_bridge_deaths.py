@@ -1,4 +1,4 @@
-"""What the bridge owes the gate outlives NinjaTrader's process: fills are told, whoever dies in between, and told once."""
+"""The bridge's reports survive the death of NinjaTrader's process: each fill is reported, and counted once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.slow, needs_mono]
 forgetful = pytest.mark.parametrize("link", [(), ("--forgets", 1)], indirect=True, ids=["listed", "no longer listed"])
 
 
-def told(link: Link) -> list[tuple[str, str, int]]:
-    """Every message about a fill, repeats included: role, order, quantity."""
+def reports(link: Link) -> list[tuple[str, str, int]]:
+    """Every message about a fill, duplicates included: role, order, quantity."""
     return [(each.role, each.order_id, each.qty) for each in link.gate.overheard if isinstance(each, Execution)]
 
 
@@ -26,69 +26,70 @@ def fills(link: Link) -> list[tuple[str, str, int]]:
     return [(each.role, each.order_id, each.qty) for each in link.gate.fills()]
 
 
-def test_a_fill_stands_although_ninjatrader_died_as_it_told_it(link: Link) -> None:
-    """The gate has it, NinjaTrader was killed before it knew that. The next life finds the position, and cancels nothing.
+def test_a_fill_stays_although_ninjatrader_died_while_reporting_it(link: Link) -> None:
+    """The gate has the fill; NinjaTrader was killed before the acknowledgement. Its next process adopts the position and cancels
+    nothing.
 
-    Once the gate's books ended a contract from flat here: the simulated broker told a fill before it had written it down.
+    Once the gate's books ended a contract from flat here: the simulated broker reported a fill before it had written it.
     """
     link.gate.ask(link.entry())
     link.gate.acknowledging = False
     link.bridge.say("bar")
-    link.gate.until(lambda: told(link), "the fill")
+    link.gate.until(lambda: reports(link), "the fill")
     link.die()
     link.gate.acknowledging = True
     link.revive()
-    (stands,) = link.gate.hellos()[-1].positions
+    (found,) = link.gate.hellos()[-1].positions
 
     assert fills(link) == [("ENTRY", "E1", 2)]
-    assert (stands.position.qty, stands.position.entry_id) == (2, "E1")
+    assert (found.position.qty, found.position.entry_id) == (2, "E1")
     assert OrderStatus.CANCELLED not in {word.status for word in link.gate.words("E1")}
 
 
 @forgetful
-def test_a_fill_that_the_gate_does_not_own_is_told_by_the_next_life(link: Link) -> None:
-    """It is in the bridge's own memory, so it is told even if NinjaTrader lists no executions of before."""
+def test_an_unacknowledged_fill_is_resent_by_the_next_process(link: Link) -> None:
+    """The bridge stores it, so it is resent even if NinjaTrader lists no earlier executions."""
     link.gate.ask(link.entry())
     link.gate.acknowledging = False
     link.bar()
-    link.gate.until(lambda: told(link), "the fill")
+    link.gate.until(lambda: reports(link), "the fill")
     link.die()
     link.gate.acknowledging = True
     link.revive()
-    (stands,) = link.gate.hellos()[-1].positions
+    (found,) = link.gate.hellos()[-1].positions
     link.gate.ask(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     link.gate.until(lambda: len(link.gate.fills()) == 2, "the exit")
 
     assert fills(link) == [("ENTRY", "E1", 2), ("EXIT", "X1", -2)]
-    assert (stands.position.qty, stands.position.entry_id) == (2, "E1")
+    assert (found.position.qty, found.position.entry_id) == (2, "E1")
     assert OrderStatus.REJECTED not in {word.status for word in link.gate.words("E1")}
 
 
-def test_a_fill_that_the_gate_owns_is_not_told_again(link: Link) -> None:
-    """Neither by the next life nor by the one after it."""
+def test_an_acknowledged_fill_is_not_resent(link: Link) -> None:
+    """Neither by the next process nor by the one after it."""
     link.hold()
     link.reload()
     link.die()
     link.revive()
 
-    assert told(link) == [("ENTRY", "E1", 2)]
+    assert reports(link) == [("ENTRY", "E1", 2)]
 
 
 def test_fills_of_our_orders_are_found_in_the_account(link: Link) -> None:
-    """An entry fills while no strategy runs: told by the next one, with the order's own acknowledgement, and protected."""
+    """An entry fills while no strategy runs: the next one reports it with the order's acknowledgement, and protects it."""
     order = link.entry()
     link.gate.ask(order)
     link.reload("bar")
-    (stands,) = link.gate.hellos()[-1].positions
+    (found,) = link.gate.hellos()[-1].positions
 
     assert fills(link) == [("ENTRY", "E1", 2)]
-    assert (stands.position.entry_id, stands.position.stop, stands.position.target) == ("E1", order.stop, order.target)
+    assert (found.position.entry_id, found.position.stop, found.position.target) == ("E1", order.stop, order.target)
     assert {word.status for word in link.gate.words("E1")} == {OrderStatus.ACCEPTED}
 
 
-def test_what_a_person_did_meanwhile_is_found_in_the_account(link: Link) -> None:
-    """Our position was closed by hand while no strategy ran: a FOREIGN fill, so that the gate's books are flat as well."""
+def test_a_manual_trade_meanwhile_is_found_in_the_account(link: Link) -> None:
+    """Our position was closed by hand while no strategy ran: a FOREIGN fill, so the gate's books are flat as well."""
     link.hold()
     link.reload("foreign -2")
 
@@ -96,15 +97,15 @@ def test_what_a_person_did_meanwhile_is_found_in_the_account(link: Link) -> None
     assert link.gate.hellos()[-1].positions == ()
 
 
-def test_what_a_person_did_before_our_time_is_left_alone(link: Link) -> None:
-    """Bought and sold by hand before any order of ours: the account's affair, no fill is told."""
+def test_a_manual_trade_before_our_first_order_is_ignored(link: Link) -> None:
+    """Bought and sold by hand before any order of ours: no fill is reported."""
     link.reload("foreign 1", "foreign -1")
 
-    assert told(link) == []
+    assert reports(link) == []
 
 
 def test_a_position_found_without_a_stop_is_closed(link: Link) -> None:
-    """NinjaTrader places a stop when the entry has filled; dying between the two leaves the position bare."""
+    """NinjaTrader places a stop when the entry has filled; a death between the two leaves the position without protection."""
     link.hold()
     link.reload("strip")
     link.bar()

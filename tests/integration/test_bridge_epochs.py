@@ -1,4 +1,4 @@
-"""The gate's end of the venue link, with a venue in the test's hands that dies and comes back with a new epoch."""
+"""The gate's end of the venue link, with a venue of the test's that dies and restarts with a new epoch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ENTRY = Execution("X-1", "", "Replay", "MNQ", 1, 25000.0, "FOREIGN", 0, 0)
 
 
 class Venue:
-    """A DEALER named `nt` that sends what it is told, with the numbers it is told."""
+    """A DEALER named `nt` that sends given messages with given numbers."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
         self.link = sockets.requester(context, address, "nt")
         self.acked: set[str] = set()
 
-    def say(self, topic: str, epoch: int, seq: int, body: Body) -> str:
+    def send(self, topic: str, epoch: int, seq: int, body: Body) -> str:
         header = Header(1, "nt", epoch, seq, 0)
         sockets.send(self.link, (b"", topic.encode(), wire.encode(header, body)))
         return ref(topic, header)
 
-    def owned(self, name: str) -> bool:
-        """Whether the gate acknowledges it within a while."""
+    def acknowledged(self, name: str) -> bool:
+        """Whether the gate acknowledges the message within ten seconds."""
         until = time.monotonic() + 10
         while name not in self.acked and time.monotonic() < until:
             if self.link.poll(100):
@@ -41,16 +41,16 @@ class Venue:
         return name in self.acked
 
 
-def test_a_venue_that_died_with_a_hole_open_is_heard_again(home: Path, tmp_path: Path) -> None:
-    """The first word was lost, the second waited for it, then the venue died. What its next life says is taken."""
+def test_a_venue_that_died_with_an_open_hole_is_accepted_again(home: Path, tmp_path: Path) -> None:
+    """The first message was lost, the second waited for it, then the venue died. The gate accepts its next epoch."""
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run", ("broker", "logger", "gate")), zmq.Context() as context:
         venue = Venue(context, conf.bus.address("venue"))
-        hello = venue.say("venue.nt.", 1, 1, Hello("NinjaTrader", "1", ("Replay",)))
-        assert venue.owned(hello)
-        venue.say("venue.MNQ.", 1, 2, ENTRY)
+        hello = venue.send("venue.nt.", 1, 1, Hello("NinjaTrader", "1", ("Replay",)))
+        assert venue.acknowledged(hello)
+        venue.send("venue.MNQ.", 1, 2, ENTRY)
 
-        reborn = venue.say("venue.MNQ.", 2, 1, ENTRY)
+        restarted = venue.send("venue.MNQ.", 2, 1, ENTRY)
 
-        assert venue.owned(reborn)
+        assert venue.acknowledged(restarted)
         venue.link.close()

@@ -1,4 +1,4 @@
-"""The bridge alone on its link, with a gate in the test's hands: refusals, lease, restarts, and what others do in the account."""
+"""The bridge alone on its link, with a gate of the test's: refusals, lease, restarts, and foreign trades in the account."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_exits_and_moves_without_a_position_are_refused(link: Link) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "cut", "told"),
+    ("changes", "cut", "expected"),
     [
         ({"type": "eval_done"}, 0, "TYPE"),
         ({"qty": "two"}, 0, "FIELD"),
@@ -101,21 +101,23 @@ def test_exits_and_moves_without_a_position_are_refused(link: Link) -> None:
     ],
     ids=["wrong kind", "wrong type", "no stop", "wrong instrument"],
 )
-def test_a_command_that_cannot_be_read_is_refused_by_its_id(link: Link, changes: dict[str, object], cut: int, told: str) -> None:
-    """The gate hears why, the journal and so the tap hear why, and the next order is carried out."""
+def test_a_command_that_cannot_be_read_is_refused_by_its_id(
+    link: Link, changes: dict[str, object], cut: int, expected: str
+) -> None:
+    """The gate, the journal and so the tap receive the reason, and the next order is executed."""
     name = link.gate.send(link.entry("bad"), changes=changes, cut=cut)
 
     word = link.gate.word("bad")
     link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
-    link.gate.until(lambda: any(told in text for text in link.alarms()), "the alarm in the journal")
+    link.gate.until(lambda: any(expected in text for text in link.alarms()), "the alarm in the journal")
 
     assert word.status is OrderStatus.REJECTED
-    assert word.detail.startswith(told)
+    assert word.detail.startswith(expected)
     assert link.gate.ask(link.entry("good")).status is OrderStatus.ACCEPTED
 
 
 @pytest.mark.parametrize(
-    ("frames", "told"),
+    ("frames", "expected"),
     [
         ((b"command.MNQ.", b"\x81"), "cut off"),
         ((b"command.MNQ.", b"\x93\x01\x02\x03"), "a message is a map"),
@@ -128,16 +130,16 @@ def test_a_command_that_cannot_be_read_is_refused_by_its_id(link: Link, changes:
     ],
     ids=["truncated", "no map", "a frame missing", "no topic", "unknown version", "bad ack", "bad lease", "not for us"],
 )
-def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...], told: str) -> None:
-    """Nothing can be answered, so it is said on the bus; the bridge goes on."""
+def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...], expected: str) -> None:
+    """No reply is possible, so an alarm is published; the bridge continues."""
     link.gate.raw(*frames)
 
-    link.gate.until(lambda: any(told in text for text in link.alarms()), "the alarm in the journal")
+    link.gate.until(lambda: any(expected in text for text in link.alarms()), "the alarm in the journal")
     assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
 
 
-def test_a_command_without_a_readable_id_is_acknowledged_and_told(link: Link) -> None:
-    """Nobody can be answered, but the gate need not repeat it for ever."""
+def test_a_command_without_a_readable_id_is_acknowledged_with_an_alarm(link: Link) -> None:
+    """No report is possible, but the acknowledgement ends the resending."""
     name = link.gate.send(link.entry("n"), changes={"id": 7})
 
     link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
@@ -145,15 +147,15 @@ def test_a_command_without_a_readable_id_is_acknowledged_and_told(link: Link) ->
     assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
 
 
-def test_an_instrument_nobody_trades_here_is_refused(link: Link) -> None:
-    """The gate's order for a chart that is not open comes back with a reason."""
+def test_an_instrument_without_a_chart_is_refused(link: Link) -> None:
+    """The gate's order for a chart that is not open is rejected with a reason."""
     link.gate.send(PlaceOrder("y", "Replay", "MES", Action.ENTER_LONG, 1, 1.0, None, 1), topic="command.MES.")
 
     assert link.gate.word("y").detail.startswith("INSTRUMENT")
 
 
 def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
-    """Five seconds without the gate: no entry, exits and brackets as before; a lease later everything is as it was."""
+    """Five seconds without the gate: no entry, exits and brackets as before; after the next lease entries pass again."""
     link.hold()
 
     link.gate.leasing = False
@@ -173,7 +175,7 @@ def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
 
 
 def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
-    """A lease that says killed stops entries here, even if the gate forgets that it said so."""
+    """A lease with `killed` stops entries here, even if the gate loses its latch."""
     link.hold()
     link.gate.killed = True
     link.gate.until(lambda: link.dark())
@@ -187,7 +189,7 @@ def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
 
 
 def test_a_repeat_is_acknowledged_and_acted_on_once(link: Link) -> None:
-    """The same message again is acknowledged; the same id under a new number gets the same words; the market sees one order."""
+    """A duplicate is acknowledged; the same id under a new number gets the same reports; the market receives one order."""
     order = link.entry()
     first = link.gate.ask(order)
 
@@ -202,7 +204,7 @@ def test_a_repeat_is_acknowledged_and_acted_on_once(link: Link) -> None:
 
 
 def test_an_id_is_used_once_across_restarts(link: Link) -> None:
-    """Taken, filled, closed, the strategy loaded again: the same id is not traded a second time."""
+    """Accepted, filled, closed, the strategy loaded again: the same id is not traded a second time."""
     link.hold()
     link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
@@ -218,27 +220,27 @@ def test_an_id_is_used_once_across_restarts(link: Link) -> None:
 
 
 def test_a_position_is_adopted_with_its_bracket_and_can_be_closed(link: Link) -> None:
-    """The strategy is disabled and enabled with a position open: hello tells it, its bracket can be moved, an exit closes it."""
+    """The strategy is disabled and enabled with a position open: hello reports it, its bracket can be moved, an exit closes it."""
     link.hold()
     order = link.entry()
     link.reload()
-    (stands,) = link.gate.hellos()[-1].positions
+    (adopted,) = link.gate.hellos()[-1].positions
 
     moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=order.stop + 1))
     closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     flat = link.stamped().position
 
-    assert (stands.position.qty, stands.position.entry_id) == (2, "E1")
-    assert stands.position.stop is not None
+    assert (adopted.position.qty, adopted.position.entry_id) == (2, "E1")
+    assert adopted.position.stop is not None
     assert (moved.status, moved.stop) == (OrderStatus.DONE, order.stop + 1)
     assert closed.status is OrderStatus.ACCEPTED
     assert flat is not None
     assert flat.qty == 0
 
 
-def test_a_gate_that_was_restarted_is_greeted_again(link: Link) -> None:
-    """A lease with another boot asks for it, and what is open is told."""
+def test_a_restarted_gate_gets_a_new_hello(link: Link) -> None:
+    """A lease with another boot requests a hello, which reports the open position."""
     link.hold()
     before = len(link.gate.hellos())
 
@@ -248,24 +250,24 @@ def test_a_gate_that_was_restarted_is_greeted_again(link: Link) -> None:
     assert link.gate.hellos()[-1].positions[0].position.entry_id == "E1"
 
 
-def test_words_are_repeated_until_they_are_owned(link: Link) -> None:
-    """A gate that does not acknowledge gets everything again, once, when it does."""
+def test_messages_are_resent_until_acknowledged(link: Link) -> None:
+    """A gate that did not acknowledge receives each message again, and counts it once."""
     link.gate.acknowledging = False
     name = link.gate.send(link.entry())
     link.gate.until(lambda: name in link.gate.acked)
     link.bar()
     link.bar()
-    heard = len(link.gate.heard)
+    before = len(link.gate.heard)
 
     link.gate.acknowledging = True
     link.gate.until(lambda: link.gate.fills() and link.gate.words("E1"))
 
-    assert heard == 1
+    assert before == 1
     assert len(link.gate.fills()) == 1
 
 
 def test_a_limit_that_is_not_reached_is_cancelled_at_its_end(link: Link) -> None:
-    """The bridge cancels it by itself with the bar of its last minute, before that bar is published."""
+    """The bridge itself cancels it with the bar of its last minute, before that bar is published."""
     limit = link.last.close - 150
     order = link.entry(limit=limit, stop=limit - 50, valid_until_ns=link.last.close_ns + 120_000_000_000)
     accepted = link.gate.ask(order)
@@ -296,7 +298,7 @@ def test_a_working_entry_is_cancelled_on_request(link: Link) -> None:
 
 
 @pytest.mark.parametrize("link", [("--reject", 1)], indirect=True)
-def test_what_ninjatrader_rejects_is_rejected_with_its_words(link: Link) -> None:
+def test_an_order_that_ninjatrader_rejects_is_rejected_with_its_text(link: Link) -> None:
     """The reason that NinjaTrader gives travels to the gate."""
     word = link.gate.ask(link.entry())
 
@@ -306,8 +308,8 @@ def test_what_ninjatrader_rejects_is_rejected_with_its_words(link: Link) -> None
 
 
 @pytest.mark.parametrize("link", [("--ignore", 1)], indirect=True)
-def test_what_ninjatrader_ignores_is_refused_after_a_while(link: Link) -> None:
-    """Enter* may return nothing and say nothing; the gate must not wait for ever."""
+def test_an_order_that_ninjatrader_ignores_is_refused_after_a_while(link: Link) -> None:
+    """Enter* may return and report nothing; the gate must not wait for ever."""
     word = link.gate.ask(link.entry())
 
     assert word.status is OrderStatus.REJECTED
@@ -315,7 +317,7 @@ def test_what_ninjatrader_ignores_is_refused_after_a_while(link: Link) -> None:
 
 
 def test_a_lost_connection_stops_entries(link: Link) -> None:
-    """NinjaTrader without its connection takes no entries of ours; with it back, a hello tells what stands now."""
+    """NinjaTrader without its connection gets no entries of ours; once it is back, a hello reports positions and orders."""
     link.bridge.do("lost", link.gate.pump)
     refused = link.gate.ask(link.entry("a"))
     hellos = len(link.gate.hellos())
@@ -327,7 +329,7 @@ def test_a_lost_connection_stops_entries(link: Link) -> None:
 
 
 def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
-    """A person sells what we hold: a FOREIGN fill, the bracket is cancelled, entries stop until the strategy is enabled again."""
+    """A person sells our position: a FOREIGN fill, the bracket is cancelled, entries stop until the strategy is enabled again."""
     link.hold()
 
     link.bridge.do("foreign -2", link.gate.pump)
@@ -346,7 +348,7 @@ def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
 
 
 def test_a_bar_without_order_flow_has_none(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
-    """A series that is not volumetric gives null, which no strategy trades on, and never 0."""
+    """A series that is not volumetric gives null, on which no strategy trades, and never 0."""
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run"):
         link = Link(program, plain, tmp_path, conf, "--volumetric", 0)
@@ -357,7 +359,7 @@ def test_a_bar_without_order_flow_has_none(home: Path, program: Path, plain: Pat
     assert bar.volume > 0
 
 
-def test_two_hundred_lives_leave_nothing_behind(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+def test_two_hundred_loads_leave_nothing_behind(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
     """Loaded, connected, a bar, unloaded, again and again in one process: threads, descriptors and sockets stay as they were."""
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run"):
@@ -377,4 +379,4 @@ def test_two_hundred_lives_leave_nothing_behind(home: Path, program: Path, plain
     assert len(lines) == 10
     assert set(sockets) == {0}
     assert max(threads) <= min(threads) + 2
-    assert min(descriptors[5:]) <= min(descriptors[:5]) + 5  # libzmq closes some a moment later: what leaks is there for good
+    assert min(descriptors[5:]) <= min(descriptors[:5]) + 5  # libzmq closes some a moment later: a leak would remain

@@ -1,4 +1,4 @@
-"""The restart matrix (ninjascript/README.md): who is struck, times what stands at the broker at that moment."""
+"""The restart matrix (ninjascript/README.md): the killed processes, times the broker's positions and orders at that moment."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def kill_broker(conf: Conf, instance: Instance) -> str:
 
 
 def kill_everything(conf: Conf, instance: Instance) -> str:
-    """Once the journal has what was said: who would say again what it lacks dies as well, and then that bar is decided anew."""
+    """Kill once the journal is complete: its writers die as well and cannot resend, so a missing bar would be decided again."""
     bridges.wait_until_read(conf)
     kill_daemons(conf, instance)
     return DIE
@@ -59,11 +59,11 @@ BLOWS: dict[str, Blow] = {
     "broker killed": kill_broker,
     "NinjaTrader and all daemons killed": kill_everything,
 }
-LASTING = ("all daemons killed", "broker killed")  # the bridge lives through them
+LASTING = ("all daemons killed", "broker killed")  # the bridge survives them
 
 
 class Strikes:
-    """Strikes when something stands for the first time; flat counts once something was open. `moments` keeps what was told."""
+    """Strikes when the state occurs for the first time; flat counts after a first position. `moments` keeps the reports."""
 
     def __init__(self, state: str, blow: Blow, conf: Conf) -> None:
         self.state = state
@@ -82,13 +82,13 @@ class Strikes:
 
     @property
     def struck(self) -> Moment:
-        """What stood when it struck."""
+        """The moment of the strike."""
         assert self.at is not None, f"nothing was {self.state}: {self.moments}"
         return self.moments[self.at]
 
     @property
     def next(self) -> Moment:
-        """What was told next: after a new start of the bridge, what it finds."""
+        """The next report: after a restart of the bridge, its first finding."""
         assert self.at is not None
         return self.moments[self.at + 1]
 
@@ -109,9 +109,9 @@ def morning(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_strike_costs_at_most_the_entry_that_was_working(
     home: Path, program: Path, morning: Path, tmp_path: Path, who: str, state: str
 ) -> None:
-    """No bar is lost or comes twice, no order is placed twice, the books end flat. A position is adopted with its bracket; every
+    """No bar is lost or duplicated, no order is placed twice, the books end flat. A position is adopted with its bracket; every
     later bar names it. An entry that was working is cancelled if the bridge died, as nothing would protect it; every other trade is
-    made, and where the bridge lived, not a byte differs."""
+    made, and where the bridge survived, not a byte differs."""
     stage = Stage(program, morning, tmp_path, bridges.conf(["pipeline"]))
     strikes = Strikes(state, BLOWS[who], stage.conf)
 
@@ -141,7 +141,7 @@ def test_a_strike_costs_at_most_the_entry_that_was_working(
 def test_every_daemon_in_turn_may_die_while_the_bridge_trades(
     home: Path, program: Path, morning: Path, tmp_path: Path, state: str
 ) -> None:
-    """One after the other, each time that this state begins: not a byte of the journal differs."""
+    """One daemon at each start of this state: not a byte of the journal differs."""
     stage = Stage(program, morning, tmp_path, bridges.conf(["pipeline"]))
     victims = list(supervise.DAEMONS)
 

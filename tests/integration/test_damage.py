@@ -1,5 +1,5 @@
-"""Damaged files and full disks: a torn tail is repaired in silence; anything else stops the daemon for good, says which file and
-why, and lets nobody trade beside it."""
+"""Damaged files and full disks: a torn tail is repaired without an error. Any other damage stops the daemon for good, with the file
+and the reason, and blocks trading."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def restarted(tapewire: Run, name: str) -> None:
 
 
 def with_records(tapewire: Run, up: instances.Instance) -> Path:
-    """A gate log with something in it: three words of the operator."""
+    """A gate log with three commands of the operator."""
     for command in ("kill", "arm", "kill"):
         assert tapewire(command).returncode == 0
     return Path(up.run) / "gate.log"
 
 
-def test_a_torn_tail_is_cut_and_the_gate_goes_on(tapewire: Run, up: instances.Instance) -> None:
-    """Half a record at the end is what a death in mid-write leaves: it is set aside, and the gate comes back."""
+def test_a_torn_tail_is_cut_and_the_gate_continues(tapewire: Run, up: instances.Instance) -> None:
+    """A death in mid-write leaves half a record at the end: it is set aside, and the gate restarts."""
     log = with_records(tapewire, up)
     with log.open("ab") as file:
         file.write(b"\x40\x00\x00\x00half of a rec")
@@ -54,7 +54,7 @@ def test_a_torn_tail_is_cut_and_the_gate_goes_on(tapewire: Run, up: instances.In
 
 
 def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Instance) -> None:
-    """A flipped byte in an early record: the gate refuses to trade on it, stays down with status 74, and its log says why."""
+    """A flipped byte in an early record: the gate refuses to trade on it, stays down with status 74, and its log has the reason."""
     log = with_records(tapewire, up)
     content = bytearray(log.read_bytes())
     content[len(content) // 3] ^= 0xFF
@@ -69,7 +69,7 @@ def test_damage_before_the_tail_stops_the_gate(tapewire: Run, up: instances.Inst
 
 
 def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: instances.Instance) -> None:
-    """`down` and `up` do not start with empty books beside a damaged log: the command refuses and says which file to look at."""
+    """`down` and `up` do not start with empty books beside a damaged log: the command refuses and names the file."""
     log = with_records(tapewire, up)
     content = bytearray(log.read_bytes())
     content[len(content) // 3] ^= 0xFF
@@ -85,8 +85,8 @@ def test_damaged_books_are_not_left_behind_by_a_new_start(tapewire: Run, up: ins
 
 
 def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, up: instances.Instance) -> None:
-    """The next record does not fit: nothing is answered, the gate ends with status 74 and names the file. What it had answered
-    before is there again when there is room."""
+    """The next record does not fit: the gate sends no reply, ends with status 74 and names the file. Its earlier replies are
+    restored once there is room."""
     log = with_records(tapewire, up)
     resource.prlimit(status(tapewire)["gate"]["pid"], resource.RLIMIT_FSIZE, (log.stat().st_size + 10, resource.RLIM_INFINITY))
 
@@ -104,7 +104,7 @@ def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, 
 
 def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bars: Path, tmp_path: Path) -> None:
     """The logger's disk is full in the middle of a replay: after a while entries are refused with JOURNAL_DOWN, bars and exits go
-    on. With room again it writes what it had missed, and entries pass."""
+    on. With room again it writes the missed messages, and entries pass."""
     conf = configuration.load("replay", instance="full", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
@@ -154,6 +154,6 @@ def start(instance: instances.Instance, name: str) -> None:
 
 
 def ended(instance: instances.Instance, name: str) -> int | None:
-    """The exit status of a daemon that has ended and is not started again; None while it is."""
+    """The exit status of a daemon that has ended and is not restarted; None otherwise."""
     (row,) = (each for each in supervise.processes(instance) if each["name"] == name)
     return int(row["exitstatus"]) if row["statename"] == "EXITED" else None

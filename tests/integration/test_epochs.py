@@ -1,5 +1,5 @@
 """A run that is stopped, or dies as a whole, and is started again in the same folder: with other settings, in the middle of a
-position. The venue goes on; what the account has done today still counts, and nothing is decided twice."""
+position. The venue continues; the account's trades of the day still count, and nothing is decided twice."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_run_goes_on_under_other_settings(home: Path, bars: Path, tmp_path: Path) -> None:
-    """Stopped with a position open and started again with a lower limit on trades: the position is known and closed, the limit
-    counts the morning's trades, and the morning's intents stay as they were decided."""
+    """Stopped with a position open and started again with a lower limit on trades: the position is kept and closed, the limit
+    counts the morning's trades, and the decisions on the morning's intents stay."""
     stage = Stage(bars, tmp_path)
 
     half = stage.until_open(after=600)
@@ -44,7 +44,7 @@ def test_a_run_goes_on_under_other_settings(home: Path, bars: Path, tmp_path: Pa
 
 
 def test_a_run_that_died_as_a_whole_goes_on(home: Path, bars: Path, tmp_path: Path) -> None:
-    """Every process killed at once, as in a power cut, with a position open: the next start folds what there is under the settings
+    """Every process killed at once, as in a power cut, with a position open: the next start folds the logs under the settings
     of that time. The account's results are those of a run that was never cut."""
     stage = Stage(bars, tmp_path)
 
@@ -58,7 +58,7 @@ def test_a_run_that_died_as_a_whole_goes_on(home: Path, bars: Path, tmp_path: Pa
 
 
 def test_three_starts_in_a_row_leave_a_run_as_it_is(home: Path, bars: Path, tmp_path: Path) -> None:
-    """With nothing happening in between, what the first epoch left reaches the fourth."""
+    """Without events in between, the state of the first epoch reaches the fourth."""
     stage = Stage(bars, tmp_path)
 
     half = stage.until_open(after=600)
@@ -76,14 +76,14 @@ DAY = "2026-03-02"
 
 
 class Held(msgspec.Struct):
-    """Of a `PositionChanged`."""
+    """The used fields of a `PositionChanged`."""
 
     event_ns: int
     qty: int
 
 
 class Stage:
-    """A venue that goes on, and a run in one folder that is started for each part of its bars."""
+    """A venue that continues, and a run in one folder that is started for each part of its bars."""
 
     def __init__(self, data: Path, folder: Path) -> None:
         preset = configuration.preset("seed", ["pipeline"])
@@ -99,7 +99,7 @@ class Stage:
         self.epoch = 0
 
     def until_open(self, after: int) -> int:
-        """How many bars to play so that a position is open after the last, as a backtest has it."""
+        """The number of bars after which a position is open, by a backtest."""
         runs.backtest(self.conf, self.recording, self.measure, lambda share: None)
         at = {each.event_ns: each.qty for each in tapes.facts(self.measure, "position.", Held)}
         held = 0
@@ -145,7 +145,7 @@ class Stage:
         return self.facts("session.", Session)
 
     def adds_up(self) -> None:
-        """Books end flat and equal the fills, no order was placed twice, each bar has one session, and nobody missed a thing."""
+        """Books end flat and equal the fills, no order was placed twice, each bar has one session, and no reader had a gap."""
         fills = self.facts("fill.", Fill)
         entries = Counter(signal.id for signal in self.signals())
         trades = self.trades()

@@ -1,4 +1,4 @@
-"""Bars that are lost for good, over real processes: the session is degraded, and a restart does not forget it."""
+"""Bars that are lost for good, over real processes: the session is degraded, and stays degraded after a restart."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BARS = topics.bar("MNQ")
 
 
 class Feed:
-    """NinjaTrader's end of the bus, with nothing to say again: what it leaves out is lost."""
+    """NinjaTrader's end of the bus, which resends nothing: a skipped number is lost."""
 
     def __init__(self, run: Conf) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -37,7 +37,7 @@ class Feed:
         assert self.out.poll(10_000), "the broker does not listen"
         self.out.recv()
 
-    def say(self, *numbers: int) -> None:
+    def publish(self, *numbers: int) -> None:
         """Publish the bars with these numbers, a minute each."""
         first = bar("11:00")
         for number in numbers:
@@ -46,16 +46,16 @@ class Feed:
             self.out.send_multipart((BARS.encode(), wire.encode(Header(1, "nt", 1, number, close_ns), each)))
 
     def session(self) -> dict[str, Any]:
-        """The last session of the tracker, in its own words; empty before the first."""
-        told = request_control(self.context, self.run.bus.address("tracker"), "state", topics.SESSION, timeout_s=10)
-        return dict(told.get("session.MNQ.", {}))
+        """The last session that the tracker reports; empty before the first."""
+        reply = request_control(self.context, self.run.bus.address("tracker"), "state", topics.SESSION, timeout_s=10)
+        return dict(reply.get("session.MNQ.", {}))
 
-    def has_come_to(self, number: int) -> bool:
+    def has_reached(self, number: int) -> bool:
         return bool(self.session().get("bar", {}).get("index") == number)
 
-    def sessions_said(self) -> int:
-        told = request_control(self.context, self.run.bus.address("control.tracker"), "state", timeout_s=10)
-        return int(told["last"]["session.MNQ."][1])
+    def sessions_published(self) -> int:
+        reply = request_control(self.context, self.run.bus.address("control.tracker"), "state", timeout_s=10)
+        return int(reply["last"]["session.MNQ."][1])
 
 
 @pytest.fixture
@@ -66,20 +66,20 @@ def feed(up: instances.Instance) -> Iterator[Feed]:
 
 
 def test_a_restarted_tracker_is_degraded_as_before(tapewire: Run, up: instances.Instance, feed: Feed) -> None:
-    """The same session under the same number; the next gap is told under a new number of its own."""
-    feed.say(1, 2, 3, 6, 7)
-    assert eventually(lambda: feed.has_come_to(7))
-    before, said = feed.session(), feed.sessions_said()
+    """The same session under the same number; the next gap is published under a new number of its own."""
+    feed.publish(1, 2, 3, 6, 7)
+    assert eventually(lambda: feed.has_reached(7))
+    before, published = feed.session(), feed.sessions_published()
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "tracker")
 
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: is_back(tapewire, "tracker", pid))
 
     assert before["degraded"]
-    assert (feed.session(), feed.sessions_said()) == (before, said) == (before, 5)
-    feed.say(8, 10)
-    assert eventually(lambda: feed.has_come_to(10))
+    assert (feed.session(), feed.sessions_published()) == (before, published) == (before, 5)
+    feed.publish(8, 10)
+    assert eventually(lambda: feed.has_reached(10))
     gaps = "sys.gap.tracker."
     assert eventually(lambda: sum(1 for _ in tapes.frames(Path(up.run), gaps)) == 2)
-    told = [wire.decode(frame) for frame in tapes.frames(Path(up.run), gaps)]
-    assert [(header.seq, body.first, body.last) for header, body in told] == [(1, 4, 5), (2, 9, 9)]  # type: ignore[union-attr]
+    gap_facts = [wire.decode(frame) for frame in tapes.frames(Path(up.run), gaps)]
+    assert [(header.seq, body.first, body.last) for header, body in gap_facts] == [(1, 4, 5), (2, 9, 9)]  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""History over a real socket: several topics read side by side, as a daemon does that starts, without asking for anything twice."""
+"""History over a real socket: several topics read side by side, as by a starting daemon, without a duplicate request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tape(tmp_path: Path) -> Tape:
 
 
 class Served(threading.Thread):
-    """Answers requests for pages, and counts them, until it is asked for topics."""
+    """Replies to page requests and counts them, until a request for topics arrives."""
 
     def __init__(self, tape: Tape) -> None:
         super().__init__()
@@ -44,20 +44,20 @@ class Served(threading.Thread):
         header = Header(PROTOCOL_VERSION, "logger", 1, 0, 0)
         while True:
             sender, *rest = self.socket.recv_multipart()
-            _, asked = wire.decode(rest[-1])
-            if isinstance(asked, HistoryRequest):
+            _, request = wire.decode(rest[-1])
+            if isinstance(request, HistoryRequest):
                 self.requests += 1
-                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, self.tape.page(asked))])
-            elif isinstance(asked, TopicsRequest):
-                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, Topics(asked.id, ()))])
+                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, self.tape.page(request))])
+            elif isinstance(request, TopicsRequest):
+                self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, Topics(request.id, ()))])
                 break
         self.socket.close()
         self.context.term()
 
 
 def test_topics_are_read_side_by_side(tape: Tape) -> None:
-    """Merged record by record, each topic comes whole and in order; five pages each, and no page is asked for again because
-    it came while another topic was waited for."""
+    """Merged record by record, each topic is complete and in order; five pages each. A page that arrives while the reader
+    waits for another topic is not requested again."""
     server = Served(tape)
     server.start()
     with zmq.Context() as context, History(context, f"tcp://127.0.0.1:{server.port}", deadline_s=20) as history:

@@ -1,4 +1,4 @@
-"""Signals from outside, with real processes: sent while a replay is played bar by bar, and while the gate dies over them."""
+"""External signals, with real processes: sent while a replay is played bar by bar, and while the gate is killed over them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ FIRST = 1_000  # a bar after the open, before any strategy of the preset looks f
 APART = 8  # bars between two signals: enough for a bracket two points wide to be hit
 
 
-class Said(NamedTuple):
-    """A command's end: its exit status, what it printed, and what it complained of."""
+class Outcome(NamedTuple):
+    """The outcome of a command: its exit status, its output and its error text."""
 
     status: int
     out: str
-    complaint: str
+    errors: str
 
     @property
     def answer(self) -> ExternalAnswer:
@@ -52,38 +52,38 @@ class Said(NamedTuple):
 
 
 class Stage:
-    """A replay that stands still until it is told to go on, like a market between two bars; the venue is always there."""
+    """A replay that advances on request, like a market between two bars; the venue is always connected."""
 
     def __init__(self, conf: Conf, bars: Sequence[Bar], run: Path, instance: Instance, player: Player) -> None:
         self.conf, self.bars, self.run, self.instance, self.player = conf, bars, run, instance, player
         self.played = 0
 
     def to(self, number: int) -> Bar:
-        """Play on until this many bars are done; the last one."""
+        """Play until this many bars are done. Returns the last one."""
         for bar in self.bars[self.played : number]:
             self.player.bar(bar)
         self.played = number
         return self.bars[number - 1]
 
-    def command(self, *command: object, serving: bool = True) -> Said:
-        """Run a program to its end; the venue goes on meanwhile, unless it is to notice nothing."""
+    def command(self, *command: object, serving: bool = True) -> Outcome:
+        """Run an application to its end. serving: the venue continues meanwhile."""
         with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             while serving and process.poll() is None:
                 self.player.pump(0.02)
-            out, complaint = process.communicate(timeout=60)
-        return Said(process.returncode, out, complaint)
+            out, errors = process.communicate(timeout=60)
+        return Outcome(process.returncode, out, errors)
 
     def arrived(self, order_id: str) -> bool:
-        """Go on with the venue, at the same bar, until the order is there; the bound only ends a test that would never pass."""
+        """Run the venue at the same bar until the order has arrived; the bound only ends a test that would never pass."""
         until = time.monotonic() + PATIENCE_S
         while order_id not in self.player.handled and time.monotonic() < until:
             self.player.pump(0.02)
         return order_id in self.player.handled
 
-    def tapewire(self, *arguments: object) -> Said:
+    def tapewire(self, *arguments: object) -> Outcome:
         return self.command(TAPEWIRE, *arguments)
 
-    def send(self, price: object, *options: object, serving: bool = True) -> Said:
+    def send(self, price: object, *options: object, serving: bool = True) -> Outcome:
         wanted = ("buy", "MNQ 03-26", "--price", price, "--tp", 2, "--sl", 2)
         return self.command(TAPEWIRE, "send", *wanted, "--json", *options, serving=serving)
 
@@ -106,7 +106,7 @@ class Stage:
 
 @contextmanager
 def staged(bars: Path, run: Path, faults: Sequence[tuple[str, int]] = ()) -> Iterator[Stage]:
-    """A replay of two synthetic sessions that takes signals. faults: deaths of the gate over a signal, by step and bar number."""
+    """A replay of two synthetic sessions that accepts signals. faults: deaths of the gate over a signal, by step and bar number."""
     preset = configuration.preset("seed", ["edge_fade"])
     conf = configuration.load("replay", instance="ingress", traded=["MNQ"], preset=preset, changes={"ingress": {"enabled": True}})
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -124,8 +124,8 @@ def staged(bars: Path, run: Path, faults: Sequence[tuple[str, int]] = ()) -> Ite
         yield Stage(conf, recording.bars, run, instance, player)
 
 
-def test_a_signal_becomes_an_order_and_its_life_is_journaled(home: Path, bars: Path, tmp_path: Path) -> None:
-    """Answered at once, ordered at the venue, filled on the next bar; every state, repeat and refusal is there to be read."""
+def test_a_signal_becomes_an_order_and_its_states_are_journaled(home: Path, bars: Path, tmp_path: Path) -> None:
+    """Replied to at once, ordered at the venue, filled on the next bar; every state, duplicate and refusal is reported."""
     with staged(bars, tmp_path / "run") as stage:
         early = stage.send(21_000)
         bar = stage.to(FIRST)
@@ -159,12 +159,12 @@ def test_a_signal_becomes_an_order_and_its_life_is_journaled(home: Path, bars: P
         )
         assert [each["ingress_id"] for each in json.loads(listed.out)] == [taken.answer.ingress_id]
         assert [line.split()[3] for line in status.out.splitlines()] == LIFE
-        assert (unknown.status, "did you mean 'r-1'?" in unknown.complaint) == (65, True)
+        assert (unknown.status, "did you mean 'r-1'?" in unknown.errors) == (65, True)
         assert all(word in story.out for word in ("raw.bar.MNQ", "session.MNQ", "state=CONFIRMED", "execution_id"))
 
 
 def test_a_killed_gate_delivers_each_signal_exactly_once(home: Path, bars: Path, tmp_path: Path) -> None:
-    """SIGKILL at every step over a signal, and right after its accept: always one answer, one order, one fill, five states."""
+    """SIGKILL at every step over a signal, and right after its accept: always one reply, one order, one fill, five states."""
     numbers = [FIRST + APART * count for count in range(len(STEPS) + 1)]
     with staged(bars, tmp_path / "run", list(zip(STEPS, numbers, strict=False))) as stage:
         answers, gates = [], []
@@ -183,19 +183,19 @@ def test_a_killed_gate_delivers_each_signal_exactly_once(home: Path, bars: Path,
         gates.append(stage.gate())
         stage.player.finish()
 
-        ids = [said.answer.order_id for said in answers]
+        ids = [outcome.answer.order_id for outcome in answers]
         orders = Counter(each.id for each in stage.journal("command.MNQ") if isinstance(each, PlaceOrder))
         entries = Counter(each.order_id for each in stage.journal("fill.MNQ") if each.role == "ENTRY")
 
-        assert [said.status for said in answers] == [0] * len(numbers), answers
+        assert [outcome.status for outcome in answers] == [0] * len(numbers), answers
         assert len(set(gates)) == len(gates)
         assert orders == entries == dict.fromkeys(ids, 1)
-        assert stage.states() == {said.answer.ingress_id: LIFE for said in answers}
+        assert stage.states() == {outcome.answer.ingress_id: LIFE for outcome in answers}
         assert not [each for each in stage.journal("intent.MNQ") if isinstance(each, Intents) and each.intents[0].entry]
 
 
 def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
-    """Not a fault of the signal's: the same one may be sent later."""
+    """The signal is valid: the same one may be sent later."""
     done = tapewire("send", "buy", "MNQ", "--price", 21_000, "--tp", 2, "--sl", 2)
 
     assert done.returncode == 75
@@ -203,14 +203,14 @@ def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
 
 
 def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:
-    """The example knows nothing of tapewire, only pyzmq, msgpack and PROTOCOL.md."""
+    """The example uses nothing of tapewire, only pyzmq, msgpack and PROTOCOL.md."""
     with staged(bars, tmp_path / "run") as stage:
         bar = stage.to(FIRST)
         gate = f"tcp://{stage.conf.bus.host}:{stage.conf.bus.base_port + PORTS['gate']}"
-        said = stage.command("env", f"TAPEWIRE_GATE={gate}", sys.executable, EXAMPLE, "sell", "MNQ", bar.close, 2, 2)
-        assert stage.arrived("MNQ-20260302-1051-EXT1-ES"), said
+        outcome = stage.command("env", f"TAPEWIRE_GATE={gate}", sys.executable, EXAMPLE, "sell", "MNQ", bar.close, 2, 2)
+        assert stage.arrived("MNQ-20260302-1051-EXT1-ES"), outcome
         position = stage.player.venue.position("MNQ")
 
-        assert said.status == 0, said
-        assert "'state': 'QUEUED'" in said.out
+        assert outcome.status == 0, outcome
+        assert "'state': 'QUEUED'" in outcome.out
         assert len(position.working) == 1

@@ -1,4 +1,4 @@
-"""What an installation holds, that each kind of it works, and that packages with the names of our folders do no harm."""
+"""The content of an installation; each kind of it works; packages with the names of our folders do no harm."""
 
 from __future__ import annotations
 

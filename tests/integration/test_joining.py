@@ -1,4 +1,4 @@
-"""A daemon that joins while others speak: what is said between its subscription and its reading of the journal is not lost."""
+"""A daemon that joins while others publish: messages between its subscription and its reading of the journal are not lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def frame(number: int) -> bytes:
 
 
 class Bus:
-    """Broker and logger in the test's hands: the broker listens to writers when it is told to, the journal holds one bar."""
+    """Broker and logger of the test's: the broker subscribes to writers on request, the journal holds one bar."""
 
     def __init__(self, conf: Conf) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -43,14 +43,14 @@ class Bus:
         self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
         self.history = sockets.responder(self.context, conf.bus.address("history"))
 
-    def heard(self, socket: zmq.Socket[bytes]) -> list[bytes]:
+    def received(self, socket: zmq.Socket[bytes]) -> list[bytes]:
         assert socket.poll(PATIENCE_S * 1000), "nothing came"
         return socket.recv_multipart()
 
     def answer(self) -> None:
-        """One question about the journal."""
-        sender, *_, asked = self.heard(self.history)
-        body = wire.decode(asked)[1]
+        """Reply to one request about the journal."""
+        sender, *_, request = self.received(self.history)
+        body = wire.decode(request)[1]
         if isinstance(body, TopicsRequest):
             lengths = (TopicLength(BARS, 1, 1, 1),) if BARS.startswith(body.prefix) else ()
             answer: Topics | Page = Topics(body.id, lengths)
@@ -58,28 +58,28 @@ class Bus:
             assert isinstance(body, HistoryRequest)
             held = [frame(1)] if body.topic == BARS else []
             answer = Page(body.id, body.topic, body.start, tuple(held[body.start :]), len(held))
-        with suppress(zmq.ZMQError):  # it has all it wanted, and asks no more
+        with suppress(zmq.ZMQError):  # the reader has left
             self.history.send_multipart((sender, b"", b"history.", wire.encode(Header(1, "logger", 1, 1, 0), answer)))
 
     def sessions(self, upto: int) -> list[int]:
-        """The bars of the sessions that are published, until this one came or nothing more does. Journal questions are answered."""
-        told: list[int] = []
+        """The bars of the published sessions, until this one or a pause. Replies to journal requests meanwhile."""
+        published: list[int] = []
         until = time.monotonic() + PATIENCE_S
-        while upto not in told and time.monotonic() < until:
+        while upto not in published and time.monotonic() < until:
             if self.history.poll(0):
                 self.answer()
             if not self.incoming.poll(20):
                 continue
-            topic, said = self.incoming.recv_multipart()
-            body = wire.decode(said)[1]
+            topic, payload = self.incoming.recv_multipart()
+            body = wire.decode(payload)[1]
             if topic == SESSIONS.encode() and isinstance(body, Session):
-                told.append(body.bar.index)
-        return told
+                published.append(body.bar.index)
+        return published
 
 
 @pytest.fixture
 def bus(home: Path, tmp_path: Path) -> Iterator[Bus]:
-    """A run of nothing but a tracker, which waits for a broker."""
+    """A run with only a tracker, which waits for a broker."""
     conf = bridges.conf()
     configuration.write(conf, tmp_path)
     made = Bus(conf)
@@ -92,9 +92,9 @@ def bus(home: Path, tmp_path: Path) -> Iterator[Bus]:
     supervise.release(conf.bus.host, conf.bus.base_port)
 
 
-def test_a_fact_behind_a_hole_that_the_journal_fills_is_taken(bus: Bus) -> None:
-    """The second bar comes as soon as the tracker has subscribed, the first is in the journal. It was once dropped in silence."""
-    while bus.heard(bus.outgoing) != [b"\x01" + topics.RAW.encode()]:
+def test_a_fact_behind_a_hole_that_the_journal_fills_is_delivered(bus: Bus) -> None:
+    """The second bar arrives as soon as the tracker has subscribed, the first is in the journal. Once it was dropped unnoticed."""
+    while bus.received(bus.outgoing) != [b"\x01" + topics.RAW.encode()]:
         pass
     bus.outgoing.send_multipart((BARS.encode(), frame(2)))
     bus.incoming.send(b"\x01")

@@ -55,7 +55,7 @@ def first(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
 
 @pytest.mark.parametrize("options", [(), ("--strategies", "pipeline"), ("--fill", "close", "--preset", "adaptive")])
 def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable[..., Any], options: tuple[str, ...]) -> None:
-    """Journal and results are equal, and `tapewire diff` says so with status 0."""
+    """Journal and results are equal, and `tapewire diff` reports so with status 0."""
     a, b = first(*options)
 
     assert journal(a) == journal(b)
@@ -75,7 +75,7 @@ def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any]
 
 
 def test_the_synthetic_sessions_trade(home: Path, first: Callable[..., Any]) -> None:
-    """The parity above is about something: the preset's own strategies find trades there."""
+    """The parity above is not vacuous: the preset's own strategies trade there."""
     a, _ = first()
 
     assert json.loads((a / "summary.json").read_text())["trades"] > 0
@@ -83,7 +83,7 @@ def test_the_synthetic_sessions_trade(home: Path, first: Callable[..., Any]) -> 
 
 @needs_shared
 def test_the_recorded_sessions_trade_hundreds_of_round_turns(tapewire: Run, tmp_path: Path) -> None:
-    """Four real sessions, complete: 390 RTH bars each, none missing, and the summary says so."""
+    """Four real sessions, complete: 390 RTH bars each, none missing, and the summary reports so."""
     a, b = both(tapewire, REAL, tmp_path, "--strategies", "pipeline")
     summary = json.loads((b / "summary.json").read_text())
 

@@ -32,7 +32,7 @@ def status(tapewire: Run) -> dict[str, dict[str, Any]]:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Check until it holds. Each check takes its own time; the bound only ends a test that would never pass."""
+    """Repeat the check until it holds. Each check takes its own time; the bound only ends a test that would never pass."""
     until = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > until:
@@ -80,7 +80,7 @@ def test_without_a_run_the_commands_give_the_remedy(tapewire: Run) -> None:
 
 
 def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.Instance) -> None:
-    """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is asked last."""
+    """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
     ports = dict.fromkeys(("tracker", "evaluator", "gate"), service) | {f"control.{name}": control for name in supervise.DAEMONS}
     assert {*control, *service} == set(get_args(Verb))

@@ -130,8 +130,8 @@ def test_backtest_and_replay_agree_in_a_program(bars: Path, home: Path, tmp_path
     assert msgspec.json.decode((a / program.NAME).read_bytes())["refused"] > 0
 
 
-def test_without_a_program_nothing_is_said_of_one(tapewire: Run, bars: Path, tmp_path: Path) -> None:
-    """No file, no section, no refusal; and a run in one that never stands in the way leaves the same journal."""
+def test_without_a_program_no_output_mentions_one(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+    """No file, no section, no refusal; and a run in a program that refuses nothing leaves the same journal."""
     plain, free = tmp_path / "plain", tmp_path / "free"
     done = tapewire("backtest", "--data", bars, "--strategies", "pipeline", "--out", plain)
     conf, recording = prepared(bars, bare(), ["pipeline"])
@@ -143,7 +143,7 @@ def test_without_a_program_nothing_is_said_of_one(tapewire: Run, bars: Path, tmp
 
 
 def test_a_program_for_programs(tapewire: Run, bars: Path, tmp_path: Path) -> None:
-    """--json carries the verdict beside the summary."""
+    """--json has the verdict beside the summary."""
     done = tapewire("backtest", "--data", bars, "--program", "buffer_scaling", "--out", tmp_path / "a", "--json")
 
     told = json.loads(done.stdout)

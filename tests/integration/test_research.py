@@ -39,7 +39,7 @@ def cheats(site: Path) -> Path:
 
 
 def preset(folder: Path, text: str) -> Path:
-    """A preset of one's own: what is traded and with which numbers, the rest by default."""
+    """A preset of the user's own: strategies and parameters, the rest by default."""
     path = folder / "mine.toml"
     path.write_text(f'description = "mine"\nday_type = "edge"\n{text}')
     return path
@@ -49,7 +49,7 @@ def preset(folder: Path, text: str) -> Path:
 
 
 def test_a_copy_of_the_template_runs_everywhere(tapewire: Run, bars: Path, site: Path, tmp_path: Path) -> None:
-    """Installed as an entry point under another name: signals, backtest and lookahead know it, with its own parameters."""
+    """Installed as an entry point under another name: signals, backtest and lookahead find it, with its own parameters."""
     install(
         site, "mine", TEMPLATE.read_text().replace("First Breakout", "Mine").replace("FIRST_BREAKOUT", "MINE"), mine="FirstBreakout"
     )
@@ -104,7 +104,7 @@ def test_a_broken_plug_in_is_named_by_the_run_that_names_it_and_hurts_no_other(
 
 
 def test_a_plug_in_that_raises_ends_itself_alone(tapewire: Run, bars: Path, cheats: Path, tmp_path: Path) -> None:
-    """The others propose what they would have proposed without it; the account names it, and the status says so."""
+    """The others propose as they would without it; the account names it, and the status reports it."""
     with_it = tapewire("signals", "--data", bars, "--strategies", "careless,pipeline", "--out", tmp_path / "with")
     without = tapewire("signals", "--data", bars, "--strategies", "pipeline", "--out", tmp_path / "without")
 
@@ -116,7 +116,7 @@ def test_a_plug_in_that_raises_ends_itself_alone(tapewire: Run, bars: Path, chea
 def test_a_failure_is_told_the_same_way_by_a_backtest_and_by_the_daemons(
     tapewire: Run, bars: Path, cheats: Path, tmp_path: Path
 ) -> None:
-    """The same fact at the same bar, the same trades of the others: a replay is not stopped by what a backtest survives."""
+    """The same fact at the same bar, the same trades of the others: a failure that a backtest survives does not stop a replay."""
     options = ("--data", bars, "--strategies", "careless,pipeline", "--out")
     here = tapewire("backtest", *options, tmp_path / "here")
     there = tapewire("replay", *options, tmp_path / "there")
@@ -155,7 +155,7 @@ def test_what_ships_does_not_look_ahead(tapewire: Run, bars: Path) -> None:
 def test_a_cheater_is_caught_and_the_honest_one_beside_it_is_not(
     tapewire: Run, bars: Path, cheats: Path, strategy: str, told: str
 ) -> None:
-    """Future bars within reach, state that outlives a run, chance, a failure: each is told; the other's row says `same`."""
+    """Future bars within reach, state that outlives a run, chance, a failure: each is reported; the other's row has `same`."""
     done = tapewire("lookahead", "--data", bars, "--strategies", f"{strategy},edge_fade", "--cuts", 3)
 
     rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
@@ -168,7 +168,7 @@ def test_a_cheater_is_caught_and_the_honest_one_beside_it_is_not(
 def test_a_strategy_that_opens_the_recording_is_caught_with_the_files_name(
     tapewire: Run, bars: Path, cheats: Path, tmp_path: Path
 ) -> None:
-    """Its decisions are the same at every cut, because nobody cuts the file; that it reads is what gives it away."""
+    """Its decisions are the same at every cut, because the file is not cut; the read itself is detected."""
     file = bars / "NQ_Volumetric_1.csv.gz"
     chosen = preset(tmp_path, f'strategies = ["reader"]\n[parameters.reader]\npath = "{file}"\n')
 
@@ -180,7 +180,7 @@ def test_a_strategy_that_opens_the_recording_is_caught_with_the_files_name(
 
 
 def test_a_strategy_that_ends_the_process_is_told_without_a_traceback(tapewire: Run, bars: Path, site: Path) -> None:
-    """`os._exit` cannot be caught; whoever waits for that process says what happened."""
+    """`os._exit` cannot be caught; the parent process reports it."""
     kills = CHEAT.replace("def wants(self, s):\n        return random", "def wants(self, s):\n        import os, multiprocessing\n"
                           "        multiprocessing.parent_process() and os._exit(9)\n        return random")  # fmt: skip
     install(site, "killers", kills, gambler="Gambler")
@@ -193,7 +193,7 @@ def test_a_strategy_that_ends_the_process_is_told_without_a_traceback(tapewire: 
 
 
 def test_the_cuts_are_chosen_by_the_seed(tapewire: Run, bars: Path) -> None:
-    """The seed is printed; the same one gives the same words."""
+    """The seed is printed; the same seed gives the same output."""
     first, again = (tapewire("lookahead", "--data", bars, "--strategies", "edge_fade", "--cuts", 2, "--seed", 5) for _ in range(2))
 
     assert "(seed 5)" in first.stdout
@@ -207,7 +207,7 @@ RESULTS = ("table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.ht
 
 
 def test_a_sweep_computes_each_cell_once_and_doubts_the_best(tapewire: Run, bars: Path, tmp_path: Path) -> None:
-    """On two processes; the second sweep computes nothing and says so, and a wider one computes what is new."""
+    """On two processes; the second sweep computes nothing and reports so, and a wider one computes only the new cells."""
     options = ("sweep", "--data", bars, *GRID, "--out", tmp_path / "out")
     first = tapewire(*options, "--jobs", 2)
     before = {name: (tmp_path / "out" / name).read_bytes() for name in RESULTS}
@@ -236,7 +236,7 @@ def test_a_sweep_computes_each_cell_once_and_doubts_the_best(tapewire: Run, bars
 def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(
     tapewire: Run, bars: Path, tmp_path: Path, settings: tuple[str, ...], told: list[str]
 ) -> None:
-    """With what would be right; nothing that looks like a result is left."""
+    """With the correct value; no partial result remains."""
     if "--cluster" in settings:
         pytest.importorskip("distributed", reason="the extra tapewire[cluster] is not installed")
     done = tapewire("sweep", "--data", bars, *settings, "--out", tmp_path / "out")
@@ -266,7 +266,7 @@ def cluster(home: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def address_of(told: Path, process: subprocess.Popen[bytes]) -> str:
-    """The scheduler's address, once it has written it down."""
+    """The scheduler's address, once it has written it."""
     for _ in range(600):
         if told.exists() and told.stat().st_size:
             address: str = json.loads(told.read_text())["address"]
@@ -277,7 +277,7 @@ def address_of(told: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 def test_a_dask_cluster_leaves_the_same_table(tapewire: Run, bars: Path, tmp_path: Path, cluster: str) -> None:
-    """Where a cell is computed makes no difference to what it says."""
+    """The place of computation does not change a cell's result."""
     here = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "here", "--jobs", 1)
     there = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "there", "--cluster", cluster)
 

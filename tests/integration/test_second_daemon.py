@@ -26,7 +26,7 @@ PATIENCE_S = 60.0
 
 
 class Desk:
-    """The daemon, a sender of words, the service that it asks, and the journal of its facts."""
+    """The daemon, a sender of words, the service that it requests from, and the journal of its facts."""
 
     def __init__(self, conf: Conf, run: Path) -> None:
         self.conf = conf
@@ -58,7 +58,7 @@ class Desk:
         return process.wait(20)
 
     def send(self, number: int) -> bytes:
-        """Send the word of this number until it is answered. Returns the answer's frame."""
+        """Send the word of this number until the reply. Returns the reply's frame."""
         header = Header(1, "anna", 1, number, 1_000 * number)
         frames = (b"", b"word.", wire.encode(header, Arm("anna")))
         answers: list[bytes] = []
@@ -76,7 +76,7 @@ class Desk:
         return answers[0]
 
     def replied(self) -> bool:
-        """As the gate's service: reply to the oldest request that has come. False without one, or if its sender has died since."""
+        """As the gate's service: reply to the oldest request. False without one, or if its requester has died since."""
         if not self.gate.poll(20):
             return False
         sender, _, topic, frame = self.gate.recv_multipart()
@@ -90,13 +90,13 @@ class Desk:
         return True
 
     def facts(self) -> list[tuple[int, int, str, str]]:
-        """What the journal has of its facts: epoch, number, and the two words of each."""
+        """Its facts in the journal: epoch, number, and the two words of each."""
         with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
             told = [wire.decode(frame) for frame in history.read(tally.FACTS)]
         return [(header.epoch, header.seq, *words(body)) for header, body in told]
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Ask until it holds. The bound only ends a test that would never pass."""
+        """Repeat the check until it holds. The bound only ends a test that would never pass."""
         until = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < until, (self.run / "tally.log").read_text()
@@ -130,8 +130,8 @@ def words(body: Body) -> tuple[str, str]:
 
 
 def test_a_killed_daemon_goes_on_from_its_log(desk: Desk) -> None:
-    """It counts on, gives a repeated request its stored answer, and publishes nothing twice: neither what a request led to nor what
-    a time-out did."""
+    """It counts on, gives a duplicate request its stored reply, and publishes nothing twice: neither the outputs of a request nor
+    those of a time-out."""
     desk.send(1)
     desk.until(lambda: len(desk.facts()) == 2)
     second = desk.send(2)
@@ -154,7 +154,7 @@ def test_a_killed_daemon_goes_on_from_its_log(desk: Desk) -> None:
 
 
 def test_a_request_that_has_its_answer_is_not_sent_again(desk: Desk) -> None:
-    """Of two requests one is answered. After a restart only the other is under way."""
+    """One of two requests gets a reply. After a restart only the other is pending."""
     desk.send(1)
     desk.until(desk.replied)
     desk.send(2)
@@ -170,7 +170,7 @@ def test_a_request_that_has_its_answer_is_not_sent_again(desk: Desk) -> None:
 
 
 def test_a_latch_that_was_written_meanwhile_is_taken_once(desk: Desk) -> None:
-    """The daemon takes it when it starts, and has it in its log from then on."""
+    """The daemon reads it at its start, and has it in its log from then on."""
     desk.stop(kill=True)
     latch.write(desk.run / tally.LATCH.file, "anna")
     desk.start()
@@ -186,7 +186,7 @@ def test_a_latch_that_was_written_meanwhile_is_taken_once(desk: Desk) -> None:
 
 @pytest.mark.parametrize("kill", [False, True], ids=["stopped", "killed"])
 def test_the_next_epoch_goes_on_with_what_the_last_one_left(desk: Desk, kill: bool) -> None:
-    """Stopped, it has written its state down; killed, its log is folded. It hears of the new epoch and counts on."""
+    """Stopped, it has written its state; killed, its log is folded. It gets the new epoch as an event and counts on."""
     desk.send(1)
     desk.until(lambda: len(desk.facts()) == 2)
 

@@ -1,4 +1,4 @@
-"""Whatever the network does, a reader is told of every message: as itself, or inside a Gap. In order, and once."""
+"""With any loss in the network, a reader gets every message once and in order: the message itself, or a Gap over it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ RESTART = st.just(["restart"])
 
 
 def script(*parts):
-    """What happens, one thing after the other; saying comes in bursts."""
+    """A sequence of steps; messages are published in bursts."""
     return st.lists(st.one_of(*parts), min_size=1, max_size=20).map(lambda bursts: [step for burst in bursts for step in burst])
 
 
@@ -23,7 +23,7 @@ LIMITS = st.fixed_dictionaries({"ring": st.sampled_from([1, 5, 4096]), "hold": s
 
 
 def played(seed, steps, **network):
-    """A bus after a script of saying, beating and waiting (in nanoseconds)."""
+    """A bus after a script of publishing, beating and waiting (in nanoseconds)."""
     bus = LossyBus(seed, **network)
     for step in steps:
         match step:
@@ -41,7 +41,7 @@ def played(seed, steps, **network):
 
 @given(st.integers(0), STEPS, CHANCE, CHANCE, CHANCE, LIMITS)
 def test_any_pattern_of_loss_ends_healed_or_as_a_gap(seed, steps, drop, repeat, delay, limits):
-    """Every number from the first to the last, each once and in order, whatever was lost, repeated or overtaken."""
+    """Every number from the first to the last, each once and in order, with any loss, duplicate or overtaking."""
     bus = played(seed, steps, drop=drop, repeat=repeat, delay=delay, **limits)
 
     assert account_for(bus.received) == [(1, seq) for seq in range(1, steps.count("say") + 1)]
@@ -51,7 +51,7 @@ def test_any_pattern_of_loss_ends_healed_or_as_a_gap(seed, steps, drop, repeat, 
 
 @given(st.integers(0), STEPS, CHANCE, CHANCE)
 def test_without_loss_nothing_is_given_up(seed, steps, repeat, delay):
-    """Repeats and overtaking alone never cost a message, as long as holes wait longer than frames travel."""
+    """Duplicates and overtaking alone never cost a message, as long as holes wait longer than frames travel."""
     bus = played(seed, [step for step in steps if step != "beat"], drop=0, repeat=repeat, delay=delay, heal_ns=10**15)
 
     assert not [gap for gap in bus.received if isinstance(gap, Gap)]
@@ -61,8 +61,8 @@ def test_without_loss_nothing_is_given_up(seed, steps, repeat, delay):
 @given(
     st.integers(0), st.lists(st.sampled_from(["say", "say", "say", "beat", "restart", 100_000_000]), max_size=80), CHANCE, CHANCE
 )
-def test_across_restarts_of_the_writer_order_holds_and_the_last_life_is_complete(seed, steps, drop, delay):
-    """Epochs rise, numbers rise within each, nothing comes twice; of an earlier life only the unannounced end may be missing."""
+def test_across_restarts_of_the_writer_order_holds_and_the_last_epoch_is_complete(seed, steps, drop, delay):
+    """Epochs rise, numbers rise within each, no message comes twice; of an earlier epoch only the unannounced end may be lost."""
     bus = played(seed, steps, drop=drop, delay=delay)
     told = account_for(bus.received)
 
@@ -74,8 +74,8 @@ def test_across_restarts_of_the_writer_order_holds_and_the_last_life_is_complete
 
 
 @given(st.integers(0), STEPS, CHANCE)
-def test_a_tap_is_told_of_everything_after_the_first_it_sees(seed, steps, drop):
-    """A late reader misses the past, and nothing since."""
+def test_a_tap_gets_every_message_after_its_first(seed, steps, drop):
+    """A late reader misses the past, and no later message."""
     bus = played(seed, steps, drop=drop, delay=0, complete=False)
     told = [seq for _, seq in account_for(bus.received)]
 

@@ -1,4 +1,4 @@
-"""Reading exports never surprises: what is written comes back, a cut changes nothing before it, garbage is a DataError."""
+"""Reading exports: written rows are read back, a cut changes nothing before it, garbage is a DataError."""
 
 import datetime as dt
 import tempfile

@@ -22,7 +22,7 @@ def written(folder, records):
 
 @given(RECORDS, st.data())
 def test_any_cut_recovers_a_prefix(records, data):
-    """Cut at any byte: every record that was whole is there, nothing else is, and writing goes on from there."""
+    """Cut at any byte: every complete record is read, nothing else is, and writing continues from there."""
     with tempfile.TemporaryDirectory() as folder:
         path = written(folder, records)
         whole = path.read_bytes()
@@ -62,7 +62,7 @@ def test_any_flipped_bit_is_noticed(records, data):
 
 @given(RECORDS, st.binary(max_size=100))
 def test_any_garbage_behind_the_last_record_costs_no_record(records, garbage):
-    """What a dying writer or a file system leaves at the end is cut off or sets the file aside; no good record is lost."""
+    """Garbage of a dying writer or a file system at the end is cut off or sets the file aside; no good record is lost."""
     with tempfile.TemporaryDirectory() as folder:
         path = written(folder, records)
         with path.open("ab") as file:

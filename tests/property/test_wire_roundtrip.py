@@ -1,4 +1,4 @@
-"""Every message survives the wire, and nothing that comes from it can raise anything but PeerError."""
+"""Every message survives the wire, and no received bytes raise anything but PeerError."""
 
 import types
 from enum import Enum
@@ -60,7 +60,7 @@ ANYTHING = st.recursive(
 @pytest.mark.parametrize("tag", BODIES)
 @given(data=st.data())
 def test_every_message_comes_back_as_it_was_sent(tag, data):
-    """decode o encode is the identity, and what lies between is one map that plain msgpack reads with every field in it."""
+    """decode o encode is the identity, and the frame is one map that plain msgpack reads with every field in it."""
     header = data.draw(HEADERS)
     body = data.draw(values(BODIES[tag]))
     frame = wire.encode(header, body)
@@ -71,21 +71,21 @@ def test_every_message_comes_back_as_it_was_sent(tag, data):
 
 @given(st.binary(max_size=200))
 def test_garbage_raises_peer_error_only(garbage):
-    """Bytes from nowhere are somebody else's fault, never ours."""
+    """Random bytes are the peer's fault, never a fault of the reader."""
     with pytest.raises(PeerError):
         wire.decode(garbage)
 
 
 @given(ANYTHING)
 def test_any_other_messagepack_raises_peer_error_only(value):
-    """Well-formed, and no message."""
+    """Well-formed MessagePack that is no message."""
     with pytest.raises(PeerError):
         wire.decode(msgpack.packb(value))
 
 
 @given(st.data())
 def test_a_message_with_wrong_values_decodes_or_raises_peer_error(data):
-    """Right names, any values: either it happens to be valid, or it is refused."""
+    """Right names, any values: the message is valid, or it is refused."""
     tag = data.draw(st.sampled_from(sorted(BODIES)))
     names = [*Header.__struct_fields__, *BODIES[tag].__struct_fields__]
     wrong = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(names, ANYTHING)))
@@ -107,7 +107,7 @@ def test_a_damaged_message_decodes_or_raises_peer_error(data):
 
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_any_frames_decode_or_raise_peer_error(frames):
-    """Whatever number of frames arrives, with whatever topic."""
+    """Any number of frames, with any topic."""
     with pytest.raises(PeerError):
         wire.decode_message(frames)
 
