@@ -1,4 +1,4 @@
-"""What the log says of a fact: enough to find it by id or reason."""
+"""The log line of a fact: enough to find the fact by id or reason."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_every_noted_kind_is_among_the_examples() -> None:
     assert {type(body) for _, _, body in EXAMPLES.values()} >= set(audit.NOTED) == set(FOUND_BY)
 
 
-def test_what_is_not_noted_has_no_line() -> None:
+def test_an_unlisted_fact_has_no_line() -> None:
     """A bar a minute is not for the log."""
     with pytest.raises(TypeError, match="Bar is not noted"):
         audit.line(bar())

@@ -1,4 +1,4 @@
-"""How many bars a lookback is, and what an interrupted backfill may go on from."""
+"""The number of bars in a lookback, and the state from which an interrupted backfill resumes."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ UNFINISHED = ".NQ_Volumetric_1.csv.unfinished"
 
 
 class Loaded(Charts):
-    """A chart of so many minutes, without a NinjaTrader. asked: the first number of each question."""
+    """A chart of so many minutes, without a NinjaTrader. requested: the first number of each request."""
 
     def __init__(self, length: int) -> None:
         self.length = length
-        self.asked: list[int] = []
+        self.requested: list[int] = []
 
     def topics(self) -> tuple[TopicLength, ...]:
         return (TopicLength(TOPIC, self.length, 1, self.length),)
 
     def read(self, topic: str, start: int, *, chunk: int = 500, window: int = 2) -> Iterator[list[Bar]]:
-        self.asked.append(start)
+        self.requested.append(start)
         for number in range(start, self.length):
             yield [self._bar(number)]
 
@@ -42,7 +42,7 @@ def fill(folder: Path, chart: Charts, wanted: int = 1_000_000) -> Filled:
 
 
 def leave(folder: Path, content: str) -> None:
-    """What an asker that was killed has left."""
+    """Leave the file of a killed requester."""
     folder.mkdir(exist_ok=True)
     (folder / UNFINISHED).write_text(content)
 
@@ -65,11 +65,11 @@ def test_a_lookback_is_a_number_of_bars(lookback, unit, minutes, expected):
 
 
 @pytest.mark.parametrize(
-    ("lookback", "unit", "told"), [(3, "fortnights", "days, weeks"), (3, "day", "did you mean 'days'"), (0, "days", "1")]
+    ("lookback", "unit", "expected_text"), [(3, "fortnights", "days, weeks"), (3, "day", "did you mean 'days'"), (0, "days", "1")]
 )
-def test_a_lookback_that_cannot_be_is_refused(lookback, unit, told):
-    """With the units there are, or what to write."""
-    with pytest.raises(ConfError, match=told):
+def test_an_impossible_lookback_is_refused(lookback, unit, expected_text):
+    """With the defined units, or the value to write."""
+    with pytest.raises(ConfError, match=expected_text):
         bars(lookback, unit, 1)
 
 
@@ -78,8 +78,8 @@ def test_a_lookback_that_cannot_be_is_refused(lookback, unit, told):
     [(0, "", 0), (1, "", 0), (2, "", 0), (3, "", 1), (42, "", 40), (42, "2026-03-03T10:1", 40), (1, "timestamp,instr", 0)],
     ids=["empty", "a comment", "a heading", "one bar", "forty bars", "and a torn one", "a torn heading"],
 )
-def test_what_was_left_is_gone_on_with(tmp_path: Path, lines: int, torn: str, resumed: int) -> None:
-    """Whatever a death has cut off, the file is that of an asker who was not killed, and no whole line is asked for again."""
+def test_an_unfinished_file_is_resumed(tmp_path: Path, lines: int, torn: str, resumed: int) -> None:
+    """With any cut by a death, the file equals that of an undisturbed requester, and no whole line is requested again."""
     whole = fill(tmp_path / "whole", Loaded(60))
     content = Path(whole.path).read_text().splitlines(keepends=True)
     leave(tmp_path / "cut", "".join(content[:lines]) + torn)
@@ -89,11 +89,11 @@ def test_what_was_left_is_gone_on_with(tmp_path: Path, lines: int, torn: str, re
 
     assert Path(filled.path).read_text() == "".join(content)
     assert (filled.bars, filled.resumed) == (60, resumed)
-    assert chart.asked[-1] == resumed
+    assert chart.requested[-1] == resumed
 
 
-def test_a_chart_that_grew_meanwhile_is_gone_on_with_from_the_old_beginning(tmp_path: Path) -> None:
-    """The last forty bars were asked for; now twenty more have closed, and the export has sixty."""
+def test_a_chart_that_grew_meanwhile_is_resumed_from_the_old_beginning(tmp_path: Path) -> None:
+    """The last forty bars were requested; since then twenty more have closed, and the export has sixty."""
     first = fill(tmp_path / "first", Loaded(100), wanted=40)
     leave(tmp_path / "second", Path(first.path).read_text())
 
@@ -103,35 +103,35 @@ def test_a_chart_that_grew_meanwhile_is_gone_on_with_from_the_old_beginning(tmp_
 
 
 @pytest.mark.parametrize(
-    ("first", "bar", "told"),
+    ("first", "bar", "expected_text"),
     [
         ("#schema: another tool's", "2026-03-03T09:31:00.000", "names no first bar"),
         ("#schema: x 0", "2026-03-03T09:32:00.000", "changed"),
     ],
     ids=["not ours", "of another chart"],
 )
-def test_a_file_that_is_not_of_this_chart_is_refused(tmp_path: Path, first: str, bar: str, told: str) -> None:
-    """It stays as it is, and the remedy is told."""
+def test_a_file_that_is_not_of_this_chart_is_refused(tmp_path: Path, first: str, bar: str, expected_text: str) -> None:
+    """It stays unchanged, and the error has the remedy."""
     leave(tmp_path, f"{first}\nheading\n{bar},NQ\n")
 
-    with pytest.raises(DataError, match=f"{told}.*remove the file"):
+    with pytest.raises(DataError, match=f"{expected_text}.*remove the file"):
         fill(tmp_path, Loaded(60))
     assert bar in (tmp_path / UNFINISHED).read_text()
 
 
-def test_going_on_takes_no_more_memory_the_more_was_left(tmp_path: Path) -> None:
+def test_resuming_takes_the_same_memory_for_any_length(tmp_path: Path) -> None:
     """The file is read line by line: ten times the lines, the same memory."""
 
     def peak(left: int) -> int:
         folder = tmp_path / str(left)
         leave(folder, "#schema: x 0\nheading\n" + "2026-03-03T09:32:00.000,NQ\n" * left)
         tracemalloc.start()
-        with pytest.raises(DataError):  # it is not of this chart, which comes after
+        with pytest.raises(DataError):  # the file is not of this chart
             fill(folder, Loaded(left))
         highest: Any = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return int(highest)
 
-    peak(1_000)  # what is loaded once
+    peak(1_000)  # loads modules and caches
 
     assert peak(20_000) < 1.2 * peak(2_000)

@@ -64,7 +64,7 @@ def test_a_shell_is_offered_a_completion() -> None:
     [("tapewire ba", {"backtest", "backfill"}), ("tapewire diff --j", {"--json"}), ("tapewire zzz", set())],
 )
 def test_a_shell_completes_commands_and_options(typed: str, offered: set[str]) -> None:
-    """What bash is told for a word that was begun."""
+    """The completions that bash gets for the start of a word."""
     words = typed.split(" ")
 
     done = run(INSTALLED, _TAPEWIRE_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1))

@@ -44,7 +44,7 @@ def found(a: Path, b: Path) -> Difference:
 
 
 def test_equal_runs_have_no_difference(tmp_path):
-    """The same messages and the same results: nothing to say."""
+    """The same messages and the same results: no difference."""
     assert compare(run_of(tmp_path / "a"), run_of(tmp_path / "b")) is None
 
 
@@ -58,7 +58,7 @@ def test_the_field_both_values_and_the_market_time_are_named(tmp_path):
 
 
 def test_a_different_bar_is_first_whatever_followed_from_it(tmp_path):
-    """Bar and session part on the same minute; the bar is the cause and so the answer."""
+    """Bar and session part on the same minute; the bar is the cause and so the result."""
     difference = found(run_of(tmp_path / "a"), run_of(tmp_path / "b", low=98.5))
 
     assert (difference.where, difference.fields) == ("raw.bar.MNQ.1m.", (FieldDifference("low", 99.0, 98.5),))
@@ -95,7 +95,7 @@ def test_the_earliest_difference_wins_over_the_more_causal_topic(tmp_path):
 
 
 def test_a_cause_that_differs_is_followed_even_against_the_topic_order(tmp_path):
-    """A session counts as causal before a fill; if it names a fill that differs, the fill is the answer."""
+    """A session counts as causal before a fill; if it names a fill that differs, the fill is the result."""
     for name, price in (("a", 100.0), ("b", 100.25)):
         tape = Tape(tmp_path / name)
         fill = Fill("E-1", "O-1", "MNQ", "Replay", 1, price, "ENTRY", at(660), 660)
@@ -107,14 +107,14 @@ def test_a_cause_that_differs_is_followed_even_against_the_topic_order(tmp_path)
 
 
 def test_messages_of_two_moments_are_not_two_versions_of_one(tmp_path):
-    """One run asked at 11:01 and 11:03, the other at 11:03 only: the answer is the intent that one of them lacks."""
-    for name, asked in (("a", (663,)), ("b", (661, 663))):
+    """One run has intents at 11:01 and 11:03, the other at 11:03 only: the result is the intent that one of them lacks."""
+    for name, proposed in (("a", (663,)), ("b", (661, 663))):
         tape = Tape(tmp_path / name)
         for minute in range(660, 665):
             # The bar after an entry shows its position, and so differs as a consequence.
-            seen = msgspec.structs.replace(bar(minute), index=minute + (minute > min(asked)))
+            seen = msgspec.structs.replace(bar(minute), index=minute + (minute > min(proposed)))
             cause = tape.say("raw.bar.MNQ.1m.", at(minute), seen)
-            if minute in asked:
+            if minute in proposed:
                 tape.say("intent.MNQ.", at(minute), intents(minute), cause)
         tape.close()
 
@@ -166,7 +166,7 @@ def test_another_preset_shows_in_the_summary(tmp_path):
 
 
 def test_it_reads_as_text(tmp_path):
-    """The operator sees where, when, both values and the way back."""
+    """The text has place, time, both values and the way back."""
     text = str(found(run_of(tmp_path / "a"), run_of(tmp_path / "b", vwap_off=True)))
 
     assert text.splitlines() == [
@@ -180,7 +180,7 @@ def test_it_reads_as_text(tmp_path):
 
 
 def test_it_reads_as_json(tmp_path):
-    """A program gets the same facts."""
+    """A script gets the same facts."""
     difference = found(run_of(tmp_path / "a"), run_of(tmp_path / "b", vwap_off=True))
 
     assert msgspec.json.decode(msgspec.json.encode(difference), type=Difference) == difference
@@ -188,7 +188,7 @@ def test_it_reads_as_json(tmp_path):
 
 @pytest.mark.parametrize("missing", ["trades.jsonl", "summary.json"])
 def test_an_unfinished_run_is_refused(tmp_path, missing):
-    """Half a run has nothing to be compared with."""
+    """An unfinished run cannot be compared."""
     a, b = run_of(tmp_path / "a"), run_of(tmp_path / "b")
     (b / missing).unlink()
 
@@ -197,6 +197,6 @@ def test_an_unfinished_run_is_refused(tmp_path, missing):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    """The error says what to name instead."""
+    """The error names the expected folder."""
     with pytest.raises(ConfError, match="does not exist; name the folder that"):
         compare(run_of(tmp_path / "a"), tmp_path / "b")

@@ -1,4 +1,4 @@
-"""Starting again in a run's folder: what is laid aside, what is taken over, and a death on the way."""
+"""A restart in a run's folder: the files set aside, the state carried over, and a death in between."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.gates import ACCOUNT, conf
 
 DURABLE = {"gate": daemon}
 KILL = Entry(FACT, b"", "operator.latch.", wire.encode(Header(PROTOCOL_VERSION, "gate", 1, 1, 0), Kill("anna")))
-ASK = event(intents(intent()), sender="evaluator")
-QUESTION = Entry(ASKED, b"evaluator", ASK.topic, wire.encode(ASK.header, ASK.body))
+REQUEST = event(intents(intent()), sender="evaluator")
+REQUESTED = Entry(ASKED, b"evaluator", REQUEST.topic, wire.encode(REQUEST.header, REQUEST.body))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A folder whose first epoch is over: the gate was asked for an entry, and the venue has not owned its order."""
+    """A folder whose first epoch has ended: the gate got a request for an entry, and the venue has not acknowledged the order."""
     begun = epochs.begin(conf(), tmp_path, DURABLE)
-    write(tmp_path / "gate.log", QUESTION)
+    write(tmp_path / "gate.log", REQUESTED)
     assert begun.epoch == 1
     return tmp_path
 
@@ -51,8 +51,8 @@ def taken_over(run: Path, **changes: object) -> tuple[bool, Carried | None]:
         return epochs.take_over(log, "gate", daemon, begun, run), recovery.began_with(log)
 
 
-def test_the_next_epoch_begins_with_what_the_last_one_left(run: Path) -> None:
-    """The order, in flight and undelivered, and how far the evaluator was heard."""
+def test_the_next_epoch_begins_with_the_state_of_the_last_one(run: Path) -> None:
+    """The order, in flight and undelivered, and the number of the evaluator's last request."""
     _, carried = taken_over(run)
     assert carried is not None
     (order,) = state.decode(carried.core).orders.placed
@@ -60,18 +60,18 @@ def test_the_next_epoch_begins_with_what_the_last_one_left(run: Path) -> None:
 
     assert order.status == "PENDING"
     assert (topic, type(wire.decode(frame)[1])) == ("command.MNQ.", PlaceOrder)
-    assert carried.direct == {ASK.topic: (1, ASK.header.seq)}
-    assert carried.market_ns == ASK.header.event_ns
+    assert carried.direct == {REQUEST.topic: (1, REQUEST.header.seq)}
+    assert carried.market_ns == REQUEST.header.event_ns
     assert configuration.read(epochs.folder(run, 1)).epoch == 1
 
 
-def test_what_the_venue_has_owned_is_not_sent_again(run: Path) -> None:
+def test_an_acknowledged_order_is_not_sent_again(run: Path) -> None:
     """Its acknowledgement is in the log."""
     _, first = taken_over(run)
     assert first is not None
     ((topic, frame),) = first.undelivered
-    owned = Ack(ref(topic, wire.decode(frame)[0]))
-    write(run / "gate.log", Entry(LINK, b"nt", "ack.", wire.encode(Header(PROTOCOL_VERSION, "nt", 1, 1, 0), owned)))
+    ack = Ack(ref(topic, wire.decode(frame)[0]))
+    write(run / "gate.log", Entry(LINK, b"nt", "ack.", wire.encode(Header(PROTOCOL_VERSION, "nt", 1, 1, 0), ack)))
     _, second = taken_over(run)
 
     assert second is not None
@@ -79,8 +79,8 @@ def test_what_the_venue_has_owned_is_not_sent_again(run: Path) -> None:
     assert second.core == first.core
 
 
-def test_a_closing_word_is_what_folding_gives(run: Path) -> None:
-    """A gate that was stopped writes its state down; one that was killed is folded. The next epoch cannot tell."""
+def test_a_closing_snapshot_equals_the_fold(run: Path) -> None:
+    """A stopped gate writes its state; the log of a killed one is folded. Both give the next epoch the same."""
     with Journal.open(run / "gate.log") as log:
         folded = recovery.left(log, daemon(conf()), 1)
     write(run / "gate.log", folded.entry)
@@ -92,8 +92,8 @@ def test_a_closing_word_is_what_folding_gives(run: Path) -> None:
     assert [entry.way for entry, _ in entries] == [ASKED]
 
 
-def test_an_epoch_without_a_log_is_passed_over(run: Path) -> None:
-    """Its daemons never came up: the third epoch goes on with what the first left."""
+def test_an_epoch_without_a_log_is_skipped(run: Path) -> None:
+    """Its daemons never started: the third epoch continues from the first."""
     epochs.begin(conf(), run, DURABLE)
     _, carried = taken_over(run)
 
@@ -102,7 +102,7 @@ def test_an_epoch_without_a_log_is_passed_over(run: Path) -> None:
 
 
 def test_another_account_takes_neither_books_nor_orders(run: Path) -> None:
-    """Its first word is what does not go on."""
+    """Its first finding lists what is not carried over."""
     _, carried = taken_over(run, trading=Trading(enabled=True, account="Sim102"))
     assert carried is not None
     gate = daemon(conf(trading=Trading(enabled=True, account="Sim102"))).durable.restored(carried.core)  # type: ignore[union-attr]
@@ -112,8 +112,8 @@ def test_another_account_takes_neither_books_nor_orders(run: Path) -> None:
 
 
 @pytest.mark.parametrize("done", ["nothing", "the log moved", "all but the new run.json"])
-def test_a_death_while_laying_aside_loses_nothing(run: Path, done: str) -> None:
-    """The next start finds the last epoch whole, wherever its parts lie."""
+def test_a_death_while_setting_aside_loses_nothing(run: Path, done: str) -> None:
+    """The next start finds the last epoch complete, wherever its files lie."""
     aside = epochs.folder(run, 1)
     aside.mkdir(parents=True)
     if done != "nothing":
@@ -127,7 +127,7 @@ def test_a_death_while_laying_aside_loses_nothing(run: Path, done: str) -> None:
     assert len(state.decode(carried.core).orders.placed) == 1
 
 
-def test_settings_that_leave_an_order_alone_change_nothing(run: Path) -> None:
+def test_settings_that_abandon_an_order_change_nothing(run: Path) -> None:
     """The refusal names it; the folder is as it was, so the old settings still start."""
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
 
@@ -138,7 +138,7 @@ def test_settings_that_leave_an_order_alone_change_nothing(run: Path) -> None:
 
 
 def test_a_damaged_log_that_was_set_aside_stops_the_start(run: Path) -> None:
-    """Books with a hole in them are nobody's books."""
+    """Incomplete books are no basis for trading."""
     os.replace(run / "gate.log", run / "gate.log.quarantined")
 
     with pytest.raises(JournalError, match=r"gate\.log\.quarantined .* restore"):
@@ -146,7 +146,7 @@ def test_a_damaged_log_that_was_set_aside_stops_the_start(run: Path) -> None:
 
 
 def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
-    """Per topic, the last record that was there; what is folded up to it is not said again."""
+    """Per topic, the last record in the journal; messages folded up to it are not published again."""
     from tapewire.daemons.shell.tape import Tape
 
     tape = Tape(run / "journal")
@@ -160,7 +160,7 @@ def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
 
 
 def test_an_epoch_reads_only_the_last_days(run: Path) -> None:
-    """A hundred bars, one a day: ninety days back from the last begins at the tenth. What nobody folds is not looked for."""
+    """A hundred bars, one a day: ninety days back from the last begins at the tenth. Topics that no daemon folds are left out."""
     from tapewire.daemons.shell.tape import Tape
 
     tape = Tape(run / "journal")
@@ -173,7 +173,7 @@ def test_an_epoch_reads_only_the_last_days(run: Path) -> None:
     assert epochs.begin(conf(), run, DURABLE).folds == {"raw.bar.MNQ.1m.": 9}
 
 
-def test_the_kill_switch_goes_along(run: Path) -> None:
+def test_the_kill_switch_is_carried_over(run: Path) -> None:
     """Latched in one epoch, it is latched in the next."""
     write(run / "gate.log", KILL)
     _, carried = taken_over(run)

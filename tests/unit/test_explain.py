@@ -49,38 +49,38 @@ def test_an_order_is_walked_back_to_its_bar_and_on_to_its_trade(run: Path, trade
     assert [step.time for step in steps] == sorted(step.time for step in steps)
 
 
-def test_a_trade_is_told_with_its_measures(run: Path, trade: Trade) -> None:
+def test_a_trade_is_shown_with_its_measures(run: Path, trade: Trade) -> None:
     """MAE and MFE frame what it made per contract; R is its net over the 20 points that were at risk."""
-    told = next(step for step in explain(run, trade.id) if step.type == "trade")
+    shown = next(step for step in explain(run, trade.id) if step.type == "trade")
     points = trade.exit_price - trade.entry_price
 
-    assert -told.body["mae"] <= points <= told.body["mfe"]
-    assert told.body["r"] == round(trade.net_cents / 4_000, 4)
-    assert "mae=" in str(told)
+    assert -shown.body["mae"] <= points <= shown.body["mfe"]
+    assert shown.body["r"] == round(trade.net_cents / 4_000, 4)
+    assert "mae=" in str(shown)
 
 
-def test_a_refusal_is_told_with_its_code_and_its_numbers(tmp_path: Path) -> None:
+def test_a_refusal_is_shown_with_its_code_and_its_numbers(tmp_path: Path) -> None:
     """The plumbing test's stop is 80 ticks away. The code stands in journal, story, intents.jsonl and summary alike."""
     refused = backtested(tmp_path, stop_ticks_at_most=79)
     reject = next(tapes.facts(refused, "reject.", Reject))
 
-    told = explain(refused, reject.id)
-    assert [step.type for step in told] == ["bar", "session", "intents", "decisions", "reject"]
-    assert "reason=STOP_TOO_FAR" in str(told[-1])
-    assert "detail=stop 80 ticks away, at most 79" in str(told[-1])
+    story = explain(refused, reject.id)
+    assert [step.type for step in story] == ["bar", "session", "intents", "decisions", "reject"]
+    assert "reason=STOP_TOO_FAR" in str(story[-1])
+    assert "detail=stop 80 ticks away, at most 79" in str(story[-1])
     assert '"rejected":"STOP_TOO_FAR"' in (refused / "intents.jsonl").read_text().splitlines()[0]
     assert set(outputs.read_summary(refused).refusals) == {"STOP_TOO_FAR"}
 
 
-def test_every_step_but_the_bar_names_one_that_is_told(run: Path, trade: Trade) -> None:
+def test_every_step_but_the_bar_names_one_of_the_story(run: Path, trade: Trade) -> None:
     """The walk has no hole: the cause of each message is itself in the story."""
     steps = explain(run, trade.id)
-    told = {step.ref for step in steps}
+    refs = {step.ref for step in steps}
 
-    assert all(step.cause in told for step in steps if step.type != "bar")
+    assert all(step.cause in refs for step in steps if step.type != "bar")
 
 
-def test_a_message_can_be_asked_for_by_name(run: Path, trade: Trade) -> None:
+def test_a_message_can_be_requested_by_name(run: Path, trade: Trade) -> None:
     """`fill.MNQ.@1:1` is as good an id as an order's; the story then is the way back alone."""
     steps = explain(run, "fill.MNQ.@1:1")
 
@@ -88,7 +88,7 @@ def test_a_message_can_be_asked_for_by_name(run: Path, trade: Trade) -> None:
 
 
 def test_an_execution_id_leads_to_the_same_bar(run: Path, trade: Trade) -> None:
-    """Whatever a person has in hand, from the venue's side or from ours, leads to the same bar."""
+    """Any id, from the venue's side or from ours, leads to the same bar."""
     by_order = explain(run, trade.id)
     execution = next(step.body["execution_id"] for step in by_order if step.type == "fill")
 
@@ -96,7 +96,7 @@ def test_an_execution_id_leads_to_the_same_bar(run: Path, trade: Trade) -> None:
 
 
 def test_an_unknown_id_gets_a_near_one(run: Path, trade: Trade) -> None:
-    """A mistyped id is answered with the nearest known."""
+    """The error for a mistyped id names the nearest existing one."""
     with pytest.raises(ConfError, match="did you mean"):
         explain(run, trade.id.replace("PIPELINE", "PIPELIME"))
 

@@ -1,4 +1,4 @@
-"""Which fields pass from one message to the next, and that a name means the same in all of them."""
+"""The fields that pass from one message to the next; a name means the same in all of them."""
 
 from itertools import combinations
 from typing import get_type_hints
@@ -26,7 +26,7 @@ PRICES = ("entry", "stop", "target")
 DAY = ("day_type", "confidence", "day_confidence", "quality")
 REST = ("limit", "score", "pattern")
 
-# What the two types have in common. The copier may give some of it a value of its own.
+# The fields that the two types share. The copier may give some of them values of its own.
 PASSES = {
     (Intent, Proposal): ("id", *IDEA, "reason", *PRICES, *DAY, "limit", "stop_rounding", "score", "pattern"),
     (Suppressed, Proposal): ("id", *IDEA, "reason", *PRICES, "score", "pattern"),
@@ -71,18 +71,18 @@ NARROWER = {
 
 @pytest.mark.parametrize(("kind", "source"), list(PASSES), ids=lambda kind: kind.__name__)
 def test_these_fields_pass_and_no_others(kind, source):
-    """A field that is new to both types has to be put down here: it then reaches the readers of the other one."""
+    """A field that is new to both types must be added here: it then reaches the readers of the other one."""
     assert shared(kind, source) == PASSES[kind, source]
 
 
 def test_subscribers_see_nothing_of_the_account():
-    """Neither whose money it is, nor how much of it, nor our order."""
+    """Neither the account, nor the size, nor our order."""
     seen = {*shared(PublicSignal, Signal), *shared(PublicTrade, Trade)}
 
     assert not seen & {"account", "size", "order_id", "gross_cents", "commission_cents", "net_cents"}
 
 
-def test_what_is_given_stands_before_what_is_copied():
+def test_given_values_win_over_copied_ones():
     """Own values win; all else comes from the source."""
     intent = V_LONG
 
@@ -94,7 +94,7 @@ def test_what_is_given_stands_before_what_is_copied():
     assert {name: getattr(signal, name) for name in rest} == {name: getattr(intent, name) for name in rest}
 
 
-def test_a_public_signal_is_the_signal_without_what_is_ours():
+def test_a_public_signal_is_the_signal_without_private_fields():
     """The golden signal becomes the golden public one."""
     _, _, signal = EXAMPLES["signal - a limit entry"]
     _, _, public = EXAMPLES["public_signal - a limit entry"]
@@ -112,7 +112,7 @@ def test_a_public_signal_is_the_signal_without_what_is_ours():
     ],
 )
 def test_a_field_too_many_or_too_few_is_an_error(own, complaint):
-    """No message goes out with half of its fields."""
+    """No message is published with half of its fields."""
     _, _, trade = EXAMPLES["trade"]
 
     with pytest.raises(TypeError, match=complaint):
@@ -125,7 +125,7 @@ def test_a_field_too_many_or_too_few_is_an_error(own, complaint):
     ids=lambda kind: kind.__name__,
 )
 def test_a_name_has_one_type_in_all_of_them(one, other):
-    """Each message spells its fields; no two of them may disagree on what a name is."""
+    """Each message spells its fields; no two of them may give one name two types."""
     hints, others = get_type_hints(one), get_type_hints(other)
     narrowed = {name for kind, name in NARROWER if kind in (one.__name__, other.__name__)}
 

@@ -17,20 +17,20 @@ WRITTEN = [name for name, entry in ENTRIES.items() if "reads" not in entry]
 
 
 def test_every_message_type_has_a_golden_frame():
-    """A type without one is a type that another codec cannot be held to."""
+    """Without one another codec cannot be tested against the type."""
     covered = {entry["map"]["type"] for entry in ENTRIES.values()}
 
     assert covered == {kind.__struct_config__.tag for kind in get_args(Body)}
 
 
 def test_every_example_has_been_written():
-    """`python -m tests.golden.add` adds what is missing."""
+    """`python -m tests.golden.add` adds the missing ones."""
     assert set(EXAMPLES) <= set(ENTRIES)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_golden_bytes_are_read(name):
-    """What was once sent is understood for ever, to the same value."""
+    """A byte string that was once sent decodes for ever, to the same value."""
     topic, header, body = EXAMPLES[name]
     entry = ENTRIES[name]
 
@@ -57,7 +57,7 @@ def test_any_messagepack_reader_finds_one_flat_map(name):
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_writer_without_our_types_is_understood(name):
-    """A plain msgpack encoding of the documented map decodes to the same message, in whatever order its fields come."""
+    """A plain msgpack encoding of the documented map decodes to the same message, in any order of its fields."""
     _, header, body = EXAMPLES[name]
     mapped = msgpack.unpackb(bytes.fromhex(ENTRIES[name]["hex"]))
     backwards = dict(reversed(mapped.items()))
@@ -67,8 +67,8 @@ def test_a_writer_without_our_types_is_understood(name):
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_reader_ignores_fields_it_does_not_know(name):
-    """A newer writer may add fields; an older reader goes on."""
+def test_a_reader_ignores_undefined_fields(name):
+    """A newer writer may add fields; an older reader continues."""
     _, header, body = EXAMPLES[name]
     newer = msgpack.unpackb(bytes.fromhex(ENTRIES[name]["hex"])) | {"colour": [1, {"deep": None}]}
 

@@ -1,4 +1,4 @@
-"""How a request is admitted, by what the daemon's value says of its kind."""
+"""How a request is admitted, by the daemon's rule for its kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tapewire.daemons.shell.watch import Watch
 MARKET_NS = 500
 WAITED_NS = 7
 SENT_NS = 900
-ASK = Arm("anna")
+ARM = Arm("anna")
 
 
 class Still:
@@ -29,7 +29,7 @@ class Still:
 
 
 def intake(rule: Admission, *, reads: bool = False, durable: bool = True) -> Intake:
-    """Of a daemon that admits `Arm` by this rule, and that has reached MARKET_NS some time ago."""
+    """The intake of a daemon that admits `Arm` by this rule, and that reached MARKET_NS some time ago."""
     policy = LogPolicy(snapshot=lambda core: b"", restored=lambda data: Still())
     daemon = Daemon("tracker", Still(), serves="tracker", admits={Arm: rule}, durable=policy if durable else None)
     clock = ManualClock(1_000)
@@ -39,7 +39,7 @@ def intake(rule: Admission, *, reads: bool = False, durable: bool = True) -> Int
     return Intake(daemon, clock, watch, structlog.get_logger(), reads=reads)
 
 
-def sent(number: int, body: Body = ASK, at_ns: int = SENT_NS) -> Event:
+def sent(number: int, body: Body = ARM, at_ns: int = SENT_NS) -> Event:
     return event(body, topic="word.", seq=number, event_ns=at_ns, sender="anna")
 
 
@@ -55,10 +55,10 @@ def numbers(into: Intake) -> list[int]:
 @pytest.mark.parametrize(
     ("when", "at_ns"), [(When.SENDER, SENT_NS), (When.REACHED, MARKET_NS), (When.ESTIMATED, MARKET_NS + WAITED_NS)]
 )
-@pytest.mark.parametrize("reused", [False, True], ids=["new name", "name of another"])
+@pytest.mark.parametrize("reused", [False, True], ids=["new name", "reused name"])
 @pytest.mark.parametrize("numbered", [True, False], ids=["numbered", "not numbered"])
 def test_a_request_has_the_market_time_of_its_kind(when: When, at_ns: int, reused: bool, numbered: bool) -> None:
-    """In the core and in the log alike, so that a fold gives the same. Another kind has its sender's."""
+    """In the core and in the log alike, so a fold gives the same. Another kind keeps its sender's time."""
     into = intake(Admission(when=when, numbered=numbered))
     take(into, sent(1), reused=reused)
     take(into, event(Kill("anna"), topic="other.", event_ns=SENT_NS))
@@ -69,15 +69,15 @@ def test_a_request_has_the_market_time_of_its_kind(when: When, at_ns: int, reuse
 
 
 def test_numbered_requests_come_in_their_order_and_once() -> None:
-    """One that is early waits for the one before it."""
+    """An early one waits for the one before it."""
     into = intake(Admission())
     take(into, sent(1), sent(3), sent(1), sent(2), sent(3))
 
     assert numbers(into) == [1, 2, 3]
 
 
-def test_requests_of_many_senders_come_as_they_arrive() -> None:
-    """Their numbers are not one row. A repeat in the same round is dropped by its name; a later one has a stored answer."""
+def test_requests_of_many_senders_keep_their_arrival_order() -> None:
+    """Their numbers have no common order. A duplicate in the same round is dropped by its name; a later one has a stored reply."""
     into = intake(Admission(numbered=False))
     take(into, sent(7), sent(3), sent(7), sent(9))
 
@@ -89,8 +89,8 @@ def test_requests_of_many_senders_come_as_they_arrive() -> None:
     [sent(1, Alarm("bar", ""), SENT_NS), sent(1, Gap("raw.", 1, 1, 1, "tracker"), 1 << 60)],
     ids=["the fact", "a gap in its place"],
 )
-def test_a_request_waits_for_the_fact_it_is_about(released_by: Event) -> None:
-    """It comes behind the fact, in the same round. An older fact does not release it."""
+def test_a_request_waits_for_the_fact_it_refers_to(released_by: Event) -> None:
+    """It follows the fact, in the same round. An older fact does not release it."""
     into = intake(Admission(waits=True), reads=True)
     older = sent(1, Alarm("bar", ""), SENT_NS - 1)
     take(into, sent(5, at_ns=SENT_NS)._replace(header=sent(1).header))
@@ -102,9 +102,9 @@ def test_a_request_waits_for_the_fact_it_is_about(released_by: Event) -> None:
     assert [type(each.body) for each in into.hand_over()[1]] == [type(released_by.body), Arm]
 
 
-@pytest.mark.parametrize(("waits", "reads"), [(False, True), (True, False)], ids=["another kind", "a daemon that reads nothing"])
+@pytest.mark.parametrize(("waits", "reads"), [(False, True), (True, False)], ids=["another kind", "a daemon without subscriptions"])
 def test_nothing_else_waits(waits: bool, reads: bool) -> None:
-    """It is taken at once."""
+    """It is admitted at once."""
     into = intake(Admission(waits=waits), reads=reads)
     take(into, sent(1))
 
@@ -112,7 +112,7 @@ def test_nothing_else_waits(waits: bool, reads: bool) -> None:
 
 
 def test_only_a_durable_daemon_keeps_records() -> None:
-    """Of every way in, and in the order of the events."""
+    """For every input, in the order of the events."""
     into = intake(Admission())
     without = intake(Admission(), durable=False)
     for each in (into, without):
@@ -125,10 +125,10 @@ def test_only_a_durable_daemon_keeps_records() -> None:
     assert without.hand_over()[0] == []
 
 
-def test_a_word_is_acknowledged_once_it_is_taken() -> None:
-    """Also its repeat, which is not taken again; but not one behind a hole, which a death would lose."""
+def test_a_link_message_is_acknowledged_once_it_is_admitted() -> None:
+    """So is its duplicate, which is not processed again. A message behind a hole is not, as a death would lose it."""
     into = intake(Admission())
-    told = [into.word(b"nt", sent(number), b"") for number in (1, 1, 3)]
+    acknowledged = [into.word(b"nt", sent(number), b"") for number in (1, 1, 3)]
 
-    assert told == [True, True, False]
+    assert acknowledged == [True, True, False]
     assert numbers(into) == [1]

@@ -1,4 +1,4 @@
-"""The append-only file: what survives, what is cut, what is set aside, and what the operator is told."""
+"""The append-only file: which records survive, which are cut or set aside, and the error for the operator."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def damage(path, at, byte=0xFF):
 
 
 def test_records_come_back_in_order(path):
-    """What was appended is read again after closing and opening."""
+    """Appended records are read again after closing and opening."""
     written(path)
 
     with Journal.open(path) as log:
@@ -51,7 +51,7 @@ def test_records_come_back_in_order(path):
 
 
 def test_a_position_is_the_number_of_the_record(path):
-    """append returns where read finds it; the count goes on after a restart."""
+    """append returns the position for read; the count continues after a restart."""
     written(path, [b"one"])
 
     with Journal.open(path) as log:
@@ -59,7 +59,7 @@ def test_a_position_is_the_number_of_the_record(path):
         assert list(log.read(1, 1)) == [b"two"]
 
 
-def test_the_format_is_what_it_says_it_is(path):
+def test_the_format_is_the_documented_one(path):
     """Magic line, then little-endian length and crc32 in front of each payload."""
     written(path, [b"one"])
 
@@ -79,13 +79,13 @@ def test_the_format_is_what_it_says_it_is(path):
     ],
 )
 def test_any_part_can_be_read(path, start, count, expected):
-    """From a position, at most so many; beyond the end there is nothing."""
+    """From a position, at most `count` records; none beyond the end."""
     with Journal.open(written(path)) as log:
         assert list(log.read(start, count)) == expected
 
 
-def test_reading_sees_what_has_not_been_flushed_and_stops_where_it_began(path):
-    """A reader gets everything up to its call, and is not chased by a writer that goes on."""
+def test_reading_includes_unflushed_records_and_stops_at_its_start(path):
+    """A reader gets every record up to its call, and none that the writer appends later."""
     with Journal.open(path) as log:
         log.append(b"one")
         reading = log.read()
@@ -95,7 +95,7 @@ def test_reading_sees_what_has_not_been_flushed_and_stops_where_it_began(path):
 
 
 def test_more_than_one_buffer_is_read_back(path):
-    """Records larger and smaller than what is read at once."""
+    """Records larger and smaller than one read."""
     records = [bytes([number % 251]) * size for number, size in enumerate([1, 100_000, 300_000, 7, 250_000, 20_000] * 3)]
 
     with Journal.open(written(path, records)) as log:
@@ -103,7 +103,7 @@ def test_more_than_one_buffer_is_read_back(path):
 
 
 def test_an_empty_journal_has_no_last_record(path):
-    """None, not an error: nothing has happened yet."""
+    """None, not an error: the journal is empty."""
     with Journal.open(path) as log:
         assert log.last() is None
         assert list(log.read()) == []
@@ -117,12 +117,12 @@ def test_a_record_that_could_not_be_recovered_is_refused(path, record):
 
 
 def test_the_longest_message_fits_into_a_record():
-    """Whatever the wire lets in, a journal can keep, with what its owner writes around it."""
+    """A journal keeps every message that the wire accepts, with the fields that its writer adds."""
     assert MAX_RECORD >= 2 * MAX_FRAME
 
 
 def test_buffered_records_are_lost_with_the_process_and_flushed_ones_are_not(path):
-    """flush is the line between what a SIGKILL takes and what it leaves."""
+    """A SIGKILL loses records after the last flush and none before it."""
     log = Journal.open(path)
     log.append(b"flushed")
     log.flush()
@@ -134,7 +134,7 @@ def test_buffered_records_are_lost_with_the_process_and_flushed_ones_are_not(pat
 
 
 def test_a_torn_tail_is_cut_and_kept(path):
-    """The half record of a killed writer goes to <name>.torn; everything before it stands, and appending goes on."""
+    """The half record of a killed writer goes to <name>.torn; every record before it stays, and appending continues."""
     written(path)
     whole = path.read_bytes()
     path.write_bytes(whole[:-2])
@@ -148,7 +148,7 @@ def test_a_torn_tail_is_cut_and_kept(path):
 
 
 def test_a_last_record_with_a_wrong_checksum_is_torn(path):
-    """A disk may have the length of the last write and not its bytes."""
+    """A disk may have stored the length of the last write and not its bytes."""
     written(path)
     damage(path, -1)
 
@@ -158,7 +158,7 @@ def test_a_last_record_with_a_wrong_checksum_is_torn(path):
 
 @pytest.mark.parametrize("zeros", [1, 8, 100, 3 * MAX_RECORD])
 def test_zeros_at_the_end_are_torn(path, zeros):
-    """A file system that lost power may leave a run of zeros of any length where data was to come."""
+    """A file system that lost power may leave a run of zeros of any length in place of data."""
     written(path)
     with path.open("ab") as file:
         file.write(bytes(zeros))
@@ -189,7 +189,7 @@ def test_two_torn_tails_are_both_kept(path):
     ],
 )
 def test_damage_before_the_tail_sets_the_file_aside(path, at):
-    """Good records behind the damage prove that no crash of ours made it: nobody starts from this file by accident."""
+    """Good records behind the damage prove that no torn write caused it: no process starts from this file by accident."""
     written(path)
     damage(path, at)
     damaged = path.read_bytes()
@@ -222,7 +222,7 @@ def test_more_damage_than_one_write_can_leave_is_not_a_torn_tail(path):
 
 
 @pytest.mark.parametrize("kept", range(len(MAGIC)))
-def test_a_journal_killed_at_birth_is_a_new_one(path, kept):
+def test_a_journal_killed_at_its_creation_is_a_new_one(path, kept):
     """Any part of the magic line is an empty journal."""
     path.parent.mkdir()
     path.write_bytes(MAGIC[:kept])
@@ -241,7 +241,7 @@ def test_a_journal_killed_at_birth_is_a_new_one(path, kept):
     ],
 )
 def test_a_file_that_is_not_ours_is_left_alone(path, content, complaint):
-    """A wrong path or another version is the operator's to settle; not a byte changes."""
+    """A wrong path or another version is the operator's decision; not a byte changes."""
     path.parent.mkdir()
     path.write_bytes(content)
 
@@ -263,7 +263,7 @@ def test_one_process_writes(path):
 
 
 def test_a_journal_that_must_exist_is_not_made(path):
-    """create=False is for readers of a run that should have happened."""
+    """create=False is for readers of an existing run."""
     for attempt in (lambda: Journal.open(path, create=False), lambda: list(scan(path))):
         with pytest.raises(JournalError, match="there is no such journal"):
             attempt()
@@ -280,7 +280,7 @@ def test_scanning_ends_at_a_torn_tail_and_changes_nothing(path):
     assert path.read_bytes() == before
 
 
-def test_scanning_a_damaged_file_gives_what_is_good_and_then_says_where(path):
+def test_scanning_a_damaged_file_gives_the_good_records_and_then_the_place(path):
     """A quarantined file can still be read up to its damage."""
     written(path)
     damage(path, offset_of(THREE, 1) + 20)
@@ -317,7 +317,7 @@ def test_a_full_disk_leaves_whole_records(path, monkeypatch):
 
 
 def test_after_a_failed_fsync_nothing_more_is_written(path, monkeypatch):
-    """The kernel may have dropped the pages, so nobody can say what the tail holds: stop, and recover on the next start."""
+    """The kernel may have dropped the pages, so the content of the tail is unknown: stop, and recover on the next start."""
     log = Journal.open(path)
     log.append(b"one")
 
@@ -335,7 +335,7 @@ def test_after_a_failed_fsync_nothing_more_is_written(path, monkeypatch):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_without_write_access_is_named(tmp_path):
-    """The operator reads which path needs what."""
+    """The error names the path and the access that it needs."""
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(JournalError, match=r"a\.tape: cannot be opened \(Permission denied\); give this user write access"):
@@ -344,8 +344,8 @@ def test_a_directory_without_write_access_is_named(tmp_path):
         tmp_path.chmod(0o700)
 
 
-def test_rot_while_the_file_is_open_is_seen(path):
-    """Reading checks each record again: history never serves what was not written."""
+def test_damage_while_the_file_is_open_is_detected(path):
+    """Reading checks each record again: history never serves a record that was not written."""
     written(path)
     with Journal.open(path) as log:
         damage(path, offset_of(THREE, 1) + 20)
@@ -357,7 +357,7 @@ def test_rot_while_the_file_is_open_is_seen(path):
 
 
 def test_a_closed_journal_takes_nothing(path):
-    """Closing twice is fine; appending afterwards is an error that says so."""
+    """Closing twice is fine; appending afterwards is an error."""
     log = Journal.open(path)
     log.close()
     log.close()

@@ -1,4 +1,4 @@
-"""What a broker tells somebody who has just subscribed."""
+"""The last values that a broker sends to a new subscriber."""
 
 from tapewire.bus.lastvalue import LastValues
 

@@ -1,4 +1,4 @@
-"""The import rules, proved over the syntax trees: who may know whom, and that what decides knows no world outside."""
+"""The import rules, proved over the syntax trees: which room may import which; deciding code reaches nothing outside."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def is_shell(name: str) -> bool:
 
 
 def cores() -> list[str]:
-    """Everything that decides, and the pure parts of the bus."""
+    """All deciding code, and the pure parts of the bus."""
     return [
         name
         for name in MODULES
@@ -136,7 +136,7 @@ def floor(name: str, floors: tuple[tuple[str, ...], ...]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name != "daemons"])
 def test_imports_point_down(name: str) -> None:
-    """To the own room or to a lower floor: no room knows one beside it or above it, and nothing imports replay but itself."""
+    """To the own room or to a lower floor: no room imports one beside it or above it, and only replay imports replay."""
     number, room = floor(name, FLOORS)
     for each in imports(MODULES[name]):
         if each in MODULES and each != "daemons":
@@ -146,7 +146,7 @@ def test_imports_point_down(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("daemons.gate.")])
 def test_the_gates_own_rooms_point_down(name: str) -> None:
-    """Books and programs know nothing of checks, and nobody but the core's own files knows all."""
+    """Books and programs import no checks, and only the core's own files import all."""
     number, room = floor(name.removeprefix("daemons.gate."), GATE_FLOORS)
     for each in imports(MODULES[name]):
         if each.startswith("daemons.gate."):
@@ -188,8 +188,8 @@ def test_strategies_know_only_the_language() -> None:
             assert ours <= may, f"{name} imports {ours - may}"
 
 
-def test_nobody_unpickles_or_evaluates() -> None:
-    """Nothing that could run what a peer sends."""
+def test_no_code_unpickles_or_evaluates() -> None:
+    """No call that could execute a peer's bytes."""
     for name, path in MODULES.items():
         assert not imports(path) & {"pickle", "marshal", "shelve", "dill"}, name
         calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
@@ -197,7 +197,7 @@ def test_nobody_unpickles_or_evaluates() -> None:
 
 
 def test_every_module_is_listed_once() -> None:
-    """A shell that is not listed as one would be taken for a core, and a listed one that is gone is noise."""
+    """A shell that is not listed as one would be taken for a core, and a listed one that no longer exists is noise."""
     assert set(MODULES) >= BUS_EDGES | SHELLS | PURE_IN_SHELL_ROOMS | CORES_OF_REPLAY
 
 

@@ -1,4 +1,4 @@
-"""The in-process loop: who gets what, in which order, under which name and cause."""
+"""The in-process loop: the receivers of each message, its order, its name and its cause."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def venue(fill: str = "next_open") -> Venue:
 
 
 def tracker() -> Daemon:
-    """Says a session per bar."""
+    """Publishes a session per bar."""
     return Daemon("tracker", Core(lambda body: [Publish("session.MNQ.", session("11:00"))]), subscribe=("raw.",))
 
 
 def evaluator() -> Daemon:
-    """Wants a long on the 11:00 bar, and is done with every bar."""
+    """Requests a long on the 11:00 bar, and publishes eval.done for every bar."""
 
     def say(body: Body) -> Iterable[Output]:
         if isinstance(body, Session):
@@ -112,7 +112,7 @@ def test_every_cause_names_a_recorded_message() -> None:
 
 
 def test_event_time_is_the_bars_throughout() -> None:
-    """Whatever a bar leads to belongs to its close; a fill belongs to the bar that filled it."""
+    """Every message that follows from a bar has the time of its close; a fill has that of the bar that filled it."""
     first, second = bar("11:00"), bar("11:01")
     tape = played(first, second)
 
@@ -129,7 +129,7 @@ def test_the_bar_carries_the_position_of_its_close() -> None:
 
 
 def test_fills_are_booked_before_the_bar_is_published() -> None:
-    """Whoever reads the bar may rely on the gate knowing what the bar did."""
+    """A reader of the bar may rely on the gate's books to include its fills."""
     tape = played(bar("11:00"), bar("11:01"))
 
     second_bar = [kind for kind in range(len(tape.kinds)) if tape.kinds[kind] == "Bar"][1]
@@ -137,7 +137,7 @@ def test_fills_are_booked_before_the_bar_is_published() -> None:
 
 
 def test_the_venues_words_are_heard_by_the_gate_alone() -> None:
-    """A reader of everything sees facts and orders, never the link's own messages."""
+    """A reader of every topic gets facts and orders, never the link's own messages."""
     reader = Core()
     tape = played(
         bar("11:00"), bar("11:01"), daemons=[tracker(), evaluator(), gate.daemon(conf()), Daemon("tap", reader, subscribe=("",))]
@@ -174,7 +174,7 @@ def test_an_answer_names_its_question() -> None:
 
 
 def test_each_source_numbers_its_own_topics() -> None:
-    """seq counts the messages of one topic from 1; the venue speaks as nt."""
+    """seq counts the messages of one topic from 1; the venue's source is nt."""
     tape = played(bar("11:00"), bar("11:01"))
 
     bars = [header for topic, header, _ in tape.messages if topic == "raw.bar.MNQ.1m."]
@@ -201,7 +201,7 @@ def test_a_daemon_without_subscriptions_hears_nothing() -> None:
 
 
 def test_the_end_of_the_bars_closes_what_is_open() -> None:
-    """The last word of a run is a trade that ended with the data."""
+    """The last trade of a run ends with the data."""
     tape = played(bar("11:00", index=90), bar("11:01", index=91))
 
     (trade,) = (body for _, _, body in tape.messages if isinstance(body, Trade))
@@ -233,13 +233,13 @@ def test_the_same_bars_give_the_same_tape() -> None:
     ],
 )
 def test_a_wrong_wiring_is_refused_at_the_start(daemons: list[Daemon], text: str) -> None:
-    """Nobody waits for an answer that cannot come."""
+    """No daemon waits for a reply that cannot arrive."""
     with pytest.raises(ConfError, match=text):
         loop.Loop(daemons, venue())
 
 
 def test_without_a_gate_the_venue_speaks_to_nobody() -> None:
-    """Research runs have no orders, and the loop runs all the same."""
+    """Research runs have no orders, and the loop works without them."""
     alarm = Core(lambda body: [Publish("sys.alarm.a.", Alarm("a", "b"))])
     tape = played(bar(), daemons=[Daemon("a", alarm, subscribe=("raw.",))])
 

@@ -1,4 +1,4 @@
-"""The list of daemons, against what else must name them."""
+"""The list of daemons, against the other places that name them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.gates import conf
 
 
 def test_supervisord_starts_exactly_these() -> None:
-    """A daemon that is only in one of the two would never start, or be waited for in vain."""
+    """A daemon in only one of the two would never start, or the command would wait for it in vain."""
     parser = configparser.RawConfigParser()
     parser.read(supervise.conf_file())
 
@@ -24,7 +24,7 @@ def test_supervisord_starts_exactly_these() -> None:
 
 @pytest.mark.parametrize("name", makers.CORES)
 def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
-    """What it serves and asks, and its control port, have numbers."""
+    """Its service, the services it requests from, and its control port have numbers."""
     daemon = makers.maker(name)(conf())
 
     assert daemon.name == name
@@ -32,5 +32,5 @@ def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
 
 
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:
-    """So a new epoch looks at its log, and would look at that of any other that says so in its value."""
+    """So a new epoch reads its log, and would read that of any other daemon whose value requires one."""
     assert set(makers.durable(conf())) == {"gate"}

@@ -39,12 +39,12 @@ def structs_below(kind):
 
 
 def test_the_protocol_is_version_1():
-    """Raising it is a decision for every client ever written; PROTOCOL.md, "Evolution", says when."""
+    """Raising it is a decision for every client ever written; PROTOCOL.md, "Evolution", has the rule."""
     assert PROTOCOL_VERSION == 1
 
 
 def test_every_type_has_its_own_tag():
-    """`type` says which message it is, in snake case."""
+    """`type` names the message, in snake case."""
     tags = [tag_of(kind) for kind in BODIES]
 
     assert len(set(tags)) == len(tags)
@@ -54,13 +54,13 @@ def test_every_type_has_its_own_tag():
 
 @pytest.mark.parametrize("kind", BODIES, ids=tag_of)
 def test_a_body_never_uses_a_name_of_the_header(kind):
-    """Both live in one flat map: a second `seq` or `type` would replace the first in silence."""
+    """Both live in one flat map: a second `seq` or `type` would replace the first without an error."""
     assert not set(kind.__struct_fields__) & {*Header.__struct_fields__, "type"}
 
 
 @pytest.mark.parametrize("kind", BODIES, ids=tag_of)
 def test_messages_are_values(kind):
-    """Frozen all the way down: what was said cannot be changed by who hears it."""
+    """Frozen all the way down: a receiver cannot change a published message."""
     assert all(each.__struct_config__.frozen for each in structs_below(kind))
 
 
@@ -85,7 +85,7 @@ def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
     codes = {Action, Reason, OrderStatus, StopRounding, TradingState, IngressState, IngressError}
     plain = {int, float, str, bool, bytes, type(None), *codes}
     if kind is ExternalSignal:
-        plain.add(Any)  # whatever somebody else wrote, so that what is wrong with it can be answered
+        plain.add(Any)  # a foreign sender's map, so the reply can name what is wrong in it
 
     def check(hint):
         if get_origin(hint) is Literal:
@@ -98,6 +98,6 @@ def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
 
 
 def test_codes_are_their_own_names():
-    """What stands in a log is what stands in the code and on the wire."""
+    """The log, the code and the wire have the same text."""
     for codes in (Action, Reason, OrderStatus, StopRounding, TradingState):
         assert all(code.value == code.name for code in codes)

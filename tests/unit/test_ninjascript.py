@@ -1,6 +1,6 @@
 """The C# codec against the golden frames and against garbage: it reads and writes the same bytes as bus/wire.py.
 
-And what README says of the files, and which of them may use NetMQ.
+Also the files that README lists, and which of them may use NetMQ.
 """
 
 import json
@@ -97,7 +97,7 @@ def test_garbage_is_refused_and_never_more(program):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "complaint"),
     [
         ({"v": 2}, "protocol version 2"),
         ({"v": None}, "field v is not"),
@@ -107,14 +107,14 @@ def test_garbage_is_refused_and_never_more(program):
         ({"type": 7}, "field type is not"),
     ],
 )
-def test_a_refusal_names_version_or_field(program, change, told):
-    """So that whoever wrote the message can mend it."""
+def test_a_refusal_names_version_or_field(program, change, complaint):
+    """The sender can correct the message."""
     mapped = next(entry["map"] for entry in ENTRIES if entry["map"]["type"] == "place_order")
 
     done = run(program, "fuzz", given=msgpack.packb(mapped | change).hex() + "\n")
 
     assert done.stdout.startswith("refused ")
-    assert told in done.stdout
+    assert complaint in done.stdout
 
 
 def test_what_python_reads_the_bridge_reads(program):

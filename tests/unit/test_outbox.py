@@ -1,4 +1,4 @@
-"""At-least-once sending: at once, then with doubling pauses, until somebody says done."""
+"""At-least-once sending: at once, then with doubling pauses, until acknowledged."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_messages_leave_in_the_order_they_were_put():
 
 
 def test_an_acknowledged_message_is_not_sent_again():
-    """Done ends the repeats; a second acknowledgement is recognised as such."""
+    """An acknowledgement ends the resending; a second one is recognised as a duplicate."""
     outbox = Outbox()
     outbox.put("a", A, 0)
 
@@ -39,7 +39,7 @@ def test_an_acknowledged_message_is_not_sent_again():
 
 
 def test_putting_a_message_twice_changes_nothing():
-    """Recovery may put what is already under way; its pauses go on."""
+    """Recovery may put a pending message again; its pauses continue."""
     outbox = Outbox(first_ns=10, cap_ns=10)
     outbox.put("a", A, 0)
     outbox.due(0)
@@ -49,8 +49,8 @@ def test_putting_a_message_twice_changes_nothing():
     assert outbox.due(10) == [A]
 
 
-def test_the_next_time_tells_the_poller_how_long_it_may_wait():
-    """None while nothing is under way, else the earliest repeat."""
+def test_the_next_time_bounds_the_wait_of_the_poller():
+    """None while no message is pending, else the time of the earliest resend."""
     outbox = Outbox(first_ns=10, cap_ns=40)
     assert outbox.next_ns() is None
 
@@ -64,7 +64,7 @@ def test_the_next_time_tells_the_poller_how_long_it_may_wait():
 
 
 @pytest.mark.parametrize("first_ns, cap_ns", [(0, 10), (-1, 10), (20, 10)])
-def test_pauses_that_make_no_sense_are_refused(first_ns, cap_ns):
+def test_impossible_pauses_are_refused(first_ns, cap_ns):
     """A pause of 0 would flood the other side."""
     with pytest.raises(ValueError, match="0 < first_ns <= cap_ns"):
         Outbox(first_ns, cap_ns)

@@ -1,4 +1,4 @@
-"""The files of a finished run, from its journal alone: what each line says, and that a run without a summary is not one."""
+"""The files of a finished run, from its journal alone: the content of each line. A run without a summary is unfinished."""
 
 import json
 from pathlib import Path
@@ -50,8 +50,8 @@ def test_a_trade_line_has_the_vectors_columns_first(tmp_path):
     assert (line["gross"], line["commission"], line["net"], line["id"]) == (5.5, 1.24, 4.26, "T-661")
 
 
-def test_intents_tell_approved_and_refused_entries(tmp_path):
-    """One line per entry asked for, in market order; a refused one has its reason, size 0 and prices on the tick."""
+def test_intents_list_approved_and_refused_entries(tmp_path):
+    """One line per requested entry, in market order; a refused one has its reason, size 0 and prices on the tick."""
     write(finished(tmp_path / "run"), conf())
 
     approved, refused = lines(tmp_path / "run" / "intents.jsonl")
@@ -91,7 +91,7 @@ def test_signals_are_every_approved_action(tmp_path):
     assert len(lines(tmp_path / "run" / "intents.jsonl")) == 1
 
 
-def test_the_summary_counts_what_came_of_the_run(tmp_path):
+def test_the_summary_counts_the_results_of_the_run(tmp_path):
     """Bars, signals, refusals by reason, trades, and trades by strategy and by exit reason."""
     tape = Tape(tmp_path / "run")
     tape.say("raw.bar.MNQ.1m.", at(571), bar(571))
@@ -137,7 +137,7 @@ def test_drawdown_is_measured_from_the_peak(nets, deepest):
         (range(500, 571), 570, 0, 0, "holiday, no RTH"),
     ],
 )
-def test_a_session_says_which_minutes_it_lacks(tmp_path, minutes, closes, count, missing, note):
+def test_a_session_names_its_missing_minutes(tmp_path, minutes, closes, count, missing, note):
     """Every RTH minute up to the session's own close has a bar or is named."""
     tape = Tape(tmp_path / "run")
     for minute in minutes:
@@ -150,7 +150,7 @@ def test_a_session_says_which_minutes_it_lacks(tmp_path, minutes, closes, count,
 
 
 def test_left_out_rows_are_listed(tmp_path):
-    """What the reader ignored stands in the summary by file and line."""
+    """The summary lists the ignored rows by file and line."""
     row = Ignored("NQ_Volumetric_1.csv", 17285, "2027-03-12T10:45:00.000", "repeated")
     file = SourceFile("NQ_Volumetric_1.csv", "NQ", 2, 1)
 
@@ -160,7 +160,7 @@ def test_left_out_rows_are_listed(tmp_path):
 
 
 def test_a_run_without_trades_has_all_files(tmp_path):
-    """Nothing to say is said with empty files, not with missing ones."""
+    """An empty result is an empty file, not a missing one."""
     tape = Tape(tmp_path / "run")
     tape.say("raw.bar.MNQ.1m.", at(571), bar(571))
     tape.close()
@@ -183,7 +183,7 @@ def test_equal_journals_leave_equal_files(tmp_path):
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names if name != "journal")
 
 
-def test_the_summary_comes_back_as_written(tmp_path):
+def test_the_summary_is_read_as_written(tmp_path):
     """summary.json holds all of the summary."""
     summary = write(finished(tmp_path / "run"), conf())
 
@@ -191,7 +191,7 @@ def test_the_summary_comes_back_as_written(tmp_path):
 
 
 def test_the_summary_is_written_last(tmp_path):
-    """When a file before it cannot be put in place, there is no summary, not even an older one: half a run never looks whole."""
+    """When an earlier file cannot be put in place, no summary remains, not even an older one: a partial run is never finished."""
     run = finished(tmp_path / "run")
     write(run, conf())
     (run / "trades.jsonl").unlink()
@@ -205,7 +205,7 @@ def test_the_summary_is_written_last(tmp_path):
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    """The error says what a run's folder is."""
+    """The error describes a run's folder."""
     with pytest.raises(ConfError, match="has no journal/; name the folder that"):
         write(tmp_path, conf())
 

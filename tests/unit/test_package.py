@@ -26,6 +26,6 @@ def test_the_checkout_links_to_its_own_folders() -> None:
         assert link.resolve() == ROOT / name
 
 
-def test_the_package_knows_its_version() -> None:
+def test_the_package_has_its_version() -> None:
     """The number that setup.cfg reads."""
     assert tapewire.__version__.count(".") == 2

@@ -1,4 +1,4 @@
-"""PROTOCOL.md says what the code does: every message with every field, every code, every topic with its writers, every port."""
+"""PROTOCOL.md agrees with the code: every message with every field, every code, every topic with its writers, every port."""
 
 import ast
 import re
@@ -126,7 +126,7 @@ def test_reasons_stand_in_the_order_of_the_checks():
 
 
 def test_every_closed_set_is_listed_with_its_words():
-    """Those that a field of a message has, each in the order of its definition; `Reason` has a section of its own."""
+    """Every set that a field of a message has, each in the order of its definition; `Reason` has a section of its own."""
     hints = {hint for kind in structs() for hint in parts(kind)}
     codes = {notation(hint): list(hint) if isinstance(hint, type) else list(get_args(hint)) for hint in hints if closed(hint)}
     table = dict(re.findall(r"^\| (\w+) \| ([^|`]+) \|$", section("12. Message reference"), re.MULTILINE))
@@ -139,7 +139,7 @@ def test_every_closed_set_is_listed_with_its_words():
 
 
 def test_every_topic_domain_is_documented():
-    """Whatever tapewire.bus.topics can spell has a place in section 3, or in section 1 for the welcome."""
+    """Every domain of tapewire.bus.topics has a place in section 3, or in section 1 for the welcome."""
     written = section("3. Topics") + section("1. Transport")
     domains = {value for name, value in vars(topics).items() if name.isupper()} - {topics.SYS, topics.RAW, topics.PUBLIC}
 
@@ -192,7 +192,7 @@ def made_in(room):
 def test_each_topic_has_the_writers_of_the_code():
     """A daemon that names the topic and builds its message is one of them; of NinjaTrader's, the bridge names the topic.
 
-    Every daemon writes the topics of each (`beat`, `resend`, `gap`) through the process that it is.
+    Every daemon writes the topics of each (`beat`, `resend`, `gap`) through its process.
     """
     made = {room: made_in(room) for room in ROOMS}
     bridge = "".join(path.read_text("utf-8") for path in (ROOT / "ninjascript").glob("*.cs"))
@@ -209,7 +209,7 @@ def test_each_topic_has_the_writers_of_the_code():
 
 
 def test_the_verbs_are_those_that_processes_answer():
-    """In the table of section 7, each with the ports that answer it; tests/integration/test_processes.py asks them all."""
+    """In the table of section 7, each with the ports that answer it; tests/integration/test_processes.py requests them all."""
     table = section("7. History and control")
 
     assert set(re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`)", table, re.MULTILINE)) == set(get_args(Verb))
@@ -238,7 +238,7 @@ def test_every_port_is_documented_with_its_offset():
 
 
 def test_the_numbers_in_the_text_are_those_in_force():
-    """Pauses, limits and sizes that a client is told of."""
+    """Pauses, limits and sizes that the document gives to a client."""
     text = " ".join(DOCUMENT.split())
     outbox = Outbox()
     outbox.put("a", [], 0)

@@ -1,4 +1,4 @@
-"""The writer's side of a resend: which frames are still there."""
+"""The writer's side of a resend: the frames that it still holds."""
 
 import pytest
 
@@ -16,18 +16,18 @@ def ring_of(size, count, topic="raw.bar.MNQ.1m.", epoch=1):
     "first, last, again",
     [
         pytest.param(2, 3, [b"2", b"3"], id="a hole in the middle, both ends included"),
-        pytest.param(1, 9, [b"1", b"2", b"3", b"4"], id="more than there is"),
-        pytest.param(5, 9, [], id="not said yet"),
+        pytest.param(1, 9, [b"1", b"2", b"3", b"4"], id="more than held"),
+        pytest.param(5, 9, [], id="not published yet"),
         pytest.param(3, 2, [], id="an empty range"),
     ],
 )
-def test_what_was_said_can_be_said_again(first, last, again):
+def test_published_frames_can_be_resent(first, last, again):
     """A range gives the frames with those numbers, oldest first, unchanged."""
     assert ring_of(10, 4).again("raw.bar.MNQ.1m.", 1, first, last) == again
 
 
 def test_a_full_ring_forgets_the_oldest():
-    """The memory of a topic is bounded; what fell out stays a hole at the reader and becomes a Gap there."""
+    """The memory of a topic is bounded; a dropped frame stays a hole at the reader and becomes a Gap there."""
     assert ring_of(3, 5).again("raw.bar.MNQ.1m.", 1, 1, 5) == [b"3", b"4", b"5"]
 
 
@@ -42,12 +42,12 @@ def test_each_topic_has_its_own_room():
 
 @pytest.mark.parametrize("topic, epoch", [("raw.bar.MNQ.1m.", 2), ("raw.bar.ES.1m.", 1)])
 def test_an_unknown_epoch_or_topic_gives_nothing(topic, epoch):
-    """Numbers of another life of the writer mean other messages."""
+    """Numbers of another epoch of the writer name other messages."""
     assert ring_of(10, 4).again(topic, epoch, 1, 4) == []
 
 
 def test_a_new_epoch_forgets_the_old_one():
-    """Who asks for the old epoch gets nothing rather than something else."""
+    """A resend request for the old epoch gets nothing rather than other messages."""
     ring = ring_of(10, 4)
     ring.keep("raw.bar.MNQ.1m.", 2, 1, b"new")
 
@@ -56,6 +56,6 @@ def test_a_new_epoch_forgets_the_old_one():
 
 
 def test_a_ring_without_room_is_refused():
-    """A ring of 0 would turn every lost message into a Gap, in silence."""
+    """A ring of 0 would turn every lost message into a Gap, without an error."""
     with pytest.raises(ValueError, match=r"size is 0: .* \(bus\.ring"):
         Ring(0)

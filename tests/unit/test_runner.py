@@ -1,4 +1,4 @@
-"""What the runner refuses of a daemon's value, before it opens a socket."""
+"""The daemon values that the runner refuses before it opens a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tally import State, Tally
 
 
 def test_a_venue_link_without_a_log_is_refused(tmp_path: Path) -> None:
-    """What the venue said would be acknowledged, and be gone with the process."""
+    """The venue's messages would be acknowledged, and lost with the process."""
     daemon = Daemon("tracker", Tally(State()), venue=LinkPolicy())
 
     with pytest.raises(InvariantError, match="tracker owns the venue link and keeps no log"):

@@ -1,4 +1,4 @@
-"""What a reader does with numbers: order, repeats, holes, gaps and epochs (PROTOCOL.md, "Order and loss")."""
+"""A reader and its numbers: order, duplicates, holes, gaps and epochs (PROTOCOL.md, "Order and loss")."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def reader(**choices):
 
 
 def admit(sequencer, *seqs, epoch=1, now_ns=0):
-    """Feed numbers and return what comes out; the item of number n in epoch e is the text "e:n"."""
+    """Feed numbers and return the delivered items; the item of number n in epoch e is the text "e:n"."""
     out = []
     for seq in seqs:
         out += sequencer.admit(TOPIC, Header(1, "nt", epoch, seq, 0), f"{epoch}:{seq}", now_ns)
@@ -29,17 +29,17 @@ def items(*seqs, epoch=1):
     "arriving, delivered, repeats",
     [
         pytest.param([1, 2, 3], [1, 2, 3], 0, id="in order: at once"),
-        pytest.param([1, 1, 2, 2], [1, 2], 2, id="a repeat is dropped"),
-        pytest.param([1, 3, 2], [1, 2, 3], 0, id="overtaken: put back in order"),
-        pytest.param([1, 3, 3, 2, 3], [1, 2, 3], 2, id="a repeat of a held one is dropped"),
+        pytest.param([1, 1, 2, 2], [1, 2], 2, id="a duplicate is dropped"),
+        pytest.param([1, 3, 2], [1, 2, 3], 0, id="overtaken: restored order"),
+        pytest.param([1, 3, 3, 2, 3], [1, 2, 3], 2, id="a duplicate of a held one is dropped"),
         pytest.param([3, 2, 1], [1, 2, 3], 0, id="backwards"),
         pytest.param([1, 4, 2], [1, 2], 0, id="a hole that is half filled holds the rest"),
         pytest.param([1, 6, 4, 3, 2, 5], [1, 2, 3, 4, 5, 6], 0, id="a hole filled from the middle"),
         pytest.param([0, 1], [1], 1, id="numbers start at 1"),
     ],
 )
-def test_messages_come_out_once_and_in_order(arriving, delivered, repeats):
-    """Whatever the order of arrival, a core sees rising numbers, each once."""
+def test_messages_are_delivered_once_and_in_order(arriving, delivered, repeats):
+    """For any order of arrival, a core gets rising numbers, each once."""
     sequencer = reader()
 
     assert admit(sequencer, *arriving) == items(*delivered)
@@ -48,7 +48,7 @@ def test_messages_come_out_once_and_in_order(arriving, delivered, repeats):
 
 
 def test_a_complete_reader_expects_a_topic_from_its_first_number():
-    """Who must know everything holds back number 5 until 1 to 4 have come."""
+    """A complete reader holds number 5 until 1 to 4 have arrived."""
     sequencer = reader()
 
     assert admit(sequencer, 5) == []
@@ -56,7 +56,7 @@ def test_a_complete_reader_expects_a_topic_from_its_first_number():
 
 
 def test_a_tap_starts_with_the_first_number_it_sees():
-    """Who looks in late takes what comes from then on, and misses what is lost from then on."""
+    """A late reader delivers from its first message on, and requests a loss from then on."""
     sequencer = reader(complete=False)
 
     assert admit(sequencer, 5, 6, 8) == items(5, 6)
@@ -64,15 +64,15 @@ def test_a_tap_starts_with_the_first_number_it_sees():
 
 
 def test_a_tap_ignores_heartbeats_of_topics_it_has_not_seen():
-    """A heartbeat must not make the broker's last value, which arrives later, look like a repeat."""
+    """A heartbeat must not make the broker's last value, which arrives later, look like a duplicate."""
     sequencer = reader(complete=False)
     sequencer.announced(TOPIC, 1, 5, 0)
 
     assert admit(sequencer, 5) == items(5)
 
 
-def test_a_primed_topic_goes_on_where_the_journal_ended():
-    """After recovery, known numbers are repeats and the next one is expected."""
+def test_a_primed_topic_continues_where_the_journal_ended():
+    """After recovery, numbers of the journal are duplicates and the next one is expected."""
     sequencer = reader()
     sequencer.prime(TOPIC, 1, 5)
 
@@ -80,8 +80,8 @@ def test_a_primed_topic_goes_on_where_the_journal_ended():
     assert sequencer.repeats == 1
 
 
-def test_priming_releases_what_waited_for_the_journal():
-    """A joiner subscribes first; what came live meanwhile is delivered as soon as history closes the hole in front of it."""
+def test_priming_releases_the_messages_held_for_the_journal():
+    """A joiner subscribes first; live messages are delivered as soon as history closes the hole before them."""
     sequencer = reader()
     admit(sequencer, 6, 7, 9)
 
@@ -91,7 +91,7 @@ def test_priming_releases_what_waited_for_the_journal():
 
 
 def test_priming_never_goes_back():
-    """A journal that is behind what is already known changes nothing."""
+    """A journal that ends before the delivered numbers changes nothing."""
     sequencer = reader()
     admit(sequencer, 1, 2, 3)
     admit(sequencer, 1, epoch=2)
@@ -101,8 +101,8 @@ def test_priming_never_goes_back():
     assert sequencer.last == {TOPIC: (2, 1)}
 
 
-def test_a_hole_is_asked_for_at_once_and_then_four_times_a_second():
-    """Asking is paced per hole; a new hole does not wait for the turn of an old one."""
+def test_a_hole_is_requested_at_once_and_then_four_times_a_second():
+    """Resend requests are paced per hole; a new hole does not wait for the turn of an old one."""
     sequencer = reader()
     admit(sequencer, 1, 3)
 
@@ -114,7 +114,7 @@ def test_a_hole_is_asked_for_at_once_and_then_four_times_a_second():
 
 
 def test_a_heartbeat_shows_that_the_last_message_was_lost():
-    """Nothing follows a lost last message, so only the writer's own count can show the hole."""
+    """No message follows a lost last message, so only the writer's own count can reveal the hole."""
     sequencer = reader()
     admit(sequencer, 1)
     sequencer.announced(TOPIC, 1, 3, 0)
@@ -124,8 +124,8 @@ def test_a_heartbeat_shows_that_the_last_message_was_lost():
     assert sequencer.healed == 2
 
 
-def test_a_heartbeat_that_says_nothing_new_opens_no_hole():
-    """Equal, older and older-epoch counts are no news."""
+def test_a_heartbeat_without_a_new_number_opens_no_hole():
+    """Equal, older and older-epoch counts are ignored."""
     sequencer = reader()
     admit(sequencer, 1, 2)
     sequencer.announced(TOPIC, 1, 2, 0)
@@ -135,16 +135,16 @@ def test_a_heartbeat_that_says_nothing_new_opens_no_hole():
     assert sequencer.missing(0) == []
 
 
-def test_a_heartbeat_alone_tells_a_complete_reader_of_a_topic():
-    """Every message of a topic may have been lost; the heartbeat's count is then the first thing known of it."""
+def test_a_heartbeat_alone_reveals_a_topic_to_a_complete_reader():
+    """Every message of a topic may have been lost; the heartbeat's count is then the first information."""
     sequencer = reader()
     sequencer.announced(TOPIC, 3, 2, 0)
 
     assert sequencer.missing(0) == [Resend(TOPIC, 3, 1, 2)]
 
 
-def test_a_hole_that_does_not_heal_becomes_a_gap_in_front_of_what_it_held_back():
-    """After heal_ns the loss is a fact: the core hears of it and then of everything that waited."""
+def test_a_hole_that_does_not_heal_becomes_a_gap_before_the_held_messages():
+    """After heal_ns the loss is a fact: the core gets the gap and then the held messages."""
     sequencer = reader()
     admit(sequencer, 1, 4, 5)
 
@@ -155,7 +155,7 @@ def test_a_hole_that_does_not_heal_becomes_a_gap_in_front_of_what_it_held_back()
     assert sequencer.missing(HEAL_NS) == []
 
 
-def test_what_was_given_up_is_a_repeat_when_it_comes_after_all():
+def test_a_message_that_arrives_after_its_gap_is_a_duplicate():
     """A Gap is final: the core has already decided on it."""
     sequencer = reader()
     admit(sequencer, 1, 3)
@@ -166,7 +166,7 @@ def test_what_was_given_up_is_a_repeat_when_it_comes_after_all():
 
 
 def test_each_hole_has_its_own_time_to_heal():
-    """A younger hole behind an old one goes on waiting, and holds back only what follows it."""
+    """A younger hole behind an old one continues to wait, and holds only the messages after it."""
     sequencer = reader()
     admit(sequencer, 1, 3)
     admit(sequencer, 5, now_ns=1)
@@ -176,7 +176,7 @@ def test_each_hole_has_its_own_time_to_heal():
 
 
 def test_without_a_limit_a_hole_waits_for_ever():
-    """heal_ns=None is for links that repeat until acknowledged: nothing is ever lost there, only late."""
+    """heal_ns=None is for links that resend until acknowledged: no message is lost there, only late."""
     sequencer = reader(heal_ns=None)
     admit(sequencer, 1, 3)
 
@@ -185,7 +185,7 @@ def test_without_a_limit_a_hole_waits_for_ever():
 
 
 def test_a_higher_epoch_starts_the_topic_again():
-    """A restarted writer counts from 1; stragglers of its former life are dropped."""
+    """A restarted writer counts from 1; stragglers of its former epoch are dropped."""
     sequencer = reader()
     admit(sequencer, 1, 2)
 
@@ -195,7 +195,7 @@ def test_a_higher_epoch_starts_the_topic_again():
 
 
 def test_a_new_epoch_is_expected_from_its_first_number():
-    """The first thing heard of a new epoch may be its third message."""
+    """The first message received from a new epoch may be its third."""
     sequencer = reader()
     admit(sequencer, 1)
 
@@ -205,8 +205,8 @@ def test_a_new_epoch_is_expected_from_its_first_number():
 
 
 @pytest.mark.parametrize("heal_ns", [HEAL_NS, None])
-def test_what_an_old_epoch_owed_becomes_gaps_before_anything_new(heal_ns):
-    """The writer that could fill the holes is gone: gaps and held messages come out first, in order, then the new epoch."""
+def test_holes_of_an_old_epoch_become_gaps_before_any_new_message(heal_ns):
+    """The writer that could fill the holes has ended: gaps and held messages come out first, in order, then the new epoch."""
     sequencer = reader(heal_ns=heal_ns)
     admit(sequencer, 1, 3, 5)
 
@@ -218,8 +218,8 @@ def test_what_an_old_epoch_owed_becomes_gaps_before_anything_new(heal_ns):
     assert admit(sequencer, 3, epoch=2) == items(3, epoch=2)
 
 
-def test_two_epochs_may_pass_while_gaps_wait_to_be_told():
-    """Debts of several former lives keep their order."""
+def test_two_epochs_may_pass_while_gaps_are_pending():
+    """Holes of several former epochs keep their order."""
     sequencer = reader()
     admit(sequencer, 1, 3)
     admit(sequencer, 1, 3, epoch=2)
@@ -241,8 +241,8 @@ def test_a_heartbeat_may_announce_a_new_epoch():
     assert admit(sequencer, 1, epoch=2) == items(1, epoch=2)
 
 
-def test_holding_is_bounded_and_what_found_no_room_is_asked_for_later():
-    """A hole cannot fill the memory: the overflow is dropped, and asked for when the front has moved."""
+def test_holding_is_bounded_and_the_overflow_is_requested_later():
+    """A hole cannot fill the memory: the overflow is dropped, and requested when the front has moved."""
     sequencer = reader(hold=2)
 
     assert admit(sequencer, 1, 3, 4, 5, 6) == [*items(1)]

@@ -1,36 +1,36 @@
-"""Answers kept for repeats."""
+"""Replies stored for duplicate requests."""
 
 import pytest
 
 from tapewire.bus.served import Served
 
 REF = "intent.MNQ.@1:1"
-ANSWER, OTHER = [b"", b"decision.MNQ.", b"yes"], [b"", b"decision.MNQ.", b"no"]
+REPLY, OTHER = [b"", b"decision.MNQ.", b"yes"], [b"", b"decision.MNQ.", b"no"]
 
 
-def test_a_new_question_has_no_answer():
-    """None tells the server to do the work."""
+def test_a_new_request_has_no_reply():
+    """None means that the server must process the request."""
     served = Served()
 
     assert served.get(REF, "may I?") is None
     assert REF not in served
 
 
-def test_a_repeat_gets_the_first_answer():
-    """Whatever is stored later under the same question does not change what was already said."""
+def test_a_duplicate_gets_the_first_reply():
+    """A later reply to the same request does not replace the one that was sent."""
     served = Served()
-    served.store(REF, "may I?", ANSWER)
+    served.store(REF, "may I?", REPLY)
     served.store(REF, "may I?", OTHER)
 
-    assert served.get(REF, "may I?") == ANSWER
+    assert served.get(REF, "may I?") == REPLY
     assert REF in served
     assert len(served) == 1
 
 
-def test_another_question_of_the_same_name_is_new():
-    """Its asker has lost its past and counts again. It gets an answer of its own, which replaces the old one."""
+def test_another_request_of_the_same_name_is_new():
+    """Its requester has lost its history and reuses the number. The request gets a reply of its own, which replaces the old one."""
     served = Served(limit=1)
-    served.store(REF, "may I?", ANSWER)
+    served.store(REF, "may I?", REPLY)
 
     assert served.get(REF, "must I?") is None
     served.store(REF, "must I?", OTHER)
@@ -38,16 +38,16 @@ def test_another_question_of_the_same_name_is_new():
     assert len(served) == 1
 
 
-def test_the_oldest_answers_are_forgotten_first():
-    """Memory is bounded; a question is resent within seconds, not after thousands of others."""
+def test_the_oldest_replies_are_dropped_first():
+    """Memory is bounded; a request is resent within seconds, not after thousands of others."""
     served = Served(limit=2)
     for ref in ("a", "b", "c"):
-        served.store(ref, "?", ANSWER)
+        served.store(ref, "?", REPLY)
 
     assert [ref for ref in ("a", "b", "c") if ref in served] == ["b", "c"]
 
 
 def test_a_store_without_room_is_refused():
-    """It would execute every repeat."""
+    """It would execute every duplicate."""
     with pytest.raises(ValueError, match="limit is 0"):
         Served(0)

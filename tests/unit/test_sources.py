@@ -222,7 +222,7 @@ def test_a_compressed_file_cut_short_is_refused(tmp_path):
     ids=["not gzip", "empty", "header only", "not UTF-8", "old line ends", "two columns of one name"],
 )
 def test_a_file_that_is_no_export_is_refused(tmp_path, name, content, complaint):
-    """Whatever the file holds, the error is a DataError that names it."""
+    """For any content the error is a DataError that names the file."""
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(DataError, match=complaint) as refused:
@@ -240,7 +240,7 @@ def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
 
 
 def test_an_empty_folder_says_so(tmp_path):
-    """The error says that the folder holds nothing."""
+    """The error names the empty folder."""
     with pytest.raises(DataError, match="it holds nothing"):
         read_mnq(tmp_path)
 
@@ -252,7 +252,7 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
 
 
 def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
-    """Which of two recordings is meant is not guessed."""
+    """The reader does not guess between two recordings."""
     export(tmp_path, GOOD).with_suffix(".csv.gz").write_bytes(gzip.compress(b""))
 
     with pytest.raises(DataError, match=r"holds both NQ_Volumetric_1\.csv and NQ_Volumetric_1\.csv\.gz; remove one"):

@@ -1,4 +1,4 @@
-"""Numbers for what a source says."""
+"""Numbers for the messages of a source."""
 
 from tapewire.bus.daemon import ref
 from tapewire.bus.messages import PROTOCOL_VERSION, Header
@@ -13,8 +13,8 @@ def test_each_topic_is_counted_from_one():
     assert stamper.last == {"a.": 3, "b.": 1}
 
 
-def test_counting_goes_on_behind_an_earlier_life():
-    """The next number is a new one; what is known already takes nothing back."""
+def test_counting_continues_behind_an_earlier_run():
+    """The next number is a new one; an earlier number does not lower the count."""
     stamper = Stamper("tracker")
     stamper.resume("sys.gap.tracker.", 3)
     stamper.resume("sys.gap.tracker.", 2)
@@ -22,7 +22,7 @@ def test_counting_goes_on_behind_an_earlier_life():
     assert stamper.header("sys.gap.tracker.", 7).seq == 4
 
 
-def test_a_header_says_who_when_and_because_of_what():
+def test_a_header_has_source_time_and_cause():
     """Source and epoch are the stamper's, event time and cause the message's own."""
     header = Stamper("gate", epoch=4).header("order.MNQ.", 99, "intent.MNQ.@4:1")
 

@@ -1,4 +1,4 @@
-"""The kit that users test with keeps its own promises."""
+"""The test kit for users keeps its own promises."""
 
 import pytest
 
@@ -58,7 +58,7 @@ def chain():
 
 
 def test_one_bar_runs_through_all_daemons_in_order():
-    """A fact from outside comes back when all is quiet, and everything it led to has been message."""
+    """`publish` returns once no message is pending, and every message that followed has been published."""
     bus, _ = chain()
     bus.publish("nt", bar())
 
@@ -74,7 +74,7 @@ def test_one_bar_runs_through_all_daemons_in_order():
 
 
 def test_every_message_names_its_cause_and_keeps_the_market_time():
-    """From any message one can walk back to the bar."""
+    """From any message the causes lead back to the bar."""
     bus, _ = chain()
     first = bus.publish("nt", bar("11:00"))
     by_ref = {message.ref: message for message in bus.published}
@@ -128,7 +128,7 @@ def test_daemons_that_answer_each_other_for_ever_are_stopped():
 
 
 def test_a_question_to_nobody_is_an_error():
-    """The test has left out the daemon that serves it."""
+    """The test lacks the daemon that serves it."""
     with pytest.raises(ValueError, match="no daemon on this bus serves 'gate'"):
         MemoryBus().request("me", "gate", intents())
 
@@ -140,7 +140,7 @@ def test_two_daemons_of_one_name_are_refused():
 
 
 def test_a_bar_is_valid_by_itself():
-    """Open, close and times follow from what the test says."""
+    """Open, close and times follow from the given values."""
     made = bar("09:31", 21_000.0, 20_990.0, volume=7)
 
     assert (made.open, made.high, made.low, made.close, made.volume) == (21_000.0, 21_000.0, 20_990.0, 20_990.0, 7)
@@ -167,7 +167,7 @@ def test_a_session_counts_its_bars_as_the_tracker_does(at, rth, i, k):
 
 
 def test_fields_by_name_win():
-    """A test names only what it is about."""
+    """A test names only its own fields."""
     assert session("11:00", above=5, bar=bar("11:00", 5.0)).bar.open == 5.0
     assert session("11:00", above=5).above == 5
     assert intent(stop=1.0).stop == 1.0
@@ -201,18 +201,18 @@ def test_an_intents_bracket_is_on_the_right_side(action, stop, target):
     ],
 )
 def test_a_topic_follows_from_the_message(body, topic):
-    """Where the message says what it is about."""
+    """Where the message has an instrument."""
     assert topic_of(body) == event(body).topic == topic
 
 
 def test_a_message_about_nothing_in_particular_needs_a_topic():
-    """The error says what to give."""
+    """The error names the missing argument."""
     with pytest.raises(ValueError, match="the topic of Gap does not follow from it; give topic="):
         event(Gap("raw.bar.MNQ.1m.", 1, 1, 1, "reader"))
 
 
 def test_an_event_has_a_name_and_the_markets_time():
-    """As a core would see it: topic, header, body, sender."""
+    """As a core receives it: topic, header, body, sender."""
     made = event(session("11:00"), seq=7, cause="raw.bar.MNQ.1m.@1:7", sender="tracker")
 
     assert isinstance(made, Event)
@@ -247,6 +247,6 @@ def test_a_lost_frame_is_told_as_a_gap_when_the_ring_is_too_small():
 
 
 def test_chances_that_let_nothing_arrive_are_refused():
-    """A delay of 1 would settle never."""
+    """With a delay of 1 no frame would ever arrive."""
     with pytest.raises(ValueError, match="delay below 1"):
         LossyBus(1, delay=1)

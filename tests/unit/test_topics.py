@@ -1,4 +1,4 @@
-"""Topics end with a dot, so that a prefix is a whole field."""
+"""Topics end with a dot, so a prefix is a whole field."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_topics_are_spelled_in_one_place():
 
 @pytest.mark.parametrize("domain", [value for name, value in vars(topics).items() if name.isupper()])
 def test_every_domain_ends_with_a_dot(domain):
-    """Without it `order.` would also take `orders.`."""
+    """Without it `order.` would also match `orders.`."""
     assert domain.endswith(".")
 
 

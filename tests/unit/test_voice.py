@@ -32,7 +32,7 @@ LED = "sys.alarm.venue.@3:12"
     ids=lambda each: type(each).__name__ if isinstance(each, tuple) else str(each),
 )
 def test_cause_and_market_time_are_given_or_the_events(output: Output, cause: str, event_ns: int) -> None:
-    """An output without a cause or a time of its own takes those of the event that led to it; an answer always does."""
+    """An output without a cause or a time of its own takes those of the event that led to it; a reply always does."""
     header = Voice(Stamper("gate", 5)).header(EVENT, output)
 
     assert (header.source, header.epoch, header.seq) == ("gate", 5, 1)
@@ -40,7 +40,7 @@ def test_cause_and_market_time_are_given_or_the_events(output: Output, cause: st
 
 
 def test_each_output_takes_the_next_number_of_its_topic() -> None:
-    """Whatever kind it is: an answer and a fact on one topic share its numbers."""
+    """Any kind of output: a reply and a fact on one topic share its numbers."""
     voice = Voice(Stamper("gate"))
     outputs: list[Output] = [Publish("a.", TOLD), Command("b.", TOLD), Reply("a.", TOLD), Publish("a.", TOLD)]
 

@@ -1,4 +1,4 @@
-"""Market time between two words of the market, and the logger's silence, by a clock that the test turns."""
+"""Market time between two messages of the market, and the logger's silence, by a clock of the test's."""
 
 import pytest
 
@@ -18,8 +18,8 @@ def watch() -> Watch:
     return made
 
 
-def test_market_time_goes_on_with_the_clock_after_the_last_word(watch: Watch) -> None:
-    """A bar, then seven seconds of silence."""
+def test_market_time_advances_with_the_clock_after_the_last_message(watch: Watch) -> None:
+    """A bar, then seven seconds without a message."""
     watch.heard(event(bar("11:00", 21_000.0)), BEGUN + SECOND_NS)
 
     assert watch.market_ns == eastern("11:00")
@@ -27,26 +27,26 @@ def test_market_time_goes_on_with_the_clock_after_the_last_word(watch: Watch) ->
 
 
 @pytest.mark.parametrize(
-    "word",
+    "message",
     [
         event(bar("10:59", 21_000.0)),
         event(Gap("raw.bar.MNQ.1m.", 1, 3, 4, "gate"), event_ns=eastern("12:00"), topic="sys.gap.gate."),
         event(Due(eastern("12:00")), event_ns=eastern("12:00"), topic=DUE),
     ],
-    ids=["an older bar", "a gap, of the wall's time", "a time-out, itself an estimate"],
+    ids=["an older bar", "a gap, in wall-clock time", "a time-out, itself an estimate"],
 )
-def test_what_is_no_news_of_the_market_does_not_move_it(watch: Watch, word: object) -> None:
-    """Market time stays where the last bar has put it."""
+def test_a_message_without_market_time_does_not_advance_it(watch: Watch, message: object) -> None:
+    """Market time stays at the last bar."""
     watch.heard(event(bar("11:00", 21_000.0)), BEGUN)
-    watch.heard(word, BEGUN + SECOND_NS)
+    watch.heard(message, BEGUN + SECOND_NS)
 
     assert watch.market_ns == eastern("11:00")
     assert watch.estimated_ns(BEGUN + SECOND_NS) == eastern("11:00") + SECOND_NS
 
 
 @pytest.mark.parametrize(("waited", "due"), [(9, False), (10, True)])
-def test_a_time_out_is_over_by_the_market_or_by_waiting(watch: Watch, waited: int, due: bool) -> None:
-    """Ten seconds after the bar, whoever counts them; a core that wants none gets none."""
+def test_a_time_out_passes_by_the_market_or_by_waiting(watch: Watch, waited: int, due: bool) -> None:
+    """Ten seconds after the bar, by market time or by waiting; a core without a time-out gets none."""
     watch.heard(event(bar("11:00", 21_000.0)), BEGUN)
     at_ns = eastern("11:00") + 10 * SECOND_NS
 
@@ -55,17 +55,17 @@ def test_a_time_out_is_over_by_the_market_or_by_waiting(watch: Watch, waited: in
 
 
 @pytest.mark.parametrize(("silent", "up"), [(14, True), (15, False)])
-@pytest.mark.parametrize("beat", [None, BEGUN + 100 * SECOND_NS], ids=["never heard", "heard once"])
-def test_a_logger_that_is_silent_for_too_long_is_news(watch: Watch, beat: int | None, silent: int, up: bool) -> None:
-    """Counted from its last beat, or from when we opened."""
+@pytest.mark.parametrize("beat", [None, BEGUN + 100 * SECOND_NS], ids=["no beat", "one beat"])
+def test_a_logger_that_is_silent_for_too_long_is_reported(watch: Watch, beat: int | None, silent: int, up: bool) -> None:
+    """Counted from its last beat, or from the opening."""
     now = (beat or BEGUN) + silent * SECOND_NS
-    news = watch.journal(beat, now)
+    report = watch.journal(beat, now)
 
-    assert news == (None if up else LinkState(False, "nothing heard of the logger for 15 s", "journal"))
+    assert report == (None if up else LinkState(False, "nothing heard of the logger for 15 s", "journal"))
 
 
-def test_the_logger_is_news_once_each_way(watch: Watch) -> None:
-    """Told that it is silent, a core is told no more until it is back; and a fold of that word ends in the same place."""
+def test_the_logger_is_reported_once_each_way(watch: Watch) -> None:
+    """A core gets one note that the logger is silent, and the next when it is back; a fold of the note gives the same state."""
     late = BEGUN + 20 * SECOND_NS
     silent = watch.journal(None, late)
     assert silent is not None
@@ -80,8 +80,8 @@ def test_the_logger_is_news_once_each_way(watch: Watch) -> None:
     assert watch.journal(late, late) is None
 
 
-def test_the_venues_link_is_not_the_journals(watch: Watch) -> None:
-    """The same message on its own topic says nothing of the logger."""
+def test_the_venue_link_is_not_the_journal_link(watch: Watch) -> None:
+    """The same message on another topic does not concern the logger."""
     watch.heard(event(LinkState(False), topic="venue.link."), BEGUN)
     watch.heard(event(Alarm("a", "b"), topic="sys.alarm.gate."), BEGUN)
 

@@ -1,4 +1,4 @@
-"""Frames to values and back, and what happens to frames that are not ours."""
+"""Frames to values and back, and the handling of foreign frames."""
 
 import msgpack
 import pytest
@@ -35,7 +35,7 @@ def test_a_message_is_one_flat_map():
         pytest.param(bar(position=Position("Sim101")), 21, b"\xde\x00\x15", id="16 pairs and more: three bytes"),
     ],
 )
-def test_the_map_says_how_many_pairs_it_has(body, pairs, marker):
+def test_the_map_has_the_number_of_its_pairs(body, pairs, marker):
     """The joined map has the shortest length field MessagePack knows, as any encoder would write it."""
     frame = wire.encode(HEADER, body)
 
@@ -106,7 +106,7 @@ def test_a_bad_frame_is_the_peers_fault(frame, complaint):
     ],
 )
 def test_a_message_has_an_ascii_topic_and_one_map(frames, complaint):
-    """Everything else is refused before it is looked into."""
+    """Everything else is refused before it is decoded."""
     with pytest.raises(PeerError, match=complaint):
         wire.decode_message(frames)
 
@@ -123,5 +123,5 @@ def test_a_message_has_an_ascii_topic_and_one_map(frames, complaint):
     ],
 )
 def test_prices_are_numbers_or_absent(prices, finite):
-    """MessagePack can carry NaN and infinity; whoever trades on a price asks first."""
+    """MessagePack can carry NaN and infinity; a process that trades on a price checks first."""
     assert wire.finite(*prices) is finite

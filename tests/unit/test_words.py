@@ -1,4 +1,4 @@
-"""Closed sets on the wire: a word of the set is read, any other is refused with the field's name."""
+"""Closed sets on the wire: a value of the set is read, any other is refused with the field's name."""
 
 from enum import Enum
 from typing import Literal, get_args, get_origin, get_type_hints
@@ -12,7 +12,7 @@ from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import Body, Risk, TradingState
 from tests.golden.examples import EXAMPLES
 
-# Field by field: the golden message that holds it, the way to it in the map, one word of its set, and one that is none.
+# Field by field: its golden message, its path in the map, one value of its set, and one that is not.
 FIELDS = {
     "Bar.phase": ("bar", "phase", "historical", "live"),
     "IbHistory.regime": ("session", "history.regime", "low", "LOW"),
@@ -88,7 +88,7 @@ def frame(example, path, word):
 
 
 def test_every_closed_field_is_in_the_table():
-    """A field that becomes one, or a new one, is tried below."""
+    """A field that becomes one, or a new one, is tested below."""
     fields = {
         f"{kind.__name__}.{name}" for kind in structs_on_the_wire() for name, hint in get_type_hints(kind).items() if closed(hint)
     }
