@@ -1,4 +1,4 @@
-"""The C# bridge as a process, and a gate in the hands of a test, which can send what a real one never would."""
+"""The C# bridge as a process, and a gate of the test's, which can send messages that a real one never would."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ class Bridge:
         self.reader.start()
 
     def do(self, line: str, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
-        """Send a line and wait until it is carried out. Returns what was printed."""
-        self.say(line)
+        """Send a line and wait until it is executed. Returns the printed lines."""
+        self.send(line)
         return self.done(meanwhile)
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         """Send a line without waiting."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
 
     def done(self, meanwhile: Callable[[], None] = lambda: None) -> list[str]:
-        """Wait until the last line is carried out. Returns what was printed."""
+        """Wait until the last line is executed. Returns the printed lines."""
         printed: list[str] = []
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
@@ -101,7 +101,7 @@ class Bridge:
             if line.startswith("done "):
                 return printed
             printed.append(line)
-        raise AssertionError(f"the bridge did not answer; it printed {printed}")
+        raise AssertionError(f"the bridge did not reply; it printed {printed}")
 
     def close(self) -> None:
         """Close its input, so that it unloads and exits."""
@@ -129,15 +129,15 @@ class Bridge:
 
 
 class Gate:
-    """The gate's end of the venue link, in the test's hands. While it is pumped, it acknowledges every message and sends leases."""
+    """The gate's end of the venue link, for tests. While it is pumped, it acknowledges every message and sends leases."""
 
     def __init__(self, conf: Conf) -> None:
         self.conf = conf
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.link = sockets.responder(self.context, conf.bus.address("venue"))
         self.stamper = Stamper("gate")
-        self.heard: list[Body] = []
-        self.overheard: list[Body] = []  # with repeats, and messages that were not acknowledged
+        self.delivered: list[Body] = []
+        self.received: list[Body] = []  # with duplicates, and messages that were not acknowledged
         self.refs: set[str] = set()
         self.acked: set[str] = set()
         self.leasing = True
@@ -160,19 +160,19 @@ class Gate:
             if isinstance(body, Ack):
                 self.acked.add(body.ref)
                 continue
-            self.overheard.append(body)
+            self.received.append(body)
             if not self.acknowledging:
                 continue
             self.passing("ack.", Ack(ref(topic, header)))
             if ref(topic, header) not in self.refs:
                 self.refs.add(ref(topic, header))
-                self.heard.append(body)
+                self.delivered.append(body)
 
     def until(self, holds: Callable[[], object], what: str = "it") -> None:
         """Pump until the condition holds. The time limit only ends a test that would never pass."""
         until = time.monotonic() + PATIENCE_S
         while not holds():
-            assert time.monotonic() < until, f"waited {PATIENCE_S:g} s for {what}; received {self.heard[-5:]}"
+            assert time.monotonic() < until, f"waited {PATIENCE_S:g} s for {what}; received {self.delivered[-5:]}"
             self.pump()
 
     def send(self, body: Body, *, changes: dict[str, object] | None = None, cut: int = 0, topic: str = "command.MNQ.") -> str:
@@ -196,31 +196,31 @@ class Gate:
             return False
         return True
 
-    def ask(self, order: Order) -> OrderUpdate:
+    def request(self, order: Order) -> OrderUpdate:
         """Send an order and wait for its first update."""
         self.send(order)
-        return self.word(order.id)
+        return self.update(order.id)
 
-    def word(self, order_id: str, *statuses: OrderStatus) -> OrderUpdate:
+    def update(self, order_id: str, *statuses: OrderStatus) -> OrderUpdate:
         """Wait for an order's first update (of these statuses)."""
         found: list[OrderUpdate] = []
 
         def there() -> bool:
-            found[:] = [word for word in self.words(order_id) if not statuses or word.status in statuses]
+            found[:] = [each for each in self.updates(order_id) if not statuses or each.status in statuses]
             return bool(found)
 
         self.until(there, f"an update of {order_id}")
         return found[0]
 
-    def words(self, order_id: str) -> list[OrderUpdate]:
-        return [body for body in self.heard if isinstance(body, OrderUpdate) and body.order_id == order_id]
+    def updates(self, order_id: str) -> list[OrderUpdate]:
+        return [body for body in self.delivered if isinstance(body, OrderUpdate) and body.order_id == order_id]
 
     def fills(self) -> list[Execution]:
-        """Each fill once: a repeat after a restart has the same id."""
-        return list({body.id: body for body in self.heard if isinstance(body, Execution)}.values())
+        """Each fill once: a duplicate after a restart has the same id."""
+        return list({body.id: body for body in self.delivered if isinstance(body, Execution)}.values())
 
     def hellos(self) -> list[Hello]:
-        return [body for body in self.heard if isinstance(body, Hello)]
+        return [body for body in self.delivered if isinstance(body, Hello)]
 
     def close(self) -> None:
         self.context.destroy(linger=0)

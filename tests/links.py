@@ -82,7 +82,7 @@ class Link:
 
     def hold(self, name: str = "E1") -> None:
         """Enter and fill."""
-        assert self.gate.ask(self.entry(name)).status is OrderStatus.ACCEPTED
+        assert self.gate.request(self.entry(name)).status is OrderStatus.ACCEPTED
         self.bar()
         self.gate.until(lambda: self.gate.fills(), "the fill")
 

@@ -17,7 +17,7 @@ MIDNIGHT_NS = 1_803_445_200_000_000_000  # 2027-02-24 00:00 in New York
 
 
 class Tape:
-    """Writes a run's journal. `say` returns the new message's name, for use as the cause of the next."""
+    """Writes a run's journal. `publish` returns the new message's name, for use as the cause of the next."""
 
     def __init__(self, run: Path) -> None:
         self.folder = run / "journal"
@@ -25,7 +25,7 @@ class Tape:
         self.stamper = Stamper("test")
         self.journals: dict[str, Journal] = {}
 
-    def say(self, topic: str, at_ns: int, body: Body, cause: str = "") -> str:
+    def publish(self, topic: str, at_ns: int, body: Body, cause: str = "") -> str:
         header = self.stamper.header(topic, at_ns, cause)
         if topic not in self.journals:
             self.journals[topic] = Journal.open(self.folder / f"{topic.removesuffix('.')}.tape")
@@ -135,15 +135,15 @@ def finished(run: Path, minutes: Iterable[int] = range(571, 961), *, price: floa
     tape = Tape(run)
     for minute in minutes:
         close = price + (minute % 7) / 4
-        cause = tape.say(topics.bar("MNQ"), at(minute), bar(minute, close))
-        cause = tape.say("session.MNQ.", at(minute), session(minute, close), cause)
+        cause = tape.publish(topics.bar("MNQ"), at(minute), bar(minute, close))
+        cause = tape.publish("session.MNQ.", at(minute), session(minute, close), cause)
         if minute == 660:
-            cause = tape.say("intent.MNQ.", at(minute), intents(minute, close), cause)
-            tape.say("signal.MNQ.", at(minute), signal(minute), cause)
+            cause = tape.publish("intent.MNQ.", at(minute), intents(minute, close), cause)
+            tape.publish("signal.MNQ.", at(minute), signal(minute), cause)
         if minute == 680:
-            tape.say("trade.MNQ.", at(minute), trade(661, 680, 426), cause)
+            tape.publish("trade.MNQ.", at(minute), trade(661, 680, 426), cause)
         if minute == 720:
-            cause = tape.say("intent.MNQ.", at(minute), intents(minute, close), cause)
-            tape.say("reject.MNQ.", at(minute), reject(minute), cause)
+            cause = tape.publish("intent.MNQ.", at(minute), intents(minute, close), cause)
+            tape.publish("reject.MNQ.", at(minute), reject(minute), cause)
     tape.close()
     return run

@@ -28,7 +28,7 @@ LATCH = Latch("closed", "operator.latch.", Kill, lambda tally: tally.state.close
 
 
 class State(NamedTuple):
-    """What the tally knows. due_ns: when it wants to be told that time has passed."""
+    """The state of the tally. due_ns: the market time of its next time-out."""
 
     count: int = 0
     closed: bool = False
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
 
 class Tally:
-    """Counts the words that it is sent. Each one leads to a fact, a request to the gate's service, a time-out and an answer."""
+    """Counts the words that it receives. Each leads to a fact, a request to the gate's service, a time-out and a reply."""
 
     def __init__(self, state: State) -> None:
         self.state = state

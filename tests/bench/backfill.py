@@ -1,8 +1,8 @@
 """A chart's history out of the C# bridge: bars per second, the delay of live bars, and the memory of every process.
 
-The stub host invents a chart. Live bars go on while `tapewire backfill` fetches it through the bridge into an export; each is timed
-from the word to the host until it is on the bus. A tenth of the history and all of it, out of the same chart, which the host keeps
-in its memory as NinjaTrader does: what grows besides is ours.
+The stub host invents a chart. Live bars continue while `tapewire backfill` fetches it through the bridge into an export; each is
+timed from the command to the host until its arrival over the bus. A tenth of the history and all of it, out of the same chart,
+which the host keeps in its memory as NinjaTrader does: any further growth is tapewire's.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Timed:
             self.socket.recv_multipart()
         time.sleep(REST_S)
         start = ours.now_us()
-        self.bridge.say("bar")
+        self.bridge.send("bar")
         while self.socket.recv_multipart()[0] != topics.bar("MNQ").encode():
             pass
         spent = ours.now_us() - start

@@ -13,7 +13,7 @@ from tests.bench.figures import Figure, compared, quantile
 
 REST_S = 0.001  # between bars: live bars arrive alone, not while the records of the last one are written
 WAYS = {"bare to eval.done": bare.DONE, "bare to signal": bare.SIGNAL, "bare to signal, with fsync": bare.DURABLE}
-DONE, SIGNAL, ASKED = "tapewire to eval.done, no intent", "tapewire to signal", "tapewire to eval.done, with intent"
+DONE, SIGNAL, WITH_INTENT = "tapewire to eval.done, no intent", "tapewire to signal", "tapewire to eval.done, with intent"
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
@@ -46,12 +46,12 @@ def _pinned(folder: Path, recorded: ours.Recorded, pin: str, *, quick: bool) -> 
 
         player.join()
         player.play(ours.blocks(bars, 60, turn, lambda spent: None))
-        taken |= {DONE: player.idle_us, SIGNAL: player.signal_us, ASKED: player.done_us}
+        taken |= {DONE: player.idle_us, SIGNAL: player.signal_us, WITH_INTENT: player.done_us}
     bench = "chain, pinned to one core" if core is not None else "chain, not pinned"
     fsync = Figure(bench, "the gate's fsync alone", quantile(disk, 0.5), quantile(disk, 0.99), note="one small append on this disk")
     return [
         *compared(bench, {name: taken[name] for name in ("bare to eval.done", DONE)}, "bare to eval.done"),
-        *compared(bench, {name: taken[name] for name in ("bare to signal", SIGNAL, ASKED)}, "bare to signal"),
+        *compared(bench, {name: taken[name] for name in ("bare to signal", SIGNAL, WITH_INTENT)}, "bare to signal"),
         *compared(bench, {name: taken[name] for name in ("bare to signal, with fsync", SIGNAL)}, "bare to signal, with fsync"),
         fsync,
     ]

@@ -1,7 +1,7 @@
 """The in-process backtest: bars per second of the whole pipeline, where each bar's time goes, and how much memory it takes.
 
 The baseline is a bare Python loop over the same bars that calls seven strategy objects which do next to nothing: what Python takes
-for a bar before anything is decided, told or kept.
+for a bar before any decision, message or record.
 """
 
 from __future__ import annotations
@@ -62,15 +62,15 @@ class TimedVenue(Venue):
 
     def on_bar(self, bar: Bar) -> list[VenueReport]:
         start = time.perf_counter_ns()
-        words = super().on_bar(bar)
+        reports = super().on_bar(bar)
         self.spent_ns += time.perf_counter_ns() - start
-        return words
+        return reports
 
     def on_order(self, order: Body) -> list[VenueReport]:
         start = time.perf_counter_ns()
-        words = super().on_order(order)
+        reports = super().on_order(order)
         self.spent_ns += time.perf_counter_ns() - start
-        return words
+        return reports
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:

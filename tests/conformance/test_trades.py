@@ -42,9 +42,9 @@ vectors = pytest.mark.parametrize("vector", ["synth", "real"])
 @vectors
 def test_signals_and_refusals_are_the_expected_ones(vector: str, preset: str) -> None:
     """Every entry that arbitration returned, with its rounded prices, its size, and the reason if risk refused it."""
-    said = play(vector, preset, "next_open")
+    messages = play(vector, preset, "next_open")
 
-    entries = [body for body in said if isinstance(body, Signal | Reject) and body.action in ENTRIES]
+    entries = [body for body in messages if isinstance(body, Signal | Reject) and body.action in ENTRIES]
     compare([intent_line(body) for body in entries], VECTORS / vector / "expected" / preset / "intents.jsonl")
 
 
@@ -54,9 +54,9 @@ def test_signals_and_refusals_are_the_expected_ones(vector: str, preset: str) ->
 @vectors
 def test_trades_are_the_expected_ones(vector: str, preset: str, fill: str, name: str) -> None:
     """Every finished round turn under both fill models, to the cent."""
-    said = play(vector, preset, fill)
+    messages = play(vector, preset, fill)
 
-    trades = [body for body in said if isinstance(body, Trade)]
+    trades = [body for body in messages if isinstance(body, Trade)]
     compare([trade_line(body) for body in trades], VECTORS / vector / "expected" / preset / name)
 
 
@@ -65,13 +65,13 @@ def play(vector: str, preset: str, fill: str) -> list[Body]:
     """All messages of a run, in order."""
     settings = settings_of(vector, preset, fill)
     daemons = [tracker.daemon(settings), evaluator.daemon(settings), gate.daemon(settings)]
-    said: list[Body] = []
+    messages: list[Body] = []
 
     def record(topic: str, header: Header, body: Body) -> None:
-        said.append(body)
+        messages.append(body)
 
     loop.run(daemons, Venue(settings.instruments, settings.trading.account, fill), bars(vector), record)
-    return said
+    return messages
 
 
 @functools.cache

@@ -52,7 +52,7 @@ def without_column(rows: list[list[str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "complaints"),
     [
         (without_column, [NQ, "vol_ask", "export"]),
         (put("close", "n/a"), [NQ, f"line {LINE}", "close", "n/a"]),
@@ -66,7 +66,7 @@ def without_column(rows: list[list[str]]) -> None:
     ids=["missing column", "not a number", "NaN", "infinite", "high below low", "off the tick", "negative volume", "no time"],
 )
 def test_a_bad_row_is_named_and_nothing_is_written(
-    tapewire: Run, bars: Path, tmp_path: Path, change: Callable[[list[list[str]]], None], told: list[str]
+    tapewire: Run, bars: Path, tmp_path: Path, change: Callable[[list[list[str]]], None], complaints: list[str]
 ) -> None:
     """Exit status 65, one sentence with the place and the remedy, and no results."""
     folder = tmp_path / "data"
@@ -77,7 +77,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(
     done = tapewire("backtest", "--data", folder, "--out", tmp_path / "out")
 
     assert done.returncode == DataError.status
-    assert all(word in done.stderr for word in told), done.stderr
+    assert all(word in done.stderr for word in complaints), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
 
@@ -97,7 +97,7 @@ def test_a_truncated_gz_is_named(tapewire: Run, bars: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "status", "told"),
+    ("options", "status", "complaints"),
     [
         (("--instrument", "MNG"), ConfError.status, ["MNG", "did you mean 'MNQ'", "instruments.toml"]),
         (("--preset", "sead"), ConfError.status, ["sead", "did you mean 'seed'"]),
@@ -106,13 +106,13 @@ def test_a_truncated_gz_is_named(tapewire: Run, bars: Path, tmp_path: Path) -> N
     ],
 )
 def test_an_unknown_name_is_refused_before_anything_starts(
-    tapewire: Run, bars: Path, tmp_path: Path, options: tuple[str, str], status: int, told: list[str]
+    tapewire: Run, bars: Path, tmp_path: Path, options: tuple[str, str], status: int, complaints: list[str]
 ) -> None:
     """Instrument, preset, strategy, fill model: refused with a suggestion, and the replay starts no process for it."""
     done = tapewire("replay", "--data", bars, "--out", tmp_path / "out", *options)
 
     assert done.returncode == status
-    assert all(word in done.stderr for word in told), done.stderr
+    assert all(word in done.stderr for word in complaints), done.stderr
     assert not (tmp_path / "out").exists()
 
 

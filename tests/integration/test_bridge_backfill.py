@@ -178,7 +178,7 @@ def pages_before_each_bar(shown: Chart) -> list[int]:
     closed_at = pages = 0
     with zmq.Context() as context:
         live = sockets.subscriber(context, shown.conf.bus.address("broker.out"), (topics.RAW,))
-        shown.bridge.say("bar")
+        shown.bridge.send("bar")
         while number(live) < SHOWN:
             pass  # the welcome, and the broker's last value
         with backfill.Charts(context, shown.conf.bus.address("backfill")) as chart:
@@ -189,7 +189,7 @@ def pages_before_each_bar(shown: Chart) -> list[int]:
                     waited.append(pages - closed_at)
                     closed_at = 0
                 if not closed_at:
-                    shown.bridge.say("bar")
+                    shown.bridge.send("bar")
                     closed_at = pages
         live.close()
     return waited

@@ -39,9 +39,9 @@ def entry(instrument: str, name: str, last: Bar) -> PlaceOrder:
     return PlaceOrder(name, "Replay", instrument, Action.ENTER_LONG, 1, last.close - 200, last.close + 200, until_ns)
 
 
-def ask(link: Link, order: PlaceOrder | ClosePosition) -> OrderStatus:
+def request(link: Link, order: PlaceOrder | ClosePosition) -> OrderStatus:
     link.gate.send(order, topic=f"command.{order.instrument}.")
-    return link.gate.word(order.id).status
+    return link.gate.update(order.id).status
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def two(link: Link) -> Link:
 
 def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
     """Orders reach their own chart, fills come from it, and one hello reports both positions."""
-    placed = [ask(two, entry(name, f"E-{name}", bars(two, name)[-1])) for name in ("MNQ", "MES")]
+    placed = [request(two, entry(name, f"E-{name}", bars(two, name)[-1])) for name in ("MNQ", "MES")]
     do(two, "bar", "on MES bar")
     two.gate.until(lambda: len(two.gate.fills()) == 2, "two fills")
     hellos = len(two.gate.hellos())
@@ -79,13 +79,13 @@ def test_a_strategy_that_leaves_does_not_stop_the_other(two: Link, gone: str) ->
 
     do(two, f"on {gone} unload", f"on {stays} bar")
     arrive(two, stays, had + 1)
-    goes_on = ask(two, entry(stays, "E1", bars(two, stays)[-1]))
-    refused = ask(two, entry(gone, "E2", bars(two, gone)[-1]))
+    goes_on = request(two, entry(stays, "E1", bars(two, stays)[-1]))
+    refused = request(two, entry(gone, "E2", bars(two, gone)[-1]))
     do(two, f"on {gone} load", f"on {gone} bar")
-    back = ask(two, entry(gone, "E3", bars(two, gone)[-1]))
+    back = request(two, entry(gone, "E3", bars(two, gone)[-1]))
 
     assert (goes_on, refused, back) == (OrderStatus.ACCEPTED, OrderStatus.REJECTED, OrderStatus.ACCEPTED)
-    assert two.gate.word("E2").detail.startswith("INSTRUMENT")
+    assert two.gate.update("E2").detail.startswith("INSTRUMENT")
 
 
 def test_an_indicator_feeds_beside_the_strategy_and_after_it(link: Link) -> None:
@@ -100,7 +100,7 @@ def test_an_indicator_feeds_beside_the_strategy_and_after_it(link: Link) -> None
 
     assert [bar.position for bar in bars(link, "YM")] == [None] * 3
     assert all(bar.position is not None for bar in bars(link, "MNQ"))
-    assert ask(link, entry("MNQ", "E1", bars(link, "MNQ")[-1])) is OrderStatus.ACCEPTED
+    assert request(link, entry("MNQ", "E1", bars(link, "MNQ")[-1])) is OrderStatus.ACCEPTED
 
 
 def test_a_strategy_goes_on_when_the_indicator_leaves(link: Link) -> None:

@@ -18,7 +18,7 @@ forgetful = pytest.mark.parametrize("link", [(), ("--forgets", 1)], indirect=Tru
 
 def reports(link: Link) -> list[tuple[str, str, int]]:
     """Every message about a fill, duplicates included: role, order, quantity."""
-    return [(each.role, each.order_id, each.qty) for each in link.gate.overheard if isinstance(each, Execution)]
+    return [(each.role, each.order_id, each.qty) for each in link.gate.received if isinstance(each, Execution)]
 
 
 def fills(link: Link) -> list[tuple[str, str, int]]:
@@ -32,9 +32,9 @@ def test_a_fill_stays_although_ninjatrader_died_while_reporting_it(link: Link) -
 
     Once the gate's books ended a contract from flat here: the simulated broker reported a fill before it had written it.
     """
-    link.gate.ask(link.entry())
+    link.gate.request(link.entry())
     link.gate.acknowledging = False
-    link.bridge.say("bar")
+    link.bridge.send("bar")
     link.gate.until(lambda: reports(link), "the fill")
     link.die()
     link.gate.acknowledging = True
@@ -43,13 +43,13 @@ def test_a_fill_stays_although_ninjatrader_died_while_reporting_it(link: Link) -
 
     assert fills(link) == [("ENTRY", "E1", 2)]
     assert (found.position.qty, found.position.entry_id) == (2, "E1")
-    assert OrderStatus.CANCELLED not in {word.status for word in link.gate.words("E1")}
+    assert OrderStatus.CANCELLED not in {update.status for update in link.gate.updates("E1")}
 
 
 @forgetful
 def test_an_unacknowledged_fill_is_resent_by_the_next_process(link: Link) -> None:
     """The bridge stores it, so it is resent even if NinjaTrader lists no earlier executions."""
-    link.gate.ask(link.entry())
+    link.gate.request(link.entry())
     link.gate.acknowledging = False
     link.bar()
     link.gate.until(lambda: reports(link), "the fill")
@@ -57,13 +57,13 @@ def test_an_unacknowledged_fill_is_resent_by_the_next_process(link: Link) -> Non
     link.gate.acknowledging = True
     link.revive()
     (found,) = link.gate.hellos()[-1].positions
-    link.gate.ask(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
+    link.gate.request(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     link.gate.until(lambda: len(link.gate.fills()) == 2, "the exit")
 
     assert fills(link) == [("ENTRY", "E1", 2), ("EXIT", "X1", -2)]
     assert (found.position.qty, found.position.entry_id) == (2, "E1")
-    assert OrderStatus.REJECTED not in {word.status for word in link.gate.words("E1")}
+    assert OrderStatus.REJECTED not in {update.status for update in link.gate.updates("E1")}
 
 
 def test_an_acknowledged_fill_is_not_resent(link: Link) -> None:
@@ -79,13 +79,13 @@ def test_an_acknowledged_fill_is_not_resent(link: Link) -> None:
 def test_fills_of_our_orders_are_found_in_the_account(link: Link) -> None:
     """An entry fills while no strategy runs: the next one reports it with the order's acknowledgement, and protects it."""
     order = link.entry()
-    link.gate.ask(order)
+    link.gate.request(order)
     link.reload("bar")
     (found,) = link.gate.hellos()[-1].positions
 
     assert fills(link) == [("ENTRY", "E1", 2)]
     assert (found.position.entry_id, found.position.stop, found.position.target) == ("E1", order.stop, order.target)
-    assert {word.status for word in link.gate.words("E1")} == {OrderStatus.ACCEPTED}
+    assert {update.status for update in link.gate.updates("E1")} == {OrderStatus.ACCEPTED}
 
 
 def test_a_manual_trade_meanwhile_is_found_in_the_account(link: Link) -> None:

@@ -37,10 +37,10 @@ def test_an_entry_is_accepted_filled_protected_and_closed(link: Link) -> None:
     """Acknowledged from NinjaTrader's report, filled at the next bar, its bracket on the bar's stamp, closed on request."""
     order = link.entry()
 
-    accepted = link.gate.ask(order)
+    accepted = link.gate.request(order)
     link.bar()
     held = link.stamped().position
-    link.gate.ask(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
+    link.gate.request(ClosePosition("X1", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     flat = link.stamped().position
     link.gate.until(lambda: len(link.gate.fills()) == 2)
@@ -70,22 +70,22 @@ def test_unsound_entries_are_refused_with_a_code(link: Link) -> None:
         "ID": link.entry("k" * 51),
     }
 
-    words = {code: link.gate.ask(order) for code, order in entries.items()}
+    updates = {code: link.gate.request(order) for code, order in entries.items()}
 
-    assert {code: word.status for code, word in words.items()} == dict.fromkeys(entries, OrderStatus.REJECTED)
-    assert [code for code, word in words.items() if not word.detail.startswith(code)] == []
+    assert {code: update.status for code, update in updates.items()} == dict.fromkeys(entries, OrderStatus.REJECTED)
+    assert [code for code, update in updates.items() if not update.detail.startswith(code)] == []
     link.bar()
     assert link.gate.fills() == []
 
 
 def test_exits_and_moves_without_a_position_are_refused(link: Link) -> None:
     """There is nothing to close, move or cancel."""
-    close = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "", "EOD"))
-    move = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=1.0))
+    close = link.gate.request(ClosePosition("x", "Replay", "MNQ", "", "EOD"))
+    move = link.gate.request(MoveBracket("m", "Replay", "MNQ", "E1", stop=1.0))
     link.gate.send(CancelOrder("c", "Replay", "MNQ", "E1"))
-    cancel = link.gate.word("c")
+    cancel = link.gate.update("c")
 
-    assert {word.status for word in (close, move, cancel)} == {OrderStatus.REJECTED}
+    assert {update.status for update in (close, move, cancel)} == {OrderStatus.REJECTED}
     assert close.detail.startswith("POSITION")
     assert move.detail.startswith("POSITION")
     assert cancel.detail.startswith("WORKING")
@@ -107,13 +107,13 @@ def test_a_command_that_cannot_be_read_is_refused_by_its_id(
     """The gate, the journal and so the tap receive the reason, and the next order is executed."""
     name = link.gate.send(link.entry("bad"), changes=changes, cut=cut)
 
-    word = link.gate.word("bad")
+    update = link.gate.update("bad")
     link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
     link.gate.until(lambda: any(expected in text for text in link.alarms()), "the alarm in the journal")
 
-    assert word.status is OrderStatus.REJECTED
-    assert word.detail.startswith(expected)
-    assert link.gate.ask(link.entry("good")).status is OrderStatus.ACCEPTED
+    assert update.status is OrderStatus.REJECTED
+    assert update.detail.startswith(expected)
+    assert link.gate.request(link.entry("good")).status is OrderStatus.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...
     link.gate.raw(*frames)
 
     link.gate.until(lambda: any(expected in text for text in link.alarms()), "the alarm in the journal")
-    assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
+    assert link.gate.request(link.entry()).status is OrderStatus.ACCEPTED
 
 
 def test_a_command_without_a_readable_id_is_acknowledged_with_an_alarm(link: Link) -> None:
@@ -144,14 +144,14 @@ def test_a_command_without_a_readable_id_is_acknowledged_with_an_alarm(link: Lin
 
     link.gate.until(lambda: name in link.gate.acked, "the acknowledgement")
     link.gate.until(lambda: any(name in text for text in link.alarms()), "the alarm in the journal")
-    assert link.gate.ask(link.entry()).status is OrderStatus.ACCEPTED
+    assert link.gate.request(link.entry()).status is OrderStatus.ACCEPTED
 
 
 def test_an_instrument_without_a_chart_is_refused(link: Link) -> None:
     """The gate's order for a chart that is not open is rejected with a reason."""
     link.gate.send(PlaceOrder("y", "Replay", "MES", Action.ENTER_LONG, 1, 1.0, None, 1), topic="command.MES.")
 
-    assert link.gate.word("y").detail.startswith("INSTRUMENT")
+    assert link.gate.update("y").detail.startswith("INSTRUMENT")
 
 
 def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
@@ -160,13 +160,13 @@ def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
 
     link.gate.leasing = False
     link.gate.until(lambda: link.dark(), "the light to go out")
-    moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=link.entry().stop + 1))
-    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    moved = link.gate.request(MoveBracket("m", "Replay", "MNQ", "E1", stop=link.entry().stop + 1))
+    closed = link.gate.request(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
-    refused = link.gate.ask(link.entry("late"))
+    refused = link.gate.request(link.entry("late"))
     link.gate.leasing = True
     link.gate.until(lambda: not link.dark(), "the light to come back")
-    again = link.gate.ask(link.entry("again"))
+    again = link.gate.request(link.entry("again"))
 
     assert (moved.status, closed.status) == (OrderStatus.DONE, OrderStatus.ACCEPTED)
     assert refused.status is OrderStatus.REJECTED
@@ -180,9 +180,9 @@ def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
     link.gate.killed = True
     link.gate.until(lambda: link.dark())
 
-    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "", "KILL"))
+    closed = link.gate.request(ClosePosition("x", "Replay", "MNQ", "", "KILL"))
     link.bar()
-    refused = link.gate.ask(link.entry("late"))
+    refused = link.gate.request(link.entry("late"))
 
     assert closed.status is OrderStatus.ACCEPTED
     assert refused.detail.startswith("KILLED")
@@ -191,7 +191,7 @@ def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
 def test_a_repeat_is_acknowledged_and_acted_on_once(link: Link) -> None:
     """A duplicate is acknowledged; the same id under a new number gets the same reports; the market receives one order."""
     order = link.entry()
-    first = link.gate.ask(order)
+    first = link.gate.request(order)
 
     second = link.gate.send(order)
     link.gate.until(lambda: second in link.gate.acked)
@@ -199,14 +199,14 @@ def test_a_repeat_is_acknowledged_and_acted_on_once(link: Link) -> None:
     link.gate.until(lambda: link.gate.fills())
     link.bar()
 
-    assert {word.id for word in link.gate.words("E1")} == {first.id}
+    assert {update.id for update in link.gate.updates("E1")} == {first.id}
     assert [fill.qty for fill in link.gate.fills()] == [2]
 
 
 def test_an_id_is_used_once_across_restarts(link: Link) -> None:
     """Accepted, filled, closed, the strategy loaded again: the same id is not traded a second time."""
     link.hold()
-    link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    link.gate.request(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     link.reload()
     link.bar()
@@ -226,8 +226,8 @@ def test_a_position_is_adopted_with_its_bracket_and_can_be_closed(link: Link) ->
     link.reload()
     (adopted,) = link.gate.hellos()[-1].positions
 
-    moved = link.gate.ask(MoveBracket("m", "Replay", "MNQ", "E1", stop=order.stop + 1))
-    closed = link.gate.ask(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
+    moved = link.gate.request(MoveBracket("m", "Replay", "MNQ", "E1", stop=order.stop + 1))
+    closed = link.gate.request(ClosePosition("x", "Replay", "MNQ", "E1", "EOD"))
     link.bar()
     flat = link.stamped().position
 
@@ -257,10 +257,10 @@ def test_messages_are_resent_until_acknowledged(link: Link) -> None:
     link.gate.until(lambda: name in link.gate.acked)
     link.bar()
     link.bar()
-    before = len(link.gate.heard)
+    before = len(link.gate.delivered)
 
     link.gate.acknowledging = True
-    link.gate.until(lambda: link.gate.fills() and link.gate.words("E1"))
+    link.gate.until(lambda: link.gate.fills() and link.gate.updates("E1"))
 
     assert before == 1
     assert len(link.gate.fills()) == 1
@@ -270,12 +270,12 @@ def test_a_limit_that_is_not_reached_is_cancelled_at_its_end(link: Link) -> None
     """The bridge itself cancels it with the bar of its last minute, before that bar is published."""
     limit = link.last.close - 150
     order = link.entry(limit=limit, stop=limit - 50, valid_until_ns=link.last.close_ns + 120_000_000_000)
-    accepted = link.gate.ask(order)
+    accepted = link.gate.request(order)
     link.bar()
     working = link.stamped().position
 
     link.bar()
-    cancelled = link.gate.word("E1", OrderStatus.CANCELLED)
+    cancelled = link.gate.update("E1", OrderStatus.CANCELLED)
     after = link.stamped().position
 
     assert accepted.status is OrderStatus.ACCEPTED
@@ -289,43 +289,43 @@ def test_a_limit_that_is_not_reached_is_cancelled_at_its_end(link: Link) -> None
 def test_a_working_entry_is_cancelled_on_request(link: Link) -> None:
     """The order is CANCELLED, the request DONE."""
     limit = link.last.close - 150
-    link.gate.ask(link.entry(limit=limit, stop=limit - 50))
+    link.gate.request(link.entry(limit=limit, stop=limit - 50))
 
     link.gate.send(CancelOrder("c", "Replay", "MNQ", "E1"))
 
-    assert link.gate.word("E1", OrderStatus.CANCELLED)
-    assert link.gate.word("c").status is OrderStatus.DONE
+    assert link.gate.update("E1", OrderStatus.CANCELLED)
+    assert link.gate.update("c").status is OrderStatus.DONE
 
 
 @pytest.mark.parametrize("link", [("--reject", 1)], indirect=True)
 def test_an_order_that_ninjatrader_rejects_is_rejected_with_its_text(link: Link) -> None:
     """The reason that NinjaTrader gives travels to the gate."""
-    word = link.gate.ask(link.entry())
+    update = link.gate.request(link.entry())
 
-    assert word.status is OrderStatus.REJECTED
-    assert "simulated rejection" in word.detail
-    assert link.gate.ask(link.entry("E2")).status is OrderStatus.ACCEPTED
+    assert update.status is OrderStatus.REJECTED
+    assert "simulated rejection" in update.detail
+    assert link.gate.request(link.entry("E2")).status is OrderStatus.ACCEPTED
 
 
 @pytest.mark.parametrize("link", [("--ignore", 1)], indirect=True)
 def test_an_order_that_ninjatrader_ignores_is_refused_after_a_while(link: Link) -> None:
     """Enter* may return and report nothing; the gate must not wait for ever."""
-    word = link.gate.ask(link.entry())
+    update = link.gate.request(link.entry())
 
-    assert word.status is OrderStatus.REJECTED
-    assert word.detail.startswith("IGNORED")
+    assert update.status is OrderStatus.REJECTED
+    assert update.detail.startswith("IGNORED")
 
 
 def test_a_lost_connection_stops_entries(link: Link) -> None:
     """NinjaTrader without its connection gets no entries of ours; once it is back, a hello reports positions and orders."""
     link.bridge.do("lost", link.gate.pump)
-    refused = link.gate.ask(link.entry("a"))
+    refused = link.gate.request(link.entry("a"))
     hellos = len(link.gate.hellos())
     link.bridge.do("connected", link.gate.pump)
     link.gate.until(lambda: len(link.gate.hellos()) > hellos)
 
     assert refused.detail.startswith("HALTED")
-    assert link.gate.ask(link.entry("b")).status is OrderStatus.ACCEPTED
+    assert link.gate.request(link.entry("b")).status is OrderStatus.ACCEPTED
 
 
 def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
@@ -336,7 +336,7 @@ def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
     link.gate.until(lambda: len(link.gate.fills()) == 2)
     link.bar()
     flat = link.stamped().position
-    refused = link.gate.ask(link.entry("E2"))
+    refused = link.gate.request(link.entry("E2"))
     link.reload()
     link.bar()
 
@@ -344,7 +344,7 @@ def test_a_position_closed_by_hand_takes_its_bracket_along(link: Link) -> None:
     assert flat is not None
     assert (flat.qty, flat.stop) == (0, None)
     assert refused.detail.startswith("HALTED")
-    assert link.gate.ask(link.entry("E3")).status is OrderStatus.ACCEPTED
+    assert link.gate.request(link.entry("E3")).status is OrderStatus.ACCEPTED
 
 
 def test_a_bar_without_order_flow_has_none(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:

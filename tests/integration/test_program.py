@@ -61,7 +61,7 @@ def test_sixty_sessions_are_told_day_by_day(tapewire: Run, sixty: Path, tmp_path
     """Exit status 0; each day's P&L is the sum of its trades, and equity, mark and floor follow from it by hand."""
     out = tmp_path / "out"
     done = tapewire("backtest", "--data", sixty, "--program", SHIPPED, "--out", out)
-    told = json.loads((out / "program.json").read_text())
+    report = json.loads((out / "program.json").read_text())
 
     equity = mark = 150_000.0
     by_hand = []
@@ -72,9 +72,9 @@ def test_sixty_sessions_are_told_day_by_day(tapewire: Run, sixty: Path, tmp_path
         by_hand.append((session, pnl, equity, mark, round(mark - 4_500, 2)))
     assert done.returncode == 0, done.stderr
     assert len(by_hand) > 10
-    assert [(day["session"], day["pnl"], day["equity"], day["mark"], day["floor"]) for day in told["days"]] == by_hand
-    assert told["text"] in done.stdout
-    assert all(day["session"] in done.stdout for day in told["days"])
+    assert [(day["session"], day["pnl"], day["equity"], day["mark"], day["floor"]) for day in report["days"]] == by_hand
+    assert report["text"] in done.stdout
+    assert all(day["session"] in done.stdout for day in report["days"])
     assert f"<h2>Program {SHIPPED}</h2>" in (out / "report.html").read_text()
 
 
@@ -146,9 +146,9 @@ def test_a_program_for_programs(tapewire: Run, bars: Path, tmp_path: Path) -> No
     """--json has the verdict beside the summary."""
     done = tapewire("backtest", "--data", bars, "--program", "buffer_scaling", "--out", tmp_path / "a", "--json")
 
-    told = json.loads(done.stdout)
-    assert told["program"]["program"] == "buffer_scaling"
-    assert told["trades"] >= 0
+    report = json.loads(done.stdout)
+    assert report["program"]["program"] == "buffer_scaling"
+    assert report["trades"] >= 0
 
 
 def test_a_misspelt_program_is_refused_before_anything_is_written(tapewire: Run, bars: Path, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_copy_of_the_template_runs_everywhere(tapewire: Run, bars: Path, site:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "expected"),
     [
         ("beyond_rr = 0.1", ["parameters.mine", "beyond_rr", "did you mean 'beyond_r'"]),
         ("stop_r = -1.0", ["parameters.mine", "stop_r = -1.0", "above 0"]),
@@ -76,7 +76,7 @@ def test_a_copy_of_the_template_runs_everywhere(tapewire: Run, bars: Path, site:
     ],
 )
 def test_its_parameters_are_checked_before_anything_starts(
-    tapewire: Run, bars: Path, site: Path, tmp_path: Path, parameters: str, told: list[str]
+    tapewire: Run, bars: Path, site: Path, tmp_path: Path, parameters: str, expected: list[str]
 ) -> None:
     """Typed and validated like those of the built-in ones."""
     install(site, "mine", TEMPLATE.read_text(), mine="FirstBreakout")
@@ -85,7 +85,7 @@ def test_its_parameters_are_checked_before_anything_starts(
     done = tapewire("signals", "--data", bars, "--preset", chosen, "--out", tmp_path / "out")
 
     assert done.returncode == ConfError.status
-    assert all(word in done.stderr for word in told), done.stderr
+    assert all(word in done.stderr for word in expected), done.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -144,7 +144,7 @@ def test_what_ships_does_not_look_ahead(tapewire: Run, bars: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "told"),
+    ("strategy", "expected"),
     [
         ("peeker", "Peeker at "),
         ("leaker", "remembers another run"),
@@ -153,14 +153,14 @@ def test_what_ships_does_not_look_ahead(tapewire: Run, bars: Path) -> None:
     ],
 )
 def test_a_cheater_is_caught_and_the_honest_one_beside_it_is_not(
-    tapewire: Run, bars: Path, cheats: Path, strategy: str, told: str
+    tapewire: Run, bars: Path, cheats: Path, strategy: str, expected: str
 ) -> None:
     """Future bars within reach, state that outlives a run, chance, a failure: each is reported; the other's row has `same`."""
     done = tapewire("lookahead", "--data", bars, "--strategies", f"{strategy},edge_fade", "--cuts", 3)
 
     rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
     assert done.returncode == 1
-    assert told in done.stdout
+    assert expected in done.stdout
     assert rows["Edge Fade"].endswith("same")
     assert not rows[strategy.capitalize()].endswith("same")
 
@@ -225,7 +225,7 @@ def test_a_sweep_computes_each_cell_once_and_doubts_the_best(tapewire: Run, bars
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         (("--set", "edge_fad.pause_bars=1,2"), ["edge_fad.pause_bars", "did you mean 'edge_fade.pause_bars'"]),
         (("--set", "edge_fade.pause_bars=1,many"), ["edge_fade.pause_bars=many", "Expected `int`"]),
@@ -234,7 +234,7 @@ def test_a_sweep_computes_each_cell_once_and_doubts_the_best(tapewire: Run, bars
     ids=["no such strategy", "no such value", "no such cluster"],
 )
 def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(
-    tapewire: Run, bars: Path, tmp_path: Path, settings: tuple[str, ...], told: list[str]
+    tapewire: Run, bars: Path, tmp_path: Path, settings: tuple[str, ...], expected: list[str]
 ) -> None:
     """With the correct value; no partial result remains."""
     if "--cluster" in settings:
@@ -242,7 +242,7 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(
     done = tapewire("sweep", "--data", bars, *settings, "--out", tmp_path / "out")
 
     assert done.returncode == ConfError.status
-    assert all(word in done.stderr for word in told), done.stderr
+    assert all(word in done.stderr for word in expected), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out" / "table.csv").exists()
 
@@ -251,9 +251,9 @@ def test_a_sweep_that_cannot_be_is_refused_in_one_sentence(
 def cluster(home: Path, tmp_path: Path) -> Iterator[str]:
     """A Dask scheduler with one worker, both real processes: its address."""
     pytest.importorskip("distributed", reason="the extra tapewire[cluster] is not installed")
-    told = tmp_path / "scheduler.json"
+    written = tmp_path / "scheduler.json"
     dask = [sys.executable, "-m", "dask"]
-    common = ["--scheduler-file", str(told), "--no-dashboard"]
+    common = ["--scheduler-file", str(written), "--no-dashboard"]
     scheduler = [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *common]
     worker = [*dask, "worker", "--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path / "worker"), *common]
     with ExitStack() as stack:
@@ -262,14 +262,14 @@ def cluster(home: Path, tmp_path: Path) -> Iterator[str]:
             process = subprocess.Popen(command, stdout=log, stderr=log)
             stack.callback(process.wait, 20)
             stack.callback(process.terminate)
-        yield address_of(told, process)
+        yield address_of(written, process)
 
 
-def address_of(told: Path, process: subprocess.Popen[bytes]) -> str:
+def address_of(written: Path, process: subprocess.Popen[bytes]) -> str:
     """The scheduler's address, once it has written it."""
     for _ in range(600):
-        if told.exists() and told.stat().st_size:
-            address: str = json.loads(told.read_text())["address"]
+        if written.exists() and written.stat().st_size:
+            address: str = json.loads(written.read_text())["address"]
             return address
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)

@@ -92,8 +92,8 @@ class Desk:
     def facts(self) -> list[tuple[int, int, str, str]]:
         """Its facts in the journal: epoch, number, and the two words of each."""
         with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
-            told = [wire.decode(frame) for frame in history.read(tally.FACTS)]
-        return [(header.epoch, header.seq, *words(body)) for header, body in told]
+            facts = [wire.decode(frame) for frame in history.read(tally.FACTS)]
+        return [(header.epoch, header.seq, *words(body)) for header, body in facts]
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Repeat the check until it holds. The bound only ends a test that would never pass."""

@@ -1,4 +1,4 @@
-"""Clocks of the shells; a test's clock moves only when told."""
+"""Clocks of the shells; a test's clock advances only on request."""
 
 import pytest
 

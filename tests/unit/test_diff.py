@@ -25,13 +25,13 @@ def run_of(folder: Path, *, low: float = 99.0, vwap_off: bool = False, refused: 
             seen = msgspec.structs.replace(seen, bar=body, vwap=98.0)
         if late and vwap_off:
             seen = msgspec.structs.replace(seen, vwap=98.0)
-        cause = tape.say("raw.bar.MNQ.1m.", at(minute), body)
-        cause = tape.say("session.MNQ.", at(minute), seen, cause)
-        cause = tape.say("intent.MNQ.", at(minute), intents(minute), cause)
+        cause = tape.publish("raw.bar.MNQ.1m.", at(minute), body)
+        cause = tape.publish("session.MNQ.", at(minute), seen, cause)
+        cause = tape.publish("intent.MNQ.", at(minute), intents(minute), cause)
         if late and refused:
-            tape.say("reject.MNQ.", at(minute), reject(minute, Reason.KILLED), cause)
+            tape.publish("reject.MNQ.", at(minute), reject(minute, Reason.KILLED), cause)
         else:
-            tape.say("signal.MNQ.", at(minute), signal(minute), cause)
+            tape.publish("signal.MNQ.", at(minute), signal(minute), cause)
     tape.close()
     outputs.write(folder, conf())
     return folder
@@ -99,8 +99,8 @@ def test_a_cause_that_differs_is_followed_even_against_the_topic_order(tmp_path)
     for name, price in (("a", 100.0), ("b", 100.25)):
         tape = Tape(tmp_path / name)
         fill = Fill("E-1", "O-1", "MNQ", "Replay", 1, price, "ENTRY", at(660), 660)
-        cause = tape.say("fill.MNQ.", at(660), fill)
-        tape.say("session.MNQ.", at(660), session(660, close=price), cause)
+        cause = tape.publish("fill.MNQ.", at(660), fill)
+        tape.publish("session.MNQ.", at(660), session(660, close=price), cause)
         tape.close()
 
     assert found(tmp_path / "a", tmp_path / "b").fields == (FieldDifference("price", 100.0, 100.25),)
@@ -113,9 +113,9 @@ def test_messages_of_two_moments_are_not_two_versions_of_one(tmp_path):
         for minute in range(660, 665):
             # The bar after an entry shows its position, and so differs as a consequence.
             seen = msgspec.structs.replace(bar(minute), index=minute + (minute > min(proposed)))
-            cause = tape.say("raw.bar.MNQ.1m.", at(minute), seen)
+            cause = tape.publish("raw.bar.MNQ.1m.", at(minute), seen)
             if minute in proposed:
-                tape.say("intent.MNQ.", at(minute), intents(minute), cause)
+                tape.publish("intent.MNQ.", at(minute), intents(minute), cause)
         tape.close()
 
     difference = found(tmp_path / "a", tmp_path / "b")

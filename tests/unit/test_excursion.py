@@ -111,9 +111,9 @@ def test_a_run_writes_them_behind_its_trades(tmp_path: Path) -> None:
     """Joined from the journal: bars by instrument and time, the entry signal by its order id."""
     tape = Tape(tmp_path / "run")
     for minute, (opened, high, low, close) in ((661, QUIET), (662, DEEP), (663, HIGH)):
-        tape.say("raw.bar.MNQ.1m.", at(minute), Bar("MNQ", at(minute - 1), at(minute), opened, high, low, close, 10))
-    tape.say("signal.MNQ.", at(660), replace(signal(660), order_id="T-661"))
-    tape.say("trade.MNQ.", at(663), trade(661, 663, 1_500))
+        tape.publish("raw.bar.MNQ.1m.", at(minute), Bar("MNQ", at(minute - 1), at(minute), opened, high, low, close, 10))
+    tape.publish("signal.MNQ.", at(660), replace(signal(660), order_id="T-661"))
+    tape.publish("trade.MNQ.", at(663), trade(661, 663, 1_500))
     tape.close()
 
     outputs.write(tmp_path / "run", conf())

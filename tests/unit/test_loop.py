@@ -33,15 +33,15 @@ from tests.gates import ACCOUNT, conf
 
 
 class Core:
-    """A core that keeps what it sees and answers with what a function of the body says."""
+    """A core that keeps its events and returns the outputs that a function gives for the body."""
 
-    def __init__(self, say: Callable[[Body], Iterable[Output]] = lambda _: ()) -> None:
+    def __init__(self, outputs_of: Callable[[Body], Iterable[Output]] = lambda _: ()) -> None:
         self.seen: list[Event] = []
-        self._say = say
+        self._outputs_of = outputs_of
 
     def step(self, event: Event) -> Sequence[Output]:
         self.seen.append(event)
-        return tuple(self._say(event.body))
+        return tuple(self._outputs_of(event.body))
 
     @property
     def bodies(self) -> list[str]:
@@ -74,13 +74,13 @@ def tracker() -> Daemon:
 def evaluator() -> Daemon:
     """Requests a long on the 11:00 bar, and publishes eval.done for every bar."""
 
-    def say(body: Body) -> Iterable[Output]:
+    def outputs_of(body: Body) -> Iterable[Output]:
         if isinstance(body, Session):
             yield Request("gate", "intent.MNQ.", intents(intent(stop=20_980.0)))
         if isinstance(body, Decisions):
             yield Publish("eval.done.MNQ.", EvalDone("MNQ", "2026-03-03", body.bar_ns, 0))
 
-    return Daemon("evaluator", Core(say), subscribe=("session.",), requests=("gate",), serves="evaluator")
+    return Daemon("evaluator", Core(outputs_of), subscribe=("session.",), requests=("gate",), serves="evaluator")
 
 
 def played(*bars: Bar, daemons: list[Daemon] | None = None, fill: str = "next_open") -> Tape:
@@ -136,7 +136,7 @@ def test_fills_are_booked_before_the_bar_is_published() -> None:
     assert tape.kinds.index("Fill") < second_bar
 
 
-def test_the_venues_words_are_heard_by_the_gate_alone() -> None:
+def test_only_the_gate_gets_the_reports_of_the_venue() -> None:
     """A reader of every topic gets facts and orders, never the link's own messages."""
     reader = Core()
     tape = played(
@@ -147,30 +147,30 @@ def test_the_venues_words_are_heard_by_the_gate_alone() -> None:
     assert reader.bodies == tape.kinds
 
 
-def test_nobody_gets_a_message_twice() -> None:
-    """A service that also reads the topic it is asked on, and an asker that reads the answers, get each once."""
+def test_no_daemon_gets_a_message_twice() -> None:
+    """A service that also reads the topic of its requests, and a requester that reads the replies, get each message once."""
     service = Core(lambda body: [Reply("decision.MNQ.", Decisions("", "MNQ", 0, ()))] if isinstance(body, Intents) else [])
-    asker = Core(lambda body: [Request("gate", "intent.MNQ.", intents())] if isinstance(body, Bar) else [])
+    requester = Core(lambda body: [Request("gate", "intent.MNQ.", intents())] if isinstance(body, Bar) else [])
     loop.run(
         [
             Daemon("gate", service, subscribe=("intent.", "decision."), serves="gate"),
-            Daemon("evaluator", asker, subscribe=("raw.", "intent.", "decision."), requests=("gate",)),
+            Daemon("evaluator", requester, subscribe=("raw.", "intent.", "decision."), requests=("gate",)),
         ],
         venue(),
         [bar()],
     )
 
     assert service.bodies == ["Intents", "Decisions"]
-    assert asker.bodies == ["Bar", "Intents", "Decisions"]
+    assert requester.bodies == ["Bar", "Intents", "Decisions"]
     assert [event.sender for event in service.seen] == ["evaluator", ""]
 
 
-def test_an_answer_names_its_question() -> None:
-    """Even if the daemon gave another cause to everything else, the asker finds its question by the answer's cause."""
+def test_a_reply_names_its_request() -> None:
+    """Even if the daemon sets another cause on its other outputs, the requester finds its request by the reply's cause."""
     tape = played(bar("11:00"))
-    asked = next(ref(topic, header) for topic, header, body in tape.messages if isinstance(body, Intents))
+    request = next(ref(topic, header) for topic, header, body in tape.messages if isinstance(body, Intents))
 
-    assert [header.cause for _, header, body in tape.messages if isinstance(body, Decisions)] == [asked]
+    assert [header.cause for _, header, body in tape.messages if isinstance(body, Decisions)] == [request]
 
 
 def test_each_source_numbers_its_own_topics() -> None:
@@ -192,15 +192,15 @@ def test_a_prefix_matches_whole_fields() -> None:
     assert len(reader.seen) == 1
 
 
-def test_a_daemon_without_subscriptions_hears_nothing() -> None:
+def test_a_daemon_without_subscriptions_gets_nothing() -> None:
     """No prefix at all is not the empty prefix."""
-    deaf = Core()
-    loop.run([Daemon("deaf", deaf)], venue(), [bar()])
+    unsubscribed = Core()
+    loop.run([Daemon("unsubscribed", unsubscribed)], venue(), [bar()])
 
-    assert deaf.seen == []
+    assert unsubscribed.seen == []
 
 
-def test_the_end_of_the_bars_closes_what_is_open() -> None:
+def test_the_end_of_the_bars_closes_open_positions() -> None:
     """The last trade of a run ends with the data."""
     tape = played(bar("11:00", index=90), bar("11:01", index=91))
 
@@ -238,7 +238,7 @@ def test_a_wrong_wiring_is_refused_at_the_start(daemons: list[Daemon], text: str
         loop.Loop(daemons, venue())
 
 
-def test_without_a_gate_the_venue_speaks_to_nobody() -> None:
+def test_without_a_gate_the_venue_has_no_receiver() -> None:
     """Research runs have no orders, and the loop works without them."""
     alarm = Core(lambda body: [Publish("sys.alarm.a.", Alarm("a", "b"))])
     tape = played(bar(), daemons=[Daemon("a", alarm, subscribe=("raw.",))])

@@ -65,7 +65,7 @@ def test_intents_list_approved_and_refused_entries(tmp_path):
 def test_a_refused_short_is_rounded_up(tmp_path):
     """Stops go away from the entry and targets toward it, which is up for a short (playbook 5.1)."""
     tape = Tape(tmp_path / "run")
-    tape.say("reject.MNQ.", at(700), reject(700, action=Action.ENTER_SHORT))
+    tape.publish("reject.MNQ.", at(700), reject(700, action=Action.ENTER_SHORT))
     tape.close()
     write(tmp_path / "run", conf())
 
@@ -77,9 +77,9 @@ def test_a_refused_short_is_rounded_up(tmp_path):
 def test_signals_are_every_approved_action(tmp_path):
     """Exits and moves are signals too; they are not entries and so not in intents.jsonl."""
     tape = Tape(tmp_path / "run")
-    tape.say("signal.MNQ.", at(660), signal(660))
-    tape.say("signal.MNQ.", at(670), signal(670, Action.MOVE_STOP, stop=98.0, target=None))
-    tape.say("signal.MNQ.", at(690), signal(690, Action.EXIT, stop=None, target=None))
+    tape.publish("signal.MNQ.", at(660), signal(660))
+    tape.publish("signal.MNQ.", at(670), signal(670, Action.MOVE_STOP, stop=98.0, target=None))
+    tape.publish("signal.MNQ.", at(690), signal(690, Action.EXIT, stop=None, target=None))
     tape.close()
     write(tmp_path / "run", conf())
 
@@ -94,13 +94,13 @@ def test_signals_are_every_approved_action(tmp_path):
 def test_the_summary_counts_the_results_of_the_run(tmp_path):
     """Bars, signals, refusals by reason, trades, and trades by strategy and by exit reason."""
     tape = Tape(tmp_path / "run")
-    tape.say("raw.bar.MNQ.1m.", at(571), bar(571))
-    tape.say("signal.MNQ.", at(660), signal(660))
+    tape.publish("raw.bar.MNQ.1m.", at(571), bar(571))
+    tape.publish("signal.MNQ.", at(660), signal(660))
     for minute, reason in ((700, Reason.MAX_TRADES), (701, Reason.SIZE_ZERO), (702, Reason.MAX_TRADES)):
-        tape.say("reject.MNQ.", at(minute), reject(minute, reason))
-    tape.say("trade.MNQ.", at(680), trade(661, 680, 426))
-    tape.say("trade.MNQ.", at(700), trade(690, 700, -1074, reason="STOP"))
-    tape.say("trade.MNQ.", at(720), trade(710, 720, 200, strategy="P-Day"))
+        tape.publish("reject.MNQ.", at(minute), reject(minute, reason))
+    tape.publish("trade.MNQ.", at(680), trade(661, 680, 426))
+    tape.publish("trade.MNQ.", at(700), trade(690, 700, -1074, reason="STOP"))
+    tape.publish("trade.MNQ.", at(720), trade(710, 720, 200, strategy="P-Day"))
     tape.close()
 
     summary = write(tmp_path / "run", conf())
@@ -141,7 +141,7 @@ def test_a_session_names_its_missing_minutes(tmp_path, minutes, closes, count, m
     """Every RTH minute up to the session's own close has a bar or is named."""
     tape = Tape(tmp_path / "run")
     for minute in minutes:
-        tape.say("session.MNQ.", at(minute), session(minute, closes=closes))
+        tape.publish("session.MNQ.", at(minute), session(minute, closes=closes))
     tape.close()
 
     (found,) = write(tmp_path / "run", conf()).sessions
@@ -162,7 +162,7 @@ def test_left_out_rows_are_listed(tmp_path):
 def test_a_run_without_trades_has_all_files(tmp_path):
     """An empty result is an empty file, not a missing one."""
     tape = Tape(tmp_path / "run")
-    tape.say("raw.bar.MNQ.1m.", at(571), bar(571))
+    tape.publish("raw.bar.MNQ.1m.", at(571), bar(571))
     tape.close()
 
     summary = write(tmp_path / "run", conf())
@@ -216,7 +216,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
 def test_a_foreign_record_is_refused(tmp_path):
     """A record that its topic cannot hold names topic and number."""
     tape = Tape(tmp_path / "run")
-    tape.say("trade.MNQ.", at(680), signal(680))
+    tape.publish("trade.MNQ.", at(680), signal(680))
     tape.close()
 
     with pytest.raises(DataError, match=r"record 1 of trade\.MNQ\. is not what the topic holds"):

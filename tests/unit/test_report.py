@@ -33,10 +33,10 @@ def crowded(run: Path, trades: int) -> Path:
     """A session with a trade every few minutes."""
     tape = Tape(run)
     for minute in range(571, 961):
-        tape.say("session.MNQ.", at(minute), session(minute, 100 + minute % 9))
+        tape.publish("session.MNQ.", at(minute), session(minute, 100 + minute % 9))
     for number in range(trades):
         entered = 640 + number * 300 // trades
-        tape.say("trade.MNQ.", at(entered + 1), trade(entered, entered + 1, (-1) ** number * 300))
+        tape.publish("trade.MNQ.", at(entered + 1), trade(entered, entered + 1, (-1) ** number * 300))
     tape.close()
     return run
 
@@ -92,11 +92,11 @@ def test_a_moved_stop_is_drawn_as_a_step(tmp_path):
     """The stop starts at the price of the entry's signal and steps to the price of each move."""
     tape = Tape(tmp_path / "run")
     for minute in range(571, 961):
-        tape.say("session.MNQ.", at(minute), session(minute))
-    tape.say("signal.MNQ.", at(660), signal(660, stop=95.0))
-    tape.say("signal.MNQ.", at(670), signal(670, Action.MOVE_STOP, stop=99.0))
-    tape.say("signal.MNQ.", at(900), signal(900, Action.MOVE_STOP, stop=99.5))
-    tape.say("trade.MNQ.", at(680), trade(661, 680, 426))
+        tape.publish("session.MNQ.", at(minute), session(minute))
+    tape.publish("signal.MNQ.", at(660), signal(660, stop=95.0))
+    tape.publish("signal.MNQ.", at(670), signal(670, Action.MOVE_STOP, stop=99.0))
+    tape.publish("signal.MNQ.", at(900), signal(900, Action.MOVE_STOP, stop=99.5))
+    tape.publish("trade.MNQ.", at(680), trade(661, 680, 426))
     tape.close()
     outputs.write(tmp_path / "run", conf())
 
@@ -118,7 +118,7 @@ def test_a_crowded_session_keeps_its_prices_legible(tmp_path, trades, markers, b
 def test_a_run_without_trades_says_so(tmp_path):
     """No curve, no charts and no error: a run without trades can be a correct result."""
     tape = Tape(tmp_path / "run")
-    tape.say("session.MNQ.", at(571), session(571))
+    tape.publish("session.MNQ.", at(571), session(571))
     tape.close()
 
     page = report_of(tmp_path / "run")
@@ -160,7 +160,7 @@ def test_later_sessions_are_counted_when_there_are_too_many(tmp_path):
     """Charts are for the first sessions; the trades of all are in the figures."""
     tape = Tape(tmp_path / "run")
     for number in range(3):
-        tape.say("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426), session=f"2027-03-0{number + 1}"))
+        tape.publish("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426), session=f"2027-03-0{number + 1}"))
     tape.close()
     outputs.write(tmp_path / "run", conf())
 
@@ -175,8 +175,8 @@ def test_every_text_is_escaped(tmp_path):
     evil = """<script>alert("x")</script>'&"""
     tape = Tape(tmp_path / "run")
     for minute in range(571, 700):
-        tape.say("session.MNQ.", at(minute), session(minute))
-    tape.say("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426, strategy=evil, reason=evil), setup=evil))
+        tape.publish("session.MNQ.", at(minute), session(minute))
+    tape.publish("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426, strategy=evil, reason=evil), setup=evil))
     tape.close()
 
     page = report_of(tmp_path / "run")

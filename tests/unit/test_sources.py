@@ -127,13 +127,13 @@ def test_progress_runs_to_one(tmp_path):
     """The caller receives shares of the input that never fall and end at 1."""
     rows = [f"2027-02-{24 + i // 1440:02d}T{i // 60 % 24:02d}:{i % 60:02d}{GOOD[16:]}" for i in range(5000)]
     export(tmp_path, *(row for row in rows if row < "2027-02-29"))
-    heard: list[float] = []
+    shares: list[float] = []
 
-    read(tmp_path, "MNQ", SYMBOLS, heard.append)
+    read(tmp_path, "MNQ", SYMBOLS, shares.append)
 
-    assert heard == sorted(heard)
-    assert len(heard) > 1
-    assert heard[-1] == 1.0
+    assert shares == sorted(shares)
+    assert len(shares) > 1
+    assert shares[-1] == 1.0
 
 
 def changed(field: str, value: str) -> str:
@@ -231,7 +231,7 @@ def test_a_file_that_is_no_export_is_refused(tmp_path, name, content, complaint)
     assert str(tmp_path / name) in str(refused.value)
 
 
-def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
+def test_a_folder_without_the_roots_file_is_listed(tmp_path):
     """The error names the expected file and the files in the folder."""
     (tmp_path / "NQ_Minute_1.csv").write_text("")
 
@@ -239,7 +239,7 @@ def test_a_folder_without_the_roots_file_says_what_it_holds(tmp_path):
         read_mnq(tmp_path)
 
 
-def test_an_empty_folder_says_so(tmp_path):
+def test_an_empty_folder_is_named(tmp_path):
     """The error names the empty folder."""
     with pytest.raises(DataError, match="it holds nothing"):
         read_mnq(tmp_path)

@@ -22,7 +22,7 @@ from tapewire.bus.testing import LossyBus, MemoryBus, account_for, bar, eastern,
 
 
 class Core:
-    """A core that answers each body type with what a function makes of the event."""
+    """A core with one function for each body type, which returns the outputs for the event."""
 
     def __init__(self, **rules):
         self.rules = rules
@@ -39,7 +39,7 @@ DECIDED = Decisions("MNQ-20260303-1100", "MNQ", 0, (Decision("I-1", True, "O-1",
 
 
 def chain():
-    """Tracker, evaluator, gate and venue in miniature: each says the one thing that the next one waits for."""
+    """Tracker, evaluator, gate and venue in miniature: each publishes the one message that the next one waits for."""
     tracker = Core(Bar=lambda e: [Publish("session.MNQ.", session(bar=e.body))])
     evaluator = Core(
         Session=lambda e: [Request("gate", "intent.MNQ.", intents())],
@@ -86,8 +86,8 @@ def test_every_message_names_its_cause_and_keeps_the_market_time():
     assert {message.header.event_ns for message in bus.published} == {eastern("11:00")}
 
 
-def test_wishes_reach_only_who_must_act():
-    """A question goes to the service, its answer to the asker, an order to the venue, the venue's word to the gate."""
+def test_requests_and_commands_reach_only_their_receiver():
+    """A request goes to the service, its reply to the requester, an order to the venue, the venue's report to the gate."""
     bus, cores = chain()
     bus.publish("nt", bar())
 
@@ -100,16 +100,16 @@ def test_wishes_reach_only_who_must_act():
     assert [e.sender for e in cores["gate"].seen] == ["evaluator", "nt"]
 
 
-def test_a_test_may_ask_a_service_itself():
-    """The answer is what names the question as its cause."""
+def test_a_test_may_send_a_request_itself():
+    """The reply names the request as its cause."""
     bus, _ = chain()
-    asked = bus.request("me", "gate", intents())
+    request = bus.request("me", "gate", intents())
 
-    assert [message.body for message in bus.caused_by(asked) if isinstance(message.body, Decisions)] == [DECIDED]
+    assert [message.body for message in bus.caused_by(request) if isinstance(message.body, Decisions)] == [DECIDED]
     assert bus.bodies(Intents) == [intents()]
 
 
-def test_who_subscribes_to_what_it_is_asked_gets_it_once():
+def test_a_service_that_subscribes_to_its_requests_gets_each_once():
     """A message that reaches a daemon in two ways is one message."""
     core = Core()
     bus = MemoryBus(Daemon("gate", core, subscribe=(topics.INTENT,), serves="gate"))
@@ -119,7 +119,7 @@ def test_who_subscribes_to_what_it_is_asked_gets_it_once():
 
 
 def test_daemons_that_answer_each_other_for_ever_are_stopped():
-    """An endless conversation is a bug, and a test must end."""
+    """An endless exchange is a bug, and a test must end."""
     core = Core(Bar=lambda e: [Publish(e.topic, e.body)])
     bus = MemoryBus(Daemon("echo", core, subscribe=(topics.RAW,)))
 
@@ -127,7 +127,7 @@ def test_daemons_that_answer_each_other_for_ever_are_stopped():
         bus.publish("nt", bar())
 
 
-def test_a_question_to_nobody_is_an_error():
+def test_a_request_without_a_service_is_an_error():
     """The test lacks the daemon that serves it."""
     with pytest.raises(ValueError, match="no daemon on this bus serves 'gate'"):
         MemoryBus().request("me", "gate", intents())
@@ -166,7 +166,7 @@ def test_a_session_counts_its_bars_as_the_tracker_does(at, rth, i, k):
     assert (made.ib is not None) == (k is not None)
 
 
-def test_fields_by_name_win():
+def test_given_fields_win():
     """A test names only its own fields."""
     assert session("11:00", above=5, bar=bar("11:00", 5.0)).bar.open == 5.0
     assert session("11:00", above=5).above == 5
@@ -235,7 +235,7 @@ def test_the_same_seed_loses_the_same_frames():
     assert play(3) != play(4)
 
 
-def test_a_lost_frame_is_told_as_a_gap_when_the_ring_is_too_small():
+def test_a_lost_frame_becomes_a_gap_when_the_ring_is_too_small():
     """One frame kept, and a network that loses half: the reader still accounts for every number."""
     bus = LossyBus(1, drop=0.5, ring=1)
     for _ in range(20):

@@ -64,13 +64,13 @@ def opened(fill: str = NEXT_OPEN) -> Venue:
     return venue
 
 
-def fills(words: list[VenueReport]) -> list[tuple[str, int, float]]:
+def fills(reports: list[VenueReport]) -> list[tuple[str, int, float]]:
     """Role, quantity and price of each execution."""
-    return [(word.role, word.qty, word.price) for word in words if isinstance(word, Execution)]
+    return [(report.role, report.qty, report.price) for report in reports if isinstance(report, Execution)]
 
 
-def statuses(words: list[VenueReport]) -> list[tuple[str, OrderStatus]]:
-    return [(word.order_id, word.status) for word in words if isinstance(word, OrderUpdate)]
+def statuses(reports: list[VenueReport]) -> list[tuple[str, OrderStatus]]:
+    return [(report.order_id, report.status) for report in reports if isinstance(report, OrderUpdate)]
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ def test_candles_against_entry_and_bracket(
     venue = opened()
     venue.on_order(entry(action))
 
-    words = [word for number, candle in enumerate(candles, 1) for word in venue.on_bar(at(number, candle))]
+    reports = [report for number, candle in enumerate(candles, 1) for report in venue.on_bar(at(number, candle))]
 
-    assert fills(words) == expected, story
+    assert fills(reports) == expected, story
 
 
 def test_without_a_target_nothing_is_sold_above() -> None:
-    """A null target is no order: the price may go anywhere."""
+    """A null target places no order: no price closes the position at a profit."""
     venue = opened()
     venue.on_order(entry(target=None))
     venue.on_bar(at(1, (100, 101, 99, 100)))
@@ -176,16 +176,16 @@ def test_without_a_target_nothing_is_sold_above() -> None:
 
 
 def test_an_exit_fills_at_the_open_before_the_bracket_is_tested() -> None:
-    """The next bar opens at 95 and falls through the stop: we are out at 95."""
+    """The next bar opens at 95 and falls through the stop: the position is closed at 95."""
     venue = opened()
     venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 99, 100)))
     accepted = venue.on_order(close())
-    words = venue.on_bar(at(2, (95, 96, 80, 85)))
+    reports = venue.on_bar(at(2, (95, 96, 80, 85)))
 
     assert statuses(accepted) == [("OUT", OrderStatus.ACCEPTED)]
-    assert fills(words) == [("EXIT", -1, 94.75)]
-    assert words[0].order_id == "OUT"
+    assert fills(reports) == [("EXIT", -1, 94.75)]
+    assert reports[0].order_id == "OUT"
     assert venue.position("MNQ").qty == 0
 
 
@@ -216,15 +216,15 @@ def test_a_moved_target_leaves_the_stop() -> None:
 
 
 def test_at_the_close_an_entry_fills_at_once_and_is_tested_from_the_next_bar() -> None:
-    """Filled at the close of the bar that decided, whose own low no longer matters."""
+    """Filled at the close of the deciding bar, whose own low no longer matters."""
     venue = Venue(instruments(), ACCOUNT, CLOSE)
     venue.on_bar(bar("11:00", 100.0, high=130.0, low=80.0, index=10))
-    words = venue.on_order(entry())
+    reports = venue.on_order(entry())
 
-    assert statuses(words) == [("IN", OrderStatus.ACCEPTED)]
-    assert fills(words) == [("ENTRY", 1, 100.25)]
-    assert isinstance(words[1], Execution)
-    assert (words[1].bar_ns, words[1].bar_index) == (eastern("11:00"), 10)
+    assert statuses(reports) == [("IN", OrderStatus.ACCEPTED)]
+    assert fills(reports) == [("ENTRY", 1, 100.25)]
+    assert isinstance(reports[1], Execution)
+    assert (reports[1].bar_ns, reports[1].bar_index) == (eastern("11:00"), 10)
     assert fills(venue.on_bar(at(1, (99, 101, 90, 100)))) == [("STOP", -1, 89.75)]
 
 
@@ -238,7 +238,7 @@ def test_at_the_close_an_exit_fills_at_once() -> None:
 
 
 def test_an_unknown_fill_model_is_refused() -> None:
-    """The error names what is known."""
+    """The error names the defined models."""
     with pytest.raises(ConfError, match="known: next_open, close"):
         Venue(instruments(), ACCOUNT, "perfect")
 
@@ -252,11 +252,11 @@ def test_a_position_left_open_ends_at_the_last_close_of_its_date() -> None:
     venue.on_order(entry(target=None))
     venue.on_bar(at(1, (100, 101, 99, 100)))
     venue.on_bar(bar("17:00", 104.0, 105.0, index=370))
-    words = venue.on_bar(bar("18:01", 50.0, index=371))
+    reports = venue.on_bar(bar("18:01", 50.0, index=371))
 
-    assert fills(words) == [("SESSION_END", -1, 104.75)]
-    assert isinstance(words[0], Execution)
-    assert (words[0].order_id, words[0].bar_ns, words[0].bar_index) == ("IN", eastern("17:00"), 370)
+    assert fills(reports) == [("SESSION_END", -1, 104.75)]
+    assert isinstance(reports[0], Execution)
+    assert (reports[0].order_id, reports[0].bar_ns, reports[0].bar_index) == ("IN", eastern("17:00"), 370)
 
 
 def test_midnight_does_not_end_a_trade_date() -> None:
@@ -271,30 +271,30 @@ def test_midnight_does_not_end_a_trade_date() -> None:
 
 
 def test_a_working_exit_keeps_its_reason_at_the_end_of_the_date() -> None:
-    """The exit was already decided: it is that order which fills, at the last close."""
+    """The exit was already decided: this order fills, at the last close."""
     venue = opened()
     venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 99, 104)))
     venue.on_order(close())
-    words = venue.on_bar(bar("18:01", 50.0, index=12))
+    reports = venue.on_bar(bar("18:01", 50.0, index=12))
 
-    assert fills(words) == [("EXIT", -1, 103.75)]
-    assert words[0].order_id == "OUT"
+    assert fills(reports) == [("EXIT", -1, 103.75)]
+    assert reports[0].order_id == "OUT"
 
 
 def test_a_working_entry_is_cancelled_at_the_end_of_the_date() -> None:
     """It never fills in another session."""
     venue = opened()
     venue.on_order(entry())
-    words = venue.on_bar(bar("18:01", 100.0, index=11))
+    reports = venue.on_bar(bar("18:01", 100.0, index=11))
 
-    assert statuses(words) == [("IN", OrderStatus.CANCELLED)]
-    assert fills(words) == []
+    assert statuses(reports) == [("IN", OrderStatus.CANCELLED)]
+    assert fills(reports) == []
     assert venue.position("MNQ").working == ()
 
 
 def test_the_end_of_the_data_is_the_end_of_a_date() -> None:
-    """A recording may stop at any bar; what is open ends at its last close."""
+    """A recording may stop at any bar; an open position ends at its last close."""
     venue = opened()
     venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 99, 101)))
@@ -303,7 +303,7 @@ def test_the_end_of_the_data_is_the_end_of_a_date() -> None:
     assert venue.finish() == []
 
 
-# --- what the venue knows ---------------------------------------------------------------------------------------------
+# --- the venue's account ----------------------------------------------------------------------------------------------
 
 
 def test_the_position_is_told_as_it_stands() -> None:
@@ -325,7 +325,7 @@ def test_the_position_is_told_as_it_stands() -> None:
 
 
 def test_realised_profit_starts_anew_with_the_trade_date() -> None:
-    """What one date earned does not count in the next, also when it was realised by the change itself."""
+    """The result of one date does not count in the next, also when the change of date realised it."""
     venue = opened()
     venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 99, 105)))
@@ -344,7 +344,7 @@ def test_a_bar_that_is_not_later_is_ignored() -> None:
     assert fills(venue.on_bar(at(1, (100, 101, 99, 100)))) == [("ENTRY", 1, 100.25)]
 
 
-# --- refusals and repeats ---------------------------------------------------------------------------------------------
+# --- refusals, duplicates --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -367,12 +367,12 @@ def test_a_bar_that_is_not_later_is_ignored() -> None:
     ],
 )
 def test_refusals_say_why(order: Any, detail: str) -> None:
-    """Nothing is changed, and the reason is a sentence."""
+    """No state changes, and the reason is a sentence."""
     venue = opened()
-    (word,) = venue.on_order(order)
+    (report,) = venue.on_order(order)
 
-    assert isinstance(word, OrderUpdate)
-    assert (word.order_id, word.status, word.detail) == (order.id, OrderStatus.REJECTED, detail)
+    assert isinstance(report, OrderUpdate)
+    assert (report.order_id, report.status, report.detail) == (order.id, OrderStatus.REJECTED, detail)
     assert venue.position("MNQ") == Position(ACCOUNT)
 
 
@@ -385,14 +385,14 @@ def test_refusals_say_why(order: Any, detail: str) -> None:
     ],
 )
 def test_refusals_in_a_position(order: Any, detail: str) -> None:
-    """One entry at a time, and a close must mean the position that is there."""
+    """One entry at a time, and a close must name the open position."""
     venue = opened()
     venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 99, 100)))
-    (word,) = venue.on_order(order)
+    (report,) = venue.on_order(order)
 
-    assert isinstance(word, OrderUpdate)
-    assert (word.status, word.detail) == (OrderStatus.REJECTED, detail)
+    assert isinstance(report, OrderUpdate)
+    assert (report.status, report.detail) == (OrderStatus.REJECTED, detail)
 
 
 def test_a_second_close_is_refused_while_the_first_works() -> None:
@@ -407,18 +407,18 @@ def test_a_second_close_is_refused_while_the_first_works() -> None:
 
 
 def test_a_cancelled_entry_never_fills() -> None:
-    """Both orders are answered: the entry is cancelled, the wish to cancel is done."""
+    """Both orders get a report: the entry is CANCELLED, the request to cancel is DONE."""
     venue = opened()
     venue.on_order(entry())
-    words = venue.on_order(CancelOrder("CANCEL", ACCOUNT, "MNQ", "IN"))
+    reports = venue.on_order(CancelOrder("CANCEL", ACCOUNT, "MNQ", "IN"))
 
-    assert statuses(words) == [("IN", OrderStatus.CANCELLED), ("CANCEL", OrderStatus.DONE)]
+    assert statuses(reports) == [("IN", OrderStatus.CANCELLED), ("CANCEL", OrderStatus.DONE)]
     assert venue.on_bar(at(1, (100, 101, 99, 100))) == []
 
 
 @pytest.mark.parametrize("fill", [NEXT_OPEN, CLOSE])
 def test_a_repeated_order_is_answered_again_and_not_carried_out(fill: str) -> None:
-    """Same words with the same ids, also long after the position is gone."""
+    """The same reports with the same ids, also long after the position is closed."""
     venue = opened(fill)
     first = venue.on_order(entry())
     venue.on_bar(at(1, (100, 101, 85, 90)))
@@ -429,18 +429,18 @@ def test_a_repeated_order_is_answered_again_and_not_carried_out(fill: str) -> No
 
 
 def test_ids_follow_from_what_happened() -> None:
-    """Two venues with the same history say the same; executions of one order are numbered."""
+    """Two venues with the same history report the same; executions of one order are numbered."""
 
     def story() -> list[VenueReport]:
         venue = opened()
         return [*venue.on_order(entry()), *venue.on_bar(at(1, (100, 101, 85, 90)))]
 
     assert story() == story()
-    assert [word.id for word in story()] == ["MNQ-IN-U1", "MNQ-IN-E1", "MNQ-IN-E2"]
+    assert [report.id for report in story()] == ["MNQ-IN-U1", "MNQ-IN-E1", "MNQ-IN-E2"]
 
 
 def test_what_is_not_an_order_is_a_bug_of_ours() -> None:
-    """The gate tells the venue orders and nothing else."""
+    """The gate sends the venue orders and nothing else."""
     with pytest.raises(InvariantError, match="takes orders, not Ack"):
         opened().on_order(Ack("x"))
 
@@ -486,17 +486,17 @@ def resting(action: Action = LONG, **fields: Any) -> PlaceOrder:
 def test_a_limit_entry_rests_until_the_price_comes(
     story: str, action: Action, candles: list[Candle], expected: list[tuple[str, int, float]], fill: str
 ) -> None:
-    """At the limit or better, on a bar after the one that decided, whatever the fill model; its own bar may stop it out only."""
+    """At the limit or better, on a bar after the deciding one, with any fill model; its own bar may stop it out only."""
     venue = opened(fill)
-    words = venue.on_order(resting(action))
+    reports = venue.on_order(resting(action))
     for minute, candle in enumerate(candles, 1):
-        words = words + venue.on_bar(at(minute, candle))
+        reports = reports + venue.on_bar(at(minute, candle))
 
-    assert fills(words) == expected, story
+    assert fills(reports) == expected, story
 
 
 def test_a_limit_entry_works_until_it_is_too_late_and_is_then_cancelled() -> None:
-    """The bar that closes at the last moment may still fill it; when it does not, the order is gone for good."""
+    """The bar that closes at the last moment may still fill it; when it does not, the order has ended for good."""
     venue = opened()
     venue.on_order(resting())
     away = (101.0, 102.0, 100.5, 101.0)
@@ -516,7 +516,7 @@ def test_a_limit_entry_works_until_it_is_too_late_and_is_then_cancelled() -> Non
 
 
 def test_the_last_bar_in_time_may_fill_a_limit_entry() -> None:
-    """A bar that closes exactly at the end of the order's life is in time."""
+    """A bar that closes exactly at `valid_until_ns` is in time."""
     venue = opened()
     venue.on_order(resting())
 
@@ -524,12 +524,12 @@ def test_the_last_bar_in_time_may_fill_a_limit_entry() -> None:
 
 
 def test_a_bar_behind_a_hole_in_the_data_does_not_fill_an_old_limit() -> None:
-    """The first bar after the end of its life cancels it, even if its price was there."""
+    """The first bar after `valid_until_ns` cancels it, even if it traded at the limit."""
     venue = opened()
     venue.on_order(resting())
-    words = venue.on_bar(at(4, (101, 102, 99, 101)))
+    reports = venue.on_bar(at(4, (101, 102, 99, 101)))
 
-    assert (fills(words), statuses(words)) == ([], [("IN", OrderStatus.CANCELLED)])
+    assert (fills(reports), statuses(reports)) == ([], [("IN", OrderStatus.CANCELLED)])
 
 
 @pytest.mark.parametrize(
@@ -541,11 +541,11 @@ def test_a_bar_behind_a_hole_in_the_data_does_not_fill_an_old_limit() -> None:
     ],
 )
 def test_a_limit_entry_is_refused_by_its_own_price(order: PlaceOrder, detail: str) -> None:
-    """Where it would enter counts, not where the market is."""
-    (word,) = opened().on_order(order)
+    """The limit price counts, not the market price."""
+    (report,) = opened().on_order(order)
 
-    assert isinstance(word, OrderUpdate)
-    assert (word.status, word.detail) == (OrderStatus.REJECTED, detail)
+    assert isinstance(report, OrderUpdate)
+    assert (report.status, report.detail) == (OrderStatus.REJECTED, detail)
 
 
 def test_the_end_of_the_trade_date_cancels_a_resting_limit() -> None:

@@ -22,12 +22,12 @@ from tests.runs import SESSION, Tape, at, conf, finished, reject, session, trade
 def day(run: Path, *nets: int, refused: int = 0) -> Path:
     """One session with trades of these cents from 11:00 on, ten minutes apart, and entries that the program refused."""
     tape = Tape(run)
-    tape.say("session.MNQ.", at(571), session(571))
+    tape.publish("session.MNQ.", at(571), session(571))
     for number, net in enumerate(nets):
-        tape.say("trade.MNQ.", at(660 + 10 * number), trade(655 + 10 * number, 660 + 10 * number, net))
+        tape.publish("trade.MNQ.", at(660 + 10 * number), trade(655 + 10 * number, 660 + 10 * number, net))
     for number in range(refused):
-        tape.say("reject.MNQ.", at(700 + number), reject(700 + number, Reason.PROGRAM))
-    tape.say("reject.MNQ.", at(750), reject(750, Reason.MAX_TRADES))
+        tape.publish("reject.MNQ.", at(700 + number), reject(700 + number, Reason.PROGRAM))
+    tape.publish("reject.MNQ.", at(750), reject(750, Reason.MAX_TRADES))
     tape.close()
     return run
 
@@ -114,8 +114,8 @@ def test_fees_fall_due_with_each_month_begun(tmp_path: Path, first: str, last: s
     """From the first trade on; without a trade nothing has begun."""
     tape = Tape(tmp_path / "run")
     for date in filter(None, (first, last)):
-        tape.say("trade.MNQ.", at(660), replace(trade(655, 660, 100), session=date))
-    tape.say("session.MNQ.", at(571), replace(session(571), session=last or SESSION))
+        tape.publish("trade.MNQ.", at(660), replace(trade(655, 660, 100), session=date))
+    tape.publish("session.MNQ.", at(571), replace(session(571), session=last or SESSION))
     tape.close()
 
     assert verdict(tmp_path / "run", shipped()).fees == fees
@@ -124,8 +124,8 @@ def test_fees_fall_due_with_each_month_begun(tmp_path: Path, first: str, last: s
 def test_the_last_date_of_the_journal_counts(tmp_path: Path) -> None:
     """A time limit runs out on dates without a trade, too."""
     tape = Tape(tmp_path / "run")
-    tape.say("trade.MNQ.", at(660), replace(trade(655, 660, 100), session="2027-02-01"))
-    tape.say("session.MNQ.", at(571), session(571))
+    tape.publish("trade.MNQ.", at(660), replace(trade(655, 660, 100), session="2027-02-01"))
+    tape.publish("session.MNQ.", at(571), session(571))
     tape.close()
 
     found = verdict(tmp_path / "run", shipped({"time_limit_days": 10}))
@@ -144,12 +144,12 @@ def test_refusals_of_the_program_are_counted(tmp_path: Path) -> None:
 def test_open_equity_comes_from_the_bars(tmp_path: Path) -> None:
     """Two contracts 1,000 points under water are 4,000; the trade that then ends with nothing lost comes too late."""
     tape = Tape(tmp_path / "run")
-    tape.say("session.MNQ.", at(571), session(571))
+    tape.publish("session.MNQ.", at(571), session(571))
     for minute, low in ((660, 20_000.0), (661, 19_000.0), (662, 20_000.0)):
         position = Position("Replay", 2, 20_000.0)
         bar = Bar("MNQ", at(minute - 1), at(minute), 20_000.0, 20_000.0, low, 20_000.0, 10, position=position)
-        tape.say(topics.bar("MNQ"), at(minute), bar)
-    tape.say("trade.MNQ.", at(663), trade(660, 663, 0))
+        tape.publish(topics.bar("MNQ"), at(minute), bar)
+    tape.publish("trade.MNQ.", at(663), trade(660, 663, 0))
     tape.close()
 
     deep, deeper = (verdict(tmp_path / "run", intraday(distance)) for distance in (4_000.01, 4_000.0))
@@ -180,8 +180,8 @@ def test_payouts_are_listed_with_their_dates(tmp_path: Path) -> None:
     """Asked for at the end of the day, there after the firm's processing days."""
     tape = Tape(tmp_path / "run")
     for date, net in (("2027-02-01", 100_000), ("2027-02-02", 100_000)):
-        tape.say("trade.MNQ.", at(660), replace(trade(655, 660, net), session=date))
-    tape.say("session.MNQ.", at(571), session(571))
+        tape.publish("trade.MNQ.", at(660), replace(trade(655, 660, net), session=date))
+    tape.publish("session.MNQ.", at(571), session(571))
     tape.close()
 
     found = verdict(tmp_path / "run", bare(Evaluation(target=1_000.0), FUNDED))
