@@ -79,9 +79,14 @@ def choose(name: str | None) -> Instance:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this id exists and is not a zombie."""
+    """Whether a process with this id exists and has not ended.
+
+    A zombie has ended, unless it has threads left: the first thread of a killed process is a zombie while the others still hold its
+    files and locks.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("latin-1")
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    fields = stat.rpartition(")")[2].split()  # from field 3, the state, on (proc(5)); field 20 is the number of threads
+    return fields[0] != "Z" or int(fields[17]) > 1

@@ -132,7 +132,7 @@ def test_a_backfilled_export_is_the_chart(home: Path, program: Path, plain: Path
     assert report["bars"] == len(fetched.bars) >= 1500
     assert fetched.bars == [msgspec.structs.replace(bar, cross=()) for bar in original.bars[: len(fetched.bars)]]
     assert again.returncode == 78
-    assert "is there already" in again.stderr
+    assert "exists; name another folder" in again.stderr
 
 
 def test_a_million_bars_arrive_once_in_order_in_flat_memory(home: Path, program: Path, tmp_path: Path) -> None:
