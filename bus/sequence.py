@@ -10,6 +10,9 @@ that fills releases what it held back; one that does not fill in time becomes a 
 before anything that follows it. So a core sees every number exactly once, in order, as a message or inside a Gap. A new epoch means
 that the writer has restarted: numbers still missing from the old epoch can no longer arrive and become a Gap.
 
+A number further than `MAX_JUMP` above the last one is refused (`OutOfBounds`) and changes nothing: as a hole it would make
+every later message of its writer a duplicate.
+
 Nothing here reads a clock: `now_ns` is a monotonic reading, of the same clock in every call.
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from tapewire.bus import bounds
 from tapewire.bus.messages import Gap, Header, Resend
 
 T = TypeVar("T")
@@ -143,13 +147,19 @@ class Sequencer(Generic[T]):
         Returns:
             The items that can now be delivered, in order: usually just this one; none for a duplicate, an old epoch or behind a
             hole; several when this one closed a hole.
+
+        Raises:
+            OutOfBounds: the number is further above the last one than MAX_JUMP. Nothing has changed.
         """
         seq = header.seq
         track = self._tracks.get(topic)
-        if track is None:
-            track = self._tracks[topic] = _Track(header.epoch, 0 if self.complete else seq - 1)
-        elif header.epoch > track.epoch:
-            track = self._turn(topic, track, header.epoch, 0 if self.complete else seq - 1)
+        if track is None or header.epoch > track.epoch:
+            before = 0 if self.complete else seq - 1
+            bounds.jump(topic, before, seq)
+            if track is None:
+                track = self._tracks[topic] = _Track(header.epoch, before)
+            else:
+                track = self._turn(topic, track, header.epoch, before)
         if header.epoch < track.epoch:
             self.repeats += 1
             return []
@@ -157,17 +167,24 @@ class Sequencer(Generic[T]):
             track.highest = seq
             track.done = seq
             return [item]
+        bounds.jump(topic, track.highest, seq)
         return self._out_of_turn(track, seq, item, now_ns)
 
     def announced(self, topic: str, epoch: int, seq: int, now_ns: int) -> None:
         """The writer's heartbeat reports this last number; what we lack up to it is a hole from now on.
 
         The caller passes only topics it subscribes to. A tap ignores topics and epochs it has not seen.
+
+        Raises:
+            OutOfBounds: the number is further above the last one than MAX_JUMP. Nothing has changed.
         """
         track = self._tracks.get(topic)
+        new = track is None or epoch > track.epoch
+        if new and not self.complete:
+            return
+        if new or (track is not None and epoch == track.epoch):
+            bounds.jump(topic, 0 if new or track is None else track.highest, seq)
         if track is None or epoch > track.epoch:
-            if not self.complete:
-                return
             if track is None:
                 track = self._tracks[topic] = _Track(epoch, 0)
             else:

@@ -13,7 +13,7 @@ from typing import cast
 import zmq
 
 from tapewire.bus import topics
-from tapewire.bus.wire import MAX_FRAME
+from tapewire.bus.bounds import MAX_FRAME
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
 # topic's numbers and is resent from the writer's ring, so this bounds memory and costs no data.
@@ -24,7 +24,6 @@ RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
 PEER_PING_MS = 2_000  # detects a peer that vanished (a stopped tap, a sleeping machine), to free its queue
 PEER_DEAD_MS = 8_000
-CUT_AT = 16 * MAX_FRAME  # a frame so long is not received: its connection is closed. The reader refuses all above MAX_FRAME
 
 # Plain numbers: to combine two of pyzmq's enum flags takes longer than to send a message.
 NOBLOCK = int(zmq.NOBLOCK)
@@ -150,5 +149,5 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[by
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
     socket.setsockopt(zmq.HEARTBEAT_IVL, PEER_PING_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PEER_DEAD_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, CUT_AT)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)  # a longer frame is not received: its connection is closed
     return socket

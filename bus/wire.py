@@ -8,19 +8,14 @@ fields. So bodies stay free of routing, and any MessagePack reader sees one flat
 from __future__ import annotations
 
 import math
-import re
-from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
+from tapewire.bus import bounds
+from tapewire.bus.bounds import MAX_FRAME, MAX_MESSAGE, Bound, OutOfBounds
 from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import PROTOCOL_VERSION, Body, Header
-
-MAX_FRAME = 4 << 20
-"""Longest message that a reader takes; a page of history is the longest that we write. A longer one is refused."""
-
-_TOPIC = re.compile(rb"([A-Za-z0-9_-]+\.)+")
 
 _encoder = msgspec.msgpack.Encoder()
 _header_decoder = msgspec.msgpack.Decoder(Header)
@@ -53,11 +48,11 @@ def decode(frame: bytes) -> tuple[Header, Body]:
     """Read one map.
 
     Raises:
-        PeerError: the frame is too long, not MessagePack, of an unknown version or type, or a field has the wrong type.
-            The text names the field.
+        PeerError: the frame is too long, not MessagePack, of an unknown version or type, or a field has the wrong type or is out of
+            its bounds. The text names the field.
     """
     if len(frame) > MAX_FRAME:
-        raise PeerError(f"frame of {len(frame)} bytes, the limit is {MAX_FRAME}")
+        raise OutOfBounds(Bound.FRAME, f"frame of {len(frame)} bytes, the limit is {MAX_FRAME}")
     try:
         header = _header_decoder.decode(frame)
         if header.v != PROTOCOL_VERSION:
@@ -71,17 +66,11 @@ def decode_message(frames: list[bytes]) -> Message:
     """Read the two frames of a published message. Raises PeerError as `decode` does."""
     if len(frames) != 2:
         raise PeerError(f"{len(frames)} frames, a message has 2 (topic, map)")
-    topic = _topic(frames[0])
+    topic = bounds.topic(frames[0])
+    if len(frames[1]) > MAX_MESSAGE:
+        raise OutOfBounds(Bound.FRAME, f"message of {len(frames[1])} bytes, the limit is {MAX_MESSAGE}")
     header, body = decode(frames[1])
     return Message(topic, header, body)
-
-
-@lru_cache(maxsize=4096)
-def _topic(frame: bytes) -> str:
-    # A topic becomes a file name in the journal, so what it may hold is what is safe there. A run has a few dozen topics.
-    if not _TOPIC.fullmatch(frame):
-        raise PeerError(f"not a topic: {frame[:40]!r}; topics are dotted words of A-Z, a-z, 0-9, _ and -, with a dot at the end")
-    return frame.decode("ascii")
 
 
 def finite(*prices: float | None) -> bool:

@@ -67,8 +67,7 @@ class Logger(Process):
         try:
             _, asked = wire.decode(rest[-1])
         except (PeerError, IndexError) as error:
-            self.refused += 1
-            self.logger.warning("undecodable_request", error=str(error))
+            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
             return
         answer: Body
         match asked:
@@ -77,7 +76,7 @@ class Logger(Process):
             case HistoryRequest():
                 answer = self.tape.page(asked)
             case _:
-                self.refused += 1
+                self.entrance.refuse(sender.decode("latin-1"), PeerError(f"{type(asked).__name__} is no request about the journal"))
                 return
         with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
             frames = (sender, b"", b"history.", self.passing("history.", answer, 0))

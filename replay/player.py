@@ -139,8 +139,7 @@ class Player(Process):
             try:
                 topic, header, body = wire.decode_message(frames[-2:])
             except PeerError as error:
-                self.refused += 1
-                self.logger.warning("undecodable_link_message", error=str(error))
+                self.entrance.refuse("gate", error)
                 continue
             if isinstance(body, Ack):
                 self.outbox.done(body.ref)

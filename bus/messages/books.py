@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Cents, Price, Quantity, TimeNs
 from tapewire.bus.messages.words import Action, Direction, OrderStatus, Role, TradingState
 
 
@@ -28,10 +29,10 @@ class Fill(Struct, frozen=True, tag="fill"):
     order_id: str
     instrument: str
     account: str
-    qty: int
-    price: float
+    qty: Quantity
+    price: Price
     role: Role
-    bar_ns: int
+    bar_ns: TimeNs
     bar_index: int
 
 
@@ -40,8 +41,8 @@ class PositionChanged(Struct, frozen=True, tag="position_changed"):
 
     instrument: str
     account: str
-    qty: int
-    price: float | None = None
+    qty: Quantity
+    price: Price | None = None
 
 
 class Trade(Struct, frozen=True, tag="trade"):
@@ -60,27 +61,27 @@ class Trade(Struct, frozen=True, tag="trade"):
     strategy: str
     setup: str
     direction: Direction
-    size: int
-    signal_ns: int
-    entry_ns: int
-    entry_price: float
-    exit_ns: int
-    exit_price: float
+    size: Quantity
+    signal_ns: TimeNs
+    entry_ns: TimeNs
+    entry_price: Price
+    exit_ns: TimeNs
+    exit_price: Price
     reason: str
     bars_held: int
     stop: float | None
     target: float | None
-    gross_cents: int
-    commission_cents: int
-    net_cents: int
+    gross_cents: Cents
+    commission_cents: Cents
+    net_cents: Cents
 
 
 class StrategyDay(Struct, frozen=True):
     """One strategy's share of the account in a session: closed trades and their net, and open profit before commissions."""
 
     strategy: str
-    realised_cents: int
-    open_cents: int
+    realised_cents: Cents
+    open_cents: Cents
     trades: int
 
 
@@ -95,10 +96,10 @@ class Risk(Struct, frozen=True, tag="risk"):
     account: str
     session: str
     state: TradingState
-    realised_cents: int
-    total_cents: int
-    drawdown_cents: int
+    realised_cents: Cents
+    total_cents: Cents
+    drawdown_cents: Cents
     trades: int
     reason: str = ""
-    open_cents: int = 0
+    open_cents: Cents = 0
     strategies: tuple[StrategyDay, ...] = ()

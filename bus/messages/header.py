@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Number, TimeNs
+
 PROTOCOL_VERSION = 1
 
 
@@ -17,7 +19,7 @@ class Header(Struct, frozen=True):
 
     v: int
     source: str
-    epoch: int
-    seq: int
-    event_ns: int
+    epoch: Number
+    seq: Number
+    event_ns: TimeNs
     cause: str = ""

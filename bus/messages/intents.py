@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Price, TimeNs, Word
 from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, PatternKind, PatternSubtype, Reason, StopRounding
 
 
@@ -79,11 +80,11 @@ class Intents(Struct, frozen=True, tag="intents"):
     """
 
     id: str
-    instrument: str
+    instrument: Word
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     bar_index: int
-    close: float
+    close: Price
     intents: tuple[Intent, ...]
     degraded: bool = False
     missing: int = 0
@@ -105,7 +106,7 @@ class Decisions(Struct, frozen=True, tag="decisions"):
 
     id: str
     instrument: str
-    bar_ns: int
+    bar_ns: TimeNs
     decisions: tuple[Decision, ...]
 
 
@@ -114,7 +115,7 @@ class EvalDone(Struct, frozen=True, tag="eval_done"):
 
     instrument: str
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     bar_index: int
     intents: int = 0
     orders: tuple[str, ...] = ()
@@ -130,7 +131,7 @@ class Suppressed(Struct, frozen=True, tag="suppressed"):
     id: str
     instrument: str
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     strategy: str
     setup: str
     direction: Direction
@@ -153,7 +154,7 @@ class Signal(Struct, frozen=True, tag="signal"):
     order_id: str
     instrument: str
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     action: Action
     strategy: str
     setup: str
@@ -179,7 +180,7 @@ class Reject(Struct, frozen=True, tag="reject"):
     id: str
     instrument: str
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     action: Action
     strategy: str
     setup: str

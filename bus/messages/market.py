@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Dollars, Price, Quantity, TimeNs, Volume
 from tapewire.bus.messages.words import Phase
 
 
@@ -11,13 +12,13 @@ class CrossBar(Struct, frozen=True):
     """The bar of another instrument with the same close stamp (ES and YM beside NQ)."""
 
     instrument: str
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: int
-    ask_volume: int | None = None
-    bid_volume: int | None = None
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume
+    ask_volume: Volume | None = None
+    bid_volume: Volume | None = None
 
 
 class Position(Struct, frozen=True):
@@ -31,13 +32,13 @@ class Position(Struct, frozen=True):
     """
 
     account: str
-    qty: int = 0
-    price: float | None = None
+    qty: Quantity = 0
+    price: Price | None = None
     entry_id: str = ""
-    stop: float | None = None
-    target: float | None = None
+    stop: Price | None = None
+    target: Price | None = None
     working: tuple[str, ...] = ()
-    realised: float = 0.0
+    realised: Dollars = 0.0
 
 
 class Bar(Struct, frozen=True, tag="bar"):
@@ -49,15 +50,15 @@ class Bar(Struct, frozen=True, tag="bar"):
     """
 
     instrument: str
-    open_ns: int
-    close_ns: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: int
-    ask_volume: int | None = None
-    bid_volume: int | None = None
+    open_ns: TimeNs
+    close_ns: TimeNs
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume
+    ask_volume: Volume | None = None
+    bid_volume: Volume | None = None
     index: int = 0
     cross: tuple[CrossBar, ...] = ()
     position: Position | None = None
@@ -75,14 +76,14 @@ class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
     instrument: str
     minutes: int
     session: str
-    open_ns: int
-    close_ns: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: int
-    ask_volume: int | None
-    bid_volume: int | None
+    open_ns: TimeNs
+    close_ns: TimeNs
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Volume
+    ask_volume: Volume | None
+    bid_volume: Volume | None
     bars: int
     complete: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Price, TimeNs
 from tapewire.bus.messages.intents import Pattern
 from tapewire.bus.messages.words import Action, Confidence, Direction
 
@@ -14,7 +15,7 @@ class PublicSignal(Struct, frozen=True, tag="public_signal"):
     id: str
     instrument: str
     session: str
-    bar_ns: int
+    bar_ns: TimeNs
     action: Action
     strategy: str
     setup: str
@@ -39,9 +40,9 @@ class PublicTrade(Struct, frozen=True, tag="public_trade"):
     strategy: str
     setup: str
     direction: Direction
-    entry_ns: int
-    entry_price: float
-    exit_ns: int
-    exit_price: float
+    entry_ns: TimeNs
+    entry_price: Price
+    exit_ns: TimeNs
+    exit_price: Price
     reason: str
     ticks: int

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Number
+
 
 class Beat(Struct, frozen=True, tag="beat"):
     """The heartbeat of a source, once a second. wall_ns: the sender's clock. last: (epoch, seq) of each topic that it writes."""
@@ -12,7 +14,7 @@ class Beat(Struct, frozen=True, tag="beat"):
     pid: int
     started_ns: int
     wall_ns: int
-    last: dict[str, tuple[int, int]]
+    last: dict[str, tuple[Number, Number]]
     received: int = 0
     sent: int = 0
     healed: int = 0
@@ -24,18 +26,18 @@ class Resend(Struct, frozen=True, tag="resend"):
     """A request to publish these messages again, with their old numbers. first and last are inclusive."""
 
     topic: str
-    of_epoch: int
-    first: int
-    last: int
+    of_epoch: Number
+    first: Number
+    last: Number
 
 
 class Gap(Struct, frozen=True, tag="gap"):
     """A loss as a fact: messages that were not recovered. The receiver's core gets it as an event and decides."""
 
     topic: str
-    of_epoch: int
-    first: int
-    last: int
+    of_epoch: Number
+    first: Number
+    last: Number
     reader: str
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Price, Quantity, TimeNs
 from tapewire.bus.messages.market import Position
 from tapewire.bus.messages.words import Action, OrderStatus, Role
 
@@ -18,7 +19,7 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     account: str
     instrument: str
     action: Action
-    qty: int
+    qty: Quantity
     stop: float
     target: float | None
     valid_until_ns: int
@@ -98,8 +99,8 @@ class OrderUpdate(Struct, frozen=True, tag="order_update"):
     order_id: str
     instrument: str
     status: OrderStatus
-    stop: float | None = None
-    target: float | None = None
+    stop: Price | None = None
+    target: Price | None = None
     detail: str = ""
 
 
@@ -114,10 +115,10 @@ class Execution(Struct, frozen=True, tag="execution"):
     order_id: str
     account: str
     instrument: str
-    qty: int
-    price: float
+    qty: Quantity
+    price: Price
     role: Role
-    bar_ns: int
+    bar_ns: TimeNs
     bar_index: int
 
 

@@ -12,19 +12,26 @@ from tapewire.daemons.settings.structs import Conf, Instrument
 
 
 class Publisher:
-    """Publishes one public message for each Signal and Trade of the gate, in their order."""
+    """Publishes one public message for each Signal and Trade of the gate, in their order.
+
+    foreign: signals and trades of an instrument that the configuration does not define. They are counted and otherwise ignored.
+    """
 
     def __init__(self, instruments: dict[str, Instrument]) -> None:
         self._instruments = instruments
+        self.foreign = 0
 
     def step(self, event: Event) -> Sequence[Output]:
-        match event.body:
-            case Signal() as signal:
-                return (Publish(topics.of(f"{topics.PUBLIC}{topics.SIGNAL}", signal.instrument), public_signal(signal)),)
-            case Trade() as trade:
-                tick = self._instruments[trade.instrument].tick
-                return (Publish(topics.of(f"{topics.PUBLIC}{topics.TRADE}", trade.instrument), public_trade(trade, tick)),)
-        return ()
+        body = event.body
+        if not isinstance(body, Signal | Trade):
+            return ()
+        terms = self._instruments.get(body.instrument)
+        if terms is None:
+            self.foreign += 1
+            return ()
+        if isinstance(body, Signal):
+            return (Publish(topics.of(f"{topics.PUBLIC}{topics.SIGNAL}", body.instrument), public_signal(body)),)
+        return (Publish(topics.of(f"{topics.PUBLIC}{topics.TRADE}", body.instrument), public_trade(body, terms.tick)),)
 
 
 def public_signal(signal: Signal) -> PublicSignal:

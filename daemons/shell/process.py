@@ -23,6 +23,7 @@ import structlog
 import zmq
 
 from tapewire.bus import sockets, topics, wire
+from tapewire.bus.bounds import OutOfBounds
 from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
@@ -31,6 +32,7 @@ from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
@@ -71,7 +73,8 @@ class Process:
         self.stamper = Stamper(name, conf.epoch)
         self.ring = Ring(conf.bus.ring)
         self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
-        self.received = self.sent = self.refused = 0
+        self.entrance = Entrance(conf.epoch, self.clock, logger)
+        self.received = self.sent = 0
         self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
         self.note = "starting"
         self.stopping = False
@@ -169,7 +172,7 @@ class Process:
             "subscribe": list(self.subscribe),
             "received": self.received,
             "sent": self.sent,
-            "refused": self.refused,
+            **self.entrance.state(),
             "repeats": self.sequencer.repeats,
             "healed": self.sequencer.healed,
             "lost": self.sequencer.lost,
@@ -238,13 +241,14 @@ class Process:
 
     def decoded(self, sender: bytes, frames: list[bytes]) -> Event | None:
         """A message that came from a peer. None, counted and logged, if it cannot be decoded."""
+        name = sender.decode("latin-1")
         try:
             topic, header, body = wire.decode_message(frames[-2:])
+            self.entrance.check(topic, header)
         except PeerError as error:
-            self.refused += 1
-            self.logger.warning("undecodable_request", sender=sender.decode("latin-1"), error=str(error))
+            self.entrance.refuse(name, error)
             return None
-        return Event(topic, header, body, sender.decode("latin-1"))
+        return Event(topic, header, body, name)
 
     # --- inside ---------------------------------------------------------------------------------------------------------------
 
@@ -272,21 +276,23 @@ class Process:
         try:
             topic, header, body = wire.decode_message(frames)
         except PeerError as error:
-            self.refused += 1
-            self.logger.warning("undecodable_fact", topic=frames[0][:60].decode("latin-1"), error=str(error))
+            self.entrance.refuse(frames[0][:60].decode("latin-1"), error)
             return
         if isinstance(body, Beat):
             self.beats[body.name] = now_ns
-            for written, (epoch, seq) in body.last.items():
-                if topics.matches(written, self.subscribe):
-                    self.sequencer.announced(written, epoch, seq, now_ns)
+            self.entrance.announced(body, self.subscribe, self.sequencer, now_ns)
             self._whole = False  # perhaps: the round looks
         elif isinstance(body, Resend):
             for again in self.ring.again(body.topic, body.of_epoch, body.first, body.last):
                 self.say(body.topic, again)
         else:
             self.received += 1
-            ready = self.sequencer.admit(topic, header, (Event(topic, header, body), frames[1]), now_ns)
+            try:
+                self.entrance.check(topic, header)
+                ready = self.sequencer.admit(topic, header, (Event(topic, header, body), frames[1]), now_ns)
+            except OutOfBounds as error:
+                self.entrance.refuse(header.source, error)
+                return
             if len(ready) != 1:
                 self._whole = False
             for event, frame in ready:
@@ -313,8 +319,7 @@ class Process:
         try:
             _, body = wire.decode(rest[-1])
         except (PeerError, IndexError) as error:
-            self.refused += 1
-            self.logger.warning("undecodable_control", error=str(error))
+            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
             return
         if isinstance(body, Control):
             report = self.passing("control.", self._report(body), 0)

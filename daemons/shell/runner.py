@@ -57,6 +57,7 @@ class Runner(Rounds):
         durable = self.daemon.durable
         folded = self._fold_history() if durable is None else self._fold_log(durable)
         self.folding = False
+        self.entrance.limits.reached(self.watch.market_ns)
         self.outgoing.open()
         if self.service is not None:
             self.service.open()

@@ -8,6 +8,7 @@ from contextlib import suppress
 import zmq
 
 from tapewire.bus import sockets
+from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.daemon import Daemon, Event
 from tapewire.bus.messages import Control, Report
 from tapewire.bus.served import Served
@@ -56,10 +57,14 @@ class Service:
             if stored is not None:
                 self._send(sender, stored)
             elif (topic := self._daemon.admission(event.body).topic) and event.topic != topic:
-                self._process.refused += 1
-                self._process.logger.warning("request_on_a_wrong_topic", topic=event.topic, expected=topic)
+                self._process.entrance.refuse(
+                    event.sender, OutOfBounds(Bound.TOPIC, f"a request on {event.topic}, expected {topic}")
+                )
             else:
-                self._intake.request(sender, event, rest[-1], reused=event.ref in self._answers)
+                try:
+                    self._intake.request(sender, event, rest[-1], reused=event.ref in self._answers)
+                except OutOfBounds as error:
+                    self._process.entrance.refuse(event.sender, error)
 
     def _send(self, sender: bytes, frames: list[bytes]) -> None:
         if self._socket is None:

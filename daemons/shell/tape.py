@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tapewire.bus import wire
+from tapewire.bus.bounds import MAX_FRAME
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import HistoryRequest, Page, TopicLength
 
 MAX_PAGE = 1_000
+MAX_PAGE_BYTES = MAX_FRAME // 2  # a longer page is cut; the reader requests the rest
 SUFFIX = ".tape"
 
 
@@ -64,8 +66,14 @@ class Tape:
         journal = self.files.get(asked.topic)
         if journal is None:
             return Page(asked.id, asked.topic, asked.start, (), 0)
-        frames = tuple(journal.read(asked.start, min(max(asked.count, 0), MAX_PAGE)))
-        return Page(asked.id, asked.topic, asked.start, frames, len(journal))
+        frames: list[bytes] = []
+        size = 0
+        for frame in journal.read(asked.start, min(max(asked.count, 0), MAX_PAGE)):
+            size += len(frame)
+            if frames and size > MAX_PAGE_BYTES:
+                break
+            frames.append(frame)
+        return Page(asked.id, asked.topic, asked.start, tuple(frames), len(journal))
 
     def _open(self, topic: str) -> None:
         journal = Journal.open(self.folder / f"{topic.removesuffix('.')}{SUFFIX}")

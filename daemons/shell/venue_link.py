@@ -13,6 +13,7 @@ from typing import Any
 import zmq
 
 from tapewire.bus import sockets
+from tapewire.bus.bounds import OutOfBounds
 from tapewire.bus.daemon import Event
 from tapewire.bus.messages import Ack, Hello, Lease, LinkState
 from tapewire.bus.outbox import Outbox
@@ -116,7 +117,12 @@ class VenueLink:
             if isinstance(event.body, Hello):
                 self._next_lease_ns = 0  # it wants its lease now
                 self._process.logger.info("venue_says_hello", venue=event.body.venue, version=event.body.version)
-            if self._intake.word(sender, event, rest[-1]):
+            try:
+                taken = self._intake.word(sender, event, rest[-1])
+            except OutOfBounds as error:
+                self._process.entrance.refuse(event.sender, error)
+                continue
+            if taken:
                 self._taken.append((sender, event.ref))
 
     def _send(self, frames: list[bytes]) -> bool:

@@ -1,10 +1,12 @@
 """Every message survives the wire, and no received bytes raise anything but PeerError."""
 
+import re
 import types
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgpack
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +33,8 @@ def values(hint):
         return ANYTHING
     if hint in LEAVES:
         return LEAVES[hint]
+    if get_origin(hint) is Annotated:
+        return bounded(*get_args(hint))
     if get_origin(hint) is Literal:
         return st.sampled_from(get_args(hint))
     if get_origin(hint) in (Union, types.UnionType):
@@ -45,11 +49,20 @@ def values(hint):
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
     assert issubclass(hint, Struct), f"no strategy for {hint}"
-    return st.builds(hint, **{name: values(field) for name, field in get_type_hints(hint).items()})
+    return st.builds(hint, **{name: values(field) for name, field in get_type_hints(hint, include_extras=True).items()})
 
 
-HEADERS = st.builds(Header, st.just(PROTOCOL_VERSION), st.text(max_size=20), INTEGERS, INTEGERS, INTEGERS, st.text(max_size=40))
+def bounded(kind, meta):
+    """Any value within the bounds of a field."""
+    if meta.pattern is not None:
+        return st.from_regex(re.compile(meta.pattern))
+    if kind is int:
+        return st.integers(meta.ge, meta.le)
+    return st.floats(meta.ge, meta.le)
+
+
 BODIES = {kind.__struct_config__.tag: kind for kind in get_args(Body)}
+HEADERS = values(Header).map(lambda header: msgspec.structs.replace(header, v=PROTOCOL_VERSION))
 ANYTHING = st.recursive(
     st.one_of(*LEAVES.values()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),

@@ -245,7 +245,7 @@ def test_the_numbers_in_the_text_are_those_in_force():
     at_ms = [now_ms for now_ms in range(6_000) if outbox.due(now_ms * 1_000_000)]
 
     assert f"at most {MAX_FRAME >> 20} MiB" in text
-    assert f"a frame of more than {sockets.CUT_AT >> 20} MiB ends the connection" in text
+    assert f"a frame of more than {MAX_FRAME >> 20} MiB ends the connection" in text
     assert f"A page has at most {MAX_PAGE:,} frames" in text
     assert f"Queues hold {sockets.FACTS_HWM:,} facts per peer ({sockets.REQUESTS_HWM:,} on DEALER and ROUTER)" in text
     assert f"still works {Trading().cancel_s:g} s (`trading.cancel_s`)" in text

@@ -74,7 +74,7 @@ def test_the_cause_may_be_left_out():
             msgpack.packb({k: v for k, v in GOOD.items() if k != "ref"}), "missing required field `ref`", id="a field short"
         ),
         pytest.param(
-            msgpack.packb(GOOD | {"seq": 2**64 - 1, "event_ns": -1, "ref": None}),
+            msgpack.packb(GOOD | {"ref": None}),
             r"Expected `str`, got `None` - at `\$.ref`",
             id="null",
         ),

@@ -1,0 +1,55 @@
+"""What a process lets in: messages within the bounds of PROTOCOL.md 2. The rest is counted, and the first of a kind is logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from tapewire.bus import bounds, topics
+from tapewire.bus.bounds import Bound, Limits, OutOfBounds, Refusals
+from tapewire.bus.clock import Clock
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import Beat, Header
+from tapewire.bus.sequence import Sequencer
+
+
+class Entrance:
+    """The bounds of one process, and its refusals.
+
+    Args:
+        epoch: of the run.
+    """
+
+    def __init__(self, epoch: int, clock: Clock, logger: structlog.stdlib.BoundLogger) -> None:
+        self.limits = Limits(epoch)
+        self.refusals = Refusals()
+        self._clock = clock
+        self._logger = logger
+
+    def check(self, topic: str, header: Header) -> None:
+        """Raises OutOfBounds: epoch or market time are not plausible now."""
+        self.limits.check(topic, header.epoch, header.event_ns, self._clock.now_ns)
+
+    def refuse(self, source: str, error: PeerError) -> None:
+        """Count a message that is out of bounds. The first of its source and code is logged."""
+        if self.refusals.count(source, error):
+            code = error.code if isinstance(error, OutOfBounds) else Bound.UNREADABLE
+            self._logger.warning("refused", source=source[:60], code=code, error=str(error))
+
+    def announced(self, beat: Beat, subscribe: tuple[str, ...], sequencer: Sequencer[Any], now_ns: int) -> None:
+        """Pass on what a heartbeat reports of the topics that we read. now_ns: monotonic."""
+        wall_ns = self._clock.now_ns()
+        for written, (epoch, seq) in beat.last.items():
+            if not topics.matches(written, subscribe):
+                continue
+            try:
+                bounds.topic(written.encode())
+                self.limits.epoch(written, epoch, wall_ns)
+                sequencer.announced(written, epoch, seq, now_ns)
+            except OutOfBounds as error:
+                self.refuse(beat.name, error)
+
+    def state(self) -> dict[str, Any]:
+        """The number of refused messages, and the numbers by code."""
+        return {"refused": self.refusals.total, "refusals": dict(self.refusals.counts)}
