@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tapewire.bus import private
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("name", choices=makers.NAMES)
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
+    private.limit()
     logger = logs.configure(arguments.name)
     try:
         return start(arguments.name, arguments.run)

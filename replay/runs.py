@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from tapewire.bus import private
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.wire import encode
@@ -45,7 +46,7 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
         ConfError: the folder holds files that no run writes, or it cannot be created.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
     foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in OURS + RESEARCH)
@@ -58,6 +59,7 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
             shutil.rmtree(path)
         else:
             path.unlink()
+    private.tighten(out)
     return out.resolve()
 
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 import tapewire
+from tapewire.bus import private
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons.operator import commands, ready, send
 
@@ -48,6 +49,7 @@ for point in entry_points(group="tapewire.commands"):
 
 def main() -> None:
     """Run a command. A TapewireError prints one line on stderr and sets the exit status of its class; Ctrl-C exits with 130."""
+    private.limit()
     try:
         app(prog_name="tapewire")
     except TapewireError as error:

@@ -13,7 +13,7 @@ import typer
 import zmq
 from rich.console import Console
 
-from tapewire.bus import topics
+from tapewire.bus import private, topics
 from tapewire.bus.client import request_reply
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.bus.messages import Arm, Kill, Risk
@@ -70,7 +70,9 @@ def up(
             f"(`tapewire doctor` names the ports) or set bus.base_port in conf/live.toml"
         )
     run = (var / name).resolve()
-    run.mkdir(parents=True, exist_ok=True)
+    run.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+    if warning := private.tighten(run):
+        err.print(f"warning: {warning}", style="yellow", markup=False)
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)

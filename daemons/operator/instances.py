@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tapewire.bus import private
 from tapewire.bus.errors import ConfError
 
 
@@ -34,7 +35,7 @@ def folder() -> Path:
 
 def register(instance: Instance) -> None:
     """Write the file of a run. It replaces an older one of the same name in one step."""
-    folder().mkdir(parents=True, exist_ok=True)
+    private.folder(folder())
     path = folder() / f"{instance.name}.json"
     temporary = path.with_suffix(f".{os.getpid()}")
     temporary.write_bytes(msgspec.json.encode(instance))

@@ -21,6 +21,7 @@ import zmq
 from supervisor.xmlrpc import SupervisorTransport
 
 import tapewire
+from tapewire.bus import private
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.daemons import makers
@@ -32,6 +33,7 @@ DAEMONS = makers.NAMES
 START_S = 30.0
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1
+SOCKETS = "tapewire-"  # begins the name of the folder of a run's sockets
 
 
 def conf_file() -> Path:
@@ -59,8 +61,9 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         Transient: supervisord did not start; the text names the log to read.
     """
     run_dir = run_dir.resolve()
-    (run_dir / "logs").mkdir(parents=True, exist_ok=True)
+    private.folder(run_dir / "logs")
     socket = socket_path(run_dir)
+    private.own_folder(socket.parent)
     environment = {
         **os.environ,
         "TAPEWIRE_RUN": str(run_dir),
@@ -80,6 +83,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=private.MASK,
             pass_fds=(_claims[conf.bus.host, conf.bus.base_port].fileno(),),
             preexec_fn=_die_with_parent if attached else None,
         )
@@ -140,15 +144,19 @@ def stop(instance: Instance) -> None:
         with suppress(ProcessLookupError):
             os.kill(instance.pid, signal.SIGKILL)
         raise Transient(f"supervisord {instance.pid} did not stop within {STOP_S:g} s and was killed; see {instance.run}/logs")
-    Path(instance.socket).unlink(missing_ok=True)
+    socket = Path(instance.socket)
+    socket.unlink(missing_ok=True)
+    if socket.parent.name.startswith(SOCKETS):
+        with suppress(OSError):  # something else lies there
+            socket.parent.rmdir()
     instances.forget(instance.name)
     release(instance.host, instance.base_port)
 
 
 def socket_path(run_dir: Path) -> Path:
-    """The path of this run's unix socket: short, and different for each run folder."""
+    """The path of this run's unix socket: short, different for each run folder, and in a folder that only this user can enter."""
     digest = hashlib.sha256(str(run_dir).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"tapewire-{digest}.sock"
+    return Path(tempfile.gettempdir()) / f"{SOCKETS}{digest}" / "supervisord.sock"
 
 
 def free_base_port(host: str, wanted: int) -> int:

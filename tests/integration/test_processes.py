@@ -60,11 +60,11 @@ def test_a_killed_daemon_is_restarted(tapewire: Run, up: instances.Instance) -> 
 
 
 def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
-    """No process, socket file, registry entry or port is left."""
+    """No process, socket file or folder, registry entry or port is left."""
     assert tapewire("down").returncode == 0
 
     assert not processes_with(str(tmp_path / "var"))
-    assert not Path(up.socket).exists()
+    assert not Path(up.socket).parent.exists()
     assert instances.running() == []
     assert all(supervise.port_free(up.host, up.base_port + offset) for offset in range(supervise.PORT_SPAN))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tapewire.bus.errors import TapewireError
-from tapewire.daemons.operator import gather, supervise
+from tapewire.daemons.operator import gather, instances, supervise
 from tapewire.daemons.operator.doctor import bridge, hops, installation
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, ok
 from tapewire.daemons.operator.instances import Instance
@@ -29,11 +29,19 @@ def examine(instance: Instance | None) -> list[Finding]:
     )
     if instance is None:
         none_up = ok("none is up (start one with `tapewire up`)")
-        return found + _made([("ports", installation.ports), ("instance", lambda: none_up), ("bridge", installation.reach)])
+        return found + _made(
+            [
+                ("files", lambda: installation.files(instances.folder())),
+                ("ports", installation.ports),
+                ("instance", lambda: none_up),
+                ("bridge", installation.reach),
+            ]
+        )
     run = Path(instance.run)
     conf = configuration.read(run)
     found += _made(
         [
+            ("files", lambda: installation.files(run, instances.folder(), supervise.socket_path(run).parent)),
             ("disk", lambda: hops.disk(run)),
             ("supervisord", lambda: hops.supervised(instance)),
             ("bus", lambda: hops.bus(conf)),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import zmq
 
+from tapewire.bus import private
 from tapewire.daemons.operator import gather, supervise
 from tapewire.daemons.operator.doctor import bridge
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
@@ -64,6 +66,15 @@ def settings() -> Found:
         for preset in presets:
             configuration.load(overlay, instance="doctor", traded=["MNQ"], preset=preset)
     return ok(f"live, replay, {len(configuration.instruments())} instruments, presets {', '.join(names)}")
+
+
+def files(*folders: Path) -> Found:
+    """Nobody but this user may read the account, the orders and the logs of a run."""
+    for folder in folders:
+        path = private.readable(folder)
+        if path is not None:
+            return broken(f"{path}: {private.reason(path)}", private.remedy(path))
+    return ok(f"only this user can read {', '.join(map(str, folders))}")
 
 
 def supervision() -> Found:
