@@ -11,6 +11,11 @@ can explain, is no crash of ours: the file is set aside as `<name>.quarantined`,
 
 Appends are buffered; `flush` hands them to the operating system (enough against a kill), `sync` to the disk (enough against a
 power cut). One process writes; `scan` lets any other read along.
+
+A file that is deleted, moved or replaced while its journal is open is written anew before the next write, or by `restore`. The open
+descriptor still holds every byte, so nothing is lost. What lies in its place is set aside as `<name>.replaced`. A file that was cut
+short cannot be written anew: `JournalLost`. Bytes that another process adds behind the end are not looked at; the next write covers
+them.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NoReturn
 
+from tapewire.bus import private
 from tapewire.bus.errors import JournalError
 
 MAGIC = b"tapewire journal 1\n"
@@ -33,10 +39,17 @@ MAX_RECORD = 8 << 20  # the longest message (wire.py) twice: a log writes someth
 _HEAD = struct.Struct("<II")
 _FLUSH_AT = 1 << 18
 _READ_AT_ONCE = 1 << 18
+_COPY_AT_ONCE = 1 << 22
+
+
+class JournalLost(JournalError):
+    """The file was taken away or cut short while its journal was open, and cannot be written anew: the journal takes no more."""
 
 
 class Journal:
     """One file of records, open for appending and for reading at any position. Positions count records from 0.
+
+    restored: what was wrong each time that the file was written anew; the reader of this list empties it.
 
     Every method raises JournalError when the disk fails, naming the file and what to do; after a failed write the file holds
     whole records only, and every further write raises again.
@@ -50,6 +63,8 @@ class Journal:
         self._size = size  # byte offset behind the last record, buffered ones included
         self._buffer = bytearray()
         self._broken = ""
+        self._place = _place(os.fstat(fd))
+        self.restored: list[str] = []
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Journal:
@@ -62,8 +77,8 @@ class Journal:
         try:
             new = not path.exists()
             if new and create:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o644)
+                path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), private.FILE)
         except FileNotFoundError as error:
             raise JournalError(f"{path}: there is no such journal; check the path, or start the run that writes it") from error
         except OSError as error:
@@ -133,6 +148,7 @@ class Journal:
             raise JournalError(self._broken)
         if not self._buffer:
             return
+        self.restore()
         written = self._size - len(self._buffer)
         try:
             _write_all(self._fd, self._buffer, written)
@@ -149,6 +165,71 @@ class Journal:
             # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
             self._broken = str(_disk_error(self.path, error))
             raise JournalError(self._broken) from error
+
+    def restore(self) -> None:
+        """Write the file anew if it is no longer the one at its path, and note that in `restored`. Does nothing when it is broken.
+
+        Raises:
+            JournalLost: the file is shorter than what was written, or the disk refuses.
+        """
+        if self._broken:
+            return
+        written = self._size - len(self._buffer)
+        try:
+            there = os.stat(self.path)
+            if _place(there) == self._place and there.st_size >= written:
+                return
+            fault = "was replaced by another file"
+        except (FileNotFoundError, NotADirectoryError):
+            fault = "was deleted or moved"
+        size = os.fstat(self._fd).st_size
+        if size < written:
+            self._broken = f"{self.path}: was cut from {written} to {size} bytes while it was in use; find the program that did it"
+            raise JournalLost(self._broken)
+        try:
+            self._write_anew(written)
+        except OSError as error:
+            self._broken = (
+                f"{self.path}: {fault} while it was in use, and cannot be written anew ({error.strerror}); free space or make its "
+                "folder writable"
+            )
+            raise JournalLost(self._broken) from error
+        self.restored.append(fault)
+
+    def _write_anew(self, written: int) -> None:
+        self.path.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+        unfinished = self.path.with_name(f".{self.path.name}.unfinished")
+        fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, private.FILE)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for at in range(0, written, _COPY_AT_ONCE):
+                _write_all(fd, os.pread(self._fd, min(_COPY_AT_ONCE, written - at), at), at)
+            os.fsync(fd)
+            if os.path.lexists(self.path):
+                self.path.rename(_unused(self.path, "replaced"))
+            unfinished.rename(self.path)
+            _sync_directory(self.path.parent)
+        except OSError:
+            os.close(fd)
+            unfinished.unlink(missing_ok=True)
+            raise
+        os.close(self._fd)
+        self._fd = fd
+        self._place = _place(os.fstat(fd))
+
+    def set_aside(self) -> Path:
+        """Close it and rename the file to `<name>.quarantined`, so that no process starts from it by accident. Returns that path.
+
+        A file that is gone leaves an empty one under that name.
+        """
+        self.close()
+        aside = _unused(self.path, "quarantined")
+        try:
+            self.path.rename(aside)
+        except FileNotFoundError:
+            aside.touch(private.FILE)
+        _sync_directory(self.path.parent)
+        return aside
 
     def read(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:
         """Records from position `start` on, at most `count`, up to the end as it is at the time of the call."""
@@ -305,17 +386,28 @@ def _repair(path: Path, fd: int, damage: _Damage, number: int) -> None:
         os.fsync(fd)
         _sync_directory(path.parent)
         return
-    aside = path.with_name(path.name + ".quarantined")
-    count = 1
-    while aside.exists():
-        count += 1
-        aside = path.with_name(f"{path.name}.quarantined{count}")
+    aside = _unused(path, "quarantined")
     path.rename(aside)
     _sync_directory(path.parent)
     raise JournalError(
         f"{damage.text(path, number)}; the file was set aside as {aside.name} with {number} good records before the damage. "
         f"Check the disk, then restore {path.name} from a copy, or start without it and reconcile by hand"
     )
+
+
+def _unused(path: Path, suffix: str) -> Path:
+    """A name beside the file that nothing has: `<name>.<suffix>`, then with a number."""
+    aside = path.with_name(f"{path.name}.{suffix}")
+    count = 1
+    while os.path.lexists(aside):
+        count += 1
+        aside = path.with_name(f"{path.name}.{suffix}{count}")
+    return aside
+
+
+def _place(status: os.stat_result) -> tuple[int, int]:
+    """What tells one file from every other."""
+    return status.st_dev, status.st_ino
 
 
 def _write_all(fd: int, data: bytes | bytearray, at: int) -> None:

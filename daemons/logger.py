@@ -6,6 +6,10 @@ market and change with every run.
 
 Each batch is flushed to the operating system at once, so a killed process loses nothing. It is synced to the disk once a second, so
 a power cut loses at most that. The gate must lose nothing: it syncs its own log before it publishes.
+
+A file that is deleted, moved or replaced is written anew, at the latest with the next beat. That beat says so in its note, and the
+gate refuses entries until the beat after it. A file that was cut short has lost bytes: the logger ends and starts again, as after a
+kill, keeps the whole records that are left and requests the others from their writers' rings.
 """
 
 from __future__ import annotations
@@ -17,15 +21,19 @@ from typing import Any
 import structlog
 import zmq
 
-from tapewire.bus import sockets, wire
+from tapewire.bus import sockets, topics, wire
 from tapewire.bus.daemon import Event
-from tapewire.bus.errors import PeerError
-from tapewire.bus.messages import Body, HistoryRequest, Topics, TopicsRequest
+from tapewire.bus.errors import JournalError, PeerError, Transient
+from tapewire.bus.journal import JournalLost
+from tapewire.bus.messages import Alarm, Body, HistoryRequest, Topics, TopicsRequest
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import Process, Stopped
 from tapewire.daemons.shell.tape import Tape
+from tapewire.daemons.shell.watch import NOT_WHOLE
 from tapewire.strategies.clock import SECOND_NS
+
+ALARM = topics.of(topics.ALARM, "logger")
 
 
 class Logger(Process):
@@ -36,6 +44,9 @@ class Logger(Process):
         self.tape = Tape(run_dir / "journal")
         for topic, (epoch, seq) in self.tape.ends.items():
             self.sequencer.prime(topic, epoch, seq)
+            if epoch == conf.epoch and topic in (ALARM, topics.of(topics.GAP, "logger")):
+                self.stamper.resume(topic, seq)
+        self._fault = ""  # of the journal, for the next beat
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
@@ -54,6 +65,34 @@ class Logger(Process):
         if now_ns >= self._next_sync_ns:
             self._next_sync_ns = now_ns + SECOND_NS
             self.tape.sync()
+        if self._tell_restored():
+            self._next_beat_ns = 0
+
+    def beat(self) -> None:
+        self.tape.restore()
+        self._tell_restored()
+        if self._fault:
+            self.note = NOT_WHOLE + self._fault
+        elif self.note.startswith(NOT_WHOLE):
+            self.note = "ready"
+            self.logger.info("journal_whole")
+        super().beat()
+        self._fault = ""
+
+    def report(self, error: JournalError) -> None:
+        """The last beat of a logger that cannot go on: the gate need not wait for its silence."""
+        self.note = NOT_WHOLE + str(error)
+        super().beat()
+
+    def _tell_restored(self) -> bool:
+        """Report each file that was written anew. Returns whether there was one."""
+        restored = self.tape.restored()
+        for path, fault in restored:
+            self._fault = f"{path.name} {fault}"
+            self.logger.error("journal_restored", file=str(path), why=fault)
+            text = f"{path} {fault} while the logger wrote it; it was written anew and holds every record"
+            self.publish(ALARM, Alarm("journal_restored", text), self._newest_ns)
+        return bool(restored)
 
     def _strike(self, step: str, event_ns: int) -> None:
         if self.faults:
@@ -96,5 +135,12 @@ def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
         except Stopped:
             logger.info("stopped", **{k: process.state()[k] for k in ("received", "healed", "lost")})
             return 0
+        except JournalError as error:
+            process.report(error)
+            if not isinstance(error, JournalLost):
+                raise
+            with suppress(JournalError):
+                process.tape.close()
+            raise Transient(f"{error}; starts again with the records that are left and requests the others") from error
         finally:
             process.tape.close()

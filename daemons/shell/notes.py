@@ -34,15 +34,16 @@ class Notes:
         self._intake.note(Event(topic, header, body), wire.encode(header, body))
 
     def look(self, core: Core, now_ns: int, *, connected: bool) -> None:
-        """Note what the clock says: the logger is silent or back, the time-out that the core wants is over.
+        """Note what the clock says: the logger is silent, reports a fault or is back, the time-out that the core wants is over.
 
         Args:
             connected: whether what the core waits for could come at all; a time-out is told only then.
         """
         if self._policy.journal:
-            state = self._watch.journal(self._process.beats.get("logger"), now_ns)
+            beat_ns, note = self._process.beats.get("logger"), self._process.beat_notes.get("logger", "")
+            state = self._watch.journal(beat_ns, now_ns, note)
             if state is not None:
-                self._process.logger.info("journal_up" if state.up else "journal_down")
+                self._process.logger.info("journal_up" if state.up else "journal_down", why=state.detail)
                 self.note(JOURNAL, state)
         if connected and self._policy.due_ns is not None:
             due = self._watch.due(self._policy.due_ns(core), now_ns)

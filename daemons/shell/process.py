@@ -76,6 +76,7 @@ class Process:
         self.entrance = Entrance(conf.epoch, self.clock, logger)
         self.received = self.sent = 0
         self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
+        self.beat_notes: dict[str, str] = {}  # what each reported with it
         self.note = "starting"
         self.stopping = False
         self._next_beat_ns = 0
@@ -280,6 +281,7 @@ class Process:
             return
         if isinstance(body, Beat):
             self.beats[body.name] = now_ns
+            self.beat_notes[body.name] = body.note
             self.entrance.announced(body, self.subscribe, self.sequencer, now_ns)
             self._whole = False  # perhaps: the round looks
         elif isinstance(body, Resend):

@@ -153,6 +153,14 @@ class Rounds(Process):
             event, fields = audit.line(body)
             self.logger.info(event, message=name, cause=cause, **fields)
 
+    def beat(self) -> None:
+        if self.log is not None:
+            self.log.restore()
+            for fault in self.log.restored:
+                self.logger.error("log_restored", file=str(self.log.path), why=fault)
+            self.log.restored.clear()
+        super().beat()
+
     # --- what others see of it ------------------------------------------------------------------------------------------------
 
     def next_timer_ns(self) -> int:

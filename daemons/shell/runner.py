@@ -29,7 +29,8 @@ import zmq
 
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Daemon, Event, LogPolicy
-from tapewire.bus.journal import Journal
+from tapewire.bus.errors import JournalError
+from tapewire.bus.journal import Journal, JournalLost
 from tapewire.bus.messages import Ack, Gap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs, recovery
@@ -203,6 +204,11 @@ def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: struc
             runner.leave()
             runner.logger.info("stopped", **{k: runner.state()[k] for k in ("received", "sent", "healed", "lost")})
             return 0
+        except JournalLost as error:
+            aside = runner.log.set_aside() if runner.log is not None else None
+            raise JournalError(
+                f"{error}; what is left of it is {aside}: restore it from a copy before the next `tapewire up`"
+            ) from error
         finally:
             if runner.log is not None:
                 runner.log.close()

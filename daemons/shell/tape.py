@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tapewire.bus import wire
+from tapewire.bus import private, wire
 from tapewire.bus.bounds import MAX_FRAME
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import HistoryRequest, Page, TopicLength
@@ -21,7 +21,7 @@ class Tape:
     """The journal directory of a run: `<topic without its last dot>.tape` for every topic."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         self.folder = folder
         self.files: dict[str, Journal] = {}
         self.ends: dict[str, tuple[int, int]] = {}
@@ -50,10 +50,28 @@ class Tape:
             self.files[topic].sync()
         self._unsynced.clear()
 
-    def close(self) -> None:
-        self.sync()
+    def restore(self) -> None:
+        """Write anew each file that was deleted, moved or replaced. Raises JournalLost if one cannot be."""
         for journal in self.files.values():
-            journal.close()
+            journal.restore()
+
+    def restored(self) -> list[tuple[Path, str]]:
+        """The files that were written anew since the last call, each with what was wrong."""
+        found = [(journal.path, fault) for journal in self.files.values() for fault in journal.restored]
+        for journal in self.files.values():
+            journal.restored.clear()
+        return found
+
+    def close(self) -> None:
+        """Sync and close all files; a tape that is closed stays so."""
+        try:
+            self.sync()
+        finally:
+            for journal in self.files.values():
+                journal.close()
+            self.files.clear()
+            self._dirty.clear()
+            self._unsynced.clear()
 
     def lengths(self, prefix: str) -> tuple[TopicLength, ...]:
         return tuple(

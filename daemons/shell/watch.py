@@ -12,6 +12,7 @@ from tapewire.strategies.clock import SECOND_NS
 
 JOURNAL = "journal.link."
 DUE = "due."
+NOT_WHOLE = "journal not whole: "  # begins the note of a logger's beat while a file of the journal is not as written
 
 
 class Watch:
@@ -45,12 +46,14 @@ class Watch:
         """Market time now. After a restart the waiting counts anew."""
         return self.market_ns + now_ns - self._heard_ns
 
-    def journal(self, beat_ns: int | None, now_ns: int) -> LinkState | None:
-        """What is new about the logger, whose last beat came at `beat_ns` (None: none since this process started)."""
-        up = now_ns - (self._opened_ns if beat_ns is None else beat_ns) < self._journal_s * SECOND_NS
+    def journal(self, beat_ns: int | None, now_ns: int, note: str = "") -> LinkState | None:
+        """What is new about the logger, whose last beat came at `beat_ns` with this note (None: none since our start)."""
+        beats = now_ns - (self._opened_ns if beat_ns is None else beat_ns) < self._journal_s * SECOND_NS
+        up = beats and not note.startswith(NOT_WHOLE)
         if up is self.journal_up:
             return None
-        return LinkState(up, "" if up else f"nothing heard of the logger for {self._journal_s:g} s", "journal")
+        down = note if beats else f"nothing heard of the logger for {self._journal_s:g} s"
+        return LinkState(up, "" if up else down, "journal")
 
     def due(self, due_ns: int, now_ns: int) -> Due | None:
         """The time-out that a core wants (0: none), if market time has reached it."""

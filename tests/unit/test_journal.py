@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import shutil
 import struct
 import zlib
 
@@ -9,7 +11,7 @@ import pytest
 
 from tapewire.bus import journal
 from tapewire.bus.errors import JournalError
-from tapewire.bus.journal import MAGIC, MAX_RECORD, Journal, scan
+from tapewire.bus.journal import MAGIC, MAX_RECORD, Journal, JournalLost, scan
 from tapewire.bus.wire import MAX_FRAME
 
 THREE = [b"one", b"two" * 100, b"three"]
@@ -364,3 +366,128 @@ def test_a_closed_journal_takes_nothing(path):
 
     with pytest.raises(JournalError, match="was closed"):
         log.append(b"late")
+
+
+@pytest.fixture
+def running(path):
+    """A journal in use, with three records on disk."""
+    with Journal.open(path) as log:
+        for record in THREE:
+            log.append(record)
+        log.sync()
+        yield log
+
+
+def beside(path):
+    """The names in the folder."""
+    return sorted(each.name for each in path.parent.iterdir())
+
+
+def deleted(path):
+    path.unlink()
+
+
+def moved(path):
+    path.rename(path.with_name("elsewhere"))
+
+
+def without_its_folder(path):
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize("taken", [deleted, moved, without_its_folder])
+@pytest.mark.parametrize("by_writing", [False, True], ids=["asked", "by the next write"])
+def test_a_file_that_is_taken_away_is_written_anew(running, path, taken, by_writing):
+    """Whole, byte for byte, readable for its user alone; the journal goes on in it, and says what was wrong."""
+    before = path.read_bytes()
+    taken(path)
+
+    if by_writing:
+        running.append(b"four")
+        running.flush()
+    else:
+        running.restore()
+        assert path.read_bytes() == before
+        running.append(b"four")
+        running.sync()
+
+    assert running.restored == ["was deleted or moved"]
+    assert path.read_bytes() == before + struct.pack("<II", 4, zlib.crc32(b"four")) + b"four"
+    assert list(running.read()) == [*THREE, b"four"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_in_its_place_is_left_alone(running, path):
+    """No fault, nothing written, also with records in the buffer."""
+    running.append(b"buffered")
+    before = path.stat()
+
+    running.restore()
+
+    assert running.restored == []
+    assert path.stat() == before
+
+
+def test_a_file_that_takes_its_place_is_set_aside(running, path):
+    """Another program's file is kept beside ours, each under a name of its own."""
+    for content in (b"theirs", b"theirs again"):
+        other = path.with_name("other")
+        other.write_bytes(content)
+        other.replace(path)
+        running.restore()
+
+    assert running.restored == ["was replaced by another file"] * 2
+    assert list(scan(path)) == THREE
+    assert path.with_name(f"{path.name}.replaced").read_bytes() == b"theirs"
+    assert path.with_name(f"{path.name}.replaced2").read_bytes() == b"theirs again"
+    assert len(beside(path)) == 3
+
+
+def test_a_restored_file_is_still_ours_alone(running, path):
+    """A second writer is refused before and after."""
+    path.unlink()
+    running.restore()
+
+    with pytest.raises(JournalError, match="another process is writing"):
+        Journal.open(path)
+
+
+@pytest.mark.parametrize("size", [0, 10, len(MAGIC) + 11, len(MAGIC) + 12])
+def test_a_file_that_is_cut_short_takes_no_more(running, path, size):
+    """Its bytes are gone: the error names the file and both sizes, nothing is written, and a new start keeps the whole records."""
+    full = path.stat().st_size
+    os.truncate(path, size)
+
+    running.append(b"four")
+    with pytest.raises(JournalLost, match=f"{re.escape(str(path))}: was cut from {full} to {size} bytes"):
+        running.flush()
+    running.close()
+
+    assert path.stat().st_size == size
+    with Journal.open(path) as again:
+        assert list(again.read()) == ([b"one"] if size > len(MAGIC) + 10 else [])
+
+
+def test_a_file_that_cannot_be_written_anew_takes_no_more(running, path):
+    """A file stands where the folder was: the error says so, and every further write raises again."""
+    shutil.rmtree(path.parent)
+    path.parent.write_text("in the way")
+
+    with pytest.raises(JournalLost, match="was deleted or moved while it was in use, and cannot be written anew"):
+        running.restore()
+    with pytest.raises(JournalError):
+        running.append(b"four")
+
+
+def test_a_lost_file_can_be_set_aside(running, path):
+    """What is left of it gets another name, and where nothing is left an empty file holds the place."""
+    os.truncate(path, 25)
+
+    aside = running.set_aside()
+
+    assert aside == path.with_name(f"{path.name}.quarantined")
+    assert aside.stat().st_size == 25
+    with Journal.open(path) as other:
+        path.unlink()
+        assert other.set_aside().stat().st_size == 0
+    assert beside(path) == [aside.name, f"{aside.name}2"]

@@ -172,14 +172,15 @@ def test_what_is_not_published_is_named_below_the_table():
     ] == []
 
 
-ROOMS = ("tracker", "evaluator", "gate", "publisher")
+ROOMS = ("tracker", "evaluator", "gate", "publisher", "logger")
 
 
 def made_in(room):
     """The tags of all messages that the code of a room builds, and the topic domains that it names."""
     kinds = {kind.__name__: kind.__struct_config__.tag for kind in get_args(Body)}
     tags, domains = set(), set()
-    for path in (ROOT / "daemons" / room).rglob("*.py"):
+    place = ROOT / "daemons" / room
+    for path in list(place.rglob("*.py")) or [place.with_suffix(".py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 made = node.args[0] if node.func.id == "copied" else node.func

@@ -4,7 +4,7 @@ import pytest
 
 from tapewire.bus.messages import Alarm, Due, Gap, LinkState
 from tapewire.bus.testing import bar, eastern, event
-from tapewire.daemons.shell.watch import DUE, JOURNAL, Watch
+from tapewire.daemons.shell.watch import DUE, JOURNAL, NOT_WHOLE, Watch
 
 SECOND_NS = 1_000_000_000
 BEGUN = 500 * SECOND_NS  # of the monotonic clock
@@ -62,6 +62,18 @@ def test_a_logger_that_is_silent_for_too_long_is_reported(watch: Watch, beat: in
     report = watch.journal(beat, now)
 
     assert report == (None if up else LinkState(False, "nothing heard of the logger for 15 s", "journal"))
+
+
+def test_a_logger_whose_journal_is_not_whole_is_down_though_it_beats(watch: Watch) -> None:
+    """The note of its beat says so, and becomes the reason; the next beat without it brings it back."""
+    note = f"{NOT_WHOLE}raw.tape was deleted"
+    down = watch.journal(BEGUN, BEGUN, note)
+    assert down is not None
+    watch.heard(event(down, topic=JOURNAL), BEGUN)
+
+    assert down == LinkState(False, note, "journal")
+    assert watch.journal(BEGUN, BEGUN, note) is None
+    assert watch.journal(BEGUN, BEGUN, "ready") == LinkState(True, "", "journal")
 
 
 def test_the_logger_is_reported_once_each_way(watch: Watch) -> None:
