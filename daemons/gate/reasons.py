@@ -49,7 +49,7 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.DEGRADED: Text("the session has a gap that did not heal", "entries are back with the next session"),
         Reason.MISSING_BARS: Text("more RTH minutes of the session have no bar", "look at the feed", "`missing_bars`"),
         Reason.JOURNAL_DOWN: Text(
-            "the logger sends no heartbeat",
+            "the logger sends no heartbeat, or reports that the journal is not whole",
             "look at its log and at the disk; it passes when it is back",
             "[bus] `journal_s`",
         ),
