@@ -58,6 +58,7 @@ class Journal:
     def __init__(self, path: Path, fd: int, starts: array[int], size: int) -> None:
         """Use `Journal.open`."""
         self.path = path
+        self._name = os.fspath(path)  # looked at before every write
         self._fd = fd
         self._starts = starts  # byte offset of each record
         self._size = size  # byte offset behind the last record, buffered ones included
@@ -176,7 +177,7 @@ class Journal:
             return
         written = self._size - len(self._buffer)
         try:
-            there = os.stat(self.path)
+            there = os.stat(self._name)
             if _place(there) == self._place and there.st_size >= written:
                 return
             fault = "was replaced by another file"
@@ -217,18 +218,21 @@ class Journal:
         self._fd = fd
         self._place = _place(os.fstat(fd))
 
-    def set_aside(self) -> Path:
+    def set_aside(self) -> Path | None:
         """Close it and rename the file to `<name>.quarantined`, so that no process starts from it by accident. Returns that path.
 
-        A file that is gone leaves an empty one under that name.
+        A file that is gone leaves an empty one under that name. Returns None where the disk refuses.
         """
         self.close()
         aside = _unused(self.path, "quarantined")
         try:
-            self.path.rename(aside)
-        except FileNotFoundError:
-            aside.touch(private.FILE)
-        _sync_directory(self.path.parent)
+            try:
+                self.path.rename(aside)
+            except FileNotFoundError:
+                aside.touch(private.FILE)
+            _sync_directory(self.path.parent)
+        except OSError:
+            return None
         return aside
 
     def read(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:

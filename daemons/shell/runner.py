@@ -206,9 +206,8 @@ def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: struc
             return 0
         except JournalLost as error:
             aside = runner.log.set_aside() if runner.log is not None else None
-            raise JournalError(
-                f"{error}; what is left of it is {aside}: restore it from a copy before the next `tapewire up`"
-            ) from error
+            left = f"what is left of it is {aside}" if aside is not None else "nothing is left of it"
+            raise JournalError(f"{error}; {left}; restore it from a copy before the next `tapewire up`") from error
         finally:
             if runner.log is not None:
                 runner.log.close()
