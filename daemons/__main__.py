@@ -10,7 +10,7 @@ from tapewire.bus import private
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.shell import logs
+from tapewire.daemons.shell import limits, logs
 
 
 def main() -> int:
@@ -23,6 +23,10 @@ def main() -> int:
     arguments = parser.parse_args()
     private.limit()
     logger = logs.configure(arguments.name)
+    files = limits.raise_open_files()
+    if not limits.enough_files(files):
+        remedy = "raise the hard limit: `LimitNOFILE=` in the systemd unit, or `ulimit -Hn` in the shell that starts tapewire"
+        logger.warning("few_open_files", limit=files, needed=limits.NEEDED_FILES, remedy=remedy)
     try:
         return start(arguments.name, arguments.run)
     except TapewireError as error:

@@ -1,0 +1,28 @@
+"""Limits of the operating system that a daemon sets for itself when it starts."""
+
+from __future__ import annotations
+
+import resource
+
+NEEDED_FILES = 4_096
+"""Open files that a daemon should be able to have: one for each connection of a peer, one for each topic that the logger writes."""
+
+
+def raise_open_files() -> int:
+    """Raise the soft limit of open files to the hard one. Returns the limit that is now in force.
+
+    Many systems start a program with a soft limit of 1,024. A broker with 2,000 connections, or a logger with 1,100 topics, needs
+    more. The hard limit belongs to the administrator.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # macOS: a hard limit without end is more than its kernel gives
+            return soft
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def enough_files(limit: int) -> bool:
+    """Whether this limit allows `NEEDED_FILES` open files."""
+    return limit == resource.RLIM_INFINITY or limit >= NEEDED_FILES
