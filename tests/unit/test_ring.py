@@ -31,6 +31,19 @@ def test_a_full_ring_forgets_the_oldest():
     assert ring_of(3, 5).again("raw.bar.MNQ.1m.", 1, 1, 5) == [b"3", b"4", b"5"]
 
 
+def test_large_frames_leave_earlier():
+    """A topic's frames have a limit in bytes as well; the newest frame stays, however large it is."""
+    ring = Ring(10, most=10)
+    for seq, length in enumerate((4, 4, 4, 30), start=1):
+        ring.keep("a.", 1, seq, b"x" * length)
+        kept = ring.again("a.", 1, 1, 9)
+
+        assert [len(frame) for frame in kept] == {1: [4], 2: [4, 4], 3: [4, 4], 4: [30]}[seq]
+
+    ring.keep("a.", 1, 5, b"y")
+    assert ring.again("a.", 1, 1, 9) == [b"y"]
+
+
 def test_each_topic_has_its_own_room():
     """A busy topic does not push a quiet one out."""
     ring = ring_of(2, 5)
