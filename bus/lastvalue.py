@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
+ENTRY = 256
+"""Bytes that an entry costs besides its topic and its frame, so that many small topics count for what they take."""
+
 
 class LastValues:
-    """One frame per topic, the newest kept."""
+    """One frame per topic, the newest kept, within `budget` bytes (topics, frames, and `ENTRY` for each).
 
-    __slots__ = ("_frames",)
+    Where the budget is full, the value that was written longest ago is dropped first, and a value that alone is larger is not kept.
+    A joiner then gets no last value of that topic. Its writer's next message or heartbeat shows the joiner the topic, and the
+    writer resends from its ring what the joiner asks for (bus/PROTOCOL.md, section 4). An outdated value is never kept.
 
-    def __init__(self) -> None:
-        self._frames: dict[str, bytes] = {}
+    size: bytes in use. dropped: values that found no room, over all time.
+    """
+
+    __slots__ = ("_frames", "budget", "dropped", "size")
+
+    def __init__(self, budget: int = 32 << 20) -> None:
+        if budget < 1:
+            raise ValueError(f"budget is {budget}: last values need at least 1 byte (bus.last_values_mib in the configuration)")
+        self.budget = budget
+        self.size = 0
+        self.dropped = 0
+        self._frames: OrderedDict[str, bytes] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def keep(self, topic: str, frame: bytes) -> None:
-        """Remember this frame as the topic's last one."""
+        """Remember this frame as the topic's last one. Drops what was written longest ago until the budget holds."""
+        before = self._frames.pop(topic, None)
+        if before is not None:
+            self.size -= _cost(topic, before)
+        cost = _cost(topic, frame)
+        if cost > self.budget:
+            self.dropped += 1
+            return
         self._frames[topic] = frame
+        self.size += cost
+        while self.size > self.budget:
+            self.size -= _cost(*self._frames.popitem(last=False))
+            self.dropped += 1
 
     def matching(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Topic and last frame of every topic that matches `prefix`, in the order of each topic's first message."""
+        """Topic and last frame of every topic that matches `prefix`; the one written longest ago comes first."""
         return [(topic, frame) for topic, frame in self._frames.items() if topic.startswith(prefix)]
+
+
+def _cost(topic: str, frame: bytes) -> int:
+    return len(topic) + len(frame) + ENTRY
