@@ -16,9 +16,11 @@ from tapewire.bus import topics
 from tapewire.bus.bounds import MAX_FRAME
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
-# topic's numbers and is resent from the writer's ring, so this bounds memory and costs no data.
+# topic's numbers and is resent from the writer's ring, so it costs no data. It counts messages; bus/backlog.py bounds the bytes.
 FACTS_HWM = 20_000
 REQUESTS_HWM = 10_000
+# Pages of history queued per peer. A page is the longest message that we write; a reader has a few under way and asks again.
+PAGES_HWM = 64
 LINGER_MS = 500  # how long a stopping process may go on sending
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
@@ -75,19 +77,24 @@ def subscriber(
     return socket
 
 
-def responder(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def responder(context: zmq.Context[zmq.Socket[bytes]], address: str, *, hwm: int = REQUESTS_HWM) -> zmq.Socket[bytes]:
     """ROUTER of a service or of the venue link.
 
     ROUTER_MANDATORY: sending to a peer that has gone is an error; the default is a silent drop.
     ROUTER_HANDOVER: a restarted peer with its old name takes its old place at once.
     """
     socket = _socket(context, zmq.ROUTER)
-    socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)
+    socket.setsockopt(zmq.SNDHWM, hwm)
     socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
     socket.bind(address)
     return socket
+
+
+def page_server(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    """ROUTER of the history service: a `responder` whose peers cannot leave more than `PAGES_HWM` pages unread."""
+    return responder(context, address, hwm=PAGES_HWM)
 
 
 def requester(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:

@@ -2,18 +2,23 @@
 
 A poll loop of our own instead of `zmq.proxy`, because it sends a joiner the last value of every topic that it subscribes to,
 counts, and stops on a signal. A stopped or slow reader fills its own queue and then loses its own messages; writers never wait.
+Memory is bounded in bytes: last values have a budget (bus/lastvalue.py), and a reader that never reads is disconnected
+(bus/backlog.py).
 """
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 import zmq
 
 from tapewire.bus import sockets, topics, wire
+from tapewire.bus.backlog import Backlog
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
@@ -38,7 +43,9 @@ class Broker:
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.last = LastValues()
+        self.last = LastValues(conf.bus.last_values_mib << 20)
+        self.backlog = Backlog((conf.bus.address("broker.out"),), conf.bus.reader_mib << 20)
+        self.told_dropped = False
         self.forwarded = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
@@ -87,6 +94,7 @@ class Broker:
                     self._strike("sent", frames)
                 self.forwarded += 1
                 self.last.keep(frames[0].decode("latin-1"), frames[1])
+                self._count(frames)
 
     def _strike(self, step: str, frames: list[bytes]) -> None:
         if not frames[0].startswith(topics.SYS.encode()):
@@ -100,7 +108,13 @@ class Broker:
                 return
             if frame[:1] == b"\x01":
                 for topic, last in self.last.matching(frame[1:].decode("latin-1")):
-                    self.outgoing.send_multipart((topic.encode("latin-1"), last))
+                    frames = [topic.encode("latin-1"), last]
+                    sockets.send(self.outgoing, frames)
+                    self._count(frames)
+
+    def _count(self, frames: list[bytes]) -> None:
+        if cut := self.backlog.sent(len(frames[0]) + len(frames[1])):
+            self.logger.warning("reader_cut", readers=cut, unread_mib=self.conf.bus.reader_mib, total=self.backlog.cut)
 
     def _beat(self) -> None:
         now_ns = self.clock.now_ns()
@@ -109,6 +123,26 @@ class Broker:
         frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, now_ns, now_ns), beat)
         self.outgoing.send_multipart((topic.encode(), frame))
         self.last.keep(topic, frame)
+        if self.last.dropped and not self.told_dropped:
+            self.told_dropped = True
+            self.logger.warning("last_values_full", topics=len(self.last), budget_mib=self.conf.bus.last_values_mib)
+
+    def state(self) -> dict[str, Any]:
+        """What `status` and the control port show about the broker.
+
+        last_values, last_bytes, last_dropped: topics with a last value, their bytes, and values that found no room. cut: readers
+        disconnected because they did not read.
+        """
+        return {
+            "name": NAME,
+            "pid": os.getpid(),
+            "note": "ready",
+            "forwarded": self.forwarded,
+            "last_values": len(self.last),
+            "last_bytes": self.last.size,
+            "last_dropped": self.last.dropped,
+            "cut": self.backlog.cut,
+        }
 
     def _controlled(self) -> None:
         sender, *rest = self.control.recv_multipart()
@@ -120,8 +154,8 @@ class Broker:
         if isinstance(asked, Control):
             ok = asked.verb in ("ping", "state", "stop")
             self.stopping = self.stopping or asked.verb == "stop"
-            text = f'{{"name": "{NAME}", "pid": {os.getpid()}, "note": "ready", "forwarded": {self.forwarded}}}'
-            report = Report(asked.id, ok, text if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop")
+            text = json.dumps(self.state()) if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop"
+            report = Report(asked.id, ok, text)
             with suppress(zmq.ZMQError):
                 self.control.send_multipart(
                     (sender, b"", b"control.", wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), report))

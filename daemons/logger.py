@@ -50,7 +50,7 @@ class Logger(Process):
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
-        self.service = self.bind(sockets.responder, "history")
+        self.service = self.bind(sockets.page_server, "history")
         self.listen(self.service, self._asked)
 
     def take(self, event: Event, frame: bytes) -> None:

@@ -38,9 +38,10 @@ LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut 
 
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
-    """Addresses and time limits of the processes. Times in seconds; ring in messages per topic.
+    """Addresses, time limits and memory of the processes. Times in seconds; ring in messages per topic.
 
-    journal_s: after so long without a message of the logger the gate refuses entries until the logger is back.
+    journal_s: after so long without a message of the logger the gate refuses entries until the logger is back. last_values_mib:
+    memory of the broker for the last message of each topic. reader_mib: a reader that leaves so much unread is disconnected.
     """
 
     host: str = "127.0.0.1"
@@ -50,6 +51,8 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     heal_s: float = 2.0
     journal_s: float = 15.0
     ring: int = 4096
+    last_values_mib: int = 32
+    reader_mib: int = 64
 
     def address(self, name: str) -> str:
         """The tcp address of a named port (a key of PORTS)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tapewire.bus import sockets
+from tapewire.bus.backlog import Backlog
 from tapewire.bus.daemon import PublicPolicy
 from tapewire.bus.messages import Body
 from tapewire.daemons.shell.process import Process
@@ -21,6 +22,7 @@ class PublicPort:
 
     def __init__(self, process: Process, policy: PublicPolicy, run: Path) -> None:
         self._socket = process.bind(sockets.public_out, PORT)
+        self._backlog = Backlog((process.conf.bus.address(PORT),), process.conf.bus.reader_mib << 20)
         self._logger = process.logger
         self._prefix = policy.prefix
         self._sink = None if policy.sink is None else policy.sink(str(run))
@@ -30,6 +32,8 @@ class PublicPort:
         if not topic.startswith(self._prefix):
             return
         self._socket.send_multipart((topic.encode(), frame))
+        if cut := self._backlog.sent(len(topic) + len(frame)):
+            self._logger.warning("reader_cut", readers=cut, total=self._backlog.cut)
         if self._sink is None:
             return
         try:

@@ -30,7 +30,7 @@ GATE_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 
 # Edges of the bus: modules with a socket, a file or a clock behind them.
-BUS_EDGES = {"bus.sockets", "bus.client", "bus.journal", "bus.clock", "bus.private", "bus.testing"}
+BUS_EDGES = {"bus.backlog", "bus.sockets", "bus.client", "bus.journal", "bus.clock", "bus.private", "bus.testing"}
 SHELL_ROOMS = ("daemons.shell", "daemons.operator")
 SHELLS = {
     "daemons.__main__",

@@ -27,6 +27,7 @@ from tapewire.bus.messages import (
     Verb,
 )
 from tapewire.bus.outbox import Outbox
+from tapewire.bus.ring import RING_BYTES
 from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.wire import MAX_FRAME
 from tapewire.daemons.settings.structs import PORTS, Bus, Trading
@@ -248,7 +249,11 @@ def test_the_numbers_in_the_text_are_those_in_force():
     assert f"at most {MAX_FRAME >> 20} MiB" in text
     assert f"a frame of more than {MAX_FRAME >> 20} MiB ends the connection" in text
     assert f"A page has at most {MAX_PAGE:,} frames" in text
-    assert f"Queues hold {sockets.FACTS_HWM:,} facts per peer ({sockets.REQUESTS_HWM:,} on DEALER and ROUTER)" in text
+    assert f"Queues hold {sockets.FACTS_HWM:,} facts per peer ({sockets.REQUESTS_HWM:,} on DEALER and ROUTER," in text
+    assert f"{sockets.PAGES_HWM} pages on `history`)" in text
+    assert f"leaves {Bus().reader_mib} MiB (`bus.reader_mib`) unread" in text
+    assert f"within {Bus().last_values_mib} MiB (`bus.last_values_mib`)" in text
+    assert f"at most {RING_BYTES >> 20} MiB of each topic" in text
     assert f"still works {Trading().cancel_s:g} s (`trading.cancel_s`)" in text
     assert f"last {Bus().ring:,} messages per topic" in text
     assert f"does not fill within {Bus().heal_s:g} s" in text

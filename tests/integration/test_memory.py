@@ -1,0 +1,233 @@
+"""Memory and open files of real processes: a reader that never reads, thousands of topics, two thousand connections.
+
+Every process here starts with a soft limit of 1,024 open files, which is what most systems give.
+"""
+
+from __future__ import annotations
+
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zmq
+
+from tapewire.bus import sockets, wire
+from tapewire.bus.client import Reader, request_control
+from tapewire.bus.clock import WallClock
+from tapewire.bus.errors import Transient
+from tapewire.bus.messages import Alarm
+from tapewire.bus.stamp import Stamper
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+
+pytestmark = pytest.mark.slow
+
+PATIENCE_S = 60.0
+SOFT = 1_024
+MIB = 1 << 20
+
+
+@pytest.fixture
+def conf(home: Path) -> Conf:
+    """Ports of its own, and budgets that a test can fill."""
+    loaded = configuration.load("live", instance="memory", traded=["MNQ"], preset=configuration.preset("seed"))
+    base = supervise.free_base_port(loaded.bus.host, 7_000)
+    return msgspec.structs.replace(
+        loaded, bus=msgspec.structs.replace(loaded.bus, base_port=base, reader_mib=16, last_values_mib=4)
+    )
+
+
+@pytest.fixture
+def start(conf: Conf, tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Start a daemon with the soft limit of 1,024; it is ready, and this is its process id."""
+    run = tmp_path / "run"
+    run.mkdir()
+    configuration.write(conf, run)
+    with ExitStack() as started:
+
+        def begin(name: str) -> int:
+            process = started.enter_context(_running(name, run))
+            until(lambda: state(conf, name).get("note") == "ready", f"{name} is ready")
+            return process.pid
+
+        yield begin
+
+
+@contextmanager
+def _running(name: str, run: Path) -> Iterator[subprocess.Popen[bytes]]:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    command = ["prlimit", f"--nofile={SOFT}:{hard}", sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
+    with (run / f"{name}.out").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+class Writer:
+    """Publishes facts of a given size on topics of its own."""
+
+    def __init__(self, conf: Conf) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = sockets.publisher(self.context, conf.bus.address("broker.in"))
+        self.stamper = Stamper("writer")
+        assert self.socket.poll(10_000), "the broker does not listen"
+
+    def write(self, topic: str, size: int = 0) -> None:
+        frame = wire.encode(self.stamper.header(topic, 1), Alarm("load", "x" * size))
+        sockets.send(self.socket, (topic.encode(), frame))
+
+    def close(self) -> None:
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def writer(conf: Conf, start: Callable[[str], int]) -> Iterator[Callable[[], Writer]]:
+    """A writer, to be made once the broker is up."""
+    made: list[Writer] = []
+
+    def make() -> Writer:
+        made.append(Writer(conf))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def state(conf: Conf, name: str) -> dict[str, Any]:
+    """What the daemon's control port says; empty where nothing replies."""
+    with zmq.Context() as context:
+        try:
+            return dict(request_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=2.0))
+        except Transient:
+            return {}
+
+
+def until(done: Callable[[], bool], what: str) -> None:
+    """Wait for what another process does."""
+    clock = WallClock()
+    end_ns = clock.monotonic_ns() + int(PATIENCE_S * 1e9)
+    while not done():
+        assert clock.monotonic_ns() < end_ns, f"not within {PATIENCE_S:g} s: {what}"
+
+
+def rss(pid: int) -> int:
+    """Resident memory in bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def peak(pid: int) -> int:
+    """The largest resident memory so far, in bytes."""
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) << 10
+
+
+# --- the broker -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_never_reads_costs_its_budget_and_no_more(
+    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+) -> None:
+    """256 MiB pass a reader that takes nothing. It costs at most twice its 16 MiB and is disconnected; the other one misses nothing."""
+    pid = start("broker")
+    out = writer()
+    idle = rss(pid)
+    topic, count, size = "raw.bar.MNQ.1m.", 1_024, MIB // 4
+    with zmq.Context() as context, context.socket(zmq.SUB) as stuck:
+        stuck.setsockopt(zmq.RCVHWM, 1)
+        stuck.setsockopt(zmq.RCVBUF, 1 << 16)
+        stuck.setsockopt(zmq.LINGER, 0)
+        stuck.setsockopt(zmq.SUBSCRIBE, b"raw.")
+        stuck.connect(conf.bus.address("broker.out"))
+        reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+        until(lambda: reader.receive(0.1) == [] and reader.joined, "the other reader has joined")
+        for number in range(1, count + 1):
+            out.write(topic, size)
+            received: list[int] = []
+            while not received:
+                received = [message.header.seq for message, _ in reader.receive(5.0)]
+            assert received == [number]
+        reader.close()
+
+    assert state(conf, "broker")["cut"] >= 1
+    assert peak(pid) - idle < 2 * (conf.bus.reader_mib * MIB + 4 * MIB) + conf.bus.last_values_mib * MIB
+
+
+def test_last_values_keep_within_their_budget(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
+    """4,000 topics of 8 KiB are eight times the budget. A joiner gets the newest, and the process counts what was dropped."""
+    pid = start("broker")
+    out = writer()
+    idle = rss(pid)
+    for number in range(4_000):
+        out.write(f"raw.t{number}.", 8_192)
+    until(lambda: state(conf, "broker")["forwarded"] == 4_000, "the broker has forwarded all")
+    told = state(conf, "broker")
+    with zmq.Context() as context:
+        reader = Reader(context, conf.bus.address("broker.out"), ("raw.t3999.",))
+        got: list[str] = []
+        while not got:
+            got = [message.topic for message, _ in reader.receive(5.0)]
+        reader.close()
+
+    assert got == ["raw.t3999."]
+    assert told["last_bytes"] <= conf.bus.last_values_mib * MIB
+    assert told["last_values"] + told["last_dropped"] >= 4_000
+    assert rss(pid) - idle < 4 * conf.bus.last_values_mib * MIB
+
+
+def test_a_broker_takes_two_thousand_idle_connections(
+    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+) -> None:
+    """It began with 1,024 open files. A writer and a reader that come after the two thousand are served."""
+    start("broker")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4_096:
+        pytest.skip(f"this machine allows {hard} open files; the test needs 4,096")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        with ExitStack() as idle:
+            for port in ("broker.in", "broker.out"):
+                host, number = conf.bus.address(port).removeprefix("tcp://").split(":")
+                for _ in range(1_000):
+                    idle.enter_context(socket.create_connection((host, int(number)), timeout=10))
+            out = writer()
+            with zmq.Context() as context:
+                reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+                until(lambda: reader.receive(0.1) == [] and reader.joined, "the reader has joined")
+                out.write("raw.a.")
+                got = [message.topic for message, _ in reader.receive(10.0)]
+                reader.close()
+            pong = state(conf, "broker")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert got == ["raw.a."]
+    assert pong["note"] == "ready"
+
+
+# --- the logger -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_logger_writes_1100_topics(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer], tmp_path: Path) -> None:
+    """It began with 1,024 open files; each topic has its file, and a start opens all of them again."""
+    start("broker")
+    start("logger")
+    out = writer()
+    for number in range(1_100):
+        out.write(f"raw.t{number}.")
+    until(lambda: len(state(conf, "logger").get("records", ())) >= 1_100, "the logger has written all")
+
+    files = {path.name for path in (tmp_path / "run" / "journal").glob("raw.*.tape")}
+    assert files == {f"raw.t{number}.tape" for number in range(1_100)}
