@@ -191,6 +191,9 @@ def load(
         calendar=calendar or Calendar(),
         fill=fill,
     )
+    for name in ("ring", "last_values_mib", "reader_mib"):
+        if (given := getattr(conf.bus, name)) < 1:
+            raise ConfError(f"{where} [bus]: {name} = {given} leaves no room; write at least 1")
     chosen = program or conf.trading.program
     if chosen:
         conf = msgspec.structs.replace(conf, program=_entered(chosen, conf))

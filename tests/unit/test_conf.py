@@ -70,6 +70,13 @@ def test_an_unknown_name_gets_a_suggestion(load: object, suggestion: str) -> Non
         load()  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("name", ["ring", "last_values_mib", "reader_mib"])
+def test_memory_without_room_is_refused(name: str) -> None:
+    """The message names key and remedy, before any daemon starts."""
+    with pytest.raises(ConfError, match=rf"\[bus\]: {name} = 0 leaves no room; write at least 1"):
+        conf.load("live", changes={"bus": {name: 0}}, instance="t", traded=["MNQ"], preset=conf.preset("seed"))
+
+
 def test_every_instrument_states_all_its_terms() -> None:
     """Point value, tick, commission and slippage are mandatory; the money of one tick is whole cents."""
     known = conf.instruments()
