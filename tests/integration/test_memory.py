@@ -140,7 +140,7 @@ def peak(pid: int) -> int:
 def test_a_reader_that_never_reads_costs_its_budget_and_no_more(
     conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
 ) -> None:
-    """256 MiB pass a reader that takes nothing. It costs at most twice its 16 MiB and is disconnected; the other one misses nothing."""
+    """256 MiB pass a reader that takes nothing. It costs at most twice its budget and is cut; the other one misses nothing."""
     pid = start("broker")
     out = writer()
     idle = rss(pid)

@@ -32,6 +32,7 @@ from tapewire.daemons.gate.books.orders import Orders, Sheet
 from tapewire.daemons.gate.books.rates import OrderTimes, Rates
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.core import Gate
+from tapewire.daemons.gate.external.answers import Answers
 from tapewire.daemons.gate.external.inbox import Inbox, Queue
 from tapewire.daemons.gate.firm.cycle import Cycle
 from tapewire.daemons.gate.firm.open_equity import OpenEquity
@@ -57,6 +58,7 @@ FORMS: dict[type, tuple[str, ...]] = {
     Ledger: Books.__struct_fields__,
     Rates: OrderTimes.__struct_fields__,
     Inbox: Queue.__struct_fields__,
+    Answers: Queue.__struct_fields__,
     ProgramAccount: (*ProgramProgress.__struct_fields__, "cycle", "positions"),  # whose own attributes are fields, too
     Cycle: ProgramProgress.__struct_fields__,
     OpenEquity: ProgramProgress.__struct_fields__,
@@ -72,6 +74,7 @@ DERIVED: dict[type, set[str]] = {
     Ledger: {"instruments"},
     Rates: set(),
     Inbox: {"conf"},
+    Answers: {"kept", "size"},
     ProgramAccount: {"program", "start_cents", "instruments", "clock", "flat_by"},
     Cycle: set(),
     OpenEquity: set(),
@@ -138,6 +141,12 @@ def busy() -> Gate:
     return desk.gate
 
 
+def of_long_ago() -> Gate:
+    """With the reply to an external signal, and the digest of one whose reply is no longer kept."""
+    queue = Queue(answers={"R-2": ExternalAnswer(True, "queued")}, forgotten=(b"sixteen bytes :)",))
+    return Gate(taking(), GateState(inbox=queue))
+
+
 def passing() -> Gate:
     """An account that passed its program on the first day; the alarm was published on the second."""
     desk = Desk(conf(program=bare(Evaluation(target=50.0))))
@@ -174,7 +183,7 @@ def holding() -> Account:
     return account
 
 
-HISTORIES: tuple[Callable[[], Gate | Account], ...] = (busy, passing, paid, failed, locked, holding)
+HISTORIES: tuple[Callable[[], Gate | Account], ...] = (busy, of_long_ago, passing, paid, failed, locked, holding)
 
 
 def fresh(thing: Gate | Account) -> Gate | Account:

@@ -64,6 +64,7 @@ PURE = {
     "difflib",
     "enum",
     "functools",
+    "hashlib",
     "heapq",
     "itertools",
     "math",

@@ -30,6 +30,7 @@ from tapewire.bus.outbox import Outbox
 from tapewire.bus.ring import RING_BYTES
 from tapewire.bus.sequence import RESEND_EVERY_NS, Sequencer
 from tapewire.bus.wire import MAX_FRAME
+from tapewire.daemons.gate.external.answers import KEPT
 from tapewire.daemons.settings.structs import PORTS, Bus, Trading
 from tapewire.daemons.shell.tape import MAX_PAGE
 
@@ -254,6 +255,7 @@ def test_the_numbers_in_the_text_are_those_in_force():
     assert f"leaves {Bus().reader_mib} MiB (`bus.reader_mib`) unread" in text
     assert f"within {Bus().last_values_mib} MiB (`bus.last_values_mib`)" in text
     assert f"at most {RING_BYTES >> 20} MiB of each topic" in text
+    assert f"with a `request_id`, {KEPT >> 20} MiB of them" in text
     assert f"still works {Trading().cancel_s:g} s (`trading.cancel_s`)" in text
     assert f"last {Bus().ring:,} messages per topic" in text
     assert f"does not fill within {Bus().heal_s:g} s" in text

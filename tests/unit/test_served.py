@@ -47,6 +47,25 @@ def test_the_oldest_replies_are_dropped_first():
     assert [ref for ref in ("a", "b", "c") if ref in served] == ["b", "c"]
 
 
+def test_large_answers_are_forgotten_earlier():
+    """Memory is bounded in bytes as well; the newest answer stays, however large it is."""
+    served = Served(stored=1_000)
+    for ref, length in (("a", 400), ("b", 400), ("c", 400), ("d", 4_000)):
+        served.store(ref, "?", [b"x" * length])
+        kept = [name for name in "abcd" if name in served]
+
+        assert kept == {"a": ["a"], "b": ["a", "b"], "c": ["b", "c"], "d": ["d"]}[ref]
+
+
+def test_a_question_with_any_map_can_be_told_from_another():
+    """A map of a request may have keys of several kinds, and a NaN, which is not even equal to itself."""
+    served = Served()
+    served.store(REF, {"meta": {1: float("nan"), "a": None}}, ANSWER)
+
+    assert served.get(REF, {"meta": {1: float("nan"), "a": None}}) == ANSWER
+    assert served.get(REF, {"meta": {1: float("nan"), "a": 0}}) is None
+
+
 def test_a_store_without_room_is_refused():
     """It would execute every duplicate."""
     with pytest.raises(ValueError, match="limit is 0"):

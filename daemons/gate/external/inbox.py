@@ -33,6 +33,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.daemons.gate.books.orders import Trigger
 from tapewire.daemons.gate.external import ingress
+from tapewire.daemons.gate.external.answers import Answers
 from tapewire.daemons.gate.external.ingress import Refusal, TradeRequest
 from tapewire.daemons.settings.structs import Conf
 from tapewire.strategies.clock import SECOND_NS, bar_stamp
@@ -164,9 +165,9 @@ class QueuedSignal:
 class Queue(Struct, frozen=True):
     """An inbox as data.
 
-    entries: signals that a later message may concern, by their ingress id, by which the other fields refer to them. latest: the
-    last one of each signal id. by_order: the signals that became orders. sent: the orders of these without any venue report, oldest
-    first.
+    answers: the newest replies, oldest first; forgotten: digests of the `request_id`s of older ones. entries: signals that a later
+    message may concern, by their ingress id, by which the other fields refer to them. latest: the last one of each signal id.
+    by_order: the signals that became orders. sent: the orders of these without any venue report, oldest first.
     """
 
     count: int = 0
@@ -176,10 +177,15 @@ class Queue(Struct, frozen=True):
     latest: dict[str, str] = {}
     by_order: dict[str, str] = {}
     sent: tuple[str, ...] = ()
+    forgotten: tuple[bytes, ...] = ()
 
 
 class Inbox:
-    """All external signals of this gate."""
+    """The external signals of this gate that a later message may concern.
+
+    Memory does not grow with signals that became no order, except by the ids that make a repeat a repeat: the signals of the last
+    `SAME_NS` are kept, and replies as in `Answers`.
+    """
 
     __slots__ = ("_answers", "_by_order", "_conf", "_count", "_latest", "_markets", "_sent")
 
@@ -187,7 +193,7 @@ class Inbox:
         self._conf = conf
         self._count = 0
         self._markets: dict[str, LatestSession] = {}
-        self._answers: dict[str, ExternalAnswer] = {}
+        self._answers = Answers()
         self._latest: dict[str, QueuedSignal] = {}
         self._by_order: dict[str, QueuedSignal] = {}
         self._sent: dict[str, QueuedSignal] = {}
@@ -197,7 +203,7 @@ class Inbox:
         inbox = cls(conf)
         inbox._count = queue.count
         inbox._markets.update(queue.markets)
-        inbox._answers.update(queue.answers)
+        inbox._answers.restore(queue.answers, queue.forgotten)
         signals = {name: replace(signal) for name, signal in queue.entries.items()}
         inbox._latest.update((signal_id, signals[name]) for signal_id, name in queue.latest.items())
         inbox._by_order.update((order_id, signals[name]) for order_id, name in queue.by_order.items())
@@ -210,11 +216,12 @@ class Inbox:
         return Queue(
             count=self._count,
             markets={**self._markets},
-            answers={**self._answers},
+            answers=self._answers.all(),
             entries={signal.ingress_id: replace(signal) for signal in kept},
             latest={signal_id: signal.ingress_id for signal_id, signal in self._latest.items()},
             by_order={order_id: signal.ingress_id for order_id, signal in self._by_order.items()},
             sent=tuple(self._sent),
+            forgotten=self._answers.forgotten,
         )
 
     def session(self, latest: LatestSession) -> list[Publish]:
@@ -235,7 +242,7 @@ class Inbox:
         request = ingress.read(fields, self._conf)
         if isinstance(request, Refusal):
             return refused(request)
-        before = self._answers.get(request.request_id) if request.request_id else self._same(request, now_ns)
+        before = self._replied(request) if request.request_id else self._same(request, now_ns)
         if before is not None:
             return before
         latest = self._markets.get(request.instrument)
@@ -250,7 +257,10 @@ class Inbox:
 
     def queue(self, signal: QueuedSignal) -> list[Publish]:
         """Keep a new signal. Returns what to publish before the decision."""
+        self._latest.pop(signal.request.signal_id, None)
         self._latest[signal.request.signal_id] = signal
+        while signal.at_ns - (oldest := next(iter(self._latest.values()))).at_ns >= SAME_NS:  # market time never falls
+            del self._latest[oldest.request.signal_id]
         return [signal.fact(), *signal.apply(SignalEvent.QUEUE)]
 
     def decided(self, signal: QueuedSignal, decision: Decision) -> tuple[list[Publish], ExternalAnswer]:
@@ -274,7 +284,7 @@ class Inbox:
             reason=decision.reason,
         )
         if request.request_id:
-            self._answers[request.request_id] = reply
+            self._answers.keep(request.request_id, reply)
         return published, reply
 
     def venue_reported(self, order_id: str, event: SignalEvent | None, detail: str = "") -> list[Publish]:
@@ -289,6 +299,13 @@ class Inbox:
         """Expire the signals without any venue report within their time."""
         over = [self._sent.pop(order_id) for order_id, signal in [*self._sent.items()] if signal.valid_until_ns < now_ns]
         return [fact for signal in over for fact in signal.apply(SignalEvent.LATE, "no report from the venue in time")]
+
+    def _replied(self, request: TradeRequest) -> ExternalAnswer | None:
+        reply = self._answers.get(request.request_id)
+        if reply is None and request.request_id in self._answers:
+            text = f"{request.request_id!r} was sent before; its reply is no longer kept, `tapewire ingress list` has its states"
+            return refused(Refusal(IngressError.DUPLICATE, "request_id", text), request)
+        return reply
 
     def _same(self, request: TradeRequest, now_ns: int) -> ExternalAnswer | None:
         first = self._latest.get(request.signal_id)
