@@ -19,6 +19,7 @@ import zmq
 
 from tapewire.bus import sockets, topics, wire
 from tapewire.bus.backlog import Backlog
+from tapewire.bus.bounds import MAX_MESSAGE, MAX_TOPIC
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
@@ -46,7 +47,7 @@ class Broker:
         self.last = LastValues(conf.bus.last_values_mib << 20)
         self.backlog = Backlog((conf.bus.address("broker.out"),), conf.bus.reader_mib << 20)
         self.told_dropped = False
-        self.forwarded = 0
+        self.forwarded = self.refused = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
         try:
@@ -85,7 +86,9 @@ class Broker:
 
     def _forward(self) -> None:
         for frames in sockets.arrived(self.incoming, BATCH):
-            if len(frames) == 2:  # else not a fact; a fact has a topic and a map
+            if len(frames) != 2 or len(frames[0]) > MAX_TOPIC or len(frames[1]) > MAX_MESSAGE:  # no reader would take it
+                self._refuse(frames)
+            else:
                 if self.faults:
                     self._strike("receive", frames)
                     self._strike("speak", frames)
@@ -103,14 +106,20 @@ class Broker:
     def _subscribed(self) -> None:
         while True:
             try:
-                (frame,) = self.outgoing.recv_multipart(zmq.NOBLOCK)
+                asked, *more = self.outgoing.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            if frame[:1] == b"\x01":
-                for topic, last in self.last.matching(frame[1:].decode("latin-1")):
+            if asked[:1] == b"\x01" and not more:  # a reader may send other messages; they mean nothing here
+                for topic, last in self.last.matching(asked[1:].decode("latin-1")):
                     frames = [topic.encode("latin-1"), last]
                     sockets.send(self.outgoing, frames)
                     self._count(frames)
+
+    def _refuse(self, frames: list[bytes]) -> None:
+        self.refused += 1
+        if self.refused == 1:
+            lengths = [len(frame) for frame in frames[:3]]
+            self.logger.warning("fact_refused", topic=frames[0][:60].decode("latin-1"), frames=len(frames), lengths=lengths)
 
     def _count(self, frames: list[bytes]) -> None:
         if cut := self.backlog.sent(len(frames[0]) + len(frames[1])):
@@ -130,14 +139,15 @@ class Broker:
     def state(self) -> dict[str, Any]:
         """What `status` and the control port show about the broker.
 
-        last_values, last_bytes, last_dropped: topics with a last value, their bytes, and values that found no room. cut: readers
-        disconnected because they did not read.
+        refused: messages that are no fact, or longer than a fact may be. last_values, last_bytes, last_dropped: topics with a last
+        value, their bytes, and values that found no room. cut: readers disconnected because they did not read.
         """
         return {
             "name": NAME,
             "pid": os.getpid(),
             "note": "ready",
             "forwarded": self.forwarded,
+            "refused": self.refused,
             "last_values": len(self.last),
             "last_bytes": self.last.size,
             "last_dropped": self.last.dropped,

@@ -170,9 +170,13 @@ def test_last_values_keep_within_their_budget(conf: Conf, start: Callable[[str],
     pid = start("broker")
     out = writer()
     idle = rss(pid)
-    for number in range(4_000):
-        out.write(f"raw.t{number}.", 8_192)
-    until(lambda: state(conf, "broker")["forwarded"] == 4_000, "the broker has forwarded all")
+    with zmq.Context() as context:
+        reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+        until(lambda: reader.receive(0.1) == [] and reader.joined, "a reader has joined")
+        for number in range(4_000):  # one after the other, so that no queue adds to the broker's memory
+            out.write(f"raw.t{number}.", 8_192)
+            until(lambda: bool(reader.receive(1.0)), "it has passed")
+        reader.close()
     told = state(conf, "broker")
     with zmq.Context() as context:
         reader = Reader(context, conf.bus.address("broker.out"), ("raw.t3999.",))
@@ -185,6 +189,37 @@ def test_last_values_keep_within_their_budget(conf: Conf, start: Callable[[str],
     assert told["last_bytes"] <= conf.bus.last_values_mib * MIB
     assert told["last_values"] + told["last_dropped"] >= 4_000
     assert rss(pid) - idle < 4 * conf.bus.last_values_mib * MIB
+
+
+def test_what_no_reader_would_take_is_not_forwarded(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
+    """Too long a topic, too long a message, one frame, three frames: each is counted, kept nowhere, and the next fact passes."""
+    start("broker")
+    out = writer()
+    for frames in ([b"raw." * 51, b"x"], [b"raw.a.", b"x" * (MIB + 1)], [b"raw.a."], [b"raw.a.", b"x", b"y"]):
+        sockets.send(out.socket, frames)
+    out.write("raw.b.")
+    until(lambda: state(conf, "broker")["forwarded"] == 1, "the broker has forwarded the fact")
+    told = state(conf, "broker")
+
+    assert told["refused"] == 4
+    assert told["last_values"] == 2  # the fact, and the broker's own heartbeat
+
+
+def test_a_reader_that_sends_other_messages_stops_nothing(
+    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+) -> None:
+    """Several frames, a single one, an empty one, from the side of a reader: the broker goes on and serves it."""
+    start("broker")
+    out = writer()
+    with zmq.Context() as context, context.socket(zmq.XSUB) as odd:
+        odd.setsockopt(zmq.LINGER, 0)
+        odd.connect(conf.bus.address("broker.out"))
+        for frames in ([b"hello"], [b"\x01raw.", b"more"], [b"", b""], [b"\x01raw."]):
+            odd.send_multipart(frames)
+        out.write("raw.a.")
+        until(lambda: bool(odd.poll(100)), "the odd reader gets a fact or its last value")
+
+    assert state(conf, "broker")["note"] == "ready"
 
 
 def test_a_broker_takes_two_thousand_idle_connections(
