@@ -76,6 +76,20 @@ def test_the_doctor_names_a_file_that_others_can_read(tapewire: Run, up: instanc
     assert "chmod" in line["remedy"]
 
 
+def test_results_only_their_user_can_read(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+    """A backtest into an open folder that an earlier version has filled: the folder and all results are private afterwards."""
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o755)
+    (out / "report.html").touch(0o644)
+
+    done = tapewire("backtest", "--data", bars, "--out", out)
+
+    assert done.returncode == 0, done.stderr
+    assert {"journal", "run.json", "report.html", "summary.json"} <= {path.name for path in out.iterdir()}
+    assert private.readable(out) is None
+
+
 def files_line(tapewire: Run) -> dict[str, str]:
     (line,) = (each for each in json.loads(tapewire("doctor", "--json").stdout) if each["name"] == "files")
     return {str(key): str(value) for key, value in line.items()}
