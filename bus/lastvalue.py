@@ -33,15 +33,18 @@ class LastValues:
 
     def keep(self, topic: str, frame: bytes) -> None:
         """Remember this frame as the topic's last one. Drops what was written longest ago until the budget holds."""
-        before = self._frames.pop(topic, None)
-        if before is not None:
-            self.size -= _cost(topic, before)
-        cost = _cost(topic, frame)
-        if cost > self.budget:
-            self.dropped += 1
-            return
+        before = self._frames.get(topic)
+        self.size += _cost(topic, frame) if before is None else len(frame) - len(before)
         self._frames[topic] = frame
-        self.size += cost
+        self._frames.move_to_end(topic)
+        if self.size > self.budget:
+            self._make_room(topic, _cost(topic, frame))
+
+    def _make_room(self, newest: str, cost: int) -> None:
+        if cost > self.budget:
+            del self._frames[newest]
+            self.size -= cost
+            self.dropped += 1
         while self.size > self.budget:
             self.size -= _cost(*self._frames.popitem(last=False))
             self.dropped += 1
