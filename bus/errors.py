@@ -6,7 +6,8 @@
     |- PeerError        the peer broke the protocol: count it, drop the message, go on
     |- Transient        no one yet: the shell retries                                           (exit status 75)
     |- JournalError     the operator: a log is damaged before its tail; set it aside and stop   (exit status 74)
-    `- InvariantError   the developers: a bug; crash loudly                                     (exit status 70)
+    |- InvariantError   the developers: a bug; crash loudly                                     (exit status 70)
+    `- Poisoned         the developers: a core raised on an event, which is set aside           (74 durable daemons, 75 others)
 
 Refusals are not exceptions: they are `Decision` values with a `Reason`.
 """
@@ -45,6 +46,29 @@ class JournalError(TapewireError):
 
 class InvariantError(TapewireError):
     status = 70
+
+
+class Poisoned(TapewireError):
+    """A core raised on an event; the event is set aside (daemons/shell/aside.py), or, in a backtest, it ends the run.
+
+    text: the event's name, the error's class and its line.
+    """
+
+    def __init__(self, daemon: str, text: str, status: int = 70) -> None:
+        super().__init__(f"{daemon}: {text}")
+        self.text = text
+        self.status = status
+
+
+def raised_at(error: BaseException) -> str:
+    """Where an error was raised, as `gate/core.py:123`: folder, file and line of the innermost call."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown line"
+    folder, _, file = trace.tb_frame.f_code.co_filename.rpartition("/")
+    return f"{folder.rpartition('/')[2]}/{file}:{trace.tb_lineno}"
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Command, Daemon, Event, Publish, Reply, Request, ref
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, Poisoned, TapewireError, raised_at
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
@@ -94,7 +94,13 @@ class Loop:
         queue, routes, record = self._queue, self._routes, self._record
         while queue:
             participant, event = queue.popleft()
-            outputs = participant.step(event)
+            try:
+                outputs = participant.step(event)
+            except TapewireError:
+                raise
+            except Exception as error:
+                text = f"{event.ref} ended the run: {type(error).__name__} ({error}) at {raised_at(error)}; please report it"
+                raise Poisoned(participant.name, text) from error
             if not outputs:
                 continue
             for output in outputs:

@@ -1,6 +1,6 @@
 """A second daemon with a log of its own, as small as one can be: the runner starts it as it starts the gate.
 
-    python -m tests.tally --run DIR
+    python -m tests.tally --run DIR [--folds]
 
 Ports have fixed names, so it takes the tracker's name and port.
 """
@@ -24,6 +24,7 @@ from tapewire.daemons.shell import logs, runner
 NAME = "tracker"
 ASKS = "gate"
 FACTS = "tally."
+WORDS = "word."
 LATCH = Latch("closed", "operator.latch.", Kill, lambda tally: tally.state.closed)
 
 
@@ -36,13 +37,19 @@ class State(NamedTuple):
 
 
 class Tally:
-    """Counts the words that it receives. Each leads to a fact, a request to the gate's service, a time-out and a reply."""
+    """Counts the words that it receives. Each leads to a fact, a request to the gate's service, a time-out and a reply.
+
+    On the word of `poison` it raises, when it has changed half of its state.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
 
     def step(self, event: Event) -> Sequence[Output]:
         match event.body:
+            case Arm(by="poison"):
+                self.state = self.state._replace(count=1_000)
+                raise KeyError("poison")
             case Arm():
                 self.state = State(self.state.count + 1, self.state.closed, event.header.event_ns + 1)
                 counted = Alarm("count", str(self.state.count))
@@ -75,8 +82,14 @@ def daemon(conf: Conf) -> Daemon:
     )
 
 
+def folding(conf: Conf) -> Daemon:
+    """The tally as a process that folds the words in the journal."""
+    return Daemon(NAME, Tally(State()), subscribe=(WORDS,), requests=(ASKS,), serves=NAME, recover=(WORDS,))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--run", type=Path, required=True)
-    folder = parser.parse_args().run
-    sys.exit(runner.run(daemon, configuration.read(folder), folder, logs.configure(NAME)))
+    parser.add_argument("--folds", action="store_true", help="keep no log: fold the journal")
+    folder, folds = parser.parse_args().run, parser.parse_args().folds
+    sys.exit(runner.run(folding if folds else daemon, configuration.read(folder), folder, logs.configure(NAME)))

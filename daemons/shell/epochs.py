@@ -31,6 +31,7 @@ from tapewire.bus.messages import PROTOCOL_VERSION, Begun, Header
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import recovery
+from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.tape import Tape
 
 Make = Callable[[Conf], Daemon]
@@ -94,7 +95,8 @@ def take_over(log: Journal, name: str, make: Make, conf: Conf, run: Path) -> boo
         return False
     before = configuration.read(aside)
     with Journal.open(aside / log.path.name) as old:
-        carried = recovery.left(old, make(before), before.epoch)
+        ended = make(before)
+        carried = recovery.left(old, ended, before.epoch, Aside(run, ended))
     if before.trading.account != conf.trading.account:  # its orders are not this account's
         carried = msgspec.structs.replace(carried, undelivered=())
     event = begun(name, conf.epoch, carried.market_ns)
@@ -118,7 +120,8 @@ def _check(before: Conf, conf: Conf, run: Path, durable: Mapping[str, Make]) -> 
         with Journal.open(path) as log:
             policy = make(conf).durable
             if len(log) and policy is not None:
-                policy.restored(recovery.left(log, make(before), before.epoch).core)
+                ended = make(before)
+                policy.restored(recovery.left(log, ended, before.epoch, Aside(run, ended)).core)
 
 
 def folder(run: Path, epoch: int) -> Path:

@@ -29,6 +29,7 @@ from tapewire.bus.messages import Ack, Gap
 from tapewire.bus.recall import Recalled, recall
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
+from tapewire.daemons.shell.aside import Aside
 
 FACT, ASKED, LINK, CARRIED = "fact", "asked", "link", "carried"
 
@@ -80,11 +81,15 @@ def began_with(log: Journal) -> Carried | None:
     return _carried(next(log.read(0, 1), None))
 
 
-def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
+def left(log: Journal, daemon: Daemon, epoch: int, aside: Aside) -> Carried:
     """What the epoch of this log leaves: its closing record, or, if it was killed, what folding it gives.
 
     Args:
         daemon: as the epoch's own settings make it, with a core that has seen nothing.
+        aside: the events that it does not take.
+
+    Raises:
+        Poisoned: its core raised. The event is set aside; another call goes on without it.
     """
     closing = _carried(log.last())
     if closing is not None:
@@ -108,7 +113,7 @@ def left(log: Journal, daemon: Daemon, epoch: int) -> Carried:
             known[topic] = max(known.get(topic, (0, 0)), at)
         if not isinstance(event.body, Gap):
             market_ns = max(market_ns, event.header.event_ns)
-        for output in core.step(event):
+        for output in aside.step(core, event):
             header = voice.header(event, output)
             if isinstance(output, Command):
                 undelivered[ref(output.topic, header)] = (output.topic, wire.encode(header, output.body))

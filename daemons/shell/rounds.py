@@ -21,14 +21,15 @@ from typing import Any
 import msgspec
 import structlog
 
-from tapewire.bus import topics
+from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
-from tapewire.bus.errors import InvariantError
+from tapewire.bus.errors import InvariantError, Poisoned
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Body, Control, Report
+from tapewire.bus.messages import Body, Control, Header, Report
 from tapewire.bus.voice import Voice
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import audit, venue_link
+from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.notes import Notes
@@ -57,6 +58,8 @@ class Rounds(Process):
         subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
         super().__init__(daemon.name, conf, subscribe=subscribe, logger=logger)
         self.daemon = daemon
+        self.run = run
+        self.aside = Aside(run, daemon)
         self.core = daemon.core
         self.folding = True
         self.log: Journal | None = None
@@ -107,16 +110,37 @@ class Rounds(Process):
         self.watch.heard(event, self.clock.monotonic_ns())
         if self.venue is not None:
             self.venue.stepped(event)
-        outputs = self.core.step(event)
+        try:
+            outputs = self._encoded(self.aside.step(self.core, event), event)
+        except Poisoned as poisoned:
+            self._end(poisoned, event)
+            raise
         if not self.folding:
             self._strike("speak", (event,))
-        for output in outputs:
-            self._speak(output, event)
+        for output, header, frame in outputs:
+            self._speak(output, event, header, frame)
 
-    def _speak(self, output: Output, event: Event) -> None:
-        header = self.voice.header(event, output)
+    def _encoded(self, outputs: Sequence[Output], event: Event) -> list[tuple[Output, Header, bytes]]:
+        """Number and encode all of them before the first is published. One that cannot be encoded poisons the event."""
+        encoded: list[tuple[Output, Header, bytes]] = []
+        for output in outputs:
+            header = self.voice.header(event, output)
+            try:
+                encoded.append((output, header, wire.encode(header, output.body)))
+            except Exception as error:  # a number that no message can hold
+                for topic in (output.topic, *(each.topic for each, _, _ in encoded)):
+                    self.stamper.last[topic] -= 1
+                raise self.aside.put(event, error) from error
+        return encoded
+
+    def _end(self, poisoned: Poisoned, event: Event) -> None:
+        """The core has raised: publish the alarm with the number that the next life's fold gives it."""
+        for output, header, frame in self._encoded([self.aside.alarm(poisoned.text)], event):
+            self._speak(output, event, header, frame)
+
+    def _speak(self, output: Output, event: Event, header: Header, frame: bytes) -> None:
         topic, body = output.topic, output.body
-        frame = self.keep(topic, header, body)
+        self.ring.keep(topic, header.epoch, header.seq, frame)
         self._latest[topic] = body
         if not self.folding:
             self.say(topic, frame)
@@ -174,7 +198,7 @@ class Rounds(Process):
 
     def state(self) -> dict[str, Any]:
         link = venue_link.NO_LINK if self.venue is None else self.venue.state()
-        return {**super().state(), "pending": self.pending(), **link}
+        return {**super().state(), "pending": self.pending(), "poisoned": len(self.aside), **link}
 
     def _report_on_core(self, question: Control) -> Report:
         match question.verb:

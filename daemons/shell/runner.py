@@ -29,7 +29,7 @@ import zmq
 
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Daemon, Event, LogPolicy
-from tapewire.bus.errors import JournalError
+from tapewire.bus.errors import JournalError, Poisoned
 from tapewire.bus.journal import Journal, JournalLost
 from tapewire.bus.messages import Ack, Gap
 from tapewire.daemons.settings.structs import Conf
@@ -49,7 +49,6 @@ class Runner(Rounds):
     def __init__(self, make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__(make(conf), conf, run_dir, logger)
         self.make = make
-        self.run_dir = run_dir
         self.hold()  # from the first subscription on: a fact that comes before its past is known would be one behind a hole
 
     def recover(self) -> None:
@@ -66,7 +65,7 @@ class Runner(Rounds):
             self.venue.open()
         self.release()
         if self.notes is not None:
-            self.notes.latched(self.core, self.run_dir)
+            self.notes.latched(self.core, self.run)
         self.note = "ready"
         self.watch.open(self.clock.monotonic_ns())
         self.logger.info("ready", folded=folded, pending=self.pending())
@@ -91,8 +90,8 @@ class Runner(Rounds):
     # --- a durable daemon: its own log ----------------------------------------------------------------------------------------
 
     def _fold_log(self, policy: LogPolicy) -> int:
-        self.log = log = Journal.open(self.run_dir / f"{self.name}.log")
-        if not len(log) and epochs.take_over(log, self.name, self.make, self.conf, self.run_dir):
+        self.log = log = Journal.open(self.run / f"{self.name}.log")
+        if not len(log) and epochs.take_over(log, self.name, self.make, self.conf, self.run):
             self.logger.info("took_over", epoch=self.conf.epoch)
         carried = recovery.began_with(log)
         if carried is not None:
@@ -144,7 +143,7 @@ class Runner(Rounds):
                 count += 1
                 if not new:
                     self.watch.heard(event, self.clock.monotonic_ns())
-                    self.core.step(event)  # published in its own epoch, perhaps with other outputs
+                    self.aside.step(self.core, event)  # published in its own epoch, perhaps with other outputs
                     continue
                 self.step(event)
                 for request in self.outgoing.pending():
@@ -188,7 +187,7 @@ def _number(event: Event) -> tuple[str, int, int]:
 
 
 def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
-    """Run a daemon until it is told to stop. Returns the exit status (0 for a clean stop).
+    """Run a daemon until it is told to stop. Returns the exit status: 0 for a clean stop, of `Poisoned` if the core raised.
 
     make: the daemon of a configuration; a durable one looks back into epochs that had others.
     """
@@ -208,6 +207,9 @@ def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: struc
             aside = runner.log.set_aside() if runner.log is not None else None
             left = f"what is left of it is {aside}" if aside is not None else "nothing is left of it"
             raise JournalError(f"{error}; {left}; restore it from a copy before the next `tapewire up`") from error
+        except Poisoned as poisoned:
+            runner.logger.error("poisoned", error=poisoned.text, status=poisoned.status)
+            return poisoned.status
         finally:
             if runner.log is not None:
                 runner.log.close()

@@ -31,6 +31,7 @@ class Desk:
     def __init__(self, conf: Conf, run: Path) -> None:
         self.conf = conf
         self.run = run
+        self.options: tuple[str, ...] = ()
         self.replied_to: list[str] = []
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.dealer = sockets.requester(self.context, conf.bus.address(tally.NAME), "anna")
@@ -39,7 +40,7 @@ class Desk:
 
     def start(self) -> None:
         """Start it, and wait until it has recovered. It is started again, as by supervisord, if it ends meanwhile."""
-        command = [sys.executable, "-m", "tests.tally", "--run", str(self.run)]
+        command = [sys.executable, "-m", "tests.tally", "--run", str(self.run), *self.options]
 
         def ready() -> bool:
             if self.process is None or self.process.poll() is not None:
@@ -94,6 +95,11 @@ class Desk:
         with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
             facts = [wire.decode(frame) for frame in history.read(tally.FACTS)]
         return [(header.epoch, header.seq, *words(body)) for header, body in facts]
+
+    def bodies(self, topic: str) -> list[Body]:
+        """What the journal has of a topic."""
+        with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
+            return [wire.decode(frame)[1] for frame in history.read(topic)]
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Repeat the check until it holds. The bound only ends a test that would never pass."""

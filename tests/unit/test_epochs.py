@@ -19,6 +19,7 @@ from tapewire.daemons.gate.core import daemon
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Trading
 from tapewire.daemons.shell import epochs, recovery
+from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.recovery import ASKED, CARRIED, FACT, LINK, Carried, Entry
 from tests.gates import ACCOUNT, conf
 
@@ -82,11 +83,11 @@ def test_an_acknowledged_order_is_not_sent_again(run: Path) -> None:
 def test_a_closing_snapshot_equals_the_fold(run: Path) -> None:
     """A stopped gate writes its state; the log of a killed one is folded. Both give the next epoch the same."""
     with Journal.open(run / "gate.log") as log:
-        folded = recovery.left(log, daemon(conf()), 1)
+        folded = recovery.left(log, daemon(conf()), 1, Aside(run, daemon(conf())))
     write(run / "gate.log", folded.entry)
     with Journal.open(run / "gate.log") as log:
         entries = list(recovery.inputs(log))
-        closing = recovery.left(log, daemon(conf()), 1)
+        closing = recovery.left(log, daemon(conf()), 1, Aside(run, daemon(conf())))
 
     assert closing == folded
     assert [entry.way for entry, _ in entries] == [ASKED]
