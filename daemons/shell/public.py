@@ -38,7 +38,7 @@ class PublicPort:
             return
         try:
             place = self._sink.take(body)
-        except (OSError, ValueError, OverflowError) as error:  # the disk; or a number that no date or text can hold
+        except Exception as error:  # the disk, or a value that no text can hold
             self._logger.error(f"{self._sink.name}_failed", folder=str(self._sink.folder), error=str(error))
             return
         if place is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from tapewire.bus.daemon import Daemon, Event, Output, Publish, Reply, Request, ref
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, Poisoned
 from tapewire.bus.messages import (
     Alarm,
     Bar,
@@ -244,3 +244,17 @@ def test_without_a_gate_the_venue_has_no_receiver() -> None:
     tape = played(bar(), daemons=[Daemon("a", alarm, subscribe=("raw.",))])
 
     assert tape.kinds == ["Bar", "Alarm"]
+
+
+def test_a_core_that_raises_ends_the_run_with_its_line() -> None:
+    """A result behind it would rest on a core that has taken half of an event. The text names daemon, message and line."""
+
+    def fail(body: Body) -> Iterable[Output]:
+        raise KeyError("XYZ")
+
+    daemons = [Daemon("tracker", Core(fail), subscribe=("raw.",))]
+
+    with pytest.raises(
+        Poisoned, match=r"^tracker: raw\.bar\.MNQ\.1m\.@1:1 ended the run: KeyError \('XYZ'\) at unit/test_loop\.py:\d+"
+    ):
+        played(bar("11:00"), daemons=daemons)
