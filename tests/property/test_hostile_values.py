@@ -71,10 +71,13 @@ def hostile(draw):
     paths = [path for path in places(plain) if path not in {("v",), ("type",)}]
     for path in draw(st.lists(st.sampled_from(paths), max_size=4)):
         *outer, last = path
-        holder = at(plain, outer)
-        if not isinstance(holder, (dict, list)) or (isinstance(holder, list) and last >= len(holder)):
+        try:
+            holder = at(plain, outer)
+            old = holder[last]
+        except (TypeError, LookupError):
+            continue  # an earlier replacement has taken this place away
+        if isinstance(holder, str):
             continue
-        old = holder[last]
         same = NUMBERS if isinstance(old, (int, float)) else TEXTS if isinstance(old, str) else ANY
         holder[last] = draw(st.one_of(same, same, same, ANY))
         if isinstance(old, list) and old and draw(st.booleans()):
