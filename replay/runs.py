@@ -34,7 +34,10 @@ from tapewire.replay.venue import Venue
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
-OURS = ("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", *RESULTS)
+OURS = (
+    *("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", "poisoned", *RESULTS),
+    *(f"gate.log.{why}" for why in ("torn", "quarantined", "replaced")),
+)
 # Files of `tapewire signals`. It may share a folder with a run: each replaces only its own files.
 RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 

@@ -60,9 +60,9 @@ def test_large_answers_are_forgotten_earlier():
 def test_a_question_with_any_map_can_be_told_from_another():
     """A map of a request may have keys of several kinds, and a NaN, which is not even equal to itself."""
     served = Served()
-    served.store(REF, {"meta": {1: float("nan"), "a": None}}, ANSWER)
+    served.store(REF, {"meta": {1: float("nan"), "a": None}}, REPLY)
 
-    assert served.get(REF, {"meta": {1: float("nan"), "a": None}}) == ANSWER
+    assert served.get(REF, {"meta": {1: float("nan"), "a": None}}) == REPLY
     assert served.get(REF, {"meta": {1: float("nan"), "a": 0}}) is None
 
 
