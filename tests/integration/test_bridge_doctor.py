@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tapewire.daemons.operator import gather
+from tapewire.bus import private
+from tapewire.daemons.operator import gather, instances
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import runs
@@ -38,6 +39,8 @@ def trading(conf: Conf, program: Path, data: Path, folder: Path, *options: objec
             bridge.done()
             for _ in range(5):
                 bridge.do("bar")
+            for written in (run, instances.folder()):  # by this process, without the mode mask of a command
+                private.tighten(written)
             yield bridge
         finally:
             bridge.kill()

@@ -67,17 +67,17 @@ def facts() -> Iterator[tuple[str, bytes]]:
 def test_no_message_stops_or_silences_a_daemon(up: instances.Instance, feed: Feed) -> None:
     """Every process lives on, has counted what it refused, and takes the real bars that follow."""
     before = pids(up)
-    feed.say(1)
-    assert eventually(lambda: feed.has_come_to(1))
+    feed.publish(1)
+    assert eventually(lambda: feed.has_reached(1))
     for topic, frame in facts():
         feed.out.send_multipart((topic.encode(), frame))
     with sockets.requester(feed.context, feed.run.bus.address("gate")) as stray:
         stray.send_multipart([b"", b"intent.MNQ.", wire.encode(head(epoch=FAR), intents())])
         assert eventually(lambda: state(feed, "gate")["refusals"] == {"epoch": 1})
 
-    feed.say(2, 3)
+    feed.publish(2, 3)
 
-    assert eventually(lambda: feed.has_come_to(3))
+    assert eventually(lambda: feed.has_reached(3))
     assert eventually(lambda: state(feed, "evaluator")["last"].get(topics.of(topics.EVAL_DONE, "MNQ")) == [feed.run.epoch, 3])
     assert eventually(lambda: state(feed, "logger")["seen"][BARS] == [1, 3])
     assert not feed.session()["degraded"]
