@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tapewire.bus.bounds import Price, TimeNs, Word
+from tapewire.bus.bounds import TimeNs, Word
 from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, PatternKind, PatternSubtype, Reason, StopRounding
 
 
@@ -75,7 +75,8 @@ class Intent(Struct, frozen=True):
 class Intents(Struct, frozen=True, tag="intents"):
     """All intents of one bar, in one request, so the gate decides on them in one step.
 
-    id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price.
+    id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price
+    (unbounded, as the intents' prices: a request that is refused would be resent for ever, so the gate replies NOT_FINITE).
     degraded: the session is not reliable; the gate refuses entries. missing: RTH minutes without a bar so far.
     """
 
@@ -84,7 +85,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     session: str
     bar_ns: TimeNs
     bar_index: int
-    close: Price
+    close: float
     intents: tuple[Intent, ...]
     degraded: bool = False
     missing: int = 0
