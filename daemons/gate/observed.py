@@ -7,8 +7,8 @@ from collections.abc import Container
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tapewire.bus.bounds import MAX_PRICE
 from tapewire.bus.messages import Intents, LinkState
-from tapewire.daemons.market.ticks import real
 
 
 class Observed(Struct):
@@ -41,7 +41,7 @@ class Observed(Struct):
         self.requested_ns = max(self.requested_ns, at_ns, request.bar_ns)
         self.session = max(self.session, request.session)
         self.bars[request.instrument] = request.bar_index
-        if request.instrument in defined and real(request.close):
+        if request.instrument in defined and abs(request.close) <= MAX_PRICE:
             self.closes[request.instrument] = request.close
         self.message(self.requested_ns)
 
