@@ -24,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from tapewire.bus import topics, wire
+from tapewire.bus.bounds import DAY_NS
 from tapewire.bus.daemon import Daemon, Event
 from tapewire.bus.errors import JournalError
 from tapewire.bus.journal import Journal
@@ -38,7 +39,6 @@ Make = Callable[[Conf], Daemon]
 
 FOLDER = "epochs"
 FOLDED = (topics.RAW, topics.SESSION, topics.DECISION, topics.SIGNAL, topics.TRADE)
-DAY_NS = 86_400_000_000_000
 TOPIC = "epoch."
 
 
