@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import sockets, topics
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import JournalError, PeerError, Transient
 from tapewire.bus.journal import JournalLost
@@ -103,10 +103,8 @@ class Logger(Process):
 
     def _asked(self) -> None:
         sender, *rest = self.service.recv_multipart()
-        try:
-            _, asked = wire.decode(rest[-1])
-        except (PeerError, IndexError) as error:
-            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
+        asked = self.decoded_body(sender, rest)
+        if asked is None:
             return
         answer: Body
         match asked:

@@ -251,6 +251,14 @@ class Process:
             return None
         return Event(topic, header, body, name)
 
+    def decoded_body(self, sender: bytes, frames: list[bytes]) -> Body | None:
+        """The body of a request that is no fact, whatever its topic. None, counted and logged, if it cannot be decoded."""
+        try:
+            return wire.decode(frames[-1])[1]
+        except (PeerError, IndexError) as error:
+            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
+            return None
+
     # --- inside ---------------------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
@@ -318,11 +326,7 @@ class Process:
 
     def _controlled(self) -> None:
         sender, *rest = self.control.recv_multipart()
-        try:
-            _, body = wire.decode(rest[-1])
-        except (PeerError, IndexError) as error:
-            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
-            return
+        body = self.decoded_body(sender, rest)
         if isinstance(body, Control):
             report = self.passing("control.", self._report(body), 0)
             with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
