@@ -99,7 +99,6 @@ def test_a_message_fits_a_page():
         (EXAMPLES["trade"][2], "entry_ns", 0, -1),
         (intents(), "instrument", "x" * 64, "x" * 65),
         (intents(), "instrument", "MNQ", "MNQ.\n"),
-        (intents(), "close", 0.0, math.nan),
         (Gap("a.", 1, 2, 3, "x"), "last", MAX_SIGNED, MAX_SIGNED + 1),
         (Resend("a.", 1, 2, 3), "first", 0, -1),
     ],
