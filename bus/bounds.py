@@ -80,7 +80,7 @@ Dollars: TypeAlias = Annotated[float, Meta(ge=-MAX_CENTS / 100, le=MAX_CENTS / 1
 
 
 class Bound(StrEnum):
-    """The code of a refusal: which limit a message breaks."""
+    """The code of a refusal: which limit a message breaks. ROLE: the sender's key may not send it (roles.py)."""
 
     UNREADABLE = "unreadable"
     TOPIC = "topic"
@@ -88,6 +88,7 @@ class Bound(StrEnum):
     EPOCH = "epoch"
     SEQUENCE = "sequence"
     TIME = "time"
+    ROLE = "role"
 
 
 class OutOfBounds(PeerError):

@@ -11,6 +11,7 @@ from typing import Any
 import zmq
 
 from tapewire.bus import sockets, wire
+from tapewire.bus.access import Line
 from tapewire.bus.clock import WallClock
 from tapewire.bus.credit import Pager
 from tapewire.bus.daemon import ref
@@ -54,9 +55,9 @@ class History:
         deadline_s: give up after this long without a reply; None repeats the request for ever (a daemon cannot start without it).
     """
 
-    def __init__(self, context: Context, address: str, *, wait: Wait = poll, deadline_s: float | None = None) -> None:
-        self.socket = sockets.requester(context, address)
-        self.address = address
+    def __init__(self, context: Context, line: Line, *, wait: Wait = poll, deadline_s: float | None = None) -> None:
+        self.socket = sockets.requester(context, line)
+        self.address = line.address
         self.wait = wait
         self.deadline_s = deadline_s
         self._ids = itertools.count(1)
@@ -117,27 +118,27 @@ class History:
         return wire.decode(self.socket.recv_multipart()[-1])[1]
 
 
-def request_control(context: Context, address: str, verb: Verb, argument: str = "", *, timeout_s: float = 2.0) -> Any:
+def request_control(context: Context, line: Line, verb: Verb, argument: str = "", *, timeout_s: float = 2.0) -> Any:
     """Send a control verb to a daemon's control port (or to its service) and return the decoded JSON of its report.
 
     Raises:
         Transient: no reply in time.
         PeerError: the daemon refused the verb, or replied with something else.
     """
-    with sockets.requester(context, address) as socket:
+    with sockets.requester(context, line) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.send_multipart(request_frames(Control("1", verb, argument)))
         if not poll(socket, timeout_s):
-            raise Transient(f"no reply from {address} within {timeout_s:g} s")
+            raise Transient(f"no reply from {line.address} within {timeout_s:g} s")
         body = wire.decode(socket.recv_multipart()[-1])[1]
     if not isinstance(body, Report):
-        raise PeerError(f"{address} replied with {type(body).__name__}, expected Report")
+        raise PeerError(f"{line.address} replied with {type(body).__name__}, expected Report")
     if not body.ok:
         raise PeerError(body.text)
     return json.loads(body.text)
 
 
-def request_reply(context: Context, address: str, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
+def request_reply(context: Context, line: Line, topic: str, body: Body, *, name: str, timeout_s: float = 5.0) -> Body:
     """Send one request to a service and return its reply (PROTOCOL.md 5). Repeats carry the same name and get the same reply.
 
     Raises:
@@ -148,7 +149,7 @@ def request_reply(context: Context, address: str, topic: str, body: Body, *, nam
     frames = [b"", topic.encode(), wire.encode(header, body)]
     wanted = ref(topic, header)
     until_ns = clock.monotonic_ns() + int(timeout_s * 1e9)
-    with sockets.requester(context, address) as socket:
+    with sockets.requester(context, line) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         while (left_ns := until_ns - clock.monotonic_ns()) > 0:
             socket.send_multipart(frames)
@@ -156,14 +157,14 @@ def request_reply(context: Context, address: str, topic: str, body: Body, *, nam
                 answered, answer = wire.decode(socket.recv_multipart()[-1])
                 if answered.cause == wanted:
                     return answer
-    raise Transient(f"no reply from {address} within {timeout_s:g} s")
+    raise Transient(f"no reply from {line.address} within {timeout_s:g} s")
 
 
 class Reader:
     """Live facts of some topics. Drops duplicates (the broker's last values); counts a hole as `lost`."""
 
-    def __init__(self, context: Context, address: str, prefixes: tuple[str, ...], *, name: str = "reader") -> None:
-        self.socket = sockets.subscriber(context, address, prefixes)
+    def __init__(self, context: Context, line: Line, prefixes: tuple[str, ...], *, name: str = "reader") -> None:
+        self.socket = sockets.subscriber(context, line, prefixes)
         self.sequencer: Sequencer[tuple[wire.Message, bytes]] = Sequencer(name, complete=False, heal_ns=0)
         self.joined = False
         self._poller = zmq.Poller()  # one for all rounds: creating a poller takes longer than polling

@@ -13,7 +13,9 @@ from typing import cast
 import zmq
 
 from tapewire.bus import topics
+from tapewire.bus.access import Line
 from tapewire.bus.bounds import MAX_FRAME
+from tapewire.bus.guard import Door
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
 # topic's numbers and is resent from the writer's ring, so it costs no data. It counts messages; bus/backlog.py bounds the bytes.
@@ -34,50 +36,50 @@ _EVENTS = int(zmq.EVENTS)
 _READABLE = int(zmq.POLLIN)
 
 
-def broker_in(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def broker_in(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """XSUB to which every writer connects. Subscribes to everything at once: the broker keeps last values of all topics."""
     socket = _socket(context, zmq.XSUB)
     socket.setsockopt(zmq.RCVHWM, FACTS_HWM)
-    socket.bind(address)
+    door.bind(socket)
     socket.send(b"\x01")
     return socket
 
 
-def broker_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def broker_out(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """XPUB to which every reader connects.
 
     XPUB_VERBOSE: without it a second subscription to a prefix is not reported, and the joiner would get no last values.
     XPUB_WELCOME_MSG: confirms a joiner's subscription, so that it need not sleep and hope.
     """
-    return _welcoming(context, address)
+    return _welcoming(context, door)
 
 
-def public_out(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def public_out(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """XPUB that subscribers of the public streams connect to. A slow one loses only its own messages."""
-    return _welcoming(context, address)
+    return _welcoming(context, door)
 
 
-def publisher(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def publisher(context: zmq.Context[zmq.Socket[bytes]], line: Line) -> zmq.Socket[bytes]:
     """A writer of facts, connected to the broker. Wait until it is readable (the broker's subscription) before the first one."""
     socket = _socket(context, zmq.XPUB)
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
-    socket.connect(address)
+    line.connect(socket)
     return socket
 
 
 def subscriber(
-    context: zmq.Context[zmq.Socket[bytes]], address: str, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM
+    context: zmq.Context[zmq.Socket[bytes]], line: Line, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM
 ) -> zmq.Socket[bytes]:
     """A reader of facts. The first message it gets is `sys.welcome.`: from then on every loss shows in the numbers."""
     socket = _socket(context, zmq.SUB)
     socket.setsockopt(zmq.RCVHWM, hwm)
     for prefix in (*prefixes, topics.WELCOME):
         socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
-    socket.connect(address)
+    line.connect(socket)
     return socket
 
 
-def responder(context: zmq.Context[zmq.Socket[bytes]], address: str, *, hwm: int = REQUESTS_HWM) -> zmq.Socket[bytes]:
+def responder(context: zmq.Context[zmq.Socket[bytes]], door: Door, *, hwm: int = REQUESTS_HWM) -> zmq.Socket[bytes]:
     """ROUTER of a service or of the venue link.
 
     ROUTER_MANDATORY: sending to a peer that has gone is an error; the default is a silent drop.
@@ -88,23 +90,23 @@ def responder(context: zmq.Context[zmq.Socket[bytes]], address: str, *, hwm: int
     socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-    socket.bind(address)
+    door.bind(socket)
     return socket
 
 
-def page_server(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def page_server(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """ROUTER of the history service: a `responder` whose peers cannot leave more than `PAGES_HWM` pages unread."""
-    return responder(context, address, hwm=PAGES_HWM)
+    return responder(context, door, hwm=PAGES_HWM)
 
 
-def requester(context: zmq.Context[zmq.Socket[bytes]], address: str, name: str = "") -> zmq.Socket[bytes]:
+def requester(context: zmq.Context[zmq.Socket[bytes]], line: Line, name: str = "") -> zmq.Socket[bytes]:
     """DEALER towards a service. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
     socket = _socket(context, zmq.DEALER)
     socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)
     socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     if name:
         socket.setsockopt(zmq.ROUTING_ID, name.encode())
-    socket.connect(address)
+    line.connect(socket)
     return socket
 
 
@@ -121,31 +123,43 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> 
 
 
 def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
-    """The frames of each message that has arrived, `limit` messages at most; the rest waits for the next round.
+    """The frames of each message that has arrived, `limit` messages at most; the rest waits for the next round."""
+    for _, frames in _arrived(socket, limit):
+        yield frames
+
+
+def from_peers(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[str, list[bytes]]]:
+    """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it."""
+    for first, frames in _arrived(socket, limit):
+        yield cast(str, first.get("User-Id")), frames
+
+
+def _arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[zmq.Frame, list[bytes]]]:
+    """The first frame as ZeroMQ has it, and all as bytes.
 
     Checks whether there is more before it receives: an exception for "no" takes longer than a message.
     """
     for _ in range(limit):
         try:
-            frame = socket.recv(NOBLOCK, copy=False)
+            frame = first = socket.recv(NOBLOCK, copy=False)
         except zmq.Again:
             return
         frames = [frame.bytes]
         while frame.more:
             frame = socket.recv(NOBLOCK, copy=False)
             frames.append(frame.bytes)
-        yield frames
+        yield first, frames
         if not cast(int, socket.getsockopt(_EVENTS)) & _READABLE:
             return
 
 
-def _welcoming(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+def _welcoming(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """XPUB that tells of every subscription and confirms it to the joiner."""
     socket = _socket(context, zmq.XPUB)
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
     socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
-    socket.bind(address)
+    door.bind(socket)
     return socket
 
 

@@ -17,21 +17,28 @@ from typing import Any
 import structlog
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import roles, sockets, topics, wire
 from tapewire.bus.backlog import Backlog
-from tapewire.bus.bounds import MAX_MESSAGE, MAX_TOPIC
+from tapewire.bus.bounds import MAX_MESSAGE, MAX_SOURCES, MAX_TOPIC, Bound
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
-from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Control, Header, Report
+from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Report, Resend
+from tapewire.bus.ring import Ring
+from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.process import pin
+from tapewire.daemons.shell.process import pin, watch
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
 NAME = "broker"
+CONTROL = "control.broker"
+ALARM = topics.of(topics.ALARM, NAME)
+RESEND = topics.RESEND.encode()
 BATCH = 256
+MAX_KNOWN = 65_536  # pairs of key and topic whose permission is remembered
 
 
 class Broker:
@@ -44,17 +51,24 @@ class Broker:
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.doors = Doors(self.context, run_dir, conf.bus)
         self.last = LastValues(conf.bus.last_values_mib << 20)
-        self.backlog = Backlog((conf.bus.address("broker.out"),), conf.bus.reader_mib << 20)
+        self.backlog = Backlog(self.doors.both("broker.out").addresses, conf.bus.reader_mib << 20)
         self.told_dropped = False
-        self.forwarded = self.refused = 0
+        self.forwarded = self.refused = self.dropped = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
+        self.stamper = Stamper(NAME, self.started_ns)  # a broker that starts again has forgotten its numbers
+        self.ring = Ring(conf.bus.ring)
+        self.told: set[str] = set()
+        self._may: dict[tuple[str, bytes], bool] = {}
+        self._version = 0
         try:
-            self.control = sockets.responder(self.context, conf.bus.address("control.broker"))
-            self.incoming = sockets.broker_in(self.context, conf.bus.address("broker.in"))
-            self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
+            self.incoming = sockets.broker_in(self.context, self.doors.both("broker.in"))
+            self.outgoing = sockets.broker_out(self.context, self.doors.both("broker.out"))
+            self.control = sockets.responder(self.context, self.doors.inside(CONTROL))
         except zmq.ZMQError as error:
+            self.doors.close()
             self.context.destroy(linger=0)
             raise Transient(f"broker: cannot bind near port {conf.bus.base_port}: {error}; is another tapewire there?") from error
 
@@ -78,16 +92,20 @@ class Broker:
                     self._controlled()
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
+                watch(self.doors.guard, self.logger)
                 self._beat()
         self.logger.info("stopped", forwarded=self.forwarded)
         signals.close()
+        self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         return 0
 
     def _forward(self) -> None:
-        for frames in sockets.arrived(self.incoming, BATCH):
+        for who, frames in sockets.from_peers(self.incoming, BATCH):
             if len(frames) != 2 or len(frames[0]) > MAX_TOPIC or len(frames[1]) > MAX_MESSAGE:  # no reader would take it
                 self._refuse(frames)
+            elif not self._may_publish(who, frames[0]):
+                self._drop(who, frames[0])
             else:
                 if self.faults:
                     self._strike("receive", frames)
@@ -98,10 +116,53 @@ class Broker:
                 self.forwarded += 1
                 self.last.keep(frames[0].decode("latin-1"), frames[1])
                 self._count(frames)
+                if frames[0].startswith(RESEND):
+                    self._resend(frames[1])
 
     def _strike(self, step: str, frames: list[bytes]) -> None:
         if not frames[0].startswith(topics.SYS.encode()):
             self.faults.strike(step, wire.decode(frames[1])[0].event_ns)
+
+    def _may_publish(self, who: str, topic: bytes) -> bool:
+        """Whether this key may publish on this topic; remembered until the keys change."""
+        guard = self.doors.guard
+        if self._version != guard.version or len(self._may) > MAX_KNOWN:
+            self._version = guard.version
+            self._may.clear()
+        at = (who, topic)
+        if at not in self._may:
+            role = guard.role(who)
+            self._may[at] = role is not None and roles.may_publish(role, who, topic.decode("latin-1"))
+        return self._may[at]
+
+    def _drop(self, who: str, topic: bytes) -> None:
+        """Count a fact that its sender's key may not publish. The first of each key is an alarm."""
+        self.dropped += 1
+        if who in self.told or len(self.told) >= MAX_SOURCES:
+            return
+        self.told.add(who)
+        role = self.doors.guard.role(who)
+        shown = topic[:60].decode("latin-1")
+        text = f"the key {who!r} ({role or 'revoked'}) may not publish {shown}; what it sends there is dropped"
+        self.logger.warning("role", key=who, topic=shown)
+        header = self.stamper.header(ALARM, self.clock.now_ns())
+        frame = wire.encode(header, Alarm(Bound.ROLE, text))
+        self.ring.keep(ALARM, header.epoch, header.seq, frame)
+        self._say(ALARM, frame)
+
+    def _resend(self, frame: bytes) -> None:
+        """A reader lacks one of our alarms."""
+        with suppress(PeerError):
+            _, wanted = wire.decode(frame)
+            if isinstance(wanted, Resend) and wanted.topic == ALARM:
+                for again in self.ring.again(ALARM, wanted.of_epoch, wanted.first, wanted.last):
+                    self._say(ALARM, again)
+
+    def _say(self, topic: str, frame: bytes) -> None:
+        frames = [topic.encode(), frame]
+        sockets.send(self.outgoing, frames)
+        self.last.keep(topic, frame)
+        self._count(frames)
 
     def _subscribed(self) -> None:
         while True:
@@ -127,11 +188,11 @@ class Broker:
 
     def _beat(self) -> None:
         now_ns = self.clock.now_ns()
-        beat = Beat(NAME, os.getpid(), self.started_ns, now_ns, {}, self.forwarded, self.forwarded, note="ready")
+        last = {topic: (self.stamper.epoch, seq) for topic, seq in self.stamper.last.items()}
+        beat = Beat(NAME, os.getpid(), self.started_ns, now_ns, last, self.forwarded, self.forwarded, note="ready")
         topic = topics.of(topics.BEAT, NAME)
         frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, now_ns, now_ns), beat)
-        self.outgoing.send_multipart((topic.encode(), frame))
-        self.last.keep(topic, frame)
+        self._say(topic, frame)
         if self.last.dropped and not self.told_dropped:
             self.told_dropped = True
             self.logger.warning("last_values_full", topics=len(self.last), budget_mib=self.conf.bus.last_values_mib)
@@ -139,7 +200,8 @@ class Broker:
     def state(self) -> dict[str, Any]:
         """What `status` and the control port show about the broker.
 
-        refused: messages that are no fact, or longer than a fact may be. last_values, last_bytes, last_dropped: topics with a last
+        refused: messages that are no fact, or longer than a fact may be. dropped: facts that their sender's key may not publish.
+        last_values, last_bytes, last_dropped: topics with a last
         value, their bytes, and values that found no room. cut: readers disconnected because they did not read.
         """
         return {
@@ -148,28 +210,34 @@ class Broker:
             "note": "ready",
             "forwarded": self.forwarded,
             "refused": self.refused,
+            "dropped": self.dropped,
             "last_values": len(self.last),
             "last_bytes": self.last.size,
             "last_dropped": self.last.dropped,
             "cut": self.backlog.cut,
+            **self.doors.guard.state(),
         }
 
     def _controlled(self) -> None:
-        sender, *rest = self.control.recv_multipart()
-        try:
-            _, asked = wire.decode(rest[-1])
-        except (PeerError, IndexError) as error:
-            self.logger.warning("undecodable_control", error=str(error))
-            return
-        if isinstance(asked, Control):
-            ok = asked.verb in ("ping", "state", "stop")
-            self.stopping = self.stopping or asked.verb == "stop"
-            text = json.dumps(self.state()) if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop"
-            report = Report(asked.id, ok, text)
-            with suppress(zmq.ZMQError):
-                self.control.send_multipart(
-                    (sender, b"", b"control.", wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), report))
-                )
+        for who, (sender, *rest) in sockets.from_peers(self.control, 1):
+            try:
+                _, asked = wire.decode(rest[-1])
+            except (PeerError, IndexError) as error:
+                self.logger.warning("undecodable_control", error=str(error))
+                return
+            role = self.doors.guard.role(who)
+            if isinstance(asked, Control) and role is not None and roles.may_ask(role, CONTROL, "control", asked.verb):
+                self._report(sender, asked)
+            else:
+                self.logger.warning("refused", key=who, code=Bound.ROLE)
+
+    def _report(self, sender: bytes, asked: Control) -> None:
+        ok = asked.verb in ("ping", "state", "stop")
+        self.stopping = self.stopping or asked.verb == "stop"
+        text = json.dumps(self.state()) if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop"
+        frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), Report(asked.id, ok, text))
+        with suppress(zmq.ZMQError):
+            self.control.send_multipart((sender, b"", b"control.", frame))
 
     def _stop(self) -> None:
         self.stopping = True

@@ -23,7 +23,7 @@ import zmq
 
 from tapewire.bus import sockets, topics
 from tapewire.bus.daemon import Event
-from tapewire.bus.errors import JournalError, PeerError, Transient
+from tapewire.bus.errors import JournalError, Transient
 from tapewire.bus.journal import JournalLost
 from tapewire.bus.messages import Alarm, Body, HistoryRequest, Topics, TopicsRequest
 from tapewire.daemons.settings.structs import Conf
@@ -34,13 +34,14 @@ from tapewire.daemons.shell.watch import NOT_WHOLE
 from tapewire.strategies.clock import SECOND_NS
 
 ALARM = topics.of(topics.ALARM, "logger")
+HISTORY = "history"  # the port
 
 
 class Logger(Process):
     """Writes every fact and serves pages of them."""
 
     def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
-        super().__init__("logger", conf, subscribe=("",), logger=logger)
+        super().__init__("logger", conf, run_dir, subscribe=("",), logger=logger)
         self.tape = Tape(run_dir / "journal")
         for topic, (epoch, seq) in self.tape.ends.items():
             self.sequencer.prime(topic, epoch, seq)
@@ -50,8 +51,11 @@ class Logger(Process):
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
-        self.service = self.bind(sockets.page_server, "history")
-        self.listen(self.service, self._asked)
+        # Two sockets: a peer outside chooses its routing id, and could take the place of a daemon on the same one.
+        inside = self.bind(sockets.page_server, self.doors.inside(HISTORY))
+        outside = self.bind(sockets.page_server, self.doors.outside(HISTORY))
+        self.listen(inside, lambda: self._asked(inside))
+        self.listen(outside, lambda: self._asked(outside))
 
     def take(self, event: Event, frame: bytes) -> None:
         self._strike("receive", event.header.event_ns)
@@ -101,23 +105,18 @@ class Logger(Process):
     def state(self) -> dict[str, Any]:
         return {**super().state(), "records": {topic: len(journal) for topic, journal in self.tape.files.items()}}
 
-    def _asked(self) -> None:
-        sender, *rest = self.service.recv_multipart()
-        asked = self.decoded_body(sender, rest)
-        if asked is None:
-            return
-        answer: Body
-        match asked:
-            case TopicsRequest():
-                answer = Topics(asked.id, self.tape.lengths(asked.prefix))
-            case HistoryRequest():
+    def _asked(self, socket: zmq.Socket[bytes]) -> None:
+        for who, (sender, *rest) in sockets.from_peers(socket, 1):
+            asked = self.decoded_body(HISTORY, who, rest)
+            if isinstance(asked, TopicsRequest):
+                answer: Body = Topics(asked.id, self.tape.lengths(asked.prefix))
+            elif isinstance(asked, HistoryRequest):
                 answer = self.tape.page(asked)
-            case _:
-                self.entrance.refuse(sender.decode("latin-1"), PeerError(f"{type(asked).__name__} is no request about the journal"))
+            else:
                 return
-        with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
-            frames = (sender, b"", b"history.", self.passing("history.", answer, 0))
-            sockets.send(self.service, frames, sockets.NOBLOCK)
+            with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
+                frames = (sender, b"", b"history.", self.passing("history.", answer, 0))
+                sockets.send(socket, frames, sockets.NOBLOCK)
 
 
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:

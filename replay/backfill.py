@@ -19,6 +19,7 @@ from tapewire.bus import sockets, wire
 from tapewire.bus.client import RETRY_S, request_frames
 from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
+from tapewire.bus.guard import Door
 from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.structs import Instrument
@@ -61,13 +62,13 @@ class Charts:
         deadline_s: how long to wait for the bridge to connect, and for each reply.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, deadline_s: float = 6.0) -> None:
-        self.address = address
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], door: Door, *, deadline_s: float = 6.0) -> None:
+        self.address = door.addresses[0]
         self.deadline_s = deadline_s
         try:
-            self.socket = sockets.responder(context, address)
+            self.socket = sockets.responder(context, door)
         except zmq.ZMQError as error:
-            raise Transient(f"cannot bind {address}: {error}; is another backfill under way?") from error
+            raise Transient(f"cannot bind {self.address}: {error}; is another backfill under way?") from error
 
     def __enter__(self) -> Charts:
         return self
@@ -112,7 +113,7 @@ class Charts:
             self._send(again)
         raise Transient(
             f"NinjaTrader did not answer at {self.address} within {self.deadline_s:g} s; "
-            "put TapewireBridge or TapewireBars on the chart, with this host and base port"
+            "put TapewireBridge or TapewireBars on the chart, with this host, base port and key (`tapewire keys bridge`)"
         )
 
 

@@ -17,15 +17,16 @@ import zmq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tapewire.bus import topics
+from tapewire.bus import keys, topics
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
-from tapewire.daemons.operator.commands import SetOption, split
+from tapewire.daemons.operator.commands import LIVE, SetOption, split
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
+from tapewire.daemons.shell.doors import Doors
 from tapewire.replay import backfill as fills
 from tapewire.replay import chaos as storms
 from tapewire.replay import diff as differences
@@ -202,6 +203,7 @@ def backfill(
     lookback: Annotated[int, typer.Option(min=1, help="How far back, in units.")] = 30,
     unit: Annotated[str, typer.Option(help="days, weeks, months (30 days) or years (365 days).")] = "days",
     base_port: Annotated[int | None, typer.Option(help="The bridge's base port; without it conf/live.toml's.")] = None,
+    run: Annotated[Path, typer.Option(help="Folder of the live run, for the bridge's key.")] = LIVE,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch a chart's bars from a running NinjaTrader as an export. Start it again to continue after an interruption."""
@@ -210,7 +212,13 @@ def backfill(
     changes = {} if base_port is None else {"bus": {"base_port": base_port}}
     preset = configuration.preset("seed")
     conf = configuration.load("live", instance="backfill", traded=[instrument], preset=preset, changes=changes)
-    with bar() as (tell, progress), zmq.Context() as context, fills.Charts(context, conf.bus.address("backfill")) as chart:
+    keys.make(run.resolve())
+    with (
+        bar() as (tell, progress),
+        zmq.Context() as context,
+        Doors(context, run.resolve(), conf.bus) as doors,
+        fills.Charts(context, doors.outside("backfill")) as chart,
+    ):
         tell("waiting for NinjaTrader")
         filled = fills.write(
             chart, instrument, terms, out_dir, wanted=lambda minutes: fills.bars(lookback, unit, minutes), progress=progress

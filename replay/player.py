@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import structlog
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
@@ -38,8 +39,8 @@ READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
 class Player(Process):
     """The process `replay`, which publishes as the source `nt`."""
 
-    def __init__(self, conf: Conf, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
-        super().__init__(SOURCE, conf, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
+    def __init__(self, conf: Conf, run: Path, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__(SOURCE, conf, run, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
         self.venue = venue
         self.outbox = Outbox()
         self.reports = Stamper(SOURCE, conf.epoch)  # of the venue link: not published, so not in our heartbeat
@@ -50,7 +51,8 @@ class Player(Process):
         self._lease = Lease()
         self._lease_ns = self.clock.monotonic_ns()
         self._greeted = Lease()
-        self.link = sockets.requester(self.context, conf.bus.address("venue"), SOURCE)
+        self.reading = access.local(run, "reader")
+        self.link = sockets.requester(self.context, self.access.to("venue"), SOURCE)
         self.listen(self.link, self._linked)
 
     # --- the run --------------------------------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ class Player(Process):
         """Hold the next bar while the journal is far behind: the rings must still hold what the logger may request."""
         topic = topics.of(topics.EVAL_DONE, bar.instrument)
         done = self.sequencer.last[topic][1]
-        with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
+        with History(self.context, self.reading.to("history"), wait=self._wait) as history:
             self._until(
                 lambda: any(length.seq >= done - FLOW_BARS for length in history.topics(topic)),
                 "the logger to catch up",
@@ -220,7 +222,7 @@ class Player(Process):
     def _gate_has_read(self, topic: str) -> bool:
         """A gate that follows open equity must have read the bar before the next one's fills; only its state shows that."""
         try:
-            seen = request_control(self.context, self.conf.bus.address("control.gate"), "state", timeout_s=1.0)["seen"]
+            seen = request_control(self.context, self.reading.to("control.gate"), "state", timeout_s=1.0)["seen"]
         except (Transient, PeerError):
             return False
         return bool(seen.get(topic, [0, 0])[1] >= self.stamper.last[topic])
@@ -229,7 +231,7 @@ class Player(Process):
         states = []
         for name in READERS:
             try:
-                states.append(request_control(self.context, self.conf.bus.address(f"control.{name}"), "state", timeout_s=1.0))
+                states.append(request_control(self.context, self.reading.to(f"control.{name}"), "state", timeout_s=1.0))
             except (Transient, PeerError):
                 return False
         states.append(self.state())

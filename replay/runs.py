@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from tapewire.bus import private
+from tapewire.bus import access, keys, private
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.wire import encode
@@ -35,7 +35,7 @@ from tapewire.replay.venue import Venue
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
 OURS = (
-    *("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", "poisoned", *RESULTS),
+    *("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", "poisoned", *RESULTS, access.LINK),
     *(f"gate.log.{why}" for why in ("torn", "quarantined", "replaced")),
 )
 # Files of `tapewire signals`. It may share a folder with a run: each replaces only its own files.
@@ -43,7 +43,7 @@ RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 
 
 def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Path:
-    """Make a folder ready for a run: removes what an earlier run wrote (`writes`, except `keep`).
+    """Make a folder ready for a run: removes what an earlier run wrote (`writes`, except `keep`). Its keys stay valid.
 
     Raises:
         ConfError: the folder holds files that no run writes, or it cannot be created.
@@ -52,13 +52,13 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
         out.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
-    foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in OURS + RESEARCH)
+    foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in (*OURS, *RESEARCH, keys.FOLDER))
     if foreign:
         raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(foreign[:3])}); name a new or empty folder")
     for path in out.iterdir():
         if path.name == keep or _whole(path) not in writes:
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
@@ -115,7 +115,7 @@ def replay(
     """Run the recording over the bus: supervised processes, in lockstep."""
     prepare(out, keep="bars")
     configuration.write(conf, out)
-    with supervised(conf, out, tell), Player(conf, venue(conf), logger) as player:
+    with supervised(conf, out, tell), Player(conf, out, venue(conf), logger) as player:
         player.join()
         tell("replaying")
         done = counting(len(recording.bars), progress)
@@ -131,7 +131,7 @@ def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[I
     tell("starting the daemons")
     instance, process = supervise.start(conf, run, "replay", attached=True)
     try:
-        supervise.wait_ready(conf, instance, lambda name: tell(f"waiting for {name}"))
+        supervise.wait_ready(instance, lambda name: tell(f"waiting for {name}"))
         yield instance
     finally:
         tell("stopping the daemons")

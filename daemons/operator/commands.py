@@ -13,7 +13,7 @@ import typer
 import zmq
 from rich.console import Console
 
-from tapewire.bus import private, topics
+from tapewire.bus import access, private, topics
 from tapewire.bus.client import request_reply
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.bus.messages import Arm, Kill, Risk
@@ -25,8 +25,9 @@ from tapewire.daemons.operator import status as standing
 from tapewire.daemons.operator import tap as tapping
 from tapewire.daemons.operator.doctor import examination, findings
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell import epochs, latch
+
+LIVE = Path("var/live")  # where `up` puts its run by default
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -76,7 +77,7 @@ def up(
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
-        supervise.wait_ready(conf, instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
+        supervise.wait_ready(instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"
     out.print(f"up: {len(supervise.DAEMONS)} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
@@ -119,13 +120,17 @@ def tap(
     tapping.run(chosen, tuple(topic or ("",)), as_json=json, since=since, rate=rate, count=count)
 
 
-def doctor(instance: InstanceOption = None, json: JsonOption = False) -> None:
+def doctor(
+    instance: InstanceOption = None,
+    run: Annotated[Path, typer.Option(help="Folder of the live run, for its keys while no daemon is up.")] = LIVE,
+    json: JsonOption = False,
+) -> None:
     """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one.
 
     Exit status 0: all checks are ok. 1: at least one is broken. 3: none is broken, but at least one could not be made.
     """
     chosen = instances.choose(instance) if instance or instances.running() else None
-    found = examination.examine(chosen)
+    found = examination.examine(chosen, run.resolve())
     if json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
     else:
@@ -167,9 +172,9 @@ def command_gate(chosen: instances.Instance, command: Kill | Arm) -> str:
         Transient: the gate does not reply in time.
         PeerError: the reply is not a Risk.
     """
-    address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
+    gate = access.local(Path(chosen.run), "operator").to("gate")
     with zmq.Context() as context:
-        reply = request_reply(context, address, topics.of(topics.OPERATOR, "word"), command, name="operator")
+        reply = request_reply(context, gate, topics.of(topics.OPERATOR, "word"), command, name="operator")
     if not isinstance(reply, Risk):
         raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")
     return f"account {reply.account or 'none'} is {reply.state}, {reply.total_cents / 100:+.2f} $ realised"

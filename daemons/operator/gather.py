@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
+from tapewire.bus.access import Access, Line
 from tapewire.bus.client import RETRY_S, request_control, request_frames
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Beat, Risk, Session, Topics, TopicsRequest
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.operator.snapshot import FRESH_S, BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 
 VENUE = "nt"
 ABSENT_S = 2.5  # how long to wait when the broker has no heartbeat of a bridge: two heartbeat intervals
 
 
-def look(instance: Instance, conf: Conf) -> Snapshot:
+def look(instance: Instance) -> Snapshot:
     """Request the daemons' states and listen for the bridge's heartbeat."""
+    way = access.local(Path(instance.run), "reader")
     with zmq.Context() as context:
-        bridge = listen(context, conf)
-        gate = _state(context, conf.bus.address("control.gate"), "")
-        risks = _state(context, conf.bus.address("gate"), topics.RISK) or {}
-        sessions = _state(context, conf.bus.address("tracker"), topics.SESSION) or {}
+        bridge = listen(context, way)
+        gate = _state(context, way.to("control.gate"), "")
+        risks = _state(context, way.to("gate"), topics.RISK) or {}
+        sessions = _state(context, way.to("tracker"), topics.SESSION) or {}
     return Snapshot(
         bridge=bridge,
         gate=gate,
@@ -42,9 +46,9 @@ def look(instance: Instance, conf: Conf) -> Snapshot:
     )
 
 
-def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> BridgeBeat:
+def listen(context: zmq.Context[zmq.Socket[bytes]], way: Access) -> BridgeBeat:
     """Listen until a heartbeat of the bridge arrives: at most FRESH_S, or ABSENT_S if the broker has none from before."""
-    reader = sockets.subscriber(context, conf.bus.address("broker.out"), (topics.of(topics.BEAT, VENUE),))
+    reader = sockets.subscriber(context, way.to("broker.out"), (topics.of(topics.BEAT, VENUE),))
     start = time.monotonic()
     kept: list[bytes] = []  # the first one: the broker's last value or a live one, which cannot be told apart
     try:
@@ -68,17 +72,20 @@ def listen(context: zmq.Context[zmq.Socket[bytes]], conf: Conf) -> BridgeBeat:
     return BridgeBeat(beat, max(FRESH_S, 0.0 if beat is None else time.time() - beat.wall_ns / 1e9), None, unreadable)
 
 
-def charts(conf: Conf) -> Topics | None:
+def charts(conf: Conf, run: Path) -> Topics | None:
     """The charts of a bridge that connects while no daemon runs; None if none connects.
 
     The requester binds the port `backfill` for the time of its request.
 
+    Args:
+        run: the folder with the bridge's key.
+
     Raises:
-        Transient: the port is in use.
+        Transient: the port is in use. ConfError: the run has no keys.
     """
-    with zmq.Context() as context:
+    with zmq.Context() as context, Doors(context, run, conf.bus) as doors:
         try:
-            port = sockets.responder(context, conf.bus.address("backfill"))
+            port = sockets.responder(context, doors.outside("backfill"))
         except zmq.ZMQError as error:
             raise Transient(f"cannot bind {conf.bus.address('backfill')}: {error}; is a `tapewire backfill` running?") from error
         try:
@@ -108,9 +115,9 @@ def _read(frames: list[bytes]) -> tuple[Beat | None, str]:
     return (body, "") if isinstance(body, Beat) else (None, f"{type(body).__name__} instead of a heartbeat")
 
 
-def _state(context: zmq.Context[zmq.Socket[bytes]], address: str, argument: str) -> dict[str, Any] | None:
+def _state(context: zmq.Context[zmq.Socket[bytes]], line: Line, argument: str) -> dict[str, Any] | None:
     try:
-        report: dict[str, Any] = request_control(context, address, "state", argument, timeout_s=1.0)
+        report: dict[str, Any] = request_control(context, line, "state", argument, timeout_s=1.0)
     except (Transient, PeerError):
         return None
     return report

@@ -48,7 +48,7 @@ def ready(
     """Show whether an entry could be traded now: platform, account, data, orders, position. Exit status 1 unless all are on."""
     chosen = instances.choose(instance)
     conf = configuration.read(Path(chosen.run))
-    shown = lights(conf, gather.look(chosen, conf))
+    shown = lights(conf, gather.look(chosen))
     if json:
         out.print(msgspec.json.encode(shown).decode(), markup=False)
     else:

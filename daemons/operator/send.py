@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -11,13 +12,12 @@ import typer
 import zmq
 from rich.console import Console
 
-from tapewire.bus import topics, wire
+from tapewire.bus import access, topics, wire
 from tapewire.bus.client import History, request_reply
 from tapewire.bus.errors import DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, IngressEvent
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.tables import aligned
-from tapewire.daemons.settings.structs import PORTS
 
 REQUEST = topics.of(topics.INGRESS, "ask")
 PATIENCE_S = 15.0  # a killed gate restarts within a few seconds; the request is repeated until then
@@ -124,10 +124,10 @@ def request(chosen: instances.Instance, fields: dict[str, Any], *, timeout_s: fl
         Transient: no reply in time. The gate may have accepted it: repeat it with the same request_id.
         PeerError: the reply is not an ExternalAnswer.
     """
-    address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['gate']}"
+    gate = access.local(Path(chosen.run), "operator").to("gate")
     with zmq.Context() as context:
         try:
-            reply = request_reply(context, address, REQUEST, ExternalSignal(fields), name="send", timeout_s=timeout_s)
+            reply = request_reply(context, gate, REQUEST, ExternalSignal(fields), name="send", timeout_s=timeout_s)
         except Transient as error:
             raise Transient(f"{error}; the gate may have accepted it, so repeat it with the same --request-id") from error
     if not isinstance(reply, ExternalAnswer):
@@ -144,8 +144,8 @@ def status_of(reply: ExternalAnswer) -> int:
 
 def history(chosen: instances.Instance) -> Iterator[tuple[int, IngressEvent]]:
     """Every state of every signal in the journal, with its market time in nanoseconds; topic after topic, that is by instrument."""
-    address = f"tcp://{chosen.host}:{chosen.base_port + PORTS['history']}"
-    with zmq.Context() as context, History(context, address, deadline_s=HISTORY_S) as journal:
+    line = access.local(Path(chosen.run), "reader").to("history")
+    with zmq.Context() as context, History(context, line, deadline_s=HISTORY_S) as journal:
         for length in journal.topics(topics.INGRESS):
             for header, body in map(wire.decode, journal.read(length.topic)):
                 if isinstance(body, IngressEvent):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import zmq
 from msgspec import Struct
 
-from tapewire.bus import topics
-from tapewire.bus.client import Reader
+from tapewire.bus import access, topics
+from tapewire.bus.access import Access
+from tapewire.bus.client import Reader, request_control
+from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Beat
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.operator.tables import aligned
-from tapewire.daemons.settings.structs import PORTS
 
 SILENT_S = 5.0
 LISTEN_S = 2.0
+REPLY_S = 0.5
 
 
 class DaemonStatus(Struct, frozen=True):
@@ -25,7 +28,8 @@ class DaemonStatus(Struct, frozen=True):
 
     state: of its process, as supervisord names it. uptime_s, beat_age_s: in seconds; None without a heartbeat of this process.
     last: the topic with the highest number that it has published, as `topic@epoch:seq`; empty if it publishes none. note: its own
-    state, "ready" in regular operation. received, healed, lost: messages since the process started.
+    state, "ready" in regular operation. received, healed, lost: messages since the process started. turned_away: peers that did not
+    get in, since the process started; None if it does not reply.
     """
 
     name: str
@@ -38,6 +42,7 @@ class DaemonStatus(Struct, frozen=True):
     received: int
     healed: int
     lost: int
+    turned_away: int | None = None
 
     @property
     def healthy(self) -> bool:
@@ -47,7 +52,8 @@ class DaemonStatus(Struct, frozen=True):
 def collect(instance: Instance) -> list[DaemonStatus]:
     """Request the processes from supervisord, and listen for one heartbeat of each daemon."""
     processes = supervise.processes(instance)
-    beats = listen(instance, {each["name"] for each in processes})
+    way = access.local(Path(instance.run), "reader")
+    beats = listen(way, {each["name"] for each in processes})
     now_s = time.time()
     rows = []
     for each in processes:
@@ -66,18 +72,28 @@ def collect(instance: Instance) -> list[DaemonStatus]:
                 received=0 if fresh is None else fresh.received,
                 healed=0 if fresh is None else fresh.healed,
                 lost=0 if fresh is None else fresh.lost,
+                turned_away=None if fresh is None else turned_away(way, name),
             )
         )
     return rows
 
 
-def listen(instance: Instance, names: set[str]) -> dict[str, Beat]:
+def turned_away(way: Access, name: str) -> int | None:
+    """How many peers a daemon has turned away at its ports; None if it does not reply."""
+    try:
+        with zmq.Context() as context:
+            return int(request_control(context, way.to(f"control.{name}"), "state", timeout_s=REPLY_S)["turned_away"])
+    except (Transient, PeerError):
+        return None
+
+
+def listen(way: Access, names: set[str]) -> dict[str, Beat]:
     """The newest heartbeat of each name, from the broker's last values and at most LISTEN_S of live ones."""
     beats: dict[str, Beat] = {}
     until = time.monotonic() + LISTEN_S
     with zmq.Context() as context:
-        address = f"tcp://{instance.host}:{instance.base_port + PORTS['broker.out']}"
-        reader = Reader(context, address, tuple(topics.of(topics.BEAT, name) for name in sorted(names)), name="status")
+        wanted = tuple(topics.of(topics.BEAT, name) for name in sorted(names))
+        reader = Reader(context, way.to("broker.out"), wanted, name="status")
         try:
             while time.monotonic() < until and not _all_fresh(beats, names):
                 for message, _ in reader.receive(0.1):
@@ -103,7 +119,10 @@ def furthest(beat: Beat) -> str:
 
 def lines(rows: list[DaemonStatus]) -> Iterator[tuple[str, bool]]:
     """The rows as lines for a person, after a heading; each with whether its daemon is healthy."""
-    table = [("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost"), *map(_cells, rows)]
+    table = [
+        ("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost", "turned away"),
+        *map(_cells, rows),
+    ]
     yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
 
 
@@ -112,7 +131,8 @@ def _cells(row: DaemonStatus) -> tuple[str, ...]:
     seconds = int(row.uptime_s)
     uptime = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     age = "none" if row.beat_age_s is None else f"{row.beat_age_s:.1f} s"
-    numbers = (str(row.received), str(row.healed), str(row.lost))
+    strangers = "-" if row.turned_away is None else str(row.turned_away)
+    numbers = (str(row.received), str(row.healed), str(row.lost), strangers)
     return (row.name, state, str(row.pid or "-"), uptime, age, row.last or "-", *numbers)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import signal
 import socket as sockets_of_python
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -21,7 +19,7 @@ import zmq
 from supervisor.xmlrpc import SupervisorTransport
 
 import tapewire
-from tapewire.bus import private
+from tapewire.bus import access, private
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.daemons import makers
@@ -33,7 +31,7 @@ DAEMONS = makers.NAMES
 START_S = 30.0
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1
-SOCKETS = "tapewire-"  # begins the name of the folder of a run's sockets
+SOCKET = "supervisord.sock"
 
 
 def conf_file() -> Path:
@@ -62,8 +60,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     """
     run_dir = run_dir.resolve()
     private.folder(run_dir / "logs")
-    socket = socket_path(run_dir)
-    private.own_folder(socket.parent)
+    socket = access.prepare(run_dir) / SOCKET
     environment = {
         **os.environ,
         "TAPEWIRE_RUN": str(run_dir),
@@ -97,7 +94,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     return instance, process
 
 
-def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:
+def wait_ready(instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:
     """Wait until every daemon reports ready.
 
     Args:
@@ -107,12 +104,13 @@ def wait_ready(conf: Conf, instance: Instance, tick: Callable[[str], None] = lam
         Transient: one is not ready within START_S; the text names its log.
     """
     waiting = list(DAEMONS)
+    reader = access.local(Path(instance.run), "reader")
     until = time.monotonic() + START_S
     with zmq.Context() as context:
         while waiting:
             tick(waiting[0])
             try:
-                report = request_control(context, conf.bus.address(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
+                report = request_control(context, reader.to(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
                 ours = {each["name"]: each["pid"] for each in processes(instance)}
                 if report["note"] == "ready" and report["pid"] == ours[waiting[0]]:
                     waiting.pop(0)
@@ -144,19 +142,9 @@ def stop(instance: Instance) -> None:
         with suppress(ProcessLookupError):
             os.kill(instance.pid, signal.SIGKILL)
         raise Transient(f"supervisord {instance.pid} did not stop within {STOP_S:g} s and was killed; see {instance.run}/logs")
-    socket = Path(instance.socket)
-    socket.unlink(missing_ok=True)
-    if socket.parent.name.startswith(SOCKETS):
-        with suppress(OSError):  # something else lies there
-            socket.parent.rmdir()
+    access.tidy(Path(instance.run))
     instances.forget(instance.name)
     release(instance.host, instance.base_port)
-
-
-def socket_path(run_dir: Path) -> Path:
-    """The path of this run's unix socket: short, different for each run folder, and in a folder that only this user can enter."""
-    digest = hashlib.sha256(str(run_dir).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"{SOCKETS}{digest}" / "supervisord.sock"
 
 
 def free_base_port(host: str, wanted: int) -> int:

@@ -8,16 +8,16 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgpack
 import zmq
 
-from tapewire.bus import sockets, topics
+from tapewire.bus import access, sockets, topics
 from tapewire.bus.client import History, poll
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.instances import Instance
-from tapewire.daemons.settings.structs import PORTS
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
@@ -38,7 +38,7 @@ def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: 
     after_ns = None if since is None else since_ns(since)
     with zmq.Context() as context:
         # Subscribe first, then request the history; a message that both deliver is dropped by its number.
-        reader = sockets.subscriber(context, _address(instance, "broker.out"), prefixes, hwm=QUEUE)
+        reader = sockets.subscriber(context, access.local(Path(instance.run), "reader").to("broker.out"), prefixes, hwm=QUEUE)
         reader.setsockopt(zmq.LINGER, 0)
         try:
             stream = _messages(context, instance, reader, prefixes, after_ns)
@@ -92,7 +92,7 @@ def _messages(
     """Messages in order, and None about once a second without one, so that the caller can check its clock."""
     seen: dict[str, tuple[int, int]] = {}
     if after_ns is not None:
-        with History(context, _address(instance, "history"), deadline_s=30.0) as history:
+        with History(context, access.local(Path(instance.run), "reader").to("history"), deadline_s=30.0) as history:
             for prefix in prefixes:
                 for length in history.topics(prefix):
                     for frame in history.read(length.topic):
@@ -146,7 +146,3 @@ def _rates(stream: Iterator[tuple[str, dict[str, Any]] | None]) -> None:
             print(rates or "no messages", flush=True)
             counts.clear()
             since = time.monotonic()
-
-
-def _address(instance: Instance, port: str) -> str:
-    return f"tcp://{instance.host}:{instance.base_port + PORTS[port]}"

@@ -12,26 +12,17 @@ from tapewire.daemons.market.hours import EntryTimes
 from tapewire.daemons.settings.programs import Program
 from tapewire.strategies.roster import Conflict
 
-# Offsets from bus.base_port. Every port that tapewire binds is listed here.
+# Offsets from bus.base_port. Every tcp port that tapewire binds is listed here; the others are unix sockets (bus/access.py).
 PORTS: Mapping[str, int] = {
     "broker.in": 0,
     "broker.out": 1,
-    "tracker": 10,
-    "evaluator": 11,
     "gate": 12,
     "venue": 13,
     "history": 14,
-    "control.replay": 15,
     "backfill": 16,
     "public": 20,
-    "control.broker": 30,
-    "control.tracker": 31,
-    "control.evaluator": 32,
-    "control.gate": 33,
-    "control.publisher": 34,
-    "control.logger": 35,
 }
-PORT_SPAN = 36
+PORT_SPAN = 21
 
 LEAST_DAYS = 40
 LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut a longer bucket into parts without meaning

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from tapewire.bus import bounds, topics
+from tapewire.bus import bounds, roles, topics
 from tapewire.bus.bounds import Bound, Limits, OutOfBounds, Refusals
 from tapewire.bus.clock import Clock
 from tapewire.bus.errors import PeerError
@@ -40,11 +40,14 @@ class Entrance:
     def announced(self, beat: Beat, subscribe: tuple[str, ...], sequencer: Sequencer[Any], now_ns: int) -> None:
         """Pass on what a heartbeat reports of the topics that we read. now_ns: monotonic."""
         wall_ns = self._clock.now_ns()
+        role = roles.of_process(beat.name)
         for written, (epoch, seq) in beat.last.items():
             if not topics.matches(written, subscribe):
                 continue
             try:
                 bounds.topic(written.encode())
+                if role is None or not roles.may_publish(role, beat.name, written):
+                    raise OutOfBounds(Bound.ROLE, f"{written}: announced by {beat.name[:60]!r}, which does not write it")
                 self.limits.epoch(written, epoch, wall_ns)
                 sequencer.announced(written, epoch, seq, now_ns)
             except OutOfBounds as error:

@@ -25,9 +25,9 @@ class Outgoing:
     def open(self) -> None:
         """Connect to the services. Until then requests are kept and not sent."""
         for service in self._outboxes:
-            socket = sockets.requester(self._process.context, self._process.conf.bus.address(service), self._process.name)
+            socket = sockets.requester(self._process.context, self._process.access.to(service), self._process.name)
             self._sockets[service] = socket
-            self._process.listen(socket, lambda socket=socket: self._arrived(socket))  # type: ignore[misc]
+            self._process.listen(socket, lambda service=service: self._arrived(service))  # type: ignore[misc]
 
     def put(self, service: str, ref: str, frames: list[bytes]) -> None:
         """Take charge of a request."""
@@ -57,9 +57,9 @@ class Outgoing:
         due = [box.next_ns() for service, box in self._outboxes.items() if service in self._sockets]
         return min((at_ns for at_ns in due if at_ns is not None), default=NEVER_NS)
 
-    def _arrived(self, socket: zmq.Socket[bytes]) -> None:
-        for frames in sockets.arrived(socket, BATCH):
-            event = self._process.decoded(b"", frames)
+    def _arrived(self, service: str) -> None:
+        for frames in sockets.arrived(self._sockets[service], BATCH):
+            event = self._process.decoded("", service, "", frames)
             # Only the first answer to a request that is still under way counts.
             if event is not None and self.answered(event.header.cause):
                 self._intake.reply(event, frames[-1])

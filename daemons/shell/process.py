@@ -16,22 +16,25 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 import zmq
 
-from tapewire.bus import sockets, topics, wire
-from tapewire.bus.bounds import OutOfBounds
+from tapewire.bus import access, roles, sockets, topics, wire
+from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.guard import Door, Guard
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
 from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
@@ -54,6 +57,7 @@ class Process:
         self,
         name: str,
         conf: Conf,
+        run: Path,
         *,
         subscribe: tuple[str, ...],
         logger: structlog.stdlib.BoundLogger,
@@ -67,7 +71,9 @@ class Process:
         self.logger = logger
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
+        self.access = access.local(run, name)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.doors = Doors(self.context, run, conf.bus)
         self.poller = zmq.Poller()
         self.handlers: dict[object, Callable[[], None]] = {}
         self.stamper = Stamper(name, conf.epoch)
@@ -85,9 +91,10 @@ class Process:
         self._backlog: list[list[bytes]] | None = None
         self._writable = False
         self._signals = Signals(self._stop)
-        self.control = self.bind(sockets.responder, f"control.{control or name}")
-        self.facts_out = sockets.publisher(self.context, conf.bus.address("broker.in"))
-        self.facts_in = sockets.subscriber(self.context, conf.bus.address("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
+        self.control_port = f"{roles.CONTROL_PORT}{control or name}"
+        self.control = self.bind(sockets.responder, self.doors.inside(self.control_port))
+        self.facts_out = sockets.publisher(self.context, self.access.to("broker.in"))
+        self.facts_in = sockets.subscriber(self.context, self.access.to("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
         self.listen(self._signals.socket, self._signals.drain)
         self.listen(self.control, self._controlled)
         self.listen(self.facts_out, self._subscribed)
@@ -101,6 +108,7 @@ class Process:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._signals.close()
+        self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
 
@@ -111,7 +119,7 @@ class Process:
             self.pump(1.0)
             if self.clock.monotonic_ns() - warned_ns > 5 * SECOND_NS:
                 warned_ns = self.clock.monotonic_ns()
-                self.logger.warning("waiting_for_broker", address=self.conf.bus.address("broker.in"))
+                self.logger.warning("waiting_for_broker", address=self.access.to("broker.in").address)
 
     def hold(self) -> None:
         """Keep arriving facts aside while history is read. A joiner subscribes first and asks for the past second."""
@@ -145,6 +153,7 @@ class Process:
         self.finish_round(now_ns)
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
+            watch(self.doors.guard, self.logger)
             self.beat()
         if self.stopping:
             raise Stopped
@@ -174,6 +183,7 @@ class Process:
             "received": self.received,
             "sent": self.sent,
             **self.entrance.state(),
+            **self.doors.guard.state(),
             "repeats": self.sequencer.repeats,
             "healed": self.sequencer.healed,
             "lost": self.sequencer.lost,
@@ -227,37 +237,46 @@ class Process:
         """Encode what is numbered by the clock and kept nowhere, because an old one has no value: beats, leases, reports."""
         return wire.encode(Header(PROTOCOL_VERSION, self.name, self.stamper.epoch, now_ns, now_ns), body)
 
-    def bind(self, make: Callable[[Any, str], zmq.Socket[bytes]], port: str) -> zmq.Socket[bytes]:
+    def bind(self, make: Callable[[Any, Door], zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
         """Bind a port of this run.
 
         Raises:
             Transient: another process has it.
         """
-        address = self.conf.bus.address(port)
         try:
-            return make(self.context, address)
+            return make(self.context, door)
         except zmq.ZMQError as error:
+            self.doors.close()
             self.context.destroy(linger=0)
-            raise Transient(f"{self.name}: cannot bind {port} at {address}: {error}; is another tapewire using it?") from error
+            where = ", ".join(door.addresses)
+            raise Transient(f"{self.name}: cannot bind {door.port} at {where}: {error}; is another tapewire using it?") from error
 
-    def decoded(self, sender: bytes, frames: list[bytes]) -> Event | None:
-        """A message that came from a peer. None, counted and logged, if it cannot be decoded."""
-        name = sender.decode("latin-1")
+    def decoded(self, port: str, who: str, sender: str, frames: list[bytes]) -> Event | None:
+        """A message that came from a peer. None, counted and logged, if it cannot be decoded or its key's role may not send it.
+
+        Args:
+            port: where it came in; empty for a reply of a service, to which we have connected. who: the name of the peer's key, or
+                the service. sender: where a reply goes.
+        """
         try:
             topic, header, body = wire.decode_message(frames[-2:])
+            if port:
+                self._allowed(port, who, body)
             self.entrance.check(topic, header)
         except PeerError as error:
-            self.entrance.refuse(name, error)
+            self.entrance.refuse(who, error)
             return None
-        return Event(topic, header, body, name)
+        return Event(topic, header, body, sender)
 
-    def decoded_body(self, sender: bytes, frames: list[bytes]) -> Body | None:
-        """The body of a request that is no fact, whatever its topic. None, counted and logged, if it cannot be decoded."""
+    def decoded_body(self, port: str, who: str, frames: list[bytes]) -> Body | None:
+        """The body of a request that is no fact, whatever its topic. None as for `decoded`."""
         try:
-            return wire.decode(frames[-1])[1]
-        except (PeerError, IndexError) as error:
-            self.entrance.refuse(sender.decode("latin-1"), error if isinstance(error, PeerError) else PeerError("no frames"))
+            body = wire.decode(frames[-1])[1]
+            self._allowed(port, who, body)
+        except PeerError as error:
+            self.entrance.refuse(who, error)
             return None
+        return body
 
     # --- inside ---------------------------------------------------------------------------------------------------------------
 
@@ -288,6 +307,9 @@ class Process:
             self.entrance.refuse(frames[0][:60].decode("latin-1"), error)
             return
         if isinstance(body, Beat):
+            if topic != topics.of(topics.BEAT, body.name):  # the broker has checked whose topic it is
+                self.entrance.refuse(topic, OutOfBounds(Bound.ROLE, f"{topic}: a heartbeat of {body.name[:60]!r}"))
+                return
             self.beats[body.name] = now_ns
             self.beat_notes[body.name] = body.note
             self.entrance.announced(body, self.subscribe, self.sequencer, now_ns)
@@ -324,13 +346,20 @@ class Process:
                 self.take(event, held)
         self._whole = self.sequencer.whole
 
+    def _allowed(self, port: str, who: str, body: Body) -> None:
+        role = self.doors.guard.role(who)
+        kind = str(body.__struct_config__.tag)
+        verb = body.verb if isinstance(body, Control) else ""
+        if role is None or not roles.may_ask(role, port, kind, verb):
+            raise OutOfBounds(Bound.ROLE, f"{port}: the key {who!r} ({role or 'revoked'}) may not send {verb or kind}")
+
     def _controlled(self) -> None:
-        sender, *rest = self.control.recv_multipart()
-        body = self.decoded_body(sender, rest)
-        if isinstance(body, Control):
-            report = self.passing("control.", self._report(body), 0)
-            with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
-                sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
+        for who, (sender, *rest) in sockets.from_peers(self.control, 1):
+            body = self.decoded_body(self.control_port, who, rest)
+            if isinstance(body, Control):
+                report = self.passing("control.", self._report(body), 0)
+                with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
+                    sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
 
     def _report(self, asked: Control) -> Report:
         match asked.verb:
@@ -342,6 +371,12 @@ class Process:
                 self.stopping = True
                 return Report(asked.id, True, "{}")
         return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: ping, state, stop")
+
+
+def watch(guard: Guard, logger: structlog.stdlib.BoundLogger) -> None:
+    """Let the guard look at the keys, and log who was turned away: the first of each port and reason."""
+    for turned in guard.refresh():
+        logger.warning("peer_turned_away", port=turned.port, why=turned.why, address=turned.address, key=turned.key)
 
 
 def pin(conf: Conf, name: str) -> None:

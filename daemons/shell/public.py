@@ -21,8 +21,8 @@ class PublicPort:
     """
 
     def __init__(self, process: Process, policy: PublicPolicy, run: Path) -> None:
-        self._socket = process.bind(sockets.public_out, PORT)
-        self._backlog = Backlog((process.conf.bus.address(PORT),), process.conf.bus.reader_mib << 20)
+        self._socket = process.bind(sockets.public_out, process.doors.both(PORT))
+        self._backlog = Backlog(process.doors.both(PORT).addresses, process.conf.bus.reader_mib << 20)
         self._logger = process.logger
         self._prefix = policy.prefix
         self._sink = None if policy.sink is None else policy.sink(str(run))

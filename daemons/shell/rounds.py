@@ -56,7 +56,7 @@ class Rounds(Process):
             raise InvariantError(f"{daemon.name} owns the venue link and keeps no log: its orders would not survive a restart")
         # A reader's own gaps come to its core through `take`; another reader's gaps are not its business.
         subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
-        super().__init__(daemon.name, conf, subscribe=subscribe, logger=logger)
+        super().__init__(daemon.name, conf, run, subscribe=subscribe, logger=logger)
         self.daemon = daemon
         self.run = run
         self.aside = Aside(run, daemon)

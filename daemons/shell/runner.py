@@ -132,7 +132,7 @@ class Runner(Rounds):
         if not self.daemon.recover:
             return 0
         count, new = 0, self.conf.epoch == 1
-        with History(self.context, self.conf.bus.address("history"), wait=self._wait) as history:
+        with History(self.context, self.access.to("history"), wait=self._wait) as history:
             past = recovery.of_history(history, self.daemon, self.subscribe, self.conf.since, self.conf.folds)
             for gap, frame in past.gaps:
                 self._own_again(gap, frame)

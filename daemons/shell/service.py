@@ -12,8 +12,11 @@ from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.daemon import Daemon, Event
 from tapewire.bus.messages import Control, Report
 from tapewire.bus.served import Served
+from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.process import BATCH, Process
+
+OUTSIDE = "tcp/"  # begins the name under which a core knows a peer outside the machine; no peer inside has such a routing id
 
 
 class Service:
@@ -29,24 +32,33 @@ class Service:
         self._daemon = daemon
         self._report = report
         self._answers = Served()
-        self._socket: zmq.Socket[bytes] | None = None
+        self._inside: zmq.Socket[bytes] | None = None
+        self._outside: zmq.Socket[bytes] | None = None
 
     def open(self) -> None:
-        """Bind the port. Until then answers are stored and not sent."""
-        self._socket = self._process.bind(sockets.responder, self._daemon.serves)
-        self._process.listen(self._socket, lambda: self._arrived(BATCH))
+        """Bind the port. Until then answers are stored and not sent.
+
+        Peers outside get a socket of their own: a peer chooses its routing id, and so could take the place of a daemon on the same
+        socket.
+        """
+        process, port = self._process, self._daemon.serves
+        self._inside = inside = process.bind(sockets.responder, process.doors.inside(port))
+        process.listen(inside, lambda: self._arrived(inside, "", BATCH))
+        if port in PORTS:
+            self._outside = outside = process.bind(sockets.responder, process.doors.outside(port))
+            process.listen(outside, lambda: self._arrived(outside, OUTSIDE, BATCH))
 
     def answer(self, event: Event, topic: str, frame: bytes) -> None:
         """Store the answer to a request, then send it if the port is open."""
         frames = [b"", topic.encode(), frame]
         self._answers.store(event.ref, event.body, frames)
         if event.sender:
-            self._send(event.sender.encode("latin-1"), frames)
+            self._send(event.sender, frames)
 
-    def _arrived(self, at_most: int) -> None:
-        assert self._socket is not None
-        for sender, *rest in sockets.arrived(self._socket, at_most):
-            event = self._process.decoded(sender, rest)
+    def _arrived(self, socket: zmq.Socket[bytes], side: str, at_most: int) -> None:
+        for who, (peer, *rest) in sockets.from_peers(socket, at_most):
+            sender = side + peer.decode("latin-1")
+            event = self._process.decoded(self._daemon.serves, who, sender, rest)
             if event is None:
                 continue
             if isinstance(event.body, Control):
@@ -57,18 +69,18 @@ class Service:
             if stored is not None:
                 self._send(sender, stored)
             elif (topic := self._daemon.admission(event.body).topic) and event.topic != topic:
-                self._process.entrance.refuse(
-                    event.sender, OutOfBounds(Bound.TOPIC, f"a request on {event.topic}, expected {topic}")
-                )
+                self._process.entrance.refuse(who, OutOfBounds(Bound.TOPIC, f"a request on {event.topic}, expected {topic}"))
             else:
                 try:
-                    self._intake.request(sender, event, rest[-1], reused=event.ref in self._answers)
+                    self._intake.request(sender.encode("latin-1"), event, rest[-1], reused=event.ref in self._answers)
                 except OutOfBounds as error:
-                    self._process.entrance.refuse(event.sender, error)
+                    self._process.entrance.refuse(who, error)
 
-    def _send(self, sender: bytes, frames: list[bytes]) -> None:
-        if self._socket is None:
+    def _send(self, sender: str, frames: list[bytes]) -> None:
+        socket = self._outside if sender.startswith(OUTSIDE) else self._inside
+        if socket is None:
             return
+        peer = sender.removeprefix(OUTSIDE).encode("latin-1")
         # The sender is gone, or does not read (a ROUTER would wait for room): it resends and gets the stored answer.
         with suppress(zmq.ZMQError):
-            sockets.send(self._socket, (sender, *frames), sockets.NOBLOCK)
+            sockets.send(socket, (peer, *frames), sockets.NOBLOCK)

@@ -52,7 +52,7 @@ class VenueLink:
 
     def open(self) -> None:
         """Bind the link's port. Until then orders are kept and not sent."""
-        self._socket = self._process.bind(sockets.responder, PORT)
+        self._socket = self._process.bind(sockets.responder, self._process.doors.both(PORT))
         self._process.listen(self._socket, self._arrived)
 
     def put(self, ref: str, frames: list[bytes]) -> None:
@@ -106,8 +106,8 @@ class VenueLink:
 
     def _arrived(self) -> None:
         assert self._socket is not None
-        for sender, *rest in sockets.arrived(self._socket, BATCH):
-            event = self._process.decoded(sender, rest)
+        for who, (sender, *rest) in sockets.from_peers(self._socket, BATCH):
+            event = self._process.decoded(PORT, who, sender.decode("latin-1"), rest)
             if event is None:
                 continue
             if isinstance(event.body, Ack):

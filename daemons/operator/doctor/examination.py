@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tapewire.bus import access
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons.operator import gather, instances, supervise
 from tapewire.daemons.operator.doctor import bridge, hops, installation
@@ -15,8 +16,12 @@ from tapewire.daemons.settings import load as configuration
 Check = tuple[str, Callable[[], Found]]
 
 
-def examine(instance: Instance | None) -> list[Finding]:
-    """The findings about the installation and, if an instance runs, about its daemons and its bridge."""
+def examine(instance: Instance | None, live: Path) -> list[Finding]:
+    """The findings about the installation and, if an instance runs, about its daemons and its bridge.
+
+    Args:
+        live: the folder of the live run, for its keys while no instance runs.
+    """
     found = _made(
         [
             ("python", installation.python),
@@ -34,25 +39,26 @@ def examine(instance: Instance | None) -> list[Finding]:
                 ("files", lambda: installation.files(instances.folder())),
                 ("ports", installation.ports),
                 ("instance", lambda: none_up),
-                ("bridge", installation.reach),
+                ("bridge", lambda: installation.reach(live)),
             ]
         )
     run = Path(instance.run)
     conf = configuration.read(run)
+    way = access.local(run, "reader")
     found += _made(
         [
-            ("files", lambda: installation.files(run, instances.folder(), supervise.socket_path(run).parent)),
+            ("files", lambda: installation.files(run, instances.folder(), access.place(run))),
             ("disk", lambda: hops.disk(run)),
             ("supervisord", lambda: hops.supervised(instance)),
-            ("bus", lambda: hops.bus(conf)),
-            *((f"{name} control", lambda name=name: hops.control(conf, name)) for name in supervise.DAEMONS),
+            ("bus", lambda: hops.bus(way)),
+            *((f"{name} control", lambda name=name: hops.control(way, name)) for name in supervise.DAEMONS),
             ("heartbeats", lambda: hops.beats(instance)),
-            ("history", lambda: hops.history(conf)),
+            ("history", lambda: hops.history(way)),
             ("gate log", lambda: hops.gate_log(run)),
             ("trading", lambda: hops.trading(conf)),
         ]
     )
-    return found + bridge.judge(conf, gather.look(instance, conf))
+    return found + bridge.judge(conf, gather.look(instance))
 
 
 def _made(checks: Iterable[Check]) -> list[Finding]:

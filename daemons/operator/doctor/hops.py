@@ -10,6 +10,7 @@ from pathlib import Path
 import zmq
 
 from tapewire.bus import topics
+from tapewire.bus.access import Access
 from tapewire.bus.client import History, Reader, request_control
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Beat
@@ -39,24 +40,24 @@ def supervised(instance: Instance) -> Found:
     return ok(f"supervisord {instance.pid}, all {len(supervise.DAEMONS)} daemons running")
 
 
-def bus(conf: Conf) -> Found:
+def bus(way: Access) -> Found:
     """A heartbeat that arrives went from a publishing daemon through the broker to this subscriber: both directions work."""
     with zmq.Context() as context:
-        reader = Reader(context, conf.bus.address("broker.out"), WRITERS, name="doctor")
+        reader = Reader(context, way.to("broker.out"), WRITERS, name="doctor")
         try:
             start = time.monotonic()
             while time.monotonic() - start < HOP_S:
                 if any(isinstance(message.body, Beat) for message, _ in reader.receive(0.1)):
-                    return ok(f"{conf.bus.address('broker.in')} to {conf.bus.address('broker.out')}")
+                    return ok(f"{way.to('broker.in').address} to {way.to('broker.out').address}")
             state = "accepts subscribers, but no daemon publishes" if reader.joined else "does not reply"
         finally:
             reader.close()
-    return broken(f"the broker {state} at {conf.bus.address('broker.out')}", "`tapewire status` shows the missing daemon")
+    return broken(f"the broker {state} at {way.to('broker.out').address}", "`tapewire status` shows the missing daemon")
 
 
-def control(conf: Conf, name: str) -> Found:
+def control(way: Access, name: str) -> Found:
     with zmq.Context() as context:
-        report = request_control(context, conf.bus.address(f"control.{name}"), "ping")
+        report = request_control(context, way.to(f"control.{name}"), "ping")
     if report["note"] != "ready":
         return broken(
             f"pid {report['pid']} is {report['note']}", "it may still be recovering; run the doctor again in some seconds"
@@ -71,8 +72,8 @@ def beats(instance: Instance) -> Found:
     return ok(f"all younger than {status.SILENT_S:g} s")
 
 
-def history(conf: Conf) -> Found:
-    with zmq.Context() as context, History(context, conf.bus.address("history"), deadline_s=HOP_S) as journal:
+def history(way: Access) -> Found:
+    with zmq.Context() as context, History(context, way.to("history"), deadline_s=HOP_S) as journal:
         lengths = journal.topics()
     return ok(f"{len(lengths)} topics, {sum(length.records for length in lengths)} records")
 

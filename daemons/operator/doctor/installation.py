@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import zmq
 
-from tapewire.bus import private
+from tapewire.bus import keys, private
 from tapewire.daemons.operator import gather, supervise
 from tapewire.daemons.operator.doctor import bridge
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
@@ -93,10 +93,14 @@ def ports() -> Found:
     return ok(f"{bus.base_port} to {bus.base_port + PORT_SPAN - 1} on {bus.host} are free")
 
 
-def reach() -> Found:
+def reach(live: Path) -> Found:
     """While no daemon runs, a running bridge still connects to the port on which its chart is requested."""
     conf = _live()
-    charts = gather.charts(conf)
+    if not (live / keys.FOLDER).is_dir():
+        return unknown(
+            f"no daemon runs, and {live} has no keys", "start with `tapewire up`, then `tapewire keys bridge --to FOLDER`"
+        )
+    charts = gather.charts(conf, live)
     if charts is None:
         return unknown(f"no daemon runs, and no bridge connects to {conf.bus.address('backfill')}", bridge.connect(conf))
     there = ", ".join(f"{each.topic.removeprefix('chart.')[:-1]} with {each.records} bars" for each in charts.topics)

@@ -1,0 +1,323 @@
+"""The lock on every socket that binds: who may come in, and who was turned away.
+
+ZeroMQ asks a handler in the process about each peer that has shown its credentials (ZAP, RFC 27), and only then lets a message
+through. The handler lives in a thread, so a busy daemon answers too. It must run before the first bind, and as long as a socket
+lives. Three settings belong together on each socket, before each bind: the ZAP domain, its enforcement, and the mechanism. With
+them libzmq refuses every peer of an older protocol, every byte that is no ZeroMQ, and every other mechanism by itself.
+
+Two mechanisms, each where it fits. On tcp it is CURVE: encrypted, and both sides prove who they are. On a unix socket in a private
+folder it is PLAIN: the peer shows its name and pass phrase, and messages cost nothing more (the file mode keeps others out, and no
+byte leaves the kernel).
+
+A refusal says "later" (status 300), not "never" (400): a peer whose key is put right comes in without being restarted.
+
+What is turned away is counted, by port and reason. libzmq tells the handler nothing about a peer that never came to its credentials
+(an HTTP request, another mechanism), so each socket's monitor is read as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import struct
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import zmq
+from zmq.utils import z85
+
+from tapewire.bus import access, roles
+from tapewire.bus.keys import Keys
+from tapewire.bus.roles import Role
+
+HANDSHAKE_MS = 10_000  # a peer that has not shown its credentials by then is disconnected
+HANDLER = "inproc://zeromq.zap.01"  # the address is fixed by RFC 27
+LATER = b"300"
+WELCOME = b"200"
+MONITORED = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_MONITOR_STOPPED
+)
+
+
+class Why(StrEnum):
+    """Why a peer was turned away.
+
+    NO_LOCK: no greeting of the current protocol, or another mechanism: not a program of ours. WRONG_SERVER: it expects the daemons
+    of another run. UNKNOWN: its key is none of this run, or was revoked. ROLE: its key may not connect to this port.
+    """
+
+    NO_LOCK = "no_lock"
+    WRONG_SERVER = "wrong_server"
+    UNKNOWN = "unknown_key"
+    ROLE = "role"
+
+
+class Turned(NamedTuple):
+    """A peer that was turned away.
+
+    address: its own, as far as it is known. key: the name or public half that it showed.
+    """
+
+    port: str
+    why: Why
+    address: str
+    key: str
+    at_s: float
+
+
+class Guard:
+    """The handler and the monitors of one context.
+
+    keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. counts: peers turned away, by port
+    and reason. version: rises when the keys have changed; what was derived from them is out of date then.
+
+    All methods are for the thread that owns the sockets. Close the guard before the context's sockets.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> None:
+        self.keys = keys
+        self.version = 0
+        self._context = context
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, Why], int] = {}
+        self._last: dict[tuple[str, Why], Turned] = {}
+        self._news: list[Turned] = []
+        self._gone = False
+        self._bound: list[tuple[zmq.Socket[bytes], tuple[str, ...]]] = []
+        self._rebind: list[tuple[zmq.Socket[bytes], str]] = []
+        self._new_monitors: list[tuple[str, zmq.Socket[bytes]]] = []
+        handler = context.socket(zmq.ROUTER)
+        handler.setsockopt(zmq.LINGER, 0)
+        handler.bind(HANDLER)
+        self._bell = context.socket(zmq.PAIR)
+        self._bell.bind(f"inproc://guard-{id(self)}")
+        inside = context.socket(zmq.PAIR)
+        inside.connect(f"inproc://guard-{id(self)}")
+        self._thread = threading.Thread(target=self._run, args=(handler, inside), name="guard", daemon=True)
+        self._thread.start()
+
+    def bind(self, socket: zmq.Socket[bytes], port: str, addresses: Sequence[str]) -> None:
+        """Bind a socket, locked.
+
+        Args:
+            port: its name, as roles.py lists it. addresses: tcp and ipc ones.
+
+        Raises:
+            zmq.ZMQError: an address is in use.
+        """
+        socket.setsockopt(zmq.ZAP_DOMAIN, port.encode())
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        monitor = socket.get_monitor_socket(MONITORED)
+        with self._lock:
+            self._new_monitors.append((port, monitor))
+        self._bell.send(b"")
+        self._bound.append((socket, tuple(address for address in addresses if address.startswith("tcp://"))))
+        for address in sorted(addresses, reverse=True):  # tcp first: a port that is taken shows there
+            self._bind(socket, address)
+
+    def role(self, name: str) -> Role | None:
+        """The role of the peer that a message came from; None if its key was revoked."""
+        key = self.keys.named(name)
+        return None if key is None else key.role
+
+    def refresh(self) -> list[Turned]:
+        """Look at the keys again, and cut off the owner of a key that is gone. To be called about once a second.
+
+        libzmq has no way to close one connection. So each tcp address is unbound, which closes all of its connections, and bound
+        again: those who still have a key come back at once, and recover what they missed as after any loss.
+
+        Returns:
+            The first peer of each port and reason that was turned away since the last call.
+        """
+        self._look()
+        with self._lock:
+            gone, self._gone = self._gone, False
+            news, self._news = self._news, []
+        if gone:
+            self._bound = [each for each in self._bound if not each[0].closed]
+            for socket, addresses in self._bound:
+                for address in addresses:
+                    with suppress(zmq.ZMQError):  # unbound already, and not bound again yet
+                        socket.unbind(address)
+                        self._rebind.append((socket, address))
+        waiting, self._rebind = self._rebind, []
+        for socket, address in waiting:
+            try:
+                self._bind(socket, address)
+            except zmq.ZMQError:  # libzmq is still closing the old one
+                self._rebind.append((socket, address))
+        return news
+
+    @property
+    def rebinding(self) -> bool:
+        """Whether an address waits to be bound again; `refresh` tries."""
+        return bool(self._rebind)
+
+    def state(self) -> dict[str, Any]:
+        """What a control port shows: the number of peers turned away, and the last one of each port and reason."""
+        with self._lock:
+            total = sum(self._counts.values())
+            last = [{**turned._asdict(), "count": self._counts[at]} for at, turned in sorted(self._last.items())]
+        return {"turned_away": total, "turned_away_last": last, "broken_keys": dict(self.keys.broken)}
+
+    def close(self) -> None:
+        """End the thread. From now on nobody new comes in."""
+        for socket, _ in self._bound:
+            if not socket.closed:
+                socket.disable_monitor()  # libzmq would wait for ever for a monitor that nobody reads
+        self._bell.send(b"end")
+        self._thread.join()
+        self._bell.close(linger=0)
+
+    def _bind(self, socket: zmq.Socket[bytes], address: str) -> None:
+        if address.startswith("tcp://"):
+            socket.setsockopt(zmq.PLAIN_SERVER, 0)
+            socket.setsockopt(zmq.CURVE_SERVER, 1)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, self.keys.server.secret.encode())
+        else:
+            if access.answers(address.removeprefix("ipc://")):  # libzmq would take the path away from a living process
+                raise zmq.ZMQError(errno.EADDRINUSE)
+            socket.setsockopt(zmq.CURVE_SERVER, 0)
+            socket.setsockopt(zmq.PLAIN_SERVER, 1)
+        socket.bind(address)
+
+    def _look(self) -> None:
+        with self._lock:
+            before = self.keys.stamp
+            self._gone = self.keys.refresh() or self._gone
+            if self.keys.stamp != before:
+                self.version += 1
+
+    # --- the thread -----------------------------------------------------------------------------------------------------------
+
+    def _run(self, handler: zmq.Socket[bytes], bell: zmq.Socket[bytes]) -> None:
+        poller = zmq.Poller()
+        poller.register(handler, zmq.POLLIN)
+        poller.register(bell, zmq.POLLIN)
+        monitors: dict[zmq.Socket[bytes], _Monitor] = {}
+        ending = False
+        while not ending:
+            for socket, _ in poller.poll():
+                if socket is handler:
+                    self._decide(handler)
+                elif socket is bell:
+                    ending = bell.recv() == b"end"
+                    with self._lock:
+                        new, self._new_monitors = self._new_monitors, []
+                    for port, monitor in new:
+                        monitors[monitor] = _Monitor(port)
+                        poller.register(monitor, zmq.POLLIN)
+                elif monitors[socket].read(*_event(socket), self._turn_away):
+                    poller.unregister(socket)
+                    del monitors[socket]
+                    socket.close(linger=0)
+        for socket in (handler, bell, *monitors):
+            socket.close(linger=0)
+
+    def _decide(self, handler: zmq.Socket[bytes]) -> None:
+        """Reply to one request of ZAP 1.0: version, id, domain, address, identity, mechanism, credentials."""
+        peer, empty, version, request, domain, address, _, mechanism, *credentials = handler.recv_multipart()
+        port = domain.decode("latin-1")
+        shown, key = "", None
+        self._look()
+        if mechanism == b"CURVE" and len(credentials) == 1:
+            shown = z85.encode(credentials[0]).decode()
+            key = self.keys.with_public(shown)
+        elif mechanism == b"PLAIN" and len(credentials) == 2:
+            shown = credentials[0].decode("latin-1")[:40]
+            key = self.keys.named(shown)
+            if key is not None and not hmac.compare_digest(key.phrase, credentials[1]):
+                key = None
+        if key is not None and roles.may_connect(key.role, port):
+            reply = (WELCOME, b"", key.name.encode())
+        else:
+            why = Why.UNKNOWN if key is None else Why.ROLE
+            self._turn_away(Turned(port, why, address.decode("latin-1"), shown if key is None else key.name, time.time()))
+            reply = (LATER, why.value.encode(), b"")
+        handler.send_multipart((peer, empty, version, request, *reply, b""))
+
+    def _turn_away(self, turned: Turned) -> None:
+        at = (turned.port, turned.why)
+        with self._lock:
+            if at not in self._counts:
+                self._news.append(turned)
+            self._counts[at] = self._counts.get(at, 0) + 1
+            self._last[at] = turned
+
+
+class Door(NamedTuple):
+    """Where a port is bound."""
+
+    guard: Guard
+    port: str
+    addresses: tuple[str, ...]
+
+    def bind(self, socket: zmq.Socket[bytes]) -> None:
+        """Bind the socket there, locked. Raises zmq.ZMQError: an address is in use."""
+        self.guard.bind(socket, self.port, self.addresses)
+
+
+class _Monitor:
+    """The connections of one socket: which of them ended before they were let in.
+
+    libzmq names the descriptor of a connection when it begins and when it ends, but not when its handshake succeeds. So the open
+    handshakes are a set, and `settled` of them are known to be over. With one at a time, as nearly always, that is exact. Of
+    several at once the number is right in the end.
+    """
+
+    def __init__(self, port: str) -> None:
+        self._port = port
+        self._greeting: set[int] = set()
+        self._settled = 0
+        self._failed = False  # the connection that ends next has been counted
+
+    def read(self, kind: int, value: int, turn_away: Callable[[Turned], None]) -> bool:
+        """Take an event of zmq_socket_monitor(3). Returns whether it was the last one."""
+        match kind:
+            case zmq.EVENT_ACCEPTED:
+                if value in self._greeting:  # its predecessor has ended without an event
+                    self._settled = max(0, self._settled - 1)
+                self._greeting.add(value)
+                return False
+            case zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # the handler has counted a refusal
+                self._settled += 1
+            case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+                stranger = value != zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
+                self._failed = True
+                turn_away(Turned(self._port, Why.NO_LOCK if stranger else Why.WRONG_SERVER, "", "", time.time()))
+            case zmq.EVENT_DISCONNECTED:
+                self._ended(value, turn_away)
+            case zmq.EVENT_MONITOR_STOPPED:
+                return True
+        if self._settled >= len(self._greeting):
+            self._greeting.clear()
+            self._settled = 0
+        return False
+
+    def _ended(self, descriptor: int, turn_away: Callable[[Turned], None]) -> None:
+        counted, self._failed = self._failed, False
+        if descriptor not in self._greeting:
+            return
+        self._greeting.discard(descriptor)
+        if counted:
+            return
+        if self._settled > len(self._greeting):
+            self._settled -= 1
+        else:
+            turn_away(Turned(self._port, Why.NO_LOCK, "", "", time.time()))
+
+
+def _event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
+    """Kind and value: the first frame is two integers, of 16 and 32 bits; the second is our own address."""
+    return struct.unpack("=HI", monitor.recv_multipart()[0])

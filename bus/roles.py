@@ -1,0 +1,119 @@
+"""Who may do what: the role of a key decides, never a field of a message (PROTOCOL.md 14).
+
+A key has a name and a role. The name of a daemon's key is the daemon's name, and the bridge's is `nt`, so the topics that end with
+a process's name (`sys.beat.gate.`) are its own. What no table allows is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from tapewire.bus import topics
+
+
+class Role(StrEnum):
+    """What a key is for.
+
+    The first six are the daemons. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`).
+    READER: `tap`, `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the port
+    `public` only.
+    """
+
+    BROKER = "broker"
+    TRACKER = "tracker"
+    EVALUATOR = "evaluator"
+    GATE = "gate"
+    PUBLISHER = "publisher"
+    LOGGER = "logger"
+    BRIDGE = "bridge"
+    OPERATOR = "operator"
+    READER = "reader"
+    EXTERNAL = "external"
+    SUBSCRIBER = "subscriber"
+
+
+DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER})
+FOR_PEOPLE = frozenset({Role.OPERATOR, Role.READER, Role.EXTERNAL, Role.SUBSCRIBER})
+VENUE = "nt"  # the name of the bridge's key, and its routing id
+
+# Topic prefixes that a role may publish. `sys.` topics of its own name come on top: OWN.
+PUBLISHES: Mapping[Role, tuple[str, ...]] = {
+    Role.TRACKER: (topics.SESSION, topics.TIMEFRAME),
+    Role.EVALUATOR: (topics.INTENT, topics.EVAL_DONE, topics.SUPPRESSED),
+    Role.GATE: (
+        topics.DECISION,
+        topics.SIGNAL,
+        topics.REJECT,
+        topics.COMMAND,
+        topics.ORDER,
+        topics.FILL,
+        topics.POSITION,
+        topics.TRADE,
+        topics.RISK,
+        topics.INGRESS,
+    ),
+    Role.PUBLISHER: (topics.PUBLIC,),
+    Role.BRIDGE: (topics.RAW,),
+}
+_PROCESS = (topics.BEAT, topics.RESEND, topics.GAP, topics.ALARM)
+OWN: Mapping[Role, tuple[str, ...]] = {
+    **dict.fromkeys((*DAEMONS, Role.BRIDGE), _PROCESS),
+    Role.READER: (topics.RESEND,),
+}
+
+_PEOPLE = frozenset({Role.READER, Role.OPERATOR})
+# What a role may send to a port that answers, by the type of the body; `control` by its verb, too.
+CONTROL: Mapping[str, frozenset[Role]] = {"stop": frozenset({Role.OPERATOR})}
+_CONTROL = {"control": _PEOPLE}
+_HISTORY = DAEMONS | _PEOPLE | {Role.BRIDGE}
+ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
+    "gate": {
+        "intents": frozenset({Role.EVALUATOR}),
+        "kill": frozenset({Role.OPERATOR}),
+        "arm": frozenset({Role.OPERATOR}),
+        "external_signal": frozenset({Role.EXTERNAL, Role.OPERATOR}),
+        **_CONTROL,
+    },
+    "tracker": _CONTROL,
+    "evaluator": _CONTROL,
+    "venue": dict.fromkeys(("hello", "order_update", "execution", "ack"), frozenset({Role.BRIDGE})),
+    "history": {"topics_request": _HISTORY, "history_request": _HISTORY},
+}
+# Who may connect to the other ports. At `backfill` the bridge replies to the daemons' side.
+CONNECTS: Mapping[str, frozenset[Role]] = {
+    "broker.in": frozenset({*PUBLISHES, *OWN}) - {Role.BROKER},
+    "broker.out": DAEMONS | _PEOPLE | {Role.BRIDGE},
+    "backfill": frozenset({Role.BRIDGE}),
+    "public": _PEOPLE | {Role.SUBSCRIBER},
+}
+CONTROL_PORT = "control."
+
+
+def may_connect(role: Role, port: str) -> bool:
+    """Whether a key of this role may open a connection to a port."""
+    if port.startswith(CONTROL_PORT):
+        return role in _PEOPLE
+    if port in ASKS:
+        return any(role in roles for roles in ASKS[port].values())
+    return role in CONNECTS.get(port, ())
+
+
+def may_publish(role: Role, name: str, topic: str) -> bool:
+    """Whether the key `name` of this role may publish a topic."""
+    return topic.startswith(PUBLISHES.get(role, ())) or any(topic == topics.of(each, name) for each in OWN.get(role, ()))
+
+
+def may_ask(role: Role, port: str, kind: str, verb: str = "") -> bool:
+    """Whether a key of this role may send a message to a port that answers.
+
+    Args:
+        kind: the type of the body, such as `intents`. verb: of a `control`.
+    """
+    allowed = _PEOPLE if port.startswith(CONTROL_PORT) and kind == "control" else ASKS.get(port, {}).get(kind, frozenset())
+    return role in allowed and role in CONTROL.get(verb, allowed)
+
+
+def of_process(name: str) -> Role | None:
+    """The role of a process by its name on the bus; None for a name that no process has."""
+    return Role.BRIDGE if name == VENUE else Role(name) if name in DAEMONS else None

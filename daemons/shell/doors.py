@@ -1,0 +1,52 @@
+"""Where a process of a run binds its ports: inside the machine, and on tcp where somebody outside needs the port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+import zmq
+
+from tapewire.bus import access
+from tapewire.bus.guard import Door, Guard
+from tapewire.bus.keys import Keys
+from tapewire.daemons.settings.structs import PORTS, Bus
+
+
+class Doors:
+    """The doors of one process, under one guard. Close them before the context.
+
+    Args:
+        run: the run's folder, prepared (`bus.access.prepare`).
+
+    Raises:
+        ConfError: the run has no keys.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], run: Path, bus: Bus) -> None:
+        self.guard = Guard(context, Keys(run))
+        self._run = run
+        self._bus = bus
+
+    def __enter__(self) -> Doors:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the guard. From now on nobody new comes in."""
+        self.guard.close()
+
+    def inside(self, port: str) -> Door:
+        """Inside the machine only."""
+        return Door(self.guard, port, (access.unix(access.place(self._run), port),))
+
+    def outside(self, port: str) -> Door:
+        """On tcp only."""
+        return Door(self.guard, port, (self._bus.address(port),))
+
+    def both(self, port: str) -> Door:
+        """Inside the machine, and on tcp if the port exists there."""
+        inside = self.inside(port)
+        return inside._replace(addresses=(*inside.addresses, *self.outside(port).addresses)) if port in PORTS else inside
