@@ -138,7 +138,7 @@ namespace Tapewire
         {
             if (price == null) return true;
             double value = (double)price;
-            if (double.IsNaN(value) || double.IsInfinity(value) || value <= 0 || value > 1e9) return false;
+            if (double.IsNaN(value) || double.IsInfinity(value) || value <= 0 || value > Bounds.MaxPrice) return false;
             return Math.Abs(value / tick - Math.Round(value / tick)) < 1e-6;
         }
     }

@@ -70,13 +70,13 @@ namespace Tapewire
             return new CrossBar
             {
                 Instrument = from.Str("instrument"),
-                Open = from.Float("open"),
-                High = from.Float("high"),
-                Low = from.Float("low"),
-                Close = from.Float("close"),
-                Volume = from.Int("volume"),
-                AskVolume = from.IntOrNull("ask_volume"),
-                BidVolume = from.IntOrNull("bid_volume"),
+                Open = from.Price("open"),
+                High = from.Price("high"),
+                Low = from.Price("low"),
+                Close = from.Price("close"),
+                Volume = from.Volume("volume"),
+                AskVolume = from.VolumeOrNull("ask_volume"),
+                BidVolume = from.VolumeOrNull("bid_volume"),
             };
         }
     }
@@ -111,13 +111,13 @@ namespace Tapewire
             return new PositionReport
             {
                 Account = from.Str("account"),
-                Qty = from.Int("qty", 0),
-                Price = from.FloatOrNull("price"),
+                Qty = from.Quantity("qty", 0),
+                Price = from.PriceOrNull("price"),
                 EntryId = from.Str("entry_id", ""),
-                Stop = from.FloatOrNull("stop"),
-                Target = from.FloatOrNull("target"),
+                Stop = from.PriceOrNull("stop"),
+                Target = from.PriceOrNull("target"),
                 Working = from.Strings("working"),
-                Realised = from.Float("realised", 0),
+                Realised = from.Dollars("realised", 0),
             };
         }
     }
@@ -159,15 +159,15 @@ namespace Tapewire
         public override void Read(Fields from)
         {
             Instrument = from.Str("instrument");
-            OpenNs = from.Int("open_ns");
-            CloseNs = from.Int("close_ns");
-            Open = from.Float("open");
-            High = from.Float("high");
-            Low = from.Float("low");
-            Close = from.Float("close");
-            Volume = from.Int("volume");
-            AskVolume = from.IntOrNull("ask_volume");
-            BidVolume = from.IntOrNull("bid_volume");
+            OpenNs = from.Time("open_ns");
+            CloseNs = from.Time("close_ns");
+            Open = from.Price("open");
+            High = from.Price("high");
+            Low = from.Price("low");
+            Close = from.Price("close");
+            Volume = from.Volume("volume");
+            AskVolume = from.VolumeOrNull("ask_volume");
+            BidVolume = from.VolumeOrNull("bid_volume");
             Index = from.Int("index", 0);
             Cross = from.Inner("cross").ConvertAll(CrossBar.From);
             Fields position = from.MapOrNull("position");
@@ -242,7 +242,7 @@ namespace Tapewire
             to.Add("status", Status);
             to.Add("stop", Stop);
             to.Add("target", Target);
-            to.Add("detail", Detail);
+            to.Add("detail", Bounds.Sentence(Detail));
         }
 
         public override void Read(Fields from)
@@ -251,8 +251,8 @@ namespace Tapewire
             OrderId = from.Str("order_id");
             Instrument = from.Str("instrument");
             Status = from.Str("status");
-            Stop = from.FloatOrNull("stop");
-            Target = from.FloatOrNull("target");
+            Stop = from.PriceOrNull("stop");
+            Target = from.PriceOrNull("target");
             Detail = from.Str("detail", "");
         }
     }
@@ -287,10 +287,10 @@ namespace Tapewire
             OrderId = from.Str("order_id");
             Account = from.Str("account");
             Instrument = from.Str("instrument");
-            Qty = from.Int("qty");
-            Price = from.Float("price");
+            Qty = from.Quantity("qty");
+            Price = from.Price("price");
             Role = from.Str("role");
-            BarNs = from.Int("bar_ns");
+            BarNs = from.Time("bar_ns");
             BarIndex = from.Int("bar_index");
         }
     }
@@ -376,7 +376,7 @@ namespace Tapewire
         {
             base.Read(from);
             Action = from.Str("action");
-            Qty = from.Int("qty");
+            Qty = from.Quantity("qty");
             Stop = from.Float("stop");
             Target = from.FloatOrNull("target", true);
             ValidUntilNs = from.Int("valid_until_ns");
@@ -532,9 +532,9 @@ namespace Tapewire
         public override void Read(Fields from)
         {
             Topic = from.Str("topic");
-            OfEpoch = from.Int("of_epoch");
-            First = from.Int("first");
-            Last = from.Int("last");
+            OfEpoch = from.Number("of_epoch");
+            First = from.Number("first");
+            Last = from.Number("last");
         }
     }
 
@@ -547,7 +547,7 @@ namespace Tapewire
         public override void Write(PackMap to)
         {
             to.Add("name", Name);
-            to.Add("text", Text);
+            to.Add("text", Bounds.Sentence(Text));
         }
 
         public override void Read(Fields from)
@@ -579,7 +579,7 @@ namespace Tapewire
         {
             Instrument = from.Str("instrument");
             Session = from.Str("session");
-            BarNs = from.Int("bar_ns");
+            BarNs = from.Time("bar_ns");
             BarIndex = from.Int("bar_index");
             Intents = from.Int("intents", 0);
             Orders = from.Strings("orders");

@@ -75,11 +75,13 @@ namespace Tapewire
         }
 
         /// <summary>The journal's lengths: requests the last bar of each topic, then begins.</summary>
+        /// <exception cref="Refusal">An epoch that no run has: ours would be above it.</exception>
         public void Receive(Topics topics)
         {
             if (Ready || topics.Id != _request) return;
             long epoch = 0;
             _lastBarsMissing = 0;
+            foreach (TopicLength length in topics.Lengths) Bounds.CheckEpoch(length.Topic, length.Epoch, UnixTime.NowNs());
             foreach (TopicLength length in topics.Lengths)
             {
                 epoch = Math.Max(epoch, length.Epoch);

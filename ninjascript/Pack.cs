@@ -10,10 +10,15 @@ using System.Text;
 
 namespace Tapewire
 {
-    /// <summary>The other side sent something that is not a valid message. The text names the mistake; the connection stays.</summary>
+    /// <summary>
+    /// The other side sent something that is not a valid message. The text names the mistake, Code the limit that it breaks (Bounds); the connection
+    /// stays.
+    /// </summary>
     public sealed class Refusal : Exception
     {
-        public Refusal(string text) : base(text) { }
+        public readonly string Code;
+
+        public Refusal(string text, string code = Bounds.Unreadable) : base(text) { Code = code; }
     }
 
     /// <summary>A map that keeps the order of its fields. If a name comes twice, the last value counts.</summary>

@@ -40,7 +40,7 @@ namespace Tapewire
         /// <summary>Runs a handler, which may throw: a Refusal becomes an alarm, any other exception a fault that stops entries.</summary>
         void Guard(Action handler);
 
-        /// <summary>Counts a message that cannot be read, and raises an alarm. `where`: "on the venue link".</summary>
+        /// <summary>Counts a message that cannot be read; the first of its kind raises an alarm. `where`: "on the venue link".</summary>
         void Refused(Refusal refusal, string where);
 
         /// <summary>Publishes an alarm.</summary>

@@ -146,10 +146,12 @@ namespace Tapewire
         }
 
         /// <summary>The messages that can be taken now, in order; none after a missing number.</summary>
+        /// <exception cref="Refusal">The number is too far above the last one. Nothing has changed.</exception>
         public List<Message> Admit(Message message)
         {
             var ready = new List<Message>();
             Header header = message.Header;
+            Bounds.CheckJump(message.Topic, header.Epoch == _epoch && _next > 0 ? _next - 1 : 0, header.Seq);
             if (header.Epoch != _epoch || _next == 0)
             {
                 _early.Clear();

@@ -56,6 +56,7 @@ namespace Tapewire
         readonly Stopwatch _clock = Stopwatch.StartNew();
         readonly ThreadLocal<bool> _onPoller = new ThreadLocal<bool>();
         readonly Counters _counters = new Counters();
+        readonly HashSet<string> _refused = new HashSet<string>();
         readonly Journal _journal;
         readonly Numbering _numbering;
         readonly Charts _charts;
@@ -146,6 +147,7 @@ namespace Tapewire
                 socket.Options.ReconnectInterval = TimeSpan.FromMilliseconds(50);
                 socket.Options.ReconnectIntervalMax = TimeSpan.FromMilliseconds(500);
                 socket.Options.TcpKeepalive = true;
+                socket.Options.MaxMsgSize = Bounds.MaxFrame; // a longer frame ends the connection
             }
             _busOut.Options.SendHighWatermark = BusHwm;
             _busIn.Options.ReceiveHighWatermark = BusHwm;
@@ -312,10 +314,11 @@ namespace Tapewire
             }
         }
 
+        /// <summary>Counts every refusal; the first of a place and a code becomes an alarm, so that a flood of them is one line.</summary>
         void Refused(Refusal refusal, string where)
         {
             _counters.Unreadable++;
-            _publisher.Raise("unreadable", where + ": " + refusal.Message);
+            if (_refused.Add(where + " " + refusal.Code)) _publisher.Raise("unreadable", where + ": " + refusal.Message);
         }
 
         void Fault(Exception error)
@@ -410,15 +413,16 @@ namespace Tapewire
             List<byte[]> frames = null;
             while (_history.TryReceiveMultipartBytes(ref frames))
             {
-                Message message = Readable(frames, "history");
-                if (message == null) continue;
-                if (message.Body is Topics topics)
-                {
-                    if (_numbering.Ready) _journal.Receive(topics, _numbering.Bus.Epoch);
-                    else _numbering.Receive(topics);
-                }
-                else if (message.Body is Page page) Guard(() => _numbering.Receive(page));
+                Message message = Readable(frames, "history", Bounds.MaxFrame);
+                if (message != null) Guard(() => Answered(message.Body));
             }
+        }
+
+        void Answered(Body answer)
+        {
+            if (answer is Page page) _numbering.Receive(page);
+            else if (answer is Topics topics && _numbering.Ready) _journal.Receive(topics, _numbering.Bus.Epoch);
+            else if (answer is Topics lengths) _numbering.Receive(lengths);
         }
 
         void ReadRequests()
@@ -432,12 +436,12 @@ namespace Tapewire
         }
 
         /// <summary>The message in the last two frames; null for the broker's welcome, and for a message that is refused, with an alarm.</summary>
-        Message Readable(List<byte[]> frames, string where)
+        Message Readable(List<byte[]> frames, string where, int longest = Bounds.MaxMessage)
         {
             try
             {
                 if (frames.Count < 2) return null;
-                return Wire.Decode(frames[frames.Count - 2], frames[frames.Count - 1]);
+                return Wire.Decode(frames[frames.Count - 2], frames[frames.Count - 1], longest);
             }
             catch (Refusal refusal)
             {

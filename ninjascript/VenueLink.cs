@@ -24,6 +24,7 @@ namespace Tapewire
         readonly Outbox _outbox = new Outbox();
         readonly Dictionary<string, Action> _onAcknowledged = new Dictionary<string, Action>();
         readonly Dictionary<string, Inbox> _inboxes = new Dictionary<string, Inbox>();
+        readonly Limits _limits = new Limits();
         long _leaseMs = -1, _boot;
         int _killed;
 
@@ -168,6 +169,7 @@ namespace Tapewire
 
         void Commanded(Message bare)
         {
+            _limits.Check(bare.Topic, bare.Header, UnixTime.NowNs());
             if (!_inboxes.TryGetValue(bare.Topic, out Inbox inbox)) _inboxes[bare.Topic] = inbox = new Inbox();
             foreach (Message message in inbox.Admit(bare)) _poller.Guard(() => Take(message));
         }

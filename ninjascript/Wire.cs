@@ -1,9 +1,10 @@
 // Encodes and decodes messages. A message has two frames: the topic, and one MessagePack map with the header's fields, `type`, and the
 // body's fields, in this order (bus/PROTOCOL.md, section 2). Fields are read by name: an unknown field is ignored, a field with a default
-// may be absent, a field of a wrong type throws a Refusal that names it.
+// may be absent, a field of a wrong type or out of its bounds throws a Refusal that names it.
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Text;
 
 namespace Tapewire
@@ -63,7 +64,6 @@ namespace Tapewire
     public static class Wire
     {
         public const int Version = 1;
-        public const int MaxFrame = 4 << 20;
 
         static readonly string[] HeaderNames = { "v", "source", "epoch", "seq", "event_ns", "cause", "type" };
 
@@ -85,10 +85,13 @@ namespace Tapewire
         }
 
         /// <summary>Reads the topic frame and the map of a message.</summary>
-        /// <exception cref="Refusal">The frame is too long, cut off or of another version, or a field is missing or of a wrong type.</exception>
-        public static Message Decode(byte[] topic, byte[] frame)
+        /// <param name="longest">Bytes of the map at most: Bounds.MaxMessage, or for a page of history Bounds.MaxFrame.</param>
+        /// <exception cref="Refusal">
+        /// The frame is too long, cut off or of another version, or a field is missing, of a wrong type or out of its bounds.
+        /// </exception>
+        public static Message Decode(byte[] topic, byte[] frame, int longest = Bounds.MaxMessage)
         {
-            Message bare = DecodeHeader(topic, frame);
+            Message bare = DecodeHeader(topic, frame, longest);
             Body body = Body.Of(bare.Type);
             if (body != null) body.Read(bare.Fields);
             return new Message(bare.Topic, bare.Header, bare.Type, body, bare.Fields);
@@ -96,36 +99,43 @@ namespace Tapewire
 
         /// <summary>Reads everything but the body, so that a message with an unreadable body can still be answered.</summary>
         /// <exception cref="Refusal">As for Decode, without the body's fields.</exception>
-        public static Message DecodeHeader(byte[] topic, byte[] frame)
+        public static Message DecodeHeader(byte[] topic, byte[] frame, int longest = Bounds.MaxMessage)
         {
-            if (frame.Length > MaxFrame) throw new Refusal("frame of " + frame.Length + " bytes, the limit is " + MaxFrame);
+            string name = TopicText(topic);
+            if (frame.Length > longest) throw new Refusal("message of " + frame.Length + " bytes, the limit is " + longest, Bounds.Frame);
             var map = PackReader.Read(frame) as PackMap;
             if (map == null) throw new Refusal("a message is a map");
             var fields = new Fields(map, "");
             long version = fields.Int("v");
             if (version != Version) throw new Refusal("protocol version " + version + ", this side speaks " + Version);
             var header = new Header(
-                fields.Str("source"), fields.Int("epoch"), fields.Int("seq"), fields.Int("event_ns"), fields.Str("cause", ""));
-            return new Message(TopicText(topic), header, fields.Str("type"), null, fields);
+                fields.Str("source"), fields.Number("epoch"), fields.Number("seq"), fields.Time("event_ns"), fields.Str("cause", ""));
+            return new Message(name, header, fields.Str("type"), null, fields);
         }
 
         /// <summary>A topic frame as text: words of A-Z, a-z, 0-9, _ and -, each followed by a dot.</summary>
-        /// <exception cref="Refusal">The frame is no topic.</exception>
+        /// <exception cref="Refusal">The frame is no topic, or too long a one.</exception>
         public static string TopicText(byte[] frame)
         {
+            if (frame.Length > Bounds.MaxTopic) throw new Refusal("topic of " + frame.Length + " bytes, the limit is " + Bounds.MaxTopic, Bounds.Topic);
             bool inWord = false;
+            int words = 0;
             foreach (byte each in frame)
             {
                 bool word = each >= 'a' && each <= 'z' || each >= 'A' && each <= 'Z' || each >= '0' && each <= '9' || each == '_' || each == '-';
-                if (!word && !(each == '.' && inWord)) throw new Refusal("not a topic");
+                if (!word && !(each == '.' && inWord)) throw new Refusal("not a topic", Bounds.Topic);
                 inWord = word;
+                if (!word) words++;
             }
-            if (frame.Length == 0 || inWord) throw new Refusal("not a topic: it ends with a dot");
+            if (frame.Length == 0 || inWord) throw new Refusal("not a topic: it ends with a dot", Bounds.Topic);
+            if (words > Bounds.MaxWords) throw new Refusal("topic of " + words + " words, the limit is " + Bounds.MaxWords, Bounds.Topic);
             return Encoding.ASCII.GetString(frame);
         }
     }
 
-    /// <summary>The fields of one map, read by name and type. Each method throws a Refusal for a field that is missing or of another type.</summary>
+    /// <summary>
+    /// The fields of one map, read by name and type. Each method throws a Refusal for a field that is missing, of another type or out of bounds.
+    /// </summary>
     public sealed class Fields
     {
         readonly PackMap _map;
@@ -149,6 +159,30 @@ namespace Tapewire
         public long Int(string name, long absent) { return _map.TryGet(name, out object value) ? Whole(name, value) : absent; }
 
         public long? IntOrNull(string name) { return _map.TryGet(name, out object value) && value != null ? Whole(name, value) : (long?)null; }
+
+        /// <summary>An epoch or a number in a topic.</summary>
+        public long Number(string name) { return Within(name, Int(name), 0, long.MaxValue, ""); }
+
+        /// <summary>UTC nanoseconds since 1970, before 2100; 0 where there is none.</summary>
+        public long Time(string name) { return Within(name, Int(name), 0, Bounds.MaxTimeNs, " (UTC ns, before 2100)"); }
+
+        /// <summary>Contracts, signed.</summary>
+        public long Quantity(string name) { return Quantity(name, Int(name)); }
+
+        public long Quantity(string name, long absent) { return Within(name, Int(name, absent), -Bounds.MaxQty, Bounds.MaxQty, " contracts"); }
+
+        /// <summary>Contracts traded in a bar.</summary>
+        public long Volume(string name) { return Within(name, Int(name), 0, Bounds.MaxVolume, " contracts"); }
+
+        public long? VolumeOrNull(string name) { return IntOrNull(name) == null ? (long?)null : Volume(name); }
+
+        /// <summary>Points; finite.</summary>
+        public double Price(string name) { return Within(name, Float(name), Bounds.MaxPrice, " points"); }
+
+        public double? PriceOrNull(string name) { return FloatOrNull(name) == null ? (double?)null : Price(name); }
+
+        /// <summary>Money as NinjaTrader reports it; finite.</summary>
+        public double Dollars(string name, double absent) { return Within(name, Float(name, absent), Bounds.MaxDollars, " dollars"); }
 
         public double Float(string name) { return Real(name, Needed(name)); }
 
@@ -215,6 +249,20 @@ namespace Tapewire
         Refusal Missing(string name) { return new Refusal("field " + _path + name + " is missing"); }
 
         long Whole(string name, object value) { return value as long? ?? throw Wrong(name, "a whole number of 64 bits"); }
+
+        long Within(string name, long value, long least, long most, string unit)
+        {
+            if (value < least || value > most) throw new Refusal("field " + _path + name + " is " + value + ", not from " + least + " to " + most + unit);
+            return value;
+        }
+
+        double Within(string name, double value, double most, string unit)
+        {
+            if (value >= -most && value <= most) return value;
+            throw new Refusal("field " + _path + name + " is " + Text(value) + ", not from " + Text(-most) + " to " + Text(most) + unit);
+        }
+
+        static string Text(double value) { return value.ToString("R", CultureInfo.InvariantCulture); }
 
         double Real(string name, object value)
         {

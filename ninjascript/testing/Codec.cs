@@ -27,21 +27,68 @@ namespace Tapewire.Testing
             }
         }
 
-        /// <summary>For each line of hex `read`, or `refused` and the reason. Any other exception ends the program, and so fails the test.</summary>
+        /// <summary>
+        /// For each line `hex`, or `topic hex` with both in hex, `read`, or `refused`, the code and the reason. Any other exception ends the program,
+        /// and so fails the test.
+        /// </summary>
         public static void Fuzz(TextReader from, TextWriter to)
         {
             foreach (string line in Lines(from))
-                try
+            {
+                string[] columns = line.Split(' ');
+                byte[] topic = columns.Length == 1 ? Wire.Topic("fuzz.") : Bytes(columns[0]);
+                to.WriteLine(OrRefused(() =>
                 {
-                    Message message = Wire.Decode(Wire.Topic("fuzz."), Bytes(line));
+                    Message message = Wire.Decode(topic, Bytes(columns[columns.Length - 1]));
                     if (message.Body != null) Wire.Encode(message.Header, message.Body);
-                    to.WriteLine("read " + message.Type.Length);
-                }
-                catch (Refusal refusal)
-                {
-                    to.WriteLine("refused " + refusal.Message);
-                }
+                    return "read " + message.Type.Length;
+                }));
+            }
         }
+
+        /// <summary>For each line `epoch event_ns now_ns` of messages that arrive one after the other `read`, or `refused` as Fuzz does.</summary>
+        public static void Plausible(TextReader from, TextWriter to)
+        {
+            var limits = new Limits();
+            foreach (string line in Lines(from))
+            {
+                long[] numbers = Numbers(line);
+                to.WriteLine(OrRefused(() =>
+                {
+                    limits.Check("fuzz.", new Header("x", numbers[0], 1, numbers[1], ""), numbers[2]);
+                    return "read";
+                }));
+            }
+        }
+
+        /// <summary>For each line `epoch seq` of messages of one topic `read` and the numbers that are taken now, or `refused` as Fuzz does.</summary>
+        public static void Ordered(TextReader from, TextWriter to)
+        {
+            var inbox = new Inbox();
+            foreach (string line in Lines(from))
+            {
+                long[] numbers = Numbers(line);
+                to.WriteLine(OrRefused(() =>
+                {
+                    var message = new Message("fuzz.", new Header("x", numbers[0], numbers[1], 0, ""), "", null, null);
+                    return string.Join(" ", "read", string.Join(" ", inbox.Admit(message).ConvertAll(each => each.Header.Seq))).Trim();
+                }));
+            }
+        }
+
+        static string OrRefused(Func<string> read)
+        {
+            try
+            {
+                return read();
+            }
+            catch (Refusal refusal)
+            {
+                return "refused " + refusal.Code + " " + refusal.Message;
+            }
+        }
+
+        static long[] Numbers(string line) { return Array.ConvertAll(line.Split(' '), each => long.Parse(each, CultureInfo.InvariantCulture)); }
 
         static IEnumerable<string> Lines(TextReader from)
         {

@@ -51,6 +51,7 @@ namespace NetMQ
         public TimeSpan ReconnectInterval { set { _of.SetInt(18, (int)value.TotalMilliseconds); } }
         public TimeSpan ReconnectIntervalMax { set { _of.SetInt(21, (int)value.TotalMilliseconds); } }
         public bool TcpKeepalive { set { _of.SetInt(34, value ? 1 : 0); } }
+        public long MaxMsgSize { set { _of.SetBytes(22, BitConverter.GetBytes(value)); } }
         public byte[] Identity { set { _of.SetBytes(5, value); } }
     }
 

@@ -22,6 +22,12 @@ namespace Tapewire.Testing
                 case "fuzz":
                     CodecLines.Fuzz(Console.In, Console.Out);
                     return 0;
+                case "plausible":
+                    CodecLines.Plausible(Console.In, Console.Out);
+                    return 0;
+                case "ordered":
+                    CodecLines.Ordered(Console.In, Console.Out);
+                    return 0;
                 case "play":
                     Play(new Arguments(arguments));
                     NetMQ.Zmq.End();
@@ -35,7 +41,7 @@ namespace Tapewire.Testing
                     NetMQ.Zmq.End();
                     return status;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, play, serve, cycles");
+            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, play, serve, cycles");
             return 64;
         }
 

@@ -9,7 +9,18 @@ import msgspec
 import pytest
 
 from tapewire.bus import wire
-from tapewire.bus.messages import Ack, Action, CancelOrder, ClosePosition, EvalDone, Lease, MoveBracket, OrderStatus, PlaceOrder
+from tapewire.bus.messages import (
+    Ack,
+    Action,
+    CancelOrder,
+    ClosePosition,
+    EvalDone,
+    Header,
+    Lease,
+    MoveBracket,
+    OrderStatus,
+    PlaceOrder,
+)
 from tests import bridges
 from tests.bridges import Gate
 from tests.links import START, Link
@@ -122,7 +133,7 @@ def test_a_command_that_cannot_be_read_is_refused_by_its_id(
         ((b"command.MNQ.", b"\x81"), "cut off"),
         ((b"command.MNQ.", b"\x93\x01\x02\x03"), "a message is a map"),
         ((b"command.MNQ.",), "2 frames"),
-        ((b"no topic", b"\x80"), "field v is missing"),
+        ((b"no topic", b"\x80"), "not a topic"),
         ((b"command.MNQ.", b"\x81\xa1v\x02"), "protocol version 2"),
         ((b"ack.", ack(7)), "field ref is not text"),
         ((b"lease.", lease("yes")), "field killed is not true or false"),
@@ -136,6 +147,23 @@ def test_noise_on_the_link_becomes_an_alarm(link: Link, frames: tuple[bytes, ...
 
     link.gate.until(lambda: any(expected in text for text in link.alarms()), "the alarm in the journal")
     assert link.gate.request(link.entry()).status is OrderStatus.ACCEPTED
+
+
+def test_commands_out_of_bounds_change_nothing(link: Link) -> None:
+    """A far epoch, a far number, a long topic: each kind is told once, however many there are, and the next order is executed."""
+    far = 1 << 62
+    order = link.entry("far")
+    for at in range(50):
+        link.gate.raw(b"command.MNQ.", wire.encode(Header(1, "gate", far + at, 1, 0), order))
+        link.gate.raw(b"command.MNQ.", wire.encode(Header(1, "gate", 1, far + at, 0), order))
+        link.gate.raw(b"command." + b"M" * (300 + at) + b".", wire.encode(bridges.HEADER, order))
+
+    accepted = link.gate.request(link.entry())
+    alarms = link.alarms()
+
+    assert accepted.status is OrderStatus.ACCEPTED
+    assert link.gate.updates("far") == []
+    assert [len([text for text in alarms if words in text]) for words in ("epoch", "the limit of a step", "topic of")] == [1, 1, 1]
 
 
 def test_a_command_without_a_readable_id_is_acknowledged_with_an_alarm(link: Link) -> None:
