@@ -161,6 +161,7 @@ namespace Tapewire
     public sealed class PackReader
     {
         const int MaxDepth = 32;
+        const int Prepared = 64; // items to allocate before they are read: the announced counts of nested arrays add up
         static readonly UTF8Encoding Utf8 = new UTF8Encoding(false, true);
 
         readonly byte[] _in;
@@ -266,7 +267,7 @@ namespace Tapewire
         List<object> Array(int count, int depth)
         {
             Need(count);
-            var value = new List<object>(count);
+            var value = new List<object>(Math.Min(count, Prepared));
             for (int i = 0; i < count; i++) value.Add(Value(depth + 1));
             return value;
         }
@@ -274,7 +275,7 @@ namespace Tapewire
         PackMap Map(int count, int depth)
         {
             Need(count);
-            var value = new PackMap(count);
+            var value = new PackMap(Math.Min(count, Prepared));
             for (int i = 0; i < count; i++)
             {
                 object name = Value(depth + 1);

@@ -169,3 +169,11 @@ def test_a_number_far_above_the_last_one_changes_nothing(program):
     lines = ["1 5", f"1 {6 + MAX_JUMP}", f"1 {5 + MAX_JUMP}", "1 6", f"2 {1 + MAX_JUMP}", "1 7", f"2 {MAX_JUMP}"]
 
     assert judged(program, lines, "ordered") == ["read 5", "sequence", "read", "read 6", "sequence", "read 7", f"read {MAX_JUMP}"]
+
+
+def test_announced_counts_allocate_nothing(program, monkeypatch):
+    """Arrays in arrays, each of which announces as many items as the frame has bytes: refused within little memory."""
+    monkeypatch.setenv("MONO_GC_PARAMS", "max-heap-size=64m")
+    deep = (b"\xdd" + (900_000).to_bytes(4, "big")) * 30 + b"\xc0" * 900_100
+
+    assert judged(program, [deep.hex()], "fuzz") == ["unreadable"]
