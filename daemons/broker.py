@@ -8,7 +8,6 @@ Memory is bounded in bytes: last values have a budget (bus/lastvalue.py), and a 
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,13 +22,14 @@ from tapewire.bus.bounds import MAX_MESSAGE, MAX_SOURCES, MAX_TOPIC, Bound
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
-from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Report, Resend
+from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Resend
 from tapewire.bus.ring import Ring
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import control
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.process import pin, watch
+from tapewire.daemons.shell.process import pin
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
@@ -92,7 +92,7 @@ class Broker:
                     self._controlled()
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
-                watch(self.doors.guard, self.logger)
+                self.doors.watch(self.logger)
                 self._beat()
         self.logger.info("stopped", forwarded=self.forwarded)
         signals.close()
@@ -222,22 +222,16 @@ class Broker:
         for who, (sender, *rest) in sockets.from_peers(self.control, 1):
             try:
                 _, asked = wire.decode(rest[-1])
-            except (PeerError, IndexError) as error:
-                self.logger.warning("undecodable_control", error=str(error))
+                self.doors.allow(CONTROL, who, asked)
+            except PeerError as error:
+                self.logger.warning("control_refused", key=who, error=str(error))
                 return
-            role = self.doors.guard.role(who)
-            if isinstance(asked, Control) and role is not None and roles.may_ask(role, CONTROL, "control", asked.verb):
-                self._report(sender, asked)
-            else:
-                self.logger.warning("refused", key=who, code=Bound.ROLE)
-
-    def _report(self, sender: bytes, asked: Control) -> None:
-        ok = asked.verb in ("ping", "state", "stop")
-        self.stopping = self.stopping or asked.verb == "stop"
-        text = json.dumps(self.state()) if ok else f"unknown verb {asked.verb!r}; known: ping, state, stop"
-        frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), Report(asked.id, ok, text))
-        with suppress(zmq.ZMQError):
-            self.control.send_multipart((sender, b"", b"control.", frame))
+            if isinstance(asked, Control):
+                self.stopping = self.stopping or asked.verb == "stop"
+                reply = control.report(asked, NAME, "ready", self.state)
+                frame = wire.encode(Header(PROTOCOL_VERSION, NAME, self.conf.epoch, 0, 0), reply)
+                with suppress(zmq.ZMQError):
+                    self.control.send_multipart((sender, b"", b"control.", frame), zmq.NOBLOCK)
 
     def _stop(self) -> None:
         self.stopping = True

@@ -107,7 +107,7 @@ class Logger(Process):
 
     def _asked(self, socket: zmq.Socket[bytes]) -> None:
         for who, (sender, *rest) in sockets.from_peers(socket, 1):
-            asked = self.decoded_body(HISTORY, who, rest)
+            asked = self.entrance.body(HISTORY, who, rest)
             if isinstance(asked, TopicsRequest):
                 answer: Body = Topics(asked.id, self.tape.lengths(asked.prefix))
             elif isinstance(asked, HistoryRequest):

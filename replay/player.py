@@ -40,7 +40,7 @@ class Player(Process):
     """The process `replay`, which publishes as the source `nt`."""
 
     def __init__(self, conf: Conf, run: Path, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
-        super().__init__(SOURCE, conf, run, subscribe=(topics.EVAL_DONE,), logger=logger, control="replay")
+        super().__init__(SOURCE, conf, run, subscribe=(topics.EVAL_DONE,), logger=logger, control_port="control.replay")
         self.venue = venue
         self.outbox = Outbox()
         self.reports = Stamper(SOURCE, conf.epoch)  # of the venue link: not published, so not in our heartbeat

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+import structlog
 import zmq
 
-from tapewire.bus import access
+from tapewire.bus import access, roles
+from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.guard import Door, Guard
 from tapewire.bus.keys import Keys
+from tapewire.bus.messages import Body, Control
 from tapewire.daemons.settings.structs import PORTS, Bus
 
 
@@ -37,6 +40,24 @@ class Doors:
     def close(self) -> None:
         """End the guard. From now on nobody new comes in."""
         self.guard.close()
+
+    def watch(self, logger: structlog.stdlib.BoundLogger) -> None:
+        """Look at the keys, and log who was turned away: the first of each port and reason. To be called once a second."""
+        for turned in self.guard.refresh():
+            logger.warning("peer_turned_away", port=turned.port, why=turned.why, address=turned.address, key=turned.key)
+
+    def allow(self, port: str, who: str, body: Body) -> None:
+        """Check that the key `who` may send this to a port.
+
+        Raises:
+            OutOfBounds: its role may not, or it was revoked.
+        """
+        role = self.guard.role(who)
+        kind = str(body.__struct_config__.tag)
+        verb = body.verb if isinstance(body, Control) else ""
+        if role is None or not roles.may_ask(role, port, kind, verb):
+            shown = (verb or kind)[:40]
+            raise OutOfBounds(Bound.ROLE, f"{port}: the key {who!r} ({role or 'revoked'}) may not send {shown!r}")
 
     def inside(self, port: str) -> Door:
         """Inside the machine only."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
-from tapewire.bus import bounds, roles, topics
+from tapewire.bus import bounds, roles, topics, wire
 from tapewire.bus.bounds import Bound, Limits, OutOfBounds, Refusals
 from tapewire.bus.clock import Clock
+from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError
-from tapewire.bus.messages import Beat, Header
+from tapewire.bus.messages import Beat, Body, Header
 from tapewire.bus.sequence import Sequencer
 
 
@@ -18,14 +20,44 @@ class Entrance:
     """The bounds of one process, and its refusals.
 
     Args:
-        epoch: of the run.
+        epoch: of the run. allow: raises OutOfBounds if a key may not send a body to a port.
     """
 
-    def __init__(self, epoch: int, clock: Clock, logger: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, epoch: int, clock: Clock, allow: Callable[[str, str, Body], None], logger: structlog.stdlib.BoundLogger
+    ) -> None:
         self.limits = Limits(epoch)
         self.refusals = Refusals()
         self._clock = clock
+        self._allow = allow
         self._logger = logger
+
+    def event(self, port: str, who: str, sender: str, frames: list[bytes]) -> Event | None:
+        """A message that came from a peer. None, counted and logged, if it cannot be decoded or its key's role may not send it.
+
+        Args:
+            port: where it came in; empty for a reply of a service, to which we have connected. who: the name of the peer's key, or
+                the service. sender: where a reply goes.
+        """
+        try:
+            topic, header, body = wire.decode_message(frames[-2:])
+            if port:
+                self._allow(port, who, body)
+            self.check(topic, header)
+        except PeerError as error:
+            self.refuse(who, error)
+            return None
+        return Event(topic, header, body, sender)
+
+    def body(self, port: str, who: str, frames: list[bytes]) -> Body | None:
+        """The body of a request that is no fact, whatever its topic. None as for `event`."""
+        try:
+            body = wire.decode(frames[-1])[1]
+            self._allow(port, who, body)
+        except PeerError as error:
+            self.refuse(who, error)
+            return None
+        return body
 
     def check(self, topic: str, header: Header) -> None:
         """Raises OutOfBounds: epoch or market time are not plausible now."""

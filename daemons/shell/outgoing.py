@@ -59,7 +59,7 @@ class Outgoing:
 
     def _arrived(self, service: str) -> None:
         for frames in sockets.arrived(self._sockets[service], BATCH):
-            event = self._process.decoded("", service, "", frames)
+            event = self._process.entrance.event("", service, "", frames)
             # Only the first answer to a request that is still under way counts.
             if event is not None and self.answered(event.header.cause):
                 self._intake.reply(event, frames[-1])

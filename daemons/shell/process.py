@@ -12,7 +12,6 @@ listens to, it adds with `listen`. Everything here concerns messages as such:
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,12 +27,13 @@ from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
-from tapewire.bus.guard import Door, Guard
+from tapewire.bus.guard import Door
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
 from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import control
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.signals import Signals
@@ -61,7 +61,7 @@ class Process:
         *,
         subscribe: tuple[str, ...],
         logger: structlog.stdlib.BoundLogger,
-        control: str | None = None,
+        control_port: str | None = None,
     ) -> None:
         self.name = name
         self.conf = conf
@@ -79,7 +79,7 @@ class Process:
         self.stamper = Stamper(name, conf.epoch)
         self.ring = Ring(conf.bus.ring)
         self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
-        self.entrance = Entrance(conf.epoch, self.clock, logger)
+        self.entrance = Entrance(conf.epoch, self.clock, self.doors.allow, logger)
         self.received = self.sent = 0
         self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
         self.beat_notes: dict[str, str] = {}  # what each reported with it
@@ -91,7 +91,7 @@ class Process:
         self._backlog: list[list[bytes]] | None = None
         self._writable = False
         self._signals = Signals(self._stop)
-        self.control_port = f"{roles.CONTROL_PORT}{control or name}"
+        self.control_port = control_port or f"{roles.CONTROL_PORT}{name}"
         self.control = self.bind(sockets.responder, self.doors.inside(self.control_port))
         self.facts_out = sockets.publisher(self.context, self.access.to("broker.in"))
         self.facts_in = sockets.subscriber(self.context, self.access.to("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
@@ -153,7 +153,7 @@ class Process:
         self.finish_round(now_ns)
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
-            watch(self.doors.guard, self.logger)
+            self.doors.watch(self.logger)
             self.beat()
         if self.stopping:
             raise Stopped
@@ -251,33 +251,6 @@ class Process:
             where = ", ".join(door.addresses)
             raise Transient(f"{self.name}: cannot bind {door.port} at {where}: {error}; is another tapewire using it?") from error
 
-    def decoded(self, port: str, who: str, sender: str, frames: list[bytes]) -> Event | None:
-        """A message that came from a peer. None, counted and logged, if it cannot be decoded or its key's role may not send it.
-
-        Args:
-            port: where it came in; empty for a reply of a service, to which we have connected. who: the name of the peer's key, or
-                the service. sender: where a reply goes.
-        """
-        try:
-            topic, header, body = wire.decode_message(frames[-2:])
-            if port:
-                self._allowed(port, who, body)
-            self.entrance.check(topic, header)
-        except PeerError as error:
-            self.entrance.refuse(who, error)
-            return None
-        return Event(topic, header, body, sender)
-
-    def decoded_body(self, port: str, who: str, frames: list[bytes]) -> Body | None:
-        """The body of a request that is no fact, whatever its topic. None as for `decoded`."""
-        try:
-            body = wire.decode(frames[-1])[1]
-            self._allowed(port, who, body)
-        except PeerError as error:
-            self.entrance.refuse(who, error)
-            return None
-        return body
-
     # --- inside ---------------------------------------------------------------------------------------------------------------
 
     def _stop(self) -> None:
@@ -346,37 +319,17 @@ class Process:
                 self.take(event, held)
         self._whole = self.sequencer.whole
 
-    def _allowed(self, port: str, who: str, body: Body) -> None:
-        role = self.doors.guard.role(who)
-        kind = str(body.__struct_config__.tag)
-        verb = body.verb if isinstance(body, Control) else ""
-        if role is None or not roles.may_ask(role, port, kind, verb):
-            raise OutOfBounds(Bound.ROLE, f"{port}: the key {who!r} ({role or 'revoked'}) may not send {verb or kind}")
-
     def _controlled(self) -> None:
         for who, (sender, *rest) in sockets.from_peers(self.control, 1):
-            body = self.decoded_body(self.control_port, who, rest)
+            body = self.entrance.body(self.control_port, who, rest)
             if isinstance(body, Control):
                 report = self.passing("control.", self._report(body), 0)
                 with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
                     sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
 
     def _report(self, asked: Control) -> Report:
-        match asked.verb:
-            case "ping":
-                return Report(asked.id, True, json.dumps({"name": self.name, "pid": os.getpid(), "note": self.note}))
-            case "state":
-                return Report(asked.id, True, json.dumps(self.state()))
-            case "stop":
-                self.stopping = True
-                return Report(asked.id, True, "{}")
-        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: ping, state, stop")
-
-
-def watch(guard: Guard, logger: structlog.stdlib.BoundLogger) -> None:
-    """Let the guard look at the keys, and log who was turned away: the first of each port and reason."""
-    for turned in guard.refresh():
-        logger.warning("peer_turned_away", port=turned.port, why=turned.why, address=turned.address, key=turned.key)
+        self.stopping = self.stopping or asked.verb == "stop"
+        return control.report(asked, self.name, self.note, self.state)
 
 
 def pin(conf: Conf, name: str) -> None:

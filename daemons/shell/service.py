@@ -58,7 +58,7 @@ class Service:
     def _arrived(self, socket: zmq.Socket[bytes], side: str, at_most: int) -> None:
         for who, (peer, *rest) in sockets.from_peers(socket, at_most):
             sender = side + peer.decode("latin-1")
-            event = self._process.decoded(self._daemon.serves, who, sender, rest)
+            event = self._process.entrance.event(self._daemon.serves, who, sender, rest)
             if event is None:
                 continue
             if isinstance(event.body, Control):

@@ -107,7 +107,7 @@ class VenueLink:
     def _arrived(self) -> None:
         assert self._socket is not None
         for who, (sender, *rest) in sockets.from_peers(self._socket, BATCH):
-            event = self._process.decoded(PORT, who, sender.decode("latin-1"), rest)
+            event = self._process.entrance.event(PORT, who, sender.decode("latin-1"), rest)
             if event is None:
                 continue
             if isinstance(event.body, Ack):

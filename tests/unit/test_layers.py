@@ -30,7 +30,18 @@ GATE_FLOORS: tuple[tuple[str, ...], ...] = (
 )
 
 # Edges of the bus: modules with a socket, a file or a clock behind them.
-BUS_EDGES = {"bus.backlog", "bus.sockets", "bus.client", "bus.journal", "bus.clock", "bus.private", "bus.testing"}
+BUS_EDGES = {
+    "bus.access",
+    "bus.backlog",
+    "bus.client",
+    "bus.clock",
+    "bus.guard",
+    "bus.journal",
+    "bus.keys",
+    "bus.private",
+    "bus.sockets",
+    "bus.testing",
+}
 SHELL_ROOMS = ("daemons.shell", "daemons.operator")
 SHELLS = {
     "daemons.__main__",

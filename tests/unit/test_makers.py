@@ -6,9 +6,10 @@ import configparser
 
 import pytest
 
+from tapewire.bus import roles
+from tapewire.bus.roles import Role
 from tapewire.daemons import makers
 from tapewire.daemons.operator import supervise
-from tapewire.daemons.settings.structs import PORTS
 from tests.gates import conf
 
 
@@ -23,12 +24,13 @@ def test_supervisord_starts_exactly_these() -> None:
 
 
 @pytest.mark.parametrize("name", makers.CORES)
-def test_each_is_made_under_its_own_name_and_has_its_ports(name: str) -> None:
-    """Its service, the services it requests from, and its control port have numbers."""
+def test_each_is_made_under_its_own_name_and_has_its_role(name: str) -> None:
+    """The table of roles says who may send what to its service, and lets it use the services it needs."""
     daemon = makers.maker(name)(conf())
 
     assert daemon.name == name
-    assert {f"control.{name}", *daemon.requests, *([daemon.serves] if daemon.serves else [])} <= set(PORTS)
+    assert {daemon.serves} <= {"", *roles.ASKS}
+    assert all(roles.may_connect(Role(name), service) for service in daemon.requests)
 
 
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:
