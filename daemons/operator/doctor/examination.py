@@ -8,7 +8,7 @@ from pathlib import Path
 from tapewire.bus import access
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons.operator import gather, instances, supervise
-from tapewire.daemons.operator.doctor import bridge, hops, installation
+from tapewire.daemons.operator.doctor import bridge, hops, installation, locks
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, ok
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
@@ -48,10 +48,12 @@ def examine(instance: Instance | None, live: Path) -> list[Finding]:
     found += _made(
         [
             ("files", lambda: installation.files(run, instances.folder(), access.place(run))),
+            ("keys", lambda: locks.keys(run)),
             ("disk", lambda: hops.disk(run)),
             ("supervisord", lambda: hops.supervised(instance)),
             ("bus", lambda: hops.bus(way)),
             *((f"{name} control", lambda name=name: hops.control(way, name)) for name in supervise.DAEMONS),
+            ("turned away", lambda: locks.strangers(way)),
             ("heartbeats", lambda: hops.beats(instance)),
             ("history", lambda: hops.history(way)),
             ("gate log", lambda: hops.gate_log(run)),

@@ -1,0 +1,89 @@
+"""The checks of keys and locks: which key is missing or wrong, and on which side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from tapewire.bus.access import Access
+from tapewire.bus.client import request_control
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.guard import Turned, Why
+from tapewire.bus.keys import Keys
+from tapewire.bus.roles import VENUE
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
+
+RECENT_S = 60.0
+EXPORT = "write it again with `tapewire keys export NAME --to FOLDER`, NinjaTrader's with `tapewire keys bridge --to FOLDER`"
+BRIDGE_PORTS = frozenset({"broker.in", "venue", "backfill"})
+
+
+def keys(run: Path) -> Found:
+    """Every file in the folder of keys is one, and NinjaTrader has one."""
+    found = Keys(run)
+    if found.broken:
+        return broken(
+            "; ".join(found.broken.values()), "a key whose file is broken lets nobody in: `tapewire keys revoke`, or put it back"
+        )
+    if found.named(VENUE) is None:
+        return broken("NinjaTrader's key was revoked", "`tapewire keys bridge --to FOLDER` makes a new one")
+    return ok(f"{len(found.all())} keys in {found.folder}")
+
+
+def strangers(way: Access) -> Found:
+    """Whether somebody who should get in is turned away now, by what the daemons report."""
+    turned: list[tuple[Turned, int]] = []
+    try:
+        with zmq.Context() as context:
+            for name in supervise.DAEMONS:
+                state = request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0)
+                turned += map(_turned, state["turned_away_last"])
+    except (Transient, PeerError) as error:
+        return unknown(str(error))
+    return judge(turned, time.time())
+
+
+def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
+    """The finding about peers that were turned away.
+
+    A peer that shows a key is one of ours with the wrong one; it tries again all the time, so its last try is recent. A peer without
+    one is a stranger, and the lock has done its work.
+
+    Args:
+        turned: the last one of each port and reason, with their number.
+    """
+    total = 0
+    for last, count in turned:
+        total += count
+        age_s = now_s - last.at_s
+        if last.why is Why.NO_LOCK or age_s > RECENT_S:
+            continue
+        return broken(f"{last.port}: {_who(last)} was turned away {count} times, last {age_s:.0f} s ago", _remedy(last))
+    return ok(f"{total} peers were turned away, none with a key in the last minute")
+
+
+def _who(last: Turned) -> str:
+    address = f" from {last.address}" if last.address else ""
+    match last.why:
+        case Why.WRONG_SERVER:
+            return f"a peer{address} with the key file of another run"
+        case Why.ROLE:
+            return f"the owner of the key {last.key!r}{address}, whose role may not connect there,"
+    return f"a peer{address} with a key that this run does not know ({last.key[:12]}...)"
+
+
+def _remedy(last: Turned) -> str:
+    if last.why is Why.ROLE:
+        return "give it a key of the right role (`tapewire keys new`)"
+    if last.port in BRIDGE_PORTS:
+        return "its tapewire.key is of another run or was revoked: `tapewire keys bridge --to FOLDER`, the strategy's Folder"
+    return f"its key file is of another run or was revoked: {EXPORT}"
+
+
+def _turned(fields: Mapping[str, Any]) -> tuple[Turned, int]:
+    return Turned(fields["port"], Why(fields["why"]), fields["address"], fields["key"], fields["at_s"]), int(fields["count"])
