@@ -49,8 +49,8 @@ def connect(conf: Conf) -> str:
         else f"the firewall of {host} must let the trading PC in"
     )
     return (
-        f"enable TapewireBridge on a chart in NinjaTrader, Host {host}, Base port {base}, with this run's tapewire.key in its Folder "
-        f"(`tapewire keys bridge --to FOLDER`); "
+        f"enable TapewireBridge on a chart in NinjaTrader, Host {host}, Base port {base}, and this run's tapewire.key in its "
+        f"Folder (`tapewire keys bridge --to FOLDER`); "
         f"if it is enabled, Windows must reach ports {ports}: {way} (ninjascript/README.md)"
     )
 

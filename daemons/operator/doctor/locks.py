@@ -51,8 +51,8 @@ def strangers(way: Access) -> Found:
 def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
     """The finding about peers that were turned away.
 
-    A peer that shows a key is one of ours with the wrong one; it tries again all the time, so its last try is recent. A peer without
-    one is a stranger, and the lock has done its work.
+    A peer that shows a key is one of ours with the wrong one. It tries again all the time, so its last try is recent. A peer
+    without one is a stranger, and the lock has done its work.
 
     Args:
         turned: the last one of each port and reason, with their number.
