@@ -148,7 +148,8 @@ def revoke(run: Path, name: str) -> None:
     """
     if name == SERVER or (name in OWN and name != VENUE):
         raise ConfError(f"key {name!r}: the run's own programs use it; to replace all keys, stop the run and remove {run / FOLDER}")
-    find(run, name)
+    if name not in Keys(run).broken:
+        find(run, name)
     (run / FOLDER / f"{name}{SUFFIX}").unlink()
 
 
