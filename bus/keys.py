@@ -240,7 +240,8 @@ def _write(path: Path, name: str, more: Mapping[str, str]) -> None:
 def _put(path: Path, text: str) -> None:
     """Write a private file in one step; an older one of its name is replaced."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, private.FILE)
+    temporary.unlink(missing_ok=True)  # of a process that died on the way: with its mode
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, private.FILE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     temporary.replace(path)

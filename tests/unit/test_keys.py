@@ -107,6 +107,18 @@ def test_a_file_is_written_in_one_step(run: Path, monkeypatch: pytest.MonkeyPatc
     assert not Keys(run).broken
 
 
+def test_what_a_death_left_gives_nobody_access(run: Path, tmp_path: Path) -> None:
+    """The unfinished file of an earlier process with our id, which everybody can read, is not used for the new one."""
+    left = tmp_path / f".anna.key.{os.getpid()}"
+    left.write_text("left")
+    left.chmod(0o666)
+
+    keys.export(run, keys.new(run, "anna", Role.READER), tmp_path / "anna.key", host="h", base_port=1)
+
+    assert mode(tmp_path / "anna.key") == 0o600
+    assert not left.exists()
+
+
 # --- for people and programs ----------------------------------------------------------------------------------------------------
 
 
