@@ -9,6 +9,7 @@ and no byte of them leaves the kernel, so nothing has to be encrypted.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -33,6 +34,8 @@ OWN: Mapping[str, Role] = MappingProxyType(
     {**{role.value: role for role in sorted(DAEMONS)}, VENUE: Role.BRIDGE, "operator": Role.OPERATOR, "reader": Role.READER}
 )
 """The keys that every run has, by name."""
+PASSING = (errno.ENOENT, errno.EMFILE, errno.ENFILE)  # the file was revoked meanwhile, or none can be opened now
+Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 class Key(Struct, frozen=True):
@@ -75,18 +78,21 @@ class Keys:
         self.folder = run / FOLDER
         self.server = _pair(self.folder / f"{SERVER}{SUFFIX}")
         self.broken: Mapping[str, str] = {}
-        self.stamp = 0
+        self.stamp: Stamp | None = None
         self._by_name: Mapping[str, Key] = {}
         self._by_public: Mapping[str, Key] = {}
         self.refresh()
 
     def refresh(self) -> bool:
         """Read the folder again if it has changed. Returns whether a key that stood there is gone."""
-        stamp = _stamp(self.folder)
-        if stamp == self.stamp:
+        try:
+            stamp = _stamp(self.folder)
+            if stamp == self.stamp:
+                return False
+            found, broken = read(self.folder)
+        except OSError:  # no file can be opened now: the next call looks again
             return False
-        self.stamp = stamp
-        found, self.broken = read(self.folder)
+        self.stamp, self.broken = stamp, broken
         gone = not self._by_public.keys() <= {key.public for key in found}
         self._by_name = {key.name: key for key in found}
         self._by_public = {key.public: key for key in found}
@@ -206,7 +212,7 @@ def parse(path: Path) -> Key:
     try:
         role = Role(str(fields.get("role")))
     except ValueError:
-        raise ConfError(f"{path}: role = {fields.get('role')!r}; known: {', '.join(Role)}") from None
+        raise ConfError(f"{path}: role is none of those known: {', '.join(Role)}") from None
     return Key(_text(path, fields, "name"), role, _half(path, fields, "public"), _half(path, fields, "secret"))
 
 
@@ -260,13 +266,17 @@ def _pair(path: Path) -> Pair:
 
 
 def _load(path: Path) -> dict[str, object]:
-    text = path.read_text("utf-8")
-    if path.stat().st_mode & private.MASK and not private.on_windows(path, private.MOUNTS.read_text("utf-8")):
-        raise ConfError(f"{path}: {private.reason(path)}; {private.remedy(path)}")
     try:
-        return tomllib.loads(text)
+        data = path.read_bytes()
+        if path.stat().st_mode & private.MASK and not private.on_windows(path, private.MOUNTS.read_text("utf-8")):
+            raise ConfError(f"{path}: {private.reason(path)}; {private.remedy(path)}")
+        return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise ConfError(f"{path} is no key file; replace it (`tapewire keys export`)") from None
+    except OSError as error:
+        if error.errno in PASSING:
+            raise
+        raise ConfError(f"{path} cannot be read ({error.strerror}); replace it (`tapewire keys export`)") from None
 
 
 def _text(path: Path, fields: Mapping[str, object], name: str) -> str:
@@ -291,8 +301,11 @@ def is_half(text: str) -> bool:
     return len(text) == 40 and _Z85.issuperset(text)
 
 
-def _stamp(folder: Path) -> int:
+def _stamp(folder: Path) -> Stamp:
+    """Of every file what a change of it changes. The folder's time is not enough: it stands still for some milliseconds."""
     try:
-        return folder.stat().st_mtime_ns
+        with os.scandir(folder) as entries:
+            files = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
     except FileNotFoundError:
-        return -1
+        return ()
+    return tuple(sorted((name, about.st_ino, about.st_mode, about.st_size, about.st_ctime_ns) for name, about in files))

@@ -308,6 +308,35 @@ HARMS: list[tuple[Callable[[Path], None], str]] = [
 ]
 
 
+@pytest.mark.parametrize(("harm", "why"), HARMS, ids=[f"{number} {why}" for number, (_, why) in enumerate(HARMS)])
+def test_a_broken_file_is_reported_and_lets_nobody_in(harm: Callable[[Path], None], why: str, run: Path) -> None:
+    """The others stay. The report names the file and what to do, and not what stands in it."""
+    key = keys.new(run, "anna", Role.READER)
+    found = Keys(run)
+    path = run / "keys" / "anna.key"
+    harm(path)
+
+    assert found.refresh()
+    for each in (found, Keys(run)):
+        assert each.named("anna") is each.with_public(key.public) is None
+        assert {other.name for other in each.all()} == OWN
+        assert set(each.broken) == {"anna"}
+        assert str(path) in each.broken["anna"]
+        assert why in each.broken["anna"]
+        assert key.secret not in each.broken["anna"]
+    with pytest.raises(ConfError, match=r"anna\.key"):
+        keys.find(run, "anna")
+
+
+@pytest.mark.parametrize("harm", [emptied, torn, binary, prose, a_folder, a_circle, Path.unlink, open_to(0o644)])
+def test_without_the_daemons_own_pair_nothing_starts(harm: Callable[[Path], None], run: Path) -> None:
+    """The text names the file."""
+    harm(run / "keys" / "server.key")
+
+    with pytest.raises(ConfError, match=r"server\.key"):
+        Keys(run)
+
+
 def test_without_the_folder_every_key_is_gone(run: Path) -> None:
     """Removed under a running daemon: nobody comes in any more, and nothing raises."""
     found = Keys(run)
@@ -317,6 +346,25 @@ def test_without_the_folder_every_key_is_gone(run: Path) -> None:
 
     assert found.refresh()
     assert found.all() == []
+
+
+@pytest.mark.parametrize("shown", ["name", "role", "public", "secret", "server", "host"])
+def test_an_error_text_shows_no_secret(shown: str, run: Path, tmp_path: Path) -> None:
+    """A secret half that was pasted into the wrong line of an exported file stays there."""
+    key = keys.new(run, "anna", Role.READER)
+    path = tmp_path / "anna.key"
+    keys.export(run, key, path, host="h", base_port=1)
+    replaced(shown, f'{shown} = "{key.secret}{"" if shown in ("name", "role", "host") else "!"}"\n')(path)
+    replaced("base_port", "")(path)
+    texts = []
+    for look in (keys.parse, keys.server_of):
+        try:
+            look(path)
+        except ConfError as error:
+            texts.append(str(error))
+
+    assert texts
+    assert not [text for text in texts if key.secret in text]
 
 
 def test_no_text_of_a_key_shows_its_secret(run: Path) -> None:
@@ -332,6 +380,52 @@ def test_no_text_of_a_key_shows_its_secret(run: Path) -> None:
 
 
 # --- changes --------------------------------------------------------------------------------------------------------------------
+
+
+def at_once(run: Path, change: Callable[[], object]) -> None:
+    """A change within the tick of the file system's clock in which the folder was read last."""
+    before = (run / "keys").stat().st_mtime_ns
+    change()
+    os.utime(run / "keys", ns=(before, before))
+
+
+def test_a_change_at_once_after_the_last_is_noticed(run: Path) -> None:
+    """A file system's clock stands still for milliseconds; two changes in one of them have one time."""
+    found = Keys(run)
+    at_once(run, lambda: keys.new(run, "anna", Role.READER))
+    assert not found.refresh()
+    assert found.named("anna") is not None
+
+    at_once(run, lambda: keys.revoke(run, "anna"))
+
+    assert found.refresh()
+    assert found.named("anna") is None
+
+
+def test_a_file_that_becomes_readable_is_noticed(run: Path) -> None:
+    """`chmod` leaves the folder's time as it is."""
+    keys.new(run, "anna", Role.READER)
+    found = Keys(run)
+
+    (run / "keys" / "anna.key").chmod(0o644)
+
+    assert found.refresh()
+    assert set(found.broken) == {"anna"}
+
+
+def test_a_file_that_is_written_in_place_is_noticed(run: Path) -> None:
+    """As an editor may do: the old key is gone, and the new one is there."""
+    old = keys.new(run, "anna", Role.READER)
+    found = Keys(run)
+    other = keys.new(run, "paul", Role.READER)
+    keys.revoke(run, "paul")
+    path = run / "keys" / "anna.key"
+
+    path.write_text(path.read_text().replace(old.public, other.public).replace(old.secret, other.secret))
+
+    assert found.refresh()
+    assert found.with_public(old.public) is None
+    assert found.named("anna") == found.with_public(other.public)
 
 
 def test_a_pass_phrase_belongs_to_one_key_and_does_not_show_its_secret(run: Path) -> None:
