@@ -26,7 +26,7 @@ LINK = "sockets"
 SOCKETS = "tapewire-"  # begins the name of the folder of a run's sockets
 MAX_PATH = 107  # bytes of a unix socket's path (unix(7))
 LONGEST_NAME = len("/control.evaluator")
-RETRY_MS = 1_000  # how long a handshake may take; refused for now, a client comes back after it
+RETRY_MS = 2_000  # how long a handshake may take; refused for now, a client comes back after it
 
 
 class Line(NamedTuple):

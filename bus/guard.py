@@ -31,7 +31,7 @@ import zmq
 from zmq.utils import z85
 
 from tapewire.bus import access, roles
-from tapewire.bus.keys import Keys
+from tapewire.bus.keys import NAME, Keys
 from tapewire.bus.roles import Role
 
 HANDSHAKE_MS = 10_000  # a peer that has not shown its credentials by then is disconnected
@@ -93,6 +93,7 @@ class Guard:
         self._last: dict[tuple[str, Why], Turned] = {}
         self._news: list[Turned] = []
         self._gone = False
+        self._fault = ""
         self._bound: list[tuple[zmq.Socket[bytes], tuple[str, ...]]] = []
         self._rebind: list[tuple[zmq.Socket[bytes], str]] = []
         self._new_monitors: list[tuple[str, zmq.Socket[bytes]]] = []
@@ -165,11 +166,20 @@ class Guard:
         return bool(self._rebind)
 
     def state(self) -> dict[str, Any]:
-        """What a control port shows: the number of peers turned away, and the last one of each port and reason."""
+        """What a control port shows.
+
+        turned_away: number of peers. turned_away_last: the last one of each port and reason. broken_keys: files that are no key.
+        guard_fault: the last exception in the handler, empty for none; it lets nobody in whom it concerns.
+        """
         with self._lock:
             total = sum(self._counts.values())
             last = [{**turned._asdict(), "count": self._counts[at]} for at, turned in sorted(self._last.items())]
-        return {"turned_away": total, "turned_away_last": last, "broken_keys": dict(self.keys.broken)}
+        return {
+            "turned_away": total,
+            "turned_away_last": last,
+            "broken_keys": dict(self.keys.broken),
+            "guard_fault": self._fault,
+        }
 
     def close(self) -> None:
         """End the thread. From now on nobody new comes in."""
@@ -210,7 +220,10 @@ class Guard:
         while not ending:
             for socket, _ in poller.poll():
                 if socket is handler:
-                    self._decide(handler)
+                    try:
+                        self._decide(handler)
+                    except Exception as error:  # this peer is not let in; the next one must be decided on, too
+                        self._fault = f"{type(error).__name__}: {error}"
                 elif socket is bell:
                     ending = bell.recv() == b"end"
                     with self._lock:
@@ -235,7 +248,8 @@ class Guard:
             shown = z85.encode(credentials[0]).decode()
             key = self.keys.with_public(shown)
         elif mechanism == b"PLAIN" and len(credentials) == 2:
-            shown = credentials[0].decode("latin-1")[:40]
+            name = credentials[0].decode("latin-1")
+            shown = name if NAME.match(name) else "no name"
             key = self.keys.named(shown)
             if key is not None and not hmac.compare_digest(key.phrase, credentials[1]):
                 key = None

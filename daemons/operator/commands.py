@@ -148,7 +148,7 @@ def kill(
     latch.write(Path(chosen.run) / LATCH.file, who)
     try:
         standing = command_gate(chosen, Kill(who, flatten))
-    except Transient as error:
+    except (Transient, ConfError) as error:
         left = "; NOTHING WAS FLATTENED, close positions in NinjaTrader" if flatten else ""
         raise Transient(
             f"latched on disk, but the gate does not reply ({error}): it applies the latch when it starts, and the venue refuses "

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tapewire.bus import access
+from tapewire.bus.access import Access
 from tapewire.bus.errors import TapewireError
 from tapewire.daemons.operator import gather, instances, supervise
 from tapewire.daemons.operator.doctor import bridge, hops, installation, locks
-from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, ok
+from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, ok, unknown
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
 
@@ -44,23 +45,29 @@ def examine(instance: Instance | None, live: Path) -> list[Finding]:
         )
     run = Path(instance.run)
     conf = configuration.read(run)
-    way = access.local(run, "reader")
+
+    def way() -> Access:
+        return access.local(run, "reader")
+
     found += _made(
         [
             ("files", lambda: installation.files(run, instances.folder(), access.place(run))),
             ("keys", lambda: locks.keys(run)),
             ("disk", lambda: hops.disk(run)),
             ("supervisord", lambda: hops.supervised(instance)),
-            ("bus", lambda: hops.bus(way)),
-            *((f"{name} control", lambda name=name: hops.control(way, name)) for name in supervise.DAEMONS),
-            ("turned away", lambda: locks.strangers(way)),
+            ("bus", lambda: hops.bus(way())),
+            *((f"{name} control", lambda name=name: hops.control(way(), name)) for name in supervise.DAEMONS),
+            ("turned away", lambda: locks.strangers(way())),
             ("heartbeats", lambda: hops.beats(instance)),
-            ("history", lambda: hops.history(way)),
+            ("history", lambda: hops.history(way())),
             ("gate log", lambda: hops.gate_log(run)),
             ("trading", lambda: hops.trading(conf)),
         ]
     )
-    return found + bridge.judge(conf, gather.look(instance))
+    try:
+        return found + bridge.judge(conf, gather.look(instance))
+    except TapewireError as error:  # without a key, or without sockets, nothing can be requested
+        return [*found, Finding("bridge", *unknown(str(error)))]
 
 
 def _made(checks: Iterable[Check]) -> list[Finding]:
