@@ -1,13 +1,15 @@
-"""Builders of finished runs: a journal as a run writes it, message by message."""
+"""Builders of runs: a folder in which daemons can start, and a finished journal as a run writes it, message by message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tapewire.bus import topics, wire
+from tapewire.bus import access, topics, wire
 from tapewire.bus.daemon import ref
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Action, Bar, Body, Intent, Intents, Range, Reason, Reject, Session, Signal, Trade
 from tapewire.bus.stamp import Stamper
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.structs import Bus, Conf, Preset, Trading
 
@@ -35,6 +37,19 @@ class Tape:
     def close(self) -> None:
         for journal in self.journals.values():
             journal.close()
+
+
+@contextmanager
+def begun(conf: Conf, run: Path) -> Iterator[Path]:
+    """A run's folder as the daemons expect it, without `tapewire up`: configuration, keys, and a folder for the sockets, which is
+    removed afterwards."""
+    run.mkdir(parents=True, exist_ok=True)
+    configuration.write(conf, run)
+    access.prepare(run)
+    try:
+        yield run
+    finally:
+        access.tidy(run)
 
 
 def at(minute: int) -> int:

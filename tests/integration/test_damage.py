@@ -115,12 +115,12 @@ def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bar
 
     with (
         runs.supervised(conf, out, lambda text: None) as instance,
-        Player(conf, runs.venue(conf), logs.configure("replay")) as player,
+        Player(conf, out, runs.venue(conf), logs.configure("replay")) as player,
     ):
 
         def misses_the_logger() -> bool:
             player.pump(0.05)
-            latest = request_control(player.context, conf.bus.address("gate"), "state", "risk.")
+            latest = request_control(player.context, player.reading.to("gate"), "state", "risk.")
             return any(risk["reason"] == "JOURNAL_DOWN" for risk in latest.values())
 
         def played(bar: Bar) -> None:

@@ -122,7 +122,7 @@ class Stage:
         conf = epochs.begin(conf, self.run, {"gate": gate.daemon})
         self.epoch = conf.epoch
         with runs.supervised(conf, self.run, lambda text: None) as instance:
-            with Player(conf, self.venue, logs.configure("replay")) as player:
+            with Player(conf, self.run, self.venue, logs.configure("replay")) as player:
                 player.join()
                 player.play(bars, ends=ends)
                 player.finish()

@@ -166,7 +166,7 @@ def test_a_harmed_journal_becomes_whole_again(harm: Callable[[Path], None], home
     runs.backtest(conf, recording, undisturbed, lambda share: None)
     configuration.write(conf, out)
 
-    with runs.supervised(conf, out, lambda text: None), Player(conf, runs.venue(conf), logs.configure("replay")) as player:
+    with runs.supervised(conf, out, lambda text: None), Player(conf, out, runs.venue(conf), logs.configure("replay")) as player:
 
         def played(bar: Bar) -> None:
             if bar.index == 300:
@@ -190,7 +190,7 @@ def test_while_the_journal_is_not_whole_nothing_is_entered(home: Path, bars: Pat
     configuration.write(conf, out)
     first, last = 1_030, 1_100  # within RTH
 
-    with runs.supervised(conf, out, lambda text: None), Player(conf, runs.venue(conf), logs.configure("replay")) as player:
+    with runs.supervised(conf, out, lambda text: None), Player(conf, out, runs.venue(conf), logs.configure("replay")) as player:
 
         def played(bar: Bar) -> None:
             if first <= bar.index <= last:

@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.messages import Header
 from tapewire.bus.testing import MINUTE_NS, bar
 from tapewire.daemons.operator import instances, supervise
-from tapewire.daemons.settings import load as conf
-from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tests.integration.conftest import Run
 from tests.integration.test_processes import eventually, is_back
@@ -30,12 +28,18 @@ BARS = topics.bar("MNQ")
 class Feed:
     """NinjaTrader's end of the bus, which resends nothing: a skipped number is lost."""
 
-    def __init__(self, run: Conf) -> None:
+    def __init__(self, run: Path) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.run = run
-        self.out = sockets.publisher(self.context, run.bus.address("broker.in"))
-        assert self.out.poll(10_000), "the broker does not listen"
-        self.out.recv()
+        self.reader = access.local(run, "reader")
+        self.out = self.writer("nt")
+
+    def writer(self, key: str) -> zmq.Socket[bytes]:
+        """A publisher of facts with this key, once the broker listens to it."""
+        out = sockets.publisher(self.context, access.local(self.run, key).to("broker.in"))
+        assert out.poll(10_000), "the broker does not listen"
+        out.recv()
+        return out
 
     def publish(self, *numbers: int) -> None:
         """Publish the bars with these numbers, a minute each."""
@@ -47,20 +51,20 @@ class Feed:
 
     def session(self) -> dict[str, Any]:
         """The last session that the tracker reports; empty before the first."""
-        reply = request_control(self.context, self.run.bus.address("tracker"), "state", topics.SESSION, timeout_s=10)
+        reply = request_control(self.context, self.reader.to("tracker"), "state", topics.SESSION, timeout_s=10)
         return dict(reply.get("session.MNQ.", {}))
 
     def has_reached(self, number: int) -> bool:
         return bool(self.session().get("bar", {}).get("index") == number)
 
     def sessions_published(self) -> int:
-        reply = request_control(self.context, self.run.bus.address("control.tracker"), "state", timeout_s=10)
+        reply = request_control(self.context, self.reader.to("control.tracker"), "state", timeout_s=10)
         return int(reply["last"]["session.MNQ."][1])
 
 
 @pytest.fixture
 def feed(up: instances.Instance) -> Iterator[Feed]:
-    made = Feed(conf.read(Path(up.run)))
+    made = Feed(Path(up.run))
     yield made
     made.context.destroy(linger=0)
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tapewire.bus import wire
+from tapewire.bus import access, sockets, wire
 from tapewire.bus.client import History
 from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Header, HistoryRequest, Topics, TopicsRequest
+from tapewire.daemons.settings.structs import Bus
+from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.tape import Tape
+from tests.runs import begun, conf
 
 RECORDS = 2_100
 CHUNK = 500
@@ -32,13 +35,13 @@ def tape(tmp_path: Path) -> Tape:
 class Served(threading.Thread):
     """Replies to page requests and counts them, until a request for topics arrives."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, run: Path) -> None:
         super().__init__()
         self.tape = tape
         self.requests = 0
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.ROUTER)
-        self.port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.doors = Doors(self.context, run, Bus())
+        self.socket = sockets.page_server(self.context, self.doors.inside("history"))
 
     def run(self) -> None:
         header = Header(PROTOCOL_VERSION, "logger", 1, 0, 0)
@@ -51,20 +54,22 @@ class Served(threading.Thread):
             elif isinstance(request, TopicsRequest):
                 self.socket.send_multipart([sender, b"", b"history.", wire.encode(header, Topics(request.id, ()))])
                 break
+        self.doors.close()
         self.socket.close()
         self.context.term()
 
 
-def test_topics_are_read_side_by_side(tape: Tape) -> None:
+def test_topics_are_read_side_by_side(tape: Tape, tmp_path: Path) -> None:
     """Merged record by record, each topic is complete and in order; five pages each. A page that arrives while the reader
     waits for another topic is not requested again."""
-    server = Served(tape)
-    server.start()
-    with zmq.Context() as context, History(context, f"tcp://127.0.0.1:{server.port}", deadline_s=20) as history:
-        readers = [history.read(topic, chunk=CHUNK) for topic in TOPICS]
-        numbers = [[wire.decode(frame)[0].seq for frame in frames] for frames in zip(*readers, strict=True)]
-        history.topics()
-    server.join()
+    with begun(conf(), tmp_path / "run") as run:
+        server = Served(tape, run)
+        server.start()
+        with zmq.Context() as context, History(context, access.local(run, "reader").to("history"), deadline_s=20) as history:
+            readers = [history.read(topic, chunk=CHUNK) for topic in TOPICS]
+            numbers = [[wire.decode(frame)[0].seq for frame in frames] for frames in zip(*readers, strict=True)]
+            history.topics()
+        server.join()
     tape.close()
 
     assert numbers == [[seq] * len(TOPICS) for seq in range(1, RECORDS + 1)]

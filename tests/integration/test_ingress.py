@@ -117,7 +117,7 @@ def staged(bars: Path, run: Path, faults: Sequence[tuple[str, int]] = ()) -> Ite
     configuration.write(conf, runs.prepare(run))
     with (
         runs.supervised(conf, run, lambda text: None) as instance,
-        Player(conf, runs.venue(conf), logs.configure("replay")) as player,
+        Player(conf, run, runs.venue(conf), logs.configure("replay")) as player,
     ):
         player.join()
         player.play(())

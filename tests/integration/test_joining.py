@@ -16,9 +16,10 @@ from tapewire.bus import sockets, topics, wire
 from tapewire.bus.messages import Header, HistoryRequest, Page, Session, TopicLength, Topics, TopicsRequest
 from tapewire.bus.testing import MINUTE_NS, bar
 from tapewire.daemons.operator import supervise
-from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 from tests import bridges
+from tests.runs import begun
 
 pytestmark = pytest.mark.slow
 
@@ -36,12 +37,13 @@ def frame(number: int) -> bytes:
 class Bus:
     """Broker and logger of the test's: the broker subscribes to writers on request, the journal holds one bar."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, conf: Conf, run: Path) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.doors = Doors(self.context, run, conf.bus)
         self.incoming = self.context.socket(zmq.XSUB)
-        self.incoming.bind(conf.bus.address("broker.in"))
-        self.outgoing = sockets.broker_out(self.context, conf.bus.address("broker.out"))
-        self.history = sockets.responder(self.context, conf.bus.address("history"))
+        self.doors.inside("broker.in").bind(self.incoming)
+        self.outgoing = sockets.broker_out(self.context, self.doors.inside("broker.out"))
+        self.history = sockets.responder(self.context, self.doors.inside("history"))
 
     def received(self, socket: zmq.Socket[bytes]) -> list[bytes]:
         assert socket.poll(PATIENCE_S * 1000), "nothing came"
@@ -81,14 +83,15 @@ class Bus:
 def bus(home: Path, tmp_path: Path) -> Iterator[Bus]:
     """A run with only a tracker, which waits for a broker."""
     conf = bridges.conf()
-    configuration.write(conf, tmp_path)
-    made = Bus(conf)
-    command = [sys.executable, "-m", "tapewire.daemons", "tracker", "--run", str(tmp_path)]
-    tracker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield made
-    tracker.kill()
-    tracker.wait()
-    made.context.destroy(linger=0)
+    with begun(conf, tmp_path / "run") as run:
+        made = Bus(conf, run)
+        command = [sys.executable, "-m", "tapewire.daemons", "tracker", "--run", str(run)]
+        tracker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        yield made
+        tracker.kill()
+        tracker.wait()
+        made.doors.close()
+        made.context.destroy(linger=0)
     supervise.release(conf.bus.host, conf.bus.base_port)
 
 

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 import zmq
 
+from tapewire.bus import access
 from tapewire.bus.client import request_control
 from tapewire.bus.messages import Bar
 from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell import latch, logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.slow
 
 def killed(instance: instances.Instance) -> bool:
     """Whether the gate itself reports a latched switch."""
-    address = f"tcp://{instance.host}:{instance.base_port + PORTS['control.gate']}"
+    gate = access.local(Path(instance.run), "reader").to("control.gate")
     with zmq.Context() as context:
-        return bool(request_control(context, address, "state")["killed"])
+        return bool(request_control(context, gate, "state")["killed"])
 
 
 def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.Instance) -> None:
@@ -77,7 +77,7 @@ def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home:
     venue = runs.venue(conf)
     latched: list[Bar] = []
 
-    with runs.supervised(conf, out, lambda text: None), Player(conf, venue, logs.configure("replay")) as player:
+    with runs.supervised(conf, out, lambda text: None), Player(conf, out, venue, logs.configure("replay")) as player:
 
         def played(bar: Bar) -> None:
             if not latched and venue.position("MNQ").qty:

@@ -48,7 +48,7 @@ def test_killing_every_daemon_in_turn_changes_no_byte(home: Path, bars: Path, tm
                     os.kill(pid, signal.SIGKILL)
                     killed.append(name)
 
-        with Player(conf, runs.venue(conf), logs.configure("replay")) as player:
+        with Player(conf, disturbed, runs.venue(conf), logs.configure("replay")) as player:
             player.join()
             player.play(recording.bars, played=strike)
             player.finish()

@@ -13,11 +13,11 @@ from typing import Any, get_args
 import pytest
 import zmq
 
+from tapewire.bus import access
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError
 from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances, supervise
-from tapewire.daemons.settings.structs import PORTS
 from tests.integration.conftest import Run, processes_with
 
 pytestmark = pytest.mark.slow
@@ -60,11 +60,12 @@ def test_a_killed_daemon_is_restarted(tapewire: Run, up: instances.Instance) -> 
 
 
 def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
-    """No process, socket file or folder, registry entry or port is left."""
+    """No process, socket file or folder, link to it, registry entry or port is left."""
     assert tapewire("down").returncode == 0
 
     assert not processes_with(str(tmp_path / "var"))
     assert not Path(up.socket).parent.exists()
+    assert not (Path(up.run) / access.LINK).is_symlink()
     assert instances.running() == []
     assert all(supervise.port_free(up.host, up.base_port + offset) for offset in range(supervise.PORT_SPAN))
 
@@ -85,10 +86,11 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     ports = dict.fromkeys(("tracker", "evaluator", "gate"), service) | {f"control.{name}": control for name in supervise.DAEMONS}
     assert {*control, *service} == set(get_args(Verb))
 
+    operator = access.local(Path(up.run), "operator")
     with zmq.Context() as context:
         for port, verbs in ports.items():
-            address = f"tcp://{up.host}:{up.base_port + PORTS[port]}"
+            line = operator.to(port)
             with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
-                request_control(context, address, "stae")
+                request_control(context, line, "stae")
             for verb in verbs:
-                assert isinstance(request_control(context, address, verb), dict)
+                assert isinstance(request_control(context, line, verb), dict)
