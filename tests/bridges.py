@@ -16,7 +16,7 @@ from queue import Empty, Queue
 import msgspec
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
@@ -231,18 +231,20 @@ def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) ->
     """Some daemons of a run, ready: only the broker and the logger if the test plays the gate."""
     run.mkdir(parents=True, exist_ok=True)
     configuration.write(conf, run)
+    access.prepare(run)
     started = []
     try:
         for name in names:
             command = [sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for name in names:
-            _ready(conf, name)
+            _ready(run, name)
         yield
     finally:
         for process in reversed(started):
             process.terminate()
             process.wait(20)
+        access.tidy(run)
         supervise.release(conf.bus.host, conf.bus.base_port)
 
 
@@ -271,12 +273,13 @@ def _behind(conf: Conf, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
     return None
 
 
-def _ready(conf: Conf, name: str) -> None:
+def _ready(run: Path, name: str) -> None:
+    way = access.local(run, "reader")
     until = time.monotonic() + PATIENCE_S
     with zmq.Context() as context:
         while True:
             try:
-                if request_control(context, conf.bus.address(f"control.{name}"), "ping", timeout_s=0.5)["note"] == "ready":
+                if request_control(context, way.to(f"control.{name}"), "ping", timeout_s=0.5)["note"] == "ready":
                     return
             except (Transient, PeerError):
                 assert time.monotonic() < until, f"{name} did not become ready"

@@ -18,7 +18,8 @@ import msgspec
 import pytest
 import zmq
 
-from tapewire.bus import sockets, wire
+from tapewire.bus import access, keys, sockets, wire
+from tapewire.bus.access import Access
 from tapewire.bus.client import Reader, request_control
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import Transient
@@ -26,7 +27,8 @@ from tapewire.bus.messages import Alarm
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.settings.structs import PORTS, Conf
+from tests.runs import begun
 
 pytestmark = pytest.mark.slow
 
@@ -46,16 +48,20 @@ def conf(home: Path) -> Conf:
 
 
 @pytest.fixture
-def start(conf: Conf, tmp_path: Path) -> Iterator[Callable[[str], int]]:
+def run(conf: Conf, tmp_path: Path) -> Iterator[Path]:
+    """The run's folder."""
+    with begun(conf, tmp_path / "run") as folder:
+        yield folder
+
+
+@pytest.fixture
+def start(run: Path) -> Iterator[Callable[[str], int]]:
     """Start a daemon with the soft limit of 1,024; it is ready, and this is its process id."""
-    run = tmp_path / "run"
-    run.mkdir()
-    configuration.write(conf, run)
     with ExitStack() as started:
 
         def begin(name: str) -> int:
             process = started.enter_context(_running(name, run))
-            until(lambda: state(conf, name).get("note") == "ready", f"{name} is ready")
+            until(lambda: state(run, name).get("note") == "ready", f"{name} is ready")
             return process.pid
 
         yield begin
@@ -75,11 +81,11 @@ def _running(name: str, run: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 class Writer:
-    """Publishes facts of a given size on topics of its own."""
+    """Publishes facts of a given size, with the bridge's key: on any topic of raw market data."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, run: Path) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = sockets.publisher(self.context, conf.bus.address("broker.in"))
+        self.socket = sockets.publisher(self.context, access.local(run, "nt").to("broker.in"))
         self.stamper = Stamper("writer")
         assert self.socket.poll(10_000), "the broker does not listen"
 
@@ -92,12 +98,12 @@ class Writer:
 
 
 @pytest.fixture
-def writer(conf: Conf, start: Callable[[str], int]) -> Iterator[Callable[[], Writer]]:
+def writer(run: Path, start: Callable[[str], int]) -> Iterator[Callable[[], Writer]]:
     """A writer, to be made once the broker is up."""
     made: list[Writer] = []
 
     def make() -> Writer:
-        made.append(Writer(conf))
+        made.append(Writer(run))
         return made[-1]
 
     yield make
@@ -105,13 +111,21 @@ def writer(conf: Conf, start: Callable[[str], int]) -> Iterator[Callable[[], Wri
         each.close()
 
 
-def state(conf: Conf, name: str) -> dict[str, Any]:
+def state(run: Path, name: str) -> dict[str, Any]:
     """What the daemon's control port says; empty where nothing replies."""
+    port = access.local(run, "reader").to(f"control.{name}")
     with zmq.Context() as context:
         try:
-            return dict(request_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=2.0))
+            return dict(request_control(context, port, "state", timeout_s=2.0))
         except Transient:
             return {}
+
+
+def outside(conf: Conf, run: Path) -> Access:
+    """The run's ports as a reader on another machine reaches them."""
+    exported = run / "reader.key"
+    keys.export(run, keys.find(run, "reader"), exported, host=conf.bus.host, base_port=conf.bus.base_port)
+    return access.remote(exported, PORTS.__getitem__)
 
 
 def until(done: Callable[[], bool], what: str) -> None:
@@ -137,8 +151,9 @@ def peak(pid: int) -> int:
 # --- the broker -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("side", ["inside", "outside"])
 def test_a_reader_that_never_reads_costs_its_budget_and_no_more(
-    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+    conf: Conf, run: Path, start: Callable[[str], int], writer: Callable[[], Writer], side: str
 ) -> None:
     """256 MiB pass a reader that takes nothing. It costs at most twice its budget and is cut; the other one misses nothing."""
     pid = start("broker")
@@ -150,8 +165,8 @@ def test_a_reader_that_never_reads_costs_its_budget_and_no_more(
         stuck.setsockopt(zmq.RCVBUF, 1 << 16)
         stuck.setsockopt(zmq.LINGER, 0)
         stuck.setsockopt(zmq.SUBSCRIBE, b"raw.")
-        stuck.connect(conf.bus.address("broker.out"))
-        reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+        (access.local(run, "reader") if side == "inside" else outside(conf, run)).to("broker.out").connect(stuck)
+        reader = Reader(context, access.local(run, "reader").to("broker.out"), ("raw.",))
         until(lambda: reader.receive(0.1) == [] and reader.joined, "the other reader has joined")
         for number in range(1, count + 1):
             out.write(topic, size)
@@ -161,25 +176,27 @@ def test_a_reader_that_never_reads_costs_its_budget_and_no_more(
             assert received == [number]
         reader.close()
 
-    assert state(conf, "broker")["cut"] >= 1
+    assert state(run, "broker")["cut"] >= 1
     assert peak(pid) - idle < 2 * (conf.bus.reader_mib * MIB + 4 * MIB) + conf.bus.last_values_mib * MIB
 
 
-def test_last_values_keep_within_their_budget(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
+def test_last_values_keep_within_their_budget(
+    conf: Conf, run: Path, start: Callable[[str], int], writer: Callable[[], Writer]
+) -> None:
     """4,000 topics of 8 KiB are eight times the budget. A joiner gets the newest, and the process counts what was dropped."""
     pid = start("broker")
     out = writer()
     idle = rss(pid)
     with zmq.Context() as context:
-        reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+        reader = Reader(context, access.local(run, "reader").to("broker.out"), ("raw.",))
         until(lambda: reader.receive(0.1) == [] and reader.joined, "a reader has joined")
         for number in range(4_000):  # one after the other, so that no queue adds to the broker's memory
             out.write(f"raw.t{number}.", 8_192)
             until(lambda: bool(reader.receive(1.0)), "it has passed")
         reader.close()
-    told = state(conf, "broker")
+    told = state(run, "broker")
     with zmq.Context() as context:
-        reader = Reader(context, conf.bus.address("broker.out"), ("raw.t3999.",))
+        reader = Reader(context, access.local(run, "reader").to("broker.out"), ("raw.t3999.",))
         got: list[str] = []
         while not got:
             got = [message.topic for message, _ in reader.receive(5.0)]
@@ -191,39 +208,39 @@ def test_last_values_keep_within_their_budget(conf: Conf, start: Callable[[str],
     assert rss(pid) - idle < 4 * conf.bus.last_values_mib * MIB
 
 
-def test_what_no_reader_would_take_is_not_forwarded(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
+def test_what_no_reader_would_take_is_not_forwarded(run: Path, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
     """Too long a topic, too long a message, one frame, three frames: each is counted, kept nowhere, and the next fact passes."""
     start("broker")
     out = writer()
     for frames in ([b"raw." * 51, b"x"], [b"raw.a.", b"x" * (MIB + 1)], [b"raw.a."], [b"raw.a.", b"x", b"y"]):
         sockets.send(out.socket, frames)
     out.write("raw.b.")
-    until(lambda: state(conf, "broker")["forwarded"] == 1, "the broker has forwarded the fact")
-    told = state(conf, "broker")
+    until(lambda: state(run, "broker")["forwarded"] == 1, "the broker has forwarded the fact")
+    told = state(run, "broker")
 
     assert told["refused"] == 4
     assert told["last_values"] == 2  # the fact, and the broker's own heartbeat
 
 
 def test_a_reader_that_sends_other_messages_stops_nothing(
-    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+    run: Path, start: Callable[[str], int], writer: Callable[[], Writer]
 ) -> None:
     """Several frames, a single one, an empty one, from the side of a reader: the broker goes on and serves it."""
     start("broker")
     out = writer()
     with zmq.Context() as context, context.socket(zmq.XSUB) as odd:
         odd.setsockopt(zmq.LINGER, 0)
-        odd.connect(conf.bus.address("broker.out"))
+        access.local(run, "reader").to("broker.out").connect(odd)
         for frames in ([b"hello"], [b"\x01raw.", b"more"], [b"", b""], [b"\x01raw."]):
             odd.send_multipart(frames)
         out.write("raw.a.")
         until(lambda: bool(odd.poll(100)), "the odd reader gets a fact or its last value")
 
-    assert state(conf, "broker")["note"] == "ready"
+    assert state(run, "broker")["note"] == "ready"
 
 
 def test_a_broker_takes_two_thousand_idle_connections(
-    conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer]
+    conf: Conf, run: Path, start: Callable[[str], int], writer: Callable[[], Writer]
 ) -> None:
     """It began with 1,024 open files. A writer and a reader that come after the two thousand are served."""
     start("broker")
@@ -239,12 +256,12 @@ def test_a_broker_takes_two_thousand_idle_connections(
                     idle.enter_context(socket.create_connection((host, int(number)), timeout=10))
             out = writer()
             with zmq.Context() as context:
-                reader = Reader(context, conf.bus.address("broker.out"), ("raw.",))
+                reader = Reader(context, access.local(run, "reader").to("broker.out"), ("raw.",))
                 until(lambda: reader.receive(0.1) == [] and reader.joined, "the reader has joined")
                 out.write("raw.a.")
                 got = [message.topic for message, _ in reader.receive(10.0)]
                 reader.close()
-            pong = state(conf, "broker")
+            pong = state(run, "broker")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -255,14 +272,14 @@ def test_a_broker_takes_two_thousand_idle_connections(
 # --- the logger -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_logger_writes_1100_topics(conf: Conf, start: Callable[[str], int], writer: Callable[[], Writer], tmp_path: Path) -> None:
+def test_a_logger_writes_1100_topics(run: Path, start: Callable[[str], int], writer: Callable[[], Writer]) -> None:
     """It began with 1,024 open files; each topic has its file, and a start opens all of them again."""
     start("broker")
     start("logger")
     out = writer()
     for number in range(1_100):
         out.write(f"raw.t{number}.")
-    until(lambda: len(state(conf, "logger").get("records", ())) >= 1_100, "the logger has written all")
+    until(lambda: len(state(run, "logger").get("records", ())) >= 1_100, "the logger has written all")
 
-    files = {path.name for path in (tmp_path / "run" / "journal").glob("raw.*.tape")}
+    files = {path.name for path in (run / "journal").glob("raw.*.tape")}
     assert files == {f"raw.t{number}.tape" for number in range(1_100)}

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.messages import Decisions, Header, Intents
 from tapewire.bus.testing import intents
-from tapewire.daemons.settings.structs import Conf
 from tests import bridges
 
 pytestmark = pytest.mark.slow
@@ -23,9 +22,9 @@ PATIENCE_S = 10.0
 class Requester:
     """The evaluator's end of the gate's service: sends given requests under given numbers."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, run: Path) -> None:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.dealer = sockets.requester(self.context, conf.bus.address("gate"), "evaluator")
+        self.dealer = sockets.requester(self.context, access.local(run, "evaluator").to("gate"), "evaluator")
 
     def request(self, number: int, body: Intents) -> str | None:
         """The id of the reply; None without one."""
@@ -42,7 +41,7 @@ class Requester:
 def requester(home: Path, tmp_path: Path) -> Iterator[Requester]:
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run", ("broker", "logger", "gate")):
-        made = Requester(conf)
+        made = Requester(tmp_path / "run")
         yield made
         made.context.destroy(linger=0)
 
