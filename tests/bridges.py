@@ -227,15 +227,17 @@ class Gate:
 
 
 @contextmanager
-def bus(conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger")) -> Iterator[None]:
-    """Some daemons of a run, ready: only the broker and the logger if the test plays the gate."""
+def bus(
+    conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger"), *, module: str = "tapewire.daemons"
+) -> Iterator[None]:
+    """Some daemons of a run, ready: only the broker and the logger if the test plays the gate. module: the one that starts them."""
     run.mkdir(parents=True, exist_ok=True)
     configuration.write(conf, run)
     access.prepare(run)
     started = []
     try:
         for name in names:
-            command = [sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
+            command = [sys.executable, "-m", module, name, "--run", str(run)]
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         for name in names:
             _ready(run, name)

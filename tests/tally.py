@@ -1,22 +1,28 @@
 """A second daemon with a log of its own, as small as one can be: the runner starts it as it starts the gate.
 
-    python -m tests.tally --run DIR [--folds]
+    python -m tests.tally tally|broker|logger --run DIR [--folds]
 
-Ports have fixed names, so it takes the tracker's name and port.
+Ports and keys have fixed names, so it takes the tracker's. No shipped rule covers its topics and requests, so broker and logger start
+here as well, with rules that do.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pytest
 
+from tapewire.bus import roles
 from tapewire.bus.daemon import Admission, Daemon, Event, Latch, LogPolicy, Output, Publish, Reply, Request, When
 from tapewire.bus.messages import Alarm, Arm, Begun, Due, Kill
+from tapewire.bus.roles import Role
+from tapewire.daemons.__main__ import start
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs, runner
@@ -25,6 +31,7 @@ NAME = "tracker"
 ASKS = "gate"
 FACTS = "tally."
 WORDS = "word."
+SENDER = Role.EXTERNAL  # of the key that sends it words
 LATCH = Latch("closed", "operator.latch.", Kill, lambda tally: tally.state.closed)
 
 
@@ -87,9 +94,29 @@ def folding(conf: Conf) -> Daemon:
     return Daemon(NAME, Tally(State()), subscribe=(WORDS,), requests=(ASKS,), serves=NAME, recover=(WORDS,))
 
 
-if __name__ == "__main__":
+@contextmanager
+def allowed() -> Iterator[None]:
+    """In this process the rules of bus/roles.py allow what the tally and its sender do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(roles.PUBLISHES, Role(NAME), (FACTS,))
+        patch.setitem(roles.PUBLISHES, SENDER, (WORDS,))
+        patch.setitem(roles.CONNECTS, "broker.in", roles.CONNECTS["broker.in"] | {SENDER})
+        patch.setitem(roles.ASKS, NAME, {**roles.ASKS[NAME], "arm": frozenset({SENDER})})
+        patch.setitem(roles.ASKS, ASKS, {**roles.ASKS[ASKS], "alarm": frozenset({Role(NAME)})})
+        yield
+
+
+def main() -> int:
     parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=("tally", "broker", "logger"))
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--folds", action="store_true", help="keep no log: fold the journal")
-    folder, folds = parser.parse_args().run, parser.parse_args().folds
-    sys.exit(runner.run(folding if folds else daemon, configuration.read(folder), folder, logs.configure(NAME)))
+    given = parser.parse_args()
+    with allowed():
+        if given.name != "tally":
+            return start(given.name, given.run)
+        return runner.run(folding if given.folds else daemon, configuration.read(given.run), given.run, logs.configure(NAME))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

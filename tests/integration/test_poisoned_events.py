@@ -48,7 +48,7 @@ def test_a_daemon_that_folds_the_journal_goes_on_without_the_event(desk: Desk) -
     desk.options = ("--folds",)
     desk.stop()
     desk.start()
-    with sockets.publisher(desk.context, desk.conf.bus.address("broker.in")) as out:
+    with sockets.publisher(desk.context, desk.anna.to("broker.in")) as out:
         assert out.poll(10_000)
         for number, by in ((1, "anna"), (2, "poison"), (3, "anna")):
             out.send_multipart((tally.WORDS.encode(), word(number, by)))

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tapewire.bus import sockets, wire
+from tapewire.bus import access, keys, sockets, wire
 from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Alarm, Arm, Body, Header
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs, latch
+from tapewire.daemons.shell.doors import Doors
 from tests import bridges, tally
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,10 @@ PATIENCE_S = 60.0
 
 
 class Desk:
-    """The daemon, a sender of words, the service that it requests from, and the journal of its facts."""
+    """The daemon, a sender of words, the service that it requests from, and the journal of its facts.
+
+    run: the daemon's folder. Keys and sockets in it are those of the broker's run.
+    """
 
     def __init__(self, conf: Conf, run: Path) -> None:
         self.conf = conf
@@ -34,13 +38,15 @@ class Desk:
         self.options: tuple[str, ...] = ()
         self.replied_to: list[str] = []
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.dealer = sockets.requester(self.context, conf.bus.address(tally.NAME), "anna")
-        self.gate = sockets.responder(self.context, conf.bus.address(tally.ASKS))
+        self.anna, self.reader = access.local(run, "anna"), access.local(run, "reader")
+        self.dealer = sockets.requester(self.context, self.anna.to(tally.NAME), "anna")
+        self.doors = Doors(self.context, run, conf.bus)
+        self.gate = sockets.responder(self.context, self.doors.inside(tally.ASKS))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it has recovered. It is started again, as by supervisord, if it ends meanwhile."""
-        command = [sys.executable, "-m", "tests.tally", "--run", str(self.run), *self.options]
+        command = [sys.executable, "-m", "tests.tally", "tally", "--run", str(self.run), *self.options]
 
         def ready() -> bool:
             if self.process is None or self.process.poll() is not None:
@@ -92,13 +98,13 @@ class Desk:
 
     def facts(self) -> list[tuple[int, int, str, str]]:
         """Its facts in the journal: epoch, number, and the two words of each."""
-        with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
+        with History(self.context, self.reader.to("history"), deadline_s=PATIENCE_S) as history:
             facts = [wire.decode(frame) for frame in history.read(tally.FACTS)]
         return [(header.epoch, header.seq, *words(body)) for header, body in facts]
 
     def bodies(self, topic: str) -> list[Body]:
         """What the journal has of a topic."""
-        with History(self.context, self.conf.bus.address("history"), deadline_s=PATIENCE_S) as history:
+        with History(self.context, self.reader.to("history"), deadline_s=PATIENCE_S) as history:
             return [wire.decode(frame)[1] for frame in history.read(topic)]
 
     def until(self, holds: Callable[[], bool]) -> None:
@@ -109,7 +115,7 @@ class Desk:
 
     def state(self) -> dict[str, object]:
         try:
-            return dict(request_control(self.context, self.conf.bus.address(f"control.{tally.NAME}"), "state", timeout_s=1.0))
+            return dict(request_control(self.context, self.reader.to(f"control.{tally.NAME}"), "state", timeout_s=1.0))
         except (Transient, PeerError):
             return {}
 
@@ -117,16 +123,22 @@ class Desk:
 @pytest.fixture
 def desk(home: Path, tmp_path: Path) -> Iterator[Desk]:
     conf = bridges.conf()
-    with bridges.bus(conf, tmp_path / "broker", ("broker", "logger")):
-        made = Desk(epochs.begin(conf, prepared(tmp_path / "run"), {tally.NAME: tally.daemon}), tmp_path / "run")
+    with tally.allowed(), bridges.bus(conf, tmp_path / "broker", module="tests.tally"):
+        keys.new(tmp_path / "broker", "anna", tally.SENDER)
+        run = linked(tmp_path / "run", tmp_path / "broker")
+        made = Desk(epochs.begin(conf, run, {tally.NAME: tally.daemon}), run)
         made.start()
         yield made
         made.stop(kill=True)
+        made.doors.close()
         made.context.destroy(linger=0)
 
 
-def prepared(run: Path) -> Path:
+def linked(run: Path, to: Path) -> Path:
+    """A folder for another daemon on the bus of a run."""
     run.mkdir()
+    for name in (keys.FOLDER, access.LINK):
+        (run / name).symlink_to((to / name).resolve())
     return run
 
 
