@@ -28,6 +28,9 @@ namespace Tapewire.Testing
                 case "ordered":
                     CodecLines.Ordered(Console.In, Console.Out);
                     return 0;
+                case "keys":
+                    Keys();
+                    return 0;
                 case "play":
                     Play(new Arguments(arguments));
                     NetMQ.Zmq.End();
@@ -41,8 +44,18 @@ namespace Tapewire.Testing
                     NetMQ.Zmq.End();
                     return status;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, play, serve, cycles");
+            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles");
             return 64;
+        }
+
+        /// <summary>For each line of the input, a folder, the public halves in its key file (its own, the daemons'), or why it has no key.</summary>
+        static void Keys()
+        {
+            for (string folder = Console.ReadLine(); folder != null; folder = Console.ReadLine())
+            {
+                KeyFile key = KeyFile.Read(folder, out string why);
+                Console.WriteLine(key == null ? why : "key " + BitConverter.ToString(key.Public) + " " + BitConverter.ToString(key.Server));
+            }
         }
 
         /// <summary>
