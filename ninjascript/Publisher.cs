@@ -50,7 +50,7 @@ namespace Tapewire
         /// <summary>The broker has subscribed to us.</summary>
         public bool BrokerListens { get; private set; }
 
-        public void Subscribed() { BrokerListens = true; }
+        public void Subscribed(bool listens) { BrokerListens = listens; }
 
         // --- bars -------------------------------------------------------------------------------------------------------------------
 

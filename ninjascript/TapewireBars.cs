@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
 using System.IO;
 using NinjaTrader.Core;
+using NinjaTrader.NinjaScript.DrawingTools;
 #endregion
 
 namespace NinjaTrader.NinjaScript.Indicators
@@ -14,13 +15,14 @@ namespace NinjaTrader.NinjaScript.Indicators
     /// Connects NinjaTrader with the transport and the bar feed of one chart.
     ///
     /// Threads: NinjaTrader calls OnStateChange and OnBarUpdate on threads of its own, the transport calls IParticipant on its poller's thread.
-    /// Bars on request are read in a custom event of NinjaTrader's.
+    /// Bars on request are read, and text is drawn, in a custom event of NinjaTrader's.
     /// </summary>
     public class TapewireBars : Indicator, Tapewire.IParticipant
     {
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
-        string _instrument = "", _phase = "historical";
+        string _instrument = "", _phase = "historical", _told = "";
+        long _shownMs;
 
         #region Settings
         [NinjaScriptProperty]
@@ -37,7 +39,7 @@ namespace NinjaTrader.NinjaScript.Indicators
         public string Symbol { get; set; }
 
         [NinjaScriptProperty]
-        [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Folder of bridge.txt; empty: tapewire under NinjaTrader's user folder")]
+        [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Folder of bridge.txt and tapewire.key; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
         #endregion
 
@@ -104,7 +106,19 @@ namespace NinjaTrader.NinjaScript.Indicators
             }
         }
 
-        void Tapewire.IParticipant.Tick() { }
+        /// <summary>Shows in the chart's other corner, and in NinjaTrader's log, why there is no connection.</summary>
+        void Tapewire.IParticipant.Tick()
+        {
+            Tapewire.Transport transport = _transport;
+            if (transport == null) return;
+            string trouble = transport.Trouble;
+            bool news = trouble != _told;
+            if (!news && (trouble == "" || transport.NowMs - _shownMs < 1000)) return; // again: NinjaTrader may have dropped the event
+            _told = trouble;
+            _shownMs = transport.NowMs;
+            if (news && trouble != "") Log("tapewire: " + trouble, Cbi.LogLevel.Error);
+            Later(() => Draw.TextFixed(this, "tapewire", trouble, TextPosition.BottomRight));
+        }
 
         string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(Bars); } }
 
@@ -112,7 +126,10 @@ namespace NinjaTrader.NinjaScript.Indicators
 
         void Tapewire.IParticipant.ReadChart(long start, int count, Action<List<Tapewire.Bar>> give)
         {
-            Guard(() => TriggerCustomEvent(state => Guard(() => give(_feed.ReadAll(Bars, start, count))), null));
+            Later(() => give(_feed.ReadAll(Bars, start, count)));
         }
+
+        /// <summary>Runs in a custom event of NinjaTrader's.</summary>
+        void Later(Action action) { Guard(() => TriggerCustomEvent(state => Guard(action), null)); }
     }
 }

@@ -30,7 +30,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
         List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
-        string _instrument = "", _account = "", _halted = "", _phase = "historical";
+        string _instrument = "", _account = "", _halted = "", _phase = "historical", _told = "";
         string[] _cross = new string[0];
         volatile bool _live;
         bool _connected = true;
@@ -70,7 +70,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         public int HoldMs { get; set; }
 
         [NinjaScriptProperty]
-        [Display(Name = "Folder", Order = 8, GroupName = "tapewire", Description = "Folder of bridge.txt; empty: tapewire under NinjaTrader's user folder")]
+        [Display(Name = "Folder", Order = 8, GroupName = "tapewire", Description = "Folder of bridge.txt and tapewire.key; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
         #endregion
 
@@ -273,9 +273,17 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (transport == null) return;
             _feed.Tick(transport.NowMs);
             OnBook(book => book.Tick(transport.NowMs));
+            TellTrouble(transport.Trouble);
             if (transport.NowMs - _lastLightsMs < 1000) return;
             _lastLightsMs = transport.NowMs;
             if (_live) Later(ShowLights);
+        }
+
+        /// <summary>Writes once into NinjaTrader's log why there is no connection.</summary>
+        void TellTrouble(string trouble)
+        {
+            if (trouble != "" && trouble != _told) Log("tapewire: " + trouble, LogLevel.Error);
+            _told = trouble;
         }
 
         // --- the chart's bars on request ------------------------------------------------------------------------------------------
@@ -565,7 +573,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         // --- the lights ----------------------------------------------------------------------------------------------------------------
 
-        /// <summary>Shows five lights in the chart's corner, as words: in capitals if all is well.</summary>
+        /// <summary>Shows five lights in the chart's corner, as words: in capitals if all is well. Below them, why there is no connection.</summary>
         void ShowLights()
         {
             Tapewire.Transport transport = _transport;
@@ -577,7 +585,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             long age = transport.LeaseAgeMs;
             string[] lights =
             {
-                Light("bus", transport.BrokerListens),
+                Light("bus", transport.BrokerListens && transport.Trouble == ""),
                 Light("gate", age >= 0 && age <= Tapewire.Checks.LeaseMs && !transport.Killed),
                 Light("account", _connected && _halted == "" && transport.FaultText == ""),
                 Light("bars", _feed.LastIndex >= 0),
@@ -585,7 +593,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             };
             string why = Stopped() != "" ? "  entries stopped: " + Stopped() : "";
             Tapewire.Counters counters = transport.Counters;
-            return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals + why;
+            return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals + why
+                + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);
         }
 
         static string Light(string name, bool on) { return on ? name.ToUpperInvariant() : name; }

@@ -24,7 +24,7 @@ namespace Tapewire
         public string Host = "127.0.0.1";
         public int BasePort = 5550;
 
-        /// <summary>The folder of bridge.txt.</summary>
+        /// <summary>The folder of bridge.txt and tapewire.key.</summary>
         public string Folder;
 
         /// <summary>How long to wait at the start for the journal's answer, once the broker listens.</summary>
@@ -53,6 +53,7 @@ namespace Tapewire
 
         readonly TransportSettings _settings;
         readonly Memory _memory;
+        readonly Access _access;
         readonly Stopwatch _clock = Stopwatch.StartNew();
         readonly ThreadLocal<bool> _onPoller = new ThreadLocal<bool>();
         readonly Counters _counters = new Counters();
@@ -69,7 +70,7 @@ namespace Tapewire
         SubscriberSocket _busIn;
         DealerSocket _gate, _history, _backfill;
         int _users;
-        bool _linked;
+        bool _linked, _connected;
         long _nextBeatMs, _nextParticipantMs;
         string _fault = "";
 
@@ -77,6 +78,7 @@ namespace Tapewire
         {
             _settings = settings;
             _memory = new Memory(Path.Combine(settings.Folder, "bridge.txt"));
+            _access = new Access(settings.Folder, settings.Host + ":" + settings.BasePort);
             _journal = new Journal(this);
             _numbering = new Numbering(this, _memory, _journal, settings.HistoryMs, () => _publisher.Align());
             _charts = new Charts(this, _numbering);
@@ -141,7 +143,7 @@ namespace Tapewire
             _gate = new DealerSocket();
             _history = new DealerSocket();
             _backfill = new DealerSocket();
-            foreach (NetMQSocket socket in new NetMQSocket[] { _busOut, _busIn, _gate, _history, _backfill })
+            foreach (NetMQSocket socket in Sockets())
             {
                 socket.Options.Linger = TimeSpan.FromMilliseconds(500);
                 socket.Options.ReconnectInterval = TimeSpan.FromMilliseconds(50);
@@ -156,6 +158,7 @@ namespace Tapewire
             _gate.Options.Identity = Encoding.ASCII.GetBytes(Source);
             _backfill.Options.Identity = Encoding.ASCII.GetBytes(Source);
             _busIn.Subscribe("sys.resend.");
+            _busIn.Subscribe("sys.beat.broker."); // that it arrives says that the broker answers to our key
             _work = new NetMQQueue<Action>();
             _poller = new NetMQPoller();
             _busOut.ReceiveReady += (sender, e) => Guard(Subscribed);
@@ -173,12 +176,10 @@ namespace Tapewire
             _poller.Add(_backfill);
             _poller.Add(_work);
             _poller.Add(timer);
-            _busOut.Connect(Address(0));
-            _busIn.Connect(Address(1));
-            _history.Connect(Address(14));
-            _backfill.Connect(Address(16));
             _poller.RunAsync();
         }
+
+        IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _busOut, _busIn, _gate, _history, _backfill }; }
 
         /// <summary>Poller first, then sockets, then the queue; never on the poller's own thread, never under a lock.</summary>
         void Stop()
@@ -238,6 +239,9 @@ namespace Tapewire
 
         /// <summary>The gate's kill switch, as of the last lease.</summary>
         public bool Killed { get { return _link.Killed; } }
+
+        /// <summary>Why there is no connection, and what to do; empty if there is one.</summary>
+        public string Trouble { get { return _access.Trouble; } }
 
         /// <summary>The first exception inside; empty if there was none. It stops entries.</summary>
         public string FaultText { get { return _fault; } }
@@ -343,6 +347,8 @@ namespace Tapewire
         void Tick()
         {
             long now = NowMs;
+            KeyFile key = _access.Look(now);
+            if (key != null) Connect(key);
             if (_publisher.BrokerListens && !_numbering.Ready) _numbering.Resolve(now);
             Flush();
             if (_numbering.Ready && now >= _nextBeatMs)
@@ -374,16 +380,43 @@ namespace Tapewire
             bool needed = _charts.Traders().Count > 0;
             if (needed == _linked) return;
             _linked = needed;
+            if (!_connected) return;
             if (needed) _gate.Connect(Address(13));
             else _gate.Disconnect(Address(13));
         }
 
+        /// <summary>Connects with this key, in place of an older one. The options count from the next connection on.</summary>
+        void Connect(KeyFile key)
+        {
+            if (_connected) EachConnection((socket, address) => socket.Disconnect(address));
+            var certificate = new NetMQCertificate(key.Secret, key.Public);
+            foreach (NetMQSocket socket in Sockets())
+            {
+                socket.Options.CurveCertificate = certificate;
+                socket.Options.CurveServerKey = key.Server;
+            }
+            EachConnection((socket, address) => socket.Connect(address));
+            _connected = true;
+        }
+
+        void EachConnection(Action<NetMQSocket, string> act)
+        {
+            act(_busOut, Address(0));
+            act(_busIn, Address(1));
+            act(_history, Address(14));
+            act(_backfill, Address(16));
+            if (_linked) act(_gate, Address(13));
+        }
+
         // --- what arrives -----------------------------------------------------------------------------------------------------------------
 
-        /// <summary>The broker's subscription, at its start and at each restart. What was sent meanwhile is lost; a beat at once tells readers.</summary>
+        /// <summary>
+        /// The broker's subscription (a byte of 1), at its start and at each restart; or its end (0), at a change of the key. What was sent meanwhile
+        /// is lost; a beat at once tells readers.
+        /// </summary>
         void Subscribed()
         {
-            while (_busOut.TryReceiveFrameBytes(out byte[] subscription)) _publisher.Subscribed();
+            while (_busOut.TryReceiveFrameBytes(out byte[] frame)) _publisher.Subscribed(frame.Length > 0 && frame[0] == 1);
             _nextBeatMs = 0;
         }
 
@@ -392,6 +425,7 @@ namespace Tapewire
             List<byte[]> frames = null;
             while (_busIn.TryReceiveMultipartBytes(ref frames))
             {
+                _access.Answered(NowMs);
                 Message message = Readable(frames, "bus");
                 if (message != null) _publisher.Receive(message);
             }

@@ -16,10 +16,11 @@ from queue import Empty, Queue
 import msgspec
 import zmq
 
-from tapewire.bus import access, sockets, topics, wire
+from tapewire.bus import access, keys, sockets, topics, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.guard import Door, Guard
 from tapewire.bus.messages import (
     Ack,
     Body,
@@ -66,10 +67,22 @@ def unpacked(data: Path, folder: Path) -> Path:
     return folder
 
 
-class Bridge:
-    """The stub host with the bridge in it, driven by lines (`serve` of the test program)."""
+def hand_key(conf: Conf, run: Path, folder: Path) -> None:
+    """Write the key file into the bridge's folder, as `tapewire keys bridge` does."""
+    keys.make(run)
+    folder.mkdir(exist_ok=True)
+    keys.export(run, keys.bridge(run), folder / keys.BRIDGE_FILE, host=conf.bus.host, base_port=conf.bus.base_port)
 
-    def __init__(self, program: Path, conf: Conf, data: Path, folder: Path, *options: object) -> None:
+
+class Bridge:
+    """The stub host with the bridge in it, driven by lines (`serve` of the test program).
+
+    run: the run whose key it gets; None for no key, or to leave the one that it has.
+    """
+
+    def __init__(self, program: Path, conf: Conf, run: Path | None, data: Path, folder: Path, *options: object) -> None:
+        if run is not None:
+            hand_key(conf, run, folder)
         where = ("--data", data, "--folder", folder, "--base-port", conf.bus.base_port, "--hold", 250)
         command = ["mono", "--debug", str(program), "serve", *map(str, (*where, *options))]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -131,10 +144,11 @@ class Bridge:
 class Gate:
     """The gate's end of the venue link, for tests. While it is pumped, it acknowledges every message and sends leases."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, conf: Conf, run: Path) -> None:
         self.conf = conf
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.link = sockets.responder(self.context, conf.bus.address("venue"))
+        self.guard = Guard(self.context, keys.Keys(run))
+        self.link = sockets.responder(self.context, Door(self.guard, "venue", (conf.bus.address("venue"),)))
         self.stamper = Stamper("gate")
         self.delivered: list[Body] = []
         self.received: list[Body] = []  # with duplicates, and messages that were not acknowledged
@@ -148,7 +162,8 @@ class Gate:
         self._next_lease = 0.0
 
     def pump(self, timeout_s: float = 0.02) -> None:
-        """One round: lease, read, acknowledge."""
+        """One round: lease, read, acknowledge; and a look at the keys."""
+        self.guard.refresh()
         now = time.monotonic()
         if self.leasing and now >= self._next_lease:
             there = self.passing("lease.", Lease(self.killed, self.boot))
@@ -223,7 +238,9 @@ class Gate:
         return [body for body in self.delivered if isinstance(body, Hello)]
 
     def close(self) -> None:
-        self.context.destroy(linger=0)
+        self.guard.close()
+        self.link.close(linger=0)
+        self.context.term()
 
 
 @contextmanager
@@ -250,17 +267,18 @@ def bus(
         supervise.release(conf.bus.host, conf.bus.base_port)
 
 
-def wait_until_read(conf: Conf) -> None:
+def wait_until_read(run: Path) -> None:
     """Wait until every daemon has read the others' messages, and the logger has written them. The bridge must still run."""
     until = time.monotonic() + PATIENCE_S
     with zmq.Context() as context:
-        while (behind := _behind(conf, context)) is not None:
+        while (behind := _behind(run, context)) is not None:
             assert time.monotonic() < until, f"not everything was read: {behind}"
 
 
-def _behind(conf: Conf, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
+def _behind(run: Path, context: zmq.Context[zmq.Socket[bytes]]) -> str | None:
+    way = access.local(run, "reader")
     try:
-        states = {name: request_control(context, conf.bus.address(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
+        states = {name: request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0) for name in READERS}
     except (Transient, PeerError) as error:
         return str(error)
     # The tracker has seen every message of the bridge: the test waited for the decision on each bar.

@@ -27,8 +27,8 @@ class Link:
         recording, _ = runs.read(data, "MNQ", lambda share: None)
         self.bars: list[Bar] = recording.bars
         self.next = START
-        self.gate = Gate(conf)
-        where = (program, conf, data, folder / "nt", "--from", START, "--broker", folder / "broker")
+        self.gate = Gate(conf, self.run)
+        where = (program, conf, self.run, data, folder / "nt", "--from", START, "--broker", folder / "broker")
         self._start = lambda: Bridge(*where, *options)
         self.bridge = self._start()
         self.bridge.done(self.gate.pump)

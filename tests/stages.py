@@ -81,6 +81,7 @@ class Stage:
     def _live(self, options: tuple[object, ...], instruction_for: Callable[[str], str]) -> bool:
         """One run of the stub host. False if it has played to the end."""
         port = self.conf.bus.base_port
+        bridges.hand_key(self.conf, self.folder / "run", self.folder / "nt")
         where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars)
         command = ["mono", "--debug", str(self.program), "play", *map(str, (*where, "--grace", 20, "--tell", 97, *options))]
         lines: list[str] = []
@@ -97,7 +98,7 @@ class Stage:
                     host.stdin.write(f"{instruction}\n")
                     host.stdin.flush()
                 if line == "played\n":
-                    bridges.wait_until_read(self.conf)
+                    bridges.wait_until_read(self.folder / "run")
                     host.stdin.close()
         assert host.returncode == 0, f"status {host.returncode}\n" + "".join(lines[-30:])
         return False

@@ -34,6 +34,13 @@ namespace Tapewire.Testing
             _poller.Add(_bus);
             _poller.Add(_history);
             _poller.Add(_timer);
+            KeyFile key = KeyFile.Read(options.Folder, out string why);
+            if (key == null) throw new InvalidOperationException(why);
+            foreach (NetMQSocket socket in new NetMQSocket[] { _bus, _history })
+            {
+                socket.Options.CurveCertificate = new NetMQCertificate(key.Secret, key.Public);
+                socket.Options.CurveServerKey = key.Server;
+            }
             _bus.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 1));
             _history.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 14));
             _poller.RunAsync();

@@ -27,6 +27,19 @@ namespace NetMQ
         public static TimeSpan Linger = TimeSpan.Zero;
     }
 
+    /// <summary>The two halves of a CURVE key, 32 bytes each.</summary>
+    public class NetMQCertificate
+    {
+        public NetMQCertificate(byte[] secretKey, byte[] publicKey)
+        {
+            SecretKey = secretKey;
+            PublicKey = publicKey;
+        }
+
+        public byte[] SecretKey { get; private set; }
+        public byte[] PublicKey { get; private set; }
+    }
+
     public interface ISocketPollable
     {
         NetMQSocket Socket { get; }
@@ -53,6 +66,16 @@ namespace NetMQ
         public bool TcpKeepalive { set { _of.SetInt(34, value ? 1 : 0); } }
         public long MaxMsgSize { set { _of.SetBytes(22, BitConverter.GetBytes(value)); } }
         public byte[] Identity { set { _of.SetBytes(5, value); } }
+        public byte[] CurveServerKey { set { _of.SetBytes(50, value); } }
+
+        public NetMQCertificate CurveCertificate
+        {
+            set
+            {
+                _of.SetBytes(49, value.SecretKey);
+                _of.SetBytes(48, value.PublicKey);
+            }
+        }
     }
 
     /// <summary>A socket. Once a poller runs it, no other thread may send or receive on it: NetMQ would corrupt its state, this one throws.</summary>

@@ -11,6 +11,8 @@ namespace NinjaTrader.Cbi
 {
     public enum MarketPosition { Long, Short, Flat }
 
+    public enum LogLevel { Alert, Error, Information, Warning }
+
     public enum OrderState
     {
         Accepted = 0, Cancelled = 1, Filled = 2, Initialized = 3, PartFilled = 4, CancelPending = 5, ChangeSubmitted = 6, Rejected = 7,
@@ -239,8 +241,6 @@ namespace NinjaTrader.NinjaScript
 
     public enum StopTargetHandling { ByStrategyPosition, PerEntryExecution }
 
-    public enum LogLevel { Alert, Error, Information, Warning }
-
     public class NinjaScriptPropertyAttribute : Attribute { }
 
     /// <summary>What strategies and indicators share.</summary>
@@ -255,6 +255,9 @@ namespace NinjaTrader.NinjaScript
         public int BarsInProgress;
         public Testing.IHost Host;
         public readonly List<string> Printed = new List<string>();
+
+        /// <summary>The text in the chart's corner.</summary>
+        public string Corner = "";
 
         public Bars Bars { get { return BarsArray[0]; } }
         public Instrument Instrument { get { return BarsArray.Length == 0 ? null : BarsArray[0].Instrument; } }
@@ -400,7 +403,7 @@ namespace NinjaTrader.NinjaScript.DrawingTools
 
     public static class Draw
     {
-        public static void TextFixed(NinjaScriptBase owner, string tag, string text, TextPosition position) { }
+        public static void TextFixed(NinjaScriptBase owner, string tag, string text, TextPosition position) { owner.Corner = text; }
     }
 }
 namespace System.Windows.Media { class Placeholder { } }

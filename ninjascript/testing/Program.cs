@@ -114,7 +114,7 @@ namespace Tapewire.Testing
         /// <summary>
         /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
         /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
-        /// bracket), lights, sockets (how many are open), quit.
+        /// bracket), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), quit.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
         /// with `on NAME` is for that chart; `indicator` loads TapewireBars instead of the strategy.
@@ -171,6 +171,8 @@ namespace Tapewire.Testing
             else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
             else if (words[0] == "strip") host.Strip();
             else if (words[0] == "lights") Tell(host.Bridge);
+            else if (words[0] == "corner") Console.WriteLine(host.Script.Corner);
+            else if (words[0] == "printed") foreach (string line in host.Script.Printed) Console.WriteLine(line);
         }
 
         /// <summary>The lines of the input as they come, and `quit` at its end.</summary>

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from tapewire.bus import sockets, topics
+from tapewire.bus import access, sockets, topics
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
@@ -38,10 +38,10 @@ NAME = "history from the bridge"
 class Timed:
     """Closes bars on the chart, a hundred a second at most, and measures when each arrived over the bus."""
 
-    def __init__(self, conf: Conf, bridge: bridges.Bridge) -> None:
+    def __init__(self, run: Path, bridge: bridges.Bridge) -> None:
         self.bridge = bridge
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.socket = sockets.subscriber(self.context, conf.bus.address("broker.out"), (topics.RAW,))
+        self.socket = sockets.subscriber(self.context, access.local(run, "reader").to("broker.out"), (topics.RAW,))
 
     def bar(self) -> float:
         """One live bar, in microseconds."""
@@ -69,7 +69,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         configuration.write(conf, prepared)
         options = ("--cross", 0, "--invent", most + 2 * RESERVE, "--from", most, "--historical", 1)
         with runs.supervised(conf, prepared, lambda text: None) as instance:
-            bridge = bridges.Bridge(program, conf, Path(home), folder / "nt", *options)
+            bridge = bridges.Bridge(program, conf, prepared, Path(home), folder / "nt", *options)
             try:
                 bridge.done()
                 short, grown_short = _measured(conf, instance, bridge, folder / "short", most // 10 // DAY)
@@ -86,7 +86,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
 def _measured(
     conf: Conf, instance: Instance, bridge: bridges.Bridge, out: Path, days: int
 ) -> tuple[list[Figure], dict[str, float]]:
-    timed = Timed(conf, bridge)
+    timed = Timed(Path(instance.run), bridge)
     for _ in range(20):
         timed.bar()
     alone = [timed.bar() for _ in range(ALONE)]
@@ -95,7 +95,7 @@ def _measured(
         _forget_peak(pid)
     start = time.monotonic()
     command = [shutil.which("tapewire", path=str(Path(ours.__file__).parents[2] / ".venv" / "bin")) or "tapewire", "backfill"]
-    command += ["--out", str(out), "--lookback", str(days), "--base-port", str(conf.bus.base_port), "--json"]
+    command += ["--out", str(out), "--lookback", str(days), "--run", instance.run, "--base-port", str(conf.bus.base_port), "--json"]
     requester = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     during: list[float] = []
     peak = 0.0

@@ -17,11 +17,12 @@ import msgspec
 import pytest
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.messages import Bar
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 from tapewire.replay import backfill, runs, tapes
 from tests import bridges
 from tests.bridges import Bridge, Gate
@@ -52,14 +53,16 @@ class Chart:
     def __init__(self, conf: Conf, folder: Path, bridge: Bridge, pump: Callable[[], None], pids: dict[str, int]) -> None:
         self.conf = conf
         self.folder = folder
+        self.run = folder / "run"
         self.bridge = bridge
         self.pump = pump
+        self.where = ("--run", self.run, "--base-port", conf.bus.base_port)
         self.pids = {"NinjaTrader": bridge.process.pid, **pids}
 
     def backfill(self, *options: object, out: str = "out") -> subprocess.Popen[str]:
         """Start `tapewire backfill`, of the whole chart by default."""
         wanted = options or ("--lookback", 3, "--unit", "years")
-        given = ("--out", self.folder / out, "--base-port", self.conf.bus.base_port, "--json", *wanted)
+        given = ("--out", self.folder / out, *self.where, "--json", *wanted)
         command = [str(TAPEWIRE), "backfill", *map(str, given)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -92,8 +95,8 @@ def chart(program: Path, data: Path, folder: Path, *options: object) -> Iterator
     """A chart with a broker, a logger, and the test's own gate."""
     conf = bridges.conf()
     with bridges.bus(conf, folder / "run"):
-        gate = Gate(conf)
-        bridge = Bridge(program, conf, data, folder / "nt", "--cross", 0, *options)
+        gate = Gate(conf, folder / "run")
+        bridge = Bridge(program, conf, folder / "run", data, folder / "nt", "--cross", 0, *options)
         bridge.done(gate.pump)
         gate.until(gate.hellos, "hello")  # a bar waits briefly for messages in flight
         try:
@@ -111,12 +114,12 @@ def supervised_chart(program: Path, folder: Path, bars: int) -> Iterator[Chart]:
     configuration.write(conf, run)
     with runs.supervised(conf, run, lambda text: None) as instance:
         where = ("--cross", 0, "--invent", bars + 1000, "--from", bars, "--historical", 1)
-        bridge = Bridge(program, conf, folder, folder / "nt", *where)
+        bridge = Bridge(program, conf, run, folder, folder / "nt", *where)
         bridge.done()
         try:
             pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
             yield Chart(conf, folder, bridge, lambda: None, pids)
-            bridges.wait_until_read(conf)
+            bridges.wait_until_read(run)
         finally:
             bridge.close()
 
@@ -125,7 +128,7 @@ def test_a_backfilled_export_is_the_chart(home: Path, program: Path, plain: Path
     """Read like any export, it holds exactly the bars of the chart, with their order flow."""
     with chart(program, plain, tmp_path, "--from", 1500, "--historical", 1500) as shown:
         report = shown.until_done(shown.backfill()).report
-        again = tapewire("backfill", "--out", tmp_path / "out", "--base-port", shown.conf.bus.base_port)
+        again = tapewire("backfill", "--out", tmp_path / "out", *shown.where)
     fetched, _ = runs.read(tmp_path / "out", "MNQ", lambda share: None)
     original, _ = runs.read(plain, "MNQ", lambda share: None)
 
@@ -176,12 +179,12 @@ def pages_before_each_bar(shown: Chart) -> list[int]:
     """Pages between the close and the arrival of each bar. A bar closes as soon as the previous one has arrived."""
     waited: list[int] = []
     closed_at = pages = 0
-    with zmq.Context() as context:
-        live = sockets.subscriber(context, shown.conf.bus.address("broker.out"), (topics.RAW,))
+    with zmq.Context() as context, Doors(context, shown.run, shown.conf.bus) as doors:
+        live = sockets.subscriber(context, access.local(shown.run, "reader").to("broker.out"), (topics.RAW,))
         shown.bridge.send("bar")
         while number(live) < SHOWN:
             pass  # the welcome, and the broker's last value
-        with backfill.Charts(context, shown.conf.bus.address("backfill")) as chart:
+        with backfill.Charts(context, doors.outside("backfill")) as chart:
             (length,) = chart.topics()
             for _ in chart.read(length.topic, 0, chunk=200):
                 pages += 1
@@ -231,7 +234,7 @@ def test_without_a_bridge_the_command_names_the_remedy(home: Path, tmp_path: Pat
     """No bridge connects: status 75, and the remedy."""
     conf = bridges.conf()
 
-    done = tapewire("backfill", "--out", tmp_path / "out", "--base-port", conf.bus.base_port)
+    done = tapewire("backfill", "--out", tmp_path / "out", "--run", tmp_path / "run", "--base-port", conf.bus.base_port)
 
     assert done.returncode == 75
     assert "TapewireBridge" in done.stderr

@@ -6,16 +6,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import zmq
 from msgspec.structs import replace
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.messages import Beat, Header
 from tapewire.daemons.operator.gather import listen
 from tapewire.daemons.operator.snapshot import BridgeBeat
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.doors import Doors
 from tests import bridges
 
 TOPIC = topics.of(topics.BEAT, "nt")
@@ -30,10 +32,10 @@ def beat(ahead_ns: int = 0, number: int = 1, version: int = 1) -> list[bytes]:
 
 
 @contextmanager
-def broker(conf: Conf, *messages: list[bytes]) -> Iterator[None]:
+def broker(conf: Conf, run: Path, *messages: list[bytes]) -> Iterator[None]:
     """A broker that sends these messages to each new subscriber."""
-    with zmq.Context() as context:
-        out = sockets.broker_out(context, conf.bus.address("broker.out"))
+    with zmq.Context() as context, Doors(context, run, conf.bus) as doors:
+        out = sockets.broker_out(context, doors.both("broker.out"))
 
         def joined() -> None:
             while out.recv() != b"\x01" + TOPIC.encode():
@@ -48,40 +50,41 @@ def broker(conf: Conf, *messages: list[bytes]) -> Iterator[None]:
         out.close()
 
 
-def received(*messages: list[bytes]) -> BridgeBeat:
-    conf = bridges.conf()
-    with broker(conf, *messages), zmq.Context() as context:
-        return listen(context, conf)
+def received(run: Path, *messages: list[bytes]) -> BridgeBeat:
+    run.mkdir()
+    access.prepare(run)
+    with broker(bridges.conf(), run, *messages), zmq.Context() as context:
+        return listen(context, access.local(run, "reader"))
 
 
 @pytest.mark.parametrize("ahead_ns", [0, 90 * 10**9, -90 * 10**9, HOUR_NS], ids=["right", "ahead", "behind", "an hour ahead"])
-def test_a_bridge_with_a_wrong_clock_is_alive(home: object, ahead_ns: int) -> None:
+def test_a_bridge_with_a_wrong_clock_is_alive(home: object, tmp_path: Path, ahead_ns: int) -> None:
     """A heartbeat arrived while we listened, whatever its time; the difference of the clocks is reported as well."""
-    found = received(beat(ahead_ns, 1), beat(ahead_ns, 2))
+    found = received(tmp_path / "run", beat(ahead_ns, 1), beat(ahead_ns, 2))
 
     assert found.fresh
     assert found.ahead_s == pytest.approx(ahead_ns / 1e9, abs=5)
 
 
-def test_the_brokers_last_value_is_no_sign_of_life(home: object) -> None:
+def test_the_brokers_last_value_is_no_sign_of_life(home: object, tmp_path: Path) -> None:
     """The last value arrives twice, the second time for another subscriber. The bridge is dead, although its time is recent."""
     last = beat(HOUR_NS)
 
-    found = received(last, last)
+    found = received(tmp_path / "run", last, last)
 
     assert not found.fresh
     assert found.beat is not None
     assert found.ahead_s is None
 
 
-def test_a_bridge_of_another_protocol_version_is_alive(home: object) -> None:
+def test_a_bridge_of_another_protocol_version_is_alive(home: object, tmp_path: Path) -> None:
     """Its heartbeat cannot be read, and the result has the reason."""
-    found = received(beat(version=2), beat(number=2, version=2))
+    found = received(tmp_path / "run", beat(version=2), beat(number=2, version=2))
 
     assert found.fresh
     assert replace(found, age_s=None) == BridgeBeat(unreadable="protocol version 2, this side speaks 1")
 
 
-def test_without_a_bridge_there_is_no_heartbeat(home: object) -> None:
+def test_without_a_bridge_there_is_no_heartbeat(home: object, tmp_path: Path) -> None:
     """The broker has no last value of one."""
-    assert received() == BridgeBeat()
+    assert received(tmp_path / "run") == BridgeBeat()

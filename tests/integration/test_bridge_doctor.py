@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tapewire.bus import private
+from tapewire.bus import keys, private
 from tapewire.daemons.operator import gather, instances
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
@@ -34,7 +34,7 @@ def trading(conf: Conf, program: Path, data: Path, folder: Path, *options: objec
     run = runs.prepare(folder / "run")
     configuration.write(conf, run)
     with runs.supervised(conf, run, lambda text: None):
-        bridge = Bridge(program, conf, data, folder / "nt", "--from", IN_RTH, "--broker", folder / "broker", *options)
+        bridge = Bridge(program, conf, run, data, folder / "nt", "--from", IN_RTH, "--broker", folder / "broker", *options)
         try:
             bridge.done()
             for _ in range(5):
@@ -112,10 +112,11 @@ def test_the_doctor_reports_why_ninjatrader_refuses_entries(tapewire: Run, progr
 def test_without_daemons_a_bridge_is_found_on_the_backfill_port(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
     """It connects to the port on which its chart is requested. So both sides reach each other, and only the daemons are missing."""
     conf = bridges.conf()
-    absent = gather.charts(conf)
-    bridge = Bridge(program, conf, plain, tmp_path / "nt", "--from", IN_RTH, "--historical", 5)
+    keys.make(tmp_path)
+    absent = gather.charts(conf, tmp_path)
+    bridge = Bridge(program, conf, tmp_path, plain, tmp_path / "nt", "--from", IN_RTH, "--historical", 5)
     bridge.done()
-    found = gather.charts(conf)
+    found = gather.charts(conf, tmp_path)
     bridge.kill()
 
     assert absent is None

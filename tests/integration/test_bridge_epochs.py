@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tapewire.bus import sockets, wire
+from tapewire.bus import access, sockets, wire
+from tapewire.bus.access import Line
 from tapewire.bus.daemon import ref
 from tapewire.bus.messages import Ack, Body, Execution, Header, Hello
 from tests import bridges
@@ -21,8 +22,8 @@ ENTRY = Execution("X-1", "", "Replay", "MNQ", 1, 25000.0, "FOREIGN", 0, 0)
 class Venue:
     """A DEALER named `nt` that sends given messages with given numbers."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
-        self.link = sockets.requester(context, address, "nt")
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], line: Line) -> None:
+        self.link = sockets.requester(context, line, "nt")
         self.acked: set[str] = set()
 
     def send(self, topic: str, epoch: int, seq: int, body: Body) -> str:
@@ -45,7 +46,7 @@ def test_a_venue_that_died_with_an_open_hole_is_accepted_again(home: Path, tmp_p
     """The first message was lost, the second waited for it, then the venue died. The gate accepts its next epoch."""
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run", ("broker", "logger", "gate")), zmq.Context() as context:
-        venue = Venue(context, conf.bus.address("venue"))
+        venue = Venue(context, access.local(tmp_path / "run", "nt").to("venue"))
         hello = venue.send("venue.nt.", 1, 1, Hello("NinjaTrader", "1", ("Replay",)))
         assert venue.acknowledged(hello)
         venue.send("venue.MNQ.", 1, 2, ENTRY)

@@ -391,7 +391,8 @@ def test_two_hundred_loads_leave_nothing_behind(home: Path, program: Path, plain
     """Loaded, connected, a bar, unloaded, again and again in one process: threads, descriptors and sockets stay as they were."""
     conf = bridges.conf()
     with bridges.bus(conf, tmp_path / "run"):
-        gate = Gate(conf)
+        gate = Gate(conf, tmp_path / "run")
+        bridges.hand_key(conf, tmp_path / "run", tmp_path / "nt")
         gate.lease_s = 0.02
         where = ("--data", plain, "--folder", tmp_path / "nt", "--base-port", conf.bus.base_port)
         command = ["mono", str(program), "cycles", *map(str, (*where, "--from", START, "--times", 200))]

@@ -47,7 +47,7 @@ def kill_broker(conf: Conf, instance: Instance) -> str:
 
 def kill_everything(conf: Conf, instance: Instance) -> str:
     """Kill once the journal is complete: its writers die as well and cannot resend, so a missing bar would be decided again."""
-    bridges.wait_until_read(conf)
+    bridges.wait_until_read(Path(instance.run))
     kill_daemons(conf, instance)
     return DIE
 
