@@ -2,8 +2,8 @@
 
     python -m tests.tally tally|broker|logger --run DIR [--folds]
 
-Ports and keys have fixed names, so it takes the tracker's. No shipped rule covers its topics and requests, so broker and logger start
-here as well, with rules that do.
+Ports and keys have fixed names, so it takes the tracker's. No shipped rule covers its topics and requests, so broker and logger
+start here as well, with rules that do.
 """
 
 from __future__ import annotations
