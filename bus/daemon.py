@@ -109,7 +109,8 @@ class Admission(NamedTuple):
 class Latch(NamedTuple):
     """A file in the run's folder that stands for a message while the daemon is down.
 
-    A daemon that starts and finds it takes `word(text of the file)` on `topic`, unless `holds(core)` says that the core has it.
+    A daemon that finds it, when it starts or at a heartbeat, takes `word(text of the file)` on `topic`, unless `holds(core)` says
+    that the core has it.
     """
 
     file: str
@@ -136,10 +137,12 @@ class LogPolicy(NamedTuple):
 class LinkPolicy(NamedTuple):
     """A daemon that owns the venue link. It needs a log as well.
 
-    The core hears when the venue comes and goes (`LinkState` on `venue.link.`). halted: whether the lease forbids entries.
+    The core hears when the venue comes and goes (`LinkState` on `venue.link.`). halted: whether the lease forbids entries. books:
+    what the control port shows of positions and orders, as JSON can hold it.
     """
 
     halted: Callable[[Any], bool] = lambda core: False
+    books: Callable[[Any], dict[str, Any]] = lambda core: {}
 
 
 class Sink(Protocol):

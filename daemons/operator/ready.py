@@ -18,6 +18,7 @@ from rich.console import Console
 
 from tapewire.bus.messages import Reason, TradingState
 from tapewire.daemons.operator import gather, instances
+from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.snapshot import NO_LEASE, Snapshot, span
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
@@ -46,7 +47,7 @@ def ready(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show whether an entry could be traded now: platform, account, data, orders, position. Exit status 1 unless all are on."""
-    chosen = instances.choose(instance)
+    chosen = instances.for_money(instance, LIVE)
     conf = configuration.read(Path(chosen.run))
     shown = lights(conf, gather.look(chosen))
     if json:
@@ -74,7 +75,7 @@ def _judged(conf: Conf, snapshot: Snapshot) -> Mapping[str, tuple[bool, str]]:
         "account": _account(conf, snapshot),
         "data": _data(conf, snapshot),
         "orders": _orders(snapshot),
-        "position": _position(conf, snapshot),
+        "position": _position(snapshot),
     }
 
 
@@ -120,7 +121,7 @@ def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"
         at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)
-        texts.append(f"{name} {session.bar.close:g} at {at:%Y-%m-%d %H:%M} UTC")
+        texts.append(f"{name} {session.bar.close:.12g} at {at:%Y-%m-%d %H:%M} UTC")
     if not snapshot.bridge.fresh:
         return False, f"the feed has stopped; the last bar was {', '.join(texts)}"
     return True, ", ".join(texts)
@@ -133,14 +134,13 @@ def _orders(snapshot: Snapshot) -> tuple[bool, str]:
     return pending == 0, f"{pending} commands not acknowledged by the venue"
 
 
-def _position(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
+def _position(snapshot: Snapshot) -> tuple[bool, str]:
+    compare = "compare both in NinjaTrader, then `tapewire arm`"
+    if snapshot.gate is None:
+        return False, NO_GATE
+    differing = [f"{name} {held.venue_qty:+d} there, {held.qty:+d} here" for name, held in snapshot.differing.items()]
+    if differing:
+        return False, f"the venue's position differs from ours: {', '.join(differing)}; {compare}"
     if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
-        return False, "the venue's position differs from ours; compare both in NinjaTrader, then `tapewire arm`"
-    texts = []
-    for name in conf.traded:
-        session = snapshot.session(name)
-        position = None if session is None else session.bar.position
-        if position is None:
-            return False, f"{name}: the platform has reported no position"
-        texts.append(f"{name} {position.qty:+d}" if position.qty else f"{name} flat")
-    return True, ", ".join(texts)
+        return False, f"the venue's position differs from ours; {compare}"
+    return True, snapshot.position_text + ("" if snapshot.linked else " in our books; no venue is connected that could confirm it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -44,6 +44,14 @@ class BridgeBeat(Struct, frozen=True):
         return tuple(flags.split("; ")), why
 
 
+class BookPosition(NamedTuple):
+    """A position in the gate's books. qty: signed. price: average; None when flat. venue_qty: the venue's, where it differs."""
+
+    qty: int
+    price: float | None
+    venue_qty: int | None
+
+
 class Snapshot(Struct, frozen=True, kw_only=True):
     """The state of bridge and daemons at one moment.
 
@@ -63,6 +71,25 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def linked(self) -> bool:
         """The bridge is alive, and its order link to the gate is connected."""
         return self.bridge.fresh and self.gate is not None and bool(self.gate["venue_up"])
+
+    @property
+    def positions(self) -> dict[str, BookPosition]:
+        """The position of each traded instrument in the gate's books; empty if the gate does not reply."""
+        books = {} if self.gate is None else self.gate["books"].get("positions", {})
+        return {name: BookPosition(each["qty"], each["price"], each["venue_qty"]) for name, each in books.items()}
+
+    @property
+    def differing(self) -> dict[str, BookPosition]:
+        """Positions of which the venue's last report differs from our books."""
+        return {name: held for name, held in self.positions.items() if held.venue_qty is not None}
+
+    @property
+    def position_text(self) -> str:
+        """The positions of the gate's books, for a person: `MNQ +2 at 24987.75, MES flat`."""
+        texts = [
+            f"{name} {held.qty:+d} at {held.price:.12g}" if held.qty else f"{name} flat" for name, held in self.positions.items()
+        ]
+        return ", ".join(texts) or "no instrument is traded"
 
     @property
     def hello(self) -> dict[str, Any] | None:

@@ -80,7 +80,7 @@ def _show(value: Any) -> str:
     if isinstance(value, list):
         return "[" + " ".join(_show(inner) for inner in value) + "]"
     if isinstance(value, float):
-        return f"{value:g}" if abs(value) < 1e6 and value == round(value, 4) else f"{value:.4f}"
+        return f"{value:.12g}" if value == round(value, 4) else f"{value:.4f}"
     if isinstance(value, str):
         return value if value and " " not in value else repr(value)
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -25,7 +25,12 @@ PORT = "venue"
 TOPIC = "venue.link."
 VENUE_PEER = b"nt"
 PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
-NO_LINK: dict[str, Any] = {"venue": None, "venue_up": False, "killed": False}  # the state of a daemon without a venue link
+NO_LINK: dict[str, Any] = {
+    "venue": None,
+    "venue_up": False,
+    "killed": False,
+    "books": {},
+}  # the state of a daemon without a venue link
 
 
 class VenueLink:
@@ -34,16 +39,19 @@ class VenueLink:
     up: whether the last thing we sent found the venue. outbox: the orders under way.
 
     Args:
-        halted: whether the lease forbids entries at this moment.
+        halted: whether the lease forbids entries at this moment. books: what the core shows of positions and orders.
         boot: names this life of the process in the lease; a venue that sees a new one says hello again.
     """
 
-    def __init__(self, process: Process, intake: Intake, halted: Callable[[], bool], boot: int) -> None:
+    def __init__(
+        self, process: Process, intake: Intake, halted: Callable[[], bool], books: Callable[[], dict[str, Any]], boot: int
+    ) -> None:
         self.up = False
         self.outbox = Outbox()
         self._process = process
         self._intake = intake
         self._halted = halted
+        self._books = books
         self._boot = boot
         self._hello: Hello | None = None  # the last of this epoch
         self._next_lease_ns = 0
@@ -102,7 +110,7 @@ class VenueLink:
         """What the control port shows of the link, under the keys of NO_LINK."""
         hello = self._hello
         venue = hello and {"venue": hello.venue, "version": hello.version, "accounts": hello.accounts}
-        return {"venue": venue, "venue_up": self.up, "killed": self._halted()}
+        return {"venue": venue, "venue_up": self.up, "killed": self._halted(), "books": self._books()}
 
     def _arrived(self) -> None:
         assert self._socket is not None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tapewire.bus.messages import Beat, CrossBar, Position, Risk
+from tapewire.bus.messages import Beat, CrossBar, Position
 from tapewire.bus.testing import bar, eastern, session
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
@@ -23,7 +23,9 @@ SECOND_NS = 1_000_000_000
 NOW = eastern("11:00") + 20 * SECOND_NS
 BEAT = Beat("nt", 4711, NOW - 3_600 * SECOND_NS, NOW, {"raw.bar.MNQ.1m.": (1, 7)}, note="ready")
 HELLO = {"venue": "NinjaTrader", "version": VERSION, "accounts": [ACCOUNT]}
-GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}, "venue": HELLO}
+FLAT = {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []}
+GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}, "venue": HELLO, "books": FLAT}
+
 ES = CrossBar("ES", 6_000.0, 6_001.0, 5_999.0, 6_000.5, 10)
 BAR = {"ask_volume": 60, "bid_volume": 40, "position": Position(ACCOUNT), "cross": (ES,)}
 SEEN = session(bar=bar(**BAR))
@@ -108,8 +110,8 @@ def test_a_healthy_side_is_ok_in_every_line() -> None:
         ("order flow MNQ", bars(ask_volume=None, bid_volume=None), "not volumetric", "Type `Order Flow Volumetric`"),
         (
             "books",
-            {"risk": Risk(ACCOUNT, "2026-03-03", "HALTED", 0, 0, 0, 0, "UNRECONCILED")},
-            "the venue's position differs",
+            {"gate": {**GATE, "books": {"positions": {"MNQ": {"qty": 2, "price": 24987.75, "venue_qty": -1}}, "working": []}}},
+            "the venue's position differs from our books: MNQ -1 there, +2 here",
             "`tapewire arm`",
         ),
         ("lease", noted("no lease"), "older than five seconds", "`gate control`"),
@@ -148,7 +150,6 @@ def test_a_fault_is_named_with_its_remedy(what: str, changes: dict[str, Any], va
         ({"gate": {**GATE, "venue_up": False}}, ["venue link"], "bridge version, account, books, lease, entries"),
         ({"gate": None}, [], "bridge version, venue link, account, books, lease, kill switch, entries"),
         ({"gate": {**GATE, "venue": None}}, [], "bridge version, account"),
-        ({"gate": {**GATE, "killed": True}}, ["kill switch"], "books"),
         ({"sessions": {}}, ["bars MNQ"], "order flow MNQ"),
     ],
 )

@@ -13,7 +13,17 @@ from tapewire.daemons.operator.snapshot import FRESH_S, BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, conf
 
-GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}}
+GATE = {
+    "venue_up": True,
+    "killed": False,
+    "pending": {"venue": 0},
+    "books": {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []},
+}
+
+
+def books(**held: Any) -> dict[str, Any]:
+    """The gate's state with this position."""
+    return {"gate": {**GATE, "books": {"positions": {"MNQ": {"price": None, "venue_qty": None, **held}}, "working": []}}}
 
 
 def bridge(age_s: float | None = 0.0, note: str = "ready") -> dict[str, BridgeBeat]:
@@ -59,10 +69,10 @@ def test_a_healthy_snapshot_has_all_five_on() -> None:
         ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
         ({"risk": risk("REDUCING", "DAILY_LOSS")}, ["account"], "REDUCING: DAILY_LOSS"),
         ({"gate": {**GATE, "pending": {"venue": 2}}}, ["orders"], "2 commands not acknowledged"),
-        ({"gate": None}, ["platform", "account", "orders"], "the gate does not reply"),
-        ({"sessions": {}}, ["data", "position"], "no bar of MNQ yet"),
-        ({"sessions": {"session.MNQ.": session(degraded=True)}}, ["data", "position"], "were lost"),
-        ({"sessions": {"session.MNQ.": session()}}, ["position"], "the platform has reported no position"),
+        ({"gate": None}, ["platform", "account", "orders", "position"], "the gate does not reply"),
+        ({"sessions": {}}, ["data"], "no bar of MNQ yet"),
+        ({"sessions": {"session.MNQ.": session(degraded=True)}}, ["data"], "were lost"),
+        (books(qty=2, venue_qty=0), ["position"], "the venue's position differs from ours: MNQ +0 there, +2 here"),
         ({"risk": risk("HALTED", "UNRECONCILED")}, ["account", "position"], "UNRECONCILED"),
     ],
 )

@@ -7,7 +7,7 @@ the broken line is the one to repair.
 from __future__ import annotations
 
 from tapewire.bus import topics
-from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Reason, Session
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Session
 from tapewire.daemons.operator.doctor.findings import Finding, Found, broken, ok, unknown
 from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
@@ -31,7 +31,7 @@ def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
         found[f"bars {name}"] = _bars(conf, snapshot, name)
         found[f"order flow {name}"] = _flow(snapshot, name)
     found |= {
-        "books": _books(conf, snapshot),
+        "books": _books(snapshot),
         "lease": _lease(snapshot),
         "kill switch": _kill_switch(snapshot),
         "entries": _entries(snapshot),
@@ -181,15 +181,14 @@ def _flow(snapshot: Snapshot, name: str) -> Found:
     return ok(f"{bar.ask_volume} at the ask, {bar.bid_volume} at the bid in the bar of {_stamp(bar)}")
 
 
-def _books(conf: Conf, snapshot: Snapshot) -> Found:
+def _books(snapshot: Snapshot) -> Found:
     if not snapshot.linked:
         return _behind("venue link")
-    if snapshot.risk is not None and snapshot.risk.reason == Reason.UNRECONCILED:
-        return broken("the venue's position differs from our books", "compare both in NinjaTrader, then `tapewire arm`")
-    if snapshot.gate is not None and snapshot.gate["killed"]:
-        return unknown("see `kill switch`: the gate does not report a difference while it is latched")
-    held = [f"{name} {qty:+d}" for name in conf.traded if (qty := _qty(snapshot.session(name)))]
-    return ok(f"agree with the venue: {', '.join(held) or 'flat'}")
+    differing = [f"{name} {position.venue_qty:+d} there, {position.qty:+d} here" for name, position in snapshot.differing.items()]
+    if differing:
+        text = f"the venue's position differs from our books: {', '.join(differing)}"
+        return broken(text, "compare both in NinjaTrader, then `tapewire arm`")
+    return ok(f"agree with the venue's last report: {snapshot.position_text}")
 
 
 def _lease(snapshot: Snapshot) -> Found:
@@ -228,10 +227,6 @@ def _cross(session: Session) -> str:
     present = ", ".join(each.instrument for each in session.bar.cross)
     missing = ", ".join(session.missing_cross)
     return (f", with {present}" if present else "") + (f", without {missing}" if missing else "")
-
-
-def _qty(session: Session | None) -> int:
-    return session.bar.position.qty if session is not None and session.bar.position is not None else 0
 
 
 def _behind(what: str) -> Found:
