@@ -12,10 +12,12 @@ Causes: whatever happens to an order has as its cause the `Intents` message that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Admission, Command, Daemon, Event, Latch, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
+    Action,
     Arm,
     Bar,
     Begun,
@@ -38,7 +40,7 @@ from tapewire.bus.messages import (
     Risk,
     Session,
 )
-from tapewire.daemons.gate import facts, flatten, state
+from tapewire.daemons.gate import facts, flatten, shown, state
 from tapewire.daemons.gate.blotter import Blotter
 from tapewire.daemons.gate.books import timeouts
 from tapewire.daemons.gate.books.account import Account
@@ -60,7 +62,7 @@ from tapewire.daemons.settings.structs import Conf
 # market's; and of other programs there are many, on one topic.
 ADMITS: dict[type[Body], Admission] = {
     Intents: Admission(waits=True),
-    Kill: Admission(when=When.REACHED),
+    Kill: Admission(when=When.ESTIMATED),
     Arm: Admission(when=When.REACHED),
     ExternalSignal: Admission(when=When.ESTIMATED, numbered=False, topic=topics.of(topics.INGRESS, "ask")),
 }
@@ -83,7 +85,7 @@ def daemon(conf: Conf) -> Daemon:
         subscribe=bars + sessions,
         serves="gate",
         admits=ADMITS,
-        venue=LinkPolicy(halted=lambda gate: gate.killed),
+        venue=LinkPolicy(halted=lambda gate: gate.killed, books=Gate.shown),
         durable=LogPolicy(
             snapshot=lambda gate: state.encode(gate.snapshot()),
             restored=lambda data: Gate.restored(conf, state.decode(data))[0],
@@ -205,6 +207,10 @@ class Gate:
         if self.observed.session and self.conf.trading.account:
             outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.observed.session)))
         return outputs
+
+    def shown(self) -> dict[str, Any]:
+        """Positions and working orders, for the control port (`shown.books`)."""
+        return shown.books(self.conf.traded, self.book, self.orders, self.disputes)
 
     @property
     def due_ns(self) -> int:
@@ -339,12 +345,16 @@ class Gate:
         return outputs
 
     def _overdue(self, due: Due) -> list[Output]:
-        """Report orders that the venue has not acknowledged in time, and cancel entries that work beyond their validity."""
+        """Report orders that the venue has not acknowledged or not filled in time, and cancel entries that work too long."""
         outputs: list[Output] = []
         for order in timeouts.overdue(self.orders, self.conf.trading, due.at_ns):
             if order.status is OrderStatus.PENDING:
                 order.unanswered = True
                 outputs.append(facts.alarm("unanswered", f"the venue has not acknowledged {order.order_id}"))
+            elif order.intent.action is Action.EXIT:
+                order.unfilled = True
+                text = f"{order.order_id} was accepted and has not closed {order.left} {order.instrument}; close it in NinjaTrader"
+                outputs.append(facts.alarm("not_closed", text))
             else:
                 order.recalled = True
                 outputs.append(self._tell(timeouts.recall(order)))

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from tapewire.bus.messages import LONG, SHORT, Action, CancelOrder, Intent
 from tapewire.daemons.gate.books.account import Account
 from tapewire.daemons.gate.books.orders import Order
+from tapewire.daemons.gate.books.timeouts import KILL
 
-STRATEGY, SETUP, REASON = "operator", "KILL", "KILL"
+STRATEGY, SETUP, REASON = "operator", KILL, "KILL"
 
 
 def commands(account: Account, bars: Mapping[str, int], *, number: int, at_ns: int) -> Iterator[CancelOrder | Order]:

@@ -1,7 +1,8 @@
 """A latch on disk: a file in the run's folder, written before the daemon is asked, so that it holds whatever happens next.
 
-The daemon keeps the latch in its own log as well. The file is for the moment when the daemon is not there to be asked: when it
-starts, it looks for the file before it takes anything else. Which file that is stands in its value (`Latch` in bus/daemon.py).
+The daemon keeps the latch in its own log as well. The file is for the moment when the daemon cannot be asked: it looks for the file
+when it starts, before it takes anything else, and at each heartbeat. Which file that is stands in its value (`Latch` in
+bus/daemon.py). So whoever releases it removes the file first.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ def write(path: Path, by: str) -> None:
 
 
 def read(path: Path) -> str:
-    """Who latched it; empty when it is not latched."""
+    """Who latched it; empty when it is not latched. A file that cannot be read latches, too."""
     try:
         return path.read_text("utf-8") or "unknown"
     except FileNotFoundError:
         return ""
+    except (OSError, UnicodeDecodeError):
+        return "unknown"
 
 
 def release(path: Path) -> None:

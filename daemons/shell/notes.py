@@ -51,7 +51,7 @@ class Notes:
                 self.note(DUE, due, due.at_ns)
 
     def latched(self, core: Core, run: Path) -> None:
-        """Note a latch that was written while the daemon was down."""
+        """Note a latch that was written while the daemon was down, or could not be told of it."""
         wanted: Latch | None = self._policy.latch
         if wanted is not None and (by := latch.read(run / wanted.file)) and not wanted.holds(core):
             self.note(wanted.topic, wanted.word(by))

@@ -71,7 +71,9 @@ class Rounds(Process):
         self.service = Service(self, self.intake, daemon, self._report_on_core) if daemon.serves else None
         self.venue: VenueLink | None = None
         if (link := daemon.venue) is not None:
-            self.venue = VenueLink(self, self.intake, lambda: link.halted(self.core), self.started_ns)
+            self.venue = VenueLink(
+                self, self.intake, lambda: link.halted(self.core), lambda: link.books(self.core), self.started_ns
+            )
         self.notes = None if daemon.durable is None else Notes(self, self.intake, self.watch, daemon.durable)
         self.public = None if daemon.public is None else PublicPort(self, daemon.public, run)
         self._latest: dict[str, Body] = {}
@@ -183,6 +185,8 @@ class Rounds(Process):
             for fault in self.log.restored:
                 self.logger.error("log_restored", file=str(self.log.path), why=fault)
             self.log.restored.clear()
+        if self.notes is not None and not self.folding:
+            self.notes.latched(self.core, self.run)
         super().beat()
 
     # --- what others see of it ------------------------------------------------------------------------------------------------

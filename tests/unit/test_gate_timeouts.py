@@ -1,10 +1,12 @@
 """Overdue orders: unanswered ones stop entries until the venue reports on them, late entries are cancelled."""
 
 import pytest
+from msgspec.structs import replace
 
-from tapewire.bus.daemon import Command
-from tapewire.bus.messages import Action, Alarm, CancelOrder, Due, LinkState, OrderStatus, Reason, Risk
-from tapewire.bus.testing import eastern, intent
+from tapewire.bus.daemon import Command, When
+from tapewire.bus.messages import Action, Alarm, CancelOrder, Due, Kill, LinkState, OrderStatus, Reason, Risk
+from tapewire.bus.testing import eastern, event, intent
+from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Trading
 from tests.gates import ACCOUNT, Desk, conf
 
@@ -44,6 +46,26 @@ def test_an_unanswered_order_stops_entries_until_its_update(desk: Desk) -> None:
     assert order_id in refused.detail
     assert [(stands.state, stands.reason) for stands in desk.bodies(Risk)] == [("REDUCING", "UNANSWERED"), ("ACTIVE", "")]
     assert desk.enter("11:02")
+
+
+def test_a_close_of_the_kill_switch_that_does_not_fill_is_an_alarm(desk: Desk) -> None:
+    """Thirty seconds after the operator's word the venue has accepted it and filled nothing: a person must look, once."""
+    desk.position()
+    kill = event(Kill("anna", flatten=True), topic="operator.word.", seq=99)
+    desk.gate.step(kill._replace(header=replace(kill.header, event_ns=REQUESTED + 300 * SECOND_NS)))
+    desk.updated("MNQ-KILL1-X", OrderStatus.ACCEPTED)
+    due = desk.gate.due_ns
+    desk.step(Due(due), topic="due.")
+
+    (alarm,) = [each for each in desk.bodies(Alarm) if each.name == "not_closed"]
+    assert due == REQUESTED + 330 * SECOND_NS
+    assert "MNQ-KILL1-X was accepted and has not closed 1 MNQ" in alarm.text
+    assert desk.gate.due_ns == 0
+
+
+def test_the_word_of_a_person_is_as_old_as_it_is(desk: Desk) -> None:
+    """On a quiet feed the last market time is long ago. An order of that time would be unanswered before the venue has it."""
+    assert gate.daemon(conf()).admission(Kill("anna")).when is When.ESTIMATED
 
 
 def test_an_exit_passes_while_an_order_is_unanswered(desk: Desk) -> None:

@@ -108,7 +108,7 @@ class Order:
 
     intent: the approved intent. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
     contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar of
-    the decision. at_ns: market time when it was sent. unanswered, recalled: it was found overdue (timeouts.py).
+    the decision. at_ns: market time when it was sent. unanswered, recalled, unfilled: it was found overdue (timeouts.py).
     """
 
     order_id: str
@@ -127,6 +127,7 @@ class Order:
     at_ns: int = 0
     unanswered: bool = False
     recalled: bool = False
+    unfilled: bool = False
 
     @property
     def entry(self) -> bool:

@@ -1,8 +1,9 @@
-"""Overdue orders: one that the venue has not acknowledged in time, and an entry that works longer than it may.
+"""Overdue orders: one that the venue has not acknowledged in time, an entry that works longer than it may, and a close of the kill
+switch that has not filled.
 
-Neither ends an order. An unanswered order stays in flight, because it may have arrived; it stops entries until the venue reports on
-it. An entry that works too long is cancelled, and may still fill before the venue receives the cancel; the fill counts. Times are
-market time; while the feed has stopped, the process around the gate counts the seconds (`Due`).
+None of it ends an order. An unanswered order stays in flight, because it may have arrived; it stops entries until the venue reports
+on it. An entry that works too long is cancelled, and may still fill before the venue receives the cancel; the fill counts. Times
+are market time; while the feed has stopped, the process around the gate counts the seconds (`Due`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from tapewire.bus.messages import CancelOrder
 from tapewire.daemons.gate.books.orders import ACCEPTED, PARTIAL, PENDING, Order, Orders
 from tapewire.daemons.settings.structs import Trading
 from tapewire.strategies.clock import SECOND_NS
+
+KILL = "KILL"  # the setup of a close that the kill switch ordered (daemons/gate/flatten.py)
 
 
 def due_ns(orders: Orders, trading: Trading) -> int:
@@ -40,6 +43,8 @@ def _deadline(order: Order, trading: Trading) -> int:
         return order.at_ns + round(trading.answer_s * SECOND_NS)
     if order.entry and order.status in (ACCEPTED, PARTIAL) and not order.recalled:
         return order.intent.valid_until_ns + round(trading.cancel_s * SECOND_NS)
+    if order.intent.setup == KILL and order.status in (ACCEPTED, PARTIAL) and not order.unfilled:
+        return order.at_ns + round(trading.cancel_s * SECOND_NS)
     return 0
 
 
