@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from tapewire.bus import private
-from tapewire.bus.errors import TapewireError
+from tapewire.bus.errors import TapewireError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import limits, logs
+
+SUPERVISED = "TAPEWIRE_SOCKET"  # supervisord has started us
 
 
 def main() -> int:
@@ -27,6 +30,9 @@ def main() -> int:
     if not limits.enough_files(files):
         remedy = "raise the hard limit: `LimitNOFILE=` in the systemd unit, or `ulimit -Hn` in the shell that starts tapewire"
         logger.warning("few_open_files", limit=files, needed=limits.NEEDED_FILES, remedy=remedy)
+    if SUPERVISED in os.environ and not limits.end_with_parent():
+        logger.error("cannot_run", error="supervisord has ended")
+        return Transient.status
     try:
         return start(arguments.name, arguments.run)
     except TapewireError as error:

@@ -15,7 +15,16 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("tapewire", deadline=None, print_blob=True)
 settings.load_profile("tapewire")
 
-LIVE = {"test_damage", "test_files", "test_gaps", "test_hostile_messages", "test_kill_switch", "test_processes", "test_standing"}
+LIVE = {
+    "test_damage",
+    "test_files",
+    "test_gaps",
+    "test_hostile_messages",
+    "test_kill_faults",
+    "test_kill_switch",
+    "test_processes",
+    "test_standing",
+}
 LIVE_FIXTURES = {"up", "standing"}
 
 

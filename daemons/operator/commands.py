@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-import zmq
 from rich.console import Console
 
-from tapewire.bus import access, private, topics
-from tapewire.bus.client import request_reply
-from tapewire.bus.errors import ConfError, PeerError, Transient
-from tapewire.bus.messages import Arm, Kill, Risk
+from tapewire.bus import private
+from tapewire.bus.errors import ConfError
 from tapewire.daemons import makers
-from tapewire.daemons.gate.core import LATCH
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator import status as standing
 from tapewire.daemons.operator import tap as tapping
 from tapewire.daemons.operator.doctor import examination, findings
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.shell import epochs, latch
+from tapewire.daemons.shell import epochs
 
 LIVE = Path("var/live")  # where `up` puts its run by default
 
@@ -42,7 +37,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for script
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the application."""
-    for command in (up, down, status, tap, doctor, kill, arm):
+    for command in (up, down, status, tap, doctor):
         app.command()(command)
 
 
@@ -61,7 +56,7 @@ def up(
     name = "live"
     for each in instances.running():
         if each.name == name:
-            raise ConfError(f"{name} is up already (supervisord {each.pid}, {each.run}); stop it with `tapewire down`")
+            raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with `tapewire down`")
     chosen = configuration.preset(preset, split(strategies), settings or ())
     conf = configuration.load("live", instance=name, traded=instrument or ["MNQ"], preset=chosen, calendar=exchange_calendar())
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
@@ -77,7 +72,11 @@ def up(
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
-        supervise.wait_ready(instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
+        try:
+            supervise.wait_ready(instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
+        except BaseException:  # Ctrl-C, too: what did not come up stays down
+            supervise.stop(instance)
+            raise
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"
     out.print(f"up: {len(supervise.DAEMONS)} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
@@ -99,6 +98,9 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
         out.print(msgspec.json.encode(rows).decode(), markup=False)
     else:
         out.print(f"{chosen.name} ({chosen.kind}), ports from {chosen.base_port}, {chosen.run}", markup=False)
+        if not instances.alive(chosen.pid):
+            text = f"supervisord {chosen.pid} is dead; {instances.processes(chosen)}: `tapewire down`, then `tapewire up`"
+            out.print(text, markup=False, style="red")
         show(standing.lines(rows))
     raise typer.Exit(0 if all(row.healthy for row in rows) else 1)
 
@@ -136,48 +138,6 @@ def doctor(
     else:
         show(findings.lines(found))
     raise typer.Exit(findings.status(found))
-
-
-def kill(
-    flatten: Annotated[bool, typer.Option("--flatten", help="Also cancel working orders and close open positions.")] = False,
-    instance: InstanceOption = None,
-) -> None:
-    """Latch the kill switch: the gate refuses entries until `tapewire arm`, also after restarts. Resting stops stay; exits work."""
-    chosen = instances.choose(instance)
-    who = getpass.getuser()
-    latch.write(Path(chosen.run) / LATCH.file, who)
-    try:
-        standing = command_gate(chosen, Kill(who, flatten))
-    except (Transient, ConfError) as error:
-        left = "; NOTHING WAS FLATTENED, close positions in NinjaTrader" if flatten else ""
-        raise Transient(
-            f"latched on disk, but the gate does not reply ({error}): it applies the latch when it starts, and the venue refuses "
-            f"entries as long as it sends no lease; repeat `tapewire kill` until it succeeds{left}"
-        ) from error
-    out.print(f"killed: {chosen.name} refuses entries; {standing}" + ("; closing open positions" if flatten else ""))
-
-
-def arm(instance: InstanceOption = None) -> None:
-    """Release the kill switch and accept the venue's position where ours differs. Compare both in NinjaTrader first."""
-    chosen = instances.choose(instance)
-    standing = command_gate(chosen, Arm(getpass.getuser()))
-    latch.release(Path(chosen.run) / LATCH.file)
-    out.print(f"armed: {chosen.name}; {standing}")
-
-
-def command_gate(chosen: instances.Instance, command: Kill | Arm) -> str:
-    """Send a command to the gate. Returns the account's trading state after it, as a sentence.
-
-    Raises:
-        Transient: the gate does not reply in time.
-        PeerError: the reply is not a Risk.
-    """
-    gate = access.local(Path(chosen.run), "operator").to("gate")
-    with zmq.Context() as context:
-        reply = request_reply(context, gate, topics.of(topics.OPERATOR, "word"), command, name="operator")
-    if not isinstance(reply, Risk):
-        raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")
-    return f"account {reply.account or 'none'} is {reply.state}, {reply.total_cents / 100:+.2f} $ realised"
 
 
 def show(lines: Iterable[tuple[str, bool]]) -> None:

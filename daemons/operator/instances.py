@@ -1,4 +1,8 @@
-"""The runs that are up on this machine: one small file each, so that `tap`, `status` and `down` find them from any folder."""
+"""The runs of this machine: one small file each, so that the commands find them from any folder.
+
+The file of a replay goes with its supervisord. That of a live run stays until `down` or the next `up`: a supervisord that died
+alone leaves a run on which `kill` must still act.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from msgspec import Struct
 
 from tapewire.bus import private
 from tapewire.bus.errors import ConfError
+
+LIVE = "live"
+MODULE = "tapewire.daemons"  # as in supervisord.conf
 
 
 class Instance(Struct, frozen=True):
@@ -48,14 +55,35 @@ def forget(name: str) -> None:
 
 
 def running() -> list[Instance]:
-    """All runs whose supervisord is alive, oldest first. Removes the files of dead ones, which a power cut leaves behind."""
+    """All runs that are up, oldest first: supervisord is alive, or a daemon that it left behind."""
+    return [each for each in known() if alive(each.pid) or daemons(each.run)]
+
+
+def known() -> list[Instance]:
+    """The runs that are up, and the live ones that were, oldest first. Removes the files of replays that have ended."""
     found = []
-    for path in sorted(folder().glob("*.json"), key=lambda path: path.stat().st_mtime):
-        instance = msgspec.json.decode(path.read_bytes(), type=Instance)
-        if alive(instance.pid):
-            found.append(instance)
-        else:
+    for path in sorted(folder().glob("*.json"), key=_written):
+        try:
+            instance = msgspec.json.decode(path.read_bytes(), type=Instance)
+        except FileNotFoundError:  # it ended meanwhile
+            continue
+        if instance.kind != LIVE and not alive(instance.pid) and not daemons(instance.run):
             path.unlink(missing_ok=True)
+        else:
+            found.append(instance)
+    return found
+
+
+def daemons(run: str) -> dict[str, int]:
+    """The daemons of a run that live, by name, whoever started them: process ids from /proc (proc(5))."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:  # it ended meanwhile, or is another user's
+            continue
+        if MODULE in words and run in words and alive(pid := int(path.parent.name)):
+            found[words[words.index(MODULE) + 1]] = pid
     return found
 
 
@@ -73,10 +101,56 @@ def choose(name: str | None) -> Instance:
         if len(found) > 1:
             raise ConfError(f"several runs are up ({names}); choose one with --instance NAME")
         return found[0]
+    return _named(found, name)
+
+
+def processes(instance: Instance) -> str:
+    """What lives of a run, in words: its supervisord, or the daemons that one left behind."""
+    if alive(instance.pid):
+        return f"supervisord {instance.pid}"
+    return "left behind: " + (", ".join(f"{name} {pid}" for name, pid in daemons(instance.run).items()) or "nothing")
+
+
+def for_money(name: str | None, default: Path) -> Instance:
+    """The run that `kill`, `arm`, `send` and `ready` mean: the named one, or the live one, whether it is up or not.
+
+    Without a live run it is the only one that is up: a replay, to try the commands on.
+
+    Args:
+        default: where a live run lies that this machine has not registered.
+
+    Raises:
+        ConfError: there is none, or several live ones and no name.
+    """
+    if name is not None:
+        return _named(known(), name)
+    live = [each for each in known() if each.kind == LIVE]
+    if len(live) > 1:
+        names = ", ".join(each.name for each in live)
+        raise ConfError(f"several live runs are known ({names}); choose one with --instance NAME")
+    if live:
+        return live[0]
+    up = running()
+    if len(up) == 1:
+        return up[0]
+    if (default / "run.json").exists():
+        return Instance(LIVE, LIVE, str(default.resolve()), "", 0, 0, "")
+    names = f"; several replays are up ({', '.join(each.name for each in up)}): choose one with --instance NAME" if up else ""
+    raise ConfError(f"no live run is known, and none lies in {default}{names or '; start one with `tapewire up`'}")
+
+
+def _named(found: list[Instance], name: str) -> Instance:
     for each in found:
         if each.name == name:
             return each
-    raise ConfError(f"no run named {name!r} is up; choose one of: {names}")
+    raise ConfError(f"no run named {name!r} is up; choose one of: {', '.join(each.name for each in found) or 'none'}")
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # it ended meanwhile
+        return 0.0
 
 
 def alive(pid: int) -> bool:

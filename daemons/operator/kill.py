@@ -34,7 +34,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 NOT_FLAT = 1
 ONLY_GATE = JournalError.status  # 74
 ONLY_DISK = Transient.status  # 75
-NOTHING = 76
+NOTHING = 69
 ASK_S = 5.0
 POLL_S = 0.2
 REMEDY = "close it in NinjaTrader, and look at `tapewire tap order. fill.`"
@@ -130,7 +130,7 @@ def kill(
 
     Exit status 0: latched on disk, and the gate has acknowledged; with --flatten all is flat. 1: a position is still open, or an
     entry still works. 74: the gate has acknowledged, but the latch is not on disk. 75: the latch is on disk, but the gate does not
-    reply. 76: neither.
+    reply. 69: neither.
     """
     chosen = instances.for_money(instance, LIVE)
     seen = carry_out(chosen, flatten=flatten, wait_s=wait)

@@ -17,6 +17,7 @@ from tapewire.bus.client import History, request_reply
 from tapewire.bus.errors import DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, IngressEvent
 from tapewire.daemons.operator import instances
+from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.tables import aligned
 
 REQUEST = topics.of(topics.INGRESS, "ask")
@@ -74,7 +75,7 @@ def send(
     }
     if not instances.running():
         raise Transient("unavailable: no daemons are running; start them with `tapewire up`")
-    reply = request(instances.choose(instance), {name: value for name, value in given.items() if value is not None})
+    reply = request(instances.for_money(instance, LIVE), {name: value for name, value in given.items() if value is not None})
     if json:
         out.print(msgspec.json.encode(reply).decode(), markup=False)
     elif reply.success:

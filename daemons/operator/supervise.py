@@ -26,6 +26,7 @@ from tapewire.daemons import makers
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import PORT_SPAN, Conf
+from tapewire.daemons.shell import limits
 
 DAEMONS = makers.NAMES
 START_S = 30.0
@@ -121,8 +122,16 @@ def wait_ready(instance: Instance, tick: Callable[[str], None] = lambda _: None)
 
 
 def processes(instance: Instance) -> list[dict[str, Any]]:
-    """Each daemon's process as supervisord reports it: name, statename, pid, start (seconds since 1970), description."""
-    with _rpc(instance) as rpc:
+    """Each daemon's process as supervisord reports it: name, statename, pid, start (seconds since 1970).
+
+    Without supervisord, what it left behind; the state is ORPHANED.
+    """
+    if not instances.alive(instance.pid):
+        left = instances.daemons(instance.run)
+        return [
+            {"name": name, "statename": "ORPHANED", "pid": left[name], "start": time.time()} for name in DAEMONS if name in left
+        ]
+    with remote(instance) as rpc:
         found: Any = rpc.supervisor.getAllProcessInfo()
     return sorted(found, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
 
@@ -131,20 +140,28 @@ def stop(instance: Instance) -> None:
     """Stop all daemons and supervisord itself, and leave no process, socket or registry file behind.
 
     Raises:
-        Transient: supervisord did not end within STOP_S and was killed.
+        Transient: supervisord, or a daemon that it left behind, did not end within STOP_S and was killed.
     """
-    with suppress(OSError, xmlrpc.client.Fault), _rpc(instance) as rpc:
+    with suppress(OSError, xmlrpc.client.Fault), remote(instance) as rpc:
         for name in reversed(DAEMONS):  # one by one, as `shutdown` does, but that checks only once a second
             with suppress(xmlrpc.client.Fault):  # this daemon does not run
                 rpc.supervisor.stopProcess(name)
         rpc.supervisor.shutdown()
-    if not _wait(lambda: not instances.alive(instance.pid), STOP_S):
+    killed = [] if _wait(lambda: not instances.alive(instance.pid), STOP_S) else [("supervisord", instance.pid)]
+    for pid in instances.daemons(instance.run).values():  # supervisord died alone
         with suppress(ProcessLookupError):
-            os.kill(instance.pid, signal.SIGKILL)
-        raise Transient(f"supervisord {instance.pid} did not stop within {STOP_S:g} s and was killed; see {instance.run}/logs")
+            os.kill(pid, signal.SIGTERM)
+    if not _wait(lambda: not instances.daemons(instance.run), STOP_S):
+        killed += instances.daemons(instance.run).items()
+    for _, pid in killed:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     access.tidy(Path(instance.run))
     instances.forget(instance.name)
     release(instance.host, instance.base_port)
+    if killed:
+        names = ", ".join(f"{name} {pid}" for name, pid in killed)
+        raise Transient(f"did not stop within {STOP_S:g} s and was killed: {names}; see {instance.run}/logs")
 
 
 def free_base_port(host: str, wanted: int) -> int:
@@ -207,7 +224,8 @@ def port_free(host: str, port: int) -> bool:
     return True
 
 
-def _rpc(instance: Instance) -> xmlrpc.client.ServerProxy:
+def remote(instance: Instance) -> xmlrpc.client.ServerProxy:
+    """supervisord's own interface, on its unix socket."""
     transport = SupervisorTransport(serverurl=f"unix://{instance.socket}")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
@@ -222,4 +240,4 @@ def _wait(done: Callable[[], bool], seconds: float) -> bool:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(limits.PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,8 +1,13 @@
-"""Limits of the operating system that a daemon sets for itself when it starts."""
+"""What a daemon asks of the operating system when it starts: open files, and an end with its supervisor."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
+import signal
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 NEEDED_FILES = 4_096
 """Open files that a daemon should be able to have: one for each connection of a peer, one for each topic that the logger writes."""
@@ -21,6 +26,16 @@ def raise_open_files() -> int:
         except (OSError, ValueError):  # macOS: a hard limit without end is more than its kernel gives
             return soft
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def end_with_parent() -> bool:
+    """From now on the end of the process that started this one is a SIGTERM to it (Linux). False if that one has ended already.
+
+    A supervisord that is killed ends none of its processes. They would trade on with nobody to restart them.
+    """
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return os.getppid() == parent != 1
 
 
 def enough_files(limit: int) -> bool:

@@ -99,7 +99,7 @@ def test_a_gate_without_room_on_the_disk_stops_and_loses_nothing(tapewire: Run, 
     assert refused.returncode != 0
     assert stopped
     assert str(log) in text
-    assert killed(instances.choose("live"))
+    assert killed(Path(instances.choose("live").run))
 
 
 def test_without_a_logger_nothing_is_entered_and_nothing_is_lost(home: Path, bars: Path, tmp_path: Path) -> None:

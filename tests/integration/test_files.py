@@ -61,7 +61,7 @@ def test_up_makes_the_folder_of_the_version_before_private(tapewire: Run, up: in
 
     assert again.returncode == 0, again.stderr
     assert private.readable(run) is None
-    assert killed(instances.choose("live"))
+    assert killed(Path(instances.choose("live").run))
 
 
 def test_the_doctor_names_a_file_that_others_can_read(tapewire: Run, up: instances.Instance) -> None:
@@ -112,7 +112,7 @@ def test_a_deleted_gate_log_is_written_anew(tapewire: Run, up: instances.Instanc
 
     assert restored[: len(before)] == before
     assert list(scan(log))
-    assert killed(up)
+    assert killed(Path(up.run))
     assert "log_restored" in (Path(up.run) / "logs" / "gate.log").read_text()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -20,15 +21,15 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import latch, logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
-from tests.integration.conftest import Run
+from tests.integration.conftest import TAPEWIRE, Run
 from tests.integration.test_processes import eventually, is_back
 
 pytestmark = pytest.mark.slow
 
 
-def killed(instance: instances.Instance) -> bool:
+def killed(run: Path) -> bool:
     """Whether the gate itself reports a latched switch."""
-    gate = access.local(Path(instance.run), "reader").to("control.gate")
+    gate = access.local(run, "reader").to("control.gate")
     with zmq.Context() as context:
         return bool(request_control(context, gate, "state")["killed"])
 
@@ -39,12 +40,12 @@ def test_the_latch_survives_the_death_of_the_gate(tapewire: Run, up: instances.I
     pid = next(each["pid"] for each in supervise.processes(up) if each["name"] == "gate")
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: is_back(tapewire, "gate", pid))
-    after_restart = killed(up)
+    after_restart = killed(Path(up.run))
 
     assert tapewire("arm").returncode == 0
 
     assert after_restart
-    assert not killed(up)
+    assert not killed(Path(up.run))
     assert latch.read(Path(up.run) / LATCH.file) == ""
 
 
@@ -62,7 +63,7 @@ def test_a_kill_without_a_gate_holds_when_the_gate_comes(tapewire: Run, up: inst
     assert "repeat `tapewire kill` until it succeeds" in done.stderr
     assert "NOTHING WAS FLATTENED" in done.stderr
     assert eventually(lambda: is_back(tapewire, "gate", pid))
-    assert killed(up)
+    assert killed(Path(up.run))
 
 
 def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home: Path, bars: Path, tmp_path: Path) -> None:
@@ -76,21 +77,26 @@ def test_killing_a_replay_flattens_it_and_stops_its_entries(tapewire: Run, home:
     configuration.write(conf, out)
     venue = runs.venue(conf)
     latched: list[Bar] = []
+    commands: list[subprocess.Popen[str]] = []
 
     with runs.supervised(conf, out, lambda text: None), Player(conf, out, venue, logs.configure("replay")) as player:
 
         def played(bar: Bar) -> None:
             if not latched and venue.position("MNQ").qty:
-                assert tapewire("kill", "--flatten").returncode == 0
+                commands.append(subprocess.Popen([TAPEWIRE, "kill", "--flatten"], stdout=subprocess.PIPE, text=True))
+                assert eventually(lambda: killed(out))
                 latched.append(bar)
 
         player.join()
         player.play(recording.bars, played=played)
         player.finish()
+    told, _ = commands[0].communicate()
     summary = runs.finish(out, conf, recording)
     trades = [json.loads(line) for line in (out / "trades.jsonl").read_text().splitlines()]
 
     assert [trade["reason"] for trade in trades] == ["KILL"]
+    assert commands[0].returncode == 0
+    assert f"at {trades[0]['exit_price']:.12g}" in told
     assert trades[0]["exit_time"] > trades[0]["entry_time"]
     assert set(summary.refusals) == {"KILLED"}
     assert summary.refusals["KILLED"] == summary.intents - 1

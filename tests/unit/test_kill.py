@@ -44,7 +44,7 @@ def said(seen: Seen, *, flatten: bool) -> tuple[str, bool]:
         pytest.param(
             {"on_disk": False, "acknowledged": False, "killed": False, "faults": ["disk full", *NO_REPLY]},
             False,
-            76,
+            69,
             "stop the daemons with `tapewire down`",
             id="neither",
         ),
