@@ -177,3 +177,20 @@ def test_a_revoked_key_is_out_until_another_is_written(link: Link) -> None:
     assert link.gate.hellos()[-1].positions[0].position.entry_id == "E1"
     assert held is not None
     assert held.entry_id == "E1"
+
+
+def test_a_key_that_the_daemons_take_again_needs_nothing_here(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """The operator puts a key back that he had removed: the socket library tries again by itself."""
+    held = tmp_path / "run" / keys.FOLDER / f"{VENUE}{keys.SUFFIX}"
+    away = tmp_path / "away"
+
+    def removed(conf: Conf, folder: Path) -> None:
+        bridges.hand_key(conf, folder / "run", folder / "nt")
+        held.rename(away)
+
+    with chart(program, plain, tmp_path, removed) as shown:
+        shown.until_shown(shown.silence)
+
+        away.rename(held)
+        shown.gate.until(shown.gate.hellos, "hello")
+        shown.until_shown()
