@@ -68,8 +68,8 @@ def home_in(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def live(folder: Path) -> Iterator[instances.Instance]:
-    """The daemons of the live configuration. The tests skip if its ports are in use."""
-    done = run("up", "--var", folder / "var")
+    """The daemons of the live configuration, in a folder with a space. The tests skip if its ports are in use."""
+    done = run("up", "--var", folder / "my var")
     if "in use" in done.stderr:
         pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
     assert done.returncode == 0, done.stderr

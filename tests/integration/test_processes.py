@@ -63,7 +63,7 @@ def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_p
     """No process, socket file or folder, link to it, registry entry or port is left."""
     assert tapewire("down").returncode == 0
 
-    assert not processes_with(str(tmp_path / "var"))
+    assert not processes_with(str(tmp_path / "my var"))
     assert not Path(up.socket).parent.exists()
     assert not (Path(up.run) / access.LINK).is_symlink()
     assert instances.running() == []
