@@ -35,7 +35,7 @@ def _pinned(folder: Path, recorded: ours.Recorded, pin: str, *, quick: bool) -> 
         ours.running(conf, folder / "run") as conf,
         ours.on_core(core),  # before any context: its threads keep their core
         bare.chain(core, ours.lengths(conf, bars[:390]), folder) as chain,
-        ours.TimedPlayer(conf, rest_s=REST_S) as player,
+        ours.TimedPlayer(conf, folder / "run", rest_s=REST_S) as player,
         Journal.open(folder / "fsync") as journal,
     ):
 

@@ -30,8 +30,8 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         ours.running(conf, folder / "durable") as on_disk,
         ours.running(conf, Path(memory) / "run") as in_memory,
         ours.on_core(ours.chain_core()),
-        ours.TimedPlayer(on_disk, rest_s=REST_S) as synced,
-        ours.TimedPlayer(in_memory, rest_s=REST_S) as unsynced,
+        ours.TimedPlayer(on_disk, folder / "durable", rest_s=REST_S) as synced,
+        ours.TimedPlayer(in_memory, Path(memory) / "run", rest_s=REST_S) as unsynced,
     ):
 
         def turn() -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import zmq
 
-from tapewire.bus import sockets, topics, wire
+from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import Reader
 from tapewire.bus.messages import Body, Header, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import loop, runs
 from tests.bench import bare, ours
 from tests.bench.figures import Figure, compared
@@ -29,10 +28,10 @@ TOPIC = topics.of(topics.SESSION, ours.INSTRUMENT)
 class Wire:
     """A writer and a reader of facts in this process, with a real broker between them."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, run: Path) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._out = sockets.publisher(self._context, conf.bus.address("broker.in"))
-        self._in = Reader(self._context, conf.bus.address("broker.out"), (TOPIC,))
+        self._out = sockets.publisher(self._context, access.local(run, "tracker").to("broker.in"))
+        self._in = Reader(self._context, access.local(run, "reader").to("broker.out"), (TOPIC,))
         self._stamper = Stamper("bench")
         if not self._out.poll(10_000):
             raise RuntimeError("the broker did not come up within 10 s")
@@ -59,11 +58,11 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     rounds, block = (6, 100) if quick else (30, 200)
     taken: dict[str, list[float]] = {"bare, same bytes": [], "tapewire, with codec": []}
     with (
-        broker() as conf,
+        broker() as place,
         ours.on_core(core),
         bare.chain(core, bare.Lengths(), folder) as chain,
     ):
-        ends = Wire(conf)
+        ends = Wire(place)
         length = len(wire.encode(Header(1, "bench", 1, 100_000, 1, "raw.bar.MNQ.1m.@1:1"), sessions[0]))
         try:
             for number in range(rounds):
@@ -78,19 +77,21 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
 
 
 @contextmanager
-def broker() -> Iterator[Conf]:
-    """A broker of its own: one process, no supervisor."""
+def broker() -> Iterator[Path]:
+    """A broker of its own: one process, no supervisor. Yields its run's folder."""
     port = supervise.free_base_port("127.0.0.1", ours.PORTS_FROM)
     conf = ours.settings("seed", base_port=port)
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as run:
         configuration.write(conf, Path(run))
+        access.prepare(Path(run))
         command = [sys.executable, "-m", "tapewire.daemons", "broker", "--run", run]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield conf
+            yield Path(run)
         finally:
             process.terminate()
             process.wait()
+            access.tidy(Path(run))
 
 
 def _sessions(recorded: ours.Recorded) -> list[Session]:

@@ -22,7 +22,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         ours.running(conf, folder / "run") as conf,
         ours.on_core(core),  # before any context: its threads keep their core
         bare.chain(core, ours.lengths(conf, bars[:1_500]), folder) as chain,
-        ours.TimedPlayer(conf) as player,
+        ours.TimedPlayer(conf, folder / "run") as player,
     ):
 
         def turn() -> None:

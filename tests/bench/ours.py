@@ -105,11 +105,11 @@ class TimedPlayer(Player):
     """Plays bars and measures, for each, from just before it is encoded until its reply has been decoded here.
 
     Args:
-        rest_s: leave the machine alone for so long before each bar, as a live feed would.
+        run: the folder of the running daemons. rest_s: leave the machine alone for so long before each bar, as a live feed would.
     """
 
-    def __init__(self, conf: Conf, *, rest_s: float = 0.0) -> None:
-        super().__init__(conf, runs.venue(conf), quiet())
+    def __init__(self, conf: Conf, run: Path, *, rest_s: float = 0.0) -> None:
+        super().__init__(conf, run, runs.venue(conf), quiet())
         self.rest_s = rest_s
         self.signal_us: list[float] = []
         self.done_us: list[float] = []
