@@ -1,34 +1,39 @@
 """Request a trade from a running tapewire, from any Python with pyzmq and msgpack. tapewire itself is not needed.
 
-    python send_signal.py buy "MNQ 03-25" 21000.25 40 20        tcp://127.0.0.1:5562, the gate of the live configuration
-    TAPEWIRE_GATE=tcp://127.0.0.1:6562 python send_signal.py sell MNQ 21000 40 20
+    python send_signal.py anna.key buy "MNQ 03-25" 21000.25 40 20
 
-The arguments are action, instrument, price, and the distances of target and stop in points. Prints the reply. The request has one
-name (topic, epoch, number) and is repeated until the gate replies, so a gate that restarts meanwhile neither loses the request nor
-trades it twice. The contract is bus/PROTOCOL.md, sections 2 and 7.
+The arguments are the file of a key, action, instrument, price, and the distances of target and stop in points. Prints the reply.
+`tapewire keys new anna --role external` and `tapewire keys export anna --to FOLDER` write the file, with the gate's address in it.
+The request has one name (topic, epoch, number) and is repeated until the gate replies, so a gate that restarts meanwhile neither
+loses the request nor trades it twice. The contract is bus/PROTOCOL.md, sections 2, 7 and 14.
 """
 
-import os
 import sys
 import time
+import tomllib
 
 import msgpack
 import zmq
 
 TOPIC = "ingress.ask."
+GATE = 12  # its port, from the base port
 
 
-def send(gate, fields, timeout_s=15.0):
+def send(key, fields, timeout_s=15.0):
     """The gate's reply as a dict; None if none arrived in time: repeat the request then, with the same request_id."""
     epoch = time.time_ns()
     header = {"v": 1, "source": "example", "epoch": epoch, "seq": 1, "event_ns": 0, "cause": ""}
     frames = [b"", TOPIC.encode(), msgpack.packb({**header, "type": "external_signal", "fields": fields})]
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
-        socket.connect(gate)
+        socket.handshake_ivl = 1000  # a key that is refused now may be let in later: try again
+        socket.curve_publickey, socket.curve_secretkey = key["public"].encode(), key["secret"].encode()
+        socket.curve_serverkey = key["server"].encode()
+        socket.connect(f"tcp://{key['host']}:{key['base_port'] + GATE}")
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            socket.send_multipart(frames)
+            if socket.poll(1000, zmq.POLLOUT):
+                socket.send_multipart(frames)
             while socket.poll(1000):
                 reply = msgpack.unpackb(socket.recv_multipart()[-1])
                 if reply["cause"] == f"{TOPIC}@{epoch}:1":
@@ -37,8 +42,10 @@ def send(gate, fields, timeout_s=15.0):
 
 
 if __name__ == "__main__":
-    action, instrument, price, tp_points, sl_points = sys.argv[1:]
+    file, action, instrument, price, tp_points, sl_points = sys.argv[1:]
+    with open(file, "rb") as opened:
+        key = tomllib.load(opened)
     fields = {"action": action, "instrument": instrument, "price": float(price), "tp_points": int(tp_points)}
-    reply = send(os.environ.get("TAPEWIRE_GATE", "tcp://127.0.0.1:5562"), {**fields, "sl_points": int(sl_points)})
-    print(reply or "no reply")
+    reply = send(key, {**fields, "sl_points": int(sl_points)})
+    print(reply or "no reply; is tapewire up, and is this a key of its run with the role external?")
     sys.exit(0 if reply and reply["success"] else 1)

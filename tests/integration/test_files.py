@@ -39,11 +39,11 @@ DOWN, BACK = "journal not whole", "the logger is back"
 
 
 def test_what_a_run_writes_only_its_user_can_read(tapewire: Run, up: instances.Instance) -> None:
-    """Run folder, journal, logs, latch, sockets and the registry, whatever mask the operator's shell has; the doctor agrees."""
+    """Run folder, journal, logs, keys, latch, sockets and registry, whatever mask the operator's shell has; the doctor agrees."""
     with_records(tapewire, up)
     run = Path(up.run)
 
-    assert {"gate.log", "killed", "logs", "run.json", "supervisord.pid", "journal"} <= {path.name for path in run.iterdir()}
+    assert {"gate.log", "killed", "keys", "logs", "run.json", "supervisord.pid", "journal"} <= {path.name for path in run.iterdir()}
     for place in (run.parent, run, instances.folder(), Path(up.socket).parent):
         assert private.readable(place) is None
     assert files_line(tapewire)["state"] == "ok"

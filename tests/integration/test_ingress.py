@@ -23,7 +23,7 @@ from tapewire.bus.messages import Bar, ExternalAnswer, Fill, IngressEvent, Ingre
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS, Conf, Fault
+from tapewire.daemons.settings.structs import Conf, Fault
 from tapewire.daemons.shell import logs
 from tapewire.daemons.shell.faults import STEPS
 from tapewire.replay import runs
@@ -203,11 +203,12 @@ def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
 
 
 def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:
-    """The example uses nothing of tapewire, only pyzmq, msgpack and PROTOCOL.md."""
+    """The example uses nothing of tapewire, only pyzmq, msgpack, PROTOCOL.md and the file of a key."""
     with staged(bars, tmp_path / "run") as stage:
         bar = stage.to(FIRST)
-        gate = f"tcp://{stage.conf.bus.host}:{stage.conf.bus.base_port + PORTS['gate']}"
-        outcome = stage.command("env", f"TAPEWIRE_GATE={gate}", sys.executable, EXAMPLE, "sell", "MNQ", bar.close, 2, 2)
+        stage.tapewire("keys", "new", "anna", "--role", "external", "--run", stage.run)
+        stage.tapewire("keys", "export", "anna", "--to", tmp_path, "--run", stage.run)
+        outcome = stage.command(sys.executable, EXAMPLE, tmp_path / "anna.key", "sell", "MNQ", bar.close, 2, 2)
         assert stage.arrived("MNQ-20260302-1051-EXT1-ES"), outcome
         position = stage.player.venue.position("MNQ")
 
