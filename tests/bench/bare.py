@@ -3,8 +3,9 @@
     bench -PUB-> forwarder -SUB-> a -PUB-> forwarder -SUB-> b -DEALER-> c -PUB-> forwarder -SUB-> bench
                                                             b -PUB-> forwarder -SUB-> bench            (no signal)
 
-Nothing is decoded, numbered, kept, checked or logged, nothing can be stopped or healed: it is what the hops alone cost. Messages
-have the length of ours. The first byte of a bar says how far it goes: to `b` and back, through `c`, or through `c` with an fsync.
+Nothing is decoded, numbered, kept, checked or logged, nothing can be stopped or healed: it is what the hops alone cost. They are
+plain tcp without keys; ours are unix sockets with a key for each connection. Messages have the length of ours. The first byte of a
+bar says how far it goes: to `b` and back, through `c`, or through `c` with an fsync.
 """
 
 from __future__ import annotations

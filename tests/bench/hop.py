@@ -17,10 +17,10 @@ from tapewire.bus.client import Reader
 from tapewire.bus.messages import Body, Header, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.operator import supervise
-from tapewire.daemons.settings import load as configuration
 from tapewire.replay import loop, runs
 from tests.bench import bare, ours
 from tests.bench.figures import Figure, compared
+from tests.runs import begun
 
 TOPIC = topics.of(topics.SESSION, ours.INSTRUMENT)
 
@@ -81,17 +81,14 @@ def broker() -> Iterator[Path]:
     """A broker of its own: one process, no supervisor. Yields its run's folder."""
     port = supervise.free_base_port("127.0.0.1", ours.PORTS_FROM)
     conf = ours.settings("seed", base_port=port)
-    with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as run:
-        configuration.write(conf, Path(run))
-        access.prepare(Path(run))
-        command = [sys.executable, "-m", "tapewire.daemons", "broker", "--run", run]
+    with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder, begun(conf, Path(folder)) as run:
+        command = [sys.executable, "-m", "tapewire.daemons", "broker", "--run", str(run)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield Path(run)
+            yield run
         finally:
             process.terminate()
             process.wait()
-            access.tidy(Path(run))
 
 
 def _sessions(recorded: ours.Recorded) -> list[Session]:
