@@ -39,6 +39,7 @@ from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.player import READERS
+from tests.runs import begun
 
 PATIENCE_S = 30.0
 VENUE = b"nt"
@@ -248,23 +249,20 @@ def bus(
     conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger"), *, module: str = "tapewire.daemons"
 ) -> Iterator[None]:
     """Some daemons of a run, ready: only the broker and the logger if the test plays the gate. module: the one that starts them."""
-    run.mkdir(parents=True, exist_ok=True)
-    configuration.write(conf, run)
-    access.prepare(run)
     started = []
-    try:
-        for name in names:
-            command = [sys.executable, "-m", module, name, "--run", str(run)]
-            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        for name in names:
-            _ready(run, name)
-        yield
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait(20)
-        access.tidy(run)
-        supervise.release(conf.bus.host, conf.bus.base_port)
+    with begun(conf, run):
+        try:
+            for name in names:
+                command = [sys.executable, "-m", module, name, "--run", str(run)]
+                started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            for name in names:
+                _ready(run, name)
+            yield
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait(20)
+            supervise.release(conf.bus.host, conf.bus.base_port)
 
 
 def wait_until_read(run: Path) -> None:
