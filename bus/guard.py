@@ -183,6 +183,8 @@ class Guard:
 
     def close(self) -> None:
         """End the thread. From now on nobody new comes in."""
+        if self._bell.closed:
+            return
         for socket, _ in self._bound:
             if not socket.closed:
                 socket.disable_monitor()  # libzmq would wait for ever for a monitor that nobody reads
