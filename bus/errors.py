@@ -6,6 +6,7 @@
     |- PeerError        the peer broke the protocol: count it, drop the message, go on
     |- Transient        no one yet: the shell retries                                           (exit status 75)
     |- JournalError     the operator: a log is damaged before its tail; set it aside and stop   (exit status 74)
+    |- Interrupted      nobody: a person pressed Ctrl-C                                          (exit status 130)
     |- InvariantError   the developers: a bug; crash loudly                                     (exit status 70)
     `- Poisoned         the developers: a core raised on an event, which is set aside           (74 durable daemons, 75 others)
 
@@ -69,6 +70,12 @@ def raised_at(error: BaseException) -> str:
         return "an unknown line"
     folder, _, file = trace.tb_frame.f_code.co_filename.rpartition("/")
     return f"{folder.rpartition('/')[2]}/{file}:{trace.tb_lineno}"
+
+
+class Interrupted(TapewireError):
+    """A person has ended the command (Ctrl-C). The text says what was stopped and what is left."""
+
+    status = 130
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from tapewire.bus import access, keys, private
-from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.errors import ConfError, DataError, Interrupted
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.wire import encode
 from tapewire.daemons.evaluator import core as evaluator
@@ -23,6 +25,7 @@ from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, outputs, program, report
@@ -45,13 +48,16 @@ RESEARCH = ("session.jsonl", "levels.jsonl", "proposals.jsonl", "research.json")
 def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Path:
     """Make a folder ready for a run: removes what an earlier run wrote (`writes`, except `keep`). Its keys stay valid.
 
+    No other process can prepare it until this run is finished, or this process has ended.
+
     Raises:
-        ConfError: the folder holds files that no run writes, or it cannot be created.
+        ConfError: the folder holds files that no run writes, it cannot be created, or another process runs in it.
     """
     try:
         out.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
+    _occupy(out.resolve())
     foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in (*OURS, *RESEARCH, keys.FOLDER))
     if foreign:
         raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(foreign[:3])}); name a new or empty folder")
@@ -64,6 +70,29 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
             path.unlink()
     private.tighten(out)
     return out.resolve()
+
+
+_occupied: dict[Path, int] = {}  # folders of runs in progress, with the descriptor that holds the lock
+
+
+def _occupy(out: Path) -> None:
+    """Lock a folder for this process (flock(2)); its children do not inherit the lock."""
+    if out in _occupied:
+        return
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfError(f"--out {out}: another run writes there; wait for its end, or name another folder") from None
+    except OSError:  # a file system without locks
+        pass
+    _occupied[out] = descriptor
+
+
+def _leave(out: Path) -> None:
+    if (descriptor := _occupied.pop(out.resolve(), None)) is not None:
+        os.close(descriptor)
 
 
 def _whole(path: Path) -> str:
@@ -97,6 +126,8 @@ def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) ->
     daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
     try:
         loop.run(daemons, venue(conf), counted(recording.bars, progress), record)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {_unfinished(out)}") from None
     finally:
         tape.close()
     return finish(out, conf, recording)
@@ -115,14 +146,21 @@ def replay(
     """Run the recording over the bus: supervised processes, in lockstep."""
     prepare(out, keep="bars")
     configuration.write(conf, out)
-    with supervised(conf, out, tell), Player(conf, out, venue(conf), logger) as player:
-        player.join()
-        tell("replaying")
-        done = counting(len(recording.bars), progress)
-        player.play(recording.bars, speed=speed, played=lambda bar: done())
-        tell("waiting for the journal")
-        player.finish()
+    try:
+        with supervised(conf, out, tell), Player(conf, out, venue(conf), logger) as player:
+            player.join()
+            tell("replaying")
+            done = counting(len(recording.bars), progress)
+            player.play(recording.bars, speed=speed, played=lambda bar: done())
+            tell("waiting for the journal")
+            player.finish()
+    except (KeyboardInterrupt, Stopped):
+        raise Interrupted(f"interrupted; the daemons are stopped; {_unfinished(out)}") from None
     return finish(out, conf, recording)
+
+
+def _unfinished(out: Path) -> str:
+    return f"{out} holds an unfinished run, which the next one with this --out replaces"
 
 
 @contextmanager
@@ -150,6 +188,7 @@ def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
         program.write(out, conf)
     summary = outputs.write(out, conf, recording)
     report.write(out)
+    _leave(out)
     return summary
 
 

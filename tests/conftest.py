@@ -20,6 +20,7 @@ LIVE = {
     "test_files",
     "test_gaps",
     "test_hostile_messages",
+    "test_interrupts",
     "test_kill_faults",
     "test_kill_switch",
     "test_processes",

@@ -15,7 +15,7 @@ from rich.console import Console
 
 import tapewire
 from tapewire.bus import private
-from tapewire.bus.errors import TapewireError
+from tapewire.bus.errors import Interrupted, TapewireError
 from tapewire.daemons.operator import commands, keys, kill, ready, send
 
 app = typer.Typer(
@@ -48,14 +48,23 @@ for point in entry_points(group="tapewire.commands"):
 
 
 def main() -> None:
-    """Run a command. A TapewireError prints one line on stderr and sets the exit status of its class; Ctrl-C exits with 130."""
+    """Run a command. A TapewireError prints one line on stderr and sets the exit status of its class.
+
+    Ctrl-C exits with 130 and one line.
+    """
     private.limit()
     try:
         app(prog_name="tapewire")
     except TapewireError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"tapewire: {error}", style="red", markup=False)
+        _say(f"tapewire: {error}")
         sys.exit(error.status)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == Interrupted.status:  # typer turns Ctrl-C into this
+            _say("tapewire: interrupted")
+        raise
     except BrokenPipeError:
         sys.exit(0)  # `tapewire tap | head`: the reader has closed its end
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text, style="red", markup=False)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from tapewire.bus import private
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons import makers
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator import instances, supervise
@@ -74,8 +74,10 @@ def up(
         instance, _ = supervise.start(conf, run, "live", attached=False)
         try:
             supervise.wait_ready(instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
-        except BaseException:  # Ctrl-C, too: what did not come up stays down
+        except BaseException as error:  # what did not come up stays down
             supervise.stop(instance)
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(f"interrupted; nothing is left running; {run} holds the run") from None
             raise
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"

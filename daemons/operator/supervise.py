@@ -88,7 +88,12 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     finally:
         log.close()
     instance = Instance(conf.instance, kind, str(run_dir), conf.bus.host, conf.bus.base_port, process.pid, str(socket))
-    _wait(lambda: socket.exists() or process.poll() is not None, START_S)
+    try:
+        _wait(lambda: socket.exists() or process.poll() is not None, START_S)
+    except BaseException:  # Ctrl-C
+        process.terminate()
+        process.wait()
+        raise
     if process.poll() is not None or not socket.exists():
         raise Transient(f"supervisord did not start; see {run_dir / 'logs' / 'start.log'}")
     instances.register(instance)
