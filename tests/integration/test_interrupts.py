@@ -49,10 +49,8 @@ def test_an_interrupted_replay_stops_its_daemons(home: Path, bars: Path, tmp_pat
     status, line = interrupted(process, lambda: (out / "journal" / "raw.bar.MNQ.1m.tape").exists())
 
     assert status == 130
-    assert (
-        line
-        == f"tapewire: interrupted; the daemons are stopped; {out} holds an unfinished run, which the next one with this --out replaces"
-    )
+    assert line.startswith("tapewire: interrupted; the daemons are stopped;")
+    assert f"{out} holds an unfinished run" in line
     assert instances.running() == []
 
 
