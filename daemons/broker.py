@@ -28,6 +28,7 @@ from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control
 from tapewire.daemons.shell.doors import Doors
+from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import pin
 from tapewire.daemons.shell.signals import Signals
@@ -52,6 +53,7 @@ class Broker:
         self.started_ns = self.clock.now_ns()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.doors = Doors(self.context, run_dir, conf.bus)
+        self.entrance = Entrance(conf.epoch, self.clock, self.doors.allow, logger)
         self.last = LastValues(conf.bus.last_values_mib << 20)
         self.backlog = Backlog(self.doors.both("broker.out").addresses, conf.bus.reader_mib << 20)
         self.told_dropped = False
@@ -200,9 +202,9 @@ class Broker:
     def state(self) -> dict[str, Any]:
         """What `status` and the control port show about the broker.
 
-        refused: messages that are no fact, or longer than a fact may be. dropped: facts that their sender's key may not publish.
-        last_values, last_bytes, last_dropped: topics with a last
-        value, their bytes, and values that found no room. cut: readers disconnected because they did not read.
+        refused: messages that are no fact, or longer than a fact may be. refusals: of its control port, by code. dropped: facts
+        that their sender's key may not publish. last_values, last_bytes, last_dropped: topics with a last value, their bytes, and
+        values that found no room. cut: readers disconnected because they did not read.
         """
         return {
             "name": NAME,
@@ -210,6 +212,7 @@ class Broker:
             "note": "ready",
             "forwarded": self.forwarded,
             "refused": self.refused,
+            "refusals": dict(self.entrance.refusals.counts),
             "dropped": self.dropped,
             "last_values": len(self.last),
             "last_bytes": self.last.size,
@@ -220,12 +223,7 @@ class Broker:
 
     def _controlled(self) -> None:
         for who, (sender, *rest) in sockets.from_peers(self.control, 1):
-            try:
-                _, asked = wire.decode(rest[-1])
-                self.doors.allow(CONTROL, who, asked)
-            except PeerError as error:
-                self.logger.warning("control_refused", key=who, error=str(error))
-                return
+            asked = self.entrance.body(CONTROL, who, rest)
             if isinstance(asked, Control):
                 self.stopping = self.stopping or asked.verb == "stop"
                 reply = control.report(asked, NAME, "ready", self.state)
