@@ -23,6 +23,7 @@ LIVE = {
     "test_interrupts",
     "test_kill_faults",
     "test_kill_switch",
+    "test_locked_runs",
     "test_locks",
     "test_processes",
     "test_standing",
