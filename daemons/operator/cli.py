@@ -16,7 +16,7 @@ from rich.console import Console
 import tapewire
 from tapewire.bus import private
 from tapewire.bus.errors import Interrupted, TapewireError
-from tapewire.daemons.operator import commands, keys, kill, ready, send
+from tapewire.daemons.operator import commands, keys, kill, ready, send, upkeep
 
 app = typer.Typer(
     name="tapewire",
@@ -41,7 +41,7 @@ def _application(
     """The wire between NinjaTrader 8 and Python: supervised trading daemons on a ZeroMQ bus."""
 
 
-for module in (commands, kill, send, ready, keys):
+for module in (commands, kill, send, ready, keys, upkeep):
     module.register(app)
 for point in entry_points(group="tapewire.commands"):
     point.load()(app)

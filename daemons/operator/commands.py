@@ -15,7 +15,7 @@ from tapewire.bus import private
 from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons import makers
 from tapewire.daemons.market.clock import Calendar
-from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.operator import instances, supervise, upkeep
 from tapewire.daemons.operator import status as standing
 from tapewire.daemons.operator import tap as tapping
 from tapewire.daemons.operator.doctor import examination, findings
@@ -88,8 +88,9 @@ def down(instance: InstanceOption = None) -> None:
     """Stop the daemons and supervisord. No process, socket or port is left behind; the journal stays."""
     chosen = instances.choose(instance)
     with err.status(f"stopping {chosen.name}"):
+        recorded = upkeep.recorded(chosen)
         supervise.stop(chosen)
-    out.print(f"down: {chosen.name}")
+    out.print(f"down: {chosen.name}" + (f"; {recorded}" if recorded else ""))
 
 
 def status(instance: InstanceOption = None, json: JsonOption = False) -> None:

@@ -109,7 +109,10 @@ def wait_ready(instance: Instance, tick: Callable[[str], None] = lambda _: None)
     Raises:
         Transient: one is not ready within START_S; the text names its log.
     """
-    waiting = list(DAEMONS)
+    _wait_ready(instance, list(DAEMONS), tick)
+
+
+def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[str], None]) -> None:
     reader = access.local(Path(instance.run), "reader")
     until = time.monotonic() + START_S
     with zmq.Context() as context:
@@ -139,6 +142,22 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
     with remote(instance) as rpc:
         found: Any = rpc.supervisor.getAllProcessInfo()
     return sorted(found, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
+
+
+def restart(instance: Instance, name: str) -> None:
+    """Stop one daemon in order, start it again, and wait until it is ready.
+
+    Raises:
+        Transient: it is not ready within START_S, or supervisord does not reply.
+    """
+    try:
+        with remote(instance) as rpc:
+            with suppress(xmlrpc.client.Fault):  # it does not run
+                rpc.supervisor.stopProcess(name)
+            rpc.supervisor.startProcess(name)
+    except (OSError, xmlrpc.client.Fault) as error:
+        raise Transient(f"supervisord has not restarted {name} ({error}); `tapewire status` shows what runs") from error
+    _wait_ready(instance, [name], lambda _: None)
 
 
 def stop(instance: Instance) -> None:

@@ -59,10 +59,25 @@ def test_a_killed_daemon_is_restarted(tapewire: Run, up: instances.Instance) -> 
         assert {other: after[other]["pid"] for other in others} == {other: before[other]["pid"] for other in others}
 
 
-def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
-    """No process, socket file or folder, link to it, registry entry or port is left."""
-    assert tapewire("down").returncode == 0
+def test_a_daemon_is_restarted_on_request_and_the_logs_tell(tapewire: Run, up: instances.Instance) -> None:
+    """Ready again under a new pid when the command ends; the others keep theirs."""
+    before = instances.daemons(up.run)
 
+    done = tapewire("restart", "tracker")
+
+    after = instances.daemons(up.run)
+    told = tapewire("logs", "tracker", "--lines", 2).stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert {name for name in before if before[name] != after[name]} == {"tracker"}
+    assert [line.split()[2:4] for line in told] == [["tracker", "stopped"], ["tracker", "ready"]]
+
+
+def test_down_leaves_nothing_behind(tapewire: Run, up: instances.Instance, tmp_path: Path) -> None:
+    """No process, socket file or folder, link to it, registry entry or port is left. It says what the run has recorded."""
+    done = tapewire("down")
+
+    assert done.returncode == 0
+    assert "down: live; 0 messages recorded: 0 bars, 0 signals, 0 trades, 0 gaps" in done.stdout
     assert not processes_with(str(tmp_path / "my var"))
     assert not Path(up.socket).parent.exists()
     assert not (Path(up.run) / access.LINK).is_symlink()
