@@ -65,7 +65,7 @@ def known() -> list[Instance]:
     for path in sorted(folder().glob("*.json"), key=_written):
         try:
             instance = msgspec.json.decode(path.read_bytes(), type=Instance)
-        except FileNotFoundError:  # it ended meanwhile
+        except (FileNotFoundError, msgspec.DecodeError):  # it ended meanwhile, or a power cut has harmed the file
             continue
         if instance.kind != LIVE and not alive(instance.pid) and not daemons(instance.run):
             path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ without supervisord, and when the gate is frozen. Then the gate is told, and ask
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,7 +151,7 @@ def arm(instance: InstanceOption = None) -> None:
     who = latch.read(path)
     latch.release(path)  # first: the gate looks at it
     try:
-        standing = command_gate(chosen, Arm(getpass.getuser()))
+        standing = command_gate(chosen, Arm(user()))
     except TapewireError:
         if who:
             latch.write(path, who)
@@ -158,10 +159,18 @@ def arm(instance: InstanceOption = None) -> None:
     out.print(f"armed: {chosen.name}; {standing}")
 
 
+def user() -> str:
+    """Who gives the command: the user's name, or his number where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
 def carry_out(chosen: Instance, *, flatten: bool, wait_s: float) -> Seen:
     """Write the latch, tell the gate, and look at what is true then. Raises nothing: each fault is a sentence."""
     seen = Seen(chosen.run)
-    who = getpass.getuser()
+    who = user()
     try:
         latch.write(Path(chosen.run) / LATCH.file, who)
         seen.on_disk = True

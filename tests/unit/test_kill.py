@@ -113,3 +113,18 @@ def test_the_file_of_a_replay_goes_with_it(home: Path) -> None:
 
     assert [each.name for each in instances.known()] == ["live"]
     assert instances.running() == []
+
+
+def test_a_harmed_file_of_the_registry_stops_no_command(home: Path) -> None:
+    """A power cut may leave half of it; the other runs are found."""
+    live = registered("live", "live", os.getpid())
+    (instances.folder() / "replay-6550.json").write_text('{"name": "repl')
+
+    assert instances.for_money(None, home) == live
+
+
+def test_a_user_without_a_name_can_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container the system may not know him."""
+    monkeypatch.setattr("getpass.getuser", lambda: {}["USER"])
+
+    assert kill.user() == str(os.getuid())
