@@ -14,7 +14,7 @@ import zmq
 
 from tapewire.bus import topics
 from tapewire.bus.access import Line
-from tapewire.bus.bounds import MAX_FRAME
+from tapewire.bus.bounds import MAX_FRAME, MAX_SUBSCRIPTION
 from tapewire.bus.guard import Door
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
@@ -159,6 +159,7 @@ def _welcoming(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socke
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
     socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)  # of what it receives; room for every step of a handshake
     door.bind(socket)
     return socket
 

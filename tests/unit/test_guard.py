@@ -378,6 +378,28 @@ def test_messages_of_a_revoked_key_have_no_role_at_once(house: House) -> None:
     assert house.guard.role("anna") is None
 
 
+# --- readers --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("house", ["broker.out"], indirect=True)
+@pytest.mark.parametrize("side", [TCP, IPC])
+def test_a_subscription_longer_than_any_topic_ends_the_connection(house: House, side: str) -> None:
+    """libzmq would keep fifty times its length, and a broker with 8 MiB of them stood still for seconds when their reader left."""
+    greedy = house.guests.socket(zmq.XSUB)
+    house.kept.append(greedy)
+    monitor = greedy.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    house.line(side).connect(greedy)
+    greedy.send(b"\x01" + b"x" * 100)
+    assert house.heard() == ("reader", [b"\x01" + b"x" * 100])
+
+    greedy.send(b"\x01" + b"y" * 5_000)
+
+    assert monitor.poll(strangers.PATIENCE_MS)
+    greedy.disable_monitor()
+    monitor.close(linger=0)
+    assert not [frames for _, frames in sockets.from_peers(house.socket, 100) if b"y" in frames[0]]
+
+
 # --- binding and closing ----------------------------------------------------------------------------------------------------------
 
 
