@@ -6,10 +6,12 @@ Modules are named and not imported, because a process loads only its own daemon:
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.epochs import Make
+
+if TYPE_CHECKING:
+    from tapewire.daemons.shell.epochs import Make
 
 # Each module has `daemon(conf)`, the daemon as a value. In the order in which they start.
 CORES = {
@@ -23,7 +25,7 @@ NAMES = ("broker", "logger", *CORES)
 
 def maker(name: str) -> Make:
     """How the daemon of this name is made; a key of CORES."""
-    return cast(Make, importlib.import_module(CORES[name]).daemon)
+    return cast("Make", importlib.import_module(CORES[name]).daemon)
 
 
 def durable(conf: Conf) -> dict[str, Make]:

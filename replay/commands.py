@@ -1,4 +1,4 @@
-"""The commands that play recordings, and those that read a run: see `register`."""
+"""The commands that play recordings, and those that read a run: see `register`. What only one of them needs, it imports itself."""
 
 from __future__ import annotations
 
@@ -26,13 +26,7 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
-from tapewire.daemons.shell.doors import Doors
-from tapewire.replay import backfill as fills
-from tapewire.replay import chaos as storms
-from tapewire.replay import diff as differences
-from tapewire.replay import explain as stories
 from tapewire.replay import program as programs
-from tapewire.replay import report as reports
 from tapewire.replay import runs, tapes
 from tapewire.replay.outputs import Summary
 from tapewire.replay.sources.recording import Recording
@@ -133,6 +127,8 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """The first difference of two runs, with its cause. Exit status 1 if they differ."""
+    from tapewire.replay import diff as differences
+
     found = differences.compare(a, b)
     if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
@@ -158,6 +154,8 @@ def chaos(
     as_json: JsonOption = False,
 ) -> None:
     """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
+    from tapewire.replay import chaos as storms
+
     conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos")
     recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
     conf = elsewhere(conf)
@@ -184,6 +182,8 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """From an order, signal or trade back to its bar, and forward to its fills and its profit."""
+    from tapewire.replay import explain as stories
+
     steps = stories.explain(run or Path(instances.choose(instance).run), name)
     if as_json:
         out.print(msgspec.json.encode(steps).decode(), markup=False)
@@ -194,6 +194,8 @@ def explain(
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write a finished run's report.html again."""
+    from tapewire.replay import report as reports
+
     out.print(f"report: {reports.write(run)}")
 
 
@@ -207,6 +209,9 @@ def backfill(
     as_json: JsonOption = False,
 ) -> None:
     """Fetch a chart's bars from a running NinjaTrader as an export. Start it again to continue after an interruption."""
+    from tapewire.daemons.shell.doors import Doors
+    from tapewire.replay import backfill as fills
+
     terms = configuration.instrument(instrument)
     fills.bars(lookback, unit, 1)
     changes = {} if base_port is None else {"bus": {"base_port": base_port}}

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
@@ -32,6 +31,9 @@ from tapewire.strategies.protocol import MAX_SETUP, DayTypeOf, Hours, Strategy, 
 from tapewire.strategies.trend_day_bull import TrendDayBull
 from tapewire.strategies.v_reversal import VReversal
 from tapewire.strategies.vwap_bounce import VwapBounce
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "tapewire.strategies"
 
@@ -159,4 +161,6 @@ def _check(cls: Any, where: str) -> None:
 
 
 def _plug_ins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # here: a daemon without plug-ins need not wait for it
+
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))}

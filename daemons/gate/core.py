@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Admission, Command, Daemon, Event, Latch, LinkPolicy, LogPolicy, Output, Publish, Reply, When
+from tapewire.bus.daemon import Admission, Command, Daemon, Event, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
     Action,
     Arm,
@@ -54,6 +54,7 @@ from tapewire.daemons.gate.external.inbox import Inbox, LatestSession
 from tapewire.daemons.gate.external.ingress import Refusal
 from tapewire.daemons.gate.firm.program import account_of
 from tapewire.daemons.gate.state import GateState, carried_over
+from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf
@@ -66,8 +67,6 @@ ADMITS: dict[type[Body], Admission] = {
     Arm: Admission(when=When.REACHED),
     ExternalSignal: Admission(when=When.ESTIMATED, numbered=False, topic=topics.of(topics.INGRESS, "ask")),
 }
-# The kill switch on disk, which `tapewire kill` writes before it asks the gate.
-LATCH = Latch("killed", topics.of(topics.OPERATOR, "latch"), Kill, lambda gate: gate.killed)
 
 
 def daemon(conf: Conf) -> Daemon:

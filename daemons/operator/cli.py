@@ -1,13 +1,15 @@
 """The command line `tapewire`. Each command is a thin function that calls the module which does the work.
 
 Other packages register their commands (replay's `backtest`, `replay`, `diff`, `demo`) through the entry point group
-`tapewire.commands`, so this module imports none of them.
+`tapewire.commands`, so this module names none of them. Of the operator's modules it imports only the one whose command is called:
+a command starts in half the time.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -16,14 +18,35 @@ from rich.console import Console
 import tapewire
 from tapewire.bus import private
 from tapewire.bus.errors import Interrupted, TapewireError
-from tapewire.daemons.operator import commands, keys, kill, ready, send, upkeep
 
-app = typer.Typer(
-    name="tapewire",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+OURS: Mapping[str, tuple[str, ...]] = {
+    "commands": ("up", "down", "status", "tap", "doctor"),
+    "kill": ("kill", "arm"),
+    "send": ("send", "ingress"),
+    "ready": ("ready",),
+    "keys": ("keys",),
+    "upkeep": ("restart", "logs"),
+}
+"""The operator's modules with the commands that each registers."""
+
+
+def application(first: str = "") -> typer.Typer:
+    """The program with all its commands.
+
+    Args:
+        first: the first word of the command line. If it is an operator's command, the program has only those of its module.
+    """
+    app = typer.Typer(name="tapewire", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(_application)
+    called = [module for module, names in OURS.items() if first in names]
+    for module in called or OURS:
+        importlib.import_module(f"tapewire.daemons.operator.{module}").register(app)
+    if not called:
+        from importlib.metadata import entry_points
+
+        for point in entry_points(group="tapewire.commands"):
+            point.load()(app)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -32,19 +55,12 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _application(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """The wire between NinjaTrader 8 and Python: supervised trading daemons on a ZeroMQ bus."""
-
-
-for module in (commands, kill, send, ready, keys, upkeep):
-    module.register(app)
-for point in entry_points(group="tapewire.commands"):
-    point.load()(app)
 
 
 def main() -> None:
@@ -54,7 +70,7 @@ def main() -> None:
     """
     private.limit()
     try:
-        app(prog_name="tapewire")
+        application(*sys.argv[1:2])(prog_name="tapewire")
     except TapewireError as error:
         _say(f"tapewire: {error}")
         sys.exit(error.status)
@@ -62,6 +78,9 @@ def main() -> None:
         if end.code == Interrupted.status:  # typer turns Ctrl-C into this
             _say("tapewire: interrupted")
         raise
+    except KeyboardInterrupt:  # before typer, while the command is imported
+        _say("tapewire: interrupted")
+        sys.exit(Interrupted.status)
     except BrokenPipeError:
         sys.exit(0)  # `tapewire tap | head`: the reader has closed its end
 

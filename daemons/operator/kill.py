@@ -23,7 +23,7 @@ from tapewire.bus import access, topics
 from tapewire.bus.client import Reader, request_control, request_reply
 from tapewire.bus.errors import ConfError, JournalError, PeerError, TapewireError, Transient
 from tapewire.bus.messages import Arm, Fill, Kill, Risk
-from tapewire.daemons.gate.core import LATCH
+from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE, InstanceOption, JsonOption
 from tapewire.daemons.operator.instances import Instance

@@ -2,7 +2,8 @@
 
 Layers, later ones win key by key: `base.toml`, the overlay (`live.toml` or `replay.toml`), the preset's own file, then the options
 of the command line. The result is one `Conf`, written to the run's directory as `run.json`. The daemons of that run read this one
-file and nothing else, so it is always on record what a run ran with.
+file and nothing else, so it is always on record what a run ran with. The functions that read a preset import the strategies; a
+daemon that reads its run.json starts without them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings import overrides, rails
 from tapewire.daemons.settings.programs import Program, SizeTable
-from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import (
     Bus,
     Conf,
@@ -33,7 +33,6 @@ from tapewire.daemons.settings.structs import (
     Tracking,
     Trading,
 )
-from tapewire.strategies import registry
 from tapewire.strategies.clock import minute_of
 
 T = TypeVar("T")
@@ -99,6 +98,8 @@ def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
     """
     if not values:
         return preset
+    from tapewire.strategies import registry
+
     where = f"--set {', '.join(f'{name}={value}' for name, value in values.items())}"
     table = overrides.laid_over(preset, values)
     try:
@@ -201,6 +202,8 @@ def load(
         raise ConfError(f"{where} [trading]: enabled = true needs an account; name the account that may be traded")
     if overlay == "live" and conf.trading.unlimited:
         raise ConfError(f"{where} [trading]: unlimited = {list(conf.trading.unlimited)} is for replays only; remove the key")
+    from tapewire.daemons.settings.strategies import checked_strategies
+
     # What the evaluator would refuse on its start is refused here, before anything is written or started.
     for symbol in conf.traded:
         checked_strategies(symbol, defined[symbol], preset)
@@ -244,6 +247,8 @@ def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
 
 def _entered(name: str, conf: Conf) -> Program:
     """The prop-firm program of this run. Raises ConfError where the run and the program contradict each other."""
+    from tapewire.strategies import registry
+
     terms, where = program(name), f"programs/{name}.toml"
     for symbol in conf.traded:
         if terms.contracts and symbol not in terms.contracts:

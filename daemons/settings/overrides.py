@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.structs import Exits, Preset, RiskLimits
-from tapewire.strategies import registry
 
 SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, "risk": RiskLimits}
 SINGLE = ("conflict", "day_type")
@@ -72,6 +71,8 @@ def laid_over(preset: Preset, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def names(preset: Preset) -> Iterator[str]:
     """The name of every setting."""
+    from tapewire.strategies import registry
+
     yield from SINGLE
     for section, kind in SECTIONS.items():
         yield from (f"{section}.{field.name}" for field in msgspec.structs.fields(kind))
@@ -80,6 +81,8 @@ def names(preset: Preset) -> Iterator[str]:
 
 
 def _unknown(name: str, preset: Preset) -> str:
+    from tapewire.strategies import registry
+
     head = name.partition(".")[0]
     if head in registry.defined() and head not in preset.strategies:
         return f"--set {name}: {head} is not traded in this run; traded: {', '.join(preset.strategies)} (see --strategies)"

@@ -1,10 +1,10 @@
-"""The commands of research: signals, lookahead, sweep."""
+"""The commands of research: signals, lookahead, sweep. Each imports what it needs: all other commands need none of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -25,10 +25,9 @@ from tapewire.replay.commands import (
     out,
     prepare,
 )
-from tapewire.replay.research import grid, table
-from tapewire.replay.research import lookahead as cutting
-from tapewire.replay.research import signals as independent
-from tapewire.replay.research import sweep as sweeping
+
+if TYPE_CHECKING:
+    from tapewire.replay.research.lookahead import Analysis
 
 
 def register(app: typer.Typer) -> None:
@@ -46,6 +45,8 @@ def signals(
     as_json: JsonOption = False,
 ) -> None:
     """Every strategy alone, no position, no arbitration: proposals, session state, levels. Exit status 1 if one of them failed."""
+    from tapewire.replay.research import signals as independent
+
     conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals")
     with bar() as (tell, progress):
         tell("signals")
@@ -75,6 +76,8 @@ def lookahead(
     as_json: JsonOption = False,
 ) -> None:
     """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if a strategy looks ahead."""
+    from tapewire.replay.research import lookahead as cutting
+
     conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead")
     with bar() as (tell, progress):
         analysis = cutting.analyse(conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress)
@@ -86,7 +89,7 @@ def lookahead(
     raise typer.Exit(0 if analysis.well else 1)
 
 
-def account(analysis: cutting.Analysis) -> Iterator[str]:
+def account(analysis: Analysis) -> Iterator[str]:
     """A look-ahead analysis for a person."""
     yield f"bars          {analysis.bars}, folded whole; {analysis.decided} of them with a proposal or an intent"
     yield "withheld      each bar handed to another process after its answer to the one before: a cut after every bar"
@@ -124,6 +127,9 @@ def sweep(
     as_json: JsonOption = False,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
+    from tapewire.replay.research import grid, table
+    from tapewire.replay.research import sweep as sweeping
+
     axes = grid.axes(settings)
     cells = grid.cells(axes)
     chosen = configuration.preset(preset, split(strategies))

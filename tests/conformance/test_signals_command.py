@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tapewire.daemons.operator.cli import app
+from tapewire.daemons.operator.cli import application
 from tests.conformance import test_proposals, test_session, test_trades
 from tests.conformance.test_session import VECTORS, lines
 from tests.conformance.test_trades import FOLDERS
@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def folder(command: str, vector: str, preset: str, *options: str) -> Path:
         out: Path = tmp_path_factory.mktemp(command)
         where = ["--data", str(FOLDERS[vector]), "--instrument", "MNQ", "--preset", preset, "--out", str(out)]
-        done = CliRunner().invoke(app, [command, *where, *options])
+        done = CliRunner().invoke(application(command), [command, *where, *options])
         assert done.exit_code == 0, done.output
         return out
 

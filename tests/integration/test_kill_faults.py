@@ -15,7 +15,7 @@ from tapewire.bus import access
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.journal import scan
-from tapewire.daemons.gate.core import LATCH
+from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.shell.recovery import CARRIED, Entry

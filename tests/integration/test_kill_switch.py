@@ -15,7 +15,7 @@ import zmq
 from tapewire.bus import access
 from tapewire.bus.client import request_control
 from tapewire.bus.messages import Bar
-from tapewire.daemons.gate.core import LATCH
+from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import latch, logs

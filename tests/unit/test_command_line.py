@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import tapewire
+from tapewire.daemons.operator import cli
 
 INSTALLED = (str(Path(sys.executable).with_name("tapewire")),)
 MODULE = (sys.executable, "-m", "tapewire")
@@ -70,3 +73,13 @@ def test_a_shell_completes_commands_and_options(typed: str, offered: set[str]) -
     done = run(INSTALLED, _TAPEWIRE_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=str(len(words) - 1))
 
     assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("module", cli.OURS)
+def test_each_operator_command_is_listed_with_its_module(module: str) -> None:
+    """So the module is imported when the command is called, and no other."""
+    app = typer.Typer()
+    importlib.import_module(f"tapewire.daemons.operator.{module}").register(app)
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+
+    assert (*names, *(group.name for group in app.registered_groups)) == cli.OURS[module]

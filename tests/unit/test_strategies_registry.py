@@ -64,7 +64,7 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("a_function", f"{__name__}:installed", registry.GROUP),
         EntryPoint("edge_fade", f"{__name__}:FirstGreen", registry.GROUP),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: installed(points, group))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: installed(points, group))
 
 
 def installed(points: Iterable[EntryPoint], group: str) -> list[EntryPoint]:
