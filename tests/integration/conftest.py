@@ -14,6 +14,7 @@ import pytest
 
 from tapewire.daemons.operator import instances, supervise
 from tapewire.replay.sources import synthetic
+from tests import command
 
 TAPEWIRE = Path(sys.executable).with_name("tapewire")
 START = dt.date(2026, 3, 2)
@@ -38,7 +39,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def tapewire(home: Path) -> Run:
-    """Run the installed command to its end."""
+    """Run the command to its end."""
     return run
 
 
@@ -78,9 +79,11 @@ def live(folder: Path) -> Iterator[instances.Instance]:
 
 
 def run(*arguments: object, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """Run the installed command in the current home."""
-    command = [str(TAPEWIRE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
+    """Run the command in the current home. A search path of the test's own takes a start of its own."""
+    if "PYTHONPATH" not in os.environ:
+        return command.ready().run(*arguments, timeout=timeout)
+    words = [str(TAPEWIRE), *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
 
 def processes_with(text: str) -> list[int]:

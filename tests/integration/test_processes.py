@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,11 +33,14 @@ def status(tapewire: Run) -> dict[str, dict[str, Any]]:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Repeat the check until it holds. Each check takes its own time; the bound only ends a test that would never pass."""
+    """Repeat the check until it holds. The pause leaves the processor to those that the test waits for; the bound only ends a test
+    that would never pass."""
     until = time.monotonic() + PATIENCE_S
+    pause = threading.Event()
     while not holds():
         if time.monotonic() > until:
             return False
+        pause.wait(0.02)
     return True
 
 
