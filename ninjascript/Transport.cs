@@ -38,8 +38,9 @@ namespace Tapewire
     /// Threads: Open, Close and the members of the first half may be called on any thread and never wait for the poller, except that Close
     /// of the last chart waits for the end, two seconds at most. The second half, and all parts, run on the poller's thread, which alone
     /// touches a socket once the poller runs. An exception that left a handler would end NinjaTrader, so every handler runs
-    /// in Guard. NetMQ is never cleaned up as a whole, because other scripts may use it: closing disposes the poller, then the sockets and
-    /// the queue, on a thread of its own.
+    /// in Guard. NetMQ is never cleaned up as a whole, because other scripts may use it: closing first shuts the entrance to the queue, then
+    /// disposes the poller, the sockets and the queue, on a thread of its own. A call that comes later does nothing. All our threads are
+    /// background threads, so that NinjaTrader can end without a script having ended.
     /// </summary>
     public sealed class Transport : IPoller
     {
@@ -64,8 +65,10 @@ namespace Tapewire
         readonly VenueLink _link;
         readonly Publisher _publisher;
 
+        readonly object _entrance = new object();
         NetMQPoller _poller;
         NetMQQueue<Action> _work;
+        bool _closed; // under _entrance
         XPublisherSocket _busOut;
         SubscriberSocket _busIn;
         DealerSocket _gate, _history, _backfill;
@@ -176,12 +179,12 @@ namespace Tapewire
             _poller.Add(_backfill);
             _poller.Add(_work);
             _poller.Add(timer);
-            _poller.RunAsync();
+            _poller.RunAsync("tapewire", true);
         }
 
         IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _busOut, _busIn, _gate, _history, _backfill }; }
 
-        /// <summary>Poller first, then sockets, then the queue; never on the poller's own thread, never under a lock.</summary>
+        /// <summary>The entrance first, then poller, sockets and queue; never on the poller's own thread, never under a lock.</summary>
         void Stop()
         {
             try
@@ -201,6 +204,7 @@ namespace Tapewire
             {
                 Fault(error);
             }
+            Shut();
             try
             {
                 _poller.Stop();
@@ -212,8 +216,15 @@ namespace Tapewire
             Dispose();
         }
 
+        /// <summary>From here on nothing is enqueued: an Enqueue of NetMQ's on a queue that is disposed would never return.</summary>
+        void Shut()
+        {
+            lock (_entrance) _closed = true;
+        }
+
         void Dispose()
         {
+            Shut();
             foreach (IDisposable each in new IDisposable[] { _poller, _busOut, _busIn, _gate, _history, _backfill, _work, _memory })
                 try
                 {
@@ -277,13 +288,11 @@ namespace Tapewire
             });
         }
 
+        /// <summary>Runs work later, on the poller's thread; never once the transport is closed.</summary>
         public void Enqueue(Action work)
         {
-            try
-            {
-                _work.Enqueue(work);
-            }
-            catch (ObjectDisposedException) { } // a late call of a strategy that has ended
+            lock (_entrance)
+                if (!_closed) _work.Enqueue(work);
         }
 
         // --- the poller's thread from here on ------------------------------------------------------------------------------------------

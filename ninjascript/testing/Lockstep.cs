@@ -43,7 +43,7 @@ namespace Tapewire.Testing
             }
             _bus.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 1));
             _history.Connect("tcp://" + options.DaemonHost + ":" + (options.BasePort + 14));
-            _poller.RunAsync();
+            _poller.RunAsync("decisions", true);
         }
 
         public bool Welcome { get { lock (_lock) return _welcome; } }

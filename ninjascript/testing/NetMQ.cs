@@ -1,6 +1,7 @@
 // A stand-in for NetMQ over libzmq, so that the transport's source speaks real ZMTP on Linux. It has the part of NetMQ's interface that
 // Transport.cs may use, with NetMQ's names. A use of any other part does not compile, so the transport cannot depend on it.
-// testing/README.md lists where it behaves differently from NetMQ.
+// It is never kinder than NetMQ: where NetMQ hangs or corrupts its state, this one throws or ends the process.
+// testing/README.md lists what was compared, and where it behaves differently.
 
 using System;
 using System.Collections.Concurrent;
@@ -78,7 +79,7 @@ namespace NetMQ
         }
     }
 
-    /// <summary>A socket. Once a poller runs it, no other thread may send or receive on it: NetMQ would corrupt its state, this one throws.</summary>
+    /// <summary>A socket. While a poller runs it, no other thread may use it: NetMQ would corrupt its state, this one throws.</summary>
     public abstract class NetMQSocket : ISocketPollable, IDisposable
     {
         internal IntPtr Handle;
@@ -101,32 +102,54 @@ namespace NetMQ
 
         internal void Ready(object sender) { ReceiveReady?.Invoke(sender, new NetMQSocketEventArgs(this)); }
 
-        public void Bind(string address) { Zmq.Check(Zmq.zmq_bind(Handle, address), "bind " + address); }
+        public void Bind(string address)
+        {
+            CheckUse();
+            Zmq.Check(Zmq.zmq_bind(Handle, address), "bind " + address);
+        }
 
-        public void Connect(string address) { Zmq.Check(Zmq.zmq_connect(Handle, address), "connect " + address); }
+        /// <summary>Resolves the host first, as NetMQ does: libzmq would try again in the background without a word.</summary>
+        public void Connect(string address)
+        {
+            CheckUse();
+            if (address.StartsWith("tcp://", StringComparison.Ordinal)) System.Net.Dns.GetHostAddresses(address.Substring(6, address.LastIndexOf(':') - 6));
+            Zmq.Check(Zmq.zmq_connect(Handle, address), "connect " + address);
+        }
 
-        public void Disconnect(string address) { Zmq.Check(Zmq.zmq_disconnect(Handle, address), "disconnect " + address); }
+        public void Disconnect(string address)
+        {
+            CheckUse();
+            Zmq.Check(Zmq.zmq_disconnect(Handle, address), "disconnect " + address);
+        }
 
         public void Close() { Dispose(); }
 
         public void Dispose()
         {
+            if (Handle != IntPtr.Zero) CheckUse();
             IntPtr handle = Interlocked.Exchange(ref Handle, IntPtr.Zero);
             if (handle == IntPtr.Zero) return;
             Zmq.zmq_close(handle);
             Interlocked.Decrement(ref Zmq.Open);
         }
 
-        internal void SetInt(int option, int value) { Zmq.Check(Zmq.zmq_setsockopt(Handle, option, ref value, (IntPtr)4), "option " + option); }
+        internal bool IsDisposed { get { return Handle == IntPtr.Zero; } }
+
+        internal void SetInt(int option, int value)
+        {
+            CheckUse();
+            Zmq.Check(Zmq.zmq_setsockopt(Handle, option, ref value, (IntPtr)4), "option " + option);
+        }
 
         internal void SetBytes(int option, byte[] value)
         {
+            CheckUse();
             Zmq.Check(Zmq.zmq_setsockopt(Handle, option, value, (IntPtr)value.Length), "option " + option);
         }
 
         internal bool Send(byte[] frame, bool more, bool wait)
         {
-            CheckOwner();
+            CheckUse();
             int flags = (wait ? 0 : 1) | (more ? 2 : 0);
             while (Zmq.zmq_send(Handle, frame, (IntPtr)frame.Length, flags) < 0)
             {
@@ -139,7 +162,7 @@ namespace NetMQ
 
         internal byte[] Receive(out bool more)
         {
-            CheckOwner();
+            CheckUse();
             more = false;
             IntPtr message = Marshal.AllocHGlobal(64);
             try
@@ -163,9 +186,9 @@ namespace NetMQ
             }
         }
 
-        void CheckOwner()
+        void CheckUse()
         {
-            if (Handle == IntPtr.Zero) throw new ObjectDisposedException("socket");
+            if (IsDisposed) throw new ObjectDisposedException(GetType().Name);
             if (Owner != null && Owner != Thread.CurrentThread) throw new InvalidOperationException("this socket belongs to the poller's thread");
         }
     }
@@ -230,7 +253,10 @@ namespace NetMQ
         public NetMQQueueEventArgs(NetMQQueue<T> queue) { Queue = queue; }
     }
 
-    /// <summary>A queue that a poller can wait for. Any thread may enqueue; only the poller's may dequeue.</summary>
+    /// <summary>
+    /// A queue that a poller can wait for. Any thread may enqueue; only the poller's may dequeue. In NetMQ an Enqueue after Dispose does not
+    /// throw: it waits without end, or fails somewhere in the socket layer. Here it ends the process, so that no test passes over it.
+    /// </summary>
     public sealed class NetMQQueue<T> : ISocketPollable, IDisposable
     {
         static readonly byte[] Bell = new byte[0];
@@ -257,7 +283,7 @@ namespace NetMQ
         {
             lock (_writer)
             {
-                if (_disposed) throw new ObjectDisposedException("queue");
+                if (_disposed) Zmq.Die("NetMQQueue.Enqueue after Dispose: NetMQ would wait here without end");
                 _items.Enqueue(item);
                 _writer.SendFrame(Bell);
             }
@@ -280,13 +306,17 @@ namespace NetMQ
         }
     }
 
-    /// <summary>Runs sockets, queues and timers on one thread. As in NetMQ, an exception out of a handler ends the process.</summary>
+    /// <summary>
+    /// Runs sockets, queues and timers on one thread. As in NetMQ, an exception out of a handler ends the process, and so long as the thread
+    /// runs the process does not end, unless RunAsync was told that it is a background thread.
+    /// </summary>
     public sealed class NetMQPoller : IDisposable
     {
         readonly List<NetMQSocket> _sockets = new List<NetMQSocket>();
         readonly List<NetMQTimer> _timers = new List<NetMQTimer>();
         readonly NetMQQueue<bool> _stop = new NetMQQueue<bool>();
         Thread _thread;
+        bool _disposed;
 
         public NetMQPoller() { Add(_stop); }
 
@@ -296,16 +326,22 @@ namespace NetMQ
 
         public void Add(NetMQTimer timer) { _timers.Add(timer); }
 
-        public void RunAsync()
+        public void RunAsync() { RunAsync("NetMQPollerThread", false); }
+
+        public void RunAsync(string threadName, bool isBackgroundThread)
         {
-            _thread = new Thread(Run) { Name = "NetMQPollerThread", IsBackground = true };
+            CheckDisposed();
+            if (IsRunning) throw new InvalidOperationException("this poller runs already");
+            _thread = new Thread(Run) { Name = threadName, IsBackground = isBackgroundThread };
+            foreach (NetMQSocket socket in _sockets) socket.Owner = _thread;
             _thread.Start();
         }
 
         public void Stop()
         {
+            CheckDisposed();
+            if (!IsRunning) throw new InvalidOperationException("this poller does not run");
             if (Thread.CurrentThread == _thread) throw new InvalidOperationException("a poller cannot wait for itself");
-            if (_thread == null) return;
             _stop.Enqueue(true);
             _thread.Join();
             _thread = null;
@@ -313,13 +349,21 @@ namespace NetMQ
 
         public void Dispose()
         {
-            Stop();
+            if (_disposed) return;
+            if (IsRunning) Stop();
+            _disposed = true;
             _stop.Dispose();
+            foreach (NetMQSocket socket in _sockets)
+                if (socket.IsDisposed && socket != ((ISocketPollable)_stop).Socket) throw new NetMQException("a socket was disposed before its poller");
+        }
+
+        void CheckDisposed()
+        {
+            if (_disposed) throw new ObjectDisposedException(GetType().Name);
         }
 
         void Run()
         {
-            foreach (NetMQSocket socket in _sockets) socket.Owner = Thread.CurrentThread;
             foreach (NetMQTimer timer in _timers) timer.Due = DateTime.UtcNow + timer.Interval;
             var items = new Zmq.PollItem[_sockets.Count];
             while (!_stop.TryDequeue(out bool stop, TimeSpan.Zero))
@@ -411,6 +455,14 @@ namespace NetMQ
             if (Open == 0) zmq_ctx_term(Context);
         }
 
+        /// <summary>Ends the process now, with the reason: no catch, no finally and no other thread can hide it.</summary>
+        internal static void Die(string why)
+        {
+            Console.Error.WriteLine("fatal: " + why + Environment.NewLine + Environment.StackTrace);
+            Console.Error.Flush();
+            _exit(70);
+        }
+
         internal static void Check(int status, string what)
         {
             if (status < 0) throw Failure(what);
@@ -421,6 +473,7 @@ namespace NetMQ
             return new NetMQException(what + ": " + Marshal.PtrToStringAnsi(zmq_strerror(zmq_errno())));
         }
 
+        [DllImport("libc")] static extern void _exit(int status);
         [DllImport(Library)] internal static extern IntPtr zmq_ctx_new();
         [DllImport(Library)] internal static extern int zmq_ctx_term(IntPtr context);
         [DllImport(Library)] internal static extern IntPtr zmq_socket(IntPtr context, int kind);
