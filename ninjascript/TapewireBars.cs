@@ -73,9 +73,12 @@ namespace NinjaTrader.NinjaScript.Indicators
         void Load()
         {
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
-            _feed = new Tapewire.BarFeed(_instrument, new string[0], Globals.GeneralOptions.TimeZoneInfo, 0, bar => _transport.Publish(this, bar, 0));
             string folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder;
-            _transport = Tapewire.Transport.Open(new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder }, this);
+            var settings = new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder };
+            TimeZoneInfo zone = Globals.GeneralOptions.TimeZoneInfo;
+            Tapewire.Transport transport = Tapewire.Transport.Open(settings, this);
+            _feed = new Tapewire.BarFeed(_instrument, new string[0], zone, 0, bar => transport.Publish(this, bar, 0));
+            _transport = transport; // the feed keeps it, and it ignores what comes after the end
         }
 
         void Unload()
@@ -89,7 +92,8 @@ namespace NinjaTrader.NinjaScript.Indicators
         {
             Guard(() =>
             {
-                if (_transport != null && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, _transport.NowMs);
+                Tapewire.Transport transport = _transport;
+                if (transport != null && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, transport.NowMs);
             });
         }
 
@@ -102,7 +106,8 @@ namespace NinjaTrader.NinjaScript.Indicators
             catch (Exception error)
             {
                 Print("tapewire: " + error);
-                if (_transport != null) _transport.Raise("bridge_fault", error.GetType().Name + ": " + error.Message);
+                Tapewire.Transport transport = _transport;
+                if (transport != null) transport.Raise("bridge_fault", error.GetType().Name + ": " + error.Message);
             }
         }
 

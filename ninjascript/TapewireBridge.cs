@@ -135,17 +135,19 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
             _account = Account.Name;
-            _feed = new Tapewire.BarFeed(_instrument, _cross, Globals.GeneralOptions.TimeZoneInfo, GraceMs, bar => _transport.Publish(this, bar, HoldMs));
             var settings = new Tapewire.TransportSettings
             {
                 Host = DaemonHost,
                 BasePort = BasePort,
                 Folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder,
             };
-            _transport = Tapewire.Transport.Open(settings, this);
+            TimeZoneInfo zone = Globals.GeneralOptions.TimeZoneInfo;
+            Tapewire.Transport transport = Tapewire.Transport.Open(settings, this);
+            _feed = new Tapewire.BarFeed(_instrument, _cross, zone, GraceMs, bar => transport.Publish(this, bar, HoldMs));
             _book = new Tapewire.Book(
-                _instrument, _account, _transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
-                (body, eventNs, cause, acknowledged) => _transport.Deliver(_instrument, body, eventNs, cause, acknowledged), _transport.Raise);
+                _instrument, _account, transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
+                (body, eventNs, cause, acknowledged) => transport.Deliver(_instrument, body, eventNs, cause, acknowledged), transport.Raise);
+            _transport = transport; // last: Tick begins with it. Feed and book keep the transport, which ignores what comes after the end
         }
 
         /// <summary>Takes over the account as the earlier run left it, then accepts commands.</summary>
@@ -212,7 +214,8 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void Closed()
         {
-            if (_transport == null) return;
+            Tapewire.Transport transport = _transport;
+            if (transport == null) return;
             int index = CurrentBars[BarsInProgress];
             if (BarsInProgress > 0)
             {
@@ -221,7 +224,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             }
             long closeNs = _feed.ToNs(BarsArray[0].GetTime(index));
             if (_live) OnBook(book => book.OnBar(closeNs));
-            _feed.OnPrimary(BarsArray[0], index, _live ? _phase : "historical", _live ? AccountPosition() : null, _transport.NowMs);
+            _feed.OnPrimary(BarsArray[0], index, _live ? _phase : "historical", _live ? AccountPosition() : null, transport.NowMs);
         }
 
         Tapewire.PositionReport AccountPosition()
@@ -253,8 +256,15 @@ namespace NinjaTrader.NinjaScript.Strategies
                 return;
             }
             string id = ((Tapewire.Command)message.Body).Id;
-            if (!Later(() => OnBook(book => book.Execute(message, Context(), _transport.NowMs))))
+            if (!Later(() => Execute(message)))
                 OnBook(book => book.Refuse(message, id, "HALTED: NinjaTrader runs no custom events now"));
+        }
+
+        /// <summary>Does nothing once the strategy has ended: the next one finds a command that was taken and has no order.</summary>
+        void Execute(Tapewire.Message message)
+        {
+            Tapewire.Transport transport = _transport;
+            if (transport != null) OnBook(book => book.Execute(message, Context(transport), transport.NowMs));
         }
 
         void Tapewire.ITrader.Unreadable(Tapewire.Message message, string id, string why) { OnBook(book => book.Refuse(message, id, why)); }
@@ -297,7 +307,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Later(() => give(_feed.ReadAll(BarsArray[0], start, count)));
         }
 
-        Tapewire.OrderContext Context()
+        Tapewire.OrderContext Context(Tapewire.Transport transport)
         {
             return new Tapewire.OrderContext
             {
@@ -307,8 +317,8 @@ namespace NinjaTrader.NinjaScript.Strategies
                 LastClose = _feed.LastClose,
                 LastNs = _feed.LastNs,
                 Phase = _live ? _phase : "historical",
-                LeaseAgeMs = _transport.LeaseAgeMs,
-                Killed = _transport.Killed,
+                LeaseAgeMs = transport.LeaseAgeMs,
+                Killed = transport.Killed,
                 Halted = Halted(),
             };
         }
@@ -317,7 +327,8 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             if (_halted != "") return _halted;
             if (!_connected) return "NinjaTrader has lost its connection";
-            return _transport.FaultText;
+            Tapewire.Transport transport = _transport;
+            return transport == null ? "the strategy has ended" : transport.FaultText;
         }
 
         string Stopped()
@@ -475,9 +486,12 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         protected override void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate)
         {
-            _connected = connectionStatusUpdate.Status == ConnectionStatus.Connected;
-            Tapewire.Transport transport = _transport;
-            if (_connected && _live && transport != null) transport.SendHello();
+            Guard(() =>
+            {
+                _connected = connectionStatusUpdate.Status == ConnectionStatus.Connected;
+                Tapewire.Transport transport = _transport;
+                if (_connected && _live && transport != null) transport.SendHello();
+            });
         }
 
         void Ordered(Order order, OrderState state, ErrorCode error, string comment)
