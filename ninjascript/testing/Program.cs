@@ -43,8 +43,16 @@ namespace Tapewire.Testing
                     int status = Cycles(new Arguments(arguments));
                     NetMQ.Zmq.End();
                     return status;
+                case "closing":
+                    return Close(new Arguments(arguments));
+                case "leave":
+                    Leave(new Arguments(arguments));
+                    return 0;
+                case "misuse":
+                    Console.WriteLine(Misuse.Try(arguments[1]));
+                    return 0;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles");
+            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles, closing, leave, misuse");
             return 64;
         }
 
@@ -209,6 +217,23 @@ namespace Tapewire.Testing
                         + Directory.GetFiles("/proc/self/fd").Length + " sockets " + NetMQ.Zmq.Open);
             }
             return 0;
+        }
+
+        /// <summary>Closes the transport `--times` times while two threads talk to it, and prints how many words they said.</summary>
+        static int Close(Arguments given)
+        {
+            var closing = new Closing(given.Text("folder", "."));
+            string wrong = closing.Run(given.Int("times", 400));
+            Console.WriteLine(wrong == "" ? "words " + closing.Words : wrong);
+            NetMQ.Zmq.End();
+            return wrong == "" ? 0 : 1;
+        }
+
+        /// <summary>Opens the transport and returns, as if NinjaTrader ended without a script having ended.</summary>
+        static void Leave(Arguments given)
+        {
+            string folder = given.Text("folder", ".");
+            Transport.Open(new TransportSettings { Folder = folder }, new Closing(folder));
         }
 
         static void Tell(NinjaTrader.NinjaScript.Strategies.TapewireBridge bridge)
