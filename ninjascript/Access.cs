@@ -16,6 +16,7 @@ namespace Tapewire
 
         readonly string _folder, _where;
         volatile string _trouble = "";
+        string _failed = ""; // why the last attempt to connect failed
         KeyFile _key;
         long _silentMs, _nextLookMs;
 
@@ -36,6 +37,13 @@ namespace Tapewire
             _trouble = "";
         }
 
+        /// <summary>The sockets have connected with the key, or could not (`why`): then the next look returns it again.</summary>
+        public void Tried(string why)
+        {
+            _failed = _trouble = why == "" ? "" : "cannot connect to " + _where + ": " + why;
+            if (why != "") _key = null;
+        }
+
         /// <summary>The key to connect with from now on, in place of the last one; null if there is no other.</summary>
         public KeyFile Look(long nowMs)
         {
@@ -47,7 +55,7 @@ namespace Tapewire
             if (found == null || found.Equals(_key)) return null;
             _key = found;
             _silentMs = nowMs;
-            _trouble = "";
+            _trouble = _failed;
             return found;
         }
 

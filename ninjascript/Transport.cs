@@ -394,18 +394,36 @@ namespace Tapewire
             else _gate.Disconnect(Address(13));
         }
 
-        /// <summary>Connects with this key, in place of an older one. The options count from the next connection on.</summary>
+        /// <summary>
+        /// Connects with this key, in place of an older one. The options count from the next connection on. NetMQ throws if the host cannot be
+        /// resolved; then nothing is connected, and Access tries again.
+        /// </summary>
         void Connect(KeyFile key)
         {
             if (_connected) EachConnection((socket, address) => socket.Disconnect(address));
+            _connected = false;
             var certificate = new NetMQCertificate(key.Secret, key.Public);
             foreach (NetMQSocket socket in Sockets())
             {
                 socket.Options.CurveCertificate = certificate;
                 socket.Options.CurveServerKey = key.Server;
             }
-            EachConnection((socket, address) => socket.Connect(address));
-            _connected = true;
+            var made = new List<Action>();
+            try
+            {
+                EachConnection((socket, address) =>
+                {
+                    socket.Connect(address);
+                    made.Add(() => socket.Disconnect(address));
+                });
+                _connected = true;
+                _access.Tried("");
+            }
+            catch (Exception error) when (!(error is FileNotFoundException)) // a DLL that is missing stays missing
+            {
+                foreach (Action undo in made) undo();
+                _access.Tried(error.GetBaseException().Message);
+            }
         }
 
         void EachConnection(Action<NetMQSocket, string> act)

@@ -112,8 +112,14 @@ namespace NetMQ
         public void Connect(string address)
         {
             CheckUse();
-            if (address.StartsWith("tcp://", StringComparison.Ordinal)) System.Net.Dns.GetHostAddresses(address.Substring(6, address.LastIndexOf(':') - 6));
+            if (address.StartsWith("tcp://", StringComparison.Ordinal)) Resolve(address.Substring(6, address.LastIndexOf(':') - 6));
             Zmq.Check(Zmq.zmq_connect(Handle, address), "connect " + address);
+        }
+
+        static void Resolve(string host)
+        {
+            if (Zmq.Nameless && host == "localhost") throw new System.Net.Sockets.SocketException(11001); // the host is not known
+            System.Net.Dns.GetHostAddresses(host);
         }
 
         public void Disconnect(string address)
@@ -436,6 +442,9 @@ namespace NetMQ
         internal static int Open;
 
         internal static int Queues;
+
+        /// <summary>As if no name server answered: even localhost cannot be resolved.</summary>
+        internal static volatile bool Nameless;
 
         [StructLayout(LayoutKind.Sequential)]
         internal struct PollItem

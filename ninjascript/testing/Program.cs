@@ -122,7 +122,8 @@ namespace Tapewire.Testing
         /// <summary>
         /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
         /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
-        /// bracket), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), quit.
+        /// bracket), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), names
+        /// (a name server answers from now on; with `--nameless 1` none did), quit.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
         /// with `on NAME` is for that chart; `indicator` loads TapewireBars instead of the strategy.
@@ -130,6 +131,7 @@ namespace Tapewire.Testing
         static void Serve(Arguments given)
         {
             HostOptions options = given.Host();
+            NetMQ.Zmq.Nameless = given.Flag("nameless");
             int from = given.Int("from", 0);
             var charts = new Dictionary<string, Chart>();
             Func<string, HostOptions, Chart> open = (name, of) =>
@@ -155,6 +157,7 @@ namespace Tapewire.Testing
                 }
                 if (words[0] == "chart") open(words[1], options.For(words[2], words[3], int.Parse(words[4], CultureInfo.InvariantCulture)));
                 else if (words[0] == "sockets") Console.WriteLine(NetMQ.Zmq.Open);
+                else if (words[0] == "names") NetMQ.Zmq.Nameless = false;
                 else Do(words, chart);
                 Console.WriteLine("done " + words[0]);
             }
@@ -274,6 +277,7 @@ namespace Tapewire.Testing
                 Account = Text("account", "Replay"),
                 Folder = Text("folder", "."),
                 BrokerFile = Text("broker", ""),
+                DaemonHost = Text("host", "127.0.0.1"),
                 BasePort = Int("base-port", 6550),
                 GraceMs = Int("grace", 250),
                 HoldMs = Int("hold", 30000),

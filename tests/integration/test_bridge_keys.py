@@ -65,7 +65,7 @@ class Chart:
 
 @contextmanager
 def chart(
-    program: Path, data: Path, folder: Path, write: Callable[[Conf, Path], None] = lambda conf, folder: None
+    program: Path, data: Path, folder: Path, write: Callable[[Conf, Path], None] = lambda conf, folder: None, *options: object
 ) -> Iterator[Chart]:
     """write: writes a key file for this configuration into the test's folder."""
     conf = bridges.conf()
@@ -73,7 +73,7 @@ def chart(
         (folder / "nt").mkdir()
         write(conf, folder)
         gate = Gate(conf, folder / "run")
-        bridge = Bridge(program, conf, None, data, folder / "nt", "--from", START)
+        bridge = Bridge(program, conf, None, data, folder / "nt", "--from", START, *options)
         try:
             bridge.done(gate.pump)
             yield Chart(conf, folder, bridge, gate)
@@ -194,3 +194,25 @@ def test_a_key_that_the_daemons_take_again_needs_nothing_here(home: Path, progra
         away.rename(held)
         shown.gate.until(shown.gate.hellos, "hello")
         shown.until_shown()
+
+
+def test_a_host_that_cannot_be_resolved_is_tried_again(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """NetMQ throws at Connect, as when NinjaTrader starts before the network. The corner and the log name the host, and the bridge
+    connects by itself once the name is known; entries have not stopped."""
+
+    def right(conf: Conf, folder: Path) -> None:
+        bridges.hand_key(conf, folder / "run", folder / "nt")
+
+    with chart(program, plain, tmp_path, right, "--host", "localhost", "--nameless", 1) as shown:
+        shown.gate.until(lambda: len(shown.corner()) > 1, "a complaint in the corner")
+        lights, complaint = shown.corner()
+
+        shown.bridge.do("names", shown.gate.pump)
+        shown.gate.until(shown.gate.hellos, "hello")
+        shown.until_shown()
+        log = shown.log()
+
+    assert lights.startswith("bus gate ACCOUNT ")
+    assert "entries stopped" not in lights
+    assert complaint.startswith(f"cannot connect to localhost:{shown.conf.bus.base_port}: ")
+    assert log == [f"Error: tapewire: {complaint}"]
