@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import structlog
-
 from tapewire.bus import access, keys, private
 from tapewire.bus.errors import ConfError, DataError, Interrupted
 from tapewire.bus.messages import Bar, Body, Header
@@ -25,6 +23,7 @@ from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
@@ -140,7 +139,7 @@ def replay(
     progress: Progress,
     *,
     speed: float | None,
-    logger: structlog.stdlib.BoundLogger,
+    logger: EventLog,
     tell: Callable[[str], None],
 ) -> Summary:
     """Run the recording over the bus: supervised processes, in lockstep."""
