@@ -144,7 +144,7 @@ def _memory(folder: Path, recorded: ours.Recorded) -> list[Figure]:
     """Resident memory of a fresh process: with the bars read, after a run, after a run with a journal; and its peak."""
     spawn = multiprocessing.get_context("spawn")
     ours_end, theirs = spawn.Pipe()
-    process = spawn.Process(target=_measured, args=(folder, recorded.folder, theirs))
+    process = spawn.Process(target=_measured, args=(folder / "memory", recorded.folder, theirs))
     process.start()
     theirs.close()
     marks: dict[str, float] = ours_end.recv()
