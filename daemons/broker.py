@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 import zmq
 
 from tapewire.bus import roles, sockets, topics, wire
@@ -29,7 +30,6 @@ from tapewire.daemons.shell import control
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import pin
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
@@ -45,7 +45,7 @@ MAX_KNOWN = 65_536  # pairs of key and topic whose permission is remembered
 class Broker:
     """XSUB in, XPUB out, a control port, and a beat of its own."""
 
-    def __init__(self, conf: Conf, run_dir: Path, logger: EventLog) -> None:
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         self.conf = conf
         self.logger = logger
         pin(conf, NAME)  # before the context: its threads stay where they are born

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import structlog
 import zmq
 
 from tapewire.bus import sockets, topics
@@ -27,7 +28,6 @@ from tapewire.bus.journal import JournalLost
 from tapewire.bus.messages import Alarm, Body, HistoryRequest, Topics, TopicsRequest
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Process, Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.shell.watch import NOT_WHOLE
@@ -40,7 +40,7 @@ HISTORY = "history"  # the port
 class Logger(Process):
     """Writes every fact and serves pages of them."""
 
-    def __init__(self, conf: Conf, run_dir: Path, logger: EventLog) -> None:
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__("logger", conf, run_dir, subscribe=("",), logger=logger)
         self.tape = Tape(run_dir / "journal")
         for topic, (epoch, seq) in self.tape.ends.items():
@@ -119,7 +119,7 @@ class Logger(Process):
                 sockets.send(socket, frames, sockets.NOBLOCK)
 
 
-def run(conf: Conf, run_dir: Path, logger: EventLog) -> int:
+def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
     """Record until told to stop. Returns the exit status."""
     with Logger(conf, run_dir, logger) as process:
         try:

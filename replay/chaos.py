@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar, Fill, PlaceOrder, Trade
@@ -28,7 +29,6 @@ from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf, Fault
 from tapewire.daemons.shell import faults
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.replay import diff, runs, tapes
 from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
@@ -76,7 +76,9 @@ class Outcome(Struct, frozen=True):
 Tell = Callable[[str], None]
 
 
-def matrix(conf: Conf, recording: Recording, out: Path, progress: runs.Progress, tell: Tell, logger: EventLog) -> Outcome:
+def matrix(
+    conf: Conf, recording: Recording, out: Path, progress: runs.Progress, tell: Tell, logger: structlog.stdlib.BoundLogger
+) -> Outcome:
     """Run every cell of the kill matrix, in as many replays as are needed to give each a trade of its own."""
     undisturbed = out / "undisturbed"
     tell("undisturbed run")
@@ -127,7 +129,7 @@ def storm(
     every: int,
     progress: runs.Progress,
     tell: Tell,
-    logger: EventLog,
+    logger: structlog.stdlib.BoundLogger,
 ) -> Outcome:
     """Kill and freeze processes at random, about every `every` bars, from a seed."""
     undisturbed, run = out / "undisturbed", runs.prepare(out / "disturbed")
@@ -143,7 +145,9 @@ def storm(
 Watcher = Callable[[Instance], Callable[[Bar], None]]
 
 
-def _replay(conf: Conf, recording: Recording, run: Path, progress: runs.Progress, logger: EventLog, watch: Watcher) -> None:
+def _replay(
+    conf: Conf, recording: Recording, run: Path, progress: runs.Progress, logger: structlog.stdlib.BoundLogger, watch: Watcher
+) -> None:
     configuration.write(conf, run)
     done = runs.counting(len(recording.bars), progress)
     with runs.supervised(conf, run, lambda text: None) as instance, Player(conf, run, runs.venue(conf), logger) as player:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -159,7 +160,7 @@ def chaos(
     recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
     conf = elsewhere(conf)
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    logger = logs.configure("replay", least="warning")
+    logger = logs.configure("replay", level=logging.WARNING)
     with bar() as (tell, progress):
         if matrix:
             outcome = storms.matrix(conf, recording, out_dir, progress, tell, logger)

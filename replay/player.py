@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+import structlog
 import zmq
 
 from tapewire.bus import access, sockets, topics, wire
@@ -24,7 +25,6 @@ from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Process, Taken
 from tapewire.replay.venue import Venue
 from tapewire.strategies.clock import SECOND_NS
@@ -39,7 +39,7 @@ READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
 class Player(Process):
     """The process `replay`, which publishes as the source `nt`."""
 
-    def __init__(self, conf: Conf, run: Path, venue: Venue, logger: EventLog) -> None:
+    def __init__(self, conf: Conf, run: Path, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__(SOURCE, conf, run, subscribe=(topics.EVAL_DONE,), logger=logger, control_port="control.replay")
         self.venue = venue
         self.outbox = Outbox()

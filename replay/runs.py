@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from tapewire.bus import access, keys, private
 from tapewire.bus.errors import ConfError, DataError, Interrupted
 from tapewire.bus.messages import Bar, Body, Header
@@ -23,7 +25,6 @@ from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
@@ -139,7 +140,7 @@ def replay(
     progress: Progress,
     *,
     speed: float | None,
-    logger: EventLog,
+    logger: structlog.stdlib.BoundLogger,
     tell: Callable[[str], None],
 ) -> Summary:
     """Run the recording over the bus: supervised processes, in lockstep."""

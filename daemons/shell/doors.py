@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+import structlog
 import zmq
 
 from tapewire.bus import access, roles
@@ -13,7 +14,6 @@ from tapewire.bus.guard import Door, Guard
 from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Body, Control
 from tapewire.daemons.settings.structs import PORTS, Bus
-from tapewire.daemons.shell.logs import EventLog
 
 
 class Doors:
@@ -41,7 +41,7 @@ class Doors:
         """End the guard. From now on nobody new comes in."""
         self.guard.close()
 
-    def watch(self, logger: EventLog) -> None:
+    def watch(self, logger: structlog.stdlib.BoundLogger) -> None:
         """Look at the keys, and log who was turned away: the first of each port and reason. To be called once a second."""
         for turned in self.guard.refresh():
             logger.warning("peer_turned_away", port=turned.port, why=turned.why, address=turned.address, key=turned.key)

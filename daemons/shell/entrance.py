@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import structlog
+
 from tapewire.bus import bounds, roles, topics, wire
 from tapewire.bus.bounds import Bound, Limits, OutOfBounds, Refusals
 from tapewire.bus.clock import Clock
@@ -12,7 +14,6 @@ from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import Beat, Body, Header
 from tapewire.bus.sequence import Sequencer
-from tapewire.daemons.shell.logs import EventLog
 
 
 class Entrance:
@@ -22,7 +23,9 @@ class Entrance:
         epoch: of the run. allow: raises OutOfBounds if a key may not send a body to a port.
     """
 
-    def __init__(self, epoch: int, clock: Clock, allow: Callable[[str, str, Body], None], logger: EventLog) -> None:
+    def __init__(
+        self, epoch: int, clock: Clock, allow: Callable[[str, str, Body], None], logger: structlog.stdlib.BoundLogger
+    ) -> None:
         self.limits = Limits(epoch)
         self.refusals = Refusals()
         self._clock = clock

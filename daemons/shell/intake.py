@@ -13,12 +13,12 @@ How a request of one kind is admitted is in the daemon's value (`Daemon.admits`)
 from __future__ import annotations
 
 import msgspec
+import structlog
 
 from tapewire.bus import wire
 from tapewire.bus.clock import Clock
 from tapewire.bus.daemon import Daemon, Event, When
 from tapewire.bus.sequence import Sequencer
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Taken
 from tapewire.daemons.shell.recovery import ASKED, FACT, LINK, Entry
 from tapewire.daemons.shell.watch import Watch
@@ -35,7 +35,7 @@ class Intake:
         watch: the market time that requests without one of their own get.
     """
 
-    def __init__(self, daemon: Daemon, clock: Clock, watch: Watch, logger: EventLog, *, reads: bool) -> None:
+    def __init__(self, daemon: Daemon, clock: Clock, watch: Watch, logger: structlog.stdlib.BoundLogger, *, reads: bool) -> None:
         self.direct: Sequencer[Taken] = Sequencer(daemon.name, complete=True, heal_ns=None)
         self._daemon = daemon
         self._clock = clock

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import structlog
 import zmq
 
 from tapewire.bus import access, roles, sockets, topics, wire
@@ -35,7 +36,6 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
@@ -60,7 +60,7 @@ class Process:
         run: Path,
         *,
         subscribe: tuple[str, ...],
-        logger: EventLog,
+        logger: structlog.stdlib.BoundLogger,
         control_port: str | None = None,
     ) -> None:
         self.name = name

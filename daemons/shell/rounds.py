@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
@@ -31,7 +32,6 @@ from tapewire.daemons.shell import audit, venue_link
 from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.intake import Intake
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.notes import Notes
 from tapewire.daemons.shell.outgoing import Outgoing
 from tapewire.daemons.shell.process import Process
@@ -51,7 +51,7 @@ class Rounds(Process):
         InvariantError: the daemon's value contradicts itself.
     """
 
-    def __init__(self, daemon: Daemon, conf: Conf, run: Path, logger: EventLog) -> None:
+    def __init__(self, daemon: Daemon, conf: Conf, run: Path, logger: structlog.stdlib.BoundLogger) -> None:
         if daemon.venue is not None and daemon.durable is None:
             raise InvariantError(f"{daemon.name} owns the venue link and keeps no log: its orders would not survive a restart")
         # A reader's own gaps come to its core through `take`; another reader's gaps are not its business.

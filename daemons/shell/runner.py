@@ -24,6 +24,7 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 import zmq
 
 from tapewire.bus.client import History
@@ -33,7 +34,6 @@ from tapewire.bus.journal import Journal, JournalLost
 from tapewire.bus.messages import Ack, Gap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs, recovery
-from tapewire.daemons.shell.logs import EventLog
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.recovery import ASKED, FACT, Carried
 from tapewire.daemons.shell.rounds import Rounds
@@ -46,7 +46,7 @@ class Runner(Rounds):
         make: the daemon of a configuration; a durable one looks back into epochs that had others.
     """
 
-    def __init__(self, make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: EventLog) -> None:
+    def __init__(self, make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__(make(conf), conf, run_dir, logger)
         self.make = make
         self.hold()  # from the first subscription on: a fact that comes before its past is known would be one behind a hole
@@ -186,7 +186,7 @@ def _number(event: Event) -> tuple[str, int, int]:
     return topic, *at
 
 
-def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: EventLog) -> int:
+def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
     """Run a daemon until it is told to stop. Returns the exit status: 0 for a clean stop, of `Poisoned` if the core raised.
 
     make: the daemon of a configuration; a durable one looks back into epochs that had others.

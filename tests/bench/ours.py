@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 import zmq
 
 from tapewire.bus import topics, wire
@@ -171,6 +173,6 @@ def chain_core() -> int | None:
     return cores[-1] if len(cores) > 1 else None
 
 
-def quiet() -> logs.EventLog:
+def quiet() -> structlog.stdlib.BoundLogger:
     """A logger for warnings and errors only."""
-    return logs.configure("bench", least="warning")
+    return logs.configure("bench", level=logging.WARNING)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+import structlog
 
 from tapewire.bus import wire
 from tapewire.bus.clock import ManualClock
 from tapewire.bus.daemon import Admission, Daemon, Event, LogPolicy, Output, When
 from tapewire.bus.messages import Alarm, Arm, Body, Gap, Kill
 from tapewire.bus.testing import event
-from tapewire.daemons.shell import logs
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.watch import Watch
 
@@ -36,7 +36,7 @@ def intake(rule: Admission, *, reads: bool = False, durable: bool = True) -> Int
     watch = Watch(15.0, clock.monotonic_ns())
     watch.heard(sent(1, Alarm("a", "b"), MARKET_NS), clock.monotonic_ns())
     clock.advance(WAITED_NS)
-    return Intake(daemon, clock, watch, logs.configure("test"), reads=reads)
+    return Intake(daemon, clock, watch, structlog.get_logger(), reads=reads)
 
 
 def sent(number: int, body: Body = ARM, at_ns: int = SENT_NS) -> Event:

@@ -17,7 +17,7 @@ from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORT_SPAN, PORTS, Conf
 
-PACKAGES = ("zmq", "msgspec", "msgpack", "supervisor", "typer", "rich", "numpy", "pandas")
+PACKAGES = ("zmq", "msgspec", "msgpack", "structlog", "supervisor", "typer", "rich", "numpy", "pandas")
 CLOCK_STEP_S = 0.5
 
 
