@@ -112,6 +112,16 @@ def test_a_key_that_is_written_later_is_enough(home: Path, program: Path, plain:
     assert log == [f"Error: tapewire: {shown.no_key}"]
 
 
+def test_the_corner_counts_what_is_pending(home: Path, program: Path, plain: Path, tmp_path: Path) -> None:
+    """A bar that closes without a connection is pending; it goes out once there is one."""
+    with chart(program, plain, tmp_path) as shown:
+        shown.bridge.do("bar", shown.gate.pump)
+        shown.gate.until(lambda: shown.corner()[0].endswith("bars 0 orders 0 fills 0 refused 0 pending 1"), "a pending bar")
+
+        shown.until_connected()
+        shown.gate.until(lambda: shown.corner()[0].endswith("bars 1 orders 0 fills 0 refused 0 pending 0"), "nothing pending")
+
+
 @pytest.mark.parametrize("write", [of_another_run, unknown])
 def test_a_wrong_key_is_shown_and_replaced(
     home: Path, program: Path, plain: Path, tmp_path: Path, write: Callable[[Conf, Path], None]
