@@ -1,8 +1,11 @@
-// Closes the transport again and again while other threads go on talking to it, as NinjaTrader's threads may.
+// Closes the transport, or unloads the strategy, again and again while other threads go on, as NinjaTrader's threads may.
 
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Threading;
+using NinjaTrader.Cbi;
+using NinjaTrader.NinjaScript.Strategies;
 
 namespace Tapewire.Testing
 {
@@ -84,6 +87,43 @@ namespace Tapewire.Testing
             to.Raise("late", "a word");
             to.SendHello();
             to.Enqueue(() => { });
+        }
+
+        /// <summary>
+        /// Loads and unloads the strategy this many times, without daemons. In each round another thread closes bars, changes the connection and
+        /// reads the chart before the end, during it and after it. Writes what NinjaTrader's log has.
+        /// </summary>
+        public static void Unload(Host host, int times, TextWriter log)
+        {
+            for (int round = 0; round < times; round++)
+            {
+                host.Load(10);
+                TapewireBridge bridge = host.Bridge;
+                Transport transport = bridge.Transport;
+                long calls = 0;
+                bool ended = false;
+                var caller = new Thread(() =>
+                {
+                    while (!Volatile.Read(ref ended))
+                    {
+                        bridge.Bar(0, 10);
+                        bridge.Connected(new ConnectionStatusEventArgs { Status = ConnectionStatus.Connected });
+                        ((IParticipant)bridge).ReadChart(0, 5, bars => transport.Enqueue(() => { }));
+                        Interlocked.Increment(ref calls);
+                    }
+                }) { IsBackground = true };
+                Action hear = () =>
+                {
+                    for (long before = Interlocked.Read(ref calls); Interlocked.Read(ref calls) < before + 2;) Thread.Yield();
+                };
+                caller.Start();
+                hear();
+                host.Unload();
+                hear();
+                Volatile.Write(ref ended, true);
+                caller.Join();
+                foreach (string line in bridge.Printed) log.WriteLine(line);
+            }
         }
 
         void IParticipant.Tick() { }

@@ -45,6 +45,11 @@ namespace Tapewire.Testing
                     return status;
                 case "closing":
                     return Close(new Arguments(arguments));
+                case "unloading":
+                    var unloading = new Arguments(arguments);
+                    Closing.Unload(new Host(unloading.Host()), unloading.Int("times", 100), Console.Out);
+                    NetMQ.Zmq.End();
+                    return 0;
                 case "leave":
                     Leave(new Arguments(arguments));
                     return 0;
@@ -52,7 +57,7 @@ namespace Tapewire.Testing
                     Console.WriteLine(Misuse.Try(arguments[1]));
                     return 0;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles, closing, leave, misuse");
+            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles, closing, unloading, leave, misuse");
             return 64;
         }
 

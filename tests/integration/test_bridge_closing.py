@@ -19,6 +19,18 @@ def test_closing_hangs_no_thread_that_still_talks(program: Path, tmp_path: Path)
     assert int(done.stdout.removeprefix("words ")) >= 2 * 2 * 400
 
 
+@pytest.mark.parametrize("inline", [0, 1], ids=["events queued", "events inline"])
+def test_unloading_throws_nothing_into_a_late_call(program: Path, tmp_path: Path, inline: int) -> None:
+    """100 times loaded and unloaded while another thread closes bars, changes the connection and reads the chart, also after the
+    end: the log has no exception, only that there is no key here."""
+    where = ("--folder", tmp_path, "--invent", 100, "--cross", 0, "--inline", inline)
+
+    done = run(program, "unloading", *where, "--times", 100)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if "no key: " not in line] == []
+
+
 def test_a_process_ends_although_its_script_has_not(program: Path, tmp_path: Path) -> None:
     """No thread of the bridge's keeps NinjaTrader alive without a window."""
     done = run(program, "leave", "--folder", tmp_path, timeout=30)
