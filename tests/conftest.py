@@ -32,7 +32,7 @@ LIVE_FIXTURES = {"up", "standing"}
 
 
 class ByModule(LoadScopeScheduling):
-    """Gives each process one module after another, in the order of collection: the long ones come first, the short ones fill up."""
+    """Gives each process one module after another, in the order of the tests: the long ones come first, the short ones fill up."""
 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
         config.option.loadscopereorder = False
@@ -49,10 +49,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByModule 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test of the live configuration in a module that is not listed."""
+    """Begin with the live configuration, whose modules wait for each other. Refuse a test of it in a module that is not listed."""
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})  # `up` may also be the name of one
         if LIVE_FIXTURES & (set(getattr(item, "fixturenames", ())) - set(parameters)) and item.path.stem not in LIVE:
             raise pytest.UsageError(
                 f"{item.nodeid} starts the live configuration; add {item.path.stem!r} to LIVE in tests/conftest.py"
             )
+    items.sort(key=lambda item: item.path.stem not in LIVE)

@@ -1,10 +1,14 @@
-"""`kill` under fault, with real processes: it latches whatever else is broken, and says what it saw."""
+"""`kill` under fault, with real processes: it latches whatever else is broken, and says what it saw.
+
+The daemons are started once for all tests of this file. After each test its fault is repaired and the gate armed.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,11 +22,48 @@ from tapewire.bus.journal import scan
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as conf
 from tapewire.daemons.shell.recovery import CARRIED, Entry
-from tests.integration.conftest import Run
+from tests.integration.conftest import Run, home_in, live, run
 from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
+
+BESIDE = "replay-6550"  # a run that is registered beside the live one
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    folder = tmp_path_factory.mktemp("standing")
+    with home_in(folder), live(folder) as instance:
+        yield instance
+
+
+@pytest.fixture
+def tapewire(standing: Instance) -> Run:
+    return run
+
+
+@pytest.fixture
+def up(standing: Instance) -> Iterator[Instance]:
+    """The live daemons, all of them up and armed."""
+    yield instances.choose("live")
+    repair(standing)
+
+
+def repair(standing: Instance) -> None:
+    """Undo every fault of this file."""
+    shutil.rmtree(Path(standing.run) / LATCH.file, ignore_errors=True)
+    instances.forget(BESIDE)
+    if not instances.running():
+        assert run("up", "--var", Path(standing.run).parent).returncode == 0
+    instance = instances.choose("live")
+    with supervise.remote(instance) as rpc:
+        for each in supervise.processes(instance):
+            if each["statename"] == "STOPPED":
+                rpc.supervisor.startProcess(each["name"])
+    supervise.wait_ready(instance)
+    assert run("arm").returncode == 0
 
 
 def pid_of(up: Instance, name: str) -> int:
@@ -63,7 +104,7 @@ def the_latch_cannot_be_written(up: Instance) -> None:
 
 
 def a_replay_is_up_beside_it(up: Instance) -> None:
-    instances.register(Instance("replay-6550", "replay", "/elsewhere", up.host, 6550, os.getpid(), ""))
+    instances.register(Instance(BESIDE, "replay", "/elsewhere", up.host, 6550, os.getpid(), ""))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +124,6 @@ def test_kill_latches_whatever_is_broken(
     fault(up)
 
     done = tapewire("kill")
-    instances.forget("replay-6550")
 
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
@@ -128,6 +168,7 @@ def test_arm_without_a_gate_changes_nothing(tapewire: Run, up: Instance) -> None
 
 def test_daemons_end_with_their_supervisord(tapewire: Run, up: Instance) -> None:
     """Within seconds, in order; the commands say what is left, and the next `up` goes on."""
+    epoch = conf.read(Path(up.run)).epoch
     supervisord_dies(up)
 
     status, down, again = tapewire("status"), tapewire("down"), tapewire("up", "--var", Path(up.run).parent)
@@ -136,5 +177,5 @@ def test_daemons_end_with_their_supervisord(tapewire: Run, up: Instance) -> None
     assert "nothing is running" in status.stderr
     assert "nothing is running" in down.stderr
     assert again.returncode == 0, again.stderr
-    *_, last = scan(Path(up.run) / "epochs" / "1" / "gate.log")
+    *_, last = scan(Path(up.run) / "epochs" / str(epoch) / "gate.log")
     assert msgspec.msgpack.decode(last, type=Entry).way == CARRIED  # the gate has written down what its epoch leaves

@@ -6,16 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from tapewire.daemons.operator import instances
-from tests.integration.conftest import TAPEWIRE, Run
+from tests.integration.conftest import TAPEWIRE, Run, home_in, run
 from tests.integration.test_parity import journal
+from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -25,10 +26,8 @@ def replaying(bars: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
     """A replay in another process. Its run is up when the block begins; the block ends when it has ended without an error."""
     command = [str(TAPEWIRE), "replay", "--data", str(bars), "--out", str(out), "--strategies", "pipeline"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as player:
-        until = time.monotonic() + 60
-        while not instances.running():
-            assert time.monotonic() < until, "the replay did not come up"
-            assert player.poll() is None, player.communicate()[1]
+        assert eventually(lambda: bool(instances.running() or player.poll()))
+        assert player.poll() is None, player.communicate()[1]
         yield player
         _, errors = player.communicate(timeout=240)
         assert player.returncode == 0, errors
@@ -47,10 +46,26 @@ def stopped_tap() -> Iterator[subprocess.Popen[bytes]]:
             tap.kill()
 
 
-def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
+class Tapped(NamedTuple):
+    """What two taps have printed of one replay, for a person and for a script."""
+
+    text: subprocess.CompletedProcess[str]
+    json: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def tapped(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Tapped:
+    folder = tmp_path_factory.mktemp("tapped")
+    with home_in(folder), replaying(bars, folder / "out"):
+        return Tapped(
+            run("tap", "session.", "signal.", "--count", 900, "--since", "all"),
+            run("tap", "raw.", "--count", 50, "--json", "--since", "all"),
+        )
+
+
+def test_a_tap_prints_decoded_messages_during_a_replay(tapped: Tapped) -> None:
     """`tapewire tap session. signal.` in a second terminal prints readable fields, of these topics only."""
-    with replaying(bars, tmp_path / "out"):
-        tap = tapewire("tap", "session.", "signal.", "--count", 900, "--since", "all")
+    tap = tapped.text
     lines = tap.stdout.splitlines()
 
     assert tap.returncode == 0, tap.stderr
@@ -59,11 +74,9 @@ def test_a_tap_prints_decoded_messages_during_a_replay(home: Path, bars: Path, t
     assert any("vwap=" in line and "close=" in line for line in lines)
 
 
-def test_a_json_tap_is_one_object_a_line(home: Path, bars: Path, tmp_path: Path, tapewire: Run) -> None:
+def test_a_json_tap_is_one_object_a_line(tapped: Tapped) -> None:
     """For scripts: every line parses and has topic, header and body in one flat map."""
-    with replaying(bars, tmp_path / "out"):
-        tap = tapewire("tap", "raw.", "--count", 50, "--json", "--since", "all")
-    messages = [json.loads(line) for line in tap.stdout.splitlines()]
+    messages = [json.loads(line) for line in tapped.json.stdout.splitlines()]
 
     assert [message["seq"] for message in messages] == list(range(1, 51))
     assert all(message["topic"] == "raw.bar.MNQ.1m." and message["type"] == "bar" for message in messages)
