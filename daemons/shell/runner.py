@@ -64,12 +64,10 @@ class Runner(Rounds):
         if self.venue is not None:
             self.venue.open()
         self.release()
-        if self.notes is not None:
-            self.notes.latched(self.core, self.run)
         self.note = "ready"
         self.watch.open(self.clock.monotonic_ns())
         self.logger.info("ready", folded=folded, pending=self.pending())
-        self.beat()
+        self.beat()  # looks at the latch as well, before any request
 
     def leave(self) -> None:
         """Write down what this epoch leaves, so that the next one need not fold it. Of a durable daemon that was told to stop."""
