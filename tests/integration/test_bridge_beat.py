@@ -19,6 +19,7 @@ from tapewire.daemons.operator.snapshot import BridgeBeat
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.doors import Doors
 from tests import bridges
+from tests.runs import begun
 
 TOPIC = topics.of(topics.BEAT, "nt")
 HOUR_NS = 3_600_000_000_000
@@ -51,9 +52,8 @@ def broker(conf: Conf, run: Path, *messages: list[bytes]) -> Iterator[None]:
 
 
 def received(run: Path, *messages: list[bytes]) -> BridgeBeat:
-    run.mkdir()
-    access.prepare(run)
-    with broker(bridges.conf(), run, *messages), zmq.Context() as context:
+    conf = bridges.conf()
+    with begun(conf, run), broker(conf, run, *messages), zmq.Context() as context:
         return listen(context, access.local(run, "reader"))
 
 
