@@ -55,7 +55,9 @@ class Recorded:
 
 
 def settings(preset: str, strategies: Iterable[str] | None = None, **bus: object) -> Conf:
-    """A replay's configuration; `bus` are changes to its [bus] section."""
+    """A replay's configuration; `bus` are changes to its [bus] section. Unless `pin` is off, the chain shares the bare hops' core."""
+    if (core := chain_core()) is not None and bus.get("pin", "auto") == "auto":
+        bus["pin"] = core
     chosen = configuration.preset(preset, strategies)
     return configuration.load("replay", instance="bench", traded=[INSTRUMENT], preset=chosen, changes={"bus": bus})
 
@@ -168,7 +170,7 @@ def now_us() -> float:
 
 
 def chain_core() -> int | None:
-    """The core that `pin = "auto"` means here, None where there is only one."""
+    """The core of the measured chain, None where there is only one."""
     cores = sorted(os.sched_getaffinity(0))
     return cores[-1] if len(cores) > 1 else None
 

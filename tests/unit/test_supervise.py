@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tapewire.daemons.operator import supervise
+from tapewire.daemons.shell.process import own_core
 
 HOST, WANTED = "127.0.0.1", 23_500
 
@@ -41,3 +44,15 @@ def test_a_released_block_is_free_again() -> None:
 
     assert supervise.claim(HOST, base)
     supervise.release(HOST, base)
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_runs_side_by_side_keep_their_chains_on_different_cores(count: int) -> None:
+    """Live beside a replay, and replays one after the other; the numbers of the cores are those that the system gives us."""
+    cores = list(range(10, 10 + count))
+
+    live, first, second = (own_core(cores, base) for base in (5550, 6550, 6650))
+
+    assert live != first
+    assert first != second
+    assert {own_core(cores, 6550 + 100 * number) for number in range(2 * count)} == set(cores)
