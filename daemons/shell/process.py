@@ -351,6 +351,6 @@ def own_core(cores: Sequence[int], base_port: int) -> int:
     """The core of a run's chain: runs side by side, whose blocks of ports follow each other, take different ones in turn.
 
     Args:
-        cores: those of this process, at least one. base_port: a block has 100 ports; those of replays begin 1,000 above the live one.
+        cores: those of this process, one at least. base_port: a block has 100 ports; those of replays begin 1,000 higher.
     """
     return cores[-1 - (base_port // 100 + base_port // 1_000) % len(cores)]

@@ -55,7 +55,7 @@ class Recorded:
 
 
 def settings(preset: str, strategies: Iterable[str] | None = None, **bus: object) -> Conf:
-    """A replay's configuration; `bus` are changes to its [bus] section. Unless `pin` is off, the chain shares the bare hops' core."""
+    """A replay's configuration; `bus` are changes to its [bus] section. Unless `pin` is off, the chain has the bare hops' core."""
     if (core := chain_core()) is not None and bus.get("pin", "auto") == "auto":
         bus["pin"] = core
     chosen = configuration.preset(preset, strategies)
