@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import Number
+
 
 class TopicsRequest(Struct, frozen=True, tag="topics_request"):
     """Requests the topics of the journal with this prefix, and their lengths."""
@@ -31,8 +33,8 @@ class HistoryRequest(Struct, frozen=True, tag="history_request"):
 
     id: str
     topic: str
-    start: int
-    count: int
+    start: Number
+    count: Number
 
 
 class Page(Struct, frozen=True, tag="page"):

@@ -23,7 +23,7 @@ from tapewire.bus.bounds import (
 )
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError
-from tapewire.bus.messages import Alarm, Execution, Gap, Header, Resend
+from tapewire.bus.messages import Alarm, Execution, Gap, Header, HistoryRequest, Resend
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.testing import bar, intents
 from tapewire.daemons.publisher.core import Publisher
@@ -101,6 +101,8 @@ def test_a_message_fits_a_page():
         (intents(), "instrument", "MNQ", "MNQ.\n"),
         (Gap("a.", 1, 2, 3, "x"), "last", MAX_SIGNED, MAX_SIGNED + 1),
         (Resend("a.", 1, 2, 3), "first", 0, -1),
+        (HistoryRequest("1", "a.", 0, 10), "start", 0, -1),
+        (HistoryRequest("1", "a.", 0, 10), "count", MAX_SIGNED, -1),
     ],
 )
 def test_a_number_is_refused_outside_its_bounds(body, field, inside, outside):
