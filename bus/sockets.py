@@ -129,9 +129,13 @@ def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
 
 
 def from_peers(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[str, list[bytes]]]:
-    """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it."""
+    """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it; empty if nobody's did."""
     for first, frames in _arrived(socket, limit):
-        yield cast(str, first.get("User-Id")), frames
+        try:
+            who = cast(str, first.get("User-Id"))
+        except zmq.ZMQError:  # libzmq's own message, such as the unsubscription of a reader that has gone
+            who = ""
+        yield who, frames
 
 
 def _arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[zmq.Frame, list[bytes]]]:
