@@ -120,6 +120,16 @@ def read_command(peer: socket.socket) -> bytes:
     return body[1 : 1 + body[0]]
 
 
+def admitted(peer: socket.socket, key: Key, **properties: bytes) -> None:
+    """Shake hands as PLAIN wants it (RFC 24), with these properties of the connection. From then on every byte is the caller's."""
+    peer.sendall(greeting(b"PLAIN"))
+    read(peer, len(greeting(b"PLAIN")))
+    peer.sendall(plain(key))
+    assert read_command(peer) == b"WELCOME"
+    peer.sendall(command(b"INITIATE", metadata(**properties)))
+    assert read_command(peer) == b"READY"
+
+
 def read_to_end(peer: socket.socket) -> bytes:
     """What the other side sent until it closed."""
     received = b""

@@ -37,8 +37,10 @@ FLOATS = (0.0, -0.0, 0.1, 5e-324, 1e7, 1e15, 1e308, -1e308, math.inf, -math.inf,
 TIMES = (BAR_NS, BAR_NS + MINUTE_NS, 4_102_444_800_000_000_000)
 NUMBERS = st.sampled_from((*INTEGERS, *FLOATS, *TIMES))
 DATES = ("2026-03-03", "99999-99-99", "0001-01-01", "9999-12-31")
-TEXTS = st.sampled_from(("", "x", "x" * 5_000, "MNQ", "NQ", "a/b", "..", "é", "\n", *DATES))
-NESTED = st.sampled_from([[], {}, [[]], {"a": [{"b": {}}]}, [[[[[[[[[1]]]]]]]]]])
+WORDS = ("", "x", "x" * 5_000, "MNQ", "NQ", "a/b", "..", "é", "\n", *DATES)
+NESTS = ([], {}, [[]], {"a": [{"b": {}}]}, [[[[[[[[[1]]]]]]]]])
+TEXTS = st.sampled_from(WORDS)
+NESTED = st.sampled_from(NESTS)
 ANY = NUMBERS | TEXTS | NESTED | st.none() | st.booleans()
 PLAIN = {name: msgpack.unpackb(wire.encode(header, body)) for name, (_, header, body) in EXAMPLES.items()}
 

@@ -259,14 +259,8 @@ def test_a_routing_id_is_no_name(house: House, side: str, claimed: str) -> None:
 def test_a_property_of_the_connection_is_no_name(house: House) -> None:
     """A peer may put any properties into its handshake; the one that the guard wrote counts."""
     key = keys.find(house.run, "reader")
-    properties = strangers.metadata(Socket_Type=b"DEALER", Identity=b"operator", User_Id=b"operator", Peer_Address=b"::1")
     with strangers.connected(house.addresses[IPC]) as peer:
-        peer.sendall(strangers.greeting(b"PLAIN"))
-        strangers.read(peer, len(strangers.greeting(b"PLAIN")))
-        peer.sendall(strangers.plain(key))
-        assert strangers.read_command(peer) == b"WELCOME"
-        peer.sendall(strangers.command(b"INITIATE", properties))
-        assert strangers.read_command(peer) == b"READY"
+        strangers.admitted(peer, key, Socket_Type=b"DEALER", Identity=b"operator", User_Id=b"operator", Peer_Address=b"::1")
         peer.sendall(b"\x00\x04kill")
 
         assert house.heard() == ("reader", [b"operator", b"kill"])
