@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from statistics import median
 
 import msgspec
 import pytest
@@ -408,4 +409,5 @@ def test_two_hundred_loads_leave_nothing_behind(home: Path, program: Path, plain
     assert len(lines) == 10
     assert set(sockets) == {0}
     assert max(threads) <= min(threads) + 2
-    assert min(descriptors[5:]) <= min(descriptors[:5]) + 5  # libzmq closes some a moment later: a leak would remain
+    # Between 8 and 24 at any time, as libzmq closes some a moment later. A leak in each fifth load would show.
+    assert median(descriptors[5:]) <= median(descriptors[:5]) + 10
