@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests import command
 
 TAPEWIRE = Path(sys.executable).with_name("tapewire")
 START = dt.date(2026, 3, 2)
+
+ENDING_S = 10.0
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -61,7 +64,9 @@ def home_in(folder: Path) -> Iterator[Path]:
             yield place
         finally:
             supervise.release_all()
-            left = processes_with(str(folder))
+            until = time.monotonic() + ENDING_S  # the last helper process of a command may still be ending
+            while (left := processes_with(str(folder))) and time.monotonic() < until:
+                time.sleep(0.05)
             for pid in left:
                 os.kill(pid, 9)
     assert not left, f"processes left behind: {left}"

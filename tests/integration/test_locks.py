@@ -101,6 +101,11 @@ class Standing:
         lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
+    def refused_in_log(self, daemon: str, key: str) -> int:
+        """How many lines of a daemon say that a key's role was refused; supervisord writes them a moment later."""
+        lines = [line for line in self.logged("refused") if (line["source"], line["code"]) == (key, "role")]
+        return len([line for line in lines if line["daemon"] == daemon])
+
     def knock(self, port: str, name: str, *, tcp: bool, refused: Callable[[], bool] = lambda: False) -> bool:
         """Try to come in with a key of the run. Returns whether it was let in."""
         line = self.line(port, name, tcp=tcp)
@@ -231,8 +236,7 @@ def test_a_service_takes_from_a_key_only_what_its_role_may_send(standing: Standi
                 assert eventually(lambda before=before, sent=sent: standing.refused(owner) == before + len(sent))
                 assert not peer.poll(0)
             wrong += len(sent)
-            lines = [line for line in standing.logged("refused") if (line["source"], line["code"]) == (name, "role")]
-            assert len([line for line in lines if line["daemon"] == owner]) == 1
+            assert eventually(lambda name=name: standing.refused_in_log(owner, name) == 1)
 
     assert wrong
     assert standing.records() == records

@@ -191,7 +191,7 @@ def test_a_key_of_another_role_is_turned_away(house: House, side: str) -> None:
 
 @pytest.mark.slow
 def test_many_at_once_are_counted_one_by_one(house: House) -> None:
-    """Strangers of every kind and good peers, all at the same time: the sums are right, and each good peer is heard."""
+    """Strangers of every kind and good peers, all at once: none is missed, and each good peer is heard. A stranger may try twice."""
     tries = [(side, why, stranger) for side, them in ((TCP, OVER_TCP), (IPC, INSIDE)) for why, stranger in them.values()]
     threads = [threading.Thread(target=each, args=(house.line(side), house.kind, lambda: False)) for side, _, each in tries]
     for number, thread in enumerate(threads):
@@ -203,7 +203,8 @@ def test_many_at_once_are_counted_one_by_one(house: House) -> None:
 
     assert set(heard) == {"operator"}
     assert house.silent()
-    assert house.counted({why: sum(each == why for _, each, _ in tries) for why in ("no_lock", "unknown_key", "wrong_server")})
+    least = {why: sum(each == why for _, each, _ in tries) for why in ("no_lock", "unknown_key", "wrong_server")}
+    assert eventually(lambda: all(house.counts().get(why, 0) >= number for why, number in least.items()))
 
 
 def test_a_stranger_who_tries_again_and_again_is_counted_each_time(house: House) -> None:
