@@ -191,7 +191,7 @@ def test_a_key_of_another_role_is_turned_away(house: House, side: str) -> None:
 
 @pytest.mark.slow
 def test_many_at_once_are_counted_one_by_one(house: House) -> None:
-    """Strangers of every kind and good peers, all at once: none is missed, and each good peer is heard. A stranger may try twice."""
+    """Strangers of every kind and good peers, all at once: none is missed, each good peer is heard. A stranger may try twice."""
     tries = [(side, why, stranger) for side, them in ((TCP, OVER_TCP), (IPC, INSIDE)) for why, stranger in them.values()]
     threads = [threading.Thread(target=each, args=(house.line(side), house.kind, lambda: False)) for side, _, each in tries]
     for number, thread in enumerate(threads):
