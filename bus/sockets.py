@@ -26,8 +26,9 @@ PAGES_HWM = 64
 LINGER_MS = 500  # how long a stopping process may go on sending
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
-PEER_PING_MS = 2_000  # detects a peer that vanished (a stopped tap, a sleeping machine), to free its queue
-PEER_DEAD_MS = 8_000
+# A peer on tcp that vanished (a sleeping machine) is disconnected after 8 s, to free its queue. The kernel finds out. libzmq's own
+# heartbeat stays off: in libzmq 4.3.5 an assertion of it can end the process.
+PEER_IDLE_S, PEER_PROBES = 2, 3
 
 # Plain numbers: to combine two of pyzmq's enum flags takes longer than to send a message.
 NOBLOCK = int(zmq.NOBLOCK)
@@ -173,7 +174,10 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[by
     socket.setsockopt(zmq.LINGER, LINGER_MS)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, PEER_PING_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PEER_DEAD_MS)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, PEER_IDLE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, PEER_IDLE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, PEER_PROBES)
+    socket.setsockopt(zmq.TCP_MAXRT, PEER_IDLE_S * (PEER_PROBES + 1) * 1000)  # with unacknowledged data no probes are sent
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)  # a longer frame is not received: its connection is closed
     return socket

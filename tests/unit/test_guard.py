@@ -373,6 +373,14 @@ def test_messages_of_a_revoked_key_have_no_role_at_once(house: House) -> None:
     assert house.guard.role("anna") is None
 
 
+@pytest.mark.parametrize("house", PORTS, indirect=True)
+def test_no_socket_has_libzmqs_heartbeat(house: House) -> None:
+    """An assertion of it can end the process. On tcp the kernel watches instead."""
+    for each in (house.socket, house.enter(TCP), house.enter(IPC)):
+        assert each.getsockopt(zmq.HEARTBEAT_IVL) == 0
+        assert each.getsockopt(zmq.TCP_KEEPALIVE) == 1
+
+
 # --- readers --------------------------------------------------------------------------------------------------------------------
 
 
