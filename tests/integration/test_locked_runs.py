@@ -74,7 +74,7 @@ def test_a_gate_whose_port_is_taken_says_so_and_comes_when_it_is_free(tapewire: 
     os.kill(pid, signal.SIGSTOP)
     address = (up.host, up.base_port + PORTS["gate"])
     with socket.socket() as thief:
-        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         os.kill(pid, signal.SIGKILL)
         assert eventually(lambda: bound(thief, address))
         thief.listen()
