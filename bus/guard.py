@@ -78,8 +78,8 @@ class Turned(NamedTuple):
 class Guard:
     """The handler and the monitors of one context.
 
-    keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. counts: peers turned away, by port
-    and reason. version: rises when the keys have changed; what was derived from them is out of date then.
+    keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. version: rises when
+    the keys have changed; what was derived from them is out of date then.
 
     All methods are for the thread that owns the sockets. Close the guard before the context's sockets.
     """
@@ -87,7 +87,6 @@ class Guard:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> None:
         self.keys = keys
         self.version = 0
-        self._context = context
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Why], int] = {}
         self._last: dict[tuple[str, Why], Turned] = {}

@@ -179,8 +179,9 @@ def export(run: Path, key: Key, path: Path, *, host: str, base_port: int) -> Non
     head = (
         f"# The key of {key.name} (role {key.role}) for tapewire. Whoever has this file can speak as {key.name}: keep it private.\n"
     )
-    fields = {**_fields(key), "server": Keys(run).server.public, "host": host}
-    _put(path, head + "".join(f'{name} = "{value}"\n' for name, value in fields.items()) + f"base_port = {base_port}\n")
+    fields = {"name": key.name, "role": key.role.value, "public": key.public, "secret": key.secret}
+    fields |= {"server": Keys(run).server.public, "host": host}
+    _put(path, f"{head}{_lines(fields)}base_port = {base_port}\n")
 
 
 def read(folder: Path) -> tuple[list[Key], dict[str, str]]:
@@ -240,7 +241,7 @@ def _make(run: Path, name: str, role: Role) -> Key:
 def _write(path: Path, name: str, more: Mapping[str, str]) -> None:
     public, secret = zmq.curve_keypair()
     fields = {"name": name, **more, "public": public.decode(), "secret": secret.decode()}
-    _put(path, "".join(f'{field} = "{value}"\n' for field, value in fields.items()))
+    _put(path, _lines(fields))
 
 
 def _put(path: Path, text: str) -> None:
@@ -253,8 +254,8 @@ def _put(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _fields(key: Key) -> dict[str, str]:
-    return {"name": key.name, "role": key.role.value, "public": key.public, "secret": key.secret}
+def _lines(fields: Mapping[str, str]) -> str:
+    return "".join(f'{name} = "{value}"\n' for name, value in fields.items())
 
 
 def _pair(path: Path) -> Pair:

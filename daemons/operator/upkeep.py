@@ -17,11 +17,11 @@ from tapewire.bus import access, topics
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient, suggest
 from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.operator.commands import InstanceOption
 from tapewire.daemons.operator.instances import Instance
 
 out = Console(soft_wrap=True, highlight=False)
 
-InstanceOption = Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")]
 FOLLOW_S = 0.2
 SHOWN = ("timestamp", "daemon", "level", "event")  # fields of a line that have a place of their own
 
