@@ -18,7 +18,7 @@ import zmq
 
 from tapewire.bus import roles, sockets, topics, wire
 from tapewire.bus.backlog import Backlog
-from tapewire.bus.bounds import MAX_MESSAGE, MAX_SOURCES, MAX_TOPIC, Bound
+from tapewire.bus.bounds import MAX_MESSAGE, MAX_TOPIC, Bound, OutOfBounds, Refusals
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
@@ -57,12 +57,12 @@ class Broker:
         self.last = LastValues(conf.bus.last_values_mib << 20)
         self.backlog = Backlog(self.doors.both("broker.out").addresses, conf.bus.reader_mib << 20)
         self.told_dropped = False
-        self.forwarded = self.refused = self.dropped = 0
+        self.forwarded = self.refused = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
         self.stamper = Stamper(NAME, self.started_ns)  # a broker that starts again has forgotten its numbers
         self.ring = Ring(conf.bus.ring)
-        self.told: set[str] = set()
+        self.drops = Refusals()
         self._may: dict[tuple[str, bytes], bool] = {}
         self._version = 0
         try:
@@ -139,13 +139,11 @@ class Broker:
 
     def _drop(self, who: str, topic: bytes) -> None:
         """Count a fact that its sender's key may not publish. The first of each key is an alarm."""
-        self.dropped += 1
-        if who in self.told or len(self.told) >= MAX_SOURCES:
-            return
-        self.told.add(who)
         role = self.doors.guard.role(who)
         shown = topic[:60].decode("latin-1")
         text = f"the key {who!r} ({role or 'revoked'}) may not publish {shown}; what it sends there is dropped"
+        if not self.drops.count(who, OutOfBounds(Bound.ROLE, text)):
+            return
         self.logger.warning("role", key=who, topic=shown)
         header = self.stamper.header(ALARM, self.clock.now_ns())
         frame = wire.encode(header, Alarm(Bound.ROLE, text))
@@ -213,7 +211,7 @@ class Broker:
             "forwarded": self.forwarded,
             "refused": self.refused,
             "refusals": dict(self.entrance.refusals.counts),
-            "dropped": self.dropped,
+            "dropped": self.drops.total,
             "last_values": len(self.last),
             "last_bytes": self.last.size,
             "last_dropped": self.last.dropped,
