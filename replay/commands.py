@@ -269,6 +269,8 @@ def elsewhere(conf: Conf) -> Conf:
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base == conf.bus.base_port:
         return conf
+    if held := supervise.in_use(conf.bus.host, conf.bus.base_port):
+        err.print(f"ports from {base} on: {held}", markup=False)
     bus = msgspec.structs.replace(conf.bus, base_port=base)
     return msgspec.structs.replace(conf, bus=bus, instance=f"{conf.instance}-{base}")
 

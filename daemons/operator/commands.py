@@ -65,9 +65,9 @@ def up(
     conf = configuration.load("live", instance=name, traded=instrument or ["MNQ"], preset=chosen, calendar=_exchange_calendar())
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:
+        held = supervise.in_use(conf.bus.host, conf.bus.base_port) or supervise.AGAIN
         raise ConfError(
-            f"ports from {conf.bus.base_port} on are in use, and NinjaTrader connects to these; stop the process that uses them "
-            f"(`tapewire doctor` names the ports) or set bus.base_port in conf/live.toml"
+            f"ports in use: {held}; NinjaTrader connects to these, so stop that process, or set bus.base_port in conf/live.toml"
         )
     run = (var / name).resolve()
     run.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)

@@ -23,9 +23,9 @@ from tapewire.bus import access, private
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient
 from tapewire.daemons import makers
-from tapewire.daemons.operator import instances
+from tapewire.daemons.operator import holders, instances
 from tapewire.daemons.operator.instances import Instance
-from tapewire.daemons.settings.structs import PORT_SPAN, Conf
+from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Conf
 from tapewire.daemons.shell import limits
 
 DAEMONS = makers.NAMES
@@ -33,6 +33,7 @@ START_S = 30.0
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1
 SOCKET = "supervisord.sock"
+AGAIN = "they are free again by now, so repeat the command"
 
 
 def conf_file() -> Path:
@@ -70,7 +71,9 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     }
     command = [sys.executable, "-P", "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
     if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
-        raise Transient(f"another run uses the ports from {conf.bus.base_port} on; `tapewire status` names it")
+        raise Transient(
+            f"ports in use: {in_use(conf.bus.host, conf.bus.base_port) or AGAIN}; `tapewire status` names the runs that are up"
+        )
     log = (run_dir / "logs" / "start.log").open("wb")
     try:
         process = subprocess.Popen(
@@ -198,12 +201,25 @@ def free_base_port(host: str, wanted: int) -> int:
     Raises:
         Transient: no block is free.
     """
-    for base in range(wanted, wanted + 20_000, 100):
+    for base in range(wanted, wanted + 200 * PORT_BLOCK, PORT_BLOCK):
         if claim(host, base):
-            if all(port_free(host, base + offset) for offset in range(PORT_SPAN)):
+            if not taken(host, base):
                 return base
             release(host, base)
-    raise Transient(f"no free block of {PORT_SPAN} ports from {wanted} on {host}")
+    raise Transient(f"no free block of ports from {wanted} on {host}; {in_use(host, wanted)}")
+
+
+def taken(host: str, base: int) -> list[int]:
+    """The ports of a block that this process could not bind now."""
+    return [base + offset for offset in PORTS.values() if not port_free(host, base + offset)]
+
+
+def in_use(host: str, base: int) -> str:
+    """Who holds ports of a block, or claims it, for a person. Empty if nobody does any more."""
+    if ports := taken(host, base):
+        return holders.of_ports(host, ports)
+    holder = holders.of_name(_claim_name(host, base))
+    return holder and f"{base} to {base + max(PORTS.values())} claimed by {holder}"
 
 
 _claims: dict[tuple[str, int], sockets_of_python.socket] = {}
@@ -215,13 +231,17 @@ def claim(host: str, base: int) -> bool:
         return False
     guard = sockets_of_python.socket(sockets_of_python.AF_UNIX)
     try:
-        guard.bind(f"\0tapewire-{host}-{base}")  # a name without a file (Linux)
+        guard.bind(f"\0{_claim_name(host, base)}")  # a name without a file (Linux)
     except OSError:
         guard.close()
         return False
     guard.set_inheritable(True)
     _claims[host, base] = guard
     return True
+
+
+def _claim_name(host: str, base: int) -> str:
+    return f"tapewire-{host}-{base}"
 
 
 def release(host: str, base: int) -> None:

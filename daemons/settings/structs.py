@@ -22,7 +22,7 @@ PORTS: Mapping[str, int] = {
     "backfill": 16,
     "public": 20,
 }
-PORT_SPAN = 21
+PORT_BLOCK = 100  # the base ports of runs side by side are so far apart
 
 LEAST_DAYS = 40
 LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut a longer bucket into parts without meaning

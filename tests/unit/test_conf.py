@@ -9,7 +9,7 @@ import pytest
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as conf
-from tapewire.daemons.settings.structs import PORT_SPAN, PORTS, Bus, Conf, Trading
+from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Bus, Conf, Trading
 
 
 def load(overlay: str = "replay", **changes: dict[str, object]) -> Conf:
@@ -212,9 +212,9 @@ def test_a_folder_without_run_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_ports_are_distinct_and_within_the_span() -> None:
-    """No two sockets of a run share a port, and a block of PORT_SPAN holds them all."""
+    """No two sockets of a run share a port, and a block of PORT_BLOCK holds them all."""
     assert len(set(PORTS.values())) == len(PORTS)
-    assert max(PORTS.values()) < PORT_SPAN
+    assert max(PORTS.values()) < PORT_BLOCK
     assert Bus(base_port=7000).address("venue") == "tcp://127.0.0.1:7013"
 
 
@@ -222,4 +222,4 @@ def test_live_and_replay_never_share_a_port() -> None:
     """A replay on the trading PC cannot meet the live daemons."""
     live, replay = load("live").bus.base_port, load("replay").bus.base_port
 
-    assert abs(live - replay) >= PORT_SPAN
+    assert abs(live - replay) >= PORT_BLOCK

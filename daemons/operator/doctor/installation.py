@@ -15,7 +15,7 @@ from tapewire.daemons.operator import gather, supervise
 from tapewire.daemons.operator.doctor import bridge
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORT_SPAN, PORTS, Conf
+from tapewire.daemons.settings.structs import PORTS, Conf
 
 PACKAGES = ("zmq", "msgspec", "msgpack", "structlog", "supervisor", "typer", "rich", "numpy", "pandas")
 CLOCK_STEP_S = 0.5
@@ -83,14 +83,9 @@ def supervision() -> Found:
 
 def ports() -> Found:
     bus = _live().bus
-    taken = [
-        f"{name} ({bus.base_port + offset})"
-        for name, offset in PORTS.items()
-        if not supervise.port_free(bus.host, bus.base_port + offset)
-    ]
-    if taken:
-        return broken(f"in use by another process: {', '.join(taken)}", "stop it, or set bus.base_port in conf/live.toml")
-    return ok(f"{bus.base_port} to {bus.base_port + PORT_SPAN - 1} on {bus.host} are free")
+    if held := supervise.in_use(bus.host, bus.base_port):
+        return broken(f"in use: {held}", "stop that process, or set bus.base_port in conf/live.toml")
+    return ok(f"{bus.base_port} to {bus.base_port + max(PORTS.values())} on {bus.host} are free")
 
 
 def reach(live: Path) -> Found:
