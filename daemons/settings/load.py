@@ -8,19 +8,17 @@ daemon that reads its run.json starts without them.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings import overrides, rails
+from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
 from tapewire.daemons.settings.programs import Program, SizeTable
 from tapewire.daemons.settings.structs import (
     Bus,
@@ -35,16 +33,7 @@ from tapewire.daemons.settings.structs import (
 )
 from tapewire.strategies.clock import minute_of
 
-T = TypeVar("T")
-
-# Keys of earlier versions by section, and what to write instead.
-REPLACED = {
-    ("exits", "trail"): '; for trail = true write trailed = ["Trend Day Bull"], for trail = false leave the key out',
-}
-
 SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
-
-FOLDER = Path(__file__).resolve().parents[2] / "conf"  # beside `daemons`, in a checkout as in an installation
 
 
 def instruments() -> dict[str, Instrument]:
@@ -225,7 +214,7 @@ def read(run: Path) -> Conf:
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing: {run} is not a run directory; start one with `tapewire up`") from error
     except msgspec.MsgspecError as error:
-        raise ConfError(f"{path}: {error}{_remedy(str(error), Conf)}") from error
+        raise ConfError(f"{path}: {error}{remedy(str(error), Conf)}") from error
 
 
 def _upgraded(written: Any) -> Any:
@@ -235,14 +224,6 @@ def _upgraded(written: Any) -> Any:
             del exits["trail"]
             exits.setdefault("trailed", ["Trend Day Bull"] if trail else [])
     return written
-
-
-def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
-    """A table as a struct; the error names the place, the key and the nearest key that exists."""
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        raise ConfError(f"{where}: {error}{_remedy(str(error), kind)}") from error
 
 
 def _entered(name: str, conf: Conf) -> Program:
@@ -276,27 +257,5 @@ def _rising(values: list[float], what: str) -> None:
             raise ConfError(f"{what} {after:g} comes after {before:g}; write the lines in rising order")
 
 
-def _remedy(text: str, kind: Any) -> str:
-    """What to write in place of an unknown key: its replacement, else the nearest key that exists. text: msgspec's error."""
-    unknown = re.search(r"unknown field `([^`]+)`(?: - at `[^`]*\b(\w+)`)?", text)
-    if unknown is None:
-        return ""
-    return REPLACED.get((unknown[2], unknown[1])) or suggest(unknown[1], _field_names(kind))
-
-
-def _field_names(kind: Any) -> set[str]:
-    """Every key that a table of this type may have, at any depth."""
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        fields = msgspec.structs.fields(kind)
-        return {field.name for field in fields}.union(*(_field_names(field.type) for field in fields))
-    return set().union(*map(_field_names, get_args(kind)))
-
-
 def _read(name: str) -> dict[str, Any]:
-    path = FOLDER / name
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise ConfError(f"{path} is missing; reinstall tapewire or restore the file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfError(f"{path}: {error}") from error
+    return read_table(FOLDER / name)

@@ -1,0 +1,57 @@
+"""TOML under conf/, read into frozen structs. An unknown key is refused, with a suggestion."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.bus.errors import ConfError, suggest
+
+T = TypeVar("T")
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf"  # beside `daemons`, in a checkout as in an installation
+
+# Keys of earlier versions by section, and what to write instead.
+REPLACED = {
+    ("exits", "trail"): '; for trail = true write trailed = ["Trend Day Bull"], for trail = false leave the key out',
+}
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file as a table. Raises ConfError if it is missing or no TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfError(f"{path} is missing; reinstall tapewire or restore the file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfError(f"{path}: {error}") from error
+
+
+def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
+    """A table as a struct; the error names the place, the key and the nearest key that exists."""
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise ConfError(f"{where}: {error}{remedy(str(error), kind)}") from error
+
+
+def remedy(text: str, kind: Any) -> str:
+    """What to write in place of an unknown key: its replacement, else the nearest key that exists. text: msgspec's error."""
+    unknown = re.search(r"unknown field `([^`]+)`(?: - at `[^`]*\b(\w+)`)?", text)
+    if unknown is None:
+        return ""
+    return REPLACED.get((unknown[2], unknown[1])) or suggest(unknown[1], _field_names(kind))
+
+
+def _field_names(kind: Any) -> set[str]:
+    """Every key that a table of this type may have, at any depth."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        fields = msgspec.structs.fields(kind)
+        return {field.name for field in fields}.union(*(_field_names(field.type) for field in fields))
+    return set().union(*map(_field_names, get_args(kind)))
