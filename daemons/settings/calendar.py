@@ -1,7 +1,7 @@
 """Half days and holidays: from the exchange's calendar, or from the file beside the data.
 
-The exchange's calendar is pandas_market_calendars' "CME Globex Equity". It closes at 13:15 Eastern on the day after Thanksgiving,
-as the exchange does ("CME_Equity" has 13:00). It covers real dates only. A recording of invented dates therefore brings its own
+The exchange's calendar is the library pandas_market_calendars, by product (daemons/market/week.py), with the corrections of
+conf/calendar.toml laid over it. It covers real dates only. A recording of invented dates therefore brings its own
 `calendar.json`. Where that file exists, it replaces the exchange's calendar; nothing is merged.
 
     {"half_days": {"2027-03-11": "13:00"}, "holidays": ["2027-03-26"]}
@@ -17,42 +17,62 @@ import msgspec
 
 from tapewire.bus.errors import DataError, suggest
 from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.week import product
+from tapewire.daemons.settings.corrections import corrections
 from tapewire.strategies.clock import NEW_YORK
 
-EXCHANGE = "CME Globex Equity"
 FILE = "calendar.json"
 KEYS = ("half_days", "holidays")
 RTH_OPENS = dt.time(9, 30)
 RTH_CLOSES = dt.time(16, 0)
+CLOSES = dt.time(17, 0)
 
 
-def calendar_for(folder: Path | None, first: dt.date, last: dt.date) -> Calendar:
+def calendar_for(folder: Path | None, first: dt.date, last: dt.date, name: str = "equity") -> Calendar:
     """Half days and holidays of the trade dates first to last.
 
     Args:
         folder: the recording's folder; its calendar.json, if it exists, replaces the exchange's calendar. None: the exchange's.
+        name: the calendar of the instrument (daemons/market/week.py).
     Raises:
         DataError: calendar.json is malformed; the error names the key, the value and the remedy.
+        ConfError: no calendar has this name, or conf/calendar.toml is malformed.
     """
     if folder is not None and (folder / FILE).exists():
         return _read(folder / FILE)
-    return _exchange(first, last)
+    closes = closes_of(name, first, last)
+    # A close before the bell (09:15 on Good Friday when jobs are reported) leaves a trade date without RTH.
+    return Calendar(
+        half_days={day.isoformat(): f"{at:%H:%M}" for day, at in closes.items() if at is not None and RTH_OPENS < at < RTH_CLOSES},
+        holidays=tuple(day.isoformat() for day, at in closes.items() if at is None or at <= RTH_OPENS),
+    )
 
 
-def _exchange(first: dt.date, last: dt.date) -> Calendar:
+def closes_of(name: str, first: dt.date, last: dt.date) -> dict[dt.date, dt.time | None]:
+    """When trading ends on each trade date from first to last, in New York; None for a day without trading.
+
+    Raises:
+        ConfError: no calendar has this name, or conf/calendar.toml is malformed.
+    """
     # A late import, because it imports pandas: commands without a calendar should not wait for it.
     import pandas_market_calendars
 
-    schedule = pandas_market_calendars.get_calendar(EXCHANGE).schedule(start_date=first, end_date=last)
-    closes = {day.date(): close.astimezone(NEW_YORK).time() for day, close in schedule["market_close"].items()}
-    weekdays = (first + dt.timedelta(days) for days in range((last - first).days + 1))
-    # A close before the bell (09:15 on Good Friday when jobs are reported) leaves a trade date without RTH.
-    return Calendar(
-        half_days={day.isoformat(): f"{at:%H:%M}" for day, at in closes.items() if RTH_OPENS < at < RTH_CLOSES},
-        holidays=tuple(
-            day.isoformat() for day in weekdays if day.weekday() < 5 and not (day in closes and closes[day] > RTH_OPENS)
-        ),
-    )
+    corrected = corrections(name)
+    schedule = pandas_market_calendars.get_calendar(product(name).library).schedule(start_date=first, end_date=last)
+    known = {day.date(): close.astimezone(NEW_YORK).time() for day, close in schedule["market_close"].items()}
+    days = (first + dt.timedelta(number) for number in range((last - first).days + 1))
+    return {day: _corrected(known.get(day), corrected.get(day)) for day in days if day.weekday() < 5}
+
+
+def _corrected(known: dt.time | None, close: str | None) -> dt.time | None:
+    match close:
+        case None:
+            return known
+        case "closed":
+            return None
+        case "regular":
+            return CLOSES
+    return dt.time.fromisoformat(close)
 
 
 def _read(path: Path) -> Calendar:

@@ -51,6 +51,8 @@ SHELLS = {
     "daemons.publisher.signal_files",
     "daemons.makers",
     "daemons.settings.calendar",
+    "daemons.settings.corrections",
+    "daemons.settings.files",
     "daemons.settings.load",
     "daemons.settings.overrides",
 }

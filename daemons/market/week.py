@@ -1,0 +1,72 @@
+"""When a product trades in an ordinary week, by the name of its calendar. Holidays and early closes: daemons/settings/calendar.py.
+
+All times are New York wall-clock time in minutes after midnight, as everywhere (strategies/clock.py). The rules of the playbook do
+not use this: they speak of RTH, 09:30 to 16:00, for every product.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.strategies.clock import EVENING, FRIDAY
+
+SUNDAY = 6
+CLOSE = 17 * 60
+
+
+class TradingWeek(NamedTuple):
+    """An ordinary week: from Sunday's `opens` to Friday's `closes`, with a break from `closes` to `opens` on the days between.
+
+    weekend: the weekend's hours are traded as well, and there is no daily break.
+    """
+
+    opens: int = EVENING
+    closes: int = CLOSE
+    weekend: bool = False
+
+    def trades(self, weekday: int, minute: int) -> bool:
+        """Whether the minute that closes at this stamp is traded. weekday: of the stamp, Monday is 0; minute: 0 is midnight."""
+        if self.weekend:
+            return True
+        before = minute <= self.closes and weekday <= FRIDAY
+        after = minute > self.opens and (weekday < FRIDAY or weekday == SUNDAY)
+        return before or after
+
+
+class Product(NamedTuple):
+    """One calendar. library: its name in pandas_market_calendars. always_open_from: the first day that did not close at 17:00."""
+
+    library: str
+    always_open_from: dt.date | None = None
+
+
+# CME Group trades crypto around the clock since 16:00 Chicago of 2026-05-29, but for a maintenance of two hours on the weekend.
+PRODUCTS: Mapping[str, Product] = {
+    "equity": Product("CME Globex Equity"),
+    "energy": Product("CMEGlobex_Energy"),
+    "metals": Product("CMEGlobex_Metals"),
+    "currencies": Product("CMEGlobex_FX"),
+    "rates": Product("CME Globex Fixed Income"),
+    "crypto": Product("CME Globex Crypto", always_open_from=dt.date(2026, 5, 29)),
+}
+
+
+def product(name: str) -> Product:
+    """A calendar by name. Raises ConfError, with the names there are."""
+    try:
+        return PRODUCTS[name]
+    except KeyError:
+        raise ConfError(f"unknown calendar {name!r}{suggest(name, PRODUCTS)}; known: {', '.join(PRODUCTS)}") from None
+
+
+def hours_of(name: str, on: dt.date | None = None) -> TradingWeek:
+    """The trading week of a calendar. on: the week of this trade date; None for today's rules.
+
+    Raises:
+        ConfError: no calendar has this name.
+    """
+    since = product(name).always_open_from
+    return TradingWeek(weekend=since is not None and (on is None or on > since))

@@ -1,0 +1,93 @@
+"""conf/calendar.toml: what the library lacks or has wrong, and how a mistake in it is refused."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.week import PRODUCTS
+from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.daemons.settings.corrections import corrections
+
+MOURNING = dt.date(2025, 1, 9)
+DAY = """
+[[day]]
+date = 2025-01-09
+calendars = ["equity"]
+close = "09:30"
+why = "day of mourning"
+sources = ["the exchange"]
+"""
+
+
+@pytest.mark.parametrize(
+    "name, calendar",
+    [
+        ("equity", Calendar(holidays=("2025-01-09",))),
+        ("rates", Calendar(half_days={"2025-01-09": "13:15"})),
+        ("energy", Calendar()),
+        ("crypto", Calendar()),
+    ],
+)
+def test_the_day_of_mourning_ended_by_product(name, calendar):
+    """Index futures ended at the bell, so the day has no RTH; treasuries at 13:15; the others as on any other day."""
+    assert calendar_for(None, MOURNING, MOURNING, name) == calendar
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_the_shipped_file_is_readable(name):
+    """Every calendar reads the whole file."""
+    corrections(name)
+
+
+@pytest.mark.parametrize(
+    "close, calendar",
+    [
+        ("closed", Calendar(holidays=("2025-01-08",))),
+        ("regular", Calendar()),
+        ("12:00", Calendar(half_days={"2025-01-08": "12:00"})),
+    ],
+)
+def test_a_correction_says_closed_regular_or_a_time(tmp_path, monkeypatch, close, calendar):
+    """The three forms of `close`, on a day that the library has as a regular one."""
+    (tmp_path / "calendar.toml").write_text(DAY.replace("01-09", "01-08").replace("09:30", close))
+    monkeypatch.setattr("tapewire.daemons.settings.corrections.FILE", tmp_path / "calendar.toml")
+
+    assert calendar_for(None, dt.date(2025, 1, 8), dt.date(2025, 1, 8)) == calendar
+
+
+def test_regular_takes_a_holiday_of_the_library_back(tmp_path, monkeypatch):
+    """Christmas would be a day like any other, if the file said so."""
+    (tmp_path / "calendar.toml").write_text(DAY.replace("2025-01-09", "2025-12-25").replace("09:30", "regular"))
+    monkeypatch.setattr("tapewire.daemons.settings.corrections.FILE", tmp_path / "calendar.toml")
+
+    assert calendar_for(None, dt.date(2025, 12, 25), dt.date(2025, 12, 25)) == Calendar()
+
+
+@pytest.mark.parametrize(
+    "before, after, complaint",
+    [
+        ("2025-01-09", "2025-01-11", "2025-01-11: is a Saturday, which is no trade date"),
+        ("2025-01-09", '"9 January"', "Invalid RFC3339"),
+        ('["equity"]', '["equities"]', "2025-01-09: calendars: unknown calendar 'equities' (did you mean 'equity'"),
+        ('["equity"]', "[]", "2025-01-09: calendars is empty"),
+        ('["equity"]', '["equity", "equity"]', "2025-01-09: equity stands there twice; keep one"),
+        ("09:30", "9:30", "close = '9:30': write HH:MM New York before 17:00"),
+        ("09:30", "17:00", "close = '17:00': write HH:MM New York before 17:00"),
+        ('["the exchange"]', "[]", "sources is empty"),
+        ("why =", "reason =", "unknown field `reason`"),
+        ("why =", "why", "calendar.toml: Expected '='"),
+    ],
+)
+def test_a_wrong_line_is_refused_with_a_remedy(tmp_path: Path, before, after, complaint):
+    """The error names the file, the date, the value and the remedy."""
+    file = tmp_path / "calendar.toml"
+    file.write_text(DAY.replace(before, after))
+
+    with pytest.raises(ConfError) as refused:
+        corrections("equity", file)
+
+    assert str(refused.value).startswith(str(file))
+    assert complaint in str(refused.value)
