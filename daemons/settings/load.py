@@ -17,6 +17,7 @@ import msgspec
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.settings import overrides, rails
 from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
 from tapewire.daemons.settings.programs import Program, SizeTable
@@ -36,6 +37,10 @@ from tapewire.strategies.clock import minute_of
 SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
 
 
+class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
+    table: tuple[RollTable, ...]
+
+
 def instruments() -> dict[str, Instrument]:
     """The instruments of conf/instruments.toml by symbol."""
     return {
@@ -51,6 +56,12 @@ def instrument(symbol: str) -> Instrument:
             f"unknown instrument {symbol!r}{suggest(symbol, defined)}; known: {', '.join(defined)} (conf/instruments.toml)"
         )
     return defined[symbol]
+
+
+def rolls() -> Rolls:
+    """The contract months of conf/rolls.toml, for every instrument that is defined."""
+    tables = convert(_read("rolls.toml"), _RollFile, "rolls.toml").table
+    return Rolls(tables, {symbol: terms.root for symbol, terms in instruments().items()})
 
 
 def preset_names() -> list[str]:

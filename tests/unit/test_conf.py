@@ -81,7 +81,7 @@ def test_every_instrument_states_all_its_terms() -> None:
     """Point value, tick, commission and slippage are mandatory; the money of one tick is whole cents."""
     known = conf.instruments()
 
-    assert set(known) == {"NQ", "MNQ", "ES", "MES", "YM", "MYM"}
+    assert set(known) == {"NQ", "MNQ", "ES", "MES", "YM", "MYM", "RTY", "M2K"}
     assert {name: each.tick_cents for name, each in known.items()} == {
         "NQ": 500,
         "MNQ": 50,
@@ -89,6 +89,8 @@ def test_every_instrument_states_all_its_terms() -> None:
         "MES": 125,
         "YM": 500,
         "MYM": 50,
+        "RTY": 500,
+        "M2K": 50,
     }
 
 

@@ -1,0 +1,204 @@
+"""Futures contracts: their spellings, and which one is in front on a date.
+
+The dates are data (conf/rolls.toml): nothing here computes a third Friday. A contract's trade dates end on its expiry at 09:30
+Eastern. On its roll date the next one comes to the front, with the session that carries that trade date.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from tapewire.bus.errors import ConfError, DataError, suggest
+from tapewire.strategies.clock import RTH_OPEN, new_york
+
+LETTERS = "FGHJKMNQUVXZ"
+NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+# What may follow the symbol: NinjaTrader's `03-26`, a code `H6` or `H26`, a name `MAR26`, or NinjaTrader's continuous `##-##`.
+_MONTH = re.compile(
+    r"(?P<number>\d\d?)-(?P<a>\d{4}|\d\d)|(?P<letter>[FGHJKMNQUVXZ])(?P<b>\d{4}|\d\d?)|(?P<name>[A-Z]{3})[ -]?(?P<c>\d{4}|\d\d)"
+)
+_KEY = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_QUARTER = dt.timedelta(100)  # a contract is in front for less
+_CONTINUOUS = ("", "##-##")
+
+
+class Contract(NamedTuple):
+    """One month of a future. root: the family whose bars it trades on (NQ). symbol: its own (MNQ)."""
+
+    root: str
+    symbol: str
+    year: int
+    month: int
+
+    @property
+    def name(self) -> str:
+        """NinjaTrader's spelling: `MNQ 03-26`."""
+        return f"{self.symbol} {self.month:02}-{self.year % 100:02}"
+
+    @property
+    def code(self) -> str:
+        """The exchange's spelling, with the year's last digit: `MNQH6`."""
+        return f"{self.symbol}{LETTERS[self.month - 1]}{self.year % 10}"
+
+
+class Roll(Struct, frozen=True, forbid_unknown_fields=True):
+    """The dates of one contract month. roll: the first trade date on which the next is in front. expiry: its last trade date."""
+
+    roll: dt.date
+    expiry: dt.date
+
+
+class RollTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The contract months of some roots, oldest first, by "YYYY-MM".
+
+    source: where the dates are from; read: the day on which they were read there. listed: how many months the exchange lists at a
+    time. apart: months of a root that rolled on other dates than the rest.
+    """
+
+    roots: tuple[str, ...]
+    source: str
+    read: dt.date
+    listed: int
+    months: dict[str, Roll]
+    apart: dict[str, dict[str, Roll]] = {}
+
+    def __post_init__(self) -> None:
+        before = ""
+        for key, each in self.months.items():
+            if not _KEY.fullmatch(key):
+                raise ValueError(f"months: {key!r} is not a month; write YYYY-MM")
+            if key <= before or (before and each.roll <= self.months[before].roll) or each.roll > each.expiry:
+                raise ValueError(
+                    f"months: {key} is out of order; months and roll dates rise, and a roll date is not after its expiry"
+                )
+            before = key
+        for root, months in self.apart.items():
+            for key in months:
+                if root not in self.roots or key not in self.months:
+                    raise ValueError(f"apart: {root} {key} replaces nothing; write a root and a month of this table")
+
+
+class Rolls(Struct, frozen=True):
+    """Every contract of every symbol. roots: the root of each symbol. A root without a table has contracts without dates."""
+
+    tables: tuple[RollTable, ...] = ()
+    roots: dict[str, str] = {}
+
+    def parse(self, text: str, today: dt.date) -> Contract | None:
+        """The contract that a text names: `MNQ 03-26`, `MNQH6`, `MNQH26`, `MNQ MAR26`, in any case; `MNQ` is the one in front.
+
+        A year of one or two digits is the one nearest to today. None: the symbol alone, of a root without a table.
+
+        Raises:
+            DataError: no symbol that is defined, no month, or a month in which the root has no contract.
+        """
+        written = text.strip().upper()
+        for symbol in sorted(self.roots, key=len, reverse=True):
+            rest = written.removeprefix(symbol).strip()
+            if not written.startswith(symbol):
+                continue
+            if rest in _CONTINUOUS:
+                return self.front(symbol, today) if self.table(symbol) else None
+            if (month := _MONTH.fullmatch(rest)) is not None:
+                return self._dated(text, symbol, month, today)
+        near, known = suggest(written.split(" ")[0], self.roots), ", ".join(self.roots)
+        raise DataError(f"{text!r} names no contract{near}; write such as 'MNQ 03-26', with one of {known}")
+
+    def table(self, symbol: str) -> RollTable | None:
+        """The table of a symbol's root; None without one."""
+        root = self.roots.get(symbol, symbol)
+        return next((table for table in self.tables if root in table.roots), None)
+
+    def front(self, symbol: str, day: dt.date) -> Contract:
+        """The contract in front on a trade date.
+
+        Raises:
+            ConfError: the date is beyond the table, or the root has none.
+        """
+        found = self.find_front(symbol, day)
+        if found is None:
+            (first, _), *_, (last, _) = self._months(symbol)
+            raise ConfError(f"{symbol} on {day}: conf/rolls.toml has {first.name} to {last.name}; add the months that are missing")
+        return found
+
+    def find_front(self, symbol: str, day: dt.date) -> Contract | None:
+        """As `front`; None where that raises."""
+        months = self._months(symbol) if self.table(symbol) else ()
+        contract, roll = next(((contract, roll.roll) for contract, roll in months if day < roll.roll), (None, day))
+        return contract if roll - day < _QUARTER else None
+
+    def roll_dates(self, symbol: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, Contract]]:
+        """The roll dates from `first` to `last`, both included, each with the contract that is in front from it on.
+
+        Raises:
+            ConfError: the dates are beyond the table, or the root has none.
+        """
+        self.front(symbol, first), self.front(symbol, last)
+        months = pairwise(self._months(symbol))
+        return [(roll.roll, after) for (_, roll), (after, _) in months if first <= roll.roll <= last]
+
+    def dates(self, contract: Contract) -> Roll | None:
+        """Roll date and expiry of a contract; None if the table does not reach so far."""
+        return dict(self._months(contract.symbol)).get(contract)
+
+    def after(self, contract: Contract) -> Contract | None:
+        """The next contract; None at the end of the table."""
+        return next((each for each, _ in self._months(contract.symbol) if each > contract), None)
+
+    def expired(self, contract: Contract, at_ns: int) -> bool:
+        """Whether trading in a contract has ended."""
+        if self.table(contract.symbol) is None:
+            return False
+        roll = self.dates(contract)
+        if roll is None:  # outside the table: past, if it is before its first month
+            first, _ = next(self._months(contract.symbol))
+            return contract < first
+        now = new_york(at_ns)
+        return (now.date(), now.hour * 60 + now.minute) >= (roll.expiry, RTH_OPEN)
+
+    def listed(self, contract: Contract, at_ns: int) -> bool:
+        """Whether the exchange lists a contract already: it is one of the next months that have not expired."""
+        table = self.table(contract.symbol)
+        if table is None:
+            return True
+        ahead = [each for each, _ in self._months(contract.symbol) if not self.expired(each, at_ns)]
+        return bool(ahead) and contract <= ahead[: table.listed][-1]
+
+    def _dated(self, text: str, symbol: str, month: re.Match[str], today: dt.date) -> Contract:
+        number = month["number"]
+        if number is not None:
+            at = int(number)
+        elif month["letter"] is not None:
+            at = LETTERS.index(month["letter"]) + 1
+        else:
+            at = NAMES.index(month["name"]) + 1 if month["name"] in NAMES else 0
+        table = self.table(symbol)
+        held = sorted({int(key[5:]) for key in table.months}) if table else range(1, 13)
+        if at not in held:
+            raise DataError(f"{text!r}: {symbol} has contracts of the months {', '.join(f'{each:02}' for each in held)}")
+        return Contract(self.roots[symbol], symbol, _nearest(month["a"] or month["b"] or month["c"], at, today), at)
+
+    def _months(self, symbol: str) -> Iterator[tuple[Contract, Roll]]:
+        table, root = self.table(symbol), self.roots.get(symbol, symbol)
+        if table is None:
+            raise ConfError(f"{symbol}: conf/rolls.toml has no table for the root {root}; add one")
+        for key, roll in {**table.months, **table.apart.get(root, {})}.items():
+            yield Contract(root, symbol, int(key[:4]), int(key[5:])), roll
+
+
+def _nearest(digits: str, month: int, today: dt.date) -> int:
+    """The year that ends in these digits and lies nearest to today; of two equally near, the later one."""
+    span: int = 10 ** len(digits)
+    first: int = today.year - today.year % span + int(digits)
+
+    def distance(year: int) -> int:
+        return abs((year - today.year) * 12 + month - today.month)
+
+    return min((first + span, first, first - span), key=distance)
