@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
