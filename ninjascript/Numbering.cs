@@ -133,7 +133,7 @@ namespace Tapewire
         /// <summary>The series has this bar or a later one already.</summary>
         public bool Has(string topic, Bar bar) { return _last.TryGetValue(topic, out LastBar last) && bar.CloseNs <= last.CloseNs; }
 
-        /// <summary>Gives a bar its number in the series, whose last bar it becomes.</summary>
+        /// <summary>Gives a bar its number in the series, whose last bar it becomes. To be called as bars come, not as they go out.</summary>
         public void Number(IParticipant chart, string topic, Bar bar)
         {
             bar.Index += Shift(chart);

@@ -7,7 +7,7 @@ using System.Diagnostics;
 namespace Tapewire
 {
     /// <summary>
-    /// Publishes bars, alarms and beats. A bar goes out when the broker listens, when the gate has acknowledged every message before it (or the
+    /// Publishes bars, alarms and beats. A bar is numbered when it comes. It goes out when the broker listens, when the gate has acknowledged every message before it (or the
     /// bar has been held long enough), and when the journal is not far behind. The last messages of every topic are kept for readers
     /// that lost some.
     ///
@@ -23,6 +23,7 @@ namespace Tapewire
         sealed class HeldBar
         {
             public IParticipant From;
+            public string Topic;
             public Bar Bar;
             public long AfterMessage, SinceMs, HoldMs;
         }
@@ -34,7 +35,7 @@ namespace Tapewire
         readonly VenueLink _link;
         readonly long _startedNs = UnixTime.NowNs();
         readonly Ring _ring = new Ring();
-        readonly Queue<HeldBar> _bars = new Queue<HeldBar>();
+        readonly Queue<HeldBar> _unnumbered = new Queue<HeldBar>(), _bars = new Queue<HeldBar>();
         readonly Dictionary<string, long> _lastSent = new Dictionary<string, long>();
         readonly Dictionary<string, long> _raisedMs = new Dictionary<string, long>();
 
@@ -58,14 +59,35 @@ namespace Tapewire
         /// <param name="holdMs">How long it waits for the gate to acknowledge earlier messages.</param>
         public void Publish(IParticipant from, Bar bar, int holdMs)
         {
-            _bars.Enqueue(new HeldBar { From = from, Bar = bar, SinceMs = _poller.NowMs, HoldMs = holdMs, AfterMessage = _link.LastMessage });
-            if (_numbering.Ready) _numbering.Align(from, TopicOf(bar), bar);
+            var held = new HeldBar
+            {
+                From = from, Topic = TopicOf(bar), Bar = bar, SinceMs = _poller.NowMs, HoldMs = holdMs, AfterMessage = _link.LastMessage,
+            };
+            if (_numbering.Ready) Number(held);
+            else _unnumbered.Enqueue(held);
         }
 
-        /// <summary>Numbering has begun: aligns the charts with the series, by the bars that were held until now.</summary>
-        public void Align()
+        /// <summary>Numbering has begun: numbers the bars that were held until now.</summary>
+        public void Number()
         {
-            foreach (HeldBar held in _bars) _numbering.Align(held.From, TopicOf(held.Bar), held.Bar);
+            while (_unnumbered.Count > 0) Number(_unnumbered.Dequeue());
+        }
+
+        /// <summary>
+        /// Numbers a bar as it comes, although it may go out much later: the next one, of this chart or of another, counts from it. Skips a bar that
+        /// the series has, or that a strategy's chart feeds.
+        /// </summary>
+        void Number(HeldBar held)
+        {
+            _numbering.Align(held.From, held.Topic, held.Bar);
+            if (_numbering.Has(held.Topic, held.Bar) || _charts.FedByStrategy(held.From, held.Topic))
+            {
+                _poller.Counters.Skipped++;
+                _poller.Counters.Delivered();
+                return;
+            }
+            _numbering.Number(held.From, held.Topic, held.Bar);
+            _bars.Enqueue(held);
         }
 
         /// <summary>Sends the bars that may go out, up to the first that may not.</summary>
@@ -78,7 +100,7 @@ namespace Tapewire
         {
             if (!BrokerListens) return false;
             if (!_link.AcknowledgedUpTo(held.AfterMessage) && _poller.NowMs - held.SinceMs < held.HoldMs) return false;
-            return HasCredit(TopicOf(held.Bar));
+            return HasCredit(held.Topic);
         }
 
         /// <summary>The journal is not far behind. Once half the credit is used, a request goes out how far it is.</summary>
@@ -94,15 +116,7 @@ namespace Tapewire
         void Send(HeldBar held)
         {
             _poller.Counters.Delivered();
-            Bar bar = held.Bar;
-            string topic = TopicOf(bar);
-            if (_numbering.Has(topic, bar) || _charts.FedByStrategy(held.From, topic))
-            {
-                _poller.Counters.Skipped++;
-                return;
-            }
-            _numbering.Number(held.From, topic, bar);
-            Send(topic, bar, bar.CloseNs);
+            Send(held.Topic, held.Bar, held.Bar.CloseNs);
             _poller.Counters.Bars++;
         }
 

@@ -83,7 +83,7 @@ namespace Tapewire
             _memory = new Memory(Path.Combine(settings.Folder, "bridge.txt"));
             _access = new Access(settings.Folder, settings.Host + ":" + settings.BasePort);
             _journal = new Journal(this);
-            _numbering = new Numbering(this, _memory, _journal, settings.HistoryMs, () => _publisher.Align());
+            _numbering = new Numbering(this, _memory, _journal, settings.HistoryMs, () => _publisher.Number());
             _charts = new Charts(this, _numbering);
             _link = new VenueLink(this, _numbering, _charts, _memory);
             _publisher = new Publisher(this, _numbering, _journal, _charts, _link);

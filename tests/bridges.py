@@ -249,20 +249,29 @@ def bus(
     conf: Conf, run: Path, names: tuple[str, ...] = ("broker", "logger"), *, module: str = "tapewire.daemons"
 ) -> Iterator[None]:
     """Some daemons of a run, ready: only the broker and the logger if the test plays the gate. module: the one that starts them."""
-    started = []
     with begun(conf, run):
         try:
-            for name in names:
-                command = [sys.executable, "-m", module, name, "--run", str(run)]
-                started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-            for name in names:
-                _ready(run, name)
-            yield
+            with daemons(run, names, module=module):
+                yield
         finally:
-            for process in reversed(started):
-                process.terminate()
-                process.wait(20)
             supervise.release(conf.bus.host, conf.bus.base_port)
+
+
+@contextmanager
+def daemons(run: Path, names: tuple[str, ...], *, module: str = "tapewire.daemons") -> Iterator[None]:
+    """Some daemons of a run that has begun, ready."""
+    started = []
+    try:
+        for name in names:
+            command = [sys.executable, "-m", module, name, "--run", str(run)]
+            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        for name in names:
+            _ready(run, name)
+        yield
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(20)
 
 
 def wait_until_read(run: Path) -> None:
