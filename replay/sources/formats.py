@@ -1,0 +1,33 @@
+"""All formats that can be read, in the order in which a file is tried; see `tapewire.replay.sources.table.Reader`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from tapewire.replay.sources import text, volumetric
+from tapewire.replay.sources.table import Head, Reader
+
+FORMATS: tuple[Reader, ...] = tuple(cast(Reader, module) for module in (volumetric,))
+
+
+class Found(NamedTuple):
+    """A file whose format is known. sign: by what it was recognised."""
+
+    head: Head
+    reader: Reader
+    sign: str
+
+
+def recognised(path: Path) -> Found | None:
+    """The format of a file by its content; None if it is none of `FORMATS`. Raises DataError if it cannot be opened."""
+    head = text.head_of(path)
+    for reader in FORMATS:
+        if sign := reader.recognise(head):
+            return Found(head, reader, sign)
+    return None
+
+
+def known() -> str:
+    """The formats by name, for a sentence."""
+    return ", ".join(reader.NAME for reader in FORMATS)

@@ -1,0 +1,373 @@
+"""Tables of text as columns: unpacked, decoded, separated, each cell checked; whole files in pieces, so that memory stays small.
+
+A text is read in blocks of whole lines. The shape of each line is checked here (too many or too few cells, a last line that was
+cut, a header in the middle, blank lines), and pandas converts the cells of rows that have the right shape. Line numbers are those
+of an editor.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tapewire.bus.errors import DataError, suggest
+from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
+
+HEAD = 1 << 16
+BLOCK = 1 << 20
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+AGAIN = "correct the line or export the file again"
+_UNIT = b"\x1f"
+
+Column = NDArray[Any]
+Convert = Callable[["pd.Series[Any]"], tuple[Column, Flags]]
+"""Cells of one column as values, and which of them are none. See `price`, `whole`, `Words`, and stamps.py."""
+
+
+class Layout(NamedTuple):
+    """How a table is written. names: of its columns, in order. first: the line of the first data row, from 1."""
+
+    names: tuple[str, ...]
+    separator: str = ","
+    decimal: str = "."
+    first: int = 1
+
+
+class Wanted(NamedTuple):
+    """A column to read. why: what is wrong with a cell that cannot be converted, with the remedy."""
+
+    convert: Convert
+    why: str
+
+
+@dataclass(slots=True)
+class Table:
+    """Columns of the rows that could be read, and the rows that could not. rows: data rows in the file, bad ones included.
+
+    header, separator, width: of the block that is being read.
+    """
+
+    line: Whole
+    columns: dict[str, Column]
+    bad: list[Bad] = field(default_factory=list)
+    rows: int = 0
+    told: list[str] = field(default_factory=list)
+    header: bytes = b""
+    separator: str = ","
+    width: int = 0
+
+
+def head_of(path: Path) -> Head:
+    """The beginning of a file. Raises DataError if it cannot be opened."""
+    with _guarded(path), _opened(path) as (stream, _):
+        raw = stream.read(HEAD)
+    encoding = "utf-16" if raw.startswith(UTF16) else "utf-8-sig"
+    text: str | None
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(raw)
+        if "\0" in text:
+            text = None
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
+        return Head(path, raw, None, [])
+    lines = text.splitlines()
+    if len(raw) == HEAD and lines and not text.endswith(("\n", "\r")):
+        lines.pop()
+    return Head(path, raw, text, lines)
+
+
+def fields_of(line: str, separator: str) -> list[str]:
+    """The cells of one line, unquoted and stripped."""
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+
+
+def separator_of(line: str) -> str:
+    """The separator that a line uses: of `;`, tab, `,` and `|` the one that splits it into the most cells."""
+    return max(";\t,|", key=lambda sign: (len(fields_of(line, sign)), sign == ","))
+
+
+def layout_of(head: Head) -> Layout | None:
+    """The layout of a table with a header line; lines that begin with `#` before it are skipped. None: there is no text."""
+    for number, line in enumerate(head.lines, 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        separator = separator_of(line)
+        names = tuple(name.lower() for name in fields_of(line, separator))
+        while names and not names[-1]:
+            names = names[:-1]
+        return Layout(names, separator, decimal_of(head.lines[number:], separator), number + 1)
+    return None
+
+
+def decimal_of(lines: Sequence[str], separator: str) -> str:
+    """The decimal sign of these rows: a comma where numbers such as `24448,75` stand between other separators."""
+    comma = re.compile(r"-?\d+,\d+")
+    if separator == ",":
+        return "."
+    return "," if any(comma.fullmatch(cell) for line in lines[:50] for cell in fields_of(line, separator)) else "."
+
+
+def need(path: Path, layout: Layout, names: Sequence[str], remedy: str) -> None:
+    """Raises DataError if a column is missing or appears twice."""
+    for name in names:
+        where = f"{path}, line {layout.first - 1}"
+        if name not in layout.names:
+            near = suggest(name, [each for each in layout.names if each not in names])
+            raise DataError(f"{where}: column {name!r} is missing{near}; the header names {', '.join(layout.names)}; {remedy}")
+        if layout.names.count(name) > 1:
+            raise DataError(f"{where}: column {name!r} appears twice; keep one")
+
+
+def price(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+    """Decimal numbers; what is not finite is none."""
+    values = _numbers(cells)
+    bad = ~np.isfinite(values)
+    return np.where(bad, 0.0, values), bad
+
+
+def whole(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+    """Whole numbers, 0 or more, below 10^15."""
+    values = _numbers(cells)
+    bad = ~((values >= 0) & (values < 1e15) & (values == np.floor(values)))
+    return np.where(bad, 0.0, values).astype(np.int64), bad
+
+
+PRICE = Wanted(price, f"not a price (digits and a point); {AGAIN}")
+CONTRACTS = Wanted(whole, f"not a whole number of contracts, 0 or more; {AGAIN}")
+
+
+class Words:
+    """Converts a column of few different words to their numbers in `self.words`."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def __call__(self, cells: pd.Series[Any]) -> tuple[Column, Flags]:
+        codes, uniques = pd.factorize(cells.astype(object), use_na_sentinel=False)
+        numbers = np.array([self._number(word) for word in uniques] or [0], np.int64)
+        return numbers[codes], np.zeros(len(cells), np.bool_)
+
+    def _number(self, word: object) -> int:
+        text = "" if word != word or word is None else str(word).strip()
+        if text not in self._numbers:
+            self._numbers[text] = len(self.words)
+            self.words.append(text)
+        return self._numbers[text]
+
+
+def groups(words: Words, numbers: Whole) -> Iterator[tuple[str, Flags]]:
+    """Each word of a column that `Words` converted, with its rows; in the order of their first rows."""
+    for number, word in enumerate(words.words):
+        rows = numbers == number
+        if rows.any():
+            yield word, rows
+
+
+def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Progress) -> Table:
+    """Read the wanted columns of a whole file.
+
+    A row with a cell that cannot be converted is a `Bad` of its first such column, in the order of `wanted`. Blank lines are
+    skipped; a repeated header is told. A last line without an end that has too few cells was being written: it is told, not read.
+
+    Raises:
+        DataError: the file cannot be unpacked or decoded, or a row has more or fewer cells than the header names.
+    """
+    table = Table(np.empty(0, np.int64), {})
+    pieces: list[tuple[Whole, dict[str, Column]]] = []
+    for block in _blocks(head, progress):
+        content, line = _rows(head.path, block, layout, table)
+        if len(line):
+            pieces.append(_columns(content, line, layout, wanted, table))
+    empty = np.empty(0, np.int64)
+    table.line = np.concatenate([line for line, _ in pieces]) if pieces else empty
+    table.columns = {name: np.concatenate([each[name] for _, each in pieces]) if pieces else empty for name in wanted}
+    progress(1.0)
+    return table
+
+
+class _Block(NamedTuple):
+    """Whole lines of a text in UTF-8, each with `\\n` at its end. first: the line's number. cut: the last one had no end."""
+
+    content: bytes
+    first: int
+    cut: bool
+
+
+def _blocks(head: Head, progress: Progress) -> Iterator[_Block]:
+    """The text of a file in blocks of whole lines."""
+    path, number, rest = head.path, 1, b""
+    size = max(path.stat().st_size, 1)
+    with _guarded(path), _opened(path) as (stream, raw):
+        utf16 = codecs.getincrementaldecoder("utf-16")() if head.raw.startswith(UTF16) else None
+        while True:
+            piece = stream.read(BLOCK)
+            ended = not piece
+            text = piece if utf16 is None else utf16.decode(piece, final=ended).encode()
+            if number == 1 and not rest:
+                text = text.removeprefix(codecs.BOM_UTF8)
+            rest += text
+            if not ended and rest.endswith(b"\r"):
+                continue
+            content = rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in rest else rest
+            cut = ended and bool(content) and not content.endswith(b"\n")
+            end = len(content) if ended else content.rfind(b"\n") + 1
+            rest = content[end:]
+            if end:
+                block = content[:end] + b"\n" * cut
+                _decodes(path, block, number)
+                yield _Block(block, number, cut)
+                number += block.count(b"\n")
+            if ended:
+                return
+            progress(min(raw.tell() / size, 1.0))
+
+
+def _decodes(path: Path, block: bytes, first: int) -> None:
+    if block.isascii():
+        return
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        line = first + block.count(b"\n", 0, error.start)
+        raise DataError(f"{path}, line {line}: byte 0x{block[error.start]:02x} is not UTF-8; save the file as UTF-8") from error
+
+
+def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[bytes, Whole]:
+    """The data rows of a block, each with as many cells as the header names, and their line numbers."""
+    content, separator = block.content, layout.separator.encode()
+    if b'"' in content:
+        content = _unquoted(content, layout.separator)
+        separator = _UNIT
+    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(b"\n"))
+    line = np.arange(block.first, block.first + len(ends), dtype=np.int64)
+    cells = _per_line(content, separator, ends) + 1
+    width = len(layout.names)
+    # One empty cell too many is a separator at the end of the line.
+    fits = (cells == width) | ((cells == width + 1) & _ends_with(content, separator, ends))
+    keep = fits & (line >= layout.first)
+    above = layout.first - 1 - block.first
+    if 0 <= above < len(ends):
+        table.header = content[ends[above - 1] + 1 if above else 0 : ends[above]]
+    header = table.header
+    for at in np.flatnonzero(~fits & (line >= layout.first)):
+        text = content[ends[at - 1] + 1 if at else 0 : ends[at]].decode()
+        if not text.strip(f" \t{layout.separator}{_UNIT.decode()}"):
+            continue
+        if block.cut and at == len(ends) - 1 and cells[at] < width:
+            shown = text.replace(_UNIT.decode(), layout.separator)
+            table.told.append(f"{path.name}, line {line[at]}: {shown[:60]!r} is cut, the file was still being written; left out")
+            continue
+        raise DataError(f"{path}, line {line[at]}: {cells[at]} fields, the header names {width}; {AGAIN}")
+    again = content.find(b"\n" + header + b"\n") if header else -1
+    while again >= 0:
+        row = int(np.searchsorted(ends, again)) + 1
+        if line[row] >= layout.first:
+            table.told.append(f"{path.name}, line {line[row]}: the header again; left out")
+            keep[row] = False
+        again = content.find(b"\n" + header + b"\n", again + 1)
+    table.rows += int(keep.sum())
+    if not keep.all():
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        content = b"".join(content[starts[at] : ends[at] + 1] for at in np.flatnonzero(keep))
+    table.separator, table.width = separator.decode(), int(cells[keep].max(initial=width))
+    return content, line[keep]
+
+
+def _columns(
+    content: bytes, line: Whole, layout: Layout, wanted: Mapping[str, Wanted], table: Table
+) -> tuple[Whole, dict[str, Column]]:
+    """The wanted columns of data rows, without the rows that have a cell which cannot be converted."""
+    at = {name: layout.names.index(name) for name in wanted}
+    frame = pd.read_csv(
+        io.BytesIO(content),
+        sep=table.separator,
+        decimal=layout.decimal,
+        header=None,
+        names=range(table.width),
+        usecols=sorted(at.values()),
+        index_col=False,
+        skip_blank_lines=False,
+        skipinitialspace=f"{table.separator} ".encode() in content,
+        na_filter=False,
+        quoting=csv.QUOTE_NONE,
+        low_memory=False,
+    )
+    refused = np.zeros(len(line), np.bool_)
+    columns: dict[str, Column] = {}
+    for name, (convert, why) in wanted.items():
+        cells = frame[at[name]]
+        columns[name], wrong = convert(cells)
+        for row in np.flatnonzero(wrong & ~refused):
+            table.bad.append(Bad(int(line[row]), name, str(cells.iloc[row]), why))
+        refused |= wrong
+    if not refused.any():
+        return line, columns
+    return line[~refused], {name: column[~refused] for name, column in columns.items()}
+
+
+def _per_line(content: bytes, sign: bytes, ends: Whole) -> Whole:
+    """How often a sign stands in each line."""
+    places = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(sign))
+    return np.diff(np.searchsorted(places, ends), prepend=0)
+
+
+def _ends_with(content: bytes, sign: bytes, ends: Whole) -> Flags:
+    last = np.frombuffer(content, np.uint8)[np.maximum(ends - 1, 0)]
+    return np.asarray(last == ord(sign))
+
+
+def _unquoted(content: bytes, separator: str) -> bytes:
+    """The same rows without quotes, separated by a sign that no cell holds."""
+    unit = _UNIT.decode()
+    lines = (
+        unit.join(next(csv.reader([line], delimiter=separator, skipinitialspace=True), []))
+        for line in content.decode().split("\n")[:-1]
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    numbers = cells if cells.dtype.kind in "iuf" else pd.to_numeric(cells, errors="coerce")
+    return np.asarray(numbers, np.float64)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The unpacked bytes of a file, and the file itself. Compression is told by its first bytes, or else by its name."""
+    with path.open("rb") as raw:
+        magic = raw.read(3)
+        raw.seek(0)
+        if magic[:2] == b"\x1f\x8b" or path.suffix == ".gz":
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)), raw
+        elif magic == b"BZh":
+            yield cast(BinaryIO, bz2.BZ2File(raw)), raw
+        else:
+            yield raw, raw
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except EOFError as error:
+        raise DataError(f"{path}: the compressed file ends in the middle of its data; copy or export it again") from error
+    except UnicodeError as error:
+        raise DataError(f"{path}: {error}; save the file as UTF-8") from error
+    except (zlib.error, OSError) as error:
+        raise DataError(f"{path}: unreadable ({error}); copy or export it again") from error

@@ -1,0 +1,95 @@
+"""NinjaTrader's volumetric export: `NQ_Volumetric_1.csv`, with the volume at bid and ask (playbook 1.1).
+
+A row's stamp is the bar's close in Eastern wall-clock time without a zone, or with Z or an offset where an exporter wrote one.
+Columns are found by name; indicator columns are not read, because no rule may use them. Both sides 0 with volume is a bar without
+order flow.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources import stamps, text
+from tapewire.replay.sources.table import EXCHANGE, MINUTE_S, UTC, Bars, Content, Flags, Head, Options, Part, Progress
+from tapewire.strategies.clock import SECOND_NS
+
+NAME = "NinjaTrader volumetric export"
+NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid")
+PERIOD = re.compile(r"(volumetric|minute)_1|1 ?min(ute)?", re.IGNORECASE)
+PRICES = ("open", "high", "low", "close")
+DAY_NS = 86_400 * SECOND_NS
+NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time, or describe the file with --mapping; {text.AGAIN}"
+
+
+def recognise(head: Head) -> str:
+    layout = text.layout_of(head)
+    if layout is None:
+        return ""
+    sides = {"vol_ask", "vol_bid", "timestamp"}
+    # A file with most of the columns is one with a column lost: it is refused by the name of the column.
+    if sides <= {*layout.names} or len({*NEEDED} & {*layout.names}) >= len(NEEDED) - 1:
+        return "its header names timestamp, vol_ask and vol_bid"
+    return ""
+
+
+def read(head: Head, options: Options, progress: Progress) -> Content:
+    layout = text.layout_of(head)
+    assert layout is not None
+    text.need(head.path, layout, NEEDED, f"export the volumetric series with these columns: {', '.join(NEEDED)}, session_date")
+    names, periods = text.Words(), text.Words()
+    wanted = {
+        "timestamp": text.Wanted(stamps.iso, NO_TIME),
+        "instrument": text.Wanted(names, ""),
+        "period": text.Wanted(periods, ""),
+        **dict.fromkeys(PRICES, text.PRICE),
+        **dict.fromkeys(("volume", "vol_ask", "vol_bid"), text.CONTRACTS),
+    }
+    dated = "session_date" in layout.names
+    if dated:
+        wanted["session_date"] = text.Wanted(stamps.date, f"not a date; write YYYY-MM-DD; {text.AGAIN}")
+    table = text.read(head, layout, wanted, progress)
+    if not dated:
+        table.told.append(f"{head.path.name}: no column session_date; the stamps alone say which trade date a bar belongs to")
+    _check_periods(head, periods.words, table.told)
+    has_zone = any(
+        stamps.zoned(cell) for line in head.lines[layout.first - 1 :][:1] for cell in text.fields_of(line, layout.separator)
+    )
+    return Content(
+        parts=[Part(name, _bars(table, rows)) for name, rows in text.groups(names, table.columns["instrument"])],
+        clock=UTC if has_zone else EXCHANGE,
+        stamps="close",
+        period_s=MINUTE_S,
+        assumed=not has_zone,
+        told=table.told,
+        bad=table.bad,
+        rows=table.rows,
+    )
+
+
+def _bars(table: text.Table, rows: Flags) -> Bars:
+    column = {name: values[rows] for name, values in table.columns.items()}
+    ask, bid = column["vol_ask"], column["vol_bid"]
+    unknown = (column["volume"] > 0) & (ask == 0) & (bid == 0)
+    return Bars(
+        stamp=column["timestamp"],
+        open=column["open"],
+        high=column["high"],
+        low=column["low"],
+        close=column["close"],
+        volume=column["volume"],
+        line=table.line[rows],
+        ask=np.where(unknown, -1, ask),
+        bid=np.where(unknown, -1, bid),
+        session=column["session_date"] // DAY_NS if "session_date" in column else None,
+    )
+
+
+def _check_periods(head: Head, periods: list[str], told: list[str]) -> None:
+    for period in periods:
+        if not PERIOD.fullmatch(period):
+            raise DataError(f"{head.path}, period {period!r}: only one-minute bars (Volumetric_1) can be read; export that series")
+        if period.lower() != "volumetric_1":
+            told.append(f"{head.path.name}: the period is called {period!r}; read as bars of one minute")
