@@ -43,7 +43,8 @@ class Product(NamedTuple):
     always_open_from: dt.date | None = None
 
 
-# CME Group trades crypto around the clock since 16:00 Chicago of 2026-05-29, but for a maintenance of two hours on the weekend.
+# CME Group trades crypto around the clock since 16:00 Chicago of 2026-05-29 (its press release of 2026-02-19; alphawire.xyz of
+# 2026-06-04), on weekends and holidays as well, but for up to two hours of maintenance on the weekend. The library does not know this.
 PRODUCTS: Mapping[str, Product] = {
     "equity": Product("CME Globex Equity"),
     "energy": Product("CMEGlobex_Energy"),

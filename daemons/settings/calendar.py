@@ -60,7 +60,9 @@ def closes_of(name: str, first: dt.date, last: dt.date) -> dict[dt.date, dt.time
     corrected = corrections(name)
     schedule = pandas_market_calendars.get_calendar(product(name).library).schedule(start_date=first, end_date=last)
     known = {day.date(): close.astimezone(NEW_YORK).time() for day, close in schedule["market_close"].items()}
-    days = (first + dt.timedelta(number) for number in range((last - first).days + 1))
+    days = [first + dt.timedelta(number) for number in range((last - first).days + 1)]
+    since = product(name).always_open_from
+    known |= {day: CLOSES for day in days if since is not None and day > since}
     return {day: _corrected(known.get(day), corrected.get(day)) for day in days if day.weekday() < 5}
 
 

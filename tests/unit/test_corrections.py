@@ -8,7 +8,7 @@ import pytest
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.week import PRODUCTS
-from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.daemons.settings.calendar import calendar_for, closes_of
 from tapewire.daemons.settings.corrections import corrections
 
 MOURNING = dt.date(2025, 1, 9)
@@ -91,3 +91,43 @@ def test_a_wrong_line_is_refused_with_a_remedy(tmp_path: Path, before, after, co
 
     assert str(refused.value).startswith(str(file))
     assert complaint in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "day, name, close",
+    [
+        ("2018-12-05", "equity", None),
+        ("2018-12-05", "rates", None),
+        ("2024-03-29", "currencies", None),
+        ("2024-07-03", "equity", "13:15"),
+        ("2024-07-03", "crypto", "17:00"),
+        ("2024-09-02", "energy", "14:30"),
+        ("2024-12-24", "metals", "13:45"),
+        ("2025-07-04", "currencies", "13:00"),
+        ("2025-11-28", "energy", "14:45"),
+        ("2026-11-27", "energy", "14:45"),
+        ("2026-11-27", "equity", "13:15"),
+        ("2026-11-27", "rates", "13:15"),
+        ("2026-11-27", "currencies", "14:45"),
+        ("2026-12-24", "metals", "13:45"),
+        ("2026-01-19", "energy", "14:30"),
+        ("2026-01-19", "currencies", "17:00"),
+    ],
+)
+def test_each_product_ends_when_a_second_source_says(day, name, close):
+    """The library corrected: these days are in QuantConnect's market hours or in an announcement of the exchange as well."""
+    date = dt.date.fromisoformat(day)
+
+    at = closes_of(name, date, date)[date]
+
+    assert (at is None or at <= dt.time(9, 30)) if close is None else at == dt.time.fromisoformat(close)
+
+
+def test_crypto_trades_on_holidays_since_the_end_of_may_2026():
+    """The library's early closes ended with the week of five days."""
+    assert calendar_for(None, dt.date(2026, 6, 1), dt.date(2026, 12, 31), "crypto") == Calendar()
+
+
+def test_crypto_kept_the_holidays_before():
+    """On 2026-04-03, Good Friday with a jobs report, it ended at 11:15."""
+    assert calendar_for(None, dt.date(2026, 4, 3), dt.date(2026, 4, 3), "crypto") == Calendar(half_days={"2026-04-03": "11:15"})
