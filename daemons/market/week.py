@@ -44,7 +44,7 @@ class Product(NamedTuple):
 
 
 # CME Group trades crypto around the clock since 16:00 Chicago of 2026-05-29 (its press release of 2026-02-19; alphawire.xyz of
-# 2026-06-04), on weekends and holidays as well, but for up to two hours of maintenance on the weekend. The library does not know this.
+# 2026-06-04), on weekends and holidays as well, but for up to two hours of maintenance on the weekend. The library does not know.
 PRODUCTS: Mapping[str, Product] = {
     "equity": Product("CME Globex Equity"),
     "energy": Product("CMEGlobex_Energy"),
