@@ -18,6 +18,8 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
+from tapewire.bus import connections
+
 STEP = 4 << 20
 FOLDERS = ("/proc/self/fd", "/dev/fd")
 
@@ -55,7 +57,7 @@ class Backlog:
     def _look(self) -> int:
         full = {name: self._full.get(name, self._sent) for name in self._blocked()}
         over = [name for name, since in full.items() if self._sent - since >= self._budget]
-        closed = sum(self._shut(*name) for name in over)
+        closed = sum(connections.shut(*name) for name in over)
         self._full = {name: since for name, since in full.items() if name not in over}
         self.cut += closed
         return closed
@@ -84,14 +86,6 @@ class Backlog:
         except OSError:
             return False
         return name[1] in self._ports if isinstance(name, tuple) else name in self._paths
-
-    def _shut(self, fd: int, inode: int) -> bool:
-        """Shut a connection down. libzmq owns the descriptor and closes it; a number that is used again is left alone."""
-        with suppress(OSError), socket.socket(fileno=os.dup(fd)) as peer:
-            if os.fstat(peer.fileno()).st_ino == inode:
-                peer.shutdown(socket.SHUT_RDWR)
-                return True
-        return False
 
 
 def _descriptors() -> list[int]:

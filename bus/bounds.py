@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
@@ -22,13 +22,26 @@ from tapewire.bus import topics
 from tapewire.bus.errors import PeerError
 
 MAX_FRAME: Final = 4 << 20
-"""Longest frame in bytes, in both directions and on every socket. Only a page of history comes near it."""
+"""Longest frame in bytes, in both directions and on every socket; most ports take less. Only a page of history comes near it."""
 
 MAX_MESSAGE: Final = 1 << 20
 """Longest published message or request in bytes, so that a page of history can hold every message."""
 
 MAX_SUBSCRIPTION: Final = 4 << 10
 """Longest frame in bytes that a reader may send. A subscription costs libzmq 50 bytes of memory for each of its own."""
+
+MAX_QUESTION: Final = 64 << 10
+"""Longest frame in bytes that a port takes which is only asked for history, or by the verbs of `control`."""
+
+_FACT = MAX_MESSAGE + MAX_SUBSCRIPTION  # a message that is a little too long, or encrypted, still gets the reason of its refusal
+_RECEIVED: Mapping[str, int] = {
+    "broker.in": _FACT,
+    "gate": _FACT,
+    "venue": _FACT,
+    "backfill": MAX_FRAME,
+    "broker.out": MAX_SUBSCRIPTION,
+    "public": MAX_SUBSCRIPTION,
+}
 
 MAX_TOPIC: Final = 200
 """Longest topic in bytes: with its ending it is a file name in the journal, which may have 255."""
@@ -122,6 +135,14 @@ def topic(frame: bytes) -> str:
     if frame.count(b".") > MAX_WORDS:
         raise OutOfBounds(Bound.TOPIC, f"topic of {frame.count(b'.')} words, the limit is {MAX_WORDS}")
     return frame.decode("ascii")
+
+
+def max_received(port: str) -> int:
+    """Longest frame in bytes that a port receives; a longer one closes its connection.
+
+    A stranger can send as much, as one step of a handshake, so it is no more than the port's messages need.
+    """
+    return _RECEIVED.get(port, MAX_QUESTION)
 
 
 def is_topic(text: str) -> bool:

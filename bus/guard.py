@@ -12,67 +12,34 @@ byte leaves the kernel).
 A refusal says "later" (status 300), not "never" (400): a peer whose key is put right comes in without being restarted.
 
 What is turned away is counted, by port and reason. libzmq tells the handler nothing about a peer that never came to its credentials
-(an HTTP request, another mechanism), so each socket's monitor is read as well.
+(an HTTP request, another mechanism), so each socket's monitor is read as well (bus/monitor.py). What such a peer can take is small:
+as one step of a handshake what `max_received` gives, for `HANDSHAKE_MS`.
 """
 
 from __future__ import annotations
 
 import errno
 import hmac
-import struct
+import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 import zmq
 from zmq.utils import z85
 
 from tapewire.bus import access, roles
+from tapewire.bus.bounds import max_received
 from tapewire.bus.keys import NAME, Keys
+from tapewire.bus.monitor import MONITORED, Monitor, Turned, Why, event
 from tapewire.bus.roles import Role
 
-HANDSHAKE_MS = 10_000  # a peer that has not shown its credentials by then is disconnected
+HANDSHAKE_MS = 3_000  # a peer that has not shown its credentials by then is disconnected
 HANDLER = "inproc://zeromq.zap.01"  # the address is fixed by RFC 27
 LATER = b"300"
 WELCOME = b"200"
-MONITORED = (
-    zmq.EVENT_ACCEPTED
-    | zmq.EVENT_DISCONNECTED
-    | zmq.EVENT_HANDSHAKE_SUCCEEDED
-    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-    | zmq.EVENT_MONITOR_STOPPED
-)
-
-
-class Why(StrEnum):
-    """Why a peer was turned away.
-
-    NO_LOCK: no greeting of the current protocol, or another mechanism: not a program of ours. WRONG_SERVER: it expects the daemons
-    of another run. UNKNOWN: its key is none of this run, or was revoked. ROLE: its key may not connect to this port.
-    """
-
-    NO_LOCK = "no_lock"
-    WRONG_SERVER = "wrong_server"
-    UNKNOWN = "unknown_key"
-    ROLE = "role"
-
-
-class Turned(NamedTuple):
-    """A peer that was turned away.
-
-    address: its own, as far as it is known. key: the name or public half that it showed.
-    """
-
-    port: str
-    why: Why
-    address: str
-    key: str
-    at_s: float
 
 
 class Guard:
@@ -118,6 +85,7 @@ class Guard:
         socket.setsockopt(zmq.ZAP_DOMAIN, port.encode())
         socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
         socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
+        socket.setsockopt(zmq.MAXMSGSIZE, max_received(port))
         monitor = socket.get_monitor_socket(MONITORED)
         with self._lock:
             self._new_monitors.append((port, monitor))
@@ -216,7 +184,8 @@ class Guard:
         poller = zmq.Poller()
         poller.register(handler, zmq.POLLIN)
         poller.register(bell, zmq.POLLIN)
-        monitors: dict[zmq.Socket[bytes], _Monitor] = {}
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        monitors: dict[zmq.Socket[bytes], Monitor] = {}
         ending = False
         while not ending:
             for socket, _ in poller.poll():
@@ -230,9 +199,9 @@ class Guard:
                     with self._lock:
                         new, self._new_monitors = self._new_monitors, []
                     for port, monitor in new:
-                        monitors[monitor] = _Monitor(port)
+                        monitors[monitor] = Monitor(port, files, self._turn_away)
                         poller.register(monitor, zmq.POLLIN)
-                elif monitors[socket].read(*_event(socket), self._turn_away):
+                elif monitors[socket].read(*event(socket)):
                     poller.unregister(socket)
                     del monitors[socket]
                     socket.close(linger=0)
@@ -281,58 +250,3 @@ class Door(NamedTuple):
     def bind(self, socket: zmq.Socket[bytes]) -> None:
         """Bind the socket there, locked. Raises zmq.ZMQError: an address is in use."""
         self.guard.bind(socket, self.port, self.addresses)
-
-
-class _Monitor:
-    """The connections of one socket: which of them ended before they were let in.
-
-    libzmq names the descriptor of a connection when it begins and when it ends, but not when its handshake succeeds. So the open
-    handshakes are a set, and `settled` of them are known to be over. With one at a time, as nearly always, that is exact. Of
-    several at once the number is right in the end.
-    """
-
-    def __init__(self, port: str) -> None:
-        self._port = port
-        self._greeting: set[int] = set()
-        self._settled = 0
-        self._failed = False  # the connection that ends next has been counted
-
-    def read(self, kind: int, value: int, turn_away: Callable[[Turned], None]) -> bool:
-        """Take an event of zmq_socket_monitor(3). Returns whether it was the last one."""
-        match kind:
-            case zmq.EVENT_ACCEPTED:
-                if value in self._greeting:  # its predecessor has ended without an event
-                    self._settled = max(0, self._settled - 1)
-                self._greeting.add(value)
-                return False
-            case zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # the handler has counted a refusal
-                self._settled += 1
-            case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                stranger = value != zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC
-                self._failed = True
-                turn_away(Turned(self._port, Why.NO_LOCK if stranger else Why.WRONG_SERVER, "", "", time.time()))
-            case zmq.EVENT_DISCONNECTED:
-                self._ended(value, turn_away)
-            case zmq.EVENT_MONITOR_STOPPED:
-                return True
-        if self._settled >= len(self._greeting):
-            self._greeting.clear()
-            self._settled = 0
-        return False
-
-    def _ended(self, descriptor: int, turn_away: Callable[[Turned], None]) -> None:
-        counted, self._failed = self._failed, False
-        if descriptor not in self._greeting:
-            return
-        self._greeting.discard(descriptor)
-        if counted:
-            return
-        if self._settled > len(self._greeting):
-            self._settled -= 1
-        else:
-            turn_away(Turned(self._port, Why.NO_LOCK, "", "", time.time()))
-
-
-def _event(monitor: zmq.Socket[bytes]) -> tuple[int, int]:
-    """Kind and value: the first frame is two integers, of 16 and 32 bits; the second is our own address."""
-    return struct.unpack("=HI", monitor.recv_multipart()[0])

@@ -14,7 +14,7 @@ import zmq
 
 from tapewire.bus import topics
 from tapewire.bus.access import Line
-from tapewire.bus.bounds import MAX_FRAME, MAX_SUBSCRIPTION
+from tapewire.bus.bounds import MAX_FRAME
 from tapewire.bus.guard import Door
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
@@ -164,7 +164,6 @@ def _welcoming(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socke
     socket.setsockopt(zmq.SNDHWM, FACTS_HWM)
     socket.setsockopt(zmq.XPUB_VERBOSE, 1)
     socket.setsockopt(zmq.XPUB_WELCOME_MSG, topics.WELCOME.encode())
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)  # of what it receives; room for every step of a handshake
     door.bind(socket)
     return socket
 
@@ -179,5 +178,5 @@ def _socket(context: zmq.Context[zmq.Socket[bytes]], kind: int) -> zmq.Socket[by
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, PEER_IDLE_S)
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, PEER_PROBES)
     socket.setsockopt(zmq.TCP_MAXRT, PEER_IDLE_S * (PEER_PROBES + 1) * 1000)  # with unacknowledged data no probes are sent
-    socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)  # a longer frame is not received: its connection is closed
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)  # a longer frame closes its connection; a guard sets less
     return socket

@@ -28,8 +28,7 @@ def main() -> int:
     logger = logs.configure(arguments.name)
     files = limits.raise_open_files()
     if not limits.enough_files(files):
-        remedy = "raise the hard limit: `LimitNOFILE=` in the systemd unit, or `ulimit -Hn` in the shell that starts tapewire"
-        logger.warning("few_open_files", limit=files, needed=limits.NEEDED_FILES, remedy=remedy)
+        logger.warning("few_open_files", limit=files, needed=limits.NEEDED_FILES, remedy=limits.RAISE)
     if SUPERVISED in os.environ and not limits.end_with_parent():
         logger.error("cannot_run", error="supervisord has ended")
         return Transient.status

@@ -26,7 +26,7 @@ from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header
 from tapewire.bus.ring import Ring
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell import control
+from tapewire.daemons.shell import control, limits
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.faults import Faults
@@ -217,6 +217,7 @@ class Broker:
             "last_dropped": self.last.dropped,
             "cut": self.backlog.cut,
             **self.doors.guard.state(),
+            **limits.state(),
         }
 
     def _controlled(self) -> None:

@@ -192,6 +192,11 @@ Stranger = Callable[[Line, int, Refused], None]
 whether it was refused by now (`Knock`)."""
 
 
+def folded(why: str) -> str:
+    """The reason as the tables below have it: who sees that the mechanism is another may hang up before he has shown his own."""
+    return "no_lock" if why == "gave_up" else why
+
+
 def _knocks(mine: Callable[[Line], Options]) -> Stranger:
     def tries(line: Line, bound: int, refused: Refused) -> None:
         assert not knock(Knock(mine(line), line.address, OPPOSITE[bound], refused))

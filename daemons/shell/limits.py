@@ -9,6 +9,7 @@ import signal
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
+RAISE = "raise the hard limit: `LimitNOFILE=` in the systemd unit, or `ulimit -Hn` in the shell that starts tapewire"
 NEEDED_FILES = 4_096
 """Open files that a daemon should be able to have: one for each connection of a peer, one for each topic that the logger writes."""
 
@@ -41,3 +42,8 @@ def end_with_parent() -> bool:
 def enough_files(limit: int) -> bool:
     """Whether this limit allows `NEEDED_FILES` open files."""
     return limit == resource.RLIM_INFINITY or limit >= NEEDED_FILES
+
+
+def state() -> dict[str, int]:
+    """What `doctor` compares: the limit of open files, and what a daemon should have."""
+    return {"open_files": resource.getrlimit(resource.RLIMIT_NOFILE)[0], "open_files_needed": NEEDED_FILES}

@@ -33,7 +33,7 @@ from tapewire.bus.ring import Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell import control
+from tapewire.daemons.shell import control, limits
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.signals import Signals
@@ -184,6 +184,7 @@ class Process:
             "sent": self.sent,
             **self.entrance.state(),
             **self.doors.guard.state(),
+            **limits.state(),
             "repeats": self.sequencer.repeats,
             "healed": self.sequencer.healed,
             "lost": self.sequencer.lost,

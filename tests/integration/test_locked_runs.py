@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -18,12 +19,14 @@ from tapewire.bus.client import History, request_control
 from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Bar, ExternalSignal, Header
 from tapewire.bus.roles import Role
+from tapewire.daemons import makers
 from tapewire.daemons.operator import instances
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
+from tests.front import OWNERS, PLAYER, Front
 from tests.integration.conftest import Run
 from tests.integration.test_damage import with_records
 from tests.integration.test_files import prepared
@@ -145,6 +148,41 @@ def test_a_peer_that_claims_a_daemons_name_changes_nothing(home: Path, bars: Pat
     assert not any(replies[2:])
     assert refused[0]["role"] > 0
     assert refused[1]["role"] > 0
+
+
+def test_without_a_key_nobody_gets_a_word_into_a_replay(tapewire: Run, bars: Path, tmp_path: Path) -> None:
+    """An HTTP request, a NULL peer and unknown keys, between two bars, at every port on tcp and inside, those of the player
+    included. Each try is one refusal with its reason, `status` has their numbers, and the journal is as in a backtest."""
+    conf, recording = prepared("strangers", bars)
+    recording = msgspec.structs.replace(recording, bars=recording.bars[:1_150])
+    undisturbed, out = tmp_path / "undisturbed", runs.prepare(tmp_path / "out")
+    runs.backtest(conf, recording, undisturbed, lambda share: None)
+    configuration.write(conf, out)
+    shown: dict[str, int] = {}
+    by_process: Counter[str] = Counter()
+
+    with runs.supervised(conf, out, lambda text: None), Player(conf, out, runs.venue(conf), logs.configure("replay")) as player:
+
+        def played(bar: Bar) -> None:
+            if bar is not recording.bars[1_100]:
+                return
+            front = Front(out, conf.bus.base_port, {**OWNERS, **PLAYER}, {"replay": player.state})
+            expected: Counter[tuple[str, str]] = Counter()
+            for stranger in ("an HTTP request", "NULL", "an unknown key", "an unknown name"):
+                expected += front.tried_by(stranger)
+            assert eventually(lambda: front.turned_away() == expected)
+            for (port, _), count in expected.items():
+                by_process[front.owners[port]] += count
+            shown.update({name: row["turned_away"] for name, row in status(tapewire).items()})
+            front.close()
+
+        player.join()
+        player.play(recording.bars, played=played)
+        player.finish()
+
+    assert journal(out) == journal(undisturbed)
+    assert shown == {name: by_process[name] for name in makers.NAMES}
+    assert min(shown.values()) > 0
 
 
 def state(context: zmq.Context[zmq.Socket[bytes]], run: Path, name: str) -> dict[str, dict[str, int]]:

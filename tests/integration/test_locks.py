@@ -13,16 +13,15 @@ import pytest
 import zmq
 
 from tapewire.bus import access, keys, sockets, topics, wire
-from tapewire.bus.access import Line
-from tapewire.bus.client import History, Reader, request_control, request_frames, request_reply
+from tapewire.bus.client import History, Reader, request_frames, request_reply
 from tapewire.bus.journal import scan
-from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Alarm, Body, Control, Header, Kill, Risk
 from tapewire.bus.roles import Role
 from tapewire.daemons import makers
 from tapewire.daemons.operator import instances
 from tapewire.daemons.settings.structs import PORTS
 from tests import strangers
+from tests.front import BOUND, OWNERS, Front
 from tests.golden.examples import EXAMPLES
 from tests.integration.conftest import home_in, live, run
 from tests.integration.test_gaps import Feed
@@ -33,58 +32,17 @@ from tests.unit.test_roles import CONNECTIONS, CONTROLLED, CONTROLS, REQUESTS
 
 pytestmark = pytest.mark.slow
 
-# The process that binds each port. Nobody binds `backfill` and `control.replay` in a live run.
-OWNERS = {
-    "broker.in": "broker",
-    "broker.out": "broker",
-    "gate": "gate",
-    "venue": "gate",
-    "history": "logger",
-    "public": "publisher",
-    "tracker": "tracker",
-    "evaluator": "evaluator",
-    **{f"control.{name}": name for name in makers.NAMES},
-}
-BOUND = {"broker.in": zmq.XSUB, "broker.out": zmq.XPUB, "public": zmq.XPUB}
 OUTSIDE = [port for port in OWNERS if port in PORTS]
 PEOPLE = {"anna": Role.READER, "fks": Role.EXTERNAL, "paul": Role.SUBSCRIBER}
 
 
-class Standing:
+class Standing(Front):
     """The live run, and what a stranger, a person and the operator see of it."""
 
     def __init__(self, instance: instances.Instance) -> None:
-        self.run = Path(instance.run)
-        self.base_port = instance.base_port
-        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.folder = access.place(self.run)
         for name, role in PEOPLE.items():
-            keys.new(self.run, name, role)
-        found = Keys(self.run)
-        self.keys = {key.name: key for key in found.all()}
-        self.server = found.server.public
-
-    def line(self, port: str, name: str, *, tcp: bool) -> Line:
-        """The way of a key's owner to a port."""
-        if tcp:
-            return Line(f"tcp://127.0.0.1:{self.base_port + PORTS[port]}", self.keys[name], self.server)
-        return Line(access.unix(self.folder, port), self.keys[name])
-
-    def ways(self) -> Iterator[tuple[str, bool]]:
-        """Every port, on tcp and inside the machine."""
-        yield from ((port, True) for port in OUTSIDE)
-        yield from ((port, False) for port in OWNERS)
-
-    def state(self, name: str) -> dict[str, Any]:
-        line = access.local(self.run, "reader").to(f"control.{name}")
-        return dict(request_control(self.context, line, "state", timeout_s=10))
-
-    def turned_away(self) -> Counter[tuple[str, str]]:
-        """How many each port has turned away, by reason."""
-        found: Counter[tuple[str, str]] = Counter()
-        for name in makers.NAMES:
-            found.update({(each["port"], each["why"]): each["count"] for each in self.state(name)["turned_away_last"]})
-        return found
+            keys.new(Path(instance.run), name, role)
+        super().__init__(Path(instance.run), instance.base_port)
 
     def refused(self, name: str) -> int:
         """How many messages a process has refused for the role of their key."""
@@ -123,7 +81,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     with home_in(folder), live(folder) as instance:
         made = Standing(instance)
         yield made
-        made.context.destroy(linger=0)
+        made.close()
 
 
 def test_every_port_that_is_bound_is_tried_here(standing: Standing) -> None:
@@ -138,21 +96,8 @@ def test_without_a_key_nobody_gets_a_word_in(standing: Standing, stranger: str) 
     written, nothing is decided, and nothing refused further inside."""
     before, records = standing.turned_away(), standing.records()
     forwarded = {name: standing.state(name) for name in ("gate", "tracker", "evaluator", "logger", "publisher")}
-    expected: Counter[tuple[str, str]] = Counter()
 
-    for port, tcp in standing.ways():
-        if stranger not in (OVER_TCP if tcp else INSIDE):
-            continue
-        why, tries = (OVER_TCP if tcp else INSIDE)[stranger]
-        expected[port, why] += 1
-        name = "operator" if "operator" in CONNECTIONS[port] else "nt"
-        wanted, owner = before[port, why] + expected[port, why], OWNERS[port]
-
-        def refused(at: tuple[str, str] = (port, why), wanted: int = wanted, owner: str = owner) -> bool:
-            last = standing.state(owner)["turned_away_last"]
-            return any((each["port"], each["why"]) == at and each["count"] >= wanted for each in last)
-
-        tries(standing.line(port, name, tcp=tcp), BOUND.get(port, zmq.ROUTER), refused)
+    expected = standing.tried_by(stranger)
 
     assert eventually(lambda: standing.turned_away() - before == expected)
     assert standing.records() == records
@@ -191,7 +136,10 @@ def test_a_key_of_another_role_gets_in_nowhere(standing: Standing) -> None:
 def test_those_turned_away_are_counted_in_the_status_and_logged_once(standing: Standing) -> None:
     """One line for each port and reason, however many there were: a stranger cannot fill the disk. It has the key, if known."""
     assert eventually(
-        lambda: {(line["port"], line["why"]) for line in standing.logged("peer_turned_away")} == {*standing.turned_away()}
+        lambda: (
+            {(line["port"], strangers.folded(line["why"])) for line in standing.logged("peer_turned_away")}
+            == {*standing.turned_away()}
+        )
     )
 
     shown = {name: row["turned_away"] for name, row in status(run).items()}

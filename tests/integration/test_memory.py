@@ -68,9 +68,10 @@ def start(run: Path) -> Iterator[Callable[[str], int]]:
 
 
 @contextmanager
-def _running(name: str, run: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _running(name: str, run: Path, files: str = "") -> Iterator[subprocess.Popen[bytes]]:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    command = ["prlimit", f"--nofile={SOFT}:{hard}", sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
+    limit = files or f"{SOFT}:{hard}"
+    command = ["prlimit", f"--nofile={limit}", sys.executable, "-m", "tapewire.daemons", name, "--run", str(run)]
     with (run / f"{name}.out").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -267,6 +268,31 @@ def test_a_broker_takes_two_thousand_idle_connections(
 
     assert got == ["raw.a."]
     assert pong["note"] == "ready"
+
+
+def test_with_few_open_files_no_peer_on_tcp_ends_a_broker(conf: Conf, run: Path) -> None:
+    """A hard limit of 320, which the report has. 400 strangers and 300 connections of a reader cannot take what the next peer
+    inside the machine needs; libzmq would end the process there."""
+    few = 320
+    host, number = conf.bus.address("broker.in").removeprefix("tcp://").split(":")
+    with _running("broker", run, f"{few}:{few}") as process, zmq.Context() as context, ExitStack() as idle:
+        until(lambda: state(run, "broker").get("note") == "ready", "the broker is ready")
+        for _ in range(400):
+            idle.enter_context(socket.create_connection((host, int(number)), timeout=10))
+        readers = [idle.enter_context(context.socket(zmq.SUB)) for _ in range(300)]
+        for each in readers:
+            each.setsockopt(zmq.LINGER, 0)
+            outside(conf, run).to("broker.out").connect(each)
+        until(lambda: {("broker.in", "full"), ("broker.out", "full")} <= away(run, "broker"), "both ports turn peers away")
+        told = state(run, "broker")
+
+        assert process.poll() is None
+        assert told["open_files"] == few < told["open_files_needed"]
+
+
+def away(run: Path, name: str) -> set[tuple[str, str]]:
+    """Where and why a daemon has turned peers away."""
+    return {(each["port"], each["why"]) for each in state(run, name)["turned_away_last"]}
 
 
 # --- the logger -------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tapewire.bus.guard import Turned, Why
+from tapewire.bus.monitor import Turned, Why
 from tapewire.daemons.operator.doctor import locks
 from tapewire.daemons.operator.doctor.findings import CheckState
 
@@ -17,10 +17,10 @@ def turned(port: str, why: Why, *, key: str = "", ago_s: float = 1.0) -> tuple[T
 
 def test_strangers_without_a_key_are_no_fault() -> None:
     """A port scanner was turned away; nothing has to be repaired."""
-    found = locks.judge([turned("gate", Why.NO_LOCK)], NOW_S)
+    found = locks.judge([turned("gate", Why.NO_LOCK), turned("gate", Why.GAVE_UP)], NOW_S)
 
     assert found.state is CheckState.OK
-    assert "12 peers" in found.value
+    assert "24 peers" in found.value
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,7 @@ def test_strangers_without_a_key_are_no_fault() -> None:
         ("venue", Why.WRONG_SERVER, "", "venue: a peer from 172.20.0.1 with the key file of another run", "keys bridge --to"),
         ("broker.in", Why.UNKNOWN, "abcdefghijklmno", "(abcdefghijkl...)", "keys bridge --to"),
         ("public", Why.UNKNOWN, "abcdefghijklmno", "12 times, last 1 s ago", "keys export NAME --to"),
+        ("gate", Why.FULL, "", "gate: a connection beyond the limits of this port", "`ss -tnp` names it"),
         ("venue", Why.ROLE, "anna", "the owner of the key 'anna' from 172.20.0.1, whose role", "keys new"),
     ],
 )

@@ -33,9 +33,11 @@ GATE_FLOORS: tuple[tuple[str, ...], ...] = (
 BUS_EDGES = {
     "bus.access",
     "bus.backlog",
+    "bus.connections",
     "bus.client",
     "bus.clock",
     "bus.guard",
+    "bus.monitor",
     "bus.journal",
     "bus.keys",
     "bus.private",

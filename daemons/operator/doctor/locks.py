@@ -12,11 +12,12 @@ import zmq
 from tapewire.bus.access import Access
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import PeerError, Transient
-from tapewire.bus.guard import Turned, Why
 from tapewire.bus.keys import Keys
+from tapewire.bus.monitor import Turned, Why
 from tapewire.bus.roles import VENUE
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown
+from tapewire.daemons.shell import limits
 
 RECENT_S = 60.0
 EXPORT = "write it again with `tapewire keys export NAME --to FOLDER`, NinjaTrader's with `tapewire keys bridge --to FOLDER`"
@@ -48,6 +49,17 @@ def strangers(way: Access) -> Found:
     return judge(turned, time.time())
 
 
+def open_files(way: Access) -> Found:
+    """Whether the system allows each daemon as many open files as it may need."""
+    with zmq.Context() as context:
+        states = {name: request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0) for name in supervise.DAEMONS}
+    low = {name: state["open_files"] for name, state in states.items() if not limits.enough_files(state["open_files"])}
+    if low:
+        text = ", ".join(f"{name} {limit}" for name, limit in low.items())
+        return broken(f"fewer than {limits.NEEDED_FILES} allowed: {text}", f"{limits.RAISE}, then `tapewire down`, `tapewire up`")
+    return ok(f"every daemon is allowed the {limits.NEEDED_FILES} that it may need")
+
+
 def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
     """The finding about peers that were turned away.
 
@@ -61,7 +73,7 @@ def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
     for last, count in turned:
         total += count
         age_s = now_s - last.at_s
-        if last.why is Why.NO_LOCK or age_s > RECENT_S:
+        if last.why in (Why.NO_LOCK, Why.GAVE_UP) or age_s > RECENT_S:
             continue
         return broken(f"{last.port}: {_who(last)} was turned away {count} times, last {age_s:.0f} s ago", _remedy(last))
     return ok(f"{total} peers were turned away, none with a key in the last minute")
@@ -70,6 +82,8 @@ def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
 def _who(last: Turned) -> str:
     address = f" from {last.address}" if last.address else ""
     match last.why:
+        case Why.FULL:
+            return f"a connection beyond the limits of this port{address}"
         case Why.WRONG_SERVER:
             return f"a peer{address} with the key file of another run"
         case Why.ROLE:
@@ -78,6 +92,8 @@ def _who(last: Turned) -> str:
 
 
 def _remedy(last: Turned) -> str:
+    if last.why is Why.FULL:
+        return "some program opens very many connections: `ss -tnp` names it; `doctor` shows the limit as `open files`"
     if last.why is Why.ROLE:
         return "give it a key of the right role (`tapewire keys new`)"
     if last.port in BRIDGE_PORTS:

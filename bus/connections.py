@@ -1,0 +1,46 @@
+"""Connections that libzmq owns, by their descriptors: it can close none of them by itself, but the kernel can shut one down."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from contextlib import suppress
+
+# struct tcp_info of linux/tcp.h: the 8 bytes of tcpi_bytes_acked (RFC 4898) lie here
+_ACKED = struct.Struct("@120xQ")
+# What we send to a peer that has not finished a CURVE handshake: at most the greeting (64 bytes) and WELCOME (170).
+HANDSHAKE = 64 + 170
+
+
+def inode(fd: int) -> int:
+    """What tells a descriptor from a later one with the same number; 0 if it is closed."""
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return 0
+
+
+def shut(fd: int, of: int) -> bool:
+    """Shut a connection down. libzmq owns the descriptor and closes it; a number that is used again is left alone.
+
+    Args:
+        of: its inode.
+
+    Returns:
+        Whether it was still there.
+    """
+    with suppress(OSError), socket.socket(fileno=os.dup(fd)) as peer:
+        if os.fstat(peer.fileno()).st_ino == of:
+            peer.shutdown(socket.SHUT_RDWR)
+            return True
+    return False
+
+
+def let_in(fd: int, of: int) -> bool:
+    """Whether the peer of a tcp connection has finished its handshake: only then we send more than the steps of one."""
+    with suppress(OSError, struct.error), socket.socket(fileno=os.dup(fd)) as peer:
+        if os.fstat(peer.fileno()).st_ino == of:
+            info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.size)
+            return int(_ACKED.unpack(info)[0]) > HANDSHAKE
+    return False
