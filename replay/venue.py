@@ -283,7 +283,7 @@ class Venue:
         order_id = book.exit.id if role == "EXIT" and book.exit else held.id
         terms, qty, entry = book.instrument, book.qty, book.price
         price = _slipped(terms, at, -1 if qty > 0 else 1)
-        book.realised_cents += round((price - entry) / terms.tick) * qty * terms.tick_cents
+        book.realised_cents += terms.cents(round((price - entry) / terms.tick) * qty)
         book.realised_cents -= 2 * abs(qty) * terms.commission_cents
         book.held, book.exit, book.qty, book.stop, book.target = None, None, 0, None, None
         reports.append(self._execution(bar, order_id, -qty, price, role))

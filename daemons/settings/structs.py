@@ -101,10 +101,9 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     slippage_ticks: int
     enabled: bool = True
 
-    @property
-    def tick_cents(self) -> int:
-        """Money per tick and contract, in cents."""
-        return round(self.point_value * self.tick * 100)
+    def cents(self, ticks: int) -> int:
+        """Money of a number of ticks (over all contracts), in whole cents. A tick of a Treasury is a fraction of a cent more."""
+        return round(ticks * (self.point_value * self.tick * 100))
 
     @property
     def commission_cents(self) -> int:

@@ -199,7 +199,7 @@ class LimitsHold(RuleBasedStateMachine):
             terms = CONF.instruments[sent.order.instrument]
             ticks = abs(CLOSES[sent.order.instrument] - sent.order.stop) / terms.tick
             assert sent.order.qty <= 4
-            assert sent.order.qty * ticks * terms.tick_cents <= 60_000
+            assert terms.cents(sent.order.qty * ticks) <= 60_000
 
     @invariant()
     def the_books_agree_with_the_venue(self) -> None:

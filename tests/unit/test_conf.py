@@ -78,11 +78,11 @@ def test_memory_without_room_is_refused(name: str) -> None:
 
 
 def test_every_instrument_states_all_its_terms() -> None:
-    """Point value, tick, commission and slippage are mandatory; the money of one tick is whole cents."""
+    """Point value, tick, commission and slippage are mandatory; the money of a tick follows from them."""
     known = conf.instruments()
 
     assert set(known) == {"NQ", "MNQ", "ES", "MES", "YM", "MYM", "RTY", "M2K"}
-    assert {name: each.tick_cents for name, each in known.items()} == {
+    assert {name: each.cents(1) for name, each in known.items()} == {
         "NQ": 500,
         "MNQ": 50,
         "ES": 1250,
@@ -92,6 +92,14 @@ def test_every_instrument_states_all_its_terms() -> None:
         "RTY": 500,
         "M2K": 50,
     }
+
+
+@pytest.mark.parametrize("ticks, cents", [(2, 3_125), (64, 100_000), (-2, -3_125), (0, 0), (1, 1_562), (-1, -1_562)])
+def test_half_a_cent_is_rounded_once(ticks: int, cents: int) -> None:
+    """A tick of the 10-year note is 15.625 dollars. Two are 31.25, not twice a rounded one; gains and losses round alike."""
+    note = conf.Instrument(root="ZN", point_value=1000.0, tick=1 / 64, commission=1.0, slippage_ticks=1)
+
+    assert note.cents(ticks) == cents
 
 
 @pytest.mark.parametrize("missing", ["root", "point_value", "tick", "commission", "slippage_ticks"])

@@ -90,4 +90,4 @@ class Account:
             return 0
         terms = self.conf.instruments[name]
         points = (self.closes[name] - entry) * order.direction
-        return round(points / terms.tick) * terms.tick_cents * order.left
+        return terms.cents(round(points / terms.tick) * order.left)

@@ -158,7 +158,7 @@ class Ledger:
             Gross and commission in cents.
         """
         terms = self._instruments[instrument]
-        gross = turn.gross_ticks * terms.tick_cents
+        gross = terms.cents(turn.gross_ticks)
         commission = (turn.opened + turn.closed) * terms.commission_cents
         net = gross - commission
         self.total_cents += net
@@ -207,7 +207,7 @@ class Ledger:
             return 0
         terms = self._instruments[instrument]
         rest = (turn.opened - turn.closed) * ticks(close, terms.tick)
-        return turn.direction * (turn.closed_ticks + rest - turn.opened_ticks) * terms.tick_cents
+        return terms.cents(turn.direction * (turn.closed_ticks + rest - turn.opened_ticks))
 
     def realised_cents(self, session: str) -> int:
         """Net profit of the session's finished round turns, after commissions."""

@@ -14,7 +14,7 @@ UNBOUNDED = 1 << 31
 
 def risk_cents(instrument: Instrument, entry: float, stop: float) -> int:
     """What one contract loses between the proposal's price and its rounded stop, in cents, before costs."""
-    return abs(ticks(entry, instrument.tick) - ticks(stop, instrument.tick)) * instrument.tick_cents
+    return instrument.cents(abs(ticks(entry, instrument.tick) - ticks(stop, instrument.tick)))
 
 
 def cap_cents(limits: RiskLimits, strategy: str) -> int:
