@@ -482,6 +482,7 @@ namespace Tapewire
         public List<Numbered> Last = new List<Numbered>();
         public long Received, Sent, Healed, Lost;
         public string Note = "";
+        public long Failed, Queued, Dropped;
 
         public override string Type { get { return "beat"; } }
 
@@ -497,6 +498,9 @@ namespace Tapewire
             to.Add("healed", Healed);
             to.Add("lost", Lost);
             to.Add("note", Note);
+            to.Add("failed", Failed);
+            to.Add("queued", Queued);
+            to.Add("dropped", Dropped);
         }
 
         public override void Read(Fields from)
@@ -511,6 +515,9 @@ namespace Tapewire
             Healed = from.Int("healed", 0);
             Lost = from.Int("lost", 0);
             Note = from.Str("note", "");
+            Failed = from.Int("failed", 0);
+            Queued = from.Int("queued", 0);
+            Dropped = from.Int("dropped", 0);
         }
     }
 

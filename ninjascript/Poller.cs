@@ -9,16 +9,26 @@ namespace Tapewire
     public sealed class Counters
     {
         public long Bars, Skipped, Messages, Commands, Repeats, Unreadable, Resent, Hellos, Faults;
+
+        /// <summary>Bars, alarms and messages to the gate: that went out, each once; that found a socket's queue full, each once.</summary>
+        public long Sent, Failed;
+
+        /// <summary>Bars and alarms that were dropped, the oldest first, because too many waited. Never a message to the gate.</summary>
+        public long Dropped;
+
         long _pending;
 
         /// <summary>Messages that the gate has not acknowledged, and bars that have not gone out. Any thread.</summary>
-        public int Pending { get { return (int)Interlocked.Read(ref _pending); } }
+        public int Waiting { get { return (int)Interlocked.Read(ref _pending); } }
 
         /// <summary>A message or bar is on its way. Any thread.</summary>
         public void Queued() { Interlocked.Increment(ref _pending); }
 
-        /// <summary>A message is acknowledged, or a bar has gone out or is skipped. Any thread.</summary>
+        /// <summary>A message is acknowledged, or a bar has gone out, is skipped or dropped. Any thread.</summary>
         public void Delivered() { Interlocked.Decrement(ref _pending); }
+
+        /// <summary>A line for the chart's corner.</summary>
+        public override string ToString() { return "sent " + Sent + " failed " + Failed + " queued " + Waiting + " dropped " + Dropped; }
     }
 
     /// <summary>Who is at the other end of a socket.</summary>

@@ -18,6 +18,10 @@ namespace Tapewire
         const long Credit = 1024; // bars that may be out before the journal has them; the ring has four times as many
         const int CreditRepeatMs = 100; // between two requests to the journal when the credit is used up
         const int SameAlarmMs = 60000;
+        const int MostAlarms = 1000; // that wait until messages can be numbered
+
+        /// <summary>Bars that may wait: 47 days of minutes, some 20 MiB. Only tests change it.</summary>
+        internal static int MostBars = 65536;
 
         /// <summary>A bar that has not gone out. AfterMessage: the last message to the gate before it.</summary>
         sealed class HeldBar
@@ -36,6 +40,7 @@ namespace Tapewire
         readonly long _startedNs = UnixTime.NowNs();
         readonly Ring _ring = new Ring();
         readonly Queue<HeldBar> _unnumbered = new Queue<HeldBar>(), _bars = new Queue<HeldBar>();
+        readonly Queue<Alarm> _alarms = new Queue<Alarm>();
         readonly Dictionary<string, long> _lastSent = new Dictionary<string, long>();
         readonly Dictionary<string, long> _raisedMs = new Dictionary<string, long>();
 
@@ -65,11 +70,22 @@ namespace Tapewire
             };
             if (_numbering.Ready) Number(held);
             else _unnumbered.Enqueue(held);
+            if (_bars.Count + _unnumbered.Count > MostBars) Drop();
         }
 
-        /// <summary>Numbering has begun: numbers the bars that were held until now.</summary>
+        /// <summary>Drops the oldest bar. A bar that has its number leaves a hole in the bars' own numbers, and none in the topic's.</summary>
+        void Drop()
+        {
+            (_bars.Count > 0 ? _bars : _unnumbered).Dequeue();
+            _poller.Counters.Dropped++;
+            _poller.Counters.Delivered();
+            Raise("dropped", "more than " + MostBars + " bars wait for the broker or the journal; the oldest are dropped, and the heartbeat counts them");
+        }
+
+        /// <summary>Numbering has begun: numbers the bars, and sends the alarms, that were held until now.</summary>
         public void Number()
         {
+            while (_alarms.Count > 0) Send(_alarms.Dequeue());
             while (_unnumbered.Count > 0) Number(_unnumbered.Dequeue());
         }
 
@@ -134,8 +150,19 @@ namespace Tapewire
             if (_raisedMs.TryGetValue(text, out long last) && now - last < SameAlarmMs) return;
             if (_raisedMs.Count > 1000) _raisedMs.Clear();
             _raisedMs[text] = now;
-            _numbering.WhenReady(() => Send("sys.alarm.nt.", new Alarm { Name = name, Text = text }, UnixTime.NowNs()));
+            var alarm = new Alarm { Name = name, Text = text };
+            if (_numbering.Ready)
+            {
+                Send(alarm);
+                return;
+            }
+            _alarms.Enqueue(alarm);
+            if (_alarms.Count <= MostAlarms) return;
+            _alarms.Dequeue();
+            _poller.Counters.Dropped++;
         }
+
+        void Send(Alarm alarm) { Send("sys.alarm.nt.", alarm, UnixTime.NowNs()); }
 
         public void Beat()
         {
@@ -143,7 +170,10 @@ namespace Tapewire
             beat.Note = _link.Note();
             beat.Last = _numbering.Bus.Numbers();
             beat.Received = _poller.Counters.Commands;
-            beat.Sent = _poller.Counters.Bars;
+            beat.Sent = _poller.Counters.Sent;
+            beat.Failed = _poller.Counters.Failed;
+            beat.Queued = _poller.Counters.Waiting;
+            beat.Dropped = _poller.Counters.Dropped;
             _poller.Send(Peer.Bus, Wire.Topic("sys.beat.nt."), Wire.Encode(_numbering.Unnumbered(), beat));
         }
 
@@ -155,7 +185,8 @@ namespace Tapewire
             byte[] frame = Wire.Encode(header, body);
             _ring.Keep(topic, header.Seq, frame);
             _lastSent[topic] = header.Seq;
-            _poller.Send(Peer.Bus, Wire.Topic(topic), frame);
+            if (_poller.Send(Peer.Bus, Wire.Topic(topic), frame)) _poller.Counters.Sent++;
+            else _poller.Counters.Failed++; // it is kept, and a reader that misses it requests it
         }
 
         /// <summary>Sends messages of this epoch again that a reader has lost; ignores any other message.</summary>

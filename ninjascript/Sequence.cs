@@ -64,7 +64,8 @@ namespace Tapewire
     }
 
     /// <summary>
-    /// Messages on the link that are not acknowledged. Each is resent after 250 ms, 500 ms, 1 s, then every 2 s, without end.
+    /// Messages on the link that are not acknowledged. Each is resent after 250 ms, 500 ms, 1 s, then every 2 s, without end. None is
+    /// ever dropped: each is the word of an order, a fill or an account.
     /// </summary>
     public sealed class Outbox
     {
@@ -74,11 +75,15 @@ namespace Tapewire
         {
             public byte[] Topic, Frame;
             public long DueMs, WaitMs, Number;
+            public bool Sent, Failed;
         }
 
         readonly Dictionary<string, Pending> _byRef = new Dictionary<string, Pending>();
         readonly List<Pending> _inOrder = new List<Pending>();
+        readonly Counters _counters;
         long _number;
+
+        public Outbox(Counters counters) { _counters = counters; }
 
         public int Count { get { return _inOrder.Count; } }
 
@@ -109,10 +114,20 @@ namespace Tapewire
             foreach (Pending pending in _inOrder)
             {
                 if (pending.DueMs > nowMs) continue;
-                if (!send(pending.Topic, pending.Frame)) return;
+                bool sent = send(pending.Topic, pending.Frame);
+                Mark(pending, sent);
+                if (!sent) return;
                 pending.DueMs = nowMs + pending.WaitMs;
                 pending.WaitMs = System.Math.Min(2 * pending.WaitMs, CapMs);
             }
+        }
+
+        void Mark(Pending pending, bool sent)
+        {
+            if (sent && !pending.Sent) _counters.Sent++;
+            if (!sent && !pending.Failed) _counters.Failed++;
+            pending.Sent |= sent;
+            pending.Failed |= !sent;
         }
 
         /// <summary>The link was interrupted: makes every message due at once.</summary>

@@ -111,18 +111,19 @@ namespace NinjaTrader.NinjaScript.Indicators
             }
         }
 
-        /// <summary>Shows in the chart's other corner, and in NinjaTrader's log, why there is no connection.</summary>
+        /// <summary>Shows in the chart's other corner what has gone out, and there and in NinjaTrader's log why there is no connection.</summary>
         void Tapewire.IParticipant.Tick()
         {
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
             string trouble = transport.Trouble;
             bool news = trouble != _told;
-            if (!news && (trouble == "" || transport.NowMs - _shownMs < 1000)) return; // again: NinjaTrader may have dropped the event
+            if (!news && transport.NowMs - _shownMs < 1000) return;
             _told = trouble;
             _shownMs = transport.NowMs;
             if (news && trouble != "") Log("tapewire: " + trouble, Cbi.LogLevel.Error);
-            Later(() => Draw.TextFixed(this, "tapewire", trouble, TextPosition.BottomRight));
+            string text = transport.Counters + (trouble == "" ? "" : "\n" + trouble);
+            Later(() => Draw.TextFixed(this, "tapewire", text, TextPosition.BottomRight));
         }
 
         string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(Bars); } }

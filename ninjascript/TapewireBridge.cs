@@ -608,7 +608,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             string why = Stopped() != "" ? "  entries stopped: " + Stopped() : "";
             Tapewire.Counters counters = transport.Counters;
             return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals
-                + " pending " + counters.Pending + why + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);
+                + " " + counters + why + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);
         }
 
         static string Light(string name, bool on) { return on ? name.ToUpperInvariant() : name; }

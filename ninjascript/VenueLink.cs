@@ -21,7 +21,7 @@ namespace Tapewire
         readonly Numbering _numbering;
         readonly Charts _charts;
         readonly Memory _memory;
-        readonly Outbox _outbox = new Outbox();
+        readonly Outbox _outbox;
         readonly Dictionary<string, Action> _onAcknowledged = new Dictionary<string, Action>();
         readonly Dictionary<string, Inbox> _inboxes = new Dictionary<string, Inbox>();
         readonly Limits _limits = new Limits();
@@ -34,6 +34,7 @@ namespace Tapewire
             _numbering = numbering;
             _charts = charts;
             _memory = memory;
+            _outbox = new Outbox(poller.Counters);
             foreach (var last in memory.LastTaken())
             {
                 _inboxes[last.Key] = new Inbox();

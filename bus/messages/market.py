@@ -45,7 +45,8 @@ class Bar(Struct, frozen=True, tag="bar"):
     """One closed bar of the traded instrument, with the account as the venue reported it at the close.
 
     ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
-    index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar.
+    index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar; a bar that
+        the bridge dropped leaves a hole.
     phase: origin of the bar; a "historical" bar is warm-up and never traded.
     """
 

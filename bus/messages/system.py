@@ -8,7 +8,10 @@ from tapewire.bus.bounds import Number
 
 
 class Beat(Struct, frozen=True, tag="beat"):
-    """The heartbeat of a source, once a second. wall_ns: the sender's clock. last: (epoch, seq) of each topic that it writes."""
+    """The heartbeat of a source, once a second. wall_ns: the sender's clock. last: (epoch, seq) of each topic that it writes.
+
+    failed, queued, dropped: of the bridge only; messages that found a socket's queue full, that wait, and that were given up.
+    """
 
     name: str
     pid: int
@@ -20,6 +23,9 @@ class Beat(Struct, frozen=True, tag="beat"):
     healed: int = 0
     lost: int = 0
     note: str = ""
+    failed: int = 0
+    queued: int = 0
+    dropped: int = 0
 
 
 class Resend(Struct, frozen=True, tag="resend"):

@@ -100,20 +100,24 @@ def down(instance: InstanceOption = None) -> None:
 
 
 def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
-    """Show each daemon's pid, uptime, heartbeat age and last number. Exit status 1 if one does not run, beat or report ready."""
+    """Show each daemon's pid, uptime, heartbeat age and last number, and the bridge's counters.
+
+    Exit status 1 if a daemon does not run, beat or report ready.
+    """
     from tapewire.daemons.operator import status as standing
 
     chosen = instances.choose(instance)
-    rows = standing.collect(chosen)
+    found = standing.collect(chosen)
     if json:
+        rows = [*found.daemons, *([] if found.bridge is None else [found.bridge])]
         out.print(msgspec.json.encode(rows).decode(), markup=False)
     else:
         out.print(f"{chosen.name} ({chosen.kind}), ports from {chosen.base_port}, {chosen.run}", markup=False)
         if not instances.alive(chosen.pid):
             text = f"supervisord {chosen.pid} is dead; {instances.processes(chosen)}: `tapewire down`, then `tapewire up`"
             out.print(text, markup=False, style="red")
-        show(standing.lines(rows))
-    raise typer.Exit(0 if all(row.healthy for row in rows) else 1)
+        show(standing.lines(found))
+    raise typer.Exit(0 if all(row.healthy for row in found.daemons) else 1)
 
 
 def tap(

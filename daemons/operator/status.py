@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import zmq
 from msgspec import Struct
@@ -18,6 +19,7 @@ from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.operator.tables import aligned
 
+BRIDGE = "nt"  # its name as a source
 SILENT_S = 5.0
 LISTEN_S = 2.0
 REPLY_S = 0.5
@@ -49,7 +51,34 @@ class DaemonStatus(Struct, frozen=True):
         return self.state == "RUNNING" and self.beat_age_s is not None and self.beat_age_s < SILENT_S and self.note == "ready"
 
 
-def collect(instance: Instance) -> list[DaemonStatus]:
+class BridgeStatus(Struct, frozen=True):
+    """The bridge in NinjaTrader, by its last heartbeat.
+
+    beat_age_s: by this machine's clock. note: "ready", or what stops entries there. sent, failed, queued, dropped: bars, alarms and
+    messages to the gate, as in `beat` (PROTOCOL.md 12).
+    """
+
+    name: str
+    beat_age_s: float
+    note: str
+    sent: int
+    failed: int
+    queued: int
+    dropped: int
+
+    @classmethod
+    def of(cls, beat: Beat) -> BridgeStatus:
+        return cls(beat.name, round(age_s(beat), 1), beat.note, beat.sent, beat.failed, beat.queued, beat.dropped)
+
+
+class Standing(NamedTuple):
+    """The daemons, and the bridge; None if none has sent a heartbeat to this broker."""
+
+    daemons: list[DaemonStatus]
+    bridge: BridgeStatus | None
+
+
+def collect(instance: Instance) -> Standing:
     """Request the processes from supervisord, and listen for one heartbeat of each daemon."""
     processes = supervise.processes(instance)
     way = access.local(Path(instance.run), "reader")
@@ -75,7 +104,7 @@ def collect(instance: Instance) -> list[DaemonStatus]:
                 turned_away=None if fresh is None else turned_away(way, name),
             )
         )
-    return rows
+    return Standing(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)
 
 
 def turned_away(way: Access, name: str) -> int | None:
@@ -88,11 +117,11 @@ def turned_away(way: Access, name: str) -> int | None:
 
 
 def listen(way: Access, names: set[str]) -> dict[str, Beat]:
-    """The newest heartbeat of each name, from the broker's last values and at most LISTEN_S of live ones."""
+    """The newest heartbeat of each name, and of a bridge, from the broker's last values and at most LISTEN_S of live ones."""
     beats: dict[str, Beat] = {}
     until = time.monotonic() + LISTEN_S
     with zmq.Context() as context:
-        wanted = tuple(topics.of(topics.BEAT, name) for name in sorted(names))
+        wanted = tuple(topics.of(topics.BEAT, name) for name in (BRIDGE, *sorted(names)))
         reader = Reader(context, way.to("broker.out"), wanted, name="status")
         try:
             while time.monotonic() < until and not _all_fresh(beats, names):
@@ -117,13 +146,19 @@ def furthest(beat: Beat) -> str:
     return f"{topic}@{epoch}:{seq}"
 
 
-def lines(rows: list[DaemonStatus]) -> Iterator[tuple[str, bool]]:
-    """The rows as lines for a person, after a heading; each with whether its daemon is healthy."""
+def lines(standing: Standing) -> Iterator[tuple[str, bool]]:
+    """The daemons as lines for a person, after a heading, then the bridge; each with whether it is healthy."""
+    rows, bridge = standing
     table = [
         ("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost", "turned away"),
         *map(_cells, rows),
     ]
     yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
+    if bridge is None:
+        yield "bridge: no heartbeat since the broker started", True
+        return
+    counted = f"{bridge.sent} sent, {bridge.failed} failed, {bridge.queued} queued, {bridge.dropped} dropped"
+    yield f"bridge: {bridge.note}, heartbeat {bridge.beat_age_s:.1f} s, {counted}", not bridge.dropped
 
 
 def _cells(row: DaemonStatus) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ namespace Tapewire.Testing
             Until(Acknowledged, "the gate to acknowledge the last executions");
         }
 
-        public bool Acknowledged() { return _host.Bridge.Transport.Counters.Pending == 0; }
+        public bool Acknowledged() { return _host.Bridge.Transport.Counters.Waiting == 0; }
 
         bool CarriedOut(string id)
         {

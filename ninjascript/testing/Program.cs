@@ -297,6 +297,7 @@ namespace Tapewire.Testing
                     Tick = Number("tick", 0.25), PointValue = Number("point-value", 2), Commission = Number("commission", 0.62), SlippageTicks = Int("slippage", 1),
                 },
             };
+            Publisher.MostBars = Int("most-bars", Publisher.MostBars);
             options.Luck.Partial = Flag("partial");
             options.Luck.Late = Flag("late");
             options.Luck.Forgets = Flag("forgets");

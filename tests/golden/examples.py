@@ -406,6 +406,11 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
         Header(1, "gate", 1, BAR_NS + 11, BAR_NS + 11),
         Beat("gate", 4242, BAR_NS - 1, BAR_NS + 11, {"order.MNQ.": (1, 10), "fill.MNQ.": (1, 1)}, 1000, 300, 2, 1, "ready"),
     ),
+    "beat - the bridge's counters": (
+        "sys.beat.nt.",
+        Header(1, "nt", 1, BAR_NS + 11, BAR_NS + 11),
+        Beat("nt", 5124, BAR_NS - 1, BAR_NS + 11, {"raw.bar.MNQ.1m.": (1, 812)}, 6, 830, 0, 0, "ready", 3, 2, 1),
+    ),
     "resend": ("sys.resend.logger.", Header(1, "logger", 1, BAR_NS, BAR_NS), Resend("raw.bar.MNQ.1m.", 1, 17, 19)),
     "gap": ("sys.gap.tracker.", Header(1, "tracker", 1, 1, BAR_NS), Gap("raw.bar.MNQ.1m.", 1, 17, 19, "tracker")),
     "alarm": (

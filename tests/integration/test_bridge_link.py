@@ -8,8 +8,9 @@ from statistics import median
 
 import msgspec
 import pytest
+import zmq
 
-from tapewire.bus import wire
+from tapewire.bus import access, wire
 from tapewire.bus.messages import (
     Ack,
     Action,
@@ -20,8 +21,10 @@ from tapewire.bus.messages import (
     Lease,
     MoveBracket,
     OrderStatus,
+    OrderUpdate,
     PlaceOrder,
 )
+from tapewire.daemons.operator import gather
 from tests import bridges
 from tests.bridges import Gate
 from tests.links import START, Link
@@ -293,6 +296,30 @@ def test_messages_are_resent_until_acknowledged(link: Link) -> None:
 
     assert before == 1
     assert len(link.gate.fills()) == 1
+
+
+@pytest.mark.parametrize("link", [("--hold", 30_000, "--most-bars", 3)], indirect=True)
+def test_of_too_many_waiting_bars_the_oldest_is_dropped_and_never_a_word_of_an_order(link: Link) -> None:
+    """The gate acknowledges nothing, so bars wait for it; there is room for three. Two are dropped: counted in the heartbeat and
+    the corner, told by an alarm, and left out of the bars' numbers. The order's reports all arrive."""
+    link.gate.acknowledging = False
+    link.gate.send(link.entry())
+    link.gate.until(lambda: any(isinstance(body, OrderUpdate) for body in link.gate.received), "the report")
+    for _ in range(5):
+        link.bar()
+    full = link.bridge.do("lights", link.gate.pump)[0]
+
+    link.gate.acknowledging = True
+    link.gate.until(lambda: link.gate.fills() and link.gate.updates("E1"), "the reports")
+    last = link.stamped()
+    with zmq.Context() as context:
+        beat = gather.listen(context, access.local(link.run, "reader")).beat
+
+    assert full.endswith("dropped 2")
+    assert beat is not None
+    assert (beat.failed, beat.queued, beat.dropped) == (0, 0, 2)
+    assert [last.index - bar.index for bar in link.published()] == [5, 2, 1, 0]
+    assert any("the oldest are dropped" in text for text in link.alarms())
 
 
 def test_a_limit_that_is_not_reached_is_cancelled_at_its_end(link: Link) -> None:

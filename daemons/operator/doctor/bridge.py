@@ -24,6 +24,7 @@ def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
         "bridge": _bridge(conf, snapshot),
         "bridge version": _version(snapshot),
         "bridge clock": _clock(snapshot),
+        "bridge queue": _queue(snapshot),
         "venue link": _link(conf, snapshot),
         "account": _account(conf, snapshot),
     }
@@ -93,6 +94,20 @@ def _clock(snapshot: Snapshot) -> Found:
     return broken(
         f"{abs(ahead_s):.1f} s {side} ours",
         "on Windows `w32tm /resync` as administrator; under WSL2, whose clock drifts when the PC sleeps, `sudo hwclock -s`",
+    )
+
+
+def _queue(snapshot: Snapshot) -> Found:
+    beat = snapshot.bridge.beat
+    if beat is None or not snapshot.bridge.fresh:
+        return _behind("bridge")
+    counted = f"{beat.sent} sent, {beat.failed} failed, {beat.queued} queued, {beat.dropped} dropped"
+    if not beat.dropped:
+        return ok(counted)
+    return broken(
+        f"{counted}: the daemons were away for long, or a chart loads more bars than the bridge queues",
+        "the dropped bars are not in the journal; load fewer days on the chart (Data Series > Days to load), then load the scripts "
+        "again (F5), which counts anew",
     )
 
 

@@ -66,7 +66,7 @@ def control(way: Access, name: str) -> Found:
 
 
 def beats(instance: Instance) -> Found:
-    silent = [row.name for row in status.collect(instance) if not row.healthy]
+    silent = [row.name for row in status.collect(instance).daemons if not row.healthy]
     if silent:
         return broken(f"no fresh heartbeat from {', '.join(silent)}", f"read the last line of its log in {instance.run}/logs")
     return ok(f"all younger than {status.SILENT_S:g} s")
