@@ -30,6 +30,7 @@ from tapewire.replay import program as programs
 from tapewire.replay import runs, tapes
 from tapewire.replay.outputs import Summary
 from tapewire.replay.sources.recording import Recording
+from tapewire.strategies.figures import shown
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -310,7 +311,7 @@ def table(path: Path, columns: tuple[str, ...]) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    return "-" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+    return shown(value) if value is None or isinstance(value, float) else str(value)
 
 
 def lines(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Session
 from tapewire.strategies.clock import TimeOfDay
+from tapewire.strategies.figures import shown
 from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, Regime, quality
 
@@ -84,7 +85,7 @@ class BDayIblFade(OnceASession):
             entry=close,
             stop=stop,
             target=target,
-            reason=f"low {bar.low:.2f} tested IBL {ib.low:.2f}, close {close:.2f}, delta {flow.delta:+.0f}, "
+            reason=f"low {shown(bar.low)} tested IBL {shown(ib.low)}, close {shown(close)}, delta {flow.delta:+.0f}, "
             f"{terms} of {len(p.terms)} terms, b_day score {s.scores.b_day:.2f}",
             day_type="b_day",
             confidence="high" if terms >= p.terms_high else "medium",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Session
 from tapewire.strategies.clock import TimeOfDay
+from tapewire.strategies.figures import shown
 from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import SHORT, DayType, DayTypeOf, Proposal, quality
 
@@ -66,7 +67,7 @@ class BearAcceptShort(OnceASession):
             entry=close,
             stop=stop,
             target=target,
-            reason=f"close {close:.2f} is {(low - close) / r:.2f} IB below IBL {low:.2f}, {s.below} closes below, "
+            reason=f"close {shown(close)} is {(low - close) / r:.2f} IB below IBL {shown(low)}, {s.below} closes below, "
             f"trend score {s.scores.trend_bear:.2f}",
             day_type=day_type,
             confidence="high" if s.below >= p.below_high else "medium",

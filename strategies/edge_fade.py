@@ -10,6 +10,7 @@ from msgspec import Struct
 from tapewire.bus.messages import Bar, Session
 from tapewire.strategies.candles import Candles, bucket_end
 from tapewire.strategies.clock import TimeOfDay, minute_of
+from tapewire.strategies.figures import shown
 from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 
 
@@ -104,7 +105,7 @@ class EdgeFade:
             entry=close,
             stop=stop,
             target=target,
-            reason=f"close {close:.2f} is {(close - low) / r:.2f} IB above IBL {low:.2f}, delta {flow.delta:+.0f}, "
+            reason=f"close {shown(close)} is {(close - low) / r:.2f} IB above IBL {shown(low)}, delta {flow.delta:+.0f}, "
             f"quality {flow.quality}/3",
             day_type=day_type,
             confidence="high" if s.fvg_bull or self.inversion.inverted or self._divergence(close) else "medium",

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Levels, Range, Session
 from tapewire.strategies.clock import TimeOfDay
+from tapewire.strategies.figures import shown
 from tapewire.strategies.once import OnceASession, ib_at_most
 from tapewire.strategies.protocol import SHORT, DayTypeOf, Proposal, quality
 
@@ -80,7 +81,7 @@ class IbhSweepFail(OnceASession):
             entry=close,
             stop=stop,
             target=target,
-            reason=f"high {high:.2f} swept IBH {ib.high:.2f} by {high - ib.high:.2f}, close {close:.2f} back inside, "
+            reason=f"high {shown(high)} swept IBH {shown(ib.high)} by {shown(high - ib.high)}, close {shown(close)} back inside, "
             f"delta {flow.delta:+.0f}, b_day score {s.scores.b_day:.2f}",
             day_type="b_day",
             day_confidence=s.scores.b_day,

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Levels, Range, Session
 from tapewire.strategies.clock import minute_of
+from tapewire.strategies.figures import shown
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Proposal, quality
 
 CONFIRMED_FROM = minute_of("10:01")
@@ -114,7 +115,9 @@ class OrReversal:
         risk = stop - close
         if not level or not self._risk_allowed(risk, width):
             return None
-        return self._proposal("OR_REVERSAL_SHORT", SHORT, s, flow, stop, close - p.target_risks * risk, f"high {high:.2f}", level)
+        return self._proposal(
+            "OR_REVERSAL_SHORT", SHORT, s, flow, stop, close - p.target_risks * risk, f"high {shown(high)}", level
+        )
 
     def _long(self, s: Session, flow: Flow, or30: Range, mid: float, push: float) -> Proposal | None:
         p, close, low, width = self.params, s.bar.close, or30.low, or30.high - or30.low
@@ -125,7 +128,7 @@ class OrReversal:
         risk = close - stop
         if not level or not self._risk_allowed(risk, width):
             return None
-        return self._proposal("OR_REVERSAL_LONG", LONG, s, flow, stop, close + p.target_risks * risk, f"low {low:.2f}", level)
+        return self._proposal("OR_REVERSAL_LONG", LONG, s, flow, stop, close + p.target_risks * risk, f"low {shown(low)}", level)
 
     def _proposal(
         self, setup: str, direction: Direction, s: Session, flow: Flow, stop: float, target: float, extreme: str, level: str
@@ -138,8 +141,8 @@ class OrReversal:
             entry=close,
             stop=stop,
             target=target,
-            reason=f"opening range {extreme} at {level}, close {close:.2f} back across the middle and near VWAP {s.vwap:.2f}, "
-            f"delta {flow.delta:+.0f}",
+            reason=f"opening range {extreme} at {level}, close {shown(close)} back across the middle "
+            f"and near VWAP {shown(s.vwap)}, delta {flow.delta:+.0f}",
             quality=quality(flow),
         )
 
@@ -168,7 +171,7 @@ class OrReversal:
                 or (p.swept_under_points is not None and distance < p.swept_under_points)
                 or (p.swept_under_w is not None and distance < p.swept_under_w * width)
             ):
-                return f"{name} {level:.2f}"
+                return f"{name} {shown(level)}"
         return ""
 
     def _risk_allowed(self, risk: float, width: float) -> bool:

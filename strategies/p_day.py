@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from tapewire.bus.messages import Session
 from tapewire.strategies import pullback
+from tapewire.strategies.figures import shown
 from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, quality
 from tapewire.strategies.pullback import Pullback
@@ -58,7 +59,7 @@ class PDay(OnceASession):
             entry=close,
             stop=pullback.stop(p, close, vwap, r),
             target=None if p.target_r is None else close + p.target_r * r,
-            reason=f"{pullback.words(s, flow, vwap, r)}, p_day {(close - ib.high) / r:.2f} IB above IBH {ib.high:.2f}",
+            reason=f"{pullback.words(s, flow, vwap, r)}, p_day {(close - ib.high) / r:.2f} IB above IBH {shown(ib.high)}",
             day_type="p_day",
             day_confidence=s.scores.trend_bull,
             quality=quality(flow),

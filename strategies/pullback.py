@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Flow, Range, Session
 from tapewire.strategies.clock import TimeOfDay
+from tapewire.strategies.figures import shown
 from tapewire.strategies.protocol import Regime
 
 
@@ -68,5 +69,6 @@ def words(s: Session, flow: Flow, vwap: float, r: float) -> str:
     """The pullback in words and numbers, for the operator."""
     close = s.bar.close
     return (
-        f"close {close:.2f} is {(close - vwap) / r:.2f} IB above VWAP {vwap:.2f}, delta {flow.delta:+.0f}, quality {flow.quality}/3"
+        f"close {shown(close)} is {(close - vwap) / r:.2f} IB above VWAP {shown(vwap)}, "
+        f"delta {flow.delta:+.0f}, quality {flow.quality}/3"
     )

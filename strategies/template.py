@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Session
 from tapewire.strategies.clock import TimeOfDay, minute_of
+from tapewire.strategies.figures import shown
 from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal, quality
 
 
@@ -58,7 +59,7 @@ class FirstBreakout:
             entry=close,
             stop=close - p.stop_r * r,
             target=close + p.target_r * r,
-            reason=f"close {close:.2f} is {(close - ib.high) / r:.2f} IB above IBH {ib.high:.2f}, delta {flow.delta:+.0f}",
+            reason=f"close {shown(close)} is {(close - ib.high) / r:.2f} IB above IBH {shown(ib.high)}, delta {flow.delta:+.0f}",
             day_type=self.day_type(s),
             quality=quality(flow),
         )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from tapewire.bus.messages import IbHistory, Session
 from tapewire.strategies import pullback
+from tapewire.strategies.figures import shown
 from tapewire.strategies.once import OnceASession
 from tapewire.strategies.protocol import LONG, DayType, DayTypeOf, Proposal, quality
 from tapewire.strategies.pullback import Pullback
@@ -69,7 +70,8 @@ class TrendDayBull(OnceASession):
             entry=close,
             stop=pullback.stop(p, close, vwap, r),
             target=self._target(close, r, day_type, s.history),
-            reason=f"{pullback.words(s, flow, vwap, r)}, accepted above IBH {ib.high:.2f}, trend score {s.scores.trend_bull:.2f}",
+            reason=f"{pullback.words(s, flow, vwap, r)}, accepted above IBH {shown(ib.high)}, "
+            f"trend score {s.scores.trend_bull:.2f}",
             day_type=day_type,
             day_confidence=s.scores.trend_bull,
             quality=quality(flow),

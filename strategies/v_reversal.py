@@ -31,6 +31,7 @@ from msgspec import Meta, Struct
 
 from tapewire.bus.messages import Pattern, PatternSubtype, Position, Session, StopRounding
 from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, RTH_CLOSE, TimeOfDay, hhmm, minute_of, new_york
+from tapewire.strategies.figures import decimals, shown
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Proposal, Suppression
 from tapewire.strategies.v_pattern import ClosedBar, Machine, Rules, V
 
@@ -227,17 +228,17 @@ class VReversal:
             setup=side.setup,
             direction=side.direction,
             entry=close,
-            stop=round(close * (1 - sign * p.stop_loss_pct), 2),
+            stop=round(close * (1 - sign * p.stop_loss_pct), decimals(close)),
             target=close + sign * p.take_profit_points,
-            reason=f"{words} {pattern.move:.2f} from {pattern.origin:.2f} to {pattern.extreme:.2f}, broke out to "
-            f"{pattern.breakout:.2f}, back at {close:.2f}; confidence {percent / 100:.3f}",
+            reason=f"{words} {shown(pattern.move)} from {shown(pattern.origin)} to {shown(pattern.extreme)}, broke out to "
+            f"{shown(pattern.breakout)}, back at {shown(close)}; confidence {percent / 100:.3f}",
             confidence="high" if percent >= HIGH_CONFIDENCE else "medium",
             limit=close,
             ttl_minutes=max(1, min(p.entry_ttl_min, self._minutes_left(s))),
             stop_rounding=StopRounding.TOWARD,
             score=percent / 100,
             pattern=pattern,
-            id=f"{prefix}{at:%Y%m%d_%H%M%S}_{pattern.origin:.2f}_{pattern.extreme:.2f}",
+            id=f"{prefix}{at:%Y%m%d_%H%M%S}_{shown(pattern.origin)}_{shown(pattern.extreme)}",
         )
 
     def _pattern(self, v: V, side: Side, at: int) -> Pattern:

@@ -36,6 +36,7 @@ from msgspec import Struct
 from tapewire.bus.messages import Bar, Position, Session
 from tapewire.strategies.candles import Candles, bucket_end
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, TimeOfDay, hhmm, is_friday, minute_of
+from tapewire.strategies.figures import shown
 from tapewire.strategies.indicators import Bands, Ema, Mean, Method, Rsi, typical
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Move, Proposal, Suppression
 
@@ -199,7 +200,7 @@ class VwapBounce:
         if self.friday and self.friday_entry_until <= s.minute <= EVENING:
             return "FRIDAY", f"{clock}: no entries on Friday from {p.friday_entry_until}"
         if p.use_side and not (close - vwap) * sign < 0:
-            return "SIDE", f"close {close:.2f} is on the wrong side of VWAP {vwap:.2f}"
+            return "SIDE", f"close {shown(close)} is on the wrong side of VWAP {shown(vwap)}"
         level = p.rsi_oversold if sign > 0 else p.rsi_overbought
         if p.use_rsi and rsi is not None and not (rsi - level) * sign < 0:
             return "RSI", f"RSI {rsi:.2f} is not {'below' if sign > 0 else 'above'} {level:g}"
@@ -207,10 +208,10 @@ class VwapBounce:
         if p.use_volume and mean is not None and s.bar.volume < p.volume_mult * mean:
             return "VOLUME", f"volume {s.bar.volume} is less than {p.volume_mult:g} times the mean of {mean:.1f}"
         if p.use_trend and self._trend() == -sign:
-            return "TREND", f"15-minute close {self.longer_close:.2f} is against it, EMA {self.trend.value:.2f}"
+            return "TREND", f"15-minute close {shown(self.longer_close)} is against it, EMA {shown(self.trend.value)}"
         target = proposal.target
         if (close - proposal.stop) * sign <= 0 or (target is not None and (target - close) * sign <= 0):
-            return "RANGE", f"stop {proposal.stop:.2f} and target {target} do not enclose the close {close:.2f}"
+            return "RANGE", f"stop {shown(proposal.stop)} and target {target} do not enclose the close {shown(close)}"
         return None
 
     def _trend(self) -> int:
@@ -239,8 +240,8 @@ class VwapBounce:
             entry=close,
             stop=stop,
             target=target,
-            reason=f"{touched:.2f} touched the {p.band_entry:g} sigma band {band[sign < 0]:.2f} of VWAP {self.bands.vwap:.2f}, "
-            f"close {close:.2f} is back inside; RSI {rsi}, volume {bar.volume}",
+            reason=f"{shown(touched)} touched the {p.band_entry:g} sigma band {shown(band[sign < 0])} "
+            f"of VWAP {shown(self.bands.vwap)}, close {shown(close)} is back inside; RSI {rsi}, volume {bar.volume}",
             confidence="medium",
             score=p.confidence,
         )

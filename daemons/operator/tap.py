@@ -19,6 +19,7 @@ from tapewire.bus.client import History, poll
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.instances import Instance
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
+from tapewire.strategies.figures import decimals
 
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 QUEUE = 1_000  # messages queued for a tap that does not read; beyond it the newest are dropped, and the tap reports how many
@@ -80,7 +81,7 @@ def _show(value: Any) -> str:
     if isinstance(value, list):
         return "[" + " ".join(_show(inner) for inner in value) + "]"
     if isinstance(value, float):
-        return f"{value:.12g}" if value == round(value, 4) else f"{value:.4f}"
+        return f"{value:.12g}" if value == round(value, 10) else f"{value:.{max(4, decimals(value))}f}"
     if isinstance(value, str):
         return value if value and " " not in value else repr(value)
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tapewire.bus.messages import Action, Body, Pattern, PublicSignal
 from tapewire.strategies.clock import new_york
+from tapewire.strategies.figures import shown
 
 SIDES = {Action.ENTER_LONG: "BUY", Action.ENTER_SHORT: "SELL"}
 CLASSIC = "V_REVERSAL"
@@ -65,13 +66,13 @@ class SignalFiles:
 
 
 def text(signal: PublicSignal, pattern: Pattern) -> str:
-    """The content of the file: prices with two decimals, the confidence with three, times in New York."""
+    """The content of the file: prices with two decimals or more, the confidence with three, times in New York."""
     score = 0.0 if signal.score is None else signal.score
     comments = (
         f"{_moment(signal):%Y-%m-%d %H:%M:%S} Eastern, {signal.instrument}",
         f"{pattern.kind} {pattern.subtype}: {signal.reason}",
-        f"confidence {score:.0%}, move {pattern.move:.2f} points in {pattern.minutes} minutes",
-        f"risk: limit order at the entry, stop {signal.stop:.2f}, good until {_clock(signal.valid_until_ns)} Eastern",
+        f"confidence {score:.0%}, move {shown(pattern.move)} points in {pattern.minutes} minutes",
+        f"risk: limit order at the entry, stop {_price(signal.stop)}, good until {_clock(signal.valid_until_ns)} Eastern",
     )
     values = {
         "ACTION": SIDES[signal.action],
@@ -102,7 +103,7 @@ def text(signal: PublicSignal, pattern: Pattern) -> str:
 
 
 def _price(price: float | None) -> str:
-    return "" if price is None else f"{price:.2f}"
+    return "" if price is None else shown(price)
 
 
 def _moment(signal: PublicSignal) -> dt.datetime:

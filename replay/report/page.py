@@ -13,7 +13,7 @@ from tapewire.replay.program import Verdict
 from tapewire.replay.report import charts, facts
 from tapewire.replay.report.facts import Facts, TradedSession
 from tapewire.replay.report.style import CSS
-from tapewire.replay.report.text import MINUS, count, money, price, text, tone
+from tapewire.replay.report.text import count, money, price, ratio, text, tone
 
 MOST_DAYS = 60
 MOST_TRADES = 1000
@@ -207,7 +207,7 @@ def _trades(run: Facts) -> str:
 def _measured(measures: Measures | None) -> tuple[str, str, str]:
     if measures is None:
         return price(None), price(None), price(None)
-    return price(measures.mae), price(measures.mfe), price(measures.r).replace("-", MINUS)
+    return price(measures.mae), price(measures.mfe), ratio(measures.r)
 
 
 def _completeness(summary: Summary) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+from tapewire.strategies.figures import shown
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -19,8 +21,13 @@ def money(dollars: float, *, signed: bool = True) -> str:
 
 
 def price(value: float | None) -> str:
-    """`24,954.25`; a dash without a value."""
-    return "\N{EN DASH}" if value is None else f"{value:,.2f}"
+    """`24,954.25`, `0.0064325`; a dash without a value."""
+    return "\N{EN DASH}" if value is None else shown(value, ",")
+
+
+def ratio(value: float | None) -> str:
+    """`1.25`, with a typographic minus sign; a dash without a value."""
+    return "\N{EN DASH}" if value is None else f"{value:.2f}".replace("-", MINUS)
 
 
 def count(number: int, noun: str, many: str = "") -> str:
