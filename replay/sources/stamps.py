@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tapewire.bus.errors import ConfError
 from tapewire.replay.sources.table import UTC, Flags, Whole
-from tapewire.replay.sources.text import Column, Convert
+from tapewire.replay.sources.text import Column, Convert, Wanted
 from tapewire.strategies.clock import SECOND_NS
 
 FIRST_NS, END_NS = 0, 7_258_118_400 * SECOND_NS  # 1970 up to 2200: no other year can be right
+CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
+WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}", re.ASCII)
 ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 SHORT_ZONES = {
@@ -59,6 +62,58 @@ def date(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     return _ns(pd.to_datetime(cells.astype(str), format="%Y-%m-%d", errors="coerce", utc=True), np.zeros(len(cells), np.bool_))
 
 
+def fixed(form: str, why: str) -> Wanted:
+    """A column of stamps whose digits stand in the same places in each row: nanoseconds as written, to the last digit.
+
+    form: such as `YYYYMMDD hhmmss`; Y, M, D, h, m, s and f (of a second) are digits, every other sign stands for itself.
+    """
+    places = {letter: [at for at, sign in enumerate(form) if sign == letter] for letter in "YMDhmsf"}
+    signs = [(at, ord(sign)) for at, sign in enumerate(form) if sign not in places]
+    fraction = 10 ** (9 - len(places["f"]))
+
+    def convert(letters: NDArray[np.uint8]) -> tuple[Column, Flags]:
+        wrong = letters[:, -1] != 0
+        for at, sign in signs:
+            wrong |= letters[:, at] != sign
+        digits = letters - np.uint8(ord("0"))  # what is below 0 becomes more than 9
+        part = {}
+        for letter, where in places.items():
+            number = np.zeros(len(digits), np.int64)
+            for at in where:
+                wrong |= digits[:, at] > 9
+                number = number * 10 + digits[:, at]
+            part[letter] = number
+        wrong |= (part["M"] < 1) | (part["M"] > 12) | (part["D"] < 1) | (part["h"] > 23) | (part["m"] > 59) | (part["s"] > 59)
+        months = np.where(wrong, 0, (part["Y"] - 1970) * 12 + part["M"] - 1).astype("datetime64[M]")
+        days = months.astype("datetime64[D]") + np.where(wrong, 0, part["D"] - 1)
+        wrong |= days.astype("datetime64[M]") != months
+        seconds = days.astype(np.int64) * 86_400 + part["h"] * 3_600 + part["m"] * 60 + part["s"]
+        wrong |= (seconds < FIRST_NS // SECOND_NS) | (seconds >= END_NS // SECOND_NS)
+        return np.where(wrong, 0, seconds) * SECOND_NS + np.where(wrong, 0, part["f"] * fraction), wrong
+
+    return Wanted(convert, why, width=len(form) + 1)
+
+
+def repeated(convert: Convert) -> Convert:
+    """The same converter, for a column of few different cells (dates, times of day): each is converted once a block."""
+
+    def once(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+        codes, uniques = pd.factorize(cells.astype(str))
+        values, wrong = convert(pd.Series(uniques, dtype=str))
+        return values[codes], wrong[codes]
+
+    return once
+
+
+def clock_time(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+    """`9:31`, `09:31:00`, `09:31:00.250`: nanoseconds since midnight."""
+    found = [CLOCK_TIME.fullmatch(text.strip()) for text in cells.astype(str)]
+    parts = [(int(m[1]), int(m[2]), int(m[3] or 0), int((m[4] or "").ljust(9, "0"))) if m else (24, 0, 0, 0) for m in found]
+    hour, minute, second, fraction = np.array(parts or [(0, 0, 0, 0)], np.int64)[: len(parts)].T
+    wrong = (hour > 23) | (minute > 59) | (second > 59)
+    return np.where(wrong, 0, ((hour * 60 + minute) * 60 + second) * SECOND_NS + fraction), wrong
+
+
 def zoned(stamp: str) -> bool:
     """Whether an ISO stamp carries its zone."""
     found = ISO.fullmatch(stamp.strip())
@@ -77,20 +132,31 @@ def pattern(form: str) -> Convert:
 
 def unix(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """Whole seconds, milliseconds, microseconds or nanoseconds since 1970, by their size: nanoseconds UTC."""
-    numbers = pd.to_numeric(cells, errors="coerce").fillna(0)
-    wrong = np.asarray((numbers <= 0) | (numbers % 1 != 0), np.bool_)
-    values = np.where(wrong, 1, numbers).astype(np.int64)
+    values, wrong = integers(cells)
+    wrong |= values <= 0
+    values = np.where(wrong, 1, values)
     scale = np.select([values < 10**11, values < 10**14, values < 10**17], [10**9, 10**6, 10**3], 1)
     ns = values * scale
     return ns, wrong | (ns >= END_NS)
 
 
+def integers(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+    """Whole numbers to the last digit: a float would round nanoseconds."""
+    if cells.dtype.kind == "i":
+        return cells.to_numpy(np.int64), np.zeros(len(cells), np.bool_)
+    texts = [text.strip() for text in cells.astype(str)]
+    wrong = np.array([not WHOLE.fullmatch(text) for text in texts], np.bool_)
+    values = [0 if bad else int(text) for text, bad in zip(texts, wrong, strict=True)]
+    return np.array(values, np.int64), wrong
+
+
 def _ns(times: pd.Series[Any], wrong: Flags) -> tuple[Column, Flags]:
     """Nanoseconds since 1970 of the years that can be right."""
     missing = times.isna().to_numpy(np.bool_)
-    seconds = times.dt.tz_localize(None).astype("datetime64[us]").to_numpy().astype("datetime64[us]").astype(np.int64)
-    outside = missing | wrong | (seconds < FIRST_NS // 1000) | (seconds >= END_NS // 1000)
-    fine = np.where(outside, 0, seconds) * 1000
+    known = times.dt.tz_localize(None).to_numpy()
+    micros = known.astype("datetime64[us]").astype(np.int64)
+    outside = missing | wrong | (micros < FIRST_NS // 1000) | (micros >= END_NS // 1000)
+    fine = np.where(outside, np.datetime64(0, "us"), known).astype("datetime64[ns]").astype(np.int64)
     return fine, outside
 
 

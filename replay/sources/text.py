@@ -34,8 +34,8 @@ AGAIN = "correct the line or export the file again"
 _UNIT = b"\x1f"
 
 Column = NDArray[Any]
-Convert = Callable[["pd.Series[Any]"], tuple[Column, Flags]]
-"""Cells of one column as values, and which of them are none. See `price`, `whole`, `Words`, and stamps.py."""
+Convert = Callable[[Any], tuple[Column, Flags]]
+"""Cells of one column (a Series) as values, and which of them are none. See `price`, `whole`, `Words`, and stamps.py."""
 
 
 class Layout(NamedTuple):
@@ -48,10 +48,16 @@ class Layout(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A column to read. why: what is wrong with a cell that cannot be converted, with the remedy."""
+    """A column to read. why: what is wrong with a cell that cannot be converted, with the remedy.
+
+    exact: whole numbers of many digits, which must not become floats because another cell of the column is none.
+    width: if above 0, `convert` takes so many first signs of each cell, as a table of bytes with 0 behind a cell's end.
+    """
 
     convert: Convert
     why: str
+    exact: bool = False
+    width: int = 0
 
 
 @dataclass(slots=True)
@@ -120,6 +126,12 @@ def decimal_of(lines: Sequence[str], separator: str) -> str:
     if separator == ",":
         return "."
     return "," if any(comma.fullmatch(cell) for line in lines[:50] for cell in fields_of(line, separator)) else "."
+
+
+def first_row(head: Head, layout: Layout) -> list[str]:
+    """The cells of the first data row that is not blank; none if there is none."""
+    lines = (line for line in head.lines[layout.first - 1 :] if line.strip())
+    return fields_of(next(lines, ""), layout.separator)
 
 
 def need(path: Path, layout: Layout, names: Sequence[str], remedy: str) -> None:
@@ -293,32 +305,57 @@ def _columns(
     content: bytes, line: Whole, layout: Layout, wanted: Mapping[str, Wanted], table: Table
 ) -> tuple[Whole, dict[str, Column]]:
     """The wanted columns of data rows, without the rows that have a cell which cannot be converted."""
-    at = {name: layout.names.index(name) for name in wanted}
-    frame = pd.read_csv(
-        io.BytesIO(content),
-        sep=table.separator,
-        decimal=layout.decimal,
-        header=None,
-        names=range(table.width),
-        usecols=sorted(at.values()),
-        index_col=False,
-        skip_blank_lines=False,
-        skipinitialspace=f"{table.separator} ".encode() in content,
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        low_memory=False,
-    )
+    places = {name: layout.names.index(name) for name in wanted}
+    at = {name: place for name, place in places.items() if not wanted[name].width}
+
+    def frame_of(kinds: dict[int, type[str]]) -> Any:
+        return pd.read_csv(
+            io.BytesIO(content),
+            sep=table.separator,
+            decimal=layout.decimal,
+            header=None,
+            names=range(table.width),
+            usecols=sorted(at.values()),
+            dtype=kinds,
+            index_col=False,
+            skip_blank_lines=False,
+            skipinitialspace=f"{table.separator} ".encode() in content,
+            na_filter=False,
+            quoting=csv.QUOTE_NONE,
+            low_memory=False,
+        )
+
+    frame = frame_of({})
+    if rounded := {place: str for name, place in at.items() if wanted[name].exact and frame[place].dtype.kind == "f"}:
+        frame = frame_of(rounded)
     refused = np.zeros(len(line), np.bool_)
     columns: dict[str, Column] = {}
-    for name, (convert, why) in wanted.items():
-        cells = frame[at[name]]
+    for name, (convert, why, _, width) in wanted.items():
+        cells: Any = _signs(content, table.separator, places[name], width) if width else frame[at[name]]
         columns[name], wrong = convert(cells)
         for row in np.flatnonzero(wrong & ~refused):
-            table.bad.append(Bad(int(line[row]), name, str(cells.iloc[row]), why))
+            value = bytes(cells[row]).rstrip(b"\0").decode(errors="replace") if width else str(cells.iloc[row])
+            table.bad.append(Bad(int(line[row]), name, value, why))
         refused |= wrong
     if not refused.any():
         return line, columns
     return line[~refused], {name: column[~refused] for name, column in columns.items()}
+
+
+def _signs(content: bytes, separator: str, column: int, width: int) -> NDArray[np.uint8]:
+    """The first signs of the cells of one column."""
+    signs = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(signs == ord("\n"))
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    places = np.append(np.flatnonzero(signs == ord(separator)), len(signs))
+    cell = np.searchsorted(places, starts) + column
+    ends = np.minimum(ends, places[cell])
+    if column:
+        starts = places[cell - 1] + 1
+    at = starts[:, None] + np.arange(width)
+    letters = signs[np.minimum(at, len(signs) - 1)]
+    letters[at >= ends[:, None]] = 0
+    return letters
 
 
 def _per_line(content: bytes, sign: bytes, ends: Whole) -> Whole:

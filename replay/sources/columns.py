@@ -1,0 +1,57 @@
+"""From the columns of a table to bars and trades, as every text format needs it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tapewire.replay.sources import text
+from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Ticks, Whole
+from tapewire.strategies.clock import SECOND_NS
+
+PRICES = ("open", "high", "low", "close")
+PERIODS = (3_600, 1_800, 900, 600, 300, 240, 180, 120, MINUTE_S, 30, 15, 10, 5, 1)
+FEW = 10
+NEARLY_ALL = 0.99
+
+
+def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None), *, close: str = "close") -> Bars:
+    """The rows of a table as bars.
+
+    Its columns are `PRICES` (close: the name of the last), volume, and ask and bid if it has them.
+    """
+    column = {name: values[rows] for name, values in table.columns.items()}
+    return Bars(
+        stamp=stamp[rows],
+        open=column["open"],
+        high=column["high"],
+        low=column["low"],
+        close=column[close],
+        volume=column["volume"],
+        line=table.line[rows],
+        ask=column.get("ask"),
+        bid=column.get("bid"),
+    )
+
+
+def ticks(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) -> Ticks:
+    """The rows of a table as trades. Its columns are price, size, and side, bid and ask if it has them."""
+    column = {name: values[rows] for name, values in table.columns.items()}
+    return Ticks(
+        stamp=stamp[rows],
+        price=column["price"],
+        size=column["size"],
+        line=table.line[rows],
+        side=column.get("side"),
+        bid=column.get("bid"),
+        ask=column.get("ask"),
+    )
+
+
+def period_s(stamp: Whole) -> int:
+    """The seconds of a bar: the longest usual period on whose grid nearly all stamps lie. A few rows say nothing above a minute."""
+    for seconds in PERIODS:
+        if seconds > MINUTE_S and len(stamp) < FEW:
+            continue
+        if np.count_nonzero(stamp % (seconds * SECOND_NS) == 0) >= NEARLY_ALL * len(stamp):
+            return seconds
+    return MINUTE_S
