@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from tapewire.replay.sources import text, volumetric
-from tapewire.replay.sources.table import Head, Reader
+from tapewire.replay.sources import ninjatrader_export, text, volumetric
+from tapewire.replay.sources.table import Head, Options, Reader
 
-FORMATS: tuple[Reader, ...] = tuple(cast(Reader, module) for module in (volumetric,))
+FORMATS: tuple[Reader, ...] = tuple(cast(Reader, module) for module in (volumetric, ninjatrader_export))
 
 
 class Found(NamedTuple):
@@ -19,7 +19,7 @@ class Found(NamedTuple):
     sign: str
 
 
-def recognised(path: Path) -> Found | None:
+def recognised(path: Path, options: Options) -> Found | None:
     """The format of a file by its content; None if it is none of `FORMATS`. Raises DataError if it cannot be opened."""
     head = text.head_of(path)
     for reader in FORMATS:

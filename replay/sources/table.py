@@ -15,6 +15,8 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tapewire.bus.errors import DataError
+
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -37,6 +39,10 @@ class Bad(NamedTuple):
     value: str
     why: str
     stamp: int | None = None
+
+
+class Unwanted(DataError):
+    """A sound file of another kind, such as quotes or daily bars: refused if it is named, left out and told in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +173,6 @@ class Reader(Protocol):
             progress: called with the share read so far, 0 to 1.
         Raises:
             DataError: the file as a whole cannot be read; the text names the file, what was found, and the remedy.
+            Unwanted: it is a file of its format, and holds no bars or trades that a rule can use.
         """
         ...

@@ -1,0 +1,42 @@
+"""Any damage to a vendor's file: an error for the user, bad rows, or other values; never a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources import formats
+from tapewire.replay.sources.table import Options
+from tests.vendors import FILES
+
+# What a table, a clock and a decoder read in another way than a letter does.
+SIGNS = [b"\n", b"\r", b"\0", b'"', b",", b";", b" ", b"-", b".", b"#", b"\xff", b"\xef\xbb\xbf", b"nan", b"1e999", b"9" * 25]
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4), st.sampled_from(SIGNS) | st.binary(max_size=5)), min_size=1, max_size=3)
+)
+def test_damage_is_an_error_in_words_or_rows(tmp_path, name, damage):
+    """Bytes spliced in anywhere give a DataError or a content whose parts have columns of one length."""
+    content = FILES[name]
+    for share, dropped, spliced in damage:
+        at = int(share * len(content))
+        content = content[:at] + spliced + content[at + dropped :]
+    path = Path(tmp_path) / name
+    path.write_bytes(content)
+
+    try:
+        found = formats.recognised(path, Options())
+        parts = found.reader.read(found.head, Options(), lambda _: None).parts if found else []
+    except DataError:
+        return
+
+    for part in parts:
+        columns = [getattr(part.rows, each) for each in part.rows.__slots__]
+        assert {len(column) for column in columns if column is not None} == {len(part.rows)}
