@@ -21,14 +21,18 @@ namespace Tapewire
     public sealed class Book
     {
         public const string SessionEndName = "Exit on session close";
+        const string Lapsed = "LEASE: no lease from the gate for 5 s";
         const string Unprotected = "tapewire-unprotected"; // the name of our own emergency exit
-        const long PatienceMs = 3000; // for NinjaTrader to report an order or a moved bracket
+        const long PatienceMs = 3000; // for NinjaTrader to report an order, a moved bracket, or a cancel
+
+        /// <summary>How old the gate's last lease may be while an entry works. Only tests change it.</summary>
+        internal static long LapseMs = Checks.LeaseMs;
 
         /// <summary>A command of the gate's, of any kind, and its state.</summary>
         sealed class CommandRecord
         {
             public string Id, Ref, Type;
-            public long EventNs, Qty, Filled, ReceivedMs, ValidUntilNs = long.MaxValue;
+            public long EventNs, Qty, Filled, ReceivedMs, LapsedMs, ValidUntilNs = long.MaxValue;
             public double? Limit, Stop, Target;
             public bool Accepted, Refused;
             public readonly List<OrderUpdate> Sent = new List<OrderUpdate>();
@@ -226,7 +230,7 @@ namespace Tapewire
                     break;
                 case OrderStage.Cancelled:
                     StopsWorking(record);
-                    Send(record, OrderUpdate.Cancelled, report.Detail, true);
+                    Send(record, OrderUpdate.Cancelled, record.LapsedMs > 0 ? Lapsed : report.Detail, true);
                     break;
                 case OrderStage.Rejected:
                     StopsWorking(record);
@@ -355,9 +359,11 @@ namespace Tapewire
             if (expired) Cancel(_entry.Id);
         }
 
-        /// <summary>Refuses what NinjaTrader has ignored. Called about ten times a second.</summary>
-        public void Tick(long nowMs)
+        /// <summary>Refuses what NinjaTrader has ignored, and cancels what works without a lease. Called about ten times a second.</summary>
+        /// <param name="leaseAgeMs">Time since the gate's last lease; negative before the first.</param>
+        public void Tick(long nowMs, long leaseAgeMs)
         {
+            if (leaseAgeMs > LapseMs) Lapse(nowMs);
             CommandRecord ignored = IsIgnored(_entry, nowMs) ? _entry : IsIgnored(_exit, nowMs) ? _exit : null;
             if (ignored != null)
             {
@@ -370,6 +376,18 @@ namespace Tapewire
                     _moves.Remove(move);
                     Refuse(move, "UNCONFIRMED: NinjaTrader did not report the bracket at its new prices");
                 }
+        }
+
+        /// <summary>
+        /// Without the gate nobody watches an entry that still works: it is cancelled, also the rest of one that has filled in part. Stops and targets
+        /// stay where they are. While NinjaTrader does not report the cancel, it is asked again.
+        /// </summary>
+        void Lapse(long nowMs)
+        {
+            if (_entry == null || _entry.LapsedMs > 0 && nowMs - _entry.LapsedMs < PatienceMs) return;
+            if (_entry.LapsedMs == 0) _alarm("lease_lapsed", Lapsed + ": the entry " + _entry.Id + " is cancelled; stops and targets stay");
+            _entry.LapsedMs = nowMs;
+            Cancel(_entry.Id);
         }
 
         static bool IsIgnored(CommandRecord record, long nowMs)

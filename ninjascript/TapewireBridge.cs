@@ -282,7 +282,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
             _feed.Tick(transport.NowMs);
-            OnBook(book => book.Tick(transport.NowMs));
+            OnBook(book => book.Tick(transport.NowMs, transport.LeaseAgeMs));
             TellTrouble(transport.Trouble);
             if (transport.NowMs - _lastLightsMs < 1000) return;
             _lastLightsMs = transport.NowMs;
@@ -606,6 +606,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 Light("flow", _feed.Flow),
             };
             string why = Stopped() != "" ? "  entries stopped: " + Stopped() : "";
+            if (age > Tapewire.Checks.LeaseMs) why += "  no lease for " + age / 1000 + " s: entries are cancelled and refused, stops and targets stay";
             Tapewire.Counters counters = transport.Counters;
             return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals
                 + " " + counters + why + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);

@@ -25,13 +25,13 @@ namespace Tapewire.Testing
     }
 
     /// <summary>
-    /// What goes wrong. Partial: entries fill in two parts. Late: orders are acknowledged after the fill. Reject, Ignore: number of the order,
+    /// What goes wrong. Partial: entries fill in two parts. Slow: entries and closes fill one contract a bar. Late: orders are acknowledged after the fill. Reject, Ignore: number of the order,
     /// counted from 1 as they are placed. Forgets: a new process finds working orders and the position in the account, but neither
     /// executions nor finished orders.
     /// </summary>
     public sealed class BadLuck
     {
-        public bool Partial, Late, Forgets;
+        public bool Partial, Slow, Late, Forgets;
         public int Reject, Ignore;
     }
 
@@ -316,7 +316,7 @@ namespace Tapewire.Testing
             bool resting = _now.Entry != null && _now.Entry.OrderType == OrderType.Limit;
             if (resting) WorkLimit();
             else if (_now.Entry != null) Filled(Slipped(bar.Open, _now.Entry.OrderAction == OrderAction.Buy ? 1 : -1));
-            else if (_now.Exit != null && _now.Held != "") Leave(_now.Exit, bar.Open, bar.Opens);
+            else if (_now.Exit != null && _now.Held != "") Leave(_now.Exit, _luck.Slow ? 1 : _now.Exit.Quantity, bar.Open, bar.Opens);
             if (_now.Held != "") TestBracket(!resting);
             Action[] late = _late.ToArray();
             _late.Clear();
@@ -365,14 +365,15 @@ namespace Tapewire.Testing
         void Filled(double price)
         {
             Order order = _now.Entry;
-            _now.Entry = null;
+            int size = _luck.Slow ? 1 : order.Quantity - order.Filled;
+            if (order.Filled + size == order.Quantity) _now.Entry = null;
+            _now.Price = (_now.Price * _now.Qty + price * size) / (_now.Qty + size);
             _now.Held = order.Name;
             _opener = Strategy;
             _now.Side = order.OrderAction == OrderAction.Buy ? 1 : -1;
-            _now.Price = price;
-            int first = _luck.Partial && order.Quantity > 1 ? 1 : order.Quantity;
+            int first = _luck.Partial && size > 1 ? 1 : size;
             Part(order, first, price);
-            if (first < order.Quantity) Part(order, order.Quantity - first, price);
+            if (first < size) Part(order, size - first, price);
         }
 
         void Part(Order order, int qty, double price)
@@ -431,14 +432,14 @@ namespace Tapewire.Testing
             {
                 Order order = stopped ? bracket.Stop : bracket.Target;
                 if (order == null || order.OrderState != OrderState.Working) continue;
-                Close(order, bracket.Qty, price, _now.Bar.Opens.AddSeconds(1));
+                Close(order, Math.Min(bracket.Qty, _now.Qty), price, _now.Bar.Opens.AddSeconds(1));
             }
             if (_now.Qty == 0) Flat();
         }
 
-        void Leave(Order order, double at, DateTime time)
+        void Leave(Order order, int qty, double at, DateTime time)
         {
-            Close(order, order.Quantity, Slipped(at, -_now.Side), time);
+            Close(order, qty, Slipped(at, -_now.Side), time);
             if (_now.Qty == 0) Flat();
         }
 
@@ -450,7 +451,7 @@ namespace Tapewire.Testing
             if (entry != null) Tell(entry, OrderState.Cancelled, ErrorCode.NoError, "the trade date ended before it could fill");
             if (_now.Held == "") return;
             Order order = Placed(_now.Side > 0 ? OrderAction.Sell : OrderAction.BuyToCover, OrderType.Market, _now.Qty, 0, Book.SessionEndName, _now.Held);
-            Leave(order, _now.Bar.Close, _now.Bar.Closes.AddSeconds(-30));
+            Leave(order, order.Quantity, _now.Bar.Close, _now.Bar.Closes.AddSeconds(-30));
         }
 
         void Close(Order order, int qty, double price, DateTime time)

@@ -298,8 +298,10 @@ namespace Tapewire.Testing
                 },
             };
             Publisher.MostBars = Int("most-bars", Publisher.MostBars);
+            Book.LapseMs = Int("lapse", (int)Book.LapseMs);
             options.Luck.Partial = Flag("partial");
             options.Luck.Late = Flag("late");
+            options.Luck.Slow = Flag("slow");
             options.Luck.Forgets = Flag("forgets");
             options.Luck.Reject = Int("reject", 0);
             options.Luck.Ignore = Int("ignore", 0);

@@ -206,6 +206,28 @@ def test_without_a_lease_entries_are_refused_and_exits_work(link: Link) -> None:
     assert again.status is OrderStatus.ACCEPTED
 
 
+@pytest.mark.parametrize("link", [("--slow", 1)], indirect=True)
+def test_without_a_lease_the_rest_of_an_entry_is_cancelled_and_its_stop_stays(link: Link) -> None:
+    """One contract of three has filled when the gate falls silent. After five seconds the bridge cancels the other two, and says so
+    to the gate, in an alarm and in the corner. Stop and target of the first stay where they are."""
+    order = link.entry(qty=3)
+    assert link.gate.request(order).status is OrderStatus.ACCEPTED
+    link.bar()
+
+    link.gate.leasing = False
+    cancelled = link.gate.update("E1", OrderStatus.CANCELLED)
+    corner = link.bridge.do("lights", link.gate.pump)[0]
+    link.bar()
+    held = link.stamped().position
+
+    assert cancelled.detail.startswith("LEASE")
+    assert "entries are cancelled and refused, stops and targets stay" in corner
+    assert any("the entry E1 is cancelled" in text for text in link.alarms())
+    assert [fill.qty for fill in link.gate.fills()] == [1]
+    assert held is not None
+    assert (held.qty, held.stop, held.target, held.working) == (1, order.stop, order.target, ())
+
+
 def test_the_kill_switch_is_kept_as_a_copy(link: Link) -> None:
     """A lease with `killed` stops entries here, even if the gate loses its latch."""
     link.hold()
