@@ -54,7 +54,7 @@ TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_tim
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (demo, backtest, replay, report, explain, chaos, backfill):
+    for command in (demo, backtest, replay, compare, report, explain, chaos, backfill):
         app.command()(command)
     app.command(name="diff")(diff)
 
@@ -138,6 +138,32 @@ def diff(
     else:
         out.print(str(found), markup=False)
     raise typer.Exit(0 if found is None else 1)
+
+
+def compare(
+    source: Annotated[Path, typer.Argument(help="NinjaTrader's Trades or Executions grid, or its NinjaTrader.sqlite.")],
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    account: Annotated[str | None, typer.Option(help="Which account, where the source has several.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of the PC that exported a grid, such as Europe/Berlin.")] = None,
+    dates: Annotated[str | None, typer.Option(help="dmy or mdy: order of a grid's dates, where no day is above 12.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First trade date; without it the run's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last trade date; without it the run's.")] = None,
+    window: Annotated[float, typer.Option(min=0, max=60, help="Largest distance of two entries, in minutes.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Your own trades beside a run's: twins, differences, slippage. Exit status 1 if a trade of either has no twin."""
+    from tapewire.replay.compare import comparison, region, text
+    from tapewire.replay.compare import source as sources
+
+    bounds = comparison.date("--from", first), comparison.date("--to", last)
+    history = sources.read(source, zone, region.order("--dates", dates))
+    found = comparison.compare(history, run, account=account, first=bounds[0], last=bounds[1], window_s=window * 60)
+    if as_json:
+        out.print(msgspec.json.encode(found).decode(), markup=False)
+    else:
+        for line in text.lines(found):
+            out.print(line, markup=False)
+    raise typer.Exit(0 if found.whole else 1)
 
 
 def chaos(
