@@ -9,6 +9,7 @@ from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Ticks, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 PRICES = ("open", "high", "low", "close")
+WANTED = {**dict.fromkeys(PRICES, text.PRICE), "volume": text.CONTRACTS}
 PERIODS = (3_600, 1_800, 900, 600, 300, 240, 180, 120, MINUTE_S, 30, 15, 10, 5, 1)
 FEW = 10
 NEARLY_ALL = 0.99

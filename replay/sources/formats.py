@@ -5,10 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from tapewire.replay.sources import ninjatrader_export, text, volumetric
+from tapewire.replay.sources import (
+    firstrate,
+    multicharts,
+    ninjatrader_export,
+    sierra_scid,
+    sierra_text,
+    text,
+    tradingview,
+    volumetric,
+)
 from tapewire.replay.sources.table import Head, Options, Reader
 
-FORMATS: tuple[Reader, ...] = tuple(cast(Reader, module) for module in (volumetric, ninjatrader_export))
+FORMATS: tuple[Reader, ...] = tuple(
+    cast(Reader, module)
+    for module in (volumetric, ninjatrader_export, sierra_text, sierra_scid, tradingview, multicharts, firstrate)
+)
 
 
 class Found(NamedTuple):

@@ -12,6 +12,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -213,6 +214,15 @@ def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Pro
     return table
 
 
+def pieces(path: Path, size: int, progress: Progress) -> Iterator[bytes]:
+    """The unpacked bytes of a file, in pieces of so many. Raises DataError if it cannot be unpacked."""
+    total = max(path.stat().st_size, 1)
+    with _guarded(path), _opened(path) as (stream, raw):
+        while piece := stream.read(size):
+            yield piece
+            progress(min(raw.tell() / total, 1.0))
+
+
 class _Block(NamedTuple):
     """Whole lines of a text in UTF-8, each with `\\n` at its end. first: the line's number. cut: the last one had no end."""
 
@@ -224,11 +234,9 @@ class _Block(NamedTuple):
 def _blocks(head: Head, progress: Progress) -> Iterator[_Block]:
     """The text of a file in blocks of whole lines."""
     path, number, rest = head.path, 1, b""
-    size = max(path.stat().st_size, 1)
-    with _guarded(path), _opened(path) as (stream, raw):
-        utf16 = codecs.getincrementaldecoder("utf-16")() if head.raw.startswith(UTF16) else None
-        while True:
-            piece = stream.read(BLOCK)
+    utf16 = codecs.getincrementaldecoder("utf-16")() if head.raw.startswith(UTF16) else None
+    with _guarded(path):
+        for piece in itertools.chain(pieces(path, BLOCK, progress), [b""]):
             ended = not piece
             text = piece if utf16 is None else utf16.decode(piece, final=ended).encode()
             if number == 1 and not rest:
@@ -245,9 +253,6 @@ def _blocks(head: Head, progress: Progress) -> Iterator[_Block]:
                 _decodes(path, block, number)
                 yield _Block(block, number, cut)
                 number += block.count(b"\n")
-            if ended:
-                return
-            progress(min(raw.tell() / size, 1.0))
 
 
 def _decodes(path: Path, block: bytes, first: int) -> None:
@@ -285,7 +290,8 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
             shown = text.replace(_UNIT.decode(), layout.separator)
             table.told.append(f"{path.name}, line {line[at]}: {shown[:60]!r} is cut, the file was still being written; left out")
             continue
-        raise DataError(f"{path}, line {line[at]}: {cells[at]} fields, the header names {width}; {AGAIN}")
+        names = "header names" if header else "rows before it have"
+        raise DataError(f"{path}, line {line[at]}: {cells[at]} fields, the {names} {width}; {AGAIN}")
     again = content.find(b"\n" + header + b"\n") if header else -1
     while again >= 0:
         row = int(np.searchsorted(ends, again)) + 1

@@ -1,0 +1,69 @@
+"""TradingView's *Export chart data*: `time,open,high,low,close`, and further columns as the chart has them.
+
+A stamp is a bar's open, in Unix seconds or as ISO with an offset. `Volume` stands anywhere behind, if the chart shows it; columns
+of indicators are not read, and two may have one name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources.table import UTC, Content, Flags, Head, Options, Part, Progress, Unwanted
+
+NAME = "TradingView chart export"
+FIRST = ("time", *columns.PRICES)
+NAMED = re.compile(r"(?:^|_)([A-Z0-9]{1,4}?)(?:1!|([FGHJKMNQUVXZ])20(\d\d))(?=,| |\.|$)")
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+NO_TIME = f"not a time in Unix seconds or as ISO with an offset; {text.AGAIN}"
+
+
+def recognise(head: Head) -> str:
+    layout = text.layout_of(head)
+    return f"its header begins with {','.join(FIRST)}" if layout is not None and layout.names[: len(FIRST)] == FIRST else ""
+
+
+def read(head: Head, options: Options, progress: Progress) -> Content:
+    layout = text.layout_of(head)
+    assert layout is not None
+    first = (text.first_row(head, layout) or [""])[0]
+    if DAY.fullmatch(first):
+        raise Unwanted(f"{head.path}: daily bars, which are not for intraday rules; export the chart of one minute")
+    iso = stamps.ISO.fullmatch(first)
+    wanted = {
+        "time": text.Wanted(stamps.iso, NO_TIME) if iso else text.Wanted(stamps.unix, NO_TIME, exact=True),
+        **dict.fromkeys(columns.PRICES, text.PRICE),
+    }
+    volume = "volume" in layout.names
+    if volume:
+        wanted["volume"] = text.Wanted(_volume, text.CONTRACTS.why)
+    table = text.read(head, layout, wanted, progress)
+    stamp = table.columns["time"]
+    if not volume:
+        table.columns["volume"] = np.zeros(len(stamp), np.int64)
+        table.told.append(
+            f"{head.path.name}: no column Volume, so every bar has volume 0; show Volume on the chart and export it again"
+        )
+    named = NAMED.search(head.path.name)
+    zoned = iso is None or stamps.zoned(first)
+    return Content(
+        parts=[Part("".join(filter(None, named.groups())) if named else "", columns.bars(table, stamp))],
+        clock=UTC if zoned else "",
+        stamps="open",
+        period_s=columns.period_s(stamp),
+        assumed=not zoned,
+        told=table.told,
+        bad=table.bad,
+        rows=table.rows,
+    )
+
+
+def _volume(cells: pd.Series[Any]) -> tuple[text.Column, Flags]:
+    """Contracts; a chart writes NaN for a bar without volume."""
+    if cells.dtype.kind in "iu":
+        return text.whole(cells)
+    return text.whole(cells.where(~cells.astype(str).str.strip().str.lower().isin(("nan", "")), 0))
