@@ -21,7 +21,7 @@ from tapewire.bus import keys, topics
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
-from tapewire.daemons.operator.commands import LIVE, SetOption, split
+from tapewire.daemons.operator.commands import LIVE, InstrumentsOption, SetOption, split, tell_instruments
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
@@ -68,10 +68,11 @@ def backtest(
     fill: FillOption = "next_open",
     program: ProgramOption = None,
     settings: SetOption = None,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings, own)
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
@@ -87,6 +88,7 @@ def replay(
     fill: FillOption = "next_open",
     program: ProgramOption = None,
     settings: SetOption = None,
+    own: InstrumentsOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
     ingress: Annotated[
         bool, typer.Option("--ingress", help="Accept external signals during the replay (`tapewire send`).")
@@ -94,7 +96,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings, own)
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
     play(conf, recording, out_dir, speed, as_json)
@@ -178,12 +180,13 @@ def chaos(
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Bars between two random strikes, on average.")] = 150,
     bars: Annotated[int | None, typer.Option(help="Only this many bars.")] = None,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
     from tapewire.replay import chaos as storms
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos")
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos", own=own)
     recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
     conf = elsewhere(conf)
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
@@ -233,17 +236,19 @@ def backfill(
     unit: Annotated[str, typer.Option(help="days, weeks, months (30 days) or years (365 days).")] = "days",
     base_port: Annotated[int | None, typer.Option(help="The bridge's base port; without it conf/live.toml's.")] = None,
     run: Annotated[Path, typer.Option(help="Folder of the live run, for the bridge's key.")] = LIVE,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Fetch a chart's bars from a running NinjaTrader as an export. Start it again to continue after an interruption."""
     from tapewire.daemons.shell.doors import Doors
     from tapewire.replay import backfill as fills
 
-    terms = configuration.instrument(instrument)
+    terms = configuration.instrument(instrument, own)
+    tell_instruments(own)
     fills.bars(lookback, unit, 1)
     changes = {} if base_port is None else {"bus": {"base_port": base_port}}
     preset = configuration.preset("seed")
-    conf = configuration.load("live", instance="backfill", traded=[instrument], preset=preset, changes=changes)
+    conf = configuration.load("live", instance="backfill", traded=[instrument], preset=preset, changes=changes, own=own)
     keys.make(run.resolve())
     with (
         bar() as (tell, progress),
@@ -270,13 +275,15 @@ def prepare(
     instance: str,
     program: str | None = None,
     settings: list[str] | None = None,
+    own: Path | None = None,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started."""
     chosen = configuration.preset(preset, split(strategies), settings or ())
-    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program)
+    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program, own=own)
+    tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")
-        recording, calendar = runs.read(data, instrument, progress)
+        recording, calendar = runs.read(data, instrument, progress, conf.instruments)
     for row in recording.ignored:
         err.print(f"ignored: {row.file} line {row.line}: {row.stamp} is {row.why}", markup=False)
     return msgspec.structs.replace(conf, calendar=calendar), recording

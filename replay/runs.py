@@ -6,7 +6,7 @@ import datetime as dt
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
-from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
@@ -100,18 +100,22 @@ def _whole(path: Path) -> str:
     return path.name.removeprefix(".").removesuffix(".unfinished")
 
 
-def read(data: Path, instrument: str, progress: Progress) -> tuple[Recording, Calendar]:
+def read(
+    data: Path, instrument: str, progress: Progress, instruments: Mapping[str, Instrument] | None = None
+) -> tuple[Recording, Calendar]:
     """The recording of an instrument and the calendar of its dates.
 
+    Args:
+        instruments: those of the run; None for those of the configuration.
     Raises:
         ConfError, DataError: with file, line, field and remedy.
     """
-    configuration.instrument(instrument)
-    recording = ninjatrader.read(data, instrument, configuration.instruments(), progress)
+    defined = configuration.instruments() if instruments is None else instruments
+    recording = ninjatrader.read(data, instrument, defined, progress)
     if not recording.bars:
         raise DataError(f"{data}: no bars of {recording.root} were read; the export is empty")
     first, last = (dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC).date() for bar in (recording.bars[0], recording.bars[-1]))
-    return recording, calendar_for(data, first, last + dt.timedelta(1))
+    return recording, calendar_for(data, first, last + dt.timedelta(1), defined[instrument].calendar)
 
 
 def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:

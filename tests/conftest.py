@@ -6,11 +6,15 @@ once. The modules that start the live configuration stay in one, too: its ports 
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import os
+from pathlib import Path, PurePath
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+# A developer's own instruments (~/.config/tapewire) must not change a result.
+os.environ["XDG_CONFIG_HOME"] = str(Path(__file__).parent / "no-configuration")
 
 settings.register_profile("tapewire", deadline=None, print_blob=True)
 settings.load_profile("tapewire")

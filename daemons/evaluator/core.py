@@ -62,7 +62,7 @@ def daemon(conf: Conf) -> Daemon:
     traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
     return Daemon(
         name="evaluator",
-        core=Evaluator(traded, conf.preset, conf.calendar),
+        core=Evaluator(traded, conf.preset, {symbol: conf.calendar_of(symbol) for symbol in traded}),
         subscribe=(topics.SESSION,),
         requests=("gate",),
         serves="evaluator",
@@ -80,9 +80,13 @@ class Evaluator:
         ConfError: the preset names an unknown strategy or parameter, contradicts itself, or an instrument's name is too long.
     """
 
-    def __init__(self, traded: Mapping[str, Instrument], preset: Preset, calendar: Calendar | None = None) -> None:
-        hours = Hours(preset.risk.times, calendar or Calendar())
-        self._desks = {symbol: Desk(symbol, instrument, preset, hours) for symbol, instrument in traded.items()}
+    def __init__(self, traded: Mapping[str, Instrument], preset: Preset, calendars: Mapping[str, Calendar] | None = None) -> None:
+        """calendars: of each instrument; none for days without exceptions."""
+        known, times = calendars or {}, preset.risk.times
+        self._desks = {
+            symbol: Desk(symbol, instrument, preset, Hours(times, known.get(symbol, Calendar())))
+            for symbol, instrument in traded.items()
+        }
 
     def step(self, event: Event) -> Sequence[Output]:
         """Take a `Session`, the gate's `Decisions`, a `Gap` or `Begun`. Anything else, and any other instrument, changes nothing.

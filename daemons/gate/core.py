@@ -127,7 +127,7 @@ class Gate:
         self._entered = {**state.entered}
         self._answered = {**state.answered}
         self._stands = state.stands
-        self._hours = Hours(conf.preset.risk.times, conf.calendar)
+        self._hours = {symbol: Hours(conf.preset.risk.times, conf.calendar_of(symbol)) for symbol in conf.traded}
         self._blotter = Blotter(
             conf=conf,
             clock=SessionClock(conf.calendar),
@@ -271,7 +271,7 @@ class Gate:
             intent=intent,
             account=self.account(request.session),
             observed=self.observed,
-            hours=self._hours,
+            hours=self._hours.get(request.instrument) or Hours(self.conf.preset.risk.times, self.conf.calendar),
             decided=self._decided,
             entered=self._entered,
             killed=self.killed,

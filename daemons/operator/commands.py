@@ -19,7 +19,7 @@ from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons.operator import instances
 
 if TYPE_CHECKING:
-    from tapewire.daemons.market.clock import Calendar
+    from tapewire.daemons.settings.structs import Conf
 
 LIVE = Path("var/live")  # where `up` puts its run by default
 
@@ -30,6 +30,10 @@ InstanceOption = Annotated[str | None, typer.Option("--instance", help="Name of 
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one value of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
+]
+InstrumentsOption = Annotated[
+    Path | None,
+    typer.Option("--instruments", help="A table of instruments of your own; it adds to conf/instruments.toml, or replaces fields."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -49,6 +53,7 @@ def up(
     ] = "seed",
     strategies: Annotated[str | None, typer.Option(help="Comma-separated strategies instead of the preset's.")] = None,
     settings: SetOption = None,
+    own: InstrumentsOption = None,
     var: Annotated[Path, typer.Option(help="Folder for the run: its journal and logs go to VAR/live.")] = Path("var"),
 ) -> None:
     """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml enables it."""
@@ -62,7 +67,9 @@ def up(
         if each.name == name:
             raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with `tapewire down`")
     chosen = configuration.preset(preset, split(strategies), settings or ())
-    conf = configuration.load("live", instance=name, traded=instrument or ["MNQ"], preset=chosen, calendar=_exchange_calendar())
+    traded = instrument or ["MNQ"]
+    conf = _dated(configuration.load("live", instance=name, traded=traded, preset=chosen, own=own))
+    tell_instruments(own)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:
         held = supervise.in_use(conf.bus.host, conf.bus.base_port) or supervise.AGAIN
@@ -170,9 +177,21 @@ def split(names: str | None) -> list[str] | None:
     return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _exchange_calendar() -> Calendar:
-    """Half days and holidays, from 31 days ago to two years ahead."""
+def tell_instruments(own: Path | None) -> None:
+    """Say what a person's own tables add to the shipped instruments, and what they replace."""
+    from tapewire.daemons.settings import load as configuration
+
+    for text in configuration.table_of_instruments(own).told:
+        err.print(f"instruments: {text}", markup=False)
+
+
+def _dated(conf: Conf) -> Conf:
+    """With the half days and holidays of what is traded, from 31 days ago to two years ahead."""
     from tapewire.daemons.settings.calendar import calendar_for
 
     today = dt.date.today()
-    return calendar_for(None, today - dt.timedelta(31), today + dt.timedelta(731))
+    span = today - dt.timedelta(31), today + dt.timedelta(731)
+    names = dict.fromkeys(conf.instruments[symbol].calendar for symbol in conf.traded)
+    found = {name: calendar_for(None, *span, name) for name in names}
+    first = next(iter(found))
+    return msgspec.structs.replace(conf, calendar=found.pop(first), calendars=found)

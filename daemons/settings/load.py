@@ -19,8 +19,10 @@ from msgspec import Struct
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
+from tapewire.daemons.settings import instruments as tables
 from tapewire.daemons.settings import overrides, rails
 from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
+from tapewire.daemons.settings.instruments import Instruments
 from tapewire.daemons.settings.programs import Program, SizeTable
 from tapewire.daemons.settings.structs import (
     Bus,
@@ -42,27 +44,25 @@ class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
     table: tuple[RollTable, ...]
 
 
-def instruments() -> dict[str, Instrument]:
-    """The instruments of conf/instruments.toml by symbol."""
-    return {
-        symbol: convert(table, Instrument, f"instruments.toml [{symbol}]") for symbol, table in _read("instruments.toml").items()
-    }
+def table_of_instruments(own: Path | None = None) -> Instruments:
+    """The shipped instruments with the user's own on top (daemons/settings/instruments.py). own: the file of `--instruments`."""
+    return tables.read(FOLDER / tables.FILE, own)
 
 
-def instrument(symbol: str) -> Instrument:
+def instruments(own: Path | None = None) -> dict[str, Instrument]:
+    """The instruments by symbol."""
+    return table_of_instruments(own).table
+
+
+def instrument(symbol: str, own: Path | None = None) -> Instrument:
     """One instrument by symbol. Raises ConfError, with the defined symbols, if there is none."""
-    defined = instruments()
-    if symbol not in defined:
-        raise ConfError(
-            f"unknown instrument {symbol!r}{suggest(symbol, defined)}; known: {', '.join(defined)} (conf/instruments.toml)"
-        )
-    return defined[symbol]
+    return table_of_instruments(own).of(symbol)
 
 
-def rolls() -> Rolls:
-    """The contract months of conf/rolls.toml, for every instrument that is defined."""
-    tables = convert(_read("rolls.toml"), _RollFile, "rolls.toml").table
-    return Rolls(tables, {symbol: terms.root for symbol, terms in instruments().items()})
+def rolls(defined: Mapping[str, Instrument] | None = None) -> Rolls:
+    """The contract months of conf/rolls.toml, for every instrument that is defined. None: the instruments of `instruments()`."""
+    roots = {symbol: terms.root for symbol, terms in (instruments() if defined is None else defined).items()}
+    return Rolls(convert(_read("rolls.toml"), _RollFile, "rolls.toml").table, roots)
 
 
 def preset_names() -> list[str]:
@@ -115,9 +115,11 @@ def program_names() -> list[str]:
     return sorted(p.name.removesuffix(".toml") for p in (FOLDER / "programs").glob("*.toml"))
 
 
-def program(name: str) -> Program:
+def program(name: str, defined: Mapping[str, Instrument] | None = None) -> Program:
     """A prop firm's program by name.
 
+    Args:
+        defined: the instruments of the run; None for those of `instruments()`.
     Raises:
         ConfError: no such program, or its terms are misspelt, out of order or contradict themselves.
     """
@@ -129,9 +131,10 @@ def program(name: str) -> Program:
     terms = convert({"name": name, **_read(where)}, Program, where)
     if terms.funded is not None and terms.evaluation.target is None:
         raise ConfError(f"{where} [funded] is never reached: [evaluation] has no target")
+    known = instruments() if defined is None else defined
     for symbol, tiers in terms.contracts.items():
-        if symbol not in instruments():
-            raise ConfError(f"{where} [contracts]: unknown instrument {symbol!r}{suggest(symbol, instruments())}")
+        if symbol not in known:
+            raise ConfError(f"{where} [contracts]: unknown instrument {symbol!r}{suggest(symbol, known)}")
         _rising([tier.profit for tier in tiers], f"{where} [contracts] {symbol}: profit")
     for phase, table in _sizes(terms):
         _rising([tier.profit for tier in table.tiers], f"{where} [{phase}.sizing] tiers: profit")
@@ -149,11 +152,12 @@ def load(
     fill: str = "next_open",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     program: str | None = None,
+    own: Path | None = None,
 ) -> Conf:
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
     Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
-    that [trading] names.
+    that [trading] names. own: a person's own table of instruments, besides the one in the configuration folder.
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
     bus: dict[str, Any] = {}
@@ -177,9 +181,9 @@ def load(
     where = f"conf/base.toml + conf/{overlay}.toml"
     if fill not in ("next_open", "close"):
         raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
-    defined = instruments()
+    defined = table_of_instruments(own)
     for symbol in traded:
-        instrument(symbol)
+        defined.of(symbol)
     conf = Conf(
         instance=instance,
         bus=convert(bus, Bus, f"{where} [bus]"),
@@ -187,7 +191,7 @@ def load(
         tracker=convert(tracker, Tracking, f"{where} [tracker]"),
         publisher=convert(publisher, Publishing, f"{where} [publisher]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
-        instruments=defined,
+        instruments=defined.table,
         traded=tuple(traded),
         preset=preset,
         calendar=calendar or Calendar(),
@@ -207,7 +211,7 @@ def load(
 
     # What the evaluator would refuse on its start is refused here, before anything is written or started.
     for symbol in conf.traded:
-        checked_strategies(symbol, defined[symbol], preset)
+        checked_strategies(symbol, conf.instruments[symbol], preset)
     return conf
 
 
@@ -235,6 +239,10 @@ def _upgraded(written: Any) -> Any:
         case {"preset": {"exits": {"trail": bool(trail)} as exits}}:
             del exits["trail"]
             exits.setdefault("trailed", ["Trend Day Bull"] if trail else [])
+    match written:
+        case {"instruments": dict(instruments)}:
+            for terms in instruments.values():
+                terms.setdefault("calendar", "equity")  # there were no others
     return written
 
 
@@ -242,7 +250,7 @@ def _entered(name: str, conf: Conf) -> Program:
     """The prop-firm program of this run. Raises ConfError where the run and the program contradict each other."""
     from tapewire.strategies import registry
 
-    terms, where = program(name), f"programs/{name}.toml"
+    terms, where = program(name, conf.instruments), f"programs/{name}.toml"
     for symbol in conf.traded:
         if terms.contracts and symbol not in terms.contracts:
             raise ConfError(f"{where} [contracts] does not name {symbol}; trade {', '.join(terms.contracts)}, or add its tiers")

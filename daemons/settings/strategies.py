@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.daemons.settings.structs import Instrument, Preset
+from tapewire.daemons.settings.structs import MAX_SYMBOL, Instrument, Preset
 from tapewire.strategies import registry
 from tapewire.strategies.clock import minute_of
 from tapewire.strategies.protocol import Strategy
-
-MAX_SYMBOL = 8
-"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
 
 
 def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> list[Strategy]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.hours import EntryTimes
+from tapewire.daemons.market.ticks import HIGHEST, price
+from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.programs import Program
 from tapewire.strategies.roster import Conflict
 
@@ -23,6 +27,11 @@ PORTS: Mapping[str, int] = {
     "public": 20,
 }
 PORT_BLOCK = 100  # the base ports of runs side by side are so far apart
+
+MAX_SYMBOL = 8
+"""Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
+
+SYMBOL = re.compile(f"[A-Z0-9]{{1,{MAX_SYMBOL}}}")
 
 LEAST_DAYS = 40
 LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut a longer bucket into parts without meaning
@@ -91,7 +100,8 @@ class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
 class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One contract: dollars per point, tick in points, commission in dollars per side, slippage in ticks per fill.
 
-    enabled: False allows no new position in it; an open one can still be closed and protected.
+    calendar: its hours and holidays (daemons/market/week.py). source: who says so, and when. enabled: False allows no new position
+    in it; an open one can still be closed and protected.
     """
 
     root: str
@@ -99,7 +109,25 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tick: float
     commission: float
     slippage_ticks: int
+    calendar: str
+    source: str = ""
     enabled: bool = True
+
+    def __post_init__(self) -> None:
+        if not SYMBOL.fullmatch(self.root):
+            raise ValueError(f"root = {self.root!r}: write A-Z and 0-9, {MAX_SYMBOL} at most, such as NQ")
+        if not 0 < self.point_value < HIGHEST:
+            raise ValueError(f"point_value = {self.point_value}: write dollars per point, more than 0")
+        if not 0 < self.tick < HIGHEST or self.tick != price(1, self.tick):
+            raise ValueError(f"tick = {self.tick}: write points, more than 0 and with at most ten decimals")
+        if not 0 <= self.commission < HIGHEST:
+            raise ValueError(f"commission = {self.commission}: write dollars per side, 0 or more")
+        if self.slippage_ticks < 0:
+            raise ValueError(f"slippage_ticks = {self.slippage_ticks}: write 0 or more")
+        try:
+            product(self.calendar)
+        except ConfError as error:
+            raise ValueError(f"calendar: {error}") from error
 
     def cents(self, ticks: int) -> int:
         """Money of a number of ticks (over all contracts), in whole cents. A tick of a Treasury is a fraction of a cent more."""
@@ -273,6 +301,7 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
 class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration of one run. `instance` names the run for people; `traded` are the instruments it trades.
 
+    calendar: half days and holidays of the account, and of every instrument whose own calendar is not in `calendars` by its name.
     program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
     topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
     counted from 0 (daemons/shell/epochs.py).
@@ -285,6 +314,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     traded: tuple[str, ...]
     preset: Preset
     calendar: Calendar = Calendar()
+    calendars: dict[str, Calendar] = {}
     fill: str = "next_open"
     epoch: int = 1
     since: dict[str, tuple[int, int]] = {}
@@ -294,3 +324,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tracker: Tracking = Tracking()
     publisher: Publishing = Publishing()
     ingress: Ingress = Ingress()
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        """Half days and holidays of one instrument."""
+        return self.calendars.get(self.instruments[symbol].calendar, self.calendar)

@@ -6,7 +6,7 @@ people and for subscribers outside the chain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tapewire.bus import topics
@@ -19,10 +19,11 @@ from tapewire.daemons.tracker.timeframes import Timeframe
 
 
 class Feed(NamedTuple):
-    """One tracked instrument: its name, the topic of its session records, its session model, its longer timeframes."""
+    """One tracked instrument: its name, the topic of its session records, its clock, its session model, its longer timeframes."""
 
     instrument: str
     session_topic: str
+    clock: SessionClock
     model: SessionModel
     timeframes: tuple[Timeframe, ...]
 
@@ -34,12 +35,14 @@ class Tracker:
     timeframes that are not tracked. All three are counted and otherwise ignored.
     """
 
-    __slots__ = ("_clock", "_feeds", "foreign")
+    __slots__ = ("_feeds", "foreign")
 
-    def __init__(self, instruments: Sequence[str], calendar: Calendar, timeframes: Sequence[int] = ()) -> None:
-        """timeframes: lengths in minutes of the longer bars to publish for each instrument."""
-        self._clock = SessionClock(calendar)
-        self._feeds = {topics.bar(instrument): self._feed(instrument, timeframes) for instrument in instruments}
+    def __init__(self, calendars: Mapping[str, Calendar], timeframes: Sequence[int] = ()) -> None:
+        """
+        Args:
+            calendars: of each instrument. timeframes: lengths in minutes of the longer bars to publish for each.
+        """
+        self._feeds = {topics.bar(name): self._feed(name, calendar, timeframes) for name, calendar in calendars.items()}
         self.foreign = 0
 
     @property
@@ -71,20 +74,21 @@ class Tracker:
         session_record = Publish(feed.session_topic, session)
         if not feed.timeframes:
             return (session_record,)
-        day, at = self._clock.read(bar.close_ns)
+        day, at = feed.clock.read(bar.close_ns)
         longer = [Publish(each.topic, closed) for each in feed.timeframes for closed in each.fold(day.date, at, bar)]
         return (session_record, *longer)
 
-    def _feed(self, instrument: str, timeframes: Sequence[int]) -> Feed:
+    def _feed(self, instrument: str, calendar: Calendar, timeframes: Sequence[int]) -> Feed:
         longer = tuple(Timeframe(instrument, minutes) for minutes in sorted(timeframes))
-        return Feed(instrument, topics.of(topics.SESSION, instrument), SessionModel(self._clock), longer)
+        clock = SessionClock(calendar)
+        return Feed(instrument, topics.of(topics.SESSION, instrument), clock, SessionModel(clock), longer)
 
 
 def daemon(conf: Conf) -> Daemon:
     """The tracker of a run, for the instruments it trades."""
     return Daemon(
         name="tracker",
-        core=Tracker(conf.traded, conf.calendar, conf.tracker.timeframes),
+        core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, conf.tracker.timeframes),
         subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
         recover=(topics.RAW,),

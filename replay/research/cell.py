@@ -21,8 +21,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Alarm, Body, Header, Reject, Session, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, outputs, runs, venue
 from tapewire.replay.sources import ninjatrader
@@ -73,7 +72,7 @@ def compute(encoded: bytes) -> bytes:
         raise ConfError(
             f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
         )
-    recording = _recording(job.data, conf.traded[0], job.recording)
+    recording = _recording(job.data, conf.traded[0], job.recording, tuple(conf.instruments.items()))
     return msgspec.json.encode(run(conf, recording, job.key))
 
 
@@ -117,7 +116,7 @@ def key(conf: Conf, recording: str, code: str) -> str:
         "trading": conf.trading,
         "instruments": {symbol: conf.instruments[symbol] for symbol in conf.traded},
         "preset": conf.preset,
-        "calendar": conf.calendar,
+        "calendars": {symbol: conf.calendar_of(symbol) for symbol in conf.traded},
         "fill": conf.fill,
         "program": conf.program,
     }
@@ -152,9 +151,9 @@ def code_digest(names: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _recording(data: str, instrument: str, digest: str) -> Recording:
+def _recording(data: str, instrument: str, digest: str, instruments: tuple[tuple[str, Instrument], ...]) -> Recording:
     """The recording, read once per worker."""
-    recording = ninjatrader.read(Path(data), instrument, configuration.instruments())
+    recording = ninjatrader.read(Path(data), instrument, dict(instruments))
     if recording_digest(Path(data), [file.file for file in recording.files]) != digest:
         raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
     return recording

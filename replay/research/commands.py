@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from tapewire.daemons.operator.commands import split
+from tapewire.daemons.operator.commands import InstrumentsOption, split
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay.commands import (
@@ -42,12 +42,13 @@ def signals(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Every strategy alone, no position, no arbitration: proposals, session state, levels. Exit status 1 if one of them failed."""
     from tapewire.replay.research import signals as independent
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals")
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals", own=own)
     with bar() as (tell, progress):
         tell("signals")
         findings = independent.write(conf, recording, out_dir, progress)
@@ -73,12 +74,13 @@ def lookahead(
     strategies: StrategiesOption = None,
     cuts: Annotated[int, typer.Option(min=0, help="Fresh folds that end anywhere, beside those right after decisions.")] = 20,
     seed: Annotated[int, typer.Option(help="Another seed cuts elsewhere.")] = 1,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if a strategy looks ahead."""
     from tapewire.replay.research import lookahead as cutting
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead")
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead", own=own)
     with bar() as (tell, progress):
         analysis = cutting.analyse(conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress)
     if as_json:
@@ -124,6 +126,7 @@ def sweep(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
     ] = None,
+    own: InstrumentsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
@@ -133,10 +136,10 @@ def sweep(
     axes = grid.axes(settings)
     cells = grid.cells(axes)
     chosen = configuration.preset(preset, split(strategies))
-    checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill)
+    checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill, own=own)
     for cell in cells:
         grid.applied(checked, cell)  # report a misspelt name before anything is read
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep")
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own)
     planned = sweeping.jobs(conf, recording, data.resolve(), cells)
     sweeping.prepare(out_dir)
     missing = [job for job in planned if sweeping.finished(out_dir, job) is None]

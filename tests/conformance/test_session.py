@@ -71,7 +71,7 @@ def test_every_session_opens_with_the_expected_levels(vectors: str) -> None:
 def sessions(vectors: str) -> list[Session]:
     """All session records of one set of vectors, repeated and late rows in the order of the file."""
     calendar = msgspec.json.decode((VECTORS / vectors / "calendar.json").read_bytes(), type=Calendar)
-    tracker = Tracker(["MNQ"], calendar)
+    tracker = Tracker({"MNQ": calendar})
     topic = topics.bar("MNQ")
     records = []
     for seq, bar in enumerate(bars(BARS[vectors]), start=1):

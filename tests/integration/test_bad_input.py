@@ -99,7 +99,7 @@ def test_a_truncated_gz_is_named(tapewire: Run, bars: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "status", "complaints"),
     [
-        (("--instrument", "MNG"), ConfError.status, ["MNG", "did you mean 'MNQ'", "instruments.toml"]),
+        (("--instrument", "MNO"), ConfError.status, ["MNO", "did you mean 'MNQ'", "instruments.toml"]),
         (("--preset", "sead"), ConfError.status, ["sead", "did you mean 'seed'"]),
         (("--strategies", "edge_fad"), ConfError.status, ["edge_fad", "did you mean 'edge_fade'"]),
         (("--fill", "open"), ConfError.status, ["open", "next_open, close"]),

@@ -59,7 +59,7 @@ def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], na
 @pytest.mark.parametrize(
     ("load", "suggestion"),
     [
-        (lambda: conf.instrument("MNG"), "MNQ"),
+        (lambda: conf.instrument("MNO"), "MNQ"),
         (lambda: conf.preset("sead"), "seed"),
         (lambda: conf.load("live", instance="t", traded=["MNQ"], preset=conf.preset("seed"), fill="close_"), "close"),
     ],
@@ -78,11 +78,11 @@ def test_memory_without_room_is_refused(name: str) -> None:
 
 
 def test_every_instrument_states_all_its_terms() -> None:
-    """Point value, tick, commission and slippage are mandatory; the money of a tick follows from them."""
+    """Point value, tick, commission and slippage are mandatory; a hundred ticks are so many dollars, as the exchange has them."""
     known = conf.instruments()
 
-    assert set(known) == {"NQ", "MNQ", "ES", "MES", "YM", "MYM", "RTY", "M2K"}
-    assert {name: each.cents(1) for name, each in known.items()} == {
+    assert all(each.source for each in known.values())
+    assert {name: each.cents(100) / 100 for name, each in known.items()} == {
         "NQ": 500,
         "MNQ": 50,
         "ES": 1250,
@@ -91,21 +91,39 @@ def test_every_instrument_states_all_its_terms() -> None:
         "MYM": 50,
         "RTY": 500,
         "M2K": 50,
+        "CL": 1000,
+        "MCL": 100,
+        "NG": 1000,
+        "GC": 1000,
+        "MGC": 100,
+        "SI": 2500,
+        "6E": 625,
+        "M6E": 125,
+        "6J": 625,
+        "6B": 625,
+        "ZN": 1562.5,
+        "ZB": 3125,
+        "ZF": 781.25,
+        "ZT": 781.25,
+        "BTC": 2500,
+        "MBT": 50,
+        "ETH": 2500,
+        "MET": 5,
     }
 
 
 @pytest.mark.parametrize("ticks, cents", [(2, 3_125), (64, 100_000), (-2, -3_125), (0, 0), (1, 1_562), (-1, -1_562)])
 def test_half_a_cent_is_rounded_once(ticks: int, cents: int) -> None:
     """A tick of the 10-year note is 15.625 dollars. Two are 31.25, not twice a rounded one; gains and losses round alike."""
-    note = conf.Instrument(root="ZN", point_value=1000.0, tick=1 / 64, commission=1.0, slippage_ticks=1)
+    note = conf.Instrument(root="ZN", point_value=1000.0, tick=1 / 64, commission=1.0, slippage_ticks=1, calendar="rates")
 
     assert note.cents(ticks) == cents
 
 
-@pytest.mark.parametrize("missing", ["root", "point_value", "tick", "commission", "slippage_ticks"])
+@pytest.mark.parametrize("missing", ["root", "point_value", "tick", "commission", "slippage_ticks", "calendar"])
 def test_an_instrument_without_one_of_its_terms_is_refused(missing: str) -> None:
     """There is no default multiplier."""
-    table = {"root": "NQ", "point_value": 2.0, "tick": 0.25, "commission": 0.62, "slippage_ticks": 1}
+    table = {"root": "NQ", "point_value": 2.0, "tick": 0.25, "commission": 0.62, "slippage_ticks": 1, "calendar": "equity"}
     del table[missing]
 
     with pytest.raises(ConfError, match=missing):

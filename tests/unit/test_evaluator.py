@@ -31,8 +31,7 @@ from tapewire.bus.testing import eastern
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.evaluator.core import Evaluator
 from tapewire.daemons.settings import load as conf
-from tapewire.daemons.settings.strategies import MAX_SYMBOL
-from tapewire.daemons.settings.structs import Exits, Instrument, Preset, RiskLimits
+from tapewire.daemons.settings.structs import MAX_SYMBOL, Exits, Instrument, Preset, RiskLimits
 from tapewire.strategies import registry
 from tapewire.strategies.pipeline import Pipeline
 from tapewire.strategies.protocol import Exit, Move, Proposal, Suppression

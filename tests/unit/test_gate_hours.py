@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from tapewire.bus.errors import ConfError
-from tapewire.bus.testing import eastern
+from tapewire.bus.messages import Reason
+from tapewire.bus.testing import DAY, eastern, intent
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.hours import EntryTimes, Hours, window
 from tapewire.daemons.settings.structs import RiskLimits
+from tests.gates import Desk, conf
 
 TUESDAY, FRIDAY, HALF_DAY, HOLIDAY = "2026-03-03", "2026-03-06", "2026-03-10", "2026-03-11"
 CALENDAR = Calendar(half_days={HALF_DAY: "13:00"}, holidays=(HOLIDAY,))
@@ -102,3 +104,12 @@ def test_a_time_that_ends_the_day_lies_within_it(key: str, value: str) -> None:
 
     with pytest.raises(ConfError, match=key):
         Hours(RiskLimits(**limits).times, CALENDAR)
+
+
+def test_the_gate_asks_the_calendar_of_the_instrument() -> None:
+    """On a holiday of equity indices alone, an entry in crude oil is not refused for it."""
+    settings = conf(traded=("MNQ", "CL"), calendar=Calendar(holidays=(DAY,)), calendars={"energy": Calendar()})
+
+    (index,), (oil,) = Desk(settings).ask(intent()), Desk(settings).ask(intent(), instrument="CL")
+
+    assert (index.reason, oil.reason) == (Reason.HOLIDAY, None)

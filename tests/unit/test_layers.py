@@ -55,6 +55,7 @@ SHELLS = {
     "daemons.settings.calendar",
     "daemons.settings.corrections",
     "daemons.settings.files",
+    "daemons.settings.instruments",
     "daemons.settings.load",
     "daemons.settings.overrides",
 }

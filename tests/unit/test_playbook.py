@@ -100,7 +100,7 @@ def written(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{value:.10f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 # --- citations --------------------------------------------------------------------------------------------------------------------

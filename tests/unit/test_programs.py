@@ -91,7 +91,7 @@ def test_every_program_can_be_loaded_and_has_the_date_of_its_check() -> None:
         (MINIMAL + '[evaluation.trailing]\ndistance = 1.0\nmode = "hourly"', "Invalid enum value 'hourly'"),
         (MINIMAL.replace("start", 'flat_by = "9:99"\nstart'), "flat_by"),
         (MINIMAL + "[consistency]\nshare = 40.0", "<= 1.0 - at `$.consistency.share`"),
-        (MINIMAL + "[contracts]\nMNG = [{ profit = 0.0, at_most = 3 }]", "unknown instrument 'MNG' (did you mean 'MNQ'?)"),
+        (MINIMAL + "[contracts]\nMNO = [{ profit = 0.0, at_most = 3 }]", "unknown instrument 'MNO' (did you mean 'MNQ'?)"),
         (MINIMAL + "[contracts]\nMNQ = []", "Expected `array` of length >= 1"),
         (
             MINIMAL + "[contracts]\nMNQ = [{ profit = 1.0, at_most = 3 }, { profit = 1.0, at_most = 4 }]",

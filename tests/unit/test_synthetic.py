@@ -35,7 +35,7 @@ def week(tmp_path_factory) -> tuple[Path, list[str], Recording]:
 
 def sessions_of(recording: Recording) -> list[Session]:
     topic, stamper = topics.bar("MNQ"), Stamper("nt")
-    tracker = Tracker(("MNQ",), Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     outputs = [o for bar in recording.bars for o in tracker.step(Event(topic, stamper.header(topic, bar.close_ns), bar))]
     return [o.body for o in outputs if isinstance(o, Publish) and isinstance(o.body, Session)]
 

@@ -44,7 +44,7 @@ def candle(minute, date):
 
 def sessions(bars, calendar=None, tracker=None):
     """The session records of these bars."""
-    tracker = tracker or Tracker(["MNQ"], calendar or Calendar())
+    tracker = tracker or Tracker({"MNQ": calendar or Calendar()})
     return [output.body for each in bars for output in tracker.step(event(each))]
 
 
@@ -61,7 +61,7 @@ def test_a_bar_gives_one_record_on_the_session_topic():
     """It carries the unchanged bar, its trade date and its minute."""
     given_bar = bar("09:31", day=TUESDAY)
 
-    (output,) = Tracker(["MNQ"], Calendar()).step(event(given_bar))
+    (output,) = Tracker({"MNQ": Calendar()}).step(event(given_bar))
 
     assert isinstance(output, Publish)
     assert output.topic == "session.MNQ."
@@ -140,7 +140,7 @@ def test_vwap_is_anchored_at_the_bell_and_at_18_01():
 
 def test_a_repeated_or_late_bar_is_ignored_whatever_it_holds():
     """Same stamp with another close, an earlier stamp, the same bar again: no record, no effect, counted."""
-    tracker, alone = Tracker(["MNQ"], Calendar()), sessions(tape(last="10:45"))
+    tracker, alone = Tracker({"MNQ": Calendar()}), sessions(tape(last="10:45"))
     records = sessions(tape(last="10:40"), tracker=tracker)
 
     for ignored in (bar("10:40", 99.0, 1.0), bar("10:35", math.nan), tape(last="10:40")[-1]):
@@ -152,7 +152,7 @@ def test_a_repeated_or_late_bar_is_ignored_whatever_it_holds():
 
 def test_bars_of_other_instruments_and_timeframes_are_ignored():
     """Only the one-minute bars of the tracked instruments count, on their own topic."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
 
     assert tracker.step(event(bar("09:31", instrument="ES"))) == ()
     assert tracker.step(event(bar("09:35"), topic=topics.bar("MNQ", "5m"))) == ()
@@ -163,26 +163,36 @@ def test_bars_of_other_instruments_and_timeframes_are_ignored():
 
 def test_instruments_do_not_touch_each_other():
     """Bars of two instruments, minute by minute, give what each gives alone."""
-    both = Tracker(["MNQ", "MES"], Calendar())
+    both = Tracker({"MNQ": Calendar(), "MES": Calendar()})
     mnq = tape(last="11:00")
     mes = [msgspec.structs.replace(each, instrument="MES", open=each.open + 1) for each in mnq]
 
     records = sessions([each for pair in zip(mnq, mes, strict=True) for each in pair], tracker=both)
 
     assert records[::2] == sessions(mnq)
-    assert records[1::2] == sessions(mes, tracker=Tracker(["MES"], Calendar()))
+    assert records[1::2] == sessions(mes, tracker=Tracker({"MES": Calendar()}))
+
+
+def test_each_instrument_has_its_own_half_days():
+    """On one date a session may end at 13:15 for one product and at 16:00 for the other."""
+    both = Tracker({"MNQ": Calendar(half_days={TUESDAY: "13:15"}), "MES": Calendar()})
+    last = tape(first="13:14", last="13:16")
+    other = [msgspec.structs.replace(each, instrument="MES") for each in last]
+
+    assert [record.rth for record in sessions(last, tracker=both)] == [True, True, False]
+    assert [record.rth for record in sessions(other, tracker=both)] == [True, True, True]
 
 
 def test_other_messages_change_nothing():
     """The core ignores a request on the control port."""
-    assert Tracker(["MNQ"], Calendar()).step(event(Control("1", "state"), topic="control.")) == ()
+    assert Tracker({"MNQ": Calendar()}).step(event(Control("1", "state"), topic="control.")) == ()
 
 
 @pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("field", ["open", "high", "low", "close"])
 def test_a_price_that_is_not_finite_is_refused_and_degrades_the_session(field, price):
     """No record; the bar may come again in order; the session is degraded until the next trade date."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     good = tape(last="09:33")
     sessions(good[:2], tracker=tracker)
 
@@ -195,7 +205,7 @@ def test_a_price_that_is_not_finite_is_refused_and_degrades_the_session(field, p
 
 def test_a_refused_first_bar_degrades_the_session_it_would_have_opened():
     """The bar is missing in the trade date that is about to begin."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     sessions(tape(MONDAY), tracker=tracker)
     tracker.step(event(bar("09:31", math.nan, day=TUESDAY)))
 
@@ -212,7 +222,7 @@ def gap(topic):
 
 def test_a_gap_degrades_the_session_until_the_next_trade_date():
     """From the next record on, for the rest of the trade date; the evening's first bar is not degraded."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     before = sessions(tape(first="10:00", last="10:05"), tracker=tracker)
     assert tracker.step(gap(topics.bar("MNQ"))) == ()
 
@@ -226,7 +236,7 @@ def test_a_gap_degrades_the_session_until_the_next_trade_date():
 
 def test_a_gap_over_the_evening_degrades_both_trade_dates():
     """Lost bars may belong to the trade date before the gap or to the one that begins after it."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     sessions(tape(first="16:30", last="16:40"), tracker=tracker)
     tracker.step(gap(topics.bar("MNQ")))
 
@@ -239,7 +249,7 @@ def test_a_gap_over_the_evening_degrades_both_trade_dates():
 
 def test_a_gap_before_the_first_bar_degrades_the_first_session():
     """The lost bars belong to the trade date that is being joined."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     tracker.step(gap(topics.bar("MNQ")))
 
     assert sessions([bar("11:00")], tracker=tracker)[0].degraded
@@ -248,7 +258,7 @@ def test_a_gap_before_the_first_bar_degrades_the_first_session():
 @pytest.mark.parametrize("topic", ["raw.bar.ES.1m.", "session.MNQ.", "raw.bar.MNQ.5m."])
 def test_a_gap_in_another_topic_changes_nothing(topic):
     """Bars of other instruments, and topics that the tracker does not read."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     tracker.step(gap(topic))
 
     assert not sessions([bar("11:00")], tracker=tracker)[0].degraded
@@ -470,7 +480,7 @@ def tapes(draw):
 @given(tapes(), st.integers(0, 150))
 def test_any_prefix_of_bars_gives_a_prefix_of_sessions(bars, cut):
     """No look-ahead: cutting the input changes nothing up to the cut, and a published record never changes (playbook 7.2)."""
-    tracker, said = Tracker(["MNQ"], Calendar()), []
+    tracker, said = Tracker({"MNQ": Calendar()}), []
     whole = []
     for each in bars:
         whole += sessions([each], tracker=tracker)
@@ -483,7 +493,7 @@ def test_any_prefix_of_bars_gives_a_prefix_of_sessions(bars, cut):
 @given(tapes())
 def test_feeding_each_bar_twice_changes_nothing(bars):
     """At-least-once delivery gives the records of exactly-once delivery, and duplicates are counted."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
 
     assert sessions([each for each in bars for _ in range(2)], tracker=tracker) == sessions(bars)
     assert tracker.late == len(bars)
@@ -496,7 +506,7 @@ COUNTS = st.integers(-(2**63), 2**64 - 1)
 @given(st.lists(st.tuples(PRICES, PRICES, PRICES, PRICES, COUNTS, st.none() | COUNTS, st.none() | COUNTS, COUNTS), max_size=8))
 def test_no_decodable_bar_makes_the_tracker_raise(rows):
     """Absurd prices, volumes and times are refused or folded, never an exception: `step` is total."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     sessions(tape(last="10:35"), tracker=tracker)
     records = []
     for n, (open, high, low, close, volume, ask, bid, far) in enumerate(rows):

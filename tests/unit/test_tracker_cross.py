@@ -10,7 +10,7 @@ from tapewire.daemons.tracker import Tracker
 
 def missing(*came, at=("10:00", "10:01", "10:02", "10:03")):
     """`missing_cross` bar by bar, if the named instruments came with each bar."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     bars = [
         bar(clock, cross=tuple(CrossBar(name, 1.0, 1.0, 1.0, 1.0, 1) for name in names.split()))
         for names, clock in zip(came, at, strict=False)
@@ -43,7 +43,7 @@ def test_a_new_trade_date_expects_no_companion():
 
 def test_a_missing_companion_does_not_degrade_the_session():
     """The flag is for readers of the companions; the traded instrument's own session is complete."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     es = CrossBar("ES", 1.0, 1.0, 1.0, 1.0, 1)
 
     said = [tracker.step(event(each))[0].body for each in (bar("10:00", cross=(es,)), bar("10:01"))]

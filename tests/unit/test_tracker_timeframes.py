@@ -35,14 +35,14 @@ def tape(*stretches, without=()):
 
 def longer(bars, *minutes, calendar=None):
     """The longer bars that the tracker publishes, by topic, in order."""
-    tracker = Tracker(["MNQ"], calendar or Calendar(), minutes)
+    tracker = Tracker({"MNQ": calendar or Calendar()}, minutes)
     said = [output for each in bars for output in tracker.step(event(each))]
     return [output for output in said if isinstance(output.body, TimeframeBar)]
 
 
 def resampled(bars, minutes):
     """The same by pandas, trade date by trade date, each counted from its own midnight."""
-    tracker = Tracker(["MNQ"], Calendar())
+    tracker = Tracker({"MNQ": Calendar()})
     sessions = [output.body for each in bars for output in tracker.step(event(each))]
     frame = pd.DataFrame(
         {
@@ -141,7 +141,7 @@ def test_a_half_day_ends_its_last_bucket_by_the_clock():
 
 def test_a_bucket_closes_on_the_bar_of_its_last_minute():
     """After that bar's own session, on its own topic, shorter timeframes first."""
-    tracker = Tracker(["MNQ"], Calendar(), [15, 5])
+    tracker = Tracker({"MNQ": Calendar()}, [15, 5])
     said = [tracker.step(event(each)) for each in tape(f"{TUESDAY} 09:31 09:45")]
 
     assert [len(outputs) for outputs in said] == [1, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 3]
@@ -166,7 +166,7 @@ def test_a_bucket_closes_on_the_bar_of_its_last_minute():
 def test_a_missing_minute_delays_a_bucket_and_lets_no_later_price_in(without, closes):
     """(closed by the bar of, named, bars, complete): the next bar closes what is overdue, even as it closes its own bucket."""
     bars = tape(f"{TUESDAY} 09:31 09:41", without=without)
-    tracker = Tracker(["MNQ"], Calendar(), [5])
+    tracker = Tracker({"MNQ": Calendar()}, [5])
 
     said = [(each, output.body) for each in bars for output in tracker.step(event(each))[1:]]
 
@@ -213,7 +213,7 @@ def test_without_a_configured_timeframe_there_is_none():
 
 def test_instruments_have_buckets_of_their_own():
     """Two instruments, minute by minute, on two topics."""
-    tracker = Tracker(["MNQ", "MES"], Calendar(), [5])
+    tracker = Tracker({"MNQ": Calendar(), "MES": Calendar()}, [5])
     mnq = tape(f"{TUESDAY} 09:31 09:35")
     mes = [msgspec.structs.replace(each, instrument="MES", volume=7) for each in mnq]
 
