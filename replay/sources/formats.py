@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from tapewire.replay.sources import (
     firstrate,
     multicharts,
+    ncd,
     ninjatrader_export,
     sierra_scid,
     sierra_text,
@@ -19,7 +20,7 @@ from tapewire.replay.sources.table import Head, Options, Reader
 
 FORMATS: tuple[Reader, ...] = tuple(
     cast(Reader, module)
-    for module in (volumetric, ninjatrader_export, sierra_text, sierra_scid, tradingview, multicharts, firstrate)
+    for module in (volumetric, ninjatrader_export, ncd, sierra_text, sierra_scid, tradingview, multicharts, firstrate)
 )
 
 

@@ -108,6 +108,7 @@ class Content:
     stamps: which end of a bar a stamp names, or "trade". period_s: seconds of a bar, 0 for trades.
     told: sentences about what was corrected or left out, for the user. bad: rows that were not read.
     rows: data rows in the file. dated: something else than the stamps names the same dates (a file name).
+    tick: the price step that the file names, 0 if it names none.
     """
 
     parts: list[Part]
@@ -119,6 +120,7 @@ class Content:
     bad: list[Bad] = field(default_factory=list)
     rows: int = 0
     dated: bool = False
+    tick: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
