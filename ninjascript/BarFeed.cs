@@ -182,11 +182,24 @@ namespace Tapewire
             return read;
         }
 
-        static long Minutes(BarsPeriod period)
+        /// <summary>Why a chart's bars are not sent, and what to do; empty for one-minute bars.</summary>
+        public static string Refusal(BarsPeriod period)
         {
-            if (period.BarsPeriodType == BarsPeriodType.Volumetric) return period.BaseBarsPeriodValue;
-            if (period.BarsPeriodType == BarsPeriodType.Day) return 1440L * period.Value;
-            return period.BarsPeriodType == BarsPeriodType.Minute ? period.Value : 1;
+            if (Minutes(period) == 1) return "";
+            bool volumetric = period.BarsPeriodType == BarsPeriodType.Volumetric;
+            string shows = volumetric
+                ? period.BaseBarsPeriodValue + " " + period.BaseBarsPeriodType + ", volumetric"
+                : period.Value + " " + period.BarsPeriodType;
+            return "this chart's bars are not one-minute (" + shows + "), so none is sent: Data Series > Order Flow Volumetric or Minute, Value 1";
+        }
+
+        /// <summary>The length of a bar; 0 for bars that have none: tick, volume, range and others.</summary>
+        public static long Minutes(BarsPeriod period)
+        {
+            bool volumetric = period.BarsPeriodType == BarsPeriodType.Volumetric;
+            BarsPeriodType type = volumetric ? period.BaseBarsPeriodType : period.BarsPeriodType;
+            int value = volumetric ? period.BaseBarsPeriodValue : period.Value;
+            return type == BarsPeriodType.Minute ? value : type == BarsPeriodType.Day ? 1440L * value : 0;
         }
 
         /// <summary>Every series that is waited for has this bar or a later one.</summary>

@@ -21,12 +21,12 @@ namespace NinjaTrader.NinjaScript.Indicators
     {
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
-        string _instrument = "", _phase = "historical", _told = "";
+        string _instrument = "", _phase = "historical", _told = "", _refused = "";
         long _shownMs;
 
         #region Settings
         [NinjaScriptProperty]
-        [Display(Name = "Host", Order = 1, GroupName = "tapewire", Description = "Where the daemons listen")]
+        [Display(Name = "Host", Order = 1, GroupName = "tapewire", Description = "IP address of the daemons; a name is resolved once only")]
         public string DaemonHost { get; set; }
 
         [NinjaScriptProperty]
@@ -72,13 +72,21 @@ namespace NinjaTrader.NinjaScript.Indicators
 
         void Load()
         {
+            _refused = Tapewire.BarFeed.Refusal(Bars.BarsPeriod);
+            if (_refused != "") Log("tapewire: " + _refused, Cbi.LogLevel.Error);
+            if (Tapewire.BarFeed.Minutes(Bars.BarsPeriod) == 0) return; // bars without a length; others are for `tapewire backfill`
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
             string folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder;
             var settings = new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder };
             TimeZoneInfo zone = Globals.GeneralOptions.TimeZoneInfo;
             Tapewire.Transport transport = Tapewire.Transport.Open(settings, this);
-            _feed = new Tapewire.BarFeed(_instrument, new string[0], zone, 0, bar => transport.Publish(this, bar, 0));
+            _feed = new Tapewire.BarFeed(_instrument, new string[0], zone, 0, bar => Send(transport, bar));
             _transport = transport; // the feed keeps it, and it ignores what comes after the end
+        }
+
+        void Send(Tapewire.Transport transport, Tapewire.Bar bar)
+        {
+            if (_refused == "") transport.Publish(this, bar, 0);
         }
 
         void Unload()
@@ -93,6 +101,7 @@ namespace NinjaTrader.NinjaScript.Indicators
             Guard(() =>
             {
                 Tapewire.Transport transport = _transport;
+                if (transport == null && _refused != "") Draw.TextFixed(this, "tapewire", _refused, TextPosition.BottomRight);
                 if (transport != null && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, transport.NowMs);
             });
         }
@@ -122,7 +131,7 @@ namespace NinjaTrader.NinjaScript.Indicators
             _told = trouble;
             _shownMs = transport.NowMs;
             if (news && trouble != "") Log("tapewire: " + trouble, Cbi.LogLevel.Error);
-            string text = transport.Counters + (trouble == "" ? "" : "\n" + trouble);
+            string text = transport.Counters + (_refused == "" ? "" : "\n" + _refused) + (trouble == "" ? "" : "\n" + trouble);
             Later(() => Draw.TextFixed(this, "tapewire", text, TextPosition.BottomRight));
         }
 

@@ -30,7 +30,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
         List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
-        string _instrument = "", _account = "", _halted = "", _phase = "historical", _told = "";
+        string _instrument = "", _account = "", _halted = "", _phase = "historical", _told = "", _refused = "";
         string[] _cross = new string[0];
         volatile bool _live;
         bool _connected = true;
@@ -38,7 +38,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         #region Settings
         [NinjaScriptProperty]
-        [Display(Name = "Host", Order = 1, GroupName = "tapewire", Description = "Where the daemons listen")]
+        [Display(Name = "Host", Order = 1, GroupName = "tapewire", Description = "IP address of the daemons; a name is resolved once only")]
         public string DaemonHost { get; set; }
 
         [NinjaScriptProperty]
@@ -133,6 +133,12 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void Load()
         {
+            _refused = Tapewire.BarFeed.Refusal(BarsArray[0].BarsPeriod);
+            if (_refused != "")
+            {
+                Log("tapewire: " + _refused, LogLevel.Error);
+                return;
+            }
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
             _account = Account.Name;
             var settings = new Tapewire.TransportSettings
@@ -214,6 +220,7 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         void Closed()
         {
+            if (_refused != "") Draw.TextFixed(this, "tapewire", _refused, TextPosition.BottomLeft);
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
             int index = CurrentBars[BarsInProgress];

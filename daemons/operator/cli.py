@@ -25,6 +25,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "send": ("send", "ingress"),
     "ready": ("ready",),
     "keys": ("keys",),
+    "install": ("bridge",),
     "upkeep": ("restart", "logs"),
 }
 """The operator's modules with the commands that each registers."""

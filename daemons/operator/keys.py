@@ -111,12 +111,12 @@ def folder(run: Path) -> Path:
 def _export(run: Path, key: keys.Key, to: Path, name: str) -> Path:
     if not to.is_dir():
         raise ConfError(f"--to {to}: no such folder; make it first")
-    bus = _conf(run).bus
+    bus = conf_of(run).bus
     keys.export(run, key, to / name, host=bus.host, base_port=bus.base_port)
     return to / name
 
 
-def _conf(run: Path) -> Conf:
+def conf_of(run: Path) -> Conf:
     """The run's own configuration, or before its first start the one it will have."""
     if (run / "run.json").exists():
         return configuration.read(run)

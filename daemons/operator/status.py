@@ -71,14 +71,14 @@ class BridgeStatus(Struct, frozen=True):
         return cls(beat.name, round(age_s(beat), 1), beat.note, beat.sent, beat.failed, beat.queued, beat.dropped)
 
 
-class Standing(NamedTuple):
+class RunStatus(NamedTuple):
     """The daemons, and the bridge; None if none has sent a heartbeat to this broker."""
 
     daemons: list[DaemonStatus]
     bridge: BridgeStatus | None
 
 
-def collect(instance: Instance) -> Standing:
+def collect(instance: Instance) -> RunStatus:
     """Request the processes from supervisord, and listen for one heartbeat of each daemon."""
     processes = supervise.processes(instance)
     way = access.local(Path(instance.run), "reader")
@@ -104,7 +104,7 @@ def collect(instance: Instance) -> Standing:
                 turned_away=None if fresh is None else turned_away(way, name),
             )
         )
-    return Standing(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)
+    return RunStatus(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)
 
 
 def turned_away(way: Access, name: str) -> int | None:
@@ -146,9 +146,9 @@ def furthest(beat: Beat) -> str:
     return f"{topic}@{epoch}:{seq}"
 
 
-def lines(standing: Standing) -> Iterator[tuple[str, bool]]:
+def lines(status: RunStatus) -> Iterator[tuple[str, bool]]:
     """The daemons as lines for a person, after a heading, then the bridge; each with whether it is healthy."""
-    rows, bridge = standing
+    rows, bridge = status
     table = [
         ("daemon", "state", "pid", "uptime", "heartbeat", "last", "received", "healed", "lost", "turned away"),
         *map(_cells, rows),

@@ -21,6 +21,9 @@ namespace Tapewire.Testing
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
+
+        /// <summary>What the chart calls its bars; null: one minute. The data stay the same.</summary>
+        public BarsPeriod Period;
         public readonly BadLuck Luck = new BadLuck();
 
         /// <summary>The same options for another instrument, on a chart that begins with bar `begin` of the data.</summary>
@@ -67,6 +70,7 @@ namespace Tapewire.Testing
             if (_account == null) Account.All.Add(_account = new Account { Name = options.Account });
             _primary = Series(options.Root, options.Instrument);
             _primary.Drop(options.Begin);
+            if (options.Period != null) _primary.BarsPeriod = options.Period;
             _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck, options.BrokerFile);
         }
 
@@ -106,7 +110,7 @@ namespace Tapewire.Testing
             bridge.BarsArray = series.ToArray();
             bridge.CurrentBars = new int[series.Count];
             bridge.Enter(State.DataLoaded);
-            if (bridge.Transport == null) throw new InvalidOperationException("the bridge did not load: " + string.Join(" ", bridge.Printed));
+            if (bridge.Transport == null && BarFeed.Refusal(_primary.BarsPeriod) == "") throw new InvalidOperationException("the bridge did not load: " + string.Join(" ", bridge.Printed));
             lock (Sync)
             {
                 Script = Bridge = bridge;

@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Threading;
+using NinjaTrader.Data;
 
 namespace Tapewire.Testing
 {
@@ -299,6 +300,7 @@ namespace Tapewire.Testing
             };
             Publisher.MostBars = Int("most-bars", Publisher.MostBars);
             Book.LapseMs = Int("lapse", (int)Book.LapseMs);
+            options.Period = Period(Text("period", ""));
             options.Luck.Partial = Flag("partial");
             options.Luck.Late = Flag("late");
             options.Luck.Slow = Flag("slow");
@@ -306,6 +308,17 @@ namespace Tapewire.Testing
             options.Luck.Reject = Int("reject", 0);
             options.Luck.Ignore = Int("ignore", 0);
             return options;
+        }
+
+        /// <summary>`Tick 100`, `Volumetric Range 8`; null for an empty text.</summary>
+        static BarsPeriod Period(string text)
+        {
+            if (text == "") return null;
+            string[] words = text.Split(' ');
+            var type = (BarsPeriodType)Enum.Parse(typeof(BarsPeriodType), words[words.Length - 2]);
+            int value = int.Parse(words[words.Length - 1], CultureInfo.InvariantCulture);
+            if (words.Length == 2) return new BarsPeriod { BarsPeriodType = type, Value = value };
+            return new BarsPeriod { BarsPeriodType = BarsPeriodType.Volumetric, BaseBarsPeriodType = type, BaseBarsPeriodValue = value };
         }
     }
 }

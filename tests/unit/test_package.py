@@ -19,7 +19,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
 
 def test_the_checkout_links_to_its_own_folders() -> None:
     """`tapewire.bus` of a checkout is `bus/` beside it, and no copy."""
-    for name in (*FOLDERS, "supervisord.conf"):
+    for name in (*FOLDERS, "ninjascript", "supervisord.conf"):
         link = ROOT / "tapewire" / name
         assert link.is_symlink(), link
         assert not link.readlink().is_absolute()
