@@ -106,7 +106,7 @@ def days(path: Path, raw: bytes, header: NcdHeader, place: Place) -> Bars:
     damage.where(rows["volume"] < 0, "a negative volume")
     damage.where(np.diff(date, prepend=date[:1] - 1) <= 0, "its date is not after the one before")
     first, last = ((day - dt.datetime(1970, 1, 1)).days for day in (place.begin, place.end))
-    damage.where((date < first) | (date > last), f"its date is not in {place.begin:%Y}, the year in the file's name")
+    damage.where((date < first) | (date >= last), f"its date is not in {place.begin:%Y}, the year in the file's name")
     damage.where(
         (np.arange(len(rows)) == 0) & (date != header.time // (DAY_S * SECOND)),
         "the first record does not repeat the header's time",

@@ -43,10 +43,7 @@ def place(path: Path) -> Place:
     Raises:
         DataError: it lies in NinjaTrader's cache, or it has another name than NinjaTrader gives.
     """
-    if in_cache(path):
-        raise DataError(
-            f"{path}: db/cache holds bars that NinjaTrader derived, in another layout; read db/minute or db/tick instead"
-        )
+    refuse_cache(path)
     found = named(path)
     if found is None:
         raise DataError(f"{path}: no name that NinjaTrader gives, so kind and date are unknown; such files are called {NAMES}")
@@ -72,9 +69,17 @@ def in_cache(path: Path) -> bool:
     return ("db", "cache") in itertools.pairwise(parts)
 
 
+def refuse_cache(path: Path) -> None:
+    """Raises DataError for a file or folder of `db/cache`."""
+    if in_cache(path):
+        raise DataError(
+            f"{path}: db/cache holds bars that NinjaTrader derived, in another layout; read db/minute or db/tick instead"
+        )
+
+
 def _span(digits: str) -> tuple[dt.datetime, dt.datetime]:
     if len(digits) == 4:
-        return dt.datetime(int(digits), 1, 1), dt.datetime(int(digits), 12, 31)
+        return dt.datetime(int(digits), 1, 1), dt.datetime(int(digits) + 1, 1, 1)
     if len(digits) == 8:
         day = dt.datetime.strptime(digits, "%Y%m%d")
         return day, day + dt.timedelta(days=1)
