@@ -212,7 +212,7 @@ def _doubts(turns: Sequence[AccountTurn], trades: Sequence[RunTrade], found: int
         if closed:
             yield (
                 f"fills while the exchange is closed (17:00 to 18:00 New York, or the weekend): {len(closed)}, "
-                f"the first at {wall(min(closed))} New York time; is --zone that of the PC?"
+                f"the first at {wall(min(closed))} New York time; is the zone that of the PC?"
             )
     shifts = (
         [step * HALF_HOUR_NS for step in range(-FURTHEST, FURTHEST + 1) if step] if found * 2 < min(len(turns), len(trades)) else []
@@ -223,7 +223,7 @@ def _doubts(turns: Sequence[AccountTurn], trades: Sequence[RunTrade], found: int
         hours = abs(best) / (2 * HALF_HOUR_NS)
         yield (
             f"with the account's times {hours:g} h {'later' if best > 0 else 'earlier'}, {counts[best]} trades would have a twin "
-            f"instead of {found}; is --zone that of the PC?"
+            f"instead of {found}; is the zone that of the PC?"
         )
 
 

@@ -127,7 +127,11 @@ def history(path: Path) -> AccountHistory:
                     why = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
                     if why == "ok":
                         return _history(path, connection)
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (
+            sqlite3.DatabaseError,
+            OSError,
+            UnicodeDecodeError,
+        ) as error:  # the last: a message about a torn page quotes its bytes
             why = str(error)
     raise Transient(
         f"{path} could not be copied whole in {TRIES} attempts ({' '.join(why.split())}); "

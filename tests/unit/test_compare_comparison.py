@@ -125,7 +125,7 @@ def test_times_of_another_zone_are_doubted(run):
     """Six hours off: no twin, and the shift that would give them is named."""
     (doubt,) = compare(history(turn(660 - 6 * HOUR), turn(720 - 6 * HOUR)), run).doubts
 
-    assert doubt.startswith("with the account's times 6 h later, 2 trades would have a twin instead of 0; is --zone")
+    assert doubt.startswith("with the account's times 6 h later, 2 trades would have a twin instead of 0; is the zone")
 
 
 def test_fills_in_the_daily_break_are_doubted(run):
