@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError, suggest
+from tapewire.bus.messages import Trade
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Instrument
-from tapewire.replay import outputs
+from tapewire.replay import outputs, tapes
 from tapewire.replay.compare import twins
 from tapewire.replay.compare.history import AccountHistory, AccountTurn, Terms, contract_name
 from tapewire.replay.compare.twins import Lone, RunTrade, Twin
@@ -132,14 +134,33 @@ def compare(
 
 
 def read_trades(run: Path) -> list[RunTrade]:
-    """The trades of a run: of a backtest, a replay or a live day alike."""
+    """The trades of a run: of a backtest or a replay by its results, of a live run by its journal."""
     path = run / NAME
+    if not path.exists():
+        return [_trade(trade) for trade in sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)]
     try:
         return msgspec.json.Decoder(RunTrade).decode_lines(path.read_bytes())
-    except OSError as error:
-        raise ConfError(f"{path}: {error.strerror}; name the folder that a run left (its --out), with a {NAME}") from error
-    except msgspec.MsgspecError as error:
+    except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"{path}: {error}; start the run again") from error
+
+
+def _trade(trade: Trade) -> RunTrade:
+    return RunTrade(
+        session=trade.session,
+        strategy=trade.strategy,
+        direction=trade.direction,
+        size=trade.size,
+        signal_time=wall(trade.signal_ns),
+        entry_time=wall(trade.entry_ns),
+        entry_price=trade.entry_price,
+        exit_time=wall(trade.exit_ns),
+        exit_price=trade.exit_price,
+        reason=trade.reason,
+        commission=trade.commission_cents / 100,
+        net=trade.net_cents / 100,
+        id=trade.id,
+        instrument=trade.instrument,
+    )
 
 
 def trade_date(at_ns: int) -> str:

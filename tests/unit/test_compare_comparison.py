@@ -13,7 +13,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Trading
 from tapewire.replay import outputs
 from tapewire.replay.compare import text
-from tapewire.replay.compare.comparison import AccountComparison, compare
+from tapewire.replay.compare.comparison import AccountComparison, compare, read_trades
 from tapewire.replay.compare.history import AccountHistory, AccountTurn
 from tests.runs import Tape, at, conf, session, trade
 
@@ -137,21 +137,36 @@ def test_fills_in_the_daily_break_are_doubted(run):
     )
 
 
-def test_a_live_run_has_no_slippage_of_its_own(run, tmp_path):
-    """Its account is the source's. It needs no journal and no summary here, only its trades."""
-    (tmp_path / "trades.jsonl").write_bytes((run / "trades.jsonl").read_bytes())
+def test_a_live_run_has_no_slippage_of_its_own(tmp_path):
+    """Its account is the source's. It leaves a journal and no results; the journal has its trades."""
+    tape = Tape(tmp_path)
+    for minute in (661, 721):
+        tape.publish("trade.MNQ.", at(minute + 20), trade(minute, minute + 20, 426))
+    tape.close()
     configuration.write(conf(trading=Trading(account="Sim101")), tmp_path)
 
     found = compare(history(turn(660), turn(720)), tmp_path)
 
-    assert (counts(found), found.first) == ((2, 0, 0), "2027-02-24")
+    assert (counts(found), found.first, found.twins[0].run.net) == ((2, 0, 0), "2027-02-24", 4.26)
     assert found.figures is not None
     assert found.figures.assumed_ticks == 0
 
 
-def test_a_folder_without_trades_is_refused(tmp_path):
-    """And so is a file that is none."""
-    with pytest.raises(ConfError, match=r"trades\.jsonl: No such file or directory; name the folder that a run left"):
+def test_a_journal_and_the_results_hold_the_same_trades(run):
+    """Whichever of the two is read."""
+    results = read_trades(run)
+
+    (run / "trades.jsonl").rename(run / "away")
+    journal = read_trades(run)
+    (run / "away").rename(run / "trades.jsonl")
+
+    assert len(results) == 2
+    assert journal == results
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    """And so are results that are none."""
+    with pytest.raises(ConfError, match=r"has no journal/; name the folder that"):
         compare(history(turn(660)), tmp_path)
     (tmp_path / "trades.jsonl").write_text('{"session": 1}\n')
     with pytest.raises(DataError, match=r"trades\.jsonl: .*; start the run again"):
