@@ -14,7 +14,7 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 
 
 def read(path: Path, zone: str | None, dates: Order | None) -> AccountHistory:
-    """What the accounts of a file did.
+    """What the accounts of a file did; of a folder, those of the one database in it.
 
     Args:
         zone, dates: of a grid (grid.py); a database needs neither.
@@ -23,18 +23,16 @@ def read(path: Path, zone: str | None, dates: Order | None) -> AccountHistory:
         Transient: a database was written to during every attempt to copy it.
     """
     try:
-        with path.open("rb") as file:
-            begin = file.read(len(sqlite.MAGIC))
-            rest = b"" if begin == sqlite.MAGIC else file.read()
-    except IsADirectoryError as error:
-        raise ConfError(f"{path} is a folder; name a file: {KNOWN}") from error
+        if path.is_dir():
+            path = _database_in(path)
+        content = b"" if (database := sqlite.is_database(path)) else path.read_bytes()
     except OSError as error:
         raise ConfError(f"{path}: {error.strerror}; name a file: {KNOWN}") from error
-    if begin == sqlite.MAGIC:
+    if database:
         if zone is not None or dates is not None:
             raise ConfError(f"{path} is NinjaTrader's database, whose times are UTC; leave --zone and --dates out")
         return sqlite.history(path)
-    text = _text(begin + rest)
+    text = _text(content)
     try:
         table = grid.recognised(text)
         if table is not None:
@@ -45,6 +43,14 @@ def read(path: Path, zone: str | None, dates: Order | None) -> AccountHistory:
         raise ConfError(f"{path}: {error}") from error
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     raise DataError(f"{path} is none of the files that are known: {KNOWN}, with English headings; it begins with {first[:80]!r}")
+
+
+def _database_in(folder: Path) -> Path:
+    """The one database in a folder, such as NinjaTrader's `db`."""
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and sqlite.is_database(path)]
+    if len(found) != 1:
+        raise ConfError(f"{folder} is a folder with {len(found)} databases; name a file: {KNOWN}")
+    return found[0]
 
 
 def _text(content: bytes) -> str:

@@ -108,6 +108,12 @@ _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_TRANSAC
 _PRAGMAS = ("quick_check", "table_info")
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file is an SQLite database."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
 def history(path: Path) -> AccountHistory:
     """What the accounts of a NinjaTrader database did, in futures.
 

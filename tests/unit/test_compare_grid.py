@@ -167,7 +167,7 @@ def test_another_file_is_refused_by_its_content(tmp_path, content):
 
 def test_a_folder_and_a_missing_file_are_refused(tmp_path):
     """Name a file."""
-    with pytest.raises(ConfError, match="is a folder; name a file"):
+    with pytest.raises(ConfError, match="is a folder with 0 databases; name a file"):
         source.read(tmp_path, None, None)
     with pytest.raises(ConfError, match="No such file or directory; name a file"):
         source.read(tmp_path / "x.csv", None, None)

@@ -60,6 +60,13 @@ def test_fills_become_round_turns_with_their_accounts_and_terms(path, database):
     assert found.doubts == ()
 
 
+def test_the_folder_of_the_database_is_enough(path, database):
+    """As NinjaTrader's `db`: other files lie beside it, and one of them is a database."""
+    path.with_name("notes.txt").write_text("SQLite format")
+
+    assert len(source.read(path.parent, None, None).turns) == 3
+
+
 def test_a_published_stamp_is_the_time_it_stands_for():
     """638102771851317160 ticks are 2023-01-25 20:59:45.131716 UTC."""
     assert (638_102_771_851_317_160 - sqlite.TICKS_AT_1970) * sqlite.TICK_NS == 1_674_680_385_131_716_000
