@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tapewire.replay.sources import text
-from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Ticks, Whole
+from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Part, Ticks, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 PRICES = ("open", "high", "low", "close")
@@ -34,7 +34,7 @@ def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None), *, 
     )
 
 
-def ticks(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) -> Ticks:
+def ticks(table: text.Table, stamp: Whole, rows: Flags | Whole | slice = slice(None)) -> Ticks:
     """The rows of a table as trades. Its columns are price, size, and side, bid and ask if it has them."""
     column = {name: values[rows] for name, values in table.columns.items()}
     return Ticks(
@@ -46,6 +46,11 @@ def ticks(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) ->
         bid=column.get("bid"),
         ask=column.get("ask"),
     )
+
+
+def parts(contract: str, rows: Bars | Ticks) -> list[Part]:
+    """The rows of a file of one contract; no part if there are none."""
+    return [Part(contract, rows)] if len(rows) else []
 
 
 def period_s(stamp: Whole) -> int:

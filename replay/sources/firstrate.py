@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from tapewire.replay.sources import columns, stamps, text
-from tapewire.replay.sources.table import EXCHANGE, Content, Head, Options, Part, Progress, Unwanted
+from tapewire.replay.sources.table import EXCHANGE, Content, Head, Options, Progress, Unwanted
 
 NAME = "FirstRate"
 CELLS = ("stamp", *columns.PRICES, "volume")
@@ -33,7 +33,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         table.told.append(f"{head.path.name}: its name says that the prices are adjusted; unadjusted ones lie on the tick grid")
     named = NAMED.match(head.path.name)
     return Content(
-        parts=[Part(f"{named[1]}{named[2] or ''}" if named else "", columns.bars(table, stamp))],
+        parts=columns.parts(f"{named[1]}{named[2] or ''}" if named else "", columns.bars(table, stamp)),
         clock=EXCHANGE,
         stamps="open",
         period_s=columns.period_s(stamp),

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from tapewire.replay.sources import (
+    databento,
+    dbn,
     firstrate,
     multicharts,
     ncd,
@@ -20,7 +22,18 @@ from tapewire.replay.sources.table import Head, Options, Reader
 
 FORMATS: tuple[Reader, ...] = tuple(
     cast(Reader, module)
-    for module in (volumetric, ninjatrader_export, ncd, sierra_text, sierra_scid, tradingview, multicharts, firstrate)
+    for module in (
+        volumetric,
+        ninjatrader_export,
+        ncd,
+        sierra_text,
+        sierra_scid,
+        tradingview,
+        multicharts,
+        firstrate,
+        databento,
+        dbn,
+    )
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tapewire.replay.sources import columns, stamps, text
-from tapewire.replay.sources.table import Content, Head, Options, Part, Progress, Unwanted
+from tapewire.replay.sources.table import Content, Head, Options, Progress, Unwanted
 
 NAME = "MultiCharts QuoteManager export"
 FIRST = ("date", "time", *columns.PRICES)
@@ -53,7 +53,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         )
     named = NAMED.match(head.path.name)
     return Content(
-        parts=[Part(named[1] if named else "", columns.bars(table, stamp))],
+        parts=columns.parts(named[1] if named else "", columns.bars(table, stamp)),
         clock="",
         stamps="close",
         period_s=columns.period_s(stamp),

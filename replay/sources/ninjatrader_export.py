@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from tapewire.replay.sources import columns, stamps, text
-from tapewire.replay.sources.table import MINUTE_S, UTC, Content, Head, Options, Part, Progress, Unwanted
+from tapewire.replay.sources.table import MINUTE_S, UTC, Content, Head, Options, Progress, Unwanted
 
 NAME = "NinjaTrader export"
 NAMED = re.compile(r"([A-Z0-9]{1,6})(?:[ _](\d\d-\d\d|[A-Z]{3}\d\d)|[ _]##-##|(?=\.Last\.))(?=[._ ])", re.IGNORECASE)
@@ -58,7 +58,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     trades = kind is not MINUTES
     rows = columns.ticks(table, stamp) if trades else columns.bars(table, stamp)
     return Content(
-        parts=[Part(_contract(head.path.name), rows)],
+        parts=columns.parts(_contract(head.path.name), rows),
         clock=UTC,
         stamps="trade" if trades else "close",
         period_s=0 if trades else MINUTE_S,

@@ -15,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import sierra, text
+from tapewire.replay.sources import columns, sierra, text
 from tapewire.replay.sources.sierra_text import contract
 from tapewire.replay.sources.stamps import END_NS, FIRST_NS
-from tapewire.replay.sources.table import UTC, Bad, Content, Floats, Head, Options, Part, Progress, Whole
+from tapewire.replay.sources.table import UTC, Bad, Content, Floats, Head, Options, Progress, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 NAME = "Sierra Chart .scid"
@@ -69,7 +69,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     del pieces
     rows, stamped, period_s = sierra.rows_of(head.path, _columns(records, np.concatenate(lines)))
     return Content(
-        parts=[Part(contract(head.path.name), rows)],
+        parts=columns.parts(contract(head.path.name), rows),
         clock=UTC,
         stamps=stamped,
         period_s=period_s,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from tapewire.replay.sources import sierra, stamps, text
-from tapewire.replay.sources.table import Content, Head, Options, Part, Progress
+from tapewire.replay.sources import columns, sierra, stamps, text
+from tapewire.replay.sources.table import Content, Head, Options, Progress
 
 NAME = "Sierra Chart bar text"
 NEEDED = ("date", "time", "open", "high", "low", "last", "volume")
@@ -51,7 +51,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     )
     rows, stamped, period_s = sierra.rows_of(head.path, records)
     return Content(
-        parts=[Part(contract(head.path.name), rows)],
+        parts=columns.parts(contract(head.path.name), rows),
         clock="",
         stamps=stamped,
         period_s=period_s,

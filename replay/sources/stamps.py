@@ -17,7 +17,7 @@ from tapewire.strategies.clock import SECOND_NS
 
 FIRST_NS, END_NS = 0, 7_258_118_400 * SECOND_NS  # 1970 up to 2200: no other year can be right
 CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
-WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}", re.ASCII)
+WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}|9[01]\d{17}|9223372036854775807", re.ASCII)  # fits 64 bits
 ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 SHORT_ZONES = {

@@ -14,6 +14,7 @@ import gzip
 import io
 import itertools
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
 
 HEAD = 1 << 16
 BLOCK = 1 << 20
+ZSTD = b"\x28\xb5\x2f\xfd"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 AGAIN = "correct the line or export the file again"
 _UNIT = b"\x1f"
@@ -394,14 +396,32 @@ def _numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """The unpacked bytes of a file, and the file itself. Compression is told by its first bytes, or else by its name."""
     with path.open("rb") as raw:
-        magic = raw.read(3)
+        magic = raw.read(4)
         raw.seek(0)
         if magic[:2] == b"\x1f\x8b" or path.suffix == ".gz":
             yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)), raw
-        elif magic == b"BZh":
+        elif magic[:3] == b"BZh":
             yield cast(BinaryIO, bz2.BZ2File(raw)), raw
+        elif magic == ZSTD:
+            zstd = _zstd(path)
+            try:
+                yield cast(BinaryIO, zstd.ZstdFile(raw)), raw
+            except zstd.ZstdError as error:
+                raise DataError(f"{path}: unreadable ({error}); copy or export it again") from error
         else:
             yield raw, raw
+
+
+def _zstd(path: Path) -> Any:
+    """The library for files that are packed with zstd, as Databento packs its files."""
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+    except ImportError as error:
+        raise DataError(f"{path}: packed with zstd; pip install 'tapewire[dbn]', or unpack it with zstd -d") from error
+    return zstd
 
 
 @contextmanager

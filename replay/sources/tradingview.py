@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tapewire.replay.sources import columns, stamps, text
-from tapewire.replay.sources.table import UTC, Content, Flags, Head, Options, Part, Progress, Unwanted
+from tapewire.replay.sources.table import UTC, Content, Flags, Head, Options, Progress, Unwanted
 
 NAME = "TradingView chart export"
 FIRST = ("time", *columns.PRICES)
@@ -51,7 +51,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     named = NAMED.search(head.path.name)
     zoned = iso is None or stamps.zoned(first)
     return Content(
-        parts=[Part("".join(filter(None, named.groups())) if named else "", columns.bars(table, stamp))],
+        parts=columns.parts("".join(filter(None, named.groups())) if named else "", columns.bars(table, stamp)),
         clock=UTC if zoned else "",
         stamps="open",
         period_s=columns.period_s(stamp),
