@@ -116,7 +116,7 @@ def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
         session = snapshot.session(name)
         if session is None:
             return False, f"no bar of {name} yet"
-        if snapshot.bridge.fresh and snapshot.stale(conf.calendar_of(name), session.bar):
+        if snapshot.bridge.fresh and snapshot.stale(conf, session.bar):
             return False, f"no bar of {name} for {span(snapshot.age_s(session.bar))} although the market is open"
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"

@@ -9,11 +9,12 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.messages import Bar, Beat, Risk, Session
 from tapewire.daemons.market.clock import Calendar, SessionClock
-from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN
+from tapewire.daemons.market.week import TradingWeek, hours_of
+from tapewire.daemons.settings.structs import Conf
+from tapewire.strategies.clock import DAY, RTH_CLOSE, RTH_OPEN
 
 FRESH_S = 5.0  # a heartbeat younger than this is fresh; the gate's lease lasts as long
 STALE_S = 180.0  # three minutes without a bar in an open market
-MARKET_OPENS, MARKET_CLOSES = -6 * 60, 17 * 60  # CME's equity index futures, minutes from the trade date's midnight
 AFTER_HALF_DAY = 15  # minutes that they still trade after an early close
 
 NO_LEASE, KILLED, HALTED = "no lease", "killed", "halted: "  # in the note of the bridge's heartbeat (PROTOCOL.md 12)
@@ -100,28 +101,30 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The instrument's latest Session; None before its first bar."""
         return self.sessions.get(topics.of(topics.SESSION, instrument))
 
-    def expected(self, calendar: Calendar, bar: Bar) -> bool:
-        """Whether new bars are due after this one: bars come live, and the market is open."""
-        return self.live and bar.phase != "playback" and market_open(calendar, self.now_ns)
+    def expected(self, conf: Conf, bar: Bar) -> bool:
+        """Whether new bars are due after this one: bars come live, and the instrument's market is open."""
+        name = bar.instrument
+        week = hours_of(conf.instruments[name].calendar)
+        return self.live and bar.phase != "playback" and market_open(conf.calendar_of(name), week, self.now_ns)
 
-    def stale(self, calendar: Calendar, bar: Bar) -> bool:
+    def stale(self, conf: Conf, bar: Bar) -> bool:
         """New bars are due, and this last one is older than STALE_S."""
-        return self.expected(calendar, bar) and self.age_s(bar) > STALE_S
+        return self.expected(conf, bar) and self.age_s(bar) > STALE_S
 
     def age_s(self, bar: Bar) -> float:
         """Seconds since the bar closed, by this machine's clock; never below 0."""
         return max(0.0, (self.now_ns - bar.close_ns) / 1e9)
 
 
-def market_open(calendar: Calendar, now_ns: int) -> bool:
-    """Whether CME's equity index futures trade: from 18:00 to 17:00 New York, on a half day until shortly after its close.
+def market_open(calendar: Calendar, week: TradingWeek, now_ns: int) -> bool:
+    """Whether a market trades: from 18:00 to 17:00 New York, on a half day until shortly after its close, crypto all week.
 
     Holiday hours differ from holiday to holiday, so no bars are due on a holiday.
     """
     day, at = SessionClock(calendar).read(now_ns)
     if day.closes == RTH_OPEN:
         return False
-    return MARKET_OPENS < at <= (MARKET_CLOSES if day.closes == RTH_CLOSE else day.closes + AFTER_HALF_DAY)
+    return week.weekend or week.opens - DAY < at <= (week.closes if day.closes == RTH_CLOSE else day.closes + AFTER_HALF_DAY)
 
 
 def span(seconds: float) -> str:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tapewire.bus.messages import Beat, CrossBar, Position
 from tapewire.bus.testing import bar, eastern, session
 from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.week import TradingWeek, hours_of
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding
 from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot, market_open, span
@@ -243,7 +244,13 @@ def test_bars_are_due_while_the_market_is_open(at: str, day: str, opened: bool) 
     """CME's hours for equity index futures, New York."""
     calendar = Calendar(half_days={"2026-11-27": "13:00"}, holidays=("2026-12-25",))
 
-    assert market_open(calendar, eastern(at, day)) is opened
+    assert market_open(calendar, TradingWeek(), eastern(at, day)) is opened
+
+
+def test_bars_of_crypto_are_due_at_the_weekend() -> None:
+    """Its week has no break, neither on Saturday nor after 17:00."""
+    for at, day in (("17:30", "2026-10-06"), ("12:00", "2026-10-10"), ("18:01", "2026-10-09")):
+        assert market_open(Calendar(), hours_of("crypto"), eastern(at, day))
 
 
 @pytest.mark.parametrize(

@@ -157,12 +157,12 @@ def _bars(conf: Conf, snapshot: Snapshot, name: str) -> Found:
     cross = _cross(session)
     if not snapshot.live or session.bar.phase == "playback":
         return ok(f"the last one closed at {last}, played back{cross}")
-    if snapshot.stale(conf.calendar_of(name), session.bar):
+    if snapshot.stale(conf, session.bar):
         return broken(
             f"none for {ago}, the last one closed at {last}",
             "check the connection in NinjaTrader (lower left of the control center) and whether bars close on the chart",
         )
-    if not snapshot.expected(conf.calendar_of(name), session.bar):
+    if not snapshot.expected(conf, session.bar):
         return ok(f"the last one closed at {last}{cross}; the market is closed")
     return ok(f"the last one closed {ago} ago, session {session.session}, {session.bar.phase}{cross}")
 
