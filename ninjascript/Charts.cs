@@ -25,6 +25,9 @@ namespace Tapewire
     {
         string Instrument { get; }
 
+        /// <summary>The month on the chart, as NinjaTrader writes it: `MNQ 03-26`; empty if it holds no future.</summary>
+        string Contract { get; }
+
         /// <summary>It has reached real time and takes commands.</summary>
         bool Trades { get; }
 

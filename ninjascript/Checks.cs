@@ -11,6 +11,9 @@ namespace Tapewire
         public string Account;
         public long Qty;
 
+        /// <summary>The month on the chart, as NinjaTrader writes it; empty if it holds no future.</summary>
+        public string Contract;
+
         /// <summary>The instrument's tick size, and the strategy's largest order.</summary>
         public double Tick;
         public long MaxQty;
@@ -61,6 +64,8 @@ namespace Tapewire
             string any = Any(order, context);
             if (any != "") return any;
             if (order.Direction == 0) return "ACTION: " + order.Action + " opens no position; an entry is ENTER_LONG or ENTER_SHORT";
+            if (order.Contract != "" && order.Contract != context.Contract)
+                return "CONTRACT: " + order.Contract + " is not on this chart" + (context.Contract == "" ? "" : ", which holds " + context.Contract);
             if (context.Phase != "realtime" && context.Phase != "playback") return "PHASE: " + context.Phase + " bars are not traded";
             if (context.LastNs == 0) return "MARKET: no bar has closed yet, so there is no price";
             if (context.Halted != "") return "HALTED: " + context.Halted;

@@ -183,6 +183,22 @@ namespace Tapewire
         public PositionReport Position;
     }
 
+    /// <summary>A chart that trades, in a hello. Contract is empty if it holds no future.</summary>
+    public sealed class VenueChart
+    {
+        public string Instrument, Contract = "";
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(2);
+            map.Add("instrument", Instrument);
+            map.Add("contract", Contract);
+            return map;
+        }
+
+        public static VenueChart From(Fields from) { return new VenueChart { Instrument = from.Str("instrument"), Contract = from.Str("contract", "") }; }
+    }
+
     public sealed class Hello : Body
     {
         public string Venue, Version;
@@ -190,6 +206,7 @@ namespace Tapewire
         public List<VenuePosition> Positions = new List<VenuePosition>();
         public List<string> Working = new List<string>();
         public List<Numbered> Words = new List<Numbered>();
+        public List<VenueChart> Charts = new List<VenueChart>();
 
         public override string Type { get { return "hello"; } }
 
@@ -209,6 +226,7 @@ namespace Tapewire
             to.Add("positions", positions);
             to.Add("working", new List<object>(Working));
             to.Add("words", Numbered.ToMap(Words));
+            to.Add("charts", Charts.ConvertAll<object>(each => each.ToMap()));
         }
 
         public override void Read(Fields from)
@@ -220,6 +238,7 @@ namespace Tapewire
                 each => new VenuePosition { Instrument = each.Str("instrument"), Position = PositionReport.From(each.MapOf("position")) });
             Working = from.Strings("working");
             Words = from.Map.TryGet("words", out _) ? Numbered.From(from.MapOf("words")) : new List<Numbered>();
+            Charts = from.Inner("charts").ConvertAll(VenueChart.From);
         }
     }
 
@@ -356,6 +375,9 @@ namespace Tapewire
         public long ValidUntilNs;
         public double? Limit;
 
+        /// <summary>The month that is meant, as NinjaTrader writes it; empty: the chart's.</summary>
+        public string Contract = "";
+
         /// <summary>1 for a long entry, -1 for a short one, 0 for no entry.</summary>
         public int Direction { get { return Action == EnterLong ? 1 : Action == EnterShort ? -1 : 0; } }
 
@@ -370,6 +392,7 @@ namespace Tapewire
             to.Add("target", Target);
             to.Add("valid_until_ns", ValidUntilNs);
             to.Add("limit", Limit);
+            to.Add("contract", Contract);
         }
 
         public override void Read(Fields from)
@@ -381,6 +404,7 @@ namespace Tapewire
             Target = from.FloatOrNull("target", true);
             ValidUntilNs = from.Int("valid_until_ns");
             Limit = from.FloatOrNull("limit");
+            Contract = from.Str("contract", "");
         }
     }
 

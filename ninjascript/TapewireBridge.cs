@@ -30,7 +30,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
         List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
-        string _instrument = "", _account = "", _halted = "", _phase = "historical", _told = "", _refused = "";
+        string _instrument = "", _contract = "", _account = "", _halted = "", _phase = "historical", _told = "", _refused = "";
         string[] _cross = new string[0];
         volatile bool _live;
         bool _connected = true;
@@ -140,6 +140,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 return;
             }
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
+            _contract = Instrument.FullName == Instrument.MasterInstrument.Name ? "" : Instrument.FullName; // only a future has a month
             _account = Account.Name;
             var settings = new Tapewire.TransportSettings
             {
@@ -251,6 +252,8 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         string Tapewire.ITrader.Instrument { get { return _instrument; } }
 
+        string Tapewire.ITrader.Contract { get { return _contract; } }
+
         bool Tapewire.ITrader.Trades { get { return _live; } }
 
         string Tapewire.ITrader.Stopped { get { return Stopped(); } }
@@ -319,6 +322,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             return new Tapewire.OrderContext
             {
                 Qty = AccountQty(),
+                Contract = _contract,
                 Tick = Instrument.MasterInstrument.TickSize,
                 MaxQty = LargestOrder,
                 LastClose = _feed.LastClose,

@@ -16,6 +16,7 @@ from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import runs
 from tapewire.replay.sources.recording import Recording
+from tapewire.strategies.clock import new_york
 from tests import bridges
 
 GO, RELOAD, DIE = "go", "reload", "die"
@@ -44,6 +45,8 @@ class Stage:
         self.bars = min(bars or len(recording.bars), len(recording.bars))
         self.recording: Recording = msgspec.structs.replace(recording, bars=recording.bars[: self.bars])
         self.conf = msgspec.structs.replace(conf, calendar=calendar)
+        first = new_york(recording.bars[0].close_ns).date()
+        self.month = conf.contracts.front("MNQ", first).name.removeprefix("MNQ ")  # on the chart, as in a replay of these dates
 
     def measure(self) -> Path:
         """The run of a backtest over it."""
@@ -82,7 +85,7 @@ class Stage:
         """One run of the stub host. False if it has played to the end."""
         port = self.conf.bus.base_port
         bridges.hand_key(self.conf, self.folder / "run", self.folder / "nt")
-        where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars)
+        where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars, "--month", self.month)
         command = ["mono", "--debug", str(self.program), "play", *map(str, (*where, "--grace", 20, "--tell", 97, *options))]
         lines: list[str] = []
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as host:

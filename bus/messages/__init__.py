@@ -54,6 +54,7 @@ from tapewire.bus.messages.venue import (
     MoveBracket,
     OrderUpdate,
     PlaceOrder,
+    VenueChart,
     VenuePosition,
 )
 from tapewire.bus.messages.words import (
@@ -165,6 +166,7 @@ __all__ = [
     "TopicsRequest",
     "Trade",
     "TradingState",
+    "VenueChart",
     "VenuePosition",
     "Verb",
 ]

@@ -9,7 +9,7 @@ from tapewire.bus.messages.words import Action, Direction, OrderStatus, Role, Tr
 
 
 class OrderEvent(Struct, frozen=True, tag="order_event"):
-    """An order changed its status. `detail` holds the venue's text where it gave one."""
+    """An order changed its status. `detail` holds the venue's text where it gave one. contract: the month, as in `Signal`."""
 
     order_id: str
     instrument: str
@@ -20,6 +20,7 @@ class OrderEvent(Struct, frozen=True, tag="order_event"):
     stop: float | None = None
     target: float | None = None
     detail: str = ""
+    contract: str = ""
 
 
 class Fill(Struct, frozen=True, tag="fill"):

@@ -78,6 +78,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price
     (unbounded, as the intents' prices: a request that is refused would be resent for ever, so the gate replies NOT_FINITE).
     degraded: the session is not reliable; the gate refuses entries. missing: RTH minutes without a bar so far.
+    contract: the month that is meant, `MNQ 03-26`; empty: the one of the chart.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     intents: tuple[Intent, ...]
     degraded: bool = False
     missing: int = 0
+    contract: str = ""
 
 
 class Decision(Struct, frozen=True):
@@ -149,6 +151,7 @@ class Signal(Struct, frozen=True, tag="signal"):
     """An approved intent: the trade that subscribers may follow. Prices are rounded to the tick.
 
     A stop whose rounding is TOWARD stands as computed; the order event has the rounded one. limit: where the entry rests.
+    contract: the month that is traded, `MNQ 03-26`; empty where no table of months covers the instrument.
     """
 
     id: str
@@ -173,6 +176,7 @@ class Signal(Struct, frozen=True, tag="signal"):
     limit: float | None = None
     score: float | None = None
     pattern: Pattern | None = None
+    contract: str = ""
 
 
 class Reject(Struct, frozen=True, tag="reject"):
@@ -191,3 +195,4 @@ class Reject(Struct, frozen=True, tag="reject"):
     entry: float | None = None
     stop: float | None = None
     target: float | None = None
+    contract: str = ""

@@ -29,6 +29,7 @@ class PublicSignal(Struct, frozen=True, tag="public_signal"):
     limit: float | None = None
     score: float | None = None
     pattern: Pattern | None = None
+    contract: str = ""
 
 
 class PublicTrade(Struct, frozen=True, tag="public_trade"):

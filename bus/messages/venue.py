@@ -13,6 +13,7 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     """Enter with a resting bracket. id is unique for ever: the venue executes it once. target None: no target.
 
     limit: None enters at the market; a price rests there, and the venue cancels the unfilled part at `valid_until_ns`.
+    contract: the month that is meant, `MNQ 03-26`; the venue refuses another one than its chart's. Empty: the chart's.
     """
 
     id: str
@@ -24,6 +25,7 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     target: float | None
     valid_until_ns: int
     limit: float | None = None
+    contract: str = ""
 
 
 class ClosePosition(Struct, frozen=True, tag="close_position"):
@@ -74,11 +76,18 @@ class VenuePosition(Struct, frozen=True):
     position: Position
 
 
+class VenueChart(Struct, frozen=True):
+    """A chart of the bridge that trades. contract: the month that it holds, `MNQ 03-26`; empty if it holds no future."""
+
+    instrument: str
+    contract: str = ""
+
+
 class Hello(Struct, frozen=True, tag="hello"):
     """The venue's first message on the link, and after every reconnect: its name, its accounts and a snapshot of both.
 
     words: epoch and number of the venue's last message on each topic at the time of the snapshot. For a receiver of a later message
-    the snapshot is outdated.
+    the snapshot is outdated. charts: those that take orders; empty if the venue has no charts.
     """
 
     venue: str
@@ -87,6 +96,7 @@ class Hello(Struct, frozen=True, tag="hello"):
     positions: tuple[VenuePosition, ...] = ()
     working: tuple[str, ...] = ()
     words: dict[str, tuple[int, int]] = {}
+    charts: tuple[VenueChart, ...] = ()
 
 
 class OrderUpdate(Struct, frozen=True, tag="order_update"):

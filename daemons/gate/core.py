@@ -335,7 +335,7 @@ class Gate:
 
     def _reconcile(self, event: Event, hello: Hello) -> list[Output]:
         """The venue has connected: compare its positions with our books."""
-        self.observed.link_up, self.observed.accounts = True, hello.accounts
+        self.observed.hello(hello)
         account, at_ns = self.conf.trading.account, event.header.event_ns
         found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         outputs: list[Output] = [facts.alarm("reconcile", text) for text in found.texts]

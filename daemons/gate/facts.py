@@ -54,6 +54,7 @@ def command(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
             target=order.target,
             valid_until_ns=intent.valid_until_ns,
             limit=intent.limit,
+            contract=order.contract,
         )
     if intent.action is Action.EXIT:
         return ClosePosition(order.order_id, order.account, order.instrument, intent.entry_id, intent.reason)
@@ -81,6 +82,7 @@ def signal(order: Order) -> Signal:
         size=order.qty,
         stop=intent.stop if as_computed else order.stop,
         target=order.target,
+        contract=order.contract,
     )
 
 
@@ -97,6 +99,7 @@ def reject(case: Case, reason: Reason, detail: str) -> Reject:
         detail=detail,
         stop=case.stop if case.measurable else intent.stop,
         target=case.target if case.measurable else intent.target,
+        contract=request.contract or case.contract,
     )
 
 
@@ -112,6 +115,7 @@ def order_event(order: Order, detail: str) -> Publish:
         stop=order.stop,
         target=order.target,
         detail=detail,
+        contract=order.contract,
     )
     return Publish(topics.of(topics.ORDER, order.instrument), body, order.cause)
 

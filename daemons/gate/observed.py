@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tapewire.bus.bounds import MAX_PRICE
-from tapewire.bus.messages import Intents, LinkState
+from tapewire.bus.messages import Hello, Intents, LinkState
 
 
 class Observed(Struct):
@@ -17,7 +17,7 @@ class Observed(Struct):
     now_ns: market time of the latest message of any sender. requested_ns: market time of the latest request. session: the latest
     trade date of a request. bars, closes: number of the last bar, and its close, of each instrument. link_up: the venue is
     connected. journal_up: the logger is alive. Both are true until a `LinkState` reports otherwise. accounts: the accounts that the
-    venue has, None before its first Hello.
+    venue has, None before its first Hello. charts: the contract of each chart that trades, by instrument, as the venue names them.
     """
 
     now_ns: int = 0
@@ -28,9 +28,10 @@ class Observed(Struct):
     link_up: bool = True
     journal_up: bool = True
     accounts: tuple[str, ...] | None = None
+    charts: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Observed:
-        return replace(self, bars={**self.bars}, closes={**self.closes})
+        return replace(self, bars={**self.bars}, closes={**self.closes}, charts={**self.charts})
 
     def message(self, at_ns: int) -> None:
         """A message of the venue, at this market time."""
@@ -48,6 +49,11 @@ class Observed(Struct):
     def bar(self, name: str, index: int) -> None:
         """An order has filled in this bar."""
         self.bars[name] = max(self.bars.get(name, 0), index)
+
+    def hello(self, hello: Hello) -> None:
+        """The venue has connected."""
+        self.link_up, self.accounts = True, hello.accounts
+        self.charts = {chart.instrument: chart.contract for chart in hello.charts if chart.contract}
 
     def link(self, state: LinkState) -> None:
         """A connection came up or went down."""

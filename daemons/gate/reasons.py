@@ -26,6 +26,14 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.DUPLICATE: Text("the intent's id has been decided on before", "nothing; an id is used once"),
         Reason.UNKNOWN_INSTRUMENT: Text("the instrument is not traded in this run", "name it when starting", "--instrument"),
         Reason.INSTRUMENT_DISABLED: Text("the instrument is switched off", "switch it on", "instruments.toml: `enabled`"),
+        Reason.CONTRACT_EXPIRED: Text(
+            "the contract, named or on the bridge's chart, has expired", "put the chart on the next one", "conf/rolls.toml"
+        ),
+        Reason.CONTRACT_NOT_LISTED: Text("the exchange does not list the contract yet", "name a nearer one", "conf/rolls.toml"),
+        Reason.CONTRACT_OTHER: Text(
+            "the named contract is not the one on the bridge's chart; of a venue without charts, not the one in front",
+            "name the chart's contract or none, or put the chart on it",
+        ),
         Reason.TRADING_DISABLED: Text(
             "trading is off, or names no account", "set both, and start again", "[trading] `enabled`, `account`"
         ),

@@ -92,9 +92,18 @@ class Rolls(Struct, frozen=True):
     roots: dict[str, str] = {}
 
     def parse(self, text: str, today: dt.date) -> Contract | None:
-        """The contract that a text names: `MNQ 03-26`, `MNQH6`, `MNQH26`, `MNQ MAR26`, in any case; `MNQ` is the one in front.
+        """The contract that a text names, as `read`; the symbol alone names the one in front. None: its root has no table.
 
-        A year of one or two digits is the one nearest to today. None: the symbol alone, of a root without a table.
+        Raises:
+            DataError: as `read`. ConfError: the front of today is beyond the table.
+        """
+        symbol, contract = self.read(text, today)
+        return contract or (self.front(symbol, today) if self.table(symbol) else None)
+
+    def read(self, text: str, today: dt.date) -> tuple[str, Contract | None]:
+        """A symbol, and the contract if a month is named: `MNQ 03-26`, `MNQH6`, `MNQH26`, `MNQ MAR26`, in any case.
+
+        A year of one or two digits is the one nearest to today. `MNQ` and NinjaTrader's `MNQ ##-##` name no month.
 
         Raises:
             DataError: no symbol that is defined, no month, or a month in which the root has no contract.
@@ -105,9 +114,9 @@ class Rolls(Struct, frozen=True):
             if not written.startswith(symbol):
                 continue
             if rest in _CONTINUOUS:
-                return self.front(symbol, today) if self.table(symbol) else None
+                return symbol, None
             if (month := _MONTH.fullmatch(rest)) is not None:
-                return self._dated(text, symbol, month, today)
+                return symbol, self._dated(text, symbol, month, today)
         near, known = suggest(written.split(" ")[0], self.roots), ", ".join(self.roots)
         raise DataError(f"{text!r} names no contract{near}; write such as 'MNQ 03-26', with one of {known}")
 

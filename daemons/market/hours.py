@@ -7,6 +7,7 @@ end; "18:00-16:45" is the whole trade date except its last part.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError
@@ -49,6 +50,10 @@ class Hours:
         self._friday_until = _end(times.friday_until, "friday_until")
         self._flatten = _end(times.flatten_from, "flatten_from")
         self._friday_flatten = _end(times.friday_flatten_from, "friday_flatten_from")
+
+    def trade_date(self, bar_ns: int) -> dt.date:
+        """The trade date of a bar."""
+        return dt.date.fromisoformat(self._clock.read(bar_ns)[0].date)
 
     def holiday(self, bar_ns: int) -> str | None:
         """Why not: the trade date has no RTH. None otherwise."""

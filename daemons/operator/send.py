@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 def send(
     action: Annotated[str, typer.Argument(help="buy, long, sell or short.")],
-    instrument: Annotated[str, typer.Argument(help="A traded instrument, or one of its contracts: 'MNQ 03-25'.")],
+    instrument: Annotated[str, typer.Argument(help="A traded instrument, or one of its contracts: 'MNQ 03-26', MNQH6.")],
     price: Annotated[str, typer.Option(help="Price from which target and stop are measured; the entry is a market order.")],
     tp: Annotated[str, typer.Option(help="Distance of the target from the price, in points.")],
     sl: Annotated[str, typer.Option(help="Distance of the stop from the price, in points.")],

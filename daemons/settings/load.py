@@ -62,7 +62,11 @@ def instrument(symbol: str, own: Path | None = None) -> Instrument:
 def rolls(defined: Mapping[str, Instrument] | None = None) -> Rolls:
     """The contract months of conf/rolls.toml, for every instrument that is defined. None: the instruments of `instruments()`."""
     roots = {symbol: terms.root for symbol, terms in (instruments() if defined is None else defined).items()}
-    return Rolls(convert(_read("rolls.toml"), _RollFile, "rolls.toml").table, roots)
+    return Rolls(_roll_tables(), roots)
+
+
+def _roll_tables() -> tuple[RollTable, ...]:
+    return convert(_read("rolls.toml"), _RollFile, "rolls.toml").table
 
 
 def preset_names() -> list[str]:
@@ -196,6 +200,7 @@ def load(
         preset=preset,
         calendar=calendar or Calendar(),
         fill=fill,
+        rolls=_roll_tables(),
     )
     for name in ("ring", "last_values_mib", "reader_mib"):
         if (given := getattr(conf.bus, name)) < 1:

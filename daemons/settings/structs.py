@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.market.hours import EntryTimes
 from tapewire.daemons.market.ticks import HIGHEST, price
 from tapewire.daemons.market.week import product
@@ -304,7 +305,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: half days and holidays of the account, and of every instrument whose own calendar is not in `calendars` by its name.
     program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
     topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
-    counted from 0 (daemons/shell/epochs.py).
+    counted from 0 (daemons/shell/epochs.py). rolls: the contract months; without a table no month is named or checked.
     """
 
     instance: str
@@ -324,7 +325,13 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tracker: Tracking = Tracking()
     publisher: Publishing = Publishing()
     ingress: Ingress = Ingress()
+    rolls: tuple[RollTable, ...] = ()
 
     def calendar_of(self, symbol: str) -> Calendar:
         """Half days and holidays of one instrument."""
         return self.calendars.get(self.instruments[symbol].calendar, self.calendar)
+
+    @property
+    def contracts(self) -> Rolls:
+        """The contracts of every instrument that is defined."""
+        return Rolls(self.rolls, {symbol: terms.root for symbol, terms in self.instruments.items()})

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import zmq
 
 from tapewire.bus import sockets
@@ -109,7 +110,12 @@ class VenueLink:
     def state(self) -> dict[str, Any]:
         """What the control port shows of the link, under the keys of NO_LINK."""
         hello = self._hello
-        venue = hello and {"venue": hello.venue, "version": hello.version, "accounts": hello.accounts}
+        venue = hello and {
+            "venue": hello.venue,
+            "version": hello.version,
+            "accounts": hello.accounts,
+            "charts": msgspec.to_builtins(hello.charts),
+        }
         return {"venue": venue, "venue_up": self.up, "killed": self._halted(), "books": self._books()}
 
     def _arrived(self) -> None:

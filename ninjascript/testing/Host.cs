@@ -17,7 +17,7 @@ namespace Tapewire.Testing
     /// <summary>How NinjaTrader behaves in a test.</summary>
     public sealed class HostOptions
     {
-        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", DaemonHost = "127.0.0.1";
+        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", DaemonHost = "127.0.0.1";
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
@@ -77,7 +77,7 @@ namespace Tapewire.Testing
         Bars Series(string root, string name)
         {
             var master = new MasterInstrument { Name = name, TickSize = _options.Terms.Tick, PointValue = _options.Terms.PointValue };
-            var instrument = new Instrument { FullName = name + " 03-26", MasterInstrument = master };
+            var instrument = new Instrument { FullName = name + " " + _options.Month, MasterInstrument = master };
             Bars bars = _options.Invented > 0 && root == _options.Root
                 ? Export.Invent(_options.Invented, instrument)
                 : Export.Read(Path.Combine(_options.Data, root + "_Volumetric_1.csv"), instrument, _options.Volumetric);

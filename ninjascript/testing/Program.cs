@@ -283,6 +283,7 @@ namespace Tapewire.Testing
                 Account = Text("account", "Replay"),
                 Folder = Text("folder", "."),
                 BrokerFile = Text("broker", ""),
+                Month = Text("month", "03-26"),
                 DaemonHost = Text("host", "127.0.0.1"),
                 BasePort = Int("base-port", 6550),
                 GraceMs = Int("grace", 250),

@@ -71,6 +71,7 @@ from tapewire.bus.messages import (
     TopicsRequest,
     Trade,
     TradingState,
+    VenueChart,
     VenuePosition,
 )
 
@@ -685,5 +686,24 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
             bars=13,
             complete=False,
         ),
+    ),
+}
+
+# The contract came later: each message that names one, as above and with it.
+EXAMPLES |= {
+    f"{kind} - of a contract": (topic, header, structs.replace(body, contract="MNQ 03-26"))
+    for kind, (topic, header, body) in {
+        "intents": EXAMPLES["intents - after missing bars"],
+        "signal": EXAMPLES["signal - a limit entry"],
+        "reject": EXAMPLES["reject"],
+        "order_event": EXAMPLES["order_event"],
+        "place_order": EXAMPLES["place_order - at the market"],
+        "public_signal": EXAMPLES["public_signal - a limit entry"],
+    }.items()
+} | {
+    "hello - with its charts": (
+        "venue.nt.",
+        head("nt", 3, event_ns=0),
+        Hello("NinjaTrader", "1", ("Sim101",), charts=(VenueChart("MNQ", "MNQ 03-26"), VenueChart("EURUSD"))),
     ),
 }

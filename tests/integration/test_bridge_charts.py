@@ -54,7 +54,7 @@ def two(link: Link) -> Link:
 
 
 def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
-    """Orders reach their own chart, fills come from it, and one hello reports both positions."""
+    """Orders reach their own chart, fills come from it, and one hello reports both positions and both contracts."""
     placed = [request(two, entry(name, f"E-{name}", bars(two, name)[-1])) for name in ("MNQ", "MES")]
     do(two, "bar", "on MES bar")
     two.gate.until(lambda: len(two.gate.fills()) == 2, "two fills")
@@ -62,6 +62,7 @@ def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
     two.gate.boot = 2
     two.gate.until(lambda: len(two.gate.hellos()) > hellos, "hello")
     positions = {each.instrument: (each.position.qty, each.position.entry_id) for each in two.gate.hellos()[-1].positions}
+    charts = {each.instrument: each.contract for each in two.gate.hellos()[-1].charts}
 
     assert placed == [OrderStatus.ACCEPTED, OrderStatus.ACCEPTED]
     assert {(fill.instrument, fill.order_id, fill.role) for fill in two.gate.fills()} == {
@@ -69,6 +70,7 @@ def test_two_strategies_trade_their_own_instruments(two: Link) -> None:
         ("MES", "E-MES", "ENTRY"),
     }
     assert positions == {"MNQ": (1, "E-MNQ"), "MES": (1, "E-MES")}
+    assert charts == {"MNQ": "MNQ 03-26", "MES": "MES 03-26"}
 
 
 @pytest.mark.parametrize("gone", ["MNQ", "MES"], ids=["the first", "the second"])

@@ -75,6 +75,7 @@ def test_unsound_entries_are_refused_with_a_code(link: Link) -> None:
         "ACCOUNT": link.entry("a", account="Other"),
         "ACTION": link.entry("b", action=Action.MOVE_STOP),
         "EXPIRED": link.entry("c", valid_until_ns=ns - 1),
+        "CONTRACT: MNQ 06-26 is not on this chart, which holds MNQ 03-26": link.entry("l", contract="MNQ 06-26"),
         "SIZE: quantity 0": link.entry("d", qty=0),
         "SIZE: quantity 1001": link.entry("e", qty=1001),
         "PRICE: stop": link.entry("f", stop=close - 10.1),

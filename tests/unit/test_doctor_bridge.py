@@ -16,14 +16,21 @@ from tapewire.daemons.market.week import TradingWeek, hours_of
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding
 from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot, market_open, span
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Bus, Trading
 from tests.gates import ACCOUNT, conf
 
 ROOT = Path(__file__).parents[2]
 SECOND_NS = 1_000_000_000
+TABLES = configuration.rolls().tables
 NOW = eastern("11:00") + 20 * SECOND_NS
 BEAT = Beat("nt", 4711, NOW - 3_600 * SECOND_NS, NOW, {"raw.bar.MNQ.1m.": (1, 7)}, note="ready")
-HELLO = {"venue": "NinjaTrader", "version": VERSION, "accounts": [ACCOUNT]}
+HELLO = {
+    "venue": "NinjaTrader",
+    "version": VERSION,
+    "accounts": [ACCOUNT],
+    "charts": [{"instrument": "MNQ", "contract": "MNQ 03-26"}],
+}
 FLAT = {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []}
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}, "venue": HELLO, "books": FLAT}
 
@@ -40,7 +47,7 @@ def snapshot(**changes: Any) -> Snapshot:
 
 
 def judged(given: Snapshot, **settings: Any) -> dict[str, Finding]:
-    return {each.name: each for each in judge(conf(**settings), given)}
+    return {each.name: each for each in judge(conf(**{"rolls": TABLES, **settings}), given)}
 
 
 def names(found: dict[str, Finding], state: CheckState) -> list[str]:
@@ -72,6 +79,7 @@ def test_a_healthy_side_is_ok_in_every_line() -> None:
         "bridge queue",
         "venue link",
         "account",
+        "contract MNQ",
         "bars MNQ",
         "order flow MNQ",
         "books",
@@ -148,16 +156,17 @@ def test_a_fault_is_named_with_its_remedy(what: str, changes: dict[str, Any], va
         (
             {"bridge": BridgeBeat(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
             ["bridge"],
-            "bridge version, bridge clock, bridge queue, venue link, account, bars MNQ, order flow MNQ, books, lease, entries",
+            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, order flow MNQ, books, lease, "
+            "entries",
         ),
         (
             {"bridge": BridgeBeat(BEAT, 9.0)},
             ["bridge"],
-            "bridge version, bridge clock, bridge queue, venue link, account, bars MNQ, books, lease, entries",
+            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, books, lease, entries",
         ),
-        ({"gate": {**GATE, "venue_up": False}}, ["venue link"], "bridge version, account, books, lease, entries"),
-        ({"gate": None}, [], "bridge version, venue link, account, books, lease, kill switch, entries"),
-        ({"gate": {**GATE, "venue": None}}, [], "bridge version, account"),
+        ({"gate": {**GATE, "venue_up": False}}, ["venue link"], "bridge version, account, contract MNQ, books, lease, entries"),
+        ({"gate": None}, [], "bridge version, venue link, account, contract MNQ, books, lease, kill switch, entries"),
+        ({"gate": {**GATE, "venue": None}}, [], "bridge version, account, contract MNQ"),
         ({"sessions": {}}, ["bars MNQ"], "order flow MNQ"),
     ],
 )

@@ -21,6 +21,14 @@ def test_the_exit_status_separates_broken_from_unknown(findings: list[Finding], 
     assert status(findings) == expected
 
 
+def test_a_warning_is_named_and_breaks_nothing() -> None:
+    """The roll is due soon; a script goes on."""
+    warned = Finding("contract MNQ", CheckState.WARNING, "5 sessions left", "put the chart on MNQ 06-26")
+
+    assert status([OK, warned]) == 0
+    assert list(lines([OK, warned]))[-1] == ("all ok (2 checks); look at contract MNQ", True)
+
+
 def test_the_last_line_names_what_to_repair() -> None:
     """Thirty lines scroll by; a person who reads only the last one has the broken checks."""
     shown = list(lines([OK, BROKEN, UNKNOWN]))

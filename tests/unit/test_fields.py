@@ -44,6 +44,7 @@ PASSES = {
         "valid_until_ns",
         *PRICES,
         *REST,
+        "contract",
     ),
     (PublicTrade, Trade): (
         "id",

@@ -5,6 +5,7 @@ One request, the source's, is of ES at 4500.25; the rest is MNQ at 21,000, where
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,7 @@ from tapewire.daemons.settings.structs import Conf, Ingress, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf
 
 SECOND_NS = 1_000_000_000
+TODAY = dt.date(2026, 3, 3)
 SEED = {"action": "buy", "instrument": "ES 03-25", "price": 4500.25, "tp_points": 20, "sl_points": 10}
 ASK = topics.of(topics.INGRESS, "ask")
 BUY = {"action": "buy", "instrument": "MNQ", "price": 21_000.0, "tp_points": 40, "sl_points": 20}
@@ -172,10 +174,19 @@ def test_points_count_from_the_price_on_the_side_of_the_trade(
     fields: dict[str, Any], direction: int, stop: float, target: float, signal_id: str
 ) -> None:
     """LONG: stop below, target above; SHORT mirrored. The id is instrument, action, price."""
-    request = ingress.read(fields, taking())
+    request = ingress.read(fields, taking(), TODAY)
 
     assert isinstance(request, TradeRequest)
     assert (request.direction, request.stop, request.target, request.signal_id) == (direction, stop, target, signal_id)
+
+
+@pytest.mark.parametrize("spelled", ["ES 03-26", "ESH6", "esh26", "ES MAR26", "es 3-2026"])
+def test_a_contract_has_one_id_however_it_is_spelled(spelled: str) -> None:
+    """So a repeat under another spelling is a duplicate."""
+    request = ingress.read({**SEED, "instrument": spelled}, taking(), TODAY)
+
+    assert isinstance(request, TradeRequest)
+    assert (request.instrument, request.contract, request.signal_id) == ("ES", "ES 03-26", "ES_03-26_buy_4500.25")
 
 
 @pytest.mark.parametrize(("spare", "taken"), [(0, True), (1, False)])
@@ -184,7 +195,7 @@ def test_the_size_limit_is_64_kib(spare: int, taken: bool) -> None:
     empty = len(msgspec.msgpack.encode({**BUY, "meta": {"blob": b"x" * 60_000}})) - 60_000
     fields = {**BUY, "meta": {"blob": b"x" * (ingress.MAX_BYTES - empty + spare)}}
 
-    assert isinstance(ingress.read(fields, taking()), TradeRequest if taken else Refusal)
+    assert isinstance(ingress.read(fields, taking(), TODAY), TradeRequest if taken else Refusal)
 
 
 # --- an order like any other --------------------------------------------------------------------------------------------------
@@ -425,7 +436,7 @@ def test_the_states_of_a_signal_are_a_fold() -> None:
 
 def test_ids_fit_the_venue() -> None:
     """At most 50 characters for an order, after a million signals and with the longest symbol."""
-    request = ingress.read(BUY, taking())
+    request = ingress.read(BUY, taking(), TODAY)
     assert isinstance(request, TradeRequest)
     entry = inbox.QueuedSignal(request, "EIGHTLTR-20260303-1100-EXT1000000", "", 0, 0)
 

@@ -23,6 +23,7 @@ from tapewire.bus.messages import (
     Position,
     Reason,
     Trade,
+    VenueChart,
     VenuePosition,
 )
 from tapewire.bus.testing import DAY, bar, eastern, event, intent, session
@@ -134,7 +135,8 @@ def busy() -> Gate:
     send(desk)
     desk.updated(desk.position("11:05"), OrderStatus.ACCEPTED)
     there = (VenuePosition("MES", Position(ACCOUNT, 3)),)
-    desk.step(Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}), topic="venue.link.")
+    charts = (VenueChart("MNQ", "MNQ 03-26"),)
+    desk.step(Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}, charts=charts), topic="venue.link.")
     for of in ("venue", "journal"):
         desk.step(LinkState(up=False, of=of), topic="venue.link.")
     desk.step(Kill("anna", flatten=True), topic=WORD)

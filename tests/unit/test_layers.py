@@ -63,6 +63,7 @@ PURE_IN_SHELL_ROOMS = {
     "daemons.shell.audit",
     "daemons.shell.watch",
     "daemons.operator.doctor.bridge",
+    "daemons.operator.doctor.contracts",
     "daemons.operator.doctor.findings",
     "daemons.operator.snapshot",
     "daemons.operator.tables",

@@ -108,7 +108,8 @@ class Order:
 
     intent: the approved intent. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
     contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar of
-    the decision. at_ns: market time when it was sent. unanswered, recalled, unfilled: it was found overdue (timeouts.py).
+    the decision. at_ns: market time when it was sent. contract: the month, such as `MNQ 03-26`; empty if unknown. unanswered,
+    recalled, unfilled: it was found overdue (timeouts.py).
     """
 
     order_id: str
@@ -128,6 +129,7 @@ class Order:
     unanswered: bool = False
     recalled: bool = False
     unfilled: bool = False
+    contract: str = ""
 
     @property
     def entry(self) -> bool:

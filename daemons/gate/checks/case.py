@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Action, Intent, Intents, StopRounding
 from tapewire.daemons.gate.books import sizing
 from tapewire.daemons.gate.books.account import Account
@@ -14,6 +15,7 @@ from tapewire.daemons.gate.firm import allowance
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.observed import Observed
 from tapewire.daemons.market import ticks as rounding
+from tapewire.daemons.market.contracts import Contract, Rolls
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf, Instrument, RiskLimits
 
@@ -62,6 +64,29 @@ class Case:
     def terms(self) -> Instrument:
         """The instrument's terms. Only for checks that come after UNKNOWN_INSTRUMENT."""
         return self.conf.instruments[self.request.instrument]
+
+    @property
+    def charted(self) -> Contract | None:
+        """The contract on the venue's chart; where it names none, the one in front on the bar's trade date. None: unknown."""
+        name = self.request.instrument
+        there = self.observed.charts.get(name, "")
+        return self._month(there) or self.months.find_front(name, self.hours.trade_date(self.request.bar_ns))
+
+    @property
+    def contract(self) -> str:
+        """The contract that an order gets, as the venue writes it; empty where it is not known."""
+        charted = self.charted
+        return self.observed.charts.get(self.request.instrument, "") or (charted.name if charted else "")
+
+    @property
+    def wanted_contract(self) -> Contract | None:
+        """The contract that the request names; where it names none, the one on the chart. None: unknown."""
+        return self._month(self.request.contract) if self.request.contract else self.charted
+
+    @property
+    def months(self) -> Rolls:
+        """The contract months of every instrument."""
+        return self.conf.contracts
 
     @property
     def unlimited(self) -> bool:
@@ -150,7 +175,14 @@ class Case:
             stop=None if closes else self.stop,
             target=None if closes else self.target,
             at_ns=self.now_ns,
+            contract=self.contract,
         )
+
+    def _month(self, text: str) -> Contract | None:
+        try:
+            return self.months.read(text, self.hours.trade_date(self.request.bar_ns))[1]
+        except DataError:
+            return None
 
     def _on_grid(self, price: float | None, direction: int) -> float | None:
         return None if price is None else rounding.protective(price, self.terms.tick, direction)

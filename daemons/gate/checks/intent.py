@@ -27,6 +27,34 @@ def instrument_disabled(case: Case) -> str | None:
     return None if case.terms.enabled else f"{case.request.instrument} is switched off (conf/instruments.toml)"
 
 
+def contract_expired(case: Case) -> str | None:
+    contract, months = case.wanted_contract, case.months
+    if contract is None or not months.expired(contract, case.request.bar_ns):
+        return None
+    last, front = months.dates(contract), months.find_front(contract.symbol, case.hours.trade_date(case.request.bar_ns))
+    when = f" on {last.expiry}" if last else ""
+    return f"{contract.name} has expired{when}" + (f"; {front.name} is in front" if front else "")
+
+
+def contract_not_listed(case: Case) -> str | None:
+    contract, months = case.wanted_contract, case.months
+    if contract is None or months.listed(contract, case.request.bar_ns):
+        return None
+    table = months.table(contract.symbol)
+    return f"{contract.name} is not listed yet; the exchange lists {table.listed if table else 0} months at a time"
+
+
+def contract_other(case: Case) -> str | None:
+    name, charted = case.request.contract, case.charted
+    if not name or charted is None:
+        return None
+    wanted = case.wanted_contract
+    if wanted is not None and wanted[2:] == charted[2:]:
+        return None
+    where = "on the bridge's chart" if case.request.instrument in case.observed.charts else "in front, and the venue names none"
+    return f"{name} is not the contract that is traded; {case.contract} is {where}"
+
+
 def trading_disabled(case: Case) -> str | None:
     if not case.conf.trading.enabled:
         return "trading is off; enable it for a named account"

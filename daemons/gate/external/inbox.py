@@ -36,7 +36,7 @@ from tapewire.daemons.gate.external import ingress
 from tapewire.daemons.gate.external.answers import Answers
 from tapewire.daemons.gate.external.ingress import Refusal, TradeRequest
 from tapewire.daemons.settings.structs import Conf
-from tapewire.strategies.clock import SECOND_NS, bar_stamp
+from tapewire.strategies.clock import SECOND_NS, bar_stamp, new_york
 
 ANSWERS = topics.of(topics.INGRESS, "answer")
 SETUP = "EXTERNAL"
@@ -132,6 +132,7 @@ class QueuedSignal:
             intents=(self.intent,),
             degraded=session.degraded,
             missing=session.missing,
+            contract=self.request.contract,
         )
 
     def apply(self, event: SignalEvent, detail: str = "") -> Iterator[Publish]:
@@ -239,7 +240,7 @@ class Inbox:
         """
         if not self._conf.ingress.enabled:
             return refused(Refusal(IngressError.UNAVAILABLE, "", "external signals are off; set enabled = true in [ingress]"))
-        request = ingress.read(fields, self._conf)
+        request = ingress.read(fields, self._conf, new_york(now_ns).date())
         if isinstance(request, Refusal):
             return refused(request)
         before = self._replied(request) if request.request_id else self._same(request, now_ns)

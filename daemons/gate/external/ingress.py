@@ -9,13 +9,14 @@ strategy's intent.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from tapewire.bus.errors import suggest
+from tapewire.bus.errors import DataError, suggest
 from tapewire.bus.messages import IngressError
 from tapewire.bus.wire import finite
 from tapewire.daemons.market import ticks as rounding
@@ -34,15 +35,15 @@ FKS = ("side", "symbol", *PRICES)
 OPTIONAL = ("request_id", "ttl_s", "account", "strategy", "meta")
 FKS_OPTIONAL = ("strength", "timestamp", *OPTIONAL)
 
-_CONTRACT = re.compile(r"([A-Z0-9]+) (?:0[1-9]|1[0-2])-[0-9]{2}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
 
 
 class TradeRequest(NamedTuple):
     """A valid signal.
 
-    signal_id: made of the sender's fields, `ES_03-25_buy_4500.25`; equal for equal signals. instrument: our symbol. direction: 1
-    long, -1 short. stop, target: prices. ttl_s: seconds of market time for which it is valid. score: the sender's strength.
+    signal_id: made of the sender's fields, `ES_03-25_buy_4500.25`; equal for equal signals, however the contract is spelled.
+    instrument: our symbol. direction: 1 long, -1 short. stop, target: prices. ttl_s: seconds of market time for which it is valid.
+    score: the sender's strength. contract: the month that the sender names, `ES 03-25`; empty if none.
     """
 
     signal_id: str
@@ -55,6 +56,7 @@ class TradeRequest(NamedTuple):
     strategy: str
     request_id: str
     score: float | None
+    contract: str = ""
 
     @property
     def stop(self) -> float:
@@ -77,19 +79,25 @@ class Refusal(NamedTuple):
     text: str
 
 
-def read(fields: Mapping[str, Any], conf: Conf) -> TradeRequest | Refusal:
-    """A signal's fields as a request, or the first fault: size, undefined fields, missing fields, then values as in `CHECKS`."""
+def read(fields: Mapping[str, Any], conf: Conf, today: dt.date) -> TradeRequest | Refusal:
+    """A signal's fields as a request, or the first fault: size, undefined fields, missing fields, then values as in `CHECKS`.
+
+    Args:
+        today: the day to which the year of a contract is the nearest.
+    """
     form = _form(fields)
     values = _values(form, fields)
     fault = _too_large(fields) or _misnamed(form, fields) or _missing(form, values) or _wrong(values, conf)
-    return Refusal(IngressError.INVALID, *fault) if fault else _request(form, values, conf)
+    return Refusal(IngressError.INVALID, *fault) if fault else _request(form, values, conf, today)
 
 
 def instrument_of(name: str, conf: Conf) -> str:
-    """Our symbol for `MNQ` or a contract of it such as `MNQ 03-25`; "" if it is not traded here."""
-    contract = _CONTRACT.fullmatch(name)
-    symbol = contract[1] if contract else name
-    return symbol if symbol in conf.traded and symbol in conf.instruments else ""
+    """Our symbol for `MNQ` or a contract of it such as `MNQ 03-25` or `MNQH5`; "" if it is not traded here."""
+    try:
+        symbol, _ = conf.contracts.read(name, dt.date.min)  # the symbol is the same on every day
+    except DataError:
+        return ""
+    return symbol if symbol in conf.traded else ""
 
 
 def _form(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -125,13 +133,15 @@ def _values(form: tuple[str, ...], fields: Mapping[str, Any]) -> Mapping[str, An
     return {**{name: meta[name] for name in PRICES if name in meta}, **fields}
 
 
-def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> TradeRequest:
+def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf, today: dt.date) -> TradeRequest:
     side, name = (values[field] for field in form[:2])
+    symbol, contract = conf.contracts.read(name, today)
+    named = contract.name if contract else ""
     price = float(values["price"])
     strength = values.get("strength")
     return TradeRequest(
-        signal_id=f"{name.replace(' ', '_')}_{side.lower()}_{price:.12g}",
-        instrument=instrument_of(name, conf),
+        signal_id=f"{(named or symbol).replace(' ', '_')}_{side.lower()}_{price:.12g}",
+        instrument=symbol,
         direction=SIDES[side.lower()],
         price=price,
         tp_points=values["tp_points"],
@@ -140,6 +150,7 @@ def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf) -> Tr
         strategy=values.get("strategy", STRATEGY),
         request_id=values.get("request_id", ""),
         score=None if strength is None else float(strength),
+        contract=named,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tapewire.bus import topics
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Session
+from tapewire.daemons.operator.doctor import contracts
 from tapewire.daemons.operator.doctor.findings import Finding, Found, broken, ok, unknown
 from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
@@ -28,6 +29,7 @@ def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
         "venue link": _link(conf, snapshot),
         "account": _account(conf, snapshot),
     }
+    found |= {f"contract {name}": _contract(conf, snapshot, name) for name in conf.traded}
     for name in conf.traded:
         found[f"bars {name}"] = _bars(conf, snapshot, name)
         found[f"order flow {name}"] = _flow(snapshot, name)
@@ -140,6 +142,17 @@ def _account(conf: Conf, snapshot: Snapshot) -> Found:
             f"choose {account} in the strategy's dialog, or correct [trading] account, then `tapewire down`, `tapewire up`",
         )
     return ok(f"{account}, as in conf/live.toml" if snapshot.live else account)
+
+
+def _contract(conf: Conf, snapshot: Snapshot, name: str) -> Found:
+    if not snapshot.live:
+        return ok("a recording; its bars stand for the month in front")
+    if not snapshot.linked:
+        return _behind("venue link")
+    if snapshot.hello is None:
+        return _behind("account")
+    chart = next((each["contract"] for each in snapshot.hello["charts"] if each["instrument"] == name and each["contract"]), None)
+    return contracts.judge(conf.contracts, conf.calendar, name, chart, snapshot.now_ns)
 
 
 def _bars(conf: Conf, snapshot: Snapshot, name: str) -> Found:

@@ -14,9 +14,14 @@ ALL_OK, SOME_BROKEN, SOME_UNKNOWN = 0, 1, 3
 
 
 class CheckState(StrEnum):
-    """The outcome of a check. unknown: it could not be made, because something that it depends on is broken or does not run."""
+    """The outcome of a check.
+
+    warning: it passed, and something is due soon. unknown: it could not be made, because something that it depends on is broken or
+    does not run.
+    """
 
     OK = "ok"
+    WARNING = "warning"
     BROKEN = "broken"
     UNKNOWN = "unknown"
 
@@ -43,6 +48,11 @@ def ok(value: str) -> Found:
     return Found(CheckState.OK, value)
 
 
+def warning(value: str, remedy: str) -> Found:
+    """A check that passed, with what is due soon."""
+    return Found(CheckState.WARNING, value, remedy)
+
+
 def broken(value: str, remedy: str) -> Found:
     """A check that failed, with its remedy."""
     return Found(CheckState.BROKEN, value, remedy)
@@ -62,15 +72,17 @@ def lines(findings: Sequence[Finding]) -> Iterator[tuple[str, bool]]:
 
 
 def status(findings: Sequence[Finding]) -> int:
-    """The exit status: 0 all checks are ok; 1 at least one is broken; 3 none is broken, but at least one is unknown."""
+    """The exit status: 0 all checks passed; 1 at least one is broken; 3 none is broken, but at least one is unknown."""
     states = {each.state for each in findings}
     return SOME_BROKEN if CheckState.BROKEN in states else SOME_UNKNOWN if CheckState.UNKNOWN in states else ALL_OK
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    failed, unchecked = (
-        [each.name for each in findings if each.state is state] for state in (CheckState.BROKEN, CheckState.UNKNOWN)
+    failed, unchecked, warned = (
+        [each.name for each in findings if each.state is state]
+        for state in (CheckState.BROKEN, CheckState.UNKNOWN, CheckState.WARNING)
     )
+    due = f"; look at {', '.join(warned)}" if warned else ""
     if failed:
-        return f"broken: {', '.join(failed)}" + (f"; {len(unchecked)} more could not be checked" if unchecked else "")
-    return f"unknown: {', '.join(unchecked)}" if unchecked else f"all ok ({len(findings)} checks)"
+        return f"broken: {', '.join(failed)}" + (f"; {len(unchecked)} more could not be checked" if unchecked else "") + due
+    return (f"unknown: {', '.join(unchecked)}" if unchecked else f"all ok ({len(findings)} checks)") + due
