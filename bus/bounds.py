@@ -96,7 +96,10 @@ Dollars: TypeAlias = Annotated[float, Meta(ge=-MAX_CENTS / 100, le=MAX_CENTS / 1
 
 
 class Bound(StrEnum):
-    """The code of a refusal: which limit a message breaks. ROLE: the sender's key may not send it (roles.py)."""
+    """The code of a refusal: which limit a message breaks.
+
+    RESEND: its sender has requested more again than it may (ring.py). ROLE: the sender's key may not send it (roles.py).
+    """
 
     UNREADABLE = "unreadable"
     TOPIC = "topic"
@@ -104,6 +107,7 @@ class Bound(StrEnum):
     EPOCH = "epoch"
     SEQUENCE = "sequence"
     TIME = "time"
+    RESEND = "resend"
     ROLE = "role"
 
 

@@ -1,11 +1,23 @@
-"""What a writer keeps for resending: the last frames of each topic, with their numbers."""
+"""What a writer keeps for resending: the last frames of each topic, with their numbers; and how much of it a reader may request."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+
+from tapewire.bus.bounds import Bound, OutOfBounds
+from tapewire.bus.messages import Resend
 
 RING_BYTES = 16 << 20
 """Bytes of frames that a ring keeps of one topic; 4,096 messages of ordinary size stay below it."""
+
+
+RESEND_BYTES = 8 << 20
+"""Bytes that a writer resends to one reader's requests in `RESEND_NS`. A request counts as `REQUEST_COST` of them, and each message
+as `MESSAGE_COST` more than it has: a reader that asks without end gets less time than the writer's own work."""
+
+RESEND_NS = 1_000_000_000
+REQUEST_COST = 16 << 10
+MESSAGE_COST = 512
 
 
 class Ring:
@@ -40,3 +52,37 @@ class Ring:
         if self._epochs.get(topic) != epoch:
             return []
         return [frame for seq, frame in self._frames[topic] if first <= seq <= last]
+
+
+class Resends:
+    """Serves requests from a ring, each asker's within its allowance."""
+
+    __slots__ = ("_from_ns", "_ring", "_spent")
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._from_ns = -RESEND_NS
+        self._spent: Counter[str] = Counter()
+
+    def serve(self, asker: str, wanted: Resend, now_ns: int) -> list[bytes]:
+        """The frames to publish again, oldest first, as many as the allowance has room for.
+
+        Args:
+            now_ns: monotonic.
+
+        Raises:
+            OutOfBounds: the allowance is used up. An honest reader asks again.
+        """
+        if now_ns - self._from_ns >= RESEND_NS:
+            self._from_ns = now_ns
+            self._spent.clear()
+        if self._spent[asker] >= RESEND_BYTES:
+            raise OutOfBounds(Bound.RESEND, f"{wanted.topic}: more than {RESEND_BYTES >> 20} MiB requested again within a second")
+        self._spent[asker] += REQUEST_COST
+        served: list[bytes] = []
+        for frame in self._ring.again(wanted.topic, wanted.of_epoch, wanted.first, wanted.last):
+            if self._spent[asker] >= RESEND_BYTES:
+                break
+            self._spent[asker] += len(frame) + MESSAGE_COST
+            served.append(frame)
+        return served

@@ -23,7 +23,7 @@ from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.lastvalue import LastValues
 from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Resend
-from tapewire.bus.ring import Ring
+from tapewire.bus.ring import Resends, Ring
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control, limits
@@ -62,6 +62,7 @@ class Broker:
         self.stopping = False
         self.stamper = Stamper(NAME, self.started_ns)  # a broker that starts again has forgotten its numbers
         self.ring = Ring(conf.bus.ring)
+        self.resends = Resends(self.ring)
         self.drops = Refusals()
         self._may: dict[tuple[str, bytes], bool] = {}
         self._version = 0
@@ -119,7 +120,7 @@ class Broker:
                 self.last.keep(frames[0].decode("latin-1"), frames[1])
                 self._count(frames)
                 if frames[0].startswith(RESEND):
-                    self._resend(frames[1])
+                    self._resend(who, frames[1])
 
     def _strike(self, step: str, frames: list[bytes]) -> None:
         if not frames[0].startswith(topics.SYS.encode()):
@@ -150,12 +151,12 @@ class Broker:
         self.ring.keep(ALARM, header.epoch, header.seq, frame)
         self._say(ALARM, frame)
 
-    def _resend(self, frame: bytes) -> None:
+    def _resend(self, who: str, frame: bytes) -> None:
         """A reader lacks one of our alarms."""
         with suppress(PeerError):
             _, wanted = wire.decode(frame)
             if isinstance(wanted, Resend) and wanted.topic == ALARM:
-                for again in self.ring.again(ALARM, wanted.of_epoch, wanted.first, wanted.last):
+                for again in self.resends.serve(who, wanted, self.clock.monotonic_ns()):
                     self._say(ALARM, again)
 
     def _say(self, topic: str, frame: bytes) -> None:

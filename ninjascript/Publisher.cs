@@ -39,6 +39,7 @@ namespace Tapewire
         readonly VenueLink _link;
         readonly long _startedNs = UnixTime.NowNs();
         readonly Ring _ring = new Ring();
+        readonly Allowance _allowance = new Allowance();
         readonly Queue<HeldBar> _unnumbered = new Queue<HeldBar>(), _bars = new Queue<HeldBar>();
         readonly Queue<Alarm> _alarms = new Queue<Alarm>();
         readonly Dictionary<string, long> _lastSent = new Dictionary<string, long>();
@@ -189,13 +190,15 @@ namespace Tapewire
             else _poller.Counters.Failed++; // it is kept, and a reader that misses it requests it
         }
 
-        /// <summary>Sends messages of this epoch again that a reader has lost; ignores any other message.</summary>
+        /// <summary>Sends messages of this epoch again that a reader has lost, within its allowance; ignores any other message.</summary>
         public void Receive(Message message)
         {
             var request = message.Body as Resend;
             if (request == null || !_numbering.Ready || request.OfEpoch != _numbering.Bus.Epoch) return;
+            if (!_allowance.Take(message.Topic, Allowance.RequestCost, _poller.NowMs)) return; // an honest reader asks again
             foreach (byte[] frame in _ring.Again(request.Topic, request.First, request.Last))
             {
+                if (!_allowance.Take(message.Topic, frame.Length + Allowance.MessageCost, _poller.NowMs)) return;
                 _poller.Counters.Resent++;
                 _poller.Send(Peer.Bus, Wire.Topic(request.Topic), frame);
             }

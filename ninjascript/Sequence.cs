@@ -63,6 +63,29 @@ namespace Tapewire
         }
     }
 
+    /// <summary>How much one reader may request again in a second. The numbers of bus/ring.py.</summary>
+    public sealed class Allowance
+    {
+        public const int Bytes = 8 << 20, RequestCost = 16 << 10, MessageCost = 512, PeriodMs = 1000;
+
+        readonly Dictionary<string, long> _spent = new Dictionary<string, long>();
+        long _fromMs;
+
+        /// <summary>Whether the asker has something left; if so, the cost is taken from it.</summary>
+        public bool Take(string asker, int cost, long nowMs)
+        {
+            if (nowMs - _fromMs >= PeriodMs)
+            {
+                _fromMs = nowMs;
+                _spent.Clear();
+            }
+            _spent.TryGetValue(asker, out long spent);
+            if (spent >= Bytes) return false;
+            _spent[asker] = spent + cost;
+            return true;
+        }
+    }
+
     /// <summary>
     /// Messages on the link that are not acknowledged. Each is resent after 250 ms, 500 ms, 1 s, then every 2 s, without end. None is
     /// ever dropped: each is the word of an order, a fill or an account.

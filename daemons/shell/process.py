@@ -29,7 +29,7 @@ from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import Door
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
-from tapewire.bus.ring import Ring
+from tapewire.bus.ring import Resends, Ring
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
@@ -78,6 +78,7 @@ class Process:
         self.handlers: dict[object, Callable[[], None]] = {}
         self.stamper = Stamper(name, conf.epoch)
         self.ring = Ring(conf.bus.ring)
+        self.resends = Resends(self.ring)
         self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
         self.entrance = Entrance(conf.epoch, self.clock, self.doors.allow, logger)
         self.received = self.sent = 0
@@ -289,8 +290,7 @@ class Process:
             self.entrance.announced(body, self.subscribe, self.sequencer, now_ns)
             self._whole = False  # perhaps: the round looks
         elif isinstance(body, Resend):
-            for again in self.ring.again(body.topic, body.of_epoch, body.first, body.last):
-                self.say(body.topic, again)
+            self._resend(topic, body, now_ns)
         else:
             self.received += 1
             try:
@@ -303,6 +303,13 @@ class Process:
                 self._whole = False
             for event, frame in ready:
                 self.take(event, frame)
+
+    def _resend(self, topic: str, wanted: Resend, now_ns: int) -> None:
+        try:
+            for again in self.resends.serve(topic, wanted, now_ns):
+                self.say(wanted.topic, again)
+        except OutOfBounds as error:  # the broker has checked whose topic it is
+            self.entrance.refuse(topic, error)
 
     def _heal(self, now_ns: int) -> None:
         for wanted in self.sequencer.missing(now_ns):
