@@ -156,8 +156,8 @@ def test_a_fault_is_named_with_its_remedy(what: str, changes: dict[str, Any], va
         (
             {"bridge": BridgeBeat(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
             ["bridge"],
-            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, order flow MNQ, books, lease, "
-            "entries",
+            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, order flow MNQ, books, "
+            "lease, entries",
         ),
         (
             {"bridge": BridgeBeat(BEAT, 9.0)},
