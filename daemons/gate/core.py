@@ -127,6 +127,7 @@ class Gate:
         self._entered = {**state.entered}
         self._answered = {**state.answered}
         self._stands = state.stands
+        self._months = conf.contracts
         self._hours = {symbol: Hours(conf.preset.risk.times, conf.calendar_of(symbol)) for symbol in conf.traded}
         self._blotter = Blotter(
             conf=conf,
@@ -272,6 +273,7 @@ class Gate:
             account=self.account(request.session),
             observed=self.observed,
             hours=self._hours.get(request.instrument) or Hours(self.conf.preset.risk.times, self.conf.calendar),
+            months=self._months,
             decided=self._decided,
             entered=self._entered,
             killed=self.killed,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -70,6 +70,8 @@ class RollTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     apart: dict[str, dict[str, Roll]] = {}
 
     def __post_init__(self) -> None:
+        if not self.months or self.listed < 1:
+            raise ValueError("months is empty, or listed is below 1")
         before = ""
         for key, each in self.months.items():
             if not _KEY.fullmatch(key):
@@ -85,11 +87,27 @@ class RollTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                     raise ValueError(f"apart: {root} {key} replaces nothing; write a root and a month of this table")
 
 
-class Rolls(Struct, frozen=True):
-    """Every contract of every symbol. roots: the root of each symbol. A root without a table has contracts without dates."""
+class Cycle(NamedTuple):
+    """The contracts of one symbol, oldest first, with their dates in the same order. listed: how many are listed at a time."""
 
-    tables: tuple[RollTable, ...] = ()
-    roots: dict[str, str] = {}
+    contracts: tuple[Contract, ...]
+    rolls: tuple[dt.date, ...]
+    expiries: tuple[dt.date, ...]
+    listed: int
+
+
+class Rolls:
+    """Every contract of every symbol. A root without a table has contracts without dates.
+
+    Args:
+        roots: the root of each symbol.
+    """
+
+    def __init__(self, tables: tuple[RollTable, ...] = (), roots: Mapping[str, str] | None = None) -> None:
+        self.tables = tables
+        self.roots = {**(roots or {})}
+        self._symbols = sorted(self.roots, key=len, reverse=True)
+        self._cycles = {symbol: cycle for symbol in {*self.roots, *self.roots.values()} if (cycle := self._made(symbol))}
 
     def parse(self, text: str, today: dt.date) -> Contract | None:
         """The contract that a text names, as `read`; the symbol alone names the one in front. None: its root has no table.
@@ -98,7 +116,7 @@ class Rolls(Struct, frozen=True):
             DataError: as `read`. ConfError: the front of today is beyond the table.
         """
         symbol, contract = self.read(text, today)
-        return contract or (self.front(symbol, today) if self.table(symbol) else None)
+        return contract or (self.front(symbol, today) if symbol in self._cycles else None)
 
     def read(self, text: str, today: dt.date) -> tuple[str, Contract | None]:
         """A symbol, and the contract if a month is named: `MNQ 03-26`, `MNQH6`, `MNQH26`, `MNQ MAR26`, in any case.
@@ -109,7 +127,7 @@ class Rolls(Struct, frozen=True):
             DataError: no symbol that is defined, no month, or a month in which the root has no contract.
         """
         written = text.strip().upper()
-        for symbol in sorted(self.roots, key=len, reverse=True):
+        for symbol in self._symbols:
             rest = written.removeprefix(symbol).strip()
             if not written.startswith(symbol):
                 continue
@@ -131,17 +149,19 @@ class Rolls(Struct, frozen=True):
         Raises:
             ConfError: the date is beyond the table, or the root has none.
         """
-        found = self.find_front(symbol, day)
+        cycle, found = self._cycle(symbol), self.find_front(symbol, day)
         if found is None:
-            (first, _), *_, (last, _) = self._months(symbol)
-            raise ConfError(f"{symbol} on {day}: conf/rolls.toml has {first.name} to {last.name}; add the months that are missing")
+            first, last = cycle.contracts[0].name, cycle.contracts[-1].name
+            raise ConfError(f"{symbol} on {day}: conf/rolls.toml has {first} to {last}; add the months that are missing")
         return found
 
     def find_front(self, symbol: str, day: dt.date) -> Contract | None:
         """As `front`; None where that raises."""
-        months = self._months(symbol) if self.table(symbol) else ()
-        contract, roll = next(((contract, roll.roll) for contract, roll in months if day < roll.roll), (None, day))
-        return contract if roll - day < _QUARTER else None
+        cycle = self._cycles.get(symbol)
+        at = bisect_right(cycle.rolls, day) if cycle else 0
+        if cycle is None or at == len(cycle.rolls) or cycle.rolls[at] - day >= _QUARTER:
+            return None
+        return cycle.contracts[at]
 
     def roll_dates(self, symbol: str, first: dt.date, last: dt.date) -> list[tuple[dt.date, Contract]]:
         """The roll dates from `first` to `last`, both included, each with the contract that is in front from it on.
@@ -150,35 +170,54 @@ class Rolls(Struct, frozen=True):
             ConfError: the dates are beyond the table, or the root has none.
         """
         self.front(symbol, first), self.front(symbol, last)
-        months = pairwise(self._months(symbol))
-        return [(roll.roll, after) for (_, roll), (after, _) in months if first <= roll.roll <= last]
+        cycle = self._cycle(symbol)
+        return [(roll, after) for roll, after in zip(cycle.rolls, cycle.contracts[1:], strict=False) if first <= roll <= last]
 
     def dates(self, contract: Contract) -> Roll | None:
-        """Roll date and expiry of a contract; None if the table does not reach so far."""
-        return dict(self._months(contract.symbol)).get(contract)
+        """Roll date and expiry of a contract; None if no table has it."""
+        cycle = self._cycles.get(contract.symbol)
+        if cycle is None or contract not in cycle.contracts:
+            return None
+        at = cycle.contracts.index(contract)
+        return Roll(cycle.rolls[at], cycle.expiries[at])
 
     def after(self, contract: Contract) -> Contract | None:
         """The next contract; None at the end of the table."""
-        return next((each for each, _ in self._months(contract.symbol) if each > contract), None)
+        cycle = self._cycles.get(contract.symbol)
+        return next((each for each in cycle.contracts if each > contract), None) if cycle else None
 
     def expired(self, contract: Contract, at_ns: int) -> bool:
-        """Whether trading in a contract has ended."""
-        if self.table(contract.symbol) is None:
-            return False
-        roll = self.dates(contract)
-        if roll is None:  # outside the table: past, if it is before its first month
-            first, _ = next(self._months(contract.symbol))
-            return contract < first
-        now = new_york(at_ns)
-        return (now.date(), now.hour * 60 + now.minute) >= (roll.expiry, RTH_OPEN)
+        """Whether trading in a contract has ended. One before the first of its table has; one without a table has not."""
+        cycle = self._cycles.get(contract.symbol)
+        return cycle is not None and contract < self._live(cycle, at_ns)[0]
 
     def listed(self, contract: Contract, at_ns: int) -> bool:
         """Whether the exchange lists a contract already: it is one of the next months that have not expired."""
-        table = self.table(contract.symbol)
+        cycle = self._cycles.get(contract.symbol)
+        return cycle is None or contract <= self._live(cycle, at_ns)[-1]
+
+    def _made(self, symbol: str) -> Cycle | None:
+        table, root = self.table(symbol), self.roots.get(symbol, symbol)
         if table is None:
-            return True
-        ahead = [each for each, _ in self._months(contract.symbol) if not self.expired(each, at_ns)]
-        return bool(ahead) and contract <= ahead[: table.listed][-1]
+            return None
+        months = {**table.months, **table.apart.get(root, {})}
+        contracts = tuple(Contract(root, symbol, int(key[:4]), int(key[5:])) for key in months)
+        dates = tuple(months.values())
+        return Cycle(contracts, tuple(each.roll for each in dates), tuple(each.expiry for each in dates), table.listed)
+
+    def _cycle(self, symbol: str) -> Cycle:
+        cycle = self._cycles.get(symbol)
+        if cycle is None:
+            raise ConfError(f"{symbol}: conf/rolls.toml has no table for the root {self.roots.get(symbol, symbol)}; add one")
+        return cycle
+
+    @staticmethod
+    def _live(cycle: Cycle, at_ns: int) -> tuple[Contract, ...]:
+        """The contracts that are listed at this time; the last of the table once all have expired."""
+        now = new_york(at_ns)
+        traded = now.hour * 60 + now.minute < RTH_OPEN
+        first = (bisect_left if traded else bisect_right)(cycle.expiries, now.date())
+        return cycle.contracts[first : first + cycle.listed] or cycle.contracts[-1:]
 
     def _dated(self, text: str, symbol: str, month: re.Match[str], today: dt.date) -> Contract:
         number = month["number"]
@@ -188,18 +227,11 @@ class Rolls(Struct, frozen=True):
             at = LETTERS.index(month["letter"]) + 1
         else:
             at = NAMES.index(month["name"]) + 1 if month["name"] in NAMES else 0
-        table = self.table(symbol)
-        held = sorted({int(key[5:]) for key in table.months}) if table else range(1, 13)
+        cycle = self._cycles.get(symbol)
+        held = sorted({each.month for each in cycle.contracts}) if cycle else range(1, 13)
         if at not in held:
             raise DataError(f"{text!r}: {symbol} has contracts of the months {', '.join(f'{each:02}' for each in held)}")
         return Contract(self.roots[symbol], symbol, _nearest(month["a"] or month["b"] or month["c"], at, today), at)
-
-    def _months(self, symbol: str) -> Iterator[tuple[Contract, Roll]]:
-        table, root = self.table(symbol), self.roots.get(symbol, symbol)
-        if table is None:
-            raise ConfError(f"{symbol}: conf/rolls.toml has no table for the root {root}; add one")
-        for key, roll in {**table.months, **table.apart.get(root, {})}.items():
-            yield Contract(root, symbol, int(key[:4]), int(key[5:])), roll
 
 
 def _nearest(digits: str, month: int, today: dt.date) -> int:

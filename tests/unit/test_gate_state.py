@@ -70,7 +70,7 @@ FORMS: dict[type, tuple[str, ...]] = {
 QueuedSignal, ...) is plain data."""
 
 DERIVED: dict[type, set[str]] = {
-    Gate: {"conf", "hours", "blotter", "findings"},  # findings are published once, when the epoch begins
+    Gate: {"conf", "hours", "months", "blotter", "findings"},  # findings are published once, when the epoch begins
     Orders: {"open"},
     Ledger: {"instruments"},
     Rates: set(),

@@ -26,7 +26,7 @@ class Case:
 
     request: the message that the intent came in. account: as it stands, with the intents of the bar that were approved before this
     one. decided: ids of all intents before this one. entered: the bar of the last approved entry of each instrument. killed: the
-    latched kill switch. program: the account's progress in its prop-firm program, None without one.
+    latched kill switch. months: the contract months. program: the account's progress in its prop-firm program, None without one.
     """
 
     request: Intents
@@ -34,6 +34,7 @@ class Case:
     account: Account
     observed: Observed
     hours: Hours
+    months: Rolls
     decided: Container[str]
     entered: Mapping[str, int]
     killed: bool
@@ -82,11 +83,6 @@ class Case:
     def wanted_contract(self) -> Contract | None:
         """The contract that the request names; where it names none, the one on the chart. None: unknown."""
         return self._month(self.request.contract) if self.request.contract else self.charted
-
-    @property
-    def months(self) -> Rolls:
-        """The contract months of every instrument."""
-        return self.conf.contracts
 
     @property
     def unlimited(self) -> bool:
