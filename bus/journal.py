@@ -30,7 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from tapewire.bus import private
+from tapewire.bus import disk, private
 from tapewire.bus.errors import JournalError
 
 MAGIC = b"tapewire journal 1\n"
@@ -83,12 +83,12 @@ class Journal:
         except FileNotFoundError as error:
             raise JournalError(f"{path}: there is no such journal; check the path, or start the run that writes it") from error
         except OSError as error:
-            raise JournalError(f"{path}: cannot be opened ({error.strerror}); give this user write access to it") from error
+            raise disk.refused(path, error) from error
         try:
             return cls._recover(path, fd, new)
         except OSError as error:
             os.close(fd)
-            raise _disk_error(path, error) from error
+            raise disk.refused(path, error) from error
         except JournalError:
             os.close(fd)
             raise
@@ -164,7 +164,7 @@ class Journal:
             os.fsync(self._fd)
         except OSError as error:
             # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
-            self._broken = str(_disk_error(self.path, error))
+            self._broken = str(disk.refused(self.path, error))
             raise JournalError(self._broken) from error
 
     def restore(self) -> None:
@@ -268,7 +268,7 @@ class Journal:
             try:
                 block = os.pread(self._fd, self._after(ahead - 1) - first, first)
             except OSError as error:
-                raise _disk_error(self.path, error) from error
+                raise disk.refused(self.path, error) from error
             for position in range(start, ahead):
                 at = self._starts[position] - first
                 record = block[at + _HEAD.size : self._after(position) - first]
@@ -286,7 +286,7 @@ class Journal:
 
     def _give_up(self, written: int, error: OSError) -> NoReturn:
         """Leave only whole records on disk and drop the rest, so that a restart finds no torn record."""
-        self._broken = str(_disk_error(self.path, error))
+        self._broken = str(disk.refused(self.path, error))
         while self._starts and self._starts[-1] >= written:
             self._starts.pop()
         self._size = written
@@ -428,7 +428,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _disk_error(path: Path, error: OSError) -> JournalError:
-    return JournalError(f"{path}: cannot be written ({error.strerror}); free space or make it writable, then start again")

@@ -21,7 +21,7 @@ from types import MappingProxyType
 import zmq
 from msgspec import Struct
 
-from tapewire.bus import private
+from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, VENUE, Role
 
@@ -156,7 +156,8 @@ def revoke(run: Path, name: str) -> None:
         raise ConfError(f"key {name!r}: the run's own programs use it; to replace all keys, stop the run and remove {run / FOLDER}")
     if name not in Keys(run).broken:
         find(run, name)
-    (run / FOLDER / f"{name}{SUFFIX}").unlink()
+    with disk.writing(path := run / FOLDER / f"{name}{SUFFIX}", "removed"):
+        path.unlink()
 
 
 def find(run: Path, name: str) -> Key:
@@ -181,7 +182,7 @@ def export(run: Path, key: Key, path: Path, *, host: str, base_port: int) -> Non
     )
     fields = {"name": key.name, "role": key.role.value, "public": key.public, "secret": key.secret}
     fields |= {"server": Keys(run).server.public, "host": host}
-    _put(path, f"{head}{_lines(fields)}base_port = {base_port}\n")
+    disk.replace(path, f"{head}{_lines(fields)}base_port = {base_port}\n".encode())
 
 
 def read(folder: Path) -> tuple[list[Key], dict[str, str]]:
@@ -241,17 +242,7 @@ def _make(run: Path, name: str, role: Role) -> Key:
 def _write(path: Path, name: str, more: Mapping[str, str]) -> None:
     public, secret = zmq.curve_keypair()
     fields = {"name": name, **more, "public": public.decode(), "secret": secret.decode()}
-    _put(path, _lines(fields))
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a private file in one step; an older one of its name is replaced."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)  # of a process that died on the way: with its mode
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, private.FILE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)
+    disk.replace(path, _lines(fields).encode())
 
 
 def _lines(fields: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from types import TracebackType
 import zmq
 from msgspec import Struct
 
-from tapewire.bus import sockets, wire
+from tapewire.bus import disk, sockets, wire
 from tapewire.bus.client import RETRY_S, request_frames
 from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
@@ -137,12 +137,13 @@ def write(
     path = folder / f"{terms.root}_Volumetric_{minutes}.csv"
     if path.exists():
         raise ConfError(f"{path} exists; name another folder, or move it away")
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     start, stamp, resumed = _left(unfinished, max(0, length.records - wanted(minutes)))
     position = start + resumed
     line = _Lines(terms.root, minutes)
-    with unfinished.open("a", encoding="utf-8", newline="\n") as out:
+    with disk.writing(unfinished), unfinished.open("a", encoding="utf-8", newline="\n") as out:
         if not resumed:
             out.write(f"#schema: tapewire backfill, volumetric=True, {length.topic} from {start}\n{HEADER}\n")
         elif line.stamp(_one(chart, length.topic, position - 1)) != stamp:
@@ -151,7 +152,8 @@ def write(
             out.writelines(map(line, page))
             position += len(page)
             progress(min((position - start) / max(length.records - start, 1), 1.0))
-    unfinished.rename(path)
+    with disk.writing(path):
+        unfinished.rename(path)
     return Filled(str(path), position - start, resumed)
 
 

@@ -150,7 +150,10 @@ def _replay(
 ) -> None:
     configuration.write(conf, run)
     done = runs.counting(len(recording.bars), progress)
-    with runs.supervised(conf, run, lambda text: None) as instance, Player(conf, run, runs.venue(conf), logger) as player:
+    with (
+        runs.supervised(conf, run, lambda text: None) as instance,
+        Player(conf, run, runs.venue(conf), logger, runs.checked(instance)) as player,
+    ):
         played = watch(instance)
 
         def each(bar: Bar) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tapewire.bus import topics
+from tapewire.bus import disk, topics
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.daemons.market import ticks as rounding
@@ -91,12 +91,13 @@ def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     intents = list(_intents(signals, rejects, conf))
     summary = _summary(run, conf, recording, len(intents), signals, rejects, trades)
-    (run / "summary.json").unlink(missing_ok=True)
+    with disk.writing(run / "summary.json"):
+        (run / "summary.json").unlink(missing_ok=True)
     _lines(run / "signals.jsonl", map(_signal, signals))
     _lines(run / "intents.jsonl", intents)
     measures = excursion.measured(run, trades, signals, conf.instruments)
     _lines(run / "trades.jsonl", (_trade(trade, measures[trade.id]) for trade in trades))
-    replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     return summary
 
 
@@ -116,15 +117,8 @@ def read_summary(run: Path) -> Summary:
         raise DataError(f"{path}: {error}; start the run again") from error
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically: readers see the old one or the new one, never a part."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    disk.replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 
 
 def _signal(signal: Signal) -> dict[str, Any]:

@@ -37,11 +37,23 @@ READERS = ("publisher", "gate", "tracker", "evaluator", "logger")
 
 
 class Player(Process):
-    """The process `replay`, which publishes as the source `nt`."""
+    """The process `replay`, which publishes as the source `nt`.
 
-    def __init__(self, conf: Conf, run: Path, venue: Venue, logger: structlog.stdlib.BoundLogger) -> None:
+    Args:
+        check: called with each heartbeat; raises if the daemons cannot go on, so that nothing waits for one that has ended.
+    """
+
+    def __init__(
+        self,
+        conf: Conf,
+        run: Path,
+        venue: Venue,
+        logger: structlog.stdlib.BoundLogger,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(SOURCE, conf, run, subscribe=(topics.EVAL_DONE,), logger=logger, control_port="control.replay")
         self.venue = venue
+        self.check = check
         self.outbox = Outbox()
         self.reports = Stamper(SOURCE, conf.epoch)  # of the venue link: not published, so not in our heartbeat
         self.direct: Sequencer[Taken] = Sequencer(SOURCE, complete=True, heal_ns=None)
@@ -176,6 +188,10 @@ class Player(Process):
             self.link.send_multipart(frames, zmq.NOBLOCK)
 
     # --- Process ----------------------------------------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        super().beat()
+        self.check()
 
     def take(self, event: Event, frame: bytes) -> None:
         if isinstance(event.body, EvalDone):

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tapewire.bus import topics
+from tapewire.bus import disk, topics
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Reason, Reject, Trade
 from tapewire.daemons.gate.firm.program import ProgramAccount
@@ -23,7 +23,7 @@ from tapewire.daemons.gate.firm.progress import ProgramDay, ProgramState
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings.programs import Program
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import outputs, tapes
+from tapewire.replay import tapes
 
 NAME = "program.json"
 BARS = f"{topics.RAW}bar."
@@ -121,7 +121,7 @@ def write(run: Path, conf: Conf) -> Verdict:
     account.end_day()
     rejects = [reject for reject in tapes.facts(run, topics.REJECT, Reject) if reject.reason is Reason.PROGRAM]
     verdict = _verdict(account, conf.program, rejects, last)
-    outputs.replace(run / NAME, msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
+    disk.replace(run / NAME, msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n")
     return verdict
 
 

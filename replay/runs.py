@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from tapewire.bus import access, keys, private
+from tapewire.bus import access, disk, keys, private
 from tapewire.bus.errors import ConfError, DataError, Interrupted
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.wire import encode
@@ -51,23 +51,22 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
     No other process can prepare it until this run is finished, or this process has ended.
 
     Raises:
-        ConfError: the folder holds files that no run writes, it cannot be created, or another process runs in it.
+        ConfError: the folder holds files that no run writes, or another process runs in it. DiskError: it cannot be made ready.
     """
-    try:
+    with disk.writing(out):
         out.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
     _occupy(out.resolve())
-    foreign = sorted(path.name for path in out.iterdir() if _whole(path) not in (*OURS, *RESEARCH, keys.FOLDER))
+    foreign = sorted(path.name for path in out.iterdir() if disk.final(path.name) not in (*OURS, *RESEARCH, keys.FOLDER))
     if foreign:
         raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(foreign[:3])}); name a new or empty folder")
     for path in out.iterdir():
-        if path.name == keep or _whole(path) not in writes:
+        if path.name == keep or disk.final(path.name) not in writes:
             continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        with disk.writing(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     private.tighten(out)
     return out.resolve()
 
@@ -93,11 +92,6 @@ def _occupy(out: Path) -> None:
 def _leave(out: Path) -> None:
     if (descriptor := _occupied.pop(out.resolve(), None)) is not None:
         os.close(descriptor)
-
-
-def _whole(path: Path) -> str:
-    """The file's final name; a crash may leave `.signals.jsonl.unfinished`."""
-    return path.name.removeprefix(".").removesuffix(".unfinished")
 
 
 def read(
@@ -151,7 +145,7 @@ def replay(
     prepare(out, keep="bars")
     configuration.write(conf, out)
     try:
-        with supervised(conf, out, tell), Player(conf, out, venue(conf), logger) as player:
+        with supervised(conf, out, tell) as instance, Player(conf, out, venue(conf), logger, checked(instance)) as player:
             player.join()
             tell("replaying")
             done = counting(len(recording.bars), progress)
@@ -173,12 +167,17 @@ def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[I
     tell("starting the daemons")
     instance, process = supervise.start(conf, run, "replay", attached=True)
     try:
-        supervise.wait_ready(instance, lambda name: tell(f"waiting for {name}"))
+        supervise.wait_ready(instance, lambda waiting: tell(f"waiting for {waiting[0]}"))
         yield instance
     finally:
         tell("stopping the daemons")
         supervise.stop(instance)
         process.wait()
+
+
+def checked(instance: Instance) -> Callable[[], None]:
+    """For a player: raises what has ended a daemon of its run for good."""
+    return lambda: supervise.check(instance, supervise.DAEMONS)
 
 
 def venue(conf: Conf) -> Venue:

@@ -14,6 +14,7 @@ import select
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -32,26 +33,34 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Command:
-    """The process that has imported the command."""
+    """The process that has imported the command.
 
-    def __init__(self) -> None:
+    Args:
+        before: words of a program that starts it, such as `unshare`.
+    """
+
+    def __init__(self, before: Sequence[str] = ()) -> None:
         environment = os.environ | {"HOME": "/"}  # a test's home must not name this process as one that the test left behind
-        command = [sys.executable, "-P", __file__]
+        command = [*before, sys.executable, "-P", __file__]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
-    def run(self, *arguments: object, timeout: float) -> Done:
+    def run(self, *arguments: object, timeout: float, cwd: str = "") -> Done:
         """One call, to its end."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         words = ["tapewire", *map(str, arguments)]
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
-            call = {"words": words, "cwd": os.getcwd(), "env": dict(os.environ), "out": str(out), "err": str(err)}
+            call = {"words": words, "cwd": cwd or os.getcwd(), "env": dict(os.environ), "out": str(out), "err": str(err)}
             self.process.stdin.write(f"{json.dumps(call)}\n")
             self.process.stdin.flush()
             if not select.select([self.process.stdout], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(words, timeout, out.read_bytes(), err.read_bytes())
             return Done(words, int(self.process.stdout.readline()), out.read_text(), err.read_text())
+
+    def end(self) -> None:
+        """It ends with its input."""
+        self.process.communicate()
 
 
 @cache

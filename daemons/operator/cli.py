@@ -8,6 +8,7 @@ a command starts in half the time.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from typing import Annotated
@@ -16,7 +17,7 @@ import typer
 from rich.console import Console
 
 import tapewire
-from tapewire.bus import private
+from tapewire.bus import disk, private
 from tapewire.bus.errors import Interrupted, TapewireError
 
 OURS: Mapping[str, tuple[str, ...]] = {
@@ -84,6 +85,13 @@ def main() -> None:
         sys.exit(Interrupted.status)
     except BrokenPipeError:
         sys.exit(0)  # `tapewire tap | head`: the reader has closed its end
+    except OSError as error:
+        if error.errno not in disk.REMEDIES:
+            raise
+        refused = disk.refused(os.fsdecode(error.filename2 or error.filename or "standard output"), error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still holds for it has no place
+        _say(f"tapewire: {refused}")
+        sys.exit(refused.status)
 
 
 def _say(text: str) -> None:

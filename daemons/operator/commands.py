@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tapewire.bus import private
+from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons.operator import instances
 
@@ -77,14 +77,15 @@ def up(
             f"ports in use: {held}; NinjaTrader connects to these, so stop that process, or set bus.base_port in conf/live.toml"
         )
     run = (var / name).resolve()
-    run.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
+    with disk.writing(run):
+        run.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     if warning := private.tighten(run):
         err.print(f"warning: {warning}", style="yellow", markup=False)
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
         instance, _ = supervise.start(conf, run, "live", attached=False)
         try:
-            supervise.wait_ready(instance, lambda daemon: spinner.update(f"waiting for {daemon}"))
+            supervise.wait_ready(instance, lambda waiting: spinner.update(f"waiting for {waiting[0]}"))
         except BaseException as error:  # what did not come up stays down
             supervise.stop(instance)
             if isinstance(error, KeyboardInterrupt):
@@ -112,6 +113,7 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
     Exit status 1 if a daemon does not run, beat or report ready.
     """
     from tapewire.daemons.operator import status as standing
+    from tapewire.daemons.operator import supervise
 
     chosen = instances.choose(instance)
     found = standing.collect(chosen)
@@ -124,6 +126,8 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
             text = f"supervisord {chosen.pid} is dead; {instances.processes(chosen)}: `tapewire down`, then `tapewire up`"
             out.print(text, markup=False, style="red")
         show(standing.lines(found))
+        ended = [row.name for row in found.daemons if row.state == "EXITED"]
+        show((f"{name} has ended{supervise.last_error(chosen, name)}", False) for name in ended)
     raise typer.Exit(0 if all(row.healthy for row in found.daemons) else 1)
 
 

@@ -6,13 +6,13 @@ alone leaves a run on which `kill` must still act.
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from tapewire.bus import private
+from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError
 
 LIVE = "live"
@@ -43,15 +43,13 @@ def folder() -> Path:
 def register(instance: Instance) -> None:
     """Write the file of a run. It replaces an older one of the same name in one step."""
     private.folder(folder())
-    path = folder() / f"{instance.name}.json"
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_bytes(msgspec.json.encode(instance))
-    temporary.replace(path)
+    disk.replace(folder() / f"{instance.name}.json", msgspec.json.encode(instance))
 
 
 def forget(name: str) -> None:
-    """Remove the file of a run that has ended."""
-    (folder() / f"{name}.json").unlink(missing_ok=True)
+    """Remove the file of a run that has ended. One that the disk keeps names no process that lives, and does no harm."""
+    with suppress(OSError):
+        (folder() / f"{name}.json").unlink(missing_ok=True)
 
 
 def running() -> list[Instance]:
@@ -68,7 +66,8 @@ def known() -> list[Instance]:
         except (FileNotFoundError, msgspec.DecodeError):  # it ended meanwhile, or a power cut has harmed the file
             continue
         if instance.kind != LIVE and not alive(instance.pid) and not daemons(instance.run):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that is read-only: it is looked at again next time
+                path.unlink(missing_ok=True)
         else:
             found.append(instance)
     return found

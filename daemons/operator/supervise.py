@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import json
 import os
+import shutil
 import signal
 import socket as sockets_of_python
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,9 @@ import zmq
 from supervisor.xmlrpc import SupervisorTransport
 
 import tapewire
-from tapewire.bus import access, private
+from tapewire.bus import access, disk, private
 from tapewire.bus.client import request_control
-from tapewire.bus.errors import ConfError, PeerError, Transient
+from tapewire.bus.errors import ConfError, JournalError, PeerError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.operator import holders, instances
 from tapewire.daemons.operator.instances import Instance
@@ -33,6 +36,9 @@ START_S = 30.0
 STOP_S = 20.0
 PR_SET_PDEATHSIG = 1
 SOCKET = "supervisord.sock"
+OVERSEER = "tapewire.daemons.operator.overseer"
+FULL_BYTES = 1 << 16  # with less room a log may lack its last line
+FINAL = (0, ConfError.status, JournalError.status)  # exit statuses after which supervisord.conf lets a daemon stay down
 AGAIN = "they are free again by now, so repeat the command"
 
 
@@ -69,12 +75,13 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         "TAPEWIRE_SOCKET": str(socket),
         "TAPEWIRE_PYTHON": sys.executable,
     }
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "supervisor.supervisord", "-c", str(conf_file())]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", OVERSEER, "-c", str(conf_file())]
     if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
         raise Transient(
             f"ports in use: {in_use(conf.bus.host, conf.bus.base_port) or AGAIN}; `tapewire status` names the runs that are up"
         )
-    log = (run_dir / "logs" / "start.log").open("wb")
+    with disk.writing(run_dir / "logs"):
+        log = (run_dir / "logs" / "start.log").open("wb")
     try:
         process = subprocess.Popen(
             [*command, "--nodaemon"],
@@ -93,43 +100,73 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
     instance = Instance(conf.instance, kind, str(run_dir), conf.bus.host, conf.bus.base_port, process.pid, str(socket))
     try:
         _wait(lambda: socket.exists() or process.poll() is not None, START_S)
-    except BaseException:  # Ctrl-C
+        if process.poll() is not None or not socket.exists():
+            raise Transient(f"supervisord did not start; see {run_dir / 'logs' / 'start.log'}")
+        instances.register(instance)
+    except BaseException:  # Ctrl-C, or a disk that refuses
         process.terminate()
         process.wait()
+        access.tidy(run_dir)
         raise
-    if process.poll() is not None or not socket.exists():
-        raise Transient(f"supervisord did not start; see {run_dir / 'logs' / 'start.log'}")
-    instances.register(instance)
     return instance, process
 
 
-def wait_ready(instance: Instance, tick: Callable[[str], None] = lambda _: None) -> None:
+def wait_ready(instance: Instance, tick: Callable[[Sequence[str]], None] = lambda _: None) -> None:
     """Wait until every daemon reports ready.
 
     Args:
-        tick: called again and again with the name of the daemon that is waited for.
+        tick: called again and again with the daemons that are still waited for.
 
     Raises:
-        Transient: one is not ready within START_S; the text names its log.
+        JournalError, ConfError: one has ended, and why. Transient: one is not ready within START_S.
     """
     _wait_ready(instance, list(DAEMONS), tick)
 
 
-def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[str], None]) -> None:
+def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[Sequence[str]], None]) -> None:
     reader = access.local(Path(instance.run), "reader")
     until = time.monotonic() + START_S
     with zmq.Context() as context:
         while waiting:
-            tick(waiting[0])
+            tick(waiting)
             try:
                 report = request_control(context, reader.to(f"control.{waiting[0]}"), "ping", timeout_s=0.5)
                 ours = {each["name"]: each["pid"] for each in processes(instance)}
                 if report["note"] == "ready" and report["pid"] == ours[waiting[0]]:
                     waiting.pop(0)
             except (Transient, PeerError, OSError):
-                if time.monotonic() > until or not instances.alive(instance.pid):
-                    log = Path(instance.run) / "logs" / f"{waiting[0]}.log"
-                    raise Transient(f"{waiting[0]} did not become ready within {START_S:g} s; see {log}") from None
+                check(instance, waiting)
+                if not instances.alive(instance.pid):
+                    raise Transient(f"supervisord has ended; see {Path(instance.run) / 'logs' / 'start.log'}") from None
+                if time.monotonic() > until:
+                    why = last_error(instance, waiting[0])
+                    raise Transient(f"{waiting[0]} did not become ready within {START_S:g} s{why}") from None
+
+
+def check(instance: Instance, names: Sequence[str]) -> None:
+    """Whether supervisord has one of these daemons running, or will start it again.
+
+    Raises:
+        JournalError, ConfError, Transient: by the status with which one has ended, with the last error in its log.
+    """
+    with suppress(OSError, xmlrpc.client.Fault):
+        for each in processes(instance):
+            if each["name"] in names and each["statename"] == "EXITED" and each["exitstatus"] in FINAL:
+                error = {error.status: error for error in (JournalError, ConfError)}.get(each["exitstatus"], Transient)
+                raise error(f"{each['name']} has ended with status {each['exitstatus']}{last_error(instance, each['name'])}")
+
+
+def last_error(instance: Instance, name: str) -> str:
+    """The last error in a daemon's log, or where that lies: the end of a sentence."""
+    log = Path(instance.run) / "logs" / f"{name}.log"
+    with suppress(OSError):
+        for line in reversed(log.read_text("utf-8", "replace").splitlines()[-50:]):
+            with suppress(ValueError):
+                if error := json.loads(line).get("error"):
+                    return f": {error}"
+    if shutil.disk_usage(instance.run).free < FULL_BYTES:
+        return f": {disk.refused(log, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))}"
+    return f"; see {log}"
 
 
 def processes(instance: Instance) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
@@ -221,9 +222,9 @@ def load(
 
 
 def write(conf: Conf, run: Path) -> Path:
-    """Write the resolved configuration to run.json in the run's directory."""
+    """Write the resolved configuration to run.json in the run's directory. Raises DiskError."""
     path = run / "run.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(conf), indent=2))
+    disk.replace(path, msgspec.json.format(msgspec.json.encode(conf), indent=2))
     return path
 
 

@@ -16,14 +16,13 @@ history_days` begin. A daemon that dies and is started again by supervisord is i
 from __future__ import annotations
 
 import os
-import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from tapewire.bus import topics, wire
+from tapewire.bus import disk, topics, wire
 from tapewire.bus.bounds import DAY_NS
 from tapewire.bus.daemon import Daemon, Event
 from tapewire.bus.errors import JournalError
@@ -70,11 +69,12 @@ def begin(conf: Conf, run: Path, durable: Mapping[str, Make]) -> Conf:
     if before is not None:
         _check(before, conf, run, durable)
         aside = folder(run, last)
-        aside.mkdir(parents=True, exist_ok=True)
-        for name in logs:
-            if (run / name).exists():
-                os.replace(run / name, aside / name)
-        shutil.copyfile(run / "run.json", aside / "run.json")
+        with disk.writing(aside):
+            aside.mkdir(parents=True, exist_ok=True)
+            for name in logs:
+                if (run / name).exists():
+                    os.replace(run / name, aside / name)
+        disk.replace(aside / "run.json", (run / "run.json").read_bytes())
     since, folds = _journal(run / "journal", conf.tracker.history_days)
     begun = msgspec.structs.replace(conf, epoch=last + 1, since=since, folds=folds)
     configuration.write(begun, run)

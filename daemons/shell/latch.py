@@ -8,26 +8,23 @@ bus/daemon.py). So whoever releases it removes the file first.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from tapewire.bus.errors import JournalError
+from tapewire.bus import disk
 
 
 def write(path: Path, by: str) -> None:
     """Write the latch and bring it to the disk.
 
     Raises:
-        JournalError: it could not be written; the text says what else to do.
+        DiskError: the disk refuses.
     """
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            file.write(by)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise JournalError(
-            f"{path}: {error.strerror}; the latch is not on disk, so stop the daemons with `tapewire down`"
-        ) from error
+    with disk.writing(path), path.open("ab") as file:
+        with suppress(OSError):  # a full disk has room for a file, if not for its content: an empty one latches, too
+            file.truncate(0)
+            os.write(file.fileno(), by.encode())
+        os.fsync(file.fileno())
 
 
 def read(path: Path) -> str:
@@ -41,5 +38,10 @@ def read(path: Path) -> str:
 
 
 def release(path: Path) -> None:
-    """Take the latch away."""
-    path.unlink(missing_ok=True)
+    """Take the latch away.
+
+    Raises:
+        DiskError: the disk refuses; it stays latched.
+    """
+    with disk.writing(path, "removed, so the switch stays latched"):
+        path.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tapewire.replay import outputs, tapes
+from tapewire.bus import disk
+from tapewire.replay import tapes
 from tapewire.replay.excursion import Measures
 from tapewire.replay.outputs import Summary, Tally
 from tapewire.replay.program import Verdict
@@ -32,7 +33,7 @@ def write(run: Path) -> Path:
         ConfError: there is no run, or it has not finished. DataError, JournalError: its files cannot be read.
     """
     path = run / "report.html"
-    outputs.replace(path, page(facts.read(run, MOST_DAYS)).encode())
+    disk.replace(path, page(facts.read(run, MOST_DAYS)).encode())
     return path
 
 

@@ -11,18 +11,18 @@ Times are Eastern wall stamps of bars, prices are unrounded, and null means miss
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from tapewire.bus import disk
 from tapewire.bus.errors import InvariantError
 from tapewire.bus.messages import Session
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import outputs, runs, tapes
+from tapewire.replay import runs, tapes
 from tapewire.replay.research.sessions import sessions
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tapewire.strategies import registry
@@ -62,7 +62,7 @@ def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) 
     rth_bars = days = 0
     with ExitStack() as open_files:
         session_file, levels_file, proposals_file = (
-            open_files.enter_context(unfinished(out / name)) for name in ("session.jsonl", "levels.jsonl", "proposals.jsonl")
+            open_files.enter_context(disk.whole(out / name)) for name in ("session.jsonl", "levels.jsonl", "proposals.jsonl")
         )
         for s in sessions(conf, runs.counted(recording.bars, progress)):
             for proposal in independent.step(s):
@@ -88,7 +88,7 @@ def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) 
         files=recording.files,
         ignored=recording.ignored,
     )
-    outputs.replace(out / "research.json", msgspec.json.format(msgspec.json.encode(findings), indent=2) + b"\n")
+    disk.replace(out / "research.json", msgspec.json.format(msgspec.json.encode(findings), indent=2) + b"\n")
     return findings
 
 
@@ -162,18 +162,6 @@ def levels_line(s: Session) -> dict[str, Any]:
         "regime": s.history.regime,
         "ib_history": s.history.count,
     }
-
-
-@contextmanager
-def unfinished(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name when the block has ended well, and not at all when it has not."""
-    hidden = path.with_name(f".{path.name}.unfinished")
-    try:
-        with hidden.open("wb") as file:
-            yield file
-        hidden.replace(path)
-    finally:
-        hidden.unlink(missing_ok=True)
 
 
 def _line(row: dict[str, Any]) -> bytes:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from tapewire.bus import disk
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import outputs
 from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid
 from tapewire.replay.research.cell import Job, Result
@@ -34,18 +34,16 @@ def prepare(out: Path) -> None:
     """A folder for sweeps: new, empty, or one that held sweeps before, whose finished cells stay.
 
     Raises:
-        ConfError: it holds files that no sweep writes, or cannot be created.
+        ConfError: it holds files that no sweep writes. DiskError: it cannot be made ready.
     """
     names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    foreign = [name for name in names if name.removeprefix(".").removesuffix(".unfinished") not in OURS]
+    foreign = [name for name in names if disk.final(name) not in OURS]
     if foreign:
         raise ConfError(f"--out {out} holds files that are not a sweep's ({', '.join(foreign[:3])}); name a new or empty folder")
-    try:
+    with disk.writing(out):
         (out / "cells").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfError(f"--out {out}: {error.strerror}; name a folder that can be written") from error
-    for name in OURS[1:]:
-        (out / name).unlink(missing_ok=True)
+        for name in OURS[1:]:
+            (out / name).unlink(missing_ok=True)
 
 
 def jobs(conf: Conf, recording: Recording, data: Path, grid_cells: Sequence[Cell]) -> list[Job]:
@@ -82,7 +80,7 @@ def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callab
     futures = {executor.submit(cells.compute, msgspec.json.encode(job)): job for job in jobs}
     try:
         for done, future in enumerate(as_completed(futures), 1):
-            outputs.replace(out / "cells" / f"{futures[future].key}.json", future.result())
+            disk.replace(out / "cells" / f"{futures[future].key}.json", future.result())
             progress(done / len(futures))
     except (BrokenExecutor, CancelledError) as error:
         raise ConfError("a worker ended (out of memory?); sweep again with fewer --jobs, finished cells are kept") from error

@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
+from tapewire.bus import disk
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import outputs
 from tapewire.replay.research import grid, overfit, page
 from tapewire.replay.research.cell import Result
 from tapewire.replay.research.grid import Axis, Cell
@@ -50,11 +50,11 @@ def write(
         off=tuple(f"{grid.words(cell)}: {text}" for cell, result in made for text in result.off),
     )
     rows = [row(cell, result, doubt.sessions_in) for cell, result in made]
-    outputs.replace(out / "table.csv", _csv(rows).encode())
-    outputs.replace(out / "table.jsonl", b"".join(msgspec.json.encode(each) + b"\n" for each in rows))
-    outputs.replace(out / "sessions.jsonl", b"".join(_session_lines(made)))
-    outputs.replace(out / "sweep.html", page.page(sweep, rows).encode())
-    outputs.replace(out / "sweep.json", msgspec.json.format(msgspec.json.encode(sweep), indent=2) + b"\n")
+    disk.replace(out / "table.csv", _csv(rows).encode())
+    disk.replace(out / "table.jsonl", b"".join(msgspec.json.encode(each) + b"\n" for each in rows))
+    disk.replace(out / "sessions.jsonl", b"".join(_session_lines(made)))
+    disk.replace(out / "sweep.html", page.page(sweep, rows).encode())
+    disk.replace(out / "sweep.json", msgspec.json.format(msgspec.json.encode(sweep), indent=2) + b"\n")
     return sweep
 
 

@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings.calendar import FILE, calendar_for
@@ -152,7 +153,7 @@ def generate(
             lines[market.root] += _rows(market, bars, stamps, kept, day)
     for root, content in lines.items():
         _pack(folder / f"{root}_Volumetric_1.csv.gz", "\n".join(content) + "\n")
-    (folder / FILE).write_bytes(msgspec.json.encode(Calendar()) + b"\n")
+    disk.replace(folder / FILE, msgspec.json.encode(Calendar()) + b"\n")
     return order
 
 
@@ -322,5 +323,5 @@ def _rows(market: _Market, bars: Bars, stamps: Sequence[str], kept: NDArray[np.b
 
 
 def _pack(path: Path, text: str) -> None:
-    with path.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+    with disk.whole(path) as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
         packed.write(text.encode())

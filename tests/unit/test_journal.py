@@ -309,7 +309,7 @@ def test_a_full_disk_leaves_whole_records(path, monkeypatch):
     log.append(b"lost")
 
     for attempt in (log.flush, lambda: log.append(b"more"), log.sync):
-        with pytest.raises(JournalError, match=r"session\.MNQ\.tape: cannot be written \(No space left on device\); free space"):
+        with pytest.raises(JournalError, match=r"session\.MNQ\.tape: cannot be written \(No space left on device\); make room"):
             attempt()
     monkeypatch.undo()
     log.close()

@@ -109,7 +109,7 @@ def test_a_file_is_written_in_one_step(run: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_what_a_death_left_gives_nobody_access(run: Path, tmp_path: Path) -> None:
     """The unfinished file of an earlier process with our id, which everybody can read, is not used for the new one."""
-    left = tmp_path / f".anna.key.{os.getpid()}"
+    left = tmp_path / f".anna.key.{os.getpid()}.unfinished"
     left.write_text("left")
     left.chmod(0o666)
 

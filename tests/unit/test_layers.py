@@ -36,6 +36,7 @@ BUS_EDGES = {
     "bus.connections",
     "bus.client",
     "bus.clock",
+    "bus.disk",
     "bus.guard",
     "bus.monitor",
     "bus.journal",

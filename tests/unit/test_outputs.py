@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.errors import ConfError, DataError, JournalError
 from tapewire.bus.messages import Action, Reason
 from tapewire.replay.outputs import Tally, max_drawdown_cents, read_summary, write
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
@@ -197,7 +197,7 @@ def test_the_summary_is_written_last(tmp_path):
     (run / "trades.jsonl").unlink()
     (run / "trades.jsonl").mkdir()
 
-    with pytest.raises(OSError):
+    with pytest.raises(JournalError, match=r"trades\.jsonl: cannot be written"):
         write(run, conf())
 
     with pytest.raises(ConfError, match="the run did not finish"):

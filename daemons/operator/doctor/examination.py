@@ -38,6 +38,7 @@ def examine(instance: Instance | None, live: Path) -> list[Finding]:
         return found + _made(
             [
                 ("files", lambda: installation.files(instances.folder())),
+                ("disk", lambda: hops.disk(next(each for each in (live, *live.parents) if each.exists()))),
                 ("ports", installation.ports),
                 ("instance", lambda: none_up),
                 ("bridge", lambda: installation.reach(live)),

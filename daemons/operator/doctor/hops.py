@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import zmq
 
+from tapewire.bus import disk as disks
 from tapewire.bus import topics
 from tapewire.bus.access import Access
 from tapewire.bus.client import History, Reader, request_control
@@ -25,6 +27,8 @@ WRITERS = tuple(topics.of(topics.BEAT, name) for name in supervise.DAEMONS if na
 
 
 def disk(run: Path) -> Found:
+    if os.statvfs(run).f_flag & os.ST_RDONLY:
+        return broken(f"{run} lies on a read-only file system", disks.REMEDIES[errno.EROFS])
     if not os.access(run, os.W_OK):
         return broken(f"{run} is not writable, so the journal cannot grow", "make the user who runs the daemons its owner")
     free = shutil.disk_usage(run).free
@@ -34,9 +38,13 @@ def disk(run: Path) -> Found:
 
 
 def supervised(instance: Instance) -> Found:
-    down = [each["name"] for each in supervise.processes(instance) if each["statename"] != "RUNNING"]
+    down = [
+        f"{each['name']}{supervise.last_error(instance, each['name'])}"
+        for each in supervise.processes(instance)
+        if each["statename"] != "RUNNING"
+    ]
     if down:
-        return broken(f"not running: {', '.join(down)}", f"read the last line of its log in {instance.run}/logs")
+        return broken(f"not running: {', '.join(down)}", "remove the cause, then `tapewire restart NAME`")
     return ok(f"supervisord {instance.pid}, all {len(supervise.DAEMONS)} daemons running")
 
 

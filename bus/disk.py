@@ -1,0 +1,94 @@
+"""Files that appear whole or not at all, and one sentence for a disk that refuses: the file, the reason, the remedy.
+
+    .<name>.<pid>.unfinished    beside it, while it is written
+
+A reader sees the old file or the new one, never a part; a write that fails leaves the old one. A kill may leave an unfinished file,
+which no reader takes for anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from tapewire.bus import private
+from tapewire.bus.errors import JournalError
+
+_ROOM = "make room there (`df -h {folder}`), then try again"
+_OWNER = "give this user write access to it, or name another folder"
+_LIMIT = "raise the limit of the shell that starts tapewire (`ulimit -f unlimited`)"
+_MOUNT = (
+    "Linux mounts a disk with a fault so (`dmesg`): check it and mount it to write; WSL2 does after `wsl --shutdown` on Windows"
+)
+REMEDIES: Mapping[int, str] = MappingProxyType(
+    {
+        errno.ENOSPC: _ROOM,
+        errno.EDQUOT: _ROOM,
+        errno.EROFS: _MOUNT,
+        errno.EFBIG: _LIMIT,
+        errno.EIO: "check the disk (`dmesg`)",
+        errno.EACCES: _OWNER,
+        errno.EPERM: _OWNER,
+    }
+)
+"""What to do about an error of the disk, by its number."""
+
+
+class DiskError(JournalError):
+    """A file cannot be written or removed. What stood there before stays."""
+
+
+def refused(path: Path | str, error: OSError, what: str = "written") -> DiskError:
+    """The error for a person: file, reason, remedy."""
+    folder = os.path.dirname(path) or "."
+    remedy = REMEDIES.get(error.errno or 0, "remove what is in the way").format(folder=folder)
+    return DiskError(f"{path}: cannot be {what} ({error.strerror or error}); {remedy}")
+
+
+@contextmanager
+def writing(path: Path | str, what: str = "written") -> Iterator[None]:
+    """Turns what the disk refuses in this block into a DiskError that names this path."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(path, error, what) from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name, readable by this user only, when the block has ended well; not at all when it has not.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        hidden.unlink(missing_ok=True)  # of a process that died on the way: with its mode
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, private.FILE)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        hidden.replace(path)
+    except BaseException as error:
+        with suppress(OSError):  # it was never made, or the disk has become read-only
+            hidden.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise refused(path, error) from error
+        raise
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file as `whole` does; an older one of its name is replaced."""
+    with whole(path) as file:
+        file.write(content)
+
+
+def final(name: str) -> str:
+    """The name that an unfinished file was to have; any other name as it is."""
+    found = re.fullmatch(r"\.(.+?)(?:\.\d+)?\.unfinished", name)
+    return name if found is None else found[1]
