@@ -15,6 +15,7 @@ from tapewire.replay.sources.table import Content, Head, Options, Progress
 NAME = "Databento DBN"
 MAGIC = b"DBN"
 PIECE = 1 << 22
+PANIC = "PanicException"
 SHARE = 0.5  # of the work: the conversion
 
 
@@ -61,6 +62,9 @@ def _convert(path: Path, table: Path, progress: Progress) -> int:
             transcoder.flush()
             rest = len(transcoder.buffer())
             transcoder.finish()
-        except (databento_dbn.DBNError, ValueError, OverflowError) as error:
+        except BaseException as error:
+            # The library panics on some damage, and a panic of Rust is no Exception.
+            if not isinstance(error, databento_dbn.DBNError) and type(error).__name__ != PANIC:
+                raise
             raise DataError(f"{path}: {error}; copy or download the file again") from error
     return rest

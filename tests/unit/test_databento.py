@@ -195,9 +195,12 @@ class TestDbn:
             "bars.dbn: the last 49 bytes are less than a record, the file was still being written; left out",
         )
 
-    def test_a_damaged_file_is_named(self, tmp_path):
-        """What the library says of it, with the file and the remedy."""
-        path = written(tmp_path / "bars.dbn", b"DBN\x07" + self.dbn(self.bar())[4:])
+    @pytest.mark.parametrize("at, byte", [(3, 7), (52, 1)], ids=["version", "a time in each record that is not there"])
+    def test_a_damaged_file_is_named(self, tmp_path, at, byte):
+        """What the library says of it, with the file and the remedy; the library panics on the second."""
+        content = bytearray(self.dbn(self.bar()))
+        content[at] = byte
+        path = written(tmp_path / "bars.dbn", bytes(content))
 
         with pytest.raises(DataError, match=r"bars.dbn: .*version.*; copy or download the file again"):
             read(path)
