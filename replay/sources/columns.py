@@ -29,13 +29,20 @@ def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None), *, 
         close=column[close],
         volume=column["volume"],
         line=table.line[rows],
-        ask=column.get("ask"),
-        bid=column.get("bid"),
+        **flow(column["volume"], column.get("ask"), column.get("bid")),
     )
 
 
+def flow(volume: Whole, ask: Whole | None, bid: Whole | None) -> dict[str, Whole | None]:
+    """The volume of both sides, as `Bars` takes it: -1 where a bar has volume and both are 0, none if there are no sides."""
+    if ask is None or bid is None:
+        return {"ask": None, "bid": None}
+    unknown = (volume > 0) & (ask == 0) & (bid == 0)
+    return {"ask": np.where(unknown, -1, ask), "bid": np.where(unknown, -1, bid)}
+
+
 def ticks(table: text.Table, stamp: Whole, rows: Flags | Whole | slice = slice(None)) -> Ticks:
-    """The rows of a table as trades. Its columns are price, size, and side, bid and ask if it has them."""
+    """The rows of a table as trades. Its columns are price, size, and side, best_bid and best_ask if it has them."""
     column = {name: values[rows] for name, values in table.columns.items()}
     return Ticks(
         stamp=stamp[rows],
@@ -43,8 +50,8 @@ def ticks(table: text.Table, stamp: Whole, rows: Flags | Whole | slice = slice(N
         size=column["size"],
         line=table.line[rows],
         side=column.get("side"),
-        bid=column.get("bid"),
-        ask=column.get("ask"),
+        bid=column.get("best_bid"),
+        ask=column.get("best_ask"),
     )
 
 

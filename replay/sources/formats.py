@@ -9,6 +9,7 @@ from tapewire.replay.sources import (
     databento,
     dbn,
     firstrate,
+    mapping,
     multicharts,
     ncd,
     ninjatrader_export,
@@ -46,8 +47,13 @@ class Found(NamedTuple):
 
 
 def recognised(path: Path, options: Options) -> Found | None:
-    """The format of a file by its content; None if it is none of `FORMATS`. Raises DataError if it cannot be opened."""
+    """The format of a file by its content; None if it is none of `FORMATS`. Raises DataError if it cannot be opened.
+
+    A mapping says how every file of text is read.
+    """
     head = text.head_of(path)
+    if options.mapping is not None and head.text is not None:
+        return Found(head, cast(Reader, mapping), f"described by {options.mapping}")
     for reader in FORMATS:
         if sign := reader.recognise(head):
             return Found(head, reader, sign)

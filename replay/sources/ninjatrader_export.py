@@ -30,7 +30,9 @@ class Kind(NamedTuple):
 
 
 MINUTES = Kind("yyyyMMdd HHmmss;open;high;low;close;volume", ("stamp", *columns.PRICES, "volume"), "YYYYMMDD hhmmss")
-TICKS = Kind("yyyyMMdd HHmmss fffffff;last;bid;ask;volume", ("stamp", "price", "bid", "ask", "size"), "YYYYMMDD hhmmss fffffff")
+TICKS = Kind(
+    "yyyyMMdd HHmmss fffffff;last;bid;ask;volume", ("stamp", "price", "best_bid", "best_ask", "size"), "YYYYMMDD hhmmss fffffff"
+)
 OLD_TICKS = Kind("yyyyMMdd HHmmss;price;volume", ("stamp", "price", "size"), "YYYYMMDD hhmmss")
 DAYS = Kind("yyyyMMdd;open;high;low;close;volume", MINUTES.cells, "YYYYMMDD")
 SHORT_DAYS = Kind("yyyyMMdd;price;volume", OLD_TICKS.cells, "YYYYMMDD")

@@ -72,8 +72,7 @@ def rows_of(path: Path, records: Records) -> Read:
         close=records.last,
         volume=records.volume,
         line=records.line,
-        ask=_known(records, records.ask),
-        bid=_known(records, records.bid),
+        **columns.flow(records.volume, records.ask, records.bid),
     )
     return Read(bars, "open", columns.period_s(records.stamp))
 
@@ -95,10 +94,3 @@ def _trades(records: Records, *, quoted: bool) -> Ticks:
 
 def _quote(price: Floats) -> Floats:
     return np.where((price == 0) | (np.abs(price) >= -PART), np.nan, price)
-
-
-def _known(records: Records, side: Whole | None) -> Whole | None:
-    """The volume of a side; -1 where a bar has volume and none of its sides."""
-    if side is None or records.ask is None or records.bid is None:
-        return None
-    return np.where((records.volume > 0) & (records.ask == 0) & (records.bid == 0), -1, side)

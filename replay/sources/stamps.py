@@ -105,6 +105,18 @@ def repeated(convert: Convert) -> Convert:
     return once
 
 
+def clock_pattern(form: str) -> Convert:
+    """A converter of times of day in one `strftime` form, such as `%I:%M %p`: nanoseconds since midnight."""
+
+    def convert(cells: pd.Series[Any]) -> tuple[Column, Flags]:
+        times = pd.to_datetime(cells.astype(str).str.strip(), format=form, errors="coerce")
+        missing = times.isna().to_numpy(np.bool_)
+        since = (times - times.dt.normalize()).to_numpy().astype("timedelta64[ns]").astype(np.int64)
+        return np.where(missing, 0, since), missing
+
+    return convert
+
+
 def clock_time(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """`9:31`, `09:31:00`, `09:31:00.250`: nanoseconds since midnight."""
     found = [CLOCK_TIME.fullmatch(text.strip()) for text in cells.astype(str)]

@@ -55,12 +55,14 @@ class Wanted(NamedTuple):
 
     exact: whole numbers of many digits, which must not become floats because another cell of the column is none.
     width: if above 0, `convert` takes so many first signs of each cell, as a table of bytes with 0 behind a cell's end.
+    raw: cells stay text, so that `0931` is no number.
     """
 
     convert: Convert
     why: str
     exact: bool = False
     width: int = 0
+    raw: bool = False
 
 
 @dataclass(slots=True)
@@ -94,8 +96,8 @@ def head_of(path: Path) -> Head:
         text = None
     if text is None:
         return Head(path, raw, None, [])
-    lines = text.splitlines()
-    if len(raw) == HEAD and lines and not text.endswith(("\n", "\r")):
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(raw) == HEAD or not lines[-1]:
         lines.pop()
     return Head(path, raw, text, lines)
 
@@ -333,12 +335,12 @@ def _columns(
             low_memory=False,
         )
 
-    frame = frame_of({})
+    frame = frame_of(raw := {place: str for name, place in at.items() if wanted[name].raw})
     if rounded := {place: str for name, place in at.items() if wanted[name].exact and frame[place].dtype.kind == "f"}:
-        frame = frame_of(rounded)
+        frame = frame_of(raw | rounded)
     refused = np.zeros(len(line), np.bool_)
     columns: dict[str, Column] = {}
-    for name, (convert, why, _, width) in wanted.items():
+    for name, (convert, why, _, width, _) in wanted.items():
         cells: Any = _signs(content, table.separator, places[name], width) if width else frame[at[name]]
         columns[name], wrong = convert(cells)
         for row in np.flatnonzero(wrong & ~refused):
