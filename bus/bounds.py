@@ -27,6 +27,9 @@ MAX_FRAME: Final = 4 << 20
 MAX_MESSAGE: Final = 1 << 20
 """Longest published message or request in bytes, so that a page of history can hold every message."""
 
+MAX_FRAMES: Final = 8
+"""Frames of a message that a socket keeps. Messages have two, four with a routing id and the empty frame; more are refused."""
+
 MAX_SUBSCRIPTION: Final = 4 << 10
 """Longest frame in bytes that a reader may send. A subscription costs libzmq 50 bytes of memory for each of its own."""
 

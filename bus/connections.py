@@ -37,6 +37,11 @@ def shut(fd: int, of: int) -> bool:
     return False
 
 
+def end(fd: int) -> bool:
+    """Shut the connection down that has this descriptor now; below 0 there is none."""
+    return fd >= 0 and shut(fd, inode(fd))
+
+
 def let_in(fd: int, of: int) -> bool:
     """Whether the peer of a tcp connection has finished its handshake: only then we send more than the steps of one."""
     with suppress(OSError, struct.error), socket.socket(fileno=os.dup(fd)) as peer:

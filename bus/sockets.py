@@ -12,10 +12,10 @@ from typing import cast
 
 import zmq
 
-from tapewire.bus import topics
+from tapewire.bus import connections, topics
 from tapewire.bus.access import Line
-from tapewire.bus.bounds import MAX_FRAME
-from tapewire.bus.guard import Door
+from tapewire.bus.bounds import MAX_FRAME, MAX_FRAMES
+from tapewire.bus.guard import Door, Guard
 
 # Messages queued per peer before a publisher drops (facts) or a dealer refuses (requests). A dropped fact shows as a hole in its
 # topic's numbers and is resent from the writer's ring, so it costs no data. It counts messages; bus/backlog.py bounds the bytes.
@@ -129,20 +129,48 @@ def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
         yield frames
 
 
-def from_peers(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[str, list[bytes]]]:
-    """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it; empty if nobody's did."""
+def from_peers(socket: zmq.Socket[bytes], limit: int, guard: Guard | None = None) -> Iterator[tuple[str, list[bytes]]]:
+    """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it; empty if nobody's did.
+
+    Args:
+        guard: ends the connection of an owner whose key was revoked.
+    """
     for first, frames in _arrived(socket, limit):
-        try:
-            who = cast(str, first.get("User-Id"))
-        except zmq.ZMQError:  # libzmq's own message, such as the unsubscription of a reader that has gone
-            who = ""
+        who = _sender(first)
+        if guard is not None and who and guard.role(who) is None:
+            connections.end(_connection(first))
         yield who, frames
+
+
+def subscriptions(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[str, int, bytes]]:
+    """What an XPUB reports: the name of the peer's key, the descriptor of its connection or -1, and the subscription.
+
+    A reader may send other messages. They mean nothing, and are left out.
+    """
+    for first, (asked, *more) in _arrived(socket, limit):
+        if asked[:1] in (b"\x00", b"\x01") and not more:
+            yield _sender(first), _connection(first), asked
+
+
+def _sender(first: zmq.Frame) -> str:
+    try:
+        return cast(str, first.get("User-Id"))
+    except zmq.ZMQError:  # libzmq's own message, such as the unsubscription of a reader that has gone
+        return ""
+
+
+def _connection(first: zmq.Frame) -> int:
+    try:
+        return cast(int, first.get(zmq.SRCFD))
+    except zmq.ZMQError:  # as above
+        return -1
 
 
 def _arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[zmq.Frame, list[bytes]]]:
     """The first frame as ZeroMQ has it, and all as bytes.
 
-    Checks whether there is more before it receives: an exception for "no" takes longer than a message.
+    Checks whether there is more before it receives: an exception for "no" takes longer than a message. Of a message with more than
+    `MAX_FRAMES` frames the first are kept, and no reader takes so many.
     """
     for _ in range(limit):
         try:
@@ -152,7 +180,8 @@ def _arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[zmq.Frame,
         frames = [frame.bytes]
         while frame.more:
             frame = socket.recv(NOBLOCK, copy=False)
-            frames.append(frame.bytes)
+            if len(frames) < MAX_FRAMES:
+                frames.append(frame.bytes)
         yield first, frames
         if not cast(int, socket.getsockopt(_EVENTS)) & _READABLE:
             return

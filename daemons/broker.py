@@ -25,6 +25,7 @@ from tapewire.bus.lastvalue import LastValues
 from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Resend
 from tapewire.bus.ring import Resends, Ring
 from tapewire.bus.stamp import Stamper
+from tapewire.bus.subscriptions import Subscriptions
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control, limits
 from tapewire.daemons.shell.doors import Doors
@@ -56,6 +57,7 @@ class Broker:
         self.entrance = Entrance(conf.epoch, self.clock, self.doors.allow, logger)
         self.last = LastValues(conf.bus.last_values_mib << 20)
         self.backlog = Backlog(self.doors.both("broker.out").addresses, conf.bus.reader_mib << 20)
+        self.subscriptions = Subscriptions()
         self.told_dropped = False
         self.forwarded = self.refused = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
@@ -96,6 +98,7 @@ class Broker:
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
                 self.doors.watch(self.logger)
+                self.subscriptions.revoked(lambda who: self.doors.guard.role(who) is not None)
                 self._beat()
         self.logger.info("stopped", forwarded=self.forwarded)
         signals.close()
@@ -104,7 +107,7 @@ class Broker:
         return 0
 
     def _forward(self) -> None:
-        for who, frames in sockets.from_peers(self.incoming, BATCH):
+        for who, frames in sockets.from_peers(self.incoming, BATCH, self.doors.guard):
             if len(frames) != 2 or len(frames[0]) > MAX_TOPIC or len(frames[1]) > MAX_MESSAGE:  # no reader would take it
                 self._refuse(frames)
             elif not self._may_publish(who, frames[0]):
@@ -166,12 +169,10 @@ class Broker:
         self._count(frames)
 
     def _subscribed(self) -> None:
-        while True:
-            try:
-                asked, *more = self.outgoing.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if asked[:1] == b"\x01" and not more:  # a reader may send other messages; they mean nothing here
+        for who, fd, asked in sockets.subscriptions(self.outgoing, BATCH):
+            if self.subscriptions.reported(who, fd, asked):
+                self.logger.warning("subscriptions_cut", key=who, total=self.subscriptions.cut)
+            elif asked[:1] == b"\x01":
                 for topic, last in self.last.matching(asked[1:].decode("latin-1")):
                     frames = [topic.encode("latin-1"), last]
                     sockets.send(self.outgoing, frames)
@@ -203,7 +204,8 @@ class Broker:
 
         refused: messages that are no fact, or longer than a fact may be. refusals: of its control port, by code. dropped: facts
         that their sender's key may not publish. last_values, last_bytes, last_dropped: topics with a last value, their bytes, and
-        values that found no room. cut: readers disconnected because they did not read.
+        values that found no room. cut: readers disconnected because they did not read. subscriptions_cut: connections ended for too
+        many subscriptions, or because their key was revoked.
         """
         return {
             "name": NAME,
@@ -217,12 +219,13 @@ class Broker:
             "last_bytes": self.last.size,
             "last_dropped": self.last.dropped,
             "cut": self.backlog.cut,
+            "subscriptions_cut": self.subscriptions.cut,
             **self.doors.guard.state(),
             **limits.state(),
         }
 
     def _controlled(self) -> None:
-        for who, (sender, *rest) in sockets.from_peers(self.control, 1):
+        for who, (sender, *rest) in sockets.from_peers(self.control, 1, self.doors.guard):
             asked = self.entrance.body(CONTROL, who, rest)
             if isinstance(asked, Control):
                 self.stopping = self.stopping or asked.verb == "stop"

@@ -106,7 +106,7 @@ class Logger(Process):
         return {**super().state(), "records": {topic: len(journal) for topic, journal in self.tape.files.items()}}
 
     def _asked(self, socket: zmq.Socket[bytes]) -> None:
-        for who, (sender, *rest) in sockets.from_peers(socket, 1):
+        for who, (sender, *rest) in sockets.from_peers(socket, 1, self.doors.guard):
             asked = self.entrance.body(HISTORY, who, rest)
             if isinstance(asked, TopicsRequest):
                 answer: Body = Topics(asked.id, self.tape.lengths(asked.prefix))

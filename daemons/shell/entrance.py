@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from tapewire.bus import bounds, roles, topics, wire
-from tapewire.bus.bounds import Bound, Limits, OutOfBounds, Refusals
+from tapewire.bus.bounds import MAX_FRAMES, Bound, Limits, OutOfBounds, Refusals
 from tapewire.bus.clock import Clock
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError
@@ -40,6 +40,7 @@ class Entrance:
                 the service. sender: where a reply goes.
         """
         try:
+            _whole(frames)
             topic, header, body = wire.decode_message(frames[-2:])
             if port:
                 self._allow(port, who, body)
@@ -52,6 +53,7 @@ class Entrance:
     def body(self, port: str, who: str, frames: list[bytes]) -> Body | None:
         """The body of a request that is no fact, whatever its topic. None as for `event`."""
         try:
+            _whole(frames)
             body = wire.decode(frames[-1])[1]
             self._allow(port, who, body)
         except PeerError as error:
@@ -88,3 +90,8 @@ class Entrance:
     def state(self) -> dict[str, Any]:
         """The number of refused messages, and the numbers by code."""
         return {"refused": self.refusals.total, "refusals": dict(self.refusals.counts)}
+
+
+def _whole(frames: list[bytes]) -> None:
+    if not 0 < len(frames) < MAX_FRAMES - 1:
+        raise PeerError(f"a message of {len(frames)} frames or more; topic and map, with an empty frame before them")

@@ -328,7 +328,7 @@ class Process:
         self._whole = self.sequencer.whole
 
     def _controlled(self) -> None:
-        for who, (sender, *rest) in sockets.from_peers(self.control, 1):
+        for who, (sender, *rest) in sockets.from_peers(self.control, 1, self.doors.guard):
             body = self.entrance.body(self.control_port, who, rest)
             if isinstance(body, Control):
                 report = self.passing("control.", self._report(body), 0)

@@ -187,6 +187,8 @@ class Rounds(Process):
             self.log.restored.clear()
         if self.notes is not None and not self.folding:
             self.notes.latched(self.core, self.run)
+        if self.public is not None:
+            self.public.watch()
         super().beat()
 
     # --- what others see of it ------------------------------------------------------------------------------------------------

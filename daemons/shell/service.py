@@ -56,7 +56,7 @@ class Service:
             self._send(event.sender, frames)
 
     def _arrived(self, socket: zmq.Socket[bytes], side: str, at_most: int) -> None:
-        for who, (peer, *rest) in sockets.from_peers(socket, at_most):
+        for who, (peer, *rest) in sockets.from_peers(socket, at_most, self._process.doors.guard):
             sender = side + peer.decode("latin-1")
             event = self._process.entrance.event(self._daemon.serves, who, sender, rest)
             if event is None:

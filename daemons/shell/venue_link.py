@@ -120,7 +120,7 @@ class VenueLink:
 
     def _arrived(self) -> None:
         assert self._socket is not None
-        for who, (sender, *rest) in sockets.from_peers(self._socket, BATCH):
+        for who, (sender, *rest) in sockets.from_peers(self._socket, BATCH, self._process.doors.guard):
             event = self._process.entrance.event(PORT, who, sender.decode("latin-1"), rest)
             if event is None:
                 continue

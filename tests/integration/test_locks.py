@@ -13,6 +13,7 @@ import pytest
 import zmq
 
 from tapewire.bus import access, keys, sockets, topics, wire
+from tapewire.bus.access import Line
 from tapewire.bus.client import History, Reader, request_frames, request_reply
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Alarm, Body, Control, Header, Kill, Risk
@@ -309,3 +310,23 @@ def test_a_revoked_reader_is_cut_within_two_heartbeats(standing: Standing, expor
         monitor.close(linger=0)
         mary.close()
         john.close()
+
+
+@pytest.mark.parametrize("port", ["broker.out", "public"])
+def test_a_revoked_reader_inside_the_machine_is_cut(standing: Standing, port: str) -> None:
+    """It sends nothing more, and would be served for ever. The daemons' own connections there stay."""
+    name = f"eve-{port.removeprefix('broker.')}"
+    line = Line(access.unix(standing.folder, port), keys.new(standing.run, name, Role.READER))
+    reader = Reader(standing.context, line, (topics.PUBLIC,))
+    monitor = reader.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    try:
+        assert eventually(lambda: not reader.receive(0.1) and reader.joined)
+
+        keys.revoke(standing.run, name)
+
+        assert monitor.poll(strangers.PATIENCE_MS)
+        assert all(standing.state(each)["lost"] == 0 for each in ("gate", "tracker", "evaluator", "logger", "publisher"))
+    finally:
+        reader.socket.disable_monitor()
+        monitor.close(linger=0)
+        reader.close()

@@ -240,6 +240,23 @@ def test_a_reader_that_sends_other_messages_stops_nothing(
     assert state(run, "broker")["note"] == "ready"
 
 
+def test_a_reader_that_subscribes_without_end_is_ended(run: Path, start: Callable[[str], int]) -> None:
+    """libzmq keeps each subscription in memory. The broker goes on, and says so; it is not that reader's own affair."""
+    start("broker")
+    with zmq.Context() as context, context.socket(zmq.XSUB) as greedy:
+        greedy.setsockopt(zmq.LINGER, 0)
+        monitor = greedy.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        access.local(run, "reader").to("broker.out").connect(greedy)
+        for number in range(5_000):
+            greedy.send(b"\x01raw.t%d." % number)
+        ended = bool(monitor.poll(int(PATIENCE_S * 1000)))
+        greedy.disable_monitor()
+        monitor.close(linger=0)
+
+    assert ended
+    assert state(run, "broker")["subscriptions_cut"] >= 1
+
+
 def test_a_broker_takes_two_thousand_idle_connections(
     conf: Conf, run: Path, start: Callable[[str], int], writer: Callable[[], Writer]
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tapewire.bus import access, bounds, keys, sockets
+from tapewire.bus import access, bounds, connections, keys, sockets
 from tapewire.bus.access import Line
 from tapewire.bus.guard import Door, Guard
 from tapewire.bus.keys import Keys
@@ -76,7 +76,7 @@ class House:
     def heard(self) -> tuple[str, list[bytes]]:
         """The next message, with the name of its sender's key."""
         assert self.socket.poll(strangers.PATIENCE_MS), "nothing arrived"
-        return next(sockets.from_peers(self.socket, 1))
+        return next(sockets.from_peers(self.socket, 1, self.guard))
 
     def silent(self) -> bool:
         """Whether nothing has arrived that was not taken."""
@@ -408,18 +408,34 @@ def test_the_others_come_back_and_lose_nothing_that_they_send_again(house: House
     assert set(house.counts()) <= {"no_lock", "gave_up"}  # a connection that was cut in the middle of a handshake
 
 
-def test_messages_of_a_revoked_key_have_no_role_at_once(house: House) -> None:
-    """Before its connection is closed, and inside the machine, where it stays: what it sends is known to be nobody's."""
+def test_the_next_message_of_a_revoked_key_ends_its_connection_inside(house: House) -> None:
+    """Nobody else's is touched there, so it stays until then: what it sends is known to be nobody's, and is its last word."""
     keys.new(house.run, "anna", Role.OPERATOR)
     peer = house.enter(IPC, "anna")
     house.heard()
 
     keys.revoke(house.run, "anna")
     house.guard.refresh()
+    monitor = peer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     peer.send_multipart([b"", b"word"])
 
     assert house.heard()[0] == "anna"
     assert house.guard.role("anna") is None
+    assert monitor.poll(strangers.PATIENCE_MS)
+    assert house.counted({"unknown_key": 1})
+    peer.disable_monitor()
+    monitor.close(linger=0)
+
+
+def test_of_a_message_with_very_many_frames_the_first_are_kept(house: House) -> None:
+    """No message has so many, and a million empty ones would cost memory. The next message is heard."""
+    peer = house.enter(TCP)
+    house.heard()
+    peer.send_multipart([b""] * 10_000)
+    peer.send_multipart([b"", b"word"])
+
+    assert len(house.heard()[1]) == bounds.MAX_FRAMES
+    assert house.heard()[1][1:] == [b"", b"word"]
 
 
 @pytest.mark.parametrize("house", PORTS, indirect=True)
@@ -450,6 +466,22 @@ def test_a_subscription_longer_than_any_topic_ends_the_connection(house: House, 
     greedy.disable_monitor()
     monitor.close(linger=0)
     assert not [frames for frames in sockets.arrived(house.socket, 100) if b"y" in frames[0]]  # an unsubscription names no sender
+
+
+@pytest.mark.parametrize("house", ["broker.out"], indirect=True)
+@pytest.mark.parametrize("side", [TCP, IPC])
+def test_a_report_has_the_connection_while_there_is_one(house: House, side: str) -> None:
+    """The descriptor of a subscription; none for the unsubscription that libzmq itself reports when its reader has gone."""
+    reader = house.enter(side)
+    assert house.socket.poll(strangers.PATIENCE_MS)
+    ((who, fd, asked),) = sockets.subscriptions(house.socket, 10)
+    assert (who, asked) == ("reader", b"\x01sys.welcome.")
+    assert connections.inode(fd)
+
+    reader.close(linger=0)
+
+    assert house.socket.poll(strangers.PATIENCE_MS)
+    assert list(sockets.subscriptions(house.socket, 10)) == [("", -1, b"\x00sys.welcome.")]
 
 
 # --- binding and closing ----------------------------------------------------------------------------------------------------------

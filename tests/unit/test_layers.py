@@ -43,6 +43,7 @@ BUS_EDGES = {
     "bus.keys",
     "bus.private",
     "bus.sockets",
+    "bus.subscriptions",
     "bus.testing",
 }
 SHELL_ROOMS = ("daemons.shell", "daemons.operator")
