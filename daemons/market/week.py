@@ -15,6 +15,7 @@ from tapewire.strategies.clock import EVENING, FRIDAY
 
 SUNDAY = 6
 CLOSE = 17 * 60
+LATER = 15
 
 
 class TradingWeek(NamedTuple):
@@ -37,18 +38,25 @@ class TradingWeek(NamedTuple):
 
 
 class Product(NamedTuple):
-    """One calendar. library: its name in pandas_market_calendars. always_open_from: the first day that did not close at 17:00."""
+    """One calendar. library: its name in pandas_market_calendars.
+
+    always_open_from: the first day that did not close at 17:00. later_before: until this trade date it closed at 17:15.
+    """
 
     library: str
     always_open_from: dt.date | None = None
+    later_before: dt.date | None = None
 
 
-# CME Group trades crypto around the clock since 16:00 Chicago of 2026-05-29 (its press release of 2026-02-19; alphawire.xyz of
-# 2026-06-04), on weekends and holidays as well, but for up to two hours of maintenance on the weekend. The library does not know.
+# The daily maintenance of index futures, energy and metals began at 16:15 Chicago until 2015-09-18 (NinjaTrader's advisory 25 of
+# 2015-09-15; atas.net). Crypto trades around the clock since 16:00 Chicago of 2026-05-29 (CME Group's press release of 2026-02-19;
+# alphawire.xyz of 2026-06-04), on weekends and holidays as well, but for up to two hours of maintenance on the weekend. The
+# library knows neither.
+_SINCE_2015 = dt.date(2015, 9, 21)
 PRODUCTS: Mapping[str, Product] = {
-    "equity": Product("CME Globex Equity"),
-    "energy": Product("CMEGlobex_Energy"),
-    "metals": Product("CMEGlobex_Metals"),
+    "equity": Product("CME Globex Equity", later_before=_SINCE_2015),
+    "energy": Product("CMEGlobex_Energy", later_before=_SINCE_2015),
+    "metals": Product("CMEGlobex_Metals", later_before=_SINCE_2015),
     "currencies": Product("CMEGlobex_FX"),
     "rates": Product("CME Globex Fixed Income"),
     "crypto": Product("CME Globex Crypto", always_open_from=dt.date(2026, 5, 29)),
@@ -69,5 +77,7 @@ def hours_of(name: str, on: dt.date | None = None) -> TradingWeek:
     Raises:
         ConfError: no calendar has this name.
     """
-    since = product(name).always_open_from
-    return TradingWeek(weekend=since is not None and (on is None or on > since))
+    known = product(name)
+    since, before = known.always_open_from, known.later_before
+    later = on is not None and before is not None and on < before
+    return TradingWeek(closes=CLOSE + LATER * later, weekend=since is not None and (on is None or on > since))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -17,9 +17,6 @@ from rich.console import Console
 from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons.operator import instances
-
-if TYPE_CHECKING:
-    from tapewire.daemons.settings.structs import Conf
 
 LIVE = Path("var/live")  # where `up` puts its run by default
 
@@ -60,6 +57,7 @@ def up(
     from tapewire.daemons import makers
     from tapewire.daemons.operator import supervise
     from tapewire.daemons.settings import load as configuration
+    from tapewire.daemons.settings.calendar import dated
     from tapewire.daemons.shell import epochs
 
     name = "live"
@@ -68,7 +66,7 @@ def up(
             raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with `tapewire down`")
     chosen = configuration.preset(preset, split(strategies), settings or ())
     traded = instrument or ["MNQ"]
-    conf = _dated(configuration.load("live", instance=name, traded=traded, preset=chosen, own=own))
+    conf = dated(configuration.load("live", instance=name, traded=traded, preset=chosen, own=own), dt.date.today())
     tell_instruments(own)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:
@@ -187,15 +185,3 @@ def tell_instruments(own: Path | None) -> None:
 
     for text in configuration.table_of_instruments(own).told:
         err.print(f"instruments: {text}", markup=False)
-
-
-def _dated(conf: Conf) -> Conf:
-    """With the half days and holidays of what is traded, from 31 days ago to two years ahead."""
-    from tapewire.daemons.settings.calendar import calendar_for
-
-    today = dt.date.today()
-    span = today - dt.timedelta(31), today + dt.timedelta(731)
-    names = dict.fromkeys(conf.instruments[symbol].calendar for symbol in conf.traded)
-    found = {name: calendar_for(None, *span, name) for name in names}
-    first = next(iter(found))
-    return msgspec.structs.replace(conf, calendar=found.pop(first), calendars=found)

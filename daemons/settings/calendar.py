@@ -19,6 +19,7 @@ from tapewire.bus.errors import DataError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.corrections import corrections
+from tapewire.daemons.settings.structs import Conf
 from tapewire.strategies.clock import NEW_YORK
 
 FILE = "calendar.json"
@@ -46,6 +47,14 @@ def calendar_for(folder: Path | None, first: dt.date, last: dt.date, name: str =
         half_days={day.isoformat(): f"{at:%H:%M}" for day, at in closes.items() if at is not None and RTH_OPENS < at < RTH_CLOSES},
         holidays=tuple(day.isoformat() for day, at in closes.items() if at is None or at <= RTH_OPENS),
     )
+
+
+def dated(conf: Conf, today: dt.date) -> Conf:
+    """With the half days and holidays of every product that is traded, from 31 days ago to two years ahead. See `Conf.calendar`."""
+    span = today - dt.timedelta(31), today + dt.timedelta(731)
+    names = dict.fromkeys(conf.instruments[symbol].calendar for symbol in conf.traded)
+    account, *others = (calendar_for(None, *span, name) for name in names)
+    return msgspec.structs.replace(conf, calendar=account, calendars=dict(zip([*names][1:], others, strict=True)))
 
 
 def closes_of(name: str, first: dt.date, last: dt.date) -> dict[dt.date, dt.time | None]:

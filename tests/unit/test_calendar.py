@@ -7,7 +7,8 @@ import pytest
 
 from tapewire.bus.errors import DataError
 from tapewire.daemons.market.clock import Calendar
-from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.calendar import calendar_for, dated
 
 
 def exchange(first: str, last: str) -> Calendar:
@@ -38,6 +39,25 @@ def test_a_day_without_rth_is_a_holiday(day):
 def test_ordinary_days_are_not_listed():
     """The regular close at 17:00 is not a half day; weekends and clock changes are not holidays."""
     assert exchange("2026-03-02", "2026-03-20") == Calendar()
+
+
+def test_a_run_of_several_products_has_a_calendar_for_each():
+    """The first product's is the account's; on the day after Thanksgiving index futures end at 13:15, crude oil at 14:45."""
+    settings = conf.load("replay", instance="t", traded=["MNQ", "CL", "ES", "MCL"], preset=conf.preset("seed"))
+
+    found = dated(settings, dt.date(2026, 11, 1))
+
+    assert list(found.calendars) == ["energy"]
+    assert found.calendar_of("ES").half_days["2026-11-27"] == "13:15"
+    assert found.calendar_of("MCL").half_days["2026-11-27"] == "14:45"
+    assert {"2026-12-25", "2027-12-24"} <= {*found.calendar.holidays}
+
+
+def test_a_run_of_one_product_has_one_calendar():
+    """No second one stands in run.json."""
+    settings = conf.load("replay", instance="t", traded=["ZN", "ZB"], preset=conf.preset("seed"))
+
+    assert dated(settings, dt.date(2026, 11, 1)).calendars == {}
 
 
 def test_the_datas_own_calendar_replaces_the_exchanges(tmp_path):

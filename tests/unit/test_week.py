@@ -52,6 +52,15 @@ def test_crypto_has_no_break_since_the_end_of_may_2026():
     assert not hours_of("equity").weekend
 
 
+@pytest.mark.parametrize(
+    "name, closes", [("equity", 1035), ("energy", 1035), ("metals", 1035), ("currencies", 1020), ("rates", 1020)]
+)
+def test_a_week_of_before_2015_closed_at_a_quarter_past_five(name, closes):
+    """Index futures, energy and metals; an old recording has bars there. Since Monday, 2015-09-21, all close at 17:00."""
+    assert hours_of(name, dt.date(2015, 9, 18)).closes == closes
+    assert hours_of(name, dt.date(2015, 9, 21)).closes == 1020
+
+
 def test_an_unknown_calendar_is_refused_with_the_known_ones():
     """The nearest name is suggested."""
     with pytest.raises(ConfError, match=r"unknown calendar 'metal' \(did you mean 'metals'.*; known: equity, energy"):
