@@ -16,7 +16,7 @@ from tapewire.bus.daemon import Output, Publish
 from tapewire.bus.messages import Execution, OrderUpdate, PositionChanged
 from tapewire.daemons.gate import facts
 from tapewire.daemons.gate.books.ledger import Ledger, Turn
-from tapewire.daemons.gate.books.orders import TRIGGERS, Order, Orders, Trigger
+from tapewire.daemons.gate.books.orders import CARRIED, TRIGGERS, Order, Orders, Trigger
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox
@@ -64,7 +64,7 @@ class Blotter:
         changed = order.apply(trigger) if trigger else None
         contradiction = f"{update.status} by the venue's update {update.id}"
         published: list[Output] = [*facts.advanced(order, changed, update.detail, contradiction)]
-        if trigger in inbox.EVENTS and not order.filled:
+        if trigger in inbox.EVENTS and not order.filled and not (order.status is CARRIED and trigger is not Trigger.CARRY_OUT):
             published += self.inbox.venue_reported(order.order_id, inbox.EVENTS[trigger], update.detail)
         return published
 
@@ -112,6 +112,7 @@ class Blotter:
             for left in self.orders.working(name):
                 if not left.entry:
                     outputs += facts.advanced(left, left.apply(Trigger.FLAT), "the position is gone", "")
+                    outputs += self.inbox.venue_reported(left.order_id, inbox.SignalEvent.CONFIRM, "the position is gone")
         if entry is not None:
             trade = facts.trade(self.book, turn, entry, execution, order, money)
             outputs.append(Publish(topics.of(topics.TRADE, name), trade, cause))

@@ -17,7 +17,6 @@ from typing import Any
 from tapewire.bus import topics
 from tapewire.bus.daemon import Admission, Command, Daemon, Event, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
-    Action,
     Arm,
     Bar,
     Begun,
@@ -35,7 +34,6 @@ from tapewire.bus.messages import (
     Intents,
     Kill,
     LinkState,
-    OrderStatus,
     OrderUpdate,
     Risk,
     Session,
@@ -50,14 +48,14 @@ from tapewire.daemons.gate.books.rates import Rates
 from tapewire.daemons.gate.checks import risk
 from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external import inbox
-from tapewire.daemons.gate.external.inbox import Inbox, LatestSession
+from tapewire.daemons.gate.external.inbox import Inbox, LatestSession, QueuedSignal
 from tapewire.daemons.gate.external.ingress import Refusal
 from tapewire.daemons.gate.firm.program import account_of
 from tapewire.daemons.gate.state import GateState, carried_over
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.hours import Hours
-from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.settings.structs import Conf, Trading
 
 # Intents are about a bar, which a gate that reads bars must have first. The clock of a person or of another program is not the
 # market's; and of other programs there are many, on one topic.
@@ -195,7 +193,7 @@ class Gate:
         if isinstance(body, ExternalSignal):
             return self._and_standing(self._external(event, body))
         if isinstance(body, Session):
-            return self.inbox.session(LatestSession(event.ref, body))
+            return self._and_standing(self._session(event, body))
         if isinstance(body, Bar) and self.program is not None:
             self.program.bar(body)
             return facts.news(self.program)
@@ -253,11 +251,11 @@ class Gate:
         if before is not None and before[0] == request:
             return [Reply(topic, before[1])]
         outputs = self._observe(event.header.event_ns, request)
-        decisions = tuple(self._decide_one(event.ref, request, intent, outputs) for intent in request.intents)
+        instead = superseded(self.conf.trading, request.intents)
+        decisions = tuple(self._decide_one(event.ref, request, each, outputs, instead.get(each.id, "")) for each in request.intents)
         reply = Decisions(request.id, request.instrument, request.bar_ns, decisions)
         self._answered[request.instrument] = (request, reply)
-        outputs.append(Reply(topic, reply))
-        return outputs
+        return [*outputs, Reply(topic, reply)]
 
     def _observe(self, now_ns: int, request: Intents) -> list[Output]:
         """Take the market data of a request as the latest."""
@@ -266,7 +264,7 @@ class Gate:
             self.program.on(request.session)
         return [*facts.news(self.program)]
 
-    def _decide_one(self, cause: str, request: Intents, intent: Intent, outputs: list[Output]) -> Decision:
+    def _decide_one(self, cause: str, request: Intents, intent: Intent, outputs: list[Output], instead: str) -> Decision:
         case = Case(
             request=request,
             intent=intent,
@@ -278,6 +276,7 @@ class Gate:
             entered=self._entered,
             killed=self.killed,
             program=self.program,
+            superseded=instead,
         )
         refused = risk.refusal(case)
         self._decided.add(intent.id)
@@ -305,26 +304,39 @@ class Gate:
     # --- external signals ----------------------------------------------------------------------------------------------
 
     def _external(self, event: Event, message: ExternalSignal) -> list[Output]:
-        """Queue a signal and decide on it as on an intent of the last bar.
-
-        The cause is that bar's session, because the sender's message is no published fact.
-        """
-        now_ns = event.header.event_ns
-        admitted = self.inbox.admit(message.fields, now_ns, link_up=self.observed.link_up)
+        """Queue a signal and decide on it as on an intent of the last bar, whose session is the cause: the message is no fact."""
+        admitted = self.inbox.admit(message.fields, event.header.event_ns, self.book, link_up=self.observed.link_up)
         if isinstance(admitted, ExternalAnswer):
             return [Reply(inbox.ANSWERS, admitted)]
         signal, latest = admitted
-        request = signal.as_request(latest.session)
-        (intent,) = request.intents
-        if intent.id in self._decided:
-            taken = Refusal(IngressError.INTERNAL, "", f"the order id {intent.id} is taken; send the signal again")
+        if signal.intent.id in self._decided:
+            taken = Refusal(IngressError.INTERNAL, "", f"the order id {signal.intent.id} is taken; send the signal again")
             return [Reply(inbox.ANSWERS, inbox.refused(taken, signal.request))]
-        outputs: list[Output] = [*self.inbox.queue(signal), *self._observe(now_ns, request)]
-        decided: list[Output] = []
-        decision = self._decide_one(latest.ref, request, intent, decided)
+        outputs: list[Output] = [*self.inbox.queue(signal)]
+        if signal.intent.action in ENTRIES and self.conf.trading.of_one_bar == "latest":
+            return [*outputs, Reply(inbox.ANSWERS, self.inbox.hold(signal))]
+        decided, reply = self._decide_signal(event.header.event_ns, signal, latest, "")
+        return [*outputs, *decided, Reply(inbox.ANSWERS, reply)]
+
+    def _decide_signal(
+        self, now_ns: int, signal: QueuedSignal, latest: LatestSession, instead: str
+    ) -> tuple[list[Output], ExternalAnswer]:
+        request = signal.as_request(latest.session)
+        outputs, decided = self._observe(now_ns, request), list[Output]()
+        decision = self._decide_one(latest.ref, request, request.intents[0], decided, instead)
         published, reply = self.inbox.decided(signal, decision)
         outputs += [each if isinstance(each, Reply) else each._replace(cause=latest.ref) for each in decided]
-        return [*outputs, *published, Reply(inbox.ANSWERS, reply)]
+        return [*outputs, *published], reply
+
+    def _session(self, event: Event, session: Session) -> list[Output]:
+        """A bar has closed: decide on the latest of the signals that waited for it, and refuse the others."""
+        latest = LatestSession(event.ref, session)
+        outputs: list[Output] = [*self.inbox.session(latest)]
+        held = self.inbox.released(latest)
+        instead = superseded(self.conf.trading, [signal.intent for signal in held])
+        for signal in held:
+            outputs += self._decide_signal(event.header.event_ns, signal, latest, instead.get(signal.intent.id, ""))[0]
+        return outputs
 
     # --- venue messages, deadlines and connections ------------------------------------------------------------------------
 
@@ -340,27 +352,15 @@ class Gate:
         self.observed.hello(hello)
         account, at_ns = self.conf.trading.account, event.header.event_ns
         found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
-        outputs: list[Output] = [facts.alarm("reconcile", text) for text in found.texts]
-        for execution in found.adopted:
-            outputs += self._execute(execution)
-        return outputs
+        alarms = [facts.alarm("reconcile", text) for text in found.texts]
+        return [*alarms, *(output for execution in found.adopted for output in self._execute(execution))]
 
     def _overdue(self, due: Due) -> list[Output]:
         """Report orders that the venue has not acknowledged or not filled in time, and cancel entries that work too long."""
         outputs: list[Output] = []
-        for order in timeouts.overdue(self.orders, self.conf.trading, due.at_ns):
-            if order.status is OrderStatus.PENDING:
-                order.unanswered = True
-                outputs.append(facts.alarm("unanswered", f"the venue has not acknowledged {order.order_id}"))
-            elif order.intent.action is Action.EXIT:
-                order.unfilled = True
-                text = f"{order.order_id} was accepted and has not closed {order.left} {order.instrument}; close it in NinjaTrader"
-                outputs.append(facts.alarm("not_closed", text))
-            else:
-                order.recalled = True
-                outputs.append(self._tell(timeouts.recall(order)))
-                text = f"{order.order_id} works beyond its validity; asked the venue to cancel it"
-                outputs.append(facts.alarm("asked_back", text))
+        for name, text, cancel in timeouts.found(self.orders, self.conf.trading, due.at_ns):
+            outputs += [self._tell(cancel)] if cancel else []
+            outputs.append(facts.alarm(name, text))
         return outputs
 
     def _connected(self, state: LinkState) -> list[Output]:
@@ -390,3 +390,9 @@ class Gate:
             outputs.append(facts.alarm("armed", f"{control.by} armed the gate again"))
         outputs.append(Reply(topics.of(topics.RISK, self.conf.trading.account or "none"), self.standing(self.observed.session)))
         return outputs
+
+
+def superseded(trading: Trading, intents: Sequence[Intent]) -> dict[str, str]:
+    """Of several entries on one bar, the ids of those that are not traded because a later one is, with its id."""
+    ids = [intent.id for intent in intents if intent.action in ENTRIES]
+    return dict.fromkeys(ids[:-1], ids[-1]) if trading.of_one_bar == "latest" and ids else {}

@@ -74,7 +74,9 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.OUTSIDE_WINDOW: Text("the bar's close stamp lies in no window", "", "`entry_windows`, `friday_until`"),
         Reason.FLATTENING: Text("the time to be flat by has come", "", "`flatten_from`, `friday_flatten_from`"),
         Reason.SESSION_CLOSING: Text("the bar lies in the last minutes before the close", "", "`close_min`"),
-        Reason.ENTRY_ON_BAR: Text("the instrument has had its entry on this bar", "", "switch `one_entry_per_bar`"),
+        Reason.ENTRY_ON_BAR: Text(
+            "the instrument has had its entry on this bar, or a later one of it is traded", "", "switch `one_entry_per_bar`"
+        ),
         Reason.POSITION_OPEN: Text("a position is open that may not be added to", "", "switch `one_position`"),
         Reason.ORDER_WORKING: Text("an entry or a close is in flight, perhaps unanswered", "", "switch `one_position`"),
         Reason.MAX_POSITIONS: Text("as many instruments have a position or an entry in flight", "", "`max_positions`"),

@@ -19,6 +19,7 @@ from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, 
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings import load as configuration
 
 REQUEST = topics.of(topics.INGRESS, "ask")
 PATIENCE_S = 15.0  # a killed gate restarts within a few seconds; the request is repeated until then
@@ -47,35 +48,47 @@ def register(app: typer.Typer) -> None:
 
 
 def send(
-    action: Annotated[str, typer.Argument(help="buy, long, sell or short.")],
-    instrument: Annotated[str, typer.Argument(help="A traded instrument, or one of its contracts: 'MNQ 03-26', MNQH6.")],
-    price: Annotated[str, typer.Option(help="Price from which target and stop are measured; the entry is a market order.")],
-    tp: Annotated[str, typer.Option(help="Distance of the target from the price, in points.")],
-    sl: Annotated[str, typer.Option(help="Distance of the stop from the price, in points.")],
-    ttl: Annotated[str | None, typer.Option(help="Validity in seconds of market time.")] = None,
+    action: Annotated[str, typer.Argument(help="buy, long, sell or short; close, cover or sell (without prices); move.")],
+    instrument: Annotated[
+        str | None,
+        typer.Argument(help="A traded instrument, or a contract of it: 'MNQ 03-26', MNQH6. Not needed if only one is traded."),
+    ] = None,
+    price: Annotated[
+        str | None, typer.Option(help="Price from which target and stop are measured; the entry is a market order.")
+    ] = None,
+    tp: Annotated[str | None, typer.Option(help="Distance of the target from the price, in points.")] = None,
+    sl: Annotated[str | None, typer.Option(help="Distance of the stop from the price, in points.")] = None,
+    stop: Annotated[str | None, typer.Option(help="With move: the new price of the stop.")] = None,
+    target: Annotated[str | None, typer.Option(help="With move: the new price of the target.")] = None,
+    ttl: Annotated[str | None, typer.Option(help="Validity of an entry in seconds of market time.")] = None,
     request_id: Annotated[
         str | None, typer.Option(help="Your own id: a repeated request with the same id is not traded twice.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Refuse the signal if the gate trades another account.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="Strategy name for the books and the limits.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Strategy name for the books and the limits; a close or move is for what it has opened.")
+    ] = None,
     instance: InstanceOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Request a trade. Exit status 0: accepted; 1: refused by a risk check; 65: invalid or a duplicate; 75: unavailable."""
+    """Request a trade, or close or move what a signal has opened.
+
+    `send buy MNQ --price P --tp N --sl N`, `send close MNQ`, `send move MNQ --stop P`. `cover` closes a short position, `sell`
+    without prices a long one. Exit status 0: accepted; 1: refused by a risk check; 65: invalid or a duplicate; 75: unavailable.
+    """
+    prices = {"price": price, "tp_points": tp, "sl_points": sl, "stop": stop, "target": target, "ttl_s": ttl}
     given: dict[str, Any] = {
         "action": action,
-        "instrument": instrument,
-        "price": number(price),
-        "tp_points": number(tp),
-        "sl_points": number(sl),
-        "ttl_s": None if ttl is None else number(ttl),
+        **{name: None if text is None else number(text) for name, text in prices.items()},
         "request_id": request_id,
         "account": account,
         "strategy": strategy,
     }
     if not instances.running():
         raise Transient("unavailable: no daemons are running; start them with `tapewire up`")
-    reply = request(instances.for_money(instance, LIVE), {name: value for name, value in given.items() if value is not None})
+    chosen = instances.for_money(instance, LIVE)
+    given["instrument"] = instrument or only_instrument(chosen)
+    reply = request(chosen, {name: value for name, value in given.items() if value is not None})
     if json:
         out.print(msgspec.json.encode(reply).decode(), markup=False)
     elif reply.success:
@@ -134,6 +147,18 @@ def request(chosen: instances.Instance, fields: dict[str, Any], *, timeout_s: fl
     if not isinstance(reply, ExternalAnswer):
         raise PeerError(f"the gate replied with {type(reply).__name__}, expected ExternalAnswer")
     return reply
+
+
+def only_instrument(chosen: instances.Instance) -> str:
+    """The instrument of a run that trades one.
+
+    Raises:
+        DataError: it trades several.
+    """
+    traded = configuration.read(Path(chosen.run)).traded
+    if len(traded) != 1:
+        raise DataError(f"several instruments are traded; name one of {', '.join(traded)}")
+    return traded[0]
 
 
 def status_of(reply: ExternalAnswer) -> int:

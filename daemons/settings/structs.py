@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -68,6 +68,8 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     program: the account is in this prop-firm program (a name in conf/programs); empty for none.
     answer_s: an order without a report of the venue after so long is unanswered, and stops entries until the venue reports.
     cancel_s: an entry that still works so long after its validity is cancelled.
+    of_one_bar: which of several entries in one instrument on one bar is traded. With "latest" a signal from outside waits until its
+    bar has closed.
     """
 
     enabled: bool = False
@@ -76,6 +78,7 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     program: str = ""
     answer_s: float = 10.0
     cancel_s: float = 30.0
+    of_one_bar: Literal["first", "latest"] = "first"
 
 
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):

@@ -86,9 +86,9 @@ class Outside(Desk):
 @pytest.mark.parametrize(
     ("changes", "field", "error"),
     [
-        ({"action": "hold"}, "action", "'hold' is no side; write one of buy, long, sell, short"),
-        ({"action": 1}, "action", "1 is no side"),
-        ({"action": None}, "action", "None is no side"),
+        ({"action": "hold"}, "action", "'hold' is none of the words buy, long, sell, short, cover, close, move"),
+        ({"action": 1}, "action", "1 is none of the words"),
+        ({"action": None}, "action", "None is none of the words"),
         ({"instrument": "NQM"}, "instrument", "did you mean 'MNQ'?"),
         ({"instrument": "MNQ 13-25"}, "instrument", "'MNQ 13-25' is not traded here"),
         ({"instrument": "CL"}, "instrument", "traded: MNQ, ES"),
@@ -409,7 +409,7 @@ def late(desk: Outside, order_id: str) -> None:
         ((in_time,), []),
         ((late,), [IngressState.EXPIRED]),
         ((late, accepted), [IngressState.EXPIRED, IngressState.CONFIRMED]),
-        ((late, refused), [IngressState.EXPIRED]),
+        ((late, refused), [IngressState.EXPIRED, IngressState.FAILED]),
     ],
 )
 def test_the_venues_reports_decide_a_signals_end(reports: Sequence[Any], ends: list[IngressState]) -> None:

@@ -149,6 +149,14 @@ def of_long_ago() -> Gate:
     return Gate(taking(), GateState(inbox=queue))
 
 
+def waiting() -> Gate:
+    """With a signal that waits for the end of its bar."""
+    desk = Desk(taking(trading=Trading(enabled=True, account=ACCOUNT, of_one_bar="latest")))
+    desk.step(session("11:00"))
+    send(desk)
+    return desk.gate
+
+
 def passing() -> Gate:
     """An account that passed its program on the first day; the alarm was published on the second."""
     desk = Desk(conf(program=bare(Evaluation(target=50.0))))
@@ -185,7 +193,7 @@ def holding() -> Account:
     return account
 
 
-HISTORIES: tuple[Callable[[], Gate | Account], ...] = (busy, of_long_ago, passing, paid, failed, locked, holding)
+HISTORIES: tuple[Callable[[], Gate | Account], ...] = (busy, of_long_ago, waiting, passing, paid, failed, locked, holding)
 
 
 def fresh(thing: Gate | Account) -> Gate | Account:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tapewire.bus.messages import CancelOrder
+from tapewire.bus.messages import Action, CancelOrder
 from tapewire.daemons.gate.books.orders import ACCEPTED, PARTIAL, PENDING, Order, Orders
 from tapewire.daemons.settings.structs import Trading
 from tapewire.strategies.clock import SECOND_NS
@@ -26,6 +26,21 @@ def due_ns(orders: Orders, trading: Trading) -> int:
 def overdue(orders: Orders, trading: Trading, at_ns: int) -> list[Order]:
     """The orders that are overdue at this time and were not found overdue before, by instrument, oldest first."""
     return [order for order in _working(orders) if 0 < _deadline(order, trading) <= at_ns]
+
+
+def found(orders: Orders, trading: Trading, at_ns: int) -> Iterator[tuple[str, str, CancelOrder | None]]:
+    """Each order that is overdue, once: the alarm's name and text, and the command that cancels it, if it is to be cancelled."""
+    for order in overdue(orders, trading, at_ns):
+        if order.status is PENDING:
+            order.unanswered = True
+            yield "unanswered", f"the venue has not acknowledged {order.order_id}", None
+        elif order.intent.action is Action.EXIT:
+            order.unfilled = True
+            text = f"{order.order_id} was accepted and has not closed {order.left} {order.instrument}; close it in NinjaTrader"
+            yield "not_closed", text, None
+        else:
+            order.recalled = True
+            yield "asked_back", f"{order.order_id} works beyond its validity; asked the venue to cancel it", recall(order)
 
 
 def unanswered(orders: Orders) -> list[str]:

@@ -23,9 +23,14 @@ Limit: TypeAlias = Callable[[Account], str | None]
 
 
 def entry_on_bar(case: Case) -> str | None:
-    """One of the signals of a bar is traded (playbook 4). They come in the order of their priority."""
+    """One of the signals of a bar is traded (playbook 4): the first, or the latest (`[trading] of_one_bar`). They come in the order
+    of their priority."""
     name = case.request.instrument
-    if "one_entry_per_bar" in case.limits.loosened or case.entered.get(name) != case.request.bar_ns:
+    if "one_entry_per_bar" in case.limits.loosened:
+        return None
+    if case.superseded:
+        return f"{case.superseded} of the same bar came later and is traded instead"
+    if case.entered.get(name) != case.request.bar_ns:
         return None
     return f"{name} has had its entry on this bar"
 

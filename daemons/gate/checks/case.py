@@ -27,6 +27,7 @@ class Case:
     request: the message that the intent came in. account: as it stands, with the intents of the bar that were approved before this
     one. decided: ids of all intents before this one. entered: the bar of the last approved entry of each instrument. killed: the
     latched kill switch. months: the contract months. program: the account's progress in its prop-firm program, None without one.
+    superseded: the later entry of this bar that is traded instead, empty without one.
     """
 
     request: Intents
@@ -39,6 +40,7 @@ class Case:
     entered: Mapping[str, int]
     killed: bool
     program: ProgramAccount | None = None
+    superseded: str = ""
 
     @property
     def conf(self) -> Conf:

@@ -5,8 +5,9 @@ Every check returns None, or a sentence for a person with the numbers.
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Action
+from tapewire.bus.messages import LONG, Action
 from tapewire.daemons.gate.checks.case import Case
+from tapewire.daemons.gate.external.inbox import SETUP
 from tapewire.daemons.market import ticks as rounding
 
 
@@ -151,8 +152,20 @@ def off_market(case: Case) -> str | None:
 
 
 def no_position(case: Case) -> str | None:
+    name = case.request.instrument
     if case.qty == 0:
-        return f"{case.intent.action} without an open position in {case.request.instrument}"
+        return f"{case.intent.action} without an open position in {name}"
+    return _not_its_own(case, name) if case.intent.setup == SETUP else None
+
+
+def _not_its_own(case: Case, name: str) -> str | None:
+    """A signal from outside may change only what a signal of the same strategy has opened."""
+    entry = case.orders.get(case.book.entry_id(name))
+    if entry is None or entry.intent.setup != SETUP or entry.intent.strategy != case.intent.strategy:
+        by = "no order of ours" if entry is None else f"{entry.intent.strategy} ({entry.intent.setup})"
+        return f"{case.qty:+d} {name} was opened by {by}, not by a signal of {case.intent.strategy}"
+    if (case.intent.direction == LONG) != (case.qty > 0):
+        return f"no {case.intent.direction} position in {name}, it is {case.qty:+d}"
     return None
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -27,6 +28,10 @@ MAX_TEXT = 50
 STRATEGY = "external"
 
 SIDES = {"buy": 1, "long": 1, "sell": -1, "short": -1}
+CLOSES = {"close": 0, "cover": -1, "sell": 1}
+"""Words that close: the side of the position that each means, 0 for either. `sell` with prices opens a short position instead."""
+MOVE = "move"
+WORDS = (*SIDES, "cover", "close", MOVE)
 FKS_SIDES = {"long": 1, "short": -1}
 
 PRICES = ("price", "tp_points", "sl_points")
@@ -34,16 +39,28 @@ PLAIN = ("action", "instrument", *PRICES)
 FKS = ("side", "symbol", *PRICES)
 OPTIONAL = ("request_id", "ttl_s", "account", "strategy", "meta")
 FKS_OPTIONAL = ("strength", "timestamp", *OPTIONAL)
+CLOSING = ("action", "instrument")
+MOVING = (*CLOSING, "stop", "target")
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+
+
+class Verb(StrEnum):
+    """What a signal requests: a new position, or the end or the bracket of one that a signal has opened."""
+
+    ENTER = "enter"
+    CLOSE = "close"
+    MOVE_STOP = "move_stop"
+    MOVE_TARGET = "move_target"
 
 
 class TradeRequest(NamedTuple):
     """A valid signal.
 
     signal_id: made of the sender's fields, `ES_03-25_buy_4500.25`; equal for equal signals, however the contract is spelled.
-    instrument: our symbol. direction: 1 long, -1 short. stop, target: prices. ttl_s: seconds of market time for which it is valid.
-    score: the sender's strength. contract: the month that the sender names, `ES 03-25`; empty if none.
+    instrument: our symbol. direction: 1 long, -1 short, 0 either (of a close or a move: the position's). price: of an entry, or the
+    new one of a move; 0 for a close. stop, target: prices. ttl_s: seconds of market time for which it is valid. score: the sender's
+    strength. contract: the month that the sender names, `ES 03-25`; empty if none.
     """
 
     signal_id: str
@@ -57,6 +74,7 @@ class TradeRequest(NamedTuple):
     request_id: str
     score: float | None
     contract: str = ""
+    verb: Verb = Verb.ENTER
 
     @property
     def stop(self) -> float:
@@ -88,7 +106,9 @@ def read(fields: Mapping[str, Any], conf: Conf, today: dt.date) -> TradeRequest 
     form = _form(fields)
     values = _values(form, fields)
     fault = _too_large(fields) or _misnamed(form, fields) or _missing(form, values) or _wrong(values, conf)
-    return Refusal(IngressError.INVALID, *fault) if fault else _request(form, values, conf, today)
+    if fault:
+        return Refusal(IngressError.INVALID, *fault)
+    return _request(form, values, conf, today) if form in (PLAIN, FKS) else _change(form, values, conf, today)
 
 
 def instrument_of(name: str, conf: Conf) -> str:
@@ -101,7 +121,14 @@ def instrument_of(name: str, conf: Conf) -> str:
 
 
 def _form(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    return FKS if "symbol" in fields or "side" in fields else PLAIN
+    if "symbol" in fields or "side" in fields:
+        return FKS
+    word = fields.get("action")
+    word = word.lower() if isinstance(word, str) else ""
+    if word == MOVE:
+        return MOVING
+    closes = word in CLOSES and (word not in SIDES or not any(name in fields for name in PRICES))
+    return CLOSING if closes else PLAIN
 
 
 def _too_large(fields: Mapping[str, Any]) -> Fault | None:
@@ -114,7 +141,8 @@ def _too_large(fields: Mapping[str, Any]) -> Fault | None:
 
 
 def _misnamed(form: tuple[str, ...], fields: Mapping[str, Any]) -> Fault | None:
-    defined = (*form, *(OPTIONAL if form is PLAIN else FKS_OPTIONAL))
+    optional = FKS_OPTIONAL if form is FKS else OPTIONAL
+    defined = (*form, *(name for name in optional if name != "ttl_s" or form in (PLAIN, FKS)))
     for name in fields:
         if name not in defined:
             return name[:MAX_TEXT], f"unknown field{suggest(name[:MAX_TEXT], defined)}; known: {', '.join(defined)}"
@@ -122,13 +150,21 @@ def _misnamed(form: tuple[str, ...], fields: Mapping[str, Any]) -> Fault | None:
 
 
 def _missing(form: tuple[str, ...], values: Mapping[str, Any]) -> Fault | None:
+    if form is MOVING:
+        given = [name for name in ("stop", "target") if name in values]
+        if len(given) != 1:
+            return (
+                "stop",
+                f"{'both prices are' if given else 'no price is'} given; write the new stop or the new target, one in a signal",
+            )
+        form = (*CLOSING, *given)
     return next(((name, "missing; it must be given") for name in form if name not in values), None)
 
 
 def _values(form: tuple[str, ...], fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields, with the prices that an FKS sender has put into `meta`."""
     meta = fields.get("meta")
-    if form is PLAIN or not isinstance(meta, dict):
+    if form is not FKS or not isinstance(meta, dict):
         return fields
     return {**{name: meta[name] for name in PRICES if name in meta}, **fields}
 
@@ -154,6 +190,32 @@ def _request(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf, today
     )
 
 
+def _change(form: tuple[str, ...], values: Mapping[str, Any], conf: Conf, today: dt.date) -> TradeRequest:
+    """The request to close a position, or to move its stop or its target."""
+    word = values["action"].lower()
+    symbol, contract = conf.contracts.read(values["instrument"], today)
+    named = contract.name if contract else ""
+    verb, price, end = Verb.CLOSE, 0.0, word
+    for moved, field in ((Verb.MOVE_STOP, "stop"), (Verb.MOVE_TARGET, "target")):
+        if form is MOVING and field in values:
+            verb, price = moved, float(values[field])
+            end = f"{field}_{price:.12g}"
+    return TradeRequest(
+        signal_id=f"{(named or symbol).replace(' ', '_')}_{end}",
+        instrument=symbol,
+        direction=CLOSES.get(word, 0),
+        price=price,
+        tp_points=0,
+        sl_points=0,
+        ttl_s=conf.ingress.ttl_s,
+        strategy=values.get("strategy", STRATEGY),
+        request_id=values.get("request_id", ""),
+        score=None,
+        contract=named,
+        verb=verb,
+    )
+
+
 # --- one check per field: None, or the error and the remedy -------------------------------------------------------------------
 
 Values: TypeAlias = Mapping[str, Any]
@@ -166,11 +228,11 @@ def _wrong(values: Values, conf: Conf) -> Fault | None:
     return None
 
 
-def _side(sides: Mapping[str, int]) -> Callable[[Any, Values, Conf], str | None]:
+def _word(words: Iterable[str]) -> Callable[[Any, Values, Conf], str | None]:
     def check(value: Any, values: Values, conf: Conf) -> str | None:
-        if isinstance(value, str) and value.lower() in sides:
+        if isinstance(value, str) and value.lower() in words:
             return None
-        return f"{_shown(value)} is no side; write one of {', '.join(sides)}"
+        return f"{_shown(value)} is none of the words {', '.join(words)}"
 
     return check
 
@@ -244,11 +306,13 @@ def _meta(value: Any, values: Values, conf: Conf) -> str | None:
 
 
 CHECKS: dict[str, Callable[[Any, Values, Conf], str | None]] = {
-    "action": _side(SIDES),
-    "side": _side(FKS_SIDES),
+    "action": _word(WORDS),
+    "side": _word(FKS_SIDES),
     "instrument": _instrument,
     "symbol": _instrument,
     "price": _price,
+    "stop": _price,
+    "target": _price,
     "tp_points": _points("max_tp_points"),
     "sl_points": _points("max_sl_points"),
     "request_id": _text,
