@@ -60,7 +60,7 @@ def named(path: Path) -> Place | None:
         span = _span(digits)
     except ValueError:
         return None
-    return Place(OF_DIGITS[len(digits)], contract=_contract(path), price=price, begin=span[0], end=span[1])
+    return Place(OF_DIGITS[len(digits)], contract=contract(path), price=price, begin=span[0], end=span[1])
 
 
 def in_cache(path: Path) -> bool:
@@ -87,7 +87,7 @@ def _span(digits: str) -> tuple[dt.datetime, dt.datetime]:
     return end - HOUR, end
 
 
-def _contract(path: Path) -> str:
+def contract(path: Path) -> str:
     """The folder's name, where it is that of a contract or lies in a folder of the database."""
     folder = path.absolute().parent
     return folder.name if CONTRACT.fullmatch(folder.name) or folder.parent.name in KINDS else ""

@@ -58,10 +58,10 @@ def at_rest(path: Path, told: list[str]) -> bytes:
 
 
 class Damage:
-    """What cannot be in the records of one file. at: the offset of each record."""
+    """What cannot be in the records of one file. at: the offset of each record. before: records in front of them."""
 
-    def __init__(self, path: Path, at: Whole) -> None:
-        self._path, self._at = path, at
+    def __init__(self, path: Path, at: Whole, before: int = 0) -> None:
+        self._path, self._at, self._before = path, at, before
         self._first: tuple[int, str] | None = None
 
     def where(self, flags: Flags, what: str) -> None:
@@ -76,11 +76,11 @@ class Damage:
         for code in unproved:
             self.where(codes == code, f"{name} code {code}, which nobody has seen and proved yet")
 
-    def refuse(self) -> None:
+    def refuse(self, remedy: str = AGAIN) -> None:
         """Raises DataError if anything was found; it names the first record."""
         if self._first is not None:
             record, what = self._first
-            raise DataError(f"{self._path}, record {record + 1} at byte {self._at[record]}: {what}; {AGAIN}")
+            raise DataError(f"{self._path}, record {self._before + record + 1} at byte {self._at[record]}: {what}; {remedy}")
 
 
 def starts(first: int, end: int, lengths: Lengths) -> Iterator[Whole]:
