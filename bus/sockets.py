@@ -161,7 +161,7 @@ def _sender(first: zmq.Frame) -> str:
 
 def _connection(first: zmq.Frame) -> int:
     try:
-        return cast(int, first.get(zmq.SRCFD))
+        return first.get(zmq.SRCFD)
     except zmq.ZMQError:  # as above
         return -1
 
