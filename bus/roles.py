@@ -77,7 +77,7 @@ ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
     },
     "tracker": _CONTROL,
     "evaluator": _CONTROL,
-    "venue": dict.fromkeys(("hello", "order_update", "execution", "ack"), frozenset({Role.BRIDGE})),
+    "venue": dict.fromkeys(("hello", "accounts", "order_update", "execution", "ack"), frozenset({Role.BRIDGE})),
     "history": {"topics_request": _HISTORY, "history_request": _HISTORY},
 }
 # Who may connect to the other ports. At `backfill` the bridge replies to the daemons' side.

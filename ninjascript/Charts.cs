@@ -34,6 +34,12 @@ namespace Tapewire
         /// <summary>Why it takes no entries now; empty if it takes them.</summary>
         string Stopped { get; }
 
+        /// <summary>The close of the chart's last bar; 0 before the first.</summary>
+        long LastNs { get; }
+
+        /// <summary>The platform's accounts, in the order of their names.</summary>
+        List<AccountFigures> Accounts();
+
         /// <summary>Carries out a command that is on disk and acknowledged. `repeat`: its id was taken before.</summary>
         void Command(Message message, bool repeat);
 

@@ -22,6 +22,7 @@ namespace Tapewire
             {
                 case "bar": return new Bar();
                 case "hello": return new Hello();
+                case "accounts": return new Accounts();
                 case "order_update": return new OrderUpdate();
                 case "execution": return new ExecutionReport();
                 case "ack": return new Ack();
@@ -199,6 +200,58 @@ namespace Tapewire
         public static VenueChart From(Fields from) { return new VenueChart { Instrument = from.Str("instrument"), Contract = from.Str("contract", "") }; }
     }
 
+    /// <summary>An account of the platform. Money is in dollars, as the platform reports it; null if it reports none.</summary>
+    public sealed class AccountFigures
+    {
+        public string Name, Connection = "";
+        public bool Simulated, Trades;
+        public double? Cash, Realised, Unrealised;
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(7);
+            map.Add("name", Name);
+            map.Add("simulated", Simulated);
+            map.Add("connection", Connection);
+            map.Add("trades", Trades);
+            map.Add("cash", Cash);
+            map.Add("realised", Realised);
+            map.Add("unrealised", Unrealised);
+            return map;
+        }
+
+        public static AccountFigures From(Fields from)
+        {
+            return new AccountFigures
+            {
+                Name = from.Str("name"),
+                Simulated = from.Bool("simulated", false),
+                Connection = from.Str("connection", ""),
+                Trades = from.Bool("trades", false),
+                Cash = from.DollarsOrNull("cash"),
+                Realised = from.DollarsOrNull("realised"),
+                Unrealised = from.DollarsOrNull("unrealised"),
+            };
+        }
+
+        /// <summary>Whether only the open profit differs, which changes with every price.</summary>
+        public bool Like(AccountFigures other)
+        {
+            return Name == other.Name && Simulated == other.Simulated && Connection == other.Connection && Trades == other.Trades
+                && Cash == other.Cash && Realised == other.Realised;
+        }
+    }
+
+    /// <summary>The platform's accounts, as they stand now.</summary>
+    public sealed class Accounts : Body
+    {
+        public List<AccountFigures> Figures = new List<AccountFigures>();
+
+        public override string Type { get { return "accounts"; } }
+        public override void Write(PackMap to) { to.Add("figures", Figures.ConvertAll<object>(each => each.ToMap())); }
+        public override void Read(Fields from) { Figures = from.Inner("figures", true).ConvertAll(AccountFigures.From); }
+    }
+
     public sealed class Hello : Body
     {
         public string Venue, Version;
@@ -207,6 +260,7 @@ namespace Tapewire
         public List<string> Working = new List<string>();
         public List<Numbered> Words = new List<Numbered>();
         public List<VenueChart> Charts = new List<VenueChart>();
+        public List<AccountFigures> Figures = new List<AccountFigures>();
 
         public override string Type { get { return "hello"; } }
 
@@ -227,6 +281,7 @@ namespace Tapewire
             to.Add("working", new List<object>(Working));
             to.Add("words", Numbered.ToMap(Words));
             to.Add("charts", Charts.ConvertAll<object>(each => each.ToMap()));
+            to.Add("figures", Figures.ConvertAll<object>(each => each.ToMap()));
         }
 
         public override void Read(Fields from)
@@ -239,6 +294,7 @@ namespace Tapewire
             Working = from.Strings("working");
             Words = from.Map.TryGet("words", out _) ? Numbered.From(from.MapOf("words")) : new List<Numbered>();
             Charts = from.Inner("charts").ConvertAll(VenueChart.From);
+            Figures = from.Inner("figures").ConvertAll(AccountFigures.From);
         }
     }
 

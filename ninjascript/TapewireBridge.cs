@@ -254,6 +254,48 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         string Tapewire.ITrader.Contract { get { return _contract; } }
 
+        long Tapewire.ITrader.LastNs { get { return _feed.LastNs; } }
+
+        List<Tapewire.AccountFigures> Tapewire.ITrader.Accounts()
+        {
+            var accounts = new List<Tapewire.AccountFigures>();
+            lock (Account.All)
+                foreach (Account each in Account.All) accounts.Add(Figures(each));
+            accounts.Sort((one, other) => string.CompareOrdinal(one.Name, other.Name));
+            return accounts;
+        }
+
+        static Tapewire.AccountFigures Figures(Account account)
+        {
+            Connection connection = account.Connection;
+            string provider = Told(account, "Provider"), status = Told(account, "AccountStatus");
+            return new Tapewire.AccountFigures
+            {
+                Name = account.Name,
+                Connection = connection == null ? "" : connection.Options.Name,
+                Simulated = provider == "Simulator" || provider == "Playback" || account.Name.StartsWith("Sim", StringComparison.Ordinal)
+                    || account.Name.StartsWith("Playback", StringComparison.Ordinal),
+                Trades = connection != null && connection.Status == ConnectionStatus.Connected && (status == "" || status == "Enabled"),
+                Cash = Dollars(account, AccountItem.CashValue),
+                Realised = Dollars(account, AccountItem.RealizedProfitLoss),
+                Unrealised = Dollars(account, AccountItem.UnrealizedProfitLoss),
+            };
+        }
+
+        static double? Dollars(Account account, AccountItem item)
+        {
+            double value = account.Get(item, Currency.UsDollar);
+            return double.IsNaN(value) || Math.Abs(value) > Tapewire.Bounds.MaxDollars ? (double?)null : value;
+        }
+
+        /// <summary>A property of NinjaTrader's that its documentation does not promise, as text; empty if this version has none.</summary>
+        static string Told(object of, string property)
+        {
+            System.Reflection.PropertyInfo found = of.GetType().GetProperty(property);
+            object value = found == null ? null : found.GetValue(of, null);
+            return value == null ? "" : value.ToString();
+        }
+
         bool Tapewire.ITrader.Trades { get { return _live; } }
 
         string Tapewire.ITrader.Stopped { get { return Stopped(); } }

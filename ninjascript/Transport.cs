@@ -368,6 +368,7 @@ namespace Tapewire
             if (now < _nextParticipantMs) return;
             _nextParticipantMs = now + ParticipantMs;
             _charts.Tick();
+            if (_numbering.Ready) _link.Look();
         }
 
         void Flush()

@@ -16,6 +16,7 @@ namespace Tapewire
     sealed class VenueLink
     {
         const int SilentMs = 3000; // after which a lease counts as a new connection
+        const int LookMs = 1000, AccountsMs = 60000; // how often the accounts are looked at, and how often they are sent if only the open profit changes
 
         readonly IPoller _poller;
         readonly Numbering _numbering;
@@ -25,7 +26,8 @@ namespace Tapewire
         readonly Dictionary<string, Action> _onAcknowledged = new Dictionary<string, Action>();
         readonly Dictionary<string, Inbox> _inboxes = new Dictionary<string, Inbox>();
         readonly Limits _limits = new Limits();
-        long _leaseMs = -1, _boot;
+        List<AccountFigures> _accounts; // as the gate has been told; null before the first hello
+        long _leaseMs = -1, _boot, _lookedMs, _toldMs;
         int _killed;
 
         public VenueLink(IPoller poller, Numbering numbering, Charts charts, Memory memory)
@@ -97,10 +99,33 @@ namespace Tapewire
                 atNs = Math.Max(atNs, barNs);
             }
             if (hello.Accounts.Count == 0) return;
+            hello.Figures = Told(_charts.Traders()[0].Accounts());
             hello.Words = _numbering.Link.Numbers();
             _poller.Counters.Hellos++;
             _poller.Counters.Queued();
             Put("venue.nt.", hello, atNs, "", null);
+        }
+
+        /// <summary>Sends the accounts if one has changed, or after a minute; while the gate is there, so that none of them waits for it.</summary>
+        public void Look()
+        {
+            List<ITrader> traders = _charts.Traders();
+            if (_accounts == null || traders.Count == 0 || _poller.NowMs - _lookedMs < LookMs || LeaseAgeMs < 0 || LeaseAgeMs > SilentMs) return;
+            _lookedMs = _poller.NowMs;
+            List<AccountFigures> now = traders[0].Accounts();
+            bool like = now.Count == _accounts.Count;
+            for (int at = 0; like && at < now.Count; at++) like = now[at].Like(_accounts[at]);
+            if (like && _poller.NowMs - _toldMs < AccountsMs) return;
+            long atNs = 0;
+            foreach (ITrader trader in traders) atNs = Math.Max(atNs, trader.LastNs);
+            _poller.Counters.Queued();
+            Put("venue.accounts.", new Accounts { Figures = Told(now) }, atNs, "", null);
+        }
+
+        List<AccountFigures> Told(List<AccountFigures> accounts)
+        {
+            _toldMs = _poller.NowMs;
+            return _accounts = accounts;
         }
 
         /// <summary>Sends what is due.</summary>

@@ -184,6 +184,8 @@ namespace Tapewire
         /// <summary>Money as NinjaTrader reports it; finite.</summary>
         public double Dollars(string name, double absent) { return Within(name, Float(name, absent), Bounds.MaxDollars, " dollars"); }
 
+        public double? DollarsOrNull(string name) { return FloatOrNull(name) == null ? (double?)null : Dollars(name, 0); }
+
         public double Float(string name) { return Real(name, Needed(name)); }
 
         public double Float(string name, double absent) { return _map.TryGet(name, out object value) ? Real(name, value) : absent; }

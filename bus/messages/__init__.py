@@ -45,6 +45,8 @@ from tapewire.bus.messages.public import PublicSignal, PublicTrade
 from tapewire.bus.messages.session import Flow, IbHistory, Levels, Range, Scores, Session
 from tapewire.bus.messages.system import Alarm, Beat, Gap, Resend
 from tapewire.bus.messages.venue import (
+    AccountFigures,
+    Accounts,
     Ack,
     CancelOrder,
     ClosePosition,
@@ -84,6 +86,8 @@ __all__ = [
     "LONG",
     "PROTOCOL_VERSION",
     "SHORT",
+    "AccountFigures",
+    "Accounts",
     "Ack",
     "Action",
     "Alarm",
@@ -193,7 +197,7 @@ Fact: TypeAlias = (
 )
 Command: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
 SystemMessage: TypeAlias = Beat | Resend | Gap | Alarm
-LinkMessage: TypeAlias = Hello | OrderUpdate | Execution | Lease | Ack
+LinkMessage: TypeAlias = Hello | Accounts | OrderUpdate | Execution | Lease | Ack
 GateRequest: TypeAlias = Kill | Arm | ExternalSignal
 CoreEvent: TypeAlias = LinkState | Due | Begun
 Service: TypeAlias = TopicsRequest | Topics | HistoryRequest | Page | Control | Report

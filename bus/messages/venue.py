@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tapewire.bus.bounds import Price, Quantity, TimeNs
+from tapewire.bus.bounds import Dollars, Price, Quantity, TimeNs
 from tapewire.bus.messages.market import Position
 from tapewire.bus.messages.words import Action, OrderStatus, Role
 
@@ -83,11 +83,34 @@ class VenueChart(Struct, frozen=True):
     contract: str = ""
 
 
+class AccountFigures(Struct, frozen=True):
+    """An account of the platform. Money is in dollars as the platform reports it; None if it reports none.
+
+    simulated: no money is at risk. connection: the name of its connection. trades: it is connected and enabled, so it may trade.
+    cash: its cash value. realised, unrealised: profit of its trading day, of the whole account.
+    """
+
+    name: str
+    simulated: bool = False
+    connection: str = ""
+    trades: bool = False
+    cash: Dollars | None = None
+    realised: Dollars | None = None
+    unrealised: Dollars | None = None
+
+
+class Accounts(Struct, frozen=True, tag="accounts"):
+    """All accounts of the platform, whenever one has changed, and once a minute. A later one replaces it."""
+
+    figures: tuple[AccountFigures, ...]
+
+
 class Hello(Struct, frozen=True, tag="hello"):
     """The venue's first message on the link, and after every reconnect: its name, its accounts and a snapshot of both.
 
     words: epoch and number of the venue's last message on each topic at the time of the snapshot. For a receiver of a later message
     the snapshot is outdated. charts: those that take orders; empty if the venue has no charts.
+    accounts: of its charts. figures: every account of the platform; empty if the venue does not report them.
     """
 
     venue: str
@@ -97,6 +120,7 @@ class Hello(Struct, frozen=True, tag="hello"):
     working: tuple[str, ...] = ()
     words: dict[str, tuple[int, int]] = {}
     charts: tuple[VenueChart, ...] = ()
+    figures: tuple[AccountFigures, ...] = ()
 
 
 class OrderUpdate(Struct, frozen=True, tag="order_update"):

@@ -17,6 +17,8 @@ from typing import Any
 from tapewire.bus import topics
 from tapewire.bus.daemon import Admission, Command, Daemon, Event, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
+    AccountFigures,
+    Accounts,
     Arm,
     Bar,
     Begun,
@@ -50,7 +52,7 @@ from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox, LatestSession, QueuedSignal
 from tapewire.daemons.gate.external.ingress import Refusal
-from tapewire.daemons.gate.firm.program import account_of
+from tapewire.daemons.gate.firm.program import account_of, cents
 from tapewire.daemons.gate.state import GateState, carried_over
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.market.clock import SessionClock
@@ -119,6 +121,7 @@ class Gate:
         self.rates = Rates.restored(state.rates)
         self.inbox = Inbox.restored(state.inbox, conf)
         self.disputes = state.disputes.copy()
+        self.compared = state.compared.copy()
         self.findings: list[str] = []
         self._kills = state.kills
         self._decided = {*state.decided}
@@ -165,6 +168,7 @@ class Gate:
             program=self.program.snapshot() if self.program else None,
             inbox=self.inbox.snapshot(),
             observed=self.observed.copy(),
+            compared=self.compared.copy(),
             entered={**self._entered},
             answered={**self._answered},
             disputes=self.disputes.copy(),
@@ -182,6 +186,8 @@ class Gate:
             return self._and_standing(self._blotter.update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
+        if isinstance(body, Accounts):
+            return self._compare(event, body.figures)
         if isinstance(body, LinkState):
             return self._connected(body)
         if isinstance(body, Begun):
@@ -353,7 +359,23 @@ class Gate:
         account, at_ns = self.conf.trading.account, event.header.event_ns
         found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         alarms = [facts.alarm("reconcile", text) for text in found.texts]
-        return [*alarms, *(output for execution in found.adopted for output in self._execute(execution))]
+        adopted = (output for execution in found.adopted for output in self._execute(execution))
+        return [*alarms, *adopted, *self._compare(event, hello.figures)]
+
+    def _compare(self, event: Event, figures: Sequence[AccountFigures]) -> list[Output]:
+        """The platform reports its accounts: compare the figures of ours with our books, once there is a bar to date them by."""
+        name, at_ns = self.conf.trading.account, event.header.event_ns
+        account = next((each for each in figures if each.name == name), None)
+        if account is None or at_ns == 0:
+            return []
+        session, start = self._blotter.clock.read(at_ns)[0].date, cents(self.conf.preset.risk.start)
+        alarms = self.compared.report(
+            account,
+            self.conf.trading,
+            realised_cents=self.book.realised_cents(session),
+            equity_cents=self.program.equity_cents if self.program else start + self.book.total_cents,
+        )
+        return [facts.alarm(*each) for each in alarms]
 
     def _overdue(self, due: Due) -> list[Output]:
         """Report orders that the venue has not acknowledged or not filled in time, and cancel entries that work too long."""

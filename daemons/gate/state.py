@@ -25,6 +25,7 @@ from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, JournalError
 from tapewire.bus.messages import Decisions, Intents, TradingState
+from tapewire.daemons.gate.books.figures import Compared
 from tapewire.daemons.gate.books.ledger import Books
 from tapewire.daemons.gate.books.orders import WORKING, Sheet
 from tapewire.daemons.gate.books.rates import OrderTimes
@@ -47,7 +48,8 @@ class GateState(Struct, frozen=True, kw_only=True):
     account, traded, ticks: the settings that the rest depends on: the account of the books, the instruments of the run, and the
     tick of each defined instrument. kills: how often the switch was latched. decided: ids of intents. entered: the bar of the last
     entry in each instrument. answered: the last request for each instrument, with its decisions. disputes: where the venue's
-    positions differ from our books. stands: the standing that was published last.
+    positions differ from our books. compared: our books against the account's figures. stands: the standing that was published
+    last.
     """
 
     version: int = VERSION
@@ -63,6 +65,7 @@ class GateState(Struct, frozen=True, kw_only=True):
     program: ProgramProgress | None = None
     inbox: Queue = Queue()
     observed: Observed = msgspec.field(name="heard", default_factory=Observed)
+    compared: Compared = msgspec.field(default_factory=Compared)
     entered: dict[str, int] = {}
     answered: dict[str, tuple[Intents, Decisions]] = {}
     disputes: Disputes = msgspec.field(default_factory=Disputes)

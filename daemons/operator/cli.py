@@ -26,6 +26,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "send": ("send", "ingress"),
     "ready": ("ready",),
     "keys": ("keys",),
+    "accounts": ("accounts",),
     "install": ("bridge",),
     "upkeep": ("restart", "logs"),
 }

@@ -20,8 +20,8 @@ from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
+from tapewire.daemons.settings import caps, overrides, rails
 from tapewire.daemons.settings import instruments as tables
-from tapewire.daemons.settings import overrides, rails
 from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
 from tapewire.daemons.settings.instruments import Instruments
 from tapewire.daemons.settings.programs import Program, SizeTable
@@ -180,6 +180,7 @@ def load(
             else:
                 sections = {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher, "ingress": ingress}
                 sections[section].update(values)
+    limits = caps.applied(limits)
     where = f"preset {preset.name!r} + conf/{overlay}.toml [risk]"
     preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
     rails.check(preset.risk, where, complete=overlay == "live")

@@ -70,6 +70,8 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     cancel_s: an entry that still works so long after its validity is cancelled.
     of_one_bar: which of several entries in one instrument on one bar is traded. With "latest" a signal from outside waits until its
     bar has closed.
+    books_apart: dollars by which the account's realised profit of the trade date may differ from our books before an alarm says so.
+    account_apart: the same for its cash value and the account that the settings describe. 0: no such alarm.
     """
 
     enabled: bool = False
@@ -79,6 +81,12 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     answer_s: float = 10.0
     cancel_s: float = 30.0
     of_one_bar: Literal["first", "latest"] = "first"
+    books_apart: float = 100.0
+    account_apart: float = 5000.0
+
+    def __post_init__(self) -> None:
+        if self.books_apart < 0 or self.account_apart < 0:
+            raise ValueError("books_apart and account_apart are dollars, 0 or more; 0 for no alarm")
 
 
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,6 +202,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
         TOML has no null, so a missing key means "by risk".
     strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
     sizing: per display name, the size of that strategy's entries in place of the rule above.
+    caps: a table of conf/caps/ by name; it limits `account_contracts` by the account's `start`. Empty for none.
 
     Everything else is a rail. None is no limit; a live configuration sets each one or names it in `loosened`
     (daemons/settings/rails.py).
@@ -208,6 +217,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     risk_cap: float = 800.0
     strategy_day_loss: dict[str, float] = {}
     sizing: dict[str, Sizing] = {}
+    caps: str = ""
 
     stop_ticks_at_least: int | None = None
     stop_ticks_at_most: int | None = None

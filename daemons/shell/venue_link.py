@@ -16,7 +16,7 @@ import zmq
 from tapewire.bus import sockets
 from tapewire.bus.bounds import OutOfBounds
 from tapewire.bus.daemon import Event
-from tapewire.bus.messages import Ack, Hello, Lease, LinkState
+from tapewire.bus.messages import AccountFigures, Accounts, Ack, Hello, Lease, LinkState
 from tapewire.bus.outbox import Outbox
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.process import BATCH, NEVER_NS, Process
@@ -55,6 +55,7 @@ class VenueLink:
         self._books = books
         self._boot = boot
         self._hello: Hello | None = None  # the last of this epoch
+        self._figures: tuple[AccountFigures, ...] = ()  # of the last hello, or of a later message
         self._next_lease_ns = 0
         self._taken: list[tuple[bytes, str]] = []  # to acknowledge, once this round is on disk
         self._socket: zmq.Socket[bytes] | None = None
@@ -71,7 +72,9 @@ class VenueLink:
     def stepped(self, event: Event) -> None:
         """The core takes this event, now or in a fold."""
         if isinstance(event.body, Hello):
-            self._hello = event.body
+            self._hello, self._figures = event.body, event.body.figures
+        elif isinstance(event.body, Accounts):
+            self._figures = event.body.figures
 
     def deliver(self, now_ns: int) -> LinkState | None:
         """Send what is due. Returns what is new about the link: the venue has come or gone."""
@@ -115,6 +118,7 @@ class VenueLink:
             "version": hello.version,
             "accounts": hello.accounts,
             "charts": msgspec.to_builtins(hello.charts),
+            "figures": msgspec.to_builtins(self._figures),
         }
         return {"venue": venue, "venue_up": self.up, "killed": self._halted(), "books": self._books()}
 

@@ -100,7 +100,7 @@ namespace Tapewire.Testing
             Position = new Position { Account = account, Instrument = instrument };
             account.Positions.Add(Position);
             Func<AccountItem, double> others = account.Value;
-            account.Value = item => (others == null ? 0 : others(item)) + _now.RealisedCents / 100.0;
+            account.Value = item => (others == null ? 0 : others(item)) + (item == AccountItem.UnrealizedProfitLoss ? Open() : _now.RealisedCents / 100.0);
             account.Submitting += order => IfMine(order, Submit);
             account.Changing += order => IfMine(order, Change);
             account.Cancelling += order => IfMine(order, Cancel);
@@ -408,6 +408,9 @@ namespace Tapewire.Testing
             else if (stop != null && (adverse - stop) * _now.Side <= 0) LeaveBracket(true, (double)stop);
             else if (target != null && (favourable - target) * _now.Side >= 0) LeaveBracket(false, (double)target);
         }
+
+        /// <summary>The open profit at the last close, in dollars.</summary>
+        double Open() { return _now.Qty == 0 ? 0 : (_now.Bar.Close - _now.Price) * _now.Qty * _now.Side * _terms.PointValue; }
 
         double? Stop() { return Resting(bracket => bracket.Stop, order => order.StopPrice); }
 

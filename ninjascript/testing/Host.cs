@@ -18,6 +18,7 @@ namespace Tapewire.Testing
     public sealed class HostOptions
     {
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", DaemonHost = "127.0.0.1";
+        public double Cash = 150000;
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
         public Terms Terms;
@@ -67,11 +68,31 @@ namespace Tapewire.Testing
             NinjaTrader.Core.Globals.UserDataDir = options.Folder;
             Connection.PlaybackConnection = new Connection();
             _account = Account.All.Find(each => each.Name == options.Account);
-            if (_account == null) Account.All.Add(_account = new Account { Name = options.Account });
+            if (_account == null) _account = AddAccount(options.Account, options.Cash, Provider.Playback);
             _primary = Series(options.Root, options.Instrument);
             _primary.Drop(options.Begin);
             if (options.Period != null) _primary.BarsPeriod = options.Period;
             _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck, options.BrokerFile);
+        }
+
+        /// <summary>An account with its own connection, in which nothing has been traded.</summary>
+        public static Account AddAccount(string name, double cash, Provider provider)
+        {
+            var connection = new Connection { Options = new ConnectOptions { Name = provider == Provider.Provider1 ? "Live feed" : provider + "" } };
+            var account = new Account { Name = name, Connection = connection, Provider = provider, AccountStatus = AccountStatus.Enabled };
+            account.Value = item => item == AccountItem.CashValue ? cash : 0;
+            lock (Account.All) Account.All.Add(account);
+            return account;
+        }
+
+        /// <summary>The broker books money without a trade.</summary>
+        public void Charge(double dollars)
+        {
+            lock (Sync)
+            {
+                Func<AccountItem, double> before = _account.Value;
+                _account.Value = item => before(item) - (item == AccountItem.UnrealizedProfitLoss ? 0 : dollars);
+            }
         }
 
         Bars Series(string root, string name)

@@ -33,7 +33,11 @@ namespace NinjaTrader.Cbi
 
     public enum Currency { UsDollar }
 
-    public enum AccountItem { RealizedProfitLoss, GrossRealizedProfitLoss }
+    public enum AccountItem { CashValue = 1, GrossRealizedProfitLoss = 8, RealizedProfitLoss = 18, UnrealizedProfitLoss = 23 }
+
+    public enum AccountStatus { Disabled, Enabled, LiquidationOnly, Excluded }
+
+    public enum Provider { Playback = 13, Simulator = 15, Provider1 = 20 }
 
     public enum ConnectionStatus { Connected, ConnectionLost, Connecting, Disconnected, Disconnecting }
 
@@ -107,8 +111,15 @@ namespace NinjaTrader.Cbi
         public ConnectionStatus Status, PriceStatus;
     }
 
+    public class ConnectOptions
+    {
+        public string Name;
+    }
+
     public class Connection
     {
+        public ConnectOptions Options = new ConnectOptions();
+        public ConnectionStatus Status = ConnectionStatus.Connected;
         public static Connection PlaybackConnection;
     }
 
@@ -118,6 +129,9 @@ namespace NinjaTrader.Cbi
         public static readonly List<Account> All = new List<Account>();
 
         public string Name;
+        public Connection Connection;
+        public AccountStatus AccountStatus { get; set; }
+        public Provider Provider { get; set; }
         public readonly List<Order> Orders = new List<Order>();
         public readonly List<Execution> Executions = new List<Execution>();
         public readonly List<Position> Positions = new List<Position>();

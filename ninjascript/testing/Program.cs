@@ -128,7 +128,7 @@ namespace Tapewire.Testing
         /// <summary>
         /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
         /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
-        /// bracket), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), names
+        /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), names
         /// (a name server answers from now on; with `--nameless 1` none did), quit.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
@@ -187,6 +187,8 @@ namespace Tapewire.Testing
             else if (words[0] == "connected") host.Connected(NinjaTrader.Cbi.ConnectionStatus.Connected);
             else if (words[0] == "foreign") host.Foreign(int.Parse(words[1], CultureInfo.InvariantCulture));
             else if (words[0] == "strip") host.Strip();
+            else if (words[0] == "charge") host.Charge(double.Parse(words[1], CultureInfo.InvariantCulture));
+            else if (words[0] == "account") Host.AddAccount(words[1], double.Parse(words[2], CultureInfo.InvariantCulture), NinjaTrader.Cbi.Provider.Provider1);
             else if (words[0] == "lights") Tell(host.Bridge);
             else if (words[0] == "corner") Console.WriteLine(host.Script.Corner);
             else if (words[0] == "printed") foreach (string line in host.Script.Printed) Console.WriteLine(line);
@@ -284,6 +286,7 @@ namespace Tapewire.Testing
                 Folder = Text("folder", "."),
                 BrokerFile = Text("broker", ""),
                 Month = Text("month", "03-26"),
+                Cash = Number("cash", 150000),
                 DaemonHost = Text("host", "127.0.0.1"),
                 BasePort = Int("base-port", 6550),
                 GraceMs = Int("grace", 250),

@@ -6,6 +6,8 @@
 from msgspec import structs
 
 from tapewire.bus.messages import (
+    AccountFigures,
+    Accounts,
     Ack,
     Action,
     Alarm,
@@ -689,6 +691,11 @@ EXAMPLES: dict[str, tuple[str, Header, Body]] = {
     ),
 }
 
+FIGURES = (
+    AccountFigures("APEX-4711-08!Live!", connection="Live feed", trades=True, cash=49_876.5, realised=-123.5, unrealised=62.0),
+    AccountFigures("Sim101", simulated=True),
+)
+
 # The contract came later: each message that names one, as above and with it.
 EXAMPLES |= {
     f"{kind} - of a contract": (topic, header, structs.replace(body, contract="MNQ 03-26"))
@@ -706,4 +713,10 @@ EXAMPLES |= {
         head("nt", 3, event_ns=0),
         Hello("NinjaTrader", "1", ("Sim101",), charts=(VenueChart("MNQ", "MNQ 03-26"), VenueChart("EURUSD"))),
     ),
+    "hello - with its accounts": (
+        "venue.nt.",
+        head("nt", 4, event_ns=0),
+        Hello("NinjaTrader", "1", ("Sim101",), charts=(VenueChart("MNQ", "MNQ 03-26"),), figures=FIGURES),
+    ),
+    "accounts": ("venue.accounts.", head("nt", 1), Accounts(FIGURES)),
 }

@@ -25,12 +25,9 @@ SECOND_NS = 1_000_000_000
 TABLES = configuration.rolls().tables
 NOW = eastern("11:00") + 20 * SECOND_NS
 BEAT = Beat("nt", 4711, NOW - 3_600 * SECOND_NS, NOW, {"raw.bar.MNQ.1m.": (1, 7)}, note="ready")
-HELLO = {
-    "venue": "NinjaTrader",
-    "version": VERSION,
-    "accounts": [ACCOUNT],
-    "charts": [{"instrument": "MNQ", "contract": "MNQ 03-26"}],
-}
+CHART = {"instrument": "MNQ", "contract": "MNQ 03-26"}
+SIM = {"name": ACCOUNT, "simulated": True, "connection": "Simulator", "trades": True}
+HELLO = {"venue": "NinjaTrader", "version": VERSION, "accounts": [ACCOUNT], "charts": [CHART], "figures": [SIM]}
 FLAT = {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []}
 GATE = {"venue_up": True, "killed": False, "pending": {"venue": 0}, "venue": HELLO, "books": FLAT}
 
@@ -115,6 +112,7 @@ def test_a_healthy_side_is_ok_in_every_line() -> None:
         ("venue link", {"gate": {**GATE, "venue_up": False}}, "accepts no orders", "Windows must reach port 5563"),
         ("account", hello(accounts=["Sim102"]), f"names {ACCOUNT}, the bridge has Sim102", f"choose {ACCOUNT}"),
         ("account", hello(accounts=[]), "the bridge has none", "`tapewire up`"),
+        ("account", hello(figures=[{**SIM, "trades": False}]), "may not trade Sim101: its connection (Simulator)", "connect it"),
         ("bars MNQ", {"sessions": {}}, "none yet", "wait a minute; then check"),
         (
             "bars MNQ",

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, JournalError
 from tapewire.bus.messages import (
+    AccountFigures,
+    Accounts,
     Arm,
     ClosePosition,
     ExternalAnswer,
@@ -136,7 +138,10 @@ def busy() -> Gate:
     desk.updated(desk.position("11:05"), OrderStatus.ACCEPTED)
     there = (VenuePosition("MES", Position(ACCOUNT, 3)),)
     charts = (VenueChart("MNQ", "MNQ 03-26"),)
-    desk.step(Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}, charts=charts), topic="venue.link.")
+    figures = (AccountFigures(ACCOUNT, cash=1.0, realised=-1.0),)
+    hello = Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}, charts=charts, figures=figures)
+    for body in (hello, Accounts(figures)):
+        desk.gate.step(event(body, topic="venue.link.", event_ns=eastern("11:05")))
     for of in ("venue", "journal"):
         desk.step(LinkState(up=False, of=of), topic="venue.link.")
     desk.step(Kill("anna", flatten=True), topic=WORD)

@@ -75,7 +75,7 @@ REQUESTS = {
     "gate": {"intents": ("evaluator",), "kill": ("operator",), "arm": ("operator",), "external_signal": ("external", "operator")},
     "tracker": {},
     "evaluator": {},
-    "venue": dict.fromkeys(("hello", "order_update", "execution", "ack"), ("bridge",)),
+    "venue": dict.fromkeys(("hello", "accounts", "order_update", "execution", "ack"), ("bridge",)),
     "history": dict.fromkeys(("topics_request", "history_request"), (*READING, "operator")),
     "broker.in": {},
     "broker.out": {},

@@ -141,7 +141,15 @@ def _account(conf: Conf, snapshot: Snapshot) -> Found:
             f"conf/live.toml names {account}, the bridge has {offered}",
             f"choose {account} in the strategy's dialog, or correct [trading] account, then `tapewire down`, `tapewire up`",
         )
-    return ok(f"{account}, as in conf/live.toml" if snapshot.live else account)
+    figures = next((each for each in snapshot.hello["figures"] if each["name"] == account), None)
+    if figures is not None and not figures["trades"]:
+        there = figures["connection"] or "none"
+        return broken(
+            f"NinjaTrader may not trade {account}: its connection ({there}) is down, or it is disabled",
+            "connect it (lower left of the control center); Accounts tab: enable it",
+        )
+    kind = "" if figures is None else ", simulated" if figures["simulated"] else ", live money"
+    return ok(f"{account}{kind}, as in conf/live.toml" if snapshot.live else f"{account}{kind}")
 
 
 def _contract(conf: Conf, snapshot: Snapshot, name: str) -> Found:
