@@ -100,6 +100,7 @@ def test_a_truncated_gz_is_named(tapewire: Run, bars: Path, tmp_path: Path) -> N
     ("options", "status", "complaints"),
     [
         (("--instrument", "MNO"), ConfError.status, ["MNO", "did you mean 'MNQ'", "instruments.toml"]),
+        (("--instruments", "nowhere.toml"), ConfError.status, ["nowhere.toml", "no such file", "conf/instruments.toml"]),
         (("--preset", "sead"), ConfError.status, ["sead", "did you mean 'seed'"]),
         (("--strategies", "edge_fad"), ConfError.status, ["edge_fad", "did you mean 'edge_fade'"]),
         (("--fill", "open"), ConfError.status, ["open", "next_open, close"]),
