@@ -143,3 +143,58 @@ def placed(folder: Path, place: str, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+class WrittenBar(NamedTuple):
+    """A bar for `database`. close: wall time of NinjaTrader's PC. Prices in points."""
+
+    close: dt.datetime
+    open: float
+    high: float
+    low: float
+    last: float
+    volume: int
+
+
+def database(folder: Path, contract: str, tick: float, bars: Iterable[WrittenBar]) -> list[Path]:
+    """A contract's minute files, one for each clock day, each value in its shortest code, as NinjaTrader writes them."""
+    days: dict[dt.date, list[WrittenBar]] = {}
+    for bar in bars:
+        days.setdefault((bar.close - dt.timedelta(minutes=1)).date(), []).append(bar)
+    return [
+        placed(
+            folder,
+            f"minute/{contract}/{day:%Y%m%d}.Last.ncd",
+            minute_file(tick, own[0].open, own[0].close, (_shortest(own, at, tick) for at in range(len(own)))),
+        )
+        for day, own in days.items()
+    ]
+
+
+def _shortest(bars: list[WrittenBar], at: int, tick: float) -> MinuteRecord:
+    bar, before = bars[at], bars[max(at - 1, 0)]
+    passed = (bar.close - before.close) // dt.timedelta(minutes=1)
+    moved, up, down, rise = (
+        round(step / tick) for step in (bar.open - before.open, bar.high - bar.open, bar.open - bar.low, bar.last - bar.low)
+    )
+    volume_code = next(
+        code for code, (width, factor) in VOLUME.items() if bar.volume % factor == 0 and bar.volume // factor < 1 << 8 * width
+    )
+    return MinuteRecord(
+        passed,
+        moved,
+        up,
+        down,
+        rise,
+        bar.volume,
+        time_code=0 if passed == 1 else 1 if passed < 1 << 8 else 2,
+        open_code=0 if not moved else 1 if -128 <= moved < 128 else 2,
+        high_code=_width(up),
+        low_code=_width(down),
+        close_code=_width(rise),
+        volume_code=volume_code,
+    )
+
+
+def _width(value: int) -> int:
+    return next(code for code, width in WIDTH.items() if value < 1 << 8 * width)

@@ -5,13 +5,15 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import formats, ncd_bars, ncd_records, ncd_ticks
-from tapewire.replay.sources.table import Bars, Content, Options, Ticks
+from tapewire.replay.sources import db, formats, ncd_bars, ncd_records, ncd_ticks, stamps
+from tapewire.replay.sources.table import EXCHANGE, Bars, Content, Options, Ticks
 from tests import ncd_writer
-from tests.ncd_writer import MinuteRecord, TickRecord, placed
+from tests.ncd_writer import MinuteRecord, TickRecord, WrittenBar, placed
+from tests.shared import SHARED, needs_shared
 
 DAY = "minute/NQ 03-31/20310304.Last.ncd"
 HOUR = "tick/NQ 03-31/203103041900.Last.ncd"
@@ -287,3 +289,25 @@ def test_trades_on_one_side_only_are_told(tmp_path):
     read = content(placed(tmp_path, HOUR, ncd_writer.tick_file(0.25, 100, EVENING, records)))
 
     assert read.told == ["203103041900.Last.ncd: every trade is at the bid; the provider gave no quotes?"]
+
+
+@needs_shared
+@pytest.mark.parametrize("root, tick", [("NQ", 0.25), ("YM", 1.0)])
+def test_recorded_sessions_are_the_same_bars_as_in_their_export(tmp_path, root, tick):
+    """Real sessions, written as NinjaTrader's PC in Chicago has them, are the bars of the export to the last digit."""
+    (part,) = content(SHARED / f"data/ninjatrader/{root}_Volumetric_1.csv").parts
+    export = part.rows
+    assert isinstance(export, Bars)
+    utc, _ = stamps.to_utc(export.stamp, EXCHANGE)
+    chicago = pd.DatetimeIndex(utc.astype("datetime64[ns]")).tz_localize("UTC").tz_convert("America/Chicago").tz_localize(None)
+    columns = (export.open.tolist(), export.high.tolist(), export.low.tolist(), export.close.tolist(), export.volume.tolist())
+    bars = map(WrittenBar, chicago.to_pydatetime(), *columns)
+    paths = ncd_writer.database(tmp_path, f"{root} 03-27", tick, bars)
+
+    read = [content(path).parts[0].rows for path in paths]
+
+    assert db.files(tmp_path, (root,)).files == sorted(paths)
+    again, _ = stamps.to_utc(np.concatenate([rows.stamp for rows in read]), "America/Chicago")
+    assert again.tolist() == utc.tolist()
+    for name in ("open", "high", "low", "close", "volume"):
+        assert np.concatenate([getattr(rows, name) for rows in read]).tolist() == getattr(export, name).tolist()
