@@ -28,6 +28,11 @@ class TradingWeek(NamedTuple):
     closes: int = CLOSE
     weekend: bool = False
 
+    @property
+    def pause(self) -> tuple[int, int] | None:
+        """The break of each day: bars close up to the first of these minutes, and again after the second. None without one."""
+        return None if self.weekend else (self.closes, self.opens)
+
     def trades(self, weekday: int, minute: int) -> bool:
         """Whether the minute that closes at this stamp is traded. weekday: of the stamp, Monday is 0; minute: 0 is midnight."""
         if self.weekend:

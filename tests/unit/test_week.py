@@ -44,6 +44,12 @@ def test_every_calendar_opens_at_six_and_closes_at_five(name):
     assert (week.opens, week.closes) == (library.open_time.hour * 60 + 60, library.close_time.hour * 60 + 60)
 
 
+def test_the_break_lasts_from_five_to_six():
+    """In minutes after midnight, New York."""
+    assert hours_of("rates").pause == (17 * 60, 18 * 60)
+    assert hours_of("crypto").pause is None
+
+
 def test_crypto_has_no_break_since_the_end_of_may_2026():
     """On 2026-05-29 it did not close for the weekend; a recording of before then has the break."""
     assert not hours_of("crypto", dt.date(2026, 5, 28)).weekend
