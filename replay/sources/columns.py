@@ -13,20 +13,21 @@ WANTED = {**dict.fromkeys(PRICES, text.PRICE), "volume": text.CONTRACTS}
 PERIODS = (3_600, 1_800, 900, 600, 300, 240, 180, 120, MINUTE_S, 30, 15, 10, 5, 1)
 FEW = 10
 NEARLY_ALL = 0.99
+BEGINNING = 1_000  # most periods are ruled out by so many rows
 
 
-def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None), *, close: str = "close") -> Bars:
+def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) -> Bars:
     """The rows of a table as bars.
 
-    Its columns are `PRICES` (close: the name of the last), volume, and ask and bid if it has them.
+    Its columns are `PRICES`, volume, and ask and bid if it has them.
     """
-    column = {name: values[rows] for name, values in table.columns.items()}
+    column = {name: table.columns[name][rows] for name in (*PRICES, "volume", "ask", "bid") if name in table.columns}
     return Bars(
         stamp=stamp[rows],
         open=column["open"],
         high=column["high"],
         low=column["low"],
-        close=column[close],
+        close=column["close"],
         volume=column["volume"],
         line=table.line[rows],
         **flow(column["volume"], column.get("ask"), column.get("bid")),
@@ -43,7 +44,9 @@ def flow(volume: Whole, ask: Whole | None, bid: Whole | None) -> dict[str, Whole
 
 def ticks(table: text.Table, stamp: Whole, rows: Flags | Whole | slice = slice(None)) -> Ticks:
     """The rows of a table as trades. Its columns are price, size, and side, best_bid and best_ask if it has them."""
-    column = {name: values[rows] for name, values in table.columns.items()}
+    column = {
+        name: table.columns[name][rows] for name in ("price", "size", "side", "best_bid", "best_ask") if name in table.columns
+    }
     return Ticks(
         stamp=stamp[rows],
         price=column["price"],
@@ -65,6 +68,8 @@ def period_s(stamp: Whole) -> int:
     for seconds in PERIODS:
         if seconds > MINUTE_S and len(stamp) < FEW:
             continue
-        if np.count_nonzero(stamp % (seconds * SECOND_NS) == 0) >= NEARLY_ALL * len(stamp):
+        if all(
+            np.count_nonzero(rows % (seconds * SECOND_NS) == 0) >= NEARLY_ALL * len(rows) for rows in (stamp[:BEGINNING], stamp)
+        ):
             return seconds
     return MINUTE_S

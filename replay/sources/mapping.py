@@ -250,17 +250,13 @@ def _layout(head: Head, mapping: Mapping, path: Path) -> text.Layout:
 def _time(stamp: Stamp) -> dict[str, text.Wanted]:
     if stamp.column is None:
         return {
-            "date": text.Wanted(
-                stamps.repeated(stamps.pattern(stamp.date_form)), f"not a date as {stamp.date_form}; {AGAIN}", raw=True
-            ),
-            "time": text.Wanted(
-                stamps.repeated(stamps.clock_pattern(stamp.time_form)), f"not a time as {stamp.time_form}; {AGAIN}", raw=True
-            ),
+            "date": stamps.repeated(stamps.pattern(stamp.date_form), f"not a date as {stamp.date_form}; {AGAIN}"),
+            "time": stamps.repeated(stamps.clock_pattern(stamp.time_form), f"not a time as {stamp.time_form}; {AGAIN}"),
         }
     if stamp.form == UNIX:
         return {"stamp": text.Wanted(stamps.unix, f"not a number of seconds or parts of them since 1970; {AGAIN}", exact=True)}
-    convert = stamps.iso if stamp.form == ISO else stamps.pattern(stamp.form)
-    return {"stamp": text.Wanted(convert, f"not a time as {stamp.form}; {AGAIN}", raw=True)}
+    why = f"not a time as {stamp.form}; {AGAIN}"
+    return {"stamp": stamps.fixed(stamps.PLAIN, why, stamps.iso) if stamp.form == ISO else stamps.written(stamp.form, why)}
 
 
 def _carries_zone(stamp: Stamp, first: str) -> bool:

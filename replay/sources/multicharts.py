@@ -39,8 +39,8 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     volumes = (("volume",) if "volume" in layout.names else ()) + (("ask", "bid") if sides else ())
     text.need(head.path, layout, volumes or ("volume",), "export the symbol with its volume")
     wanted = {
-        "date": text.Wanted(stamps.repeated(stamps.pattern("%Y/%m/%d")), NO_DATE),
-        "time": text.Wanted(stamps.repeated(stamps.clock_time), NO_TIME),
+        "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
+        "time": stamps.repeated(stamps.clock_time, NO_TIME),
         **dict.fromkeys(columns.PRICES, text.PRICE),
         **dict.fromkeys(volumes, text.CONTRACTS),
     }

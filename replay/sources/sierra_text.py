@@ -30,8 +30,8 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     assert layout is not None
     more = [name for name in MORE if layout.names.count(name) == 1]
     wanted = {
-        "date": text.Wanted(stamps.repeated(stamps.pattern("%Y/%m/%d")), NO_DATE),
-        "time": text.Wanted(stamps.repeated(stamps.clock_time), NO_TIME),
+        "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
+        "time": stamps.repeated(stamps.clock_time, NO_TIME),
         **dict.fromkeys(NEEDED[2:6], text.PRICE),
         **dict.fromkeys(("volume", *more), text.CONTRACTS),
     }

@@ -16,6 +16,9 @@ from tapewire.replay.sources.text import Column, Convert, Wanted
 from tapewire.strategies.clock import SECOND_NS
 
 FIRST_NS, END_NS = 0, 7_258_118_400 * SECOND_NS  # 1970 up to 2200: no other year can be right
+PLACES = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "hh", "%M": "mm", "%S": "ss"}
+PLAIN = "YYYY-MM-DD hh:mm:ss"
+LONGEST = 40  # signs of a stamp
 CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}|9[01]\d{17}|9223372036854775807", re.ASCII)  # fits 64 bits
 ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -62,17 +65,18 @@ def date(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     return _ns(pd.to_datetime(cells.astype(str), format="%Y-%m-%d", errors="coerce", utc=True), np.zeros(len(cells), np.bool_))
 
 
-def fixed(form: str, why: str) -> Wanted:
+def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
     """A column of stamps whose digits stand in the same places in each row: nanoseconds as written, to the last digit.
 
-    form: such as `YYYYMMDD hhmmss`; Y, M, D, h, m, s and f (of a second) are digits, every other sign stands for itself.
+    form: such as `YYYYMMDD hhmmss`; Y, M, D, h, m, s and f (of a second) are digits, every other sign stands for itself. otherwise:
+    converts the cells that are written in another way.
     """
     places = {letter: [at for at, sign in enumerate(form) if sign == letter] for letter in "YMDhmsf"}
     signs = [(at, ord(sign)) for at, sign in enumerate(form) if sign not in places]
     fraction = 10 ** (9 - len(places["f"]))
 
     def convert(letters: NDArray[np.uint8]) -> tuple[Column, Flags]:
-        wrong = letters[:, -1] != 0
+        wrong = letters[:, len(form)] != 0
         for at, sign in signs:
             wrong |= letters[:, at] != sign
         digits = letters - np.uint8(ord("0"))  # what is below 0 becomes more than 9
@@ -89,20 +93,33 @@ def fixed(form: str, why: str) -> Wanted:
         wrong |= days.astype("datetime64[M]") != months
         seconds = days.astype(np.int64) * 86_400 + part["h"] * 3_600 + part["m"] * 60 + part["s"]
         wrong |= (seconds < FIRST_NS // SECOND_NS) | (seconds >= END_NS // SECOND_NS)
-        return np.where(wrong, 0, seconds) * SECOND_NS + np.where(wrong, 0, part["f"] * fraction), wrong
+        ns = np.where(wrong, 0, seconds) * SECOND_NS + np.where(wrong, 0, part["f"] * fraction)
+        if otherwise is not None and (others := np.flatnonzero(wrong & (letters[:, -1] == 0))).size:
+            texts = [bytes(each).rstrip(b"\0").decode(errors="replace") for each in letters[others]]
+            ns[others], wrong[others] = otherwise(pd.Series(texts, dtype=str))
+        return ns, wrong
 
-    return Wanted(convert, why, width=len(form) + 1)
+    return Wanted(convert, why, width=len(form) + 1 if otherwise is None else LONGEST)
 
 
-def repeated(convert: Convert) -> Convert:
-    """The same converter, for a column of few different cells (dates, times of day): each is converted once a block."""
+def repeated(convert: Convert, why: str) -> Wanted:
+    """A column of few different cells, such as dates and times of day: each is converted once a block."""
 
     def once(cells: pd.Series[Any]) -> tuple[Column, Flags]:
-        codes, uniques = pd.factorize(cells.astype(str))
-        values, wrong = convert(pd.Series(uniques, dtype=str))
+        values, wrong = convert(pd.Series(cells.cat.categories, dtype=str))
+        codes = cells.cat.codes.to_numpy(np.int64)
         return values[codes], wrong[codes]
 
-    return once
+    return Wanted(once, why, few=True)
+
+
+def written(form: str, why: str) -> Wanted:
+    """A column of stamps in one `strftime` form: nanoseconds as written."""
+    slow = pattern(form)
+    quick = re.sub("%[YmdHMS]", lambda found: PLACES[found[0]], form)
+    if "%" in quick or set("".join(re.split("%[YmdHMS]", form))) & set("".join(PLACES.values())):
+        return Wanted(slow, why, raw=True)
+    return fixed(quick, why, slow)
 
 
 def clock_pattern(form: str) -> Convert:
@@ -119,7 +136,7 @@ def clock_pattern(form: str) -> Convert:
 
 def clock_time(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """`9:31`, `09:31:00`, `09:31:00.250`: nanoseconds since midnight."""
-    found = [CLOCK_TIME.fullmatch(text.strip()) for text in cells.astype(str)]
+    found = [CLOCK_TIME.fullmatch(text.strip()) for text in cells.astype(str).tolist()]
     parts = [(int(m[1]), int(m[2]), int(m[3] or 0), int((m[4] or "").ljust(9, "0"))) if m else (24, 0, 0, 0) for m in found]
     hour, minute, second, fraction = np.array(parts or [(0, 0, 0, 0)], np.int64)[: len(parts)].T
     wrong = (hour > 23) | (minute > 59) | (second > 59)
@@ -156,7 +173,7 @@ def integers(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """Whole numbers to the last digit: a float would round nanoseconds."""
     if cells.dtype.kind == "i":
         return cells.to_numpy(np.int64), np.zeros(len(cells), np.bool_)
-    texts = [text.strip() for text in cells.astype(str)]
+    texts = [text.strip() for text in cells.astype(str).tolist()]
     wrong = np.array([not WHOLE.fullmatch(text) for text in texts], np.bool_)
     values = [0 if bad else int(text) for text, bad in zip(texts, wrong, strict=True)]
     return np.array(values, np.int64), wrong

@@ -30,7 +30,7 @@ from tapewire.bus.errors import DataError, suggest
 from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
 
 HEAD = 1 << 16
-BLOCK = 1 << 20
+BLOCK = 1 << 21
 ZSTD = b"\x28\xb5\x2f\xfd"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 AGAIN = "correct the line or export the file again"
@@ -55,7 +55,7 @@ class Wanted(NamedTuple):
 
     exact: whole numbers of many digits, which must not become floats because another cell of the column is none.
     width: if above 0, `convert` takes so many first signs of each cell, as a table of bytes with 0 behind a cell's end.
-    raw: cells stay text, so that `0931` is no number.
+    raw: cells stay text, so that `0931` is no number. few: they are few different texts; `convert` takes a categorical Series.
     """
 
     convert: Convert
@@ -63,6 +63,7 @@ class Wanted(NamedTuple):
     exact: bool = False
     width: int = 0
     raw: bool = False
+    few: bool = False
 
 
 @dataclass(slots=True)
@@ -159,6 +160,9 @@ def price(cells: pd.Series[Any]) -> tuple[Column, Flags]:
 
 def whole(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """Whole numbers, 0 or more, below 10^15."""
+    if cells.dtype.kind == "i":
+        numbers = cells.to_numpy(np.int64)
+        return numbers, (numbers < 0) | (numbers >= 10**15)
     values = _numbers(cells)
     bad = ~((values >= 0) & (values < 1e15) & (values == np.floor(values)))
     return np.where(bad, 0.0, values).astype(np.int64), bad
@@ -176,12 +180,13 @@ class Words:
         self._numbers: dict[str, int] = {}
 
     def __call__(self, cells: pd.Series[Any]) -> tuple[Column, Flags]:
-        codes, uniques = pd.factorize(cells.astype(object), use_na_sentinel=False)
-        numbers = np.array([self._number(word) for word in uniques] or [0], np.int64)
+        categories, codes = cells.cat.categories, cells.cat.codes.to_numpy(np.int64)
+        numbers = np.zeros(len(categories), np.int64)
+        for code in pd.unique(codes):  # in the order of the rows
+            numbers[code] = self._number(str(categories[code]).strip())
         return numbers[codes], np.zeros(len(cells), np.bool_)
 
-    def _number(self, word: object) -> int:
-        text = "" if word != word or word is None else str(word).strip()
+    def _number(self, text: str) -> int:
         if text not in self._numbers:
             self._numbers[text] = len(self.words)
             self.words.append(text)
@@ -271,22 +276,23 @@ def _decodes(path: Path, block: bytes, first: int) -> None:
 
 def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[bytes, Whole]:
     """The data rows of a block, each with as many cells as the header names, and their line numbers."""
-    content, separator = block.content, layout.separator.encode()
+    content, first, separator = block.content, block.first, layout.separator.encode()
+    while first < layout.first and content:
+        table.header, _, content = content.partition(b"\n")
+        first += 1
+    header = table.header
     if b'"' in content:
         content = _unquoted(content, layout.separator)
+        header = _unquoted(header + b"\n", layout.separator)[:-1]
         separator = _UNIT
     ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(b"\n"))
-    line = np.arange(block.first, block.first + len(ends), dtype=np.int64)
+    line = np.arange(first, first + len(ends), dtype=np.int64)
     cells = _per_line(content, separator, ends) + 1
     width = len(layout.names)
     # One empty cell too many is a separator at the end of the line.
     fits = (cells == width) | ((cells == width + 1) & _ends_with(content, separator, ends))
-    keep = fits & (line >= layout.first)
-    above = layout.first - 1 - block.first
-    if 0 <= above < len(ends):
-        table.header = content[ends[above - 1] + 1 if above else 0 : ends[above]]
-    header = table.header
-    for at in np.flatnonzero(~fits & (line >= layout.first)):
+    keep = fits.copy()
+    for at in np.flatnonzero(~fits):
         text = content[ends[at - 1] + 1 if at else 0 : ends[at]].decode()
         if not text.strip(f" \t{layout.separator}{_UNIT.decode()}"):
             continue
@@ -296,19 +302,29 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
             continue
         names = "header names" if header else "rows before it have"
         raise DataError(f"{path}, line {line[at]}: {cells[at]} fields, the {names} {width}; {AGAIN}")
-    again = content.find(b"\n" + header + b"\n") if header else -1
-    while again >= 0:
-        row = int(np.searchsorted(ends, again)) + 1
-        if line[row] >= layout.first:
-            table.told.append(f"{path.name}, line {line[row]}: the header again; left out")
-            keep[row] = False
-        again = content.find(b"\n" + header + b"\n", again + 1)
+    for row in _again(content, header, ends):
+        table.told.append(f"{path.name}, line {line[row]}: the header again; left out")
+        keep[row] = False
     table.rows += int(keep.sum())
     if not keep.all():
-        starts = np.concatenate(([0], ends[:-1] + 1))
-        content = b"".join(content[starts[at] : ends[at] + 1] for at in np.flatnonzero(keep))
+        starts = np.concatenate(([0], ends + 1))
+        # Rows that are kept stand in few runs: behind the header, and around what is left out.
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], keep, [0]))))
+        content = b"".join(content[starts[first] : starts[last]] for first, last in edges.reshape(-1, 2))
     table.separator, table.width = separator.decode(), int(cells[keep].max(initial=width))
     return content, line[keep]
+
+
+def _again(content: bytes, header: bytes, ends: Whole) -> Iterator[int]:
+    """The rows that are the header."""
+    if not header:
+        return
+    if content.startswith(header + b"\n"):
+        yield 0
+    at = content.find(b"\n" + header + b"\n")
+    while at >= 0:
+        yield int(np.searchsorted(ends, at)) + 1
+        at = content.find(b"\n" + header + b"\n", at + 1)
 
 
 def _columns(
@@ -318,7 +334,9 @@ def _columns(
     places = {name: layout.names.index(name) for name in wanted}
     at = {name: place for name, place in places.items() if not wanted[name].width}
 
-    def frame_of(kinds: dict[int, type[str]]) -> Any:
+    blanks = b" " in content and f"{table.separator} ".encode() in content
+
+    def frame_of(kinds: Mapping[int, object]) -> Any:
         return pd.read_csv(
             io.BytesIO(content),
             sep=table.separator,
@@ -329,18 +347,23 @@ def _columns(
             dtype=kinds,
             index_col=False,
             skip_blank_lines=False,
-            skipinitialspace=f"{table.separator} ".encode() in content,
+            skipinitialspace=blanks,
             na_filter=False,
             quoting=csv.QUOTE_NONE,
             low_memory=False,
         )
 
-    frame = frame_of(raw := {place: str for name, place in at.items() if wanted[name].raw})
-    if rounded := {place: str for name, place in at.items() if wanted[name].exact and frame[place].dtype.kind == "f"}:
-        frame = frame_of(raw | rounded)
+    kinds: dict[int, object] = {place: str for name, place in at.items() if wanted[name].raw}
+    few: dict[int, object] = {
+        place: "category" for name, place in at.items() if wanted[name].few or isinstance(wanted[name].convert, Words)
+    }
+    frame = frame_of(kinds | few)
+    rounded: dict[int, object] = {place: str for name, place in at.items() if wanted[name].exact and frame[place].dtype.kind == "f"}
+    if rounded:
+        frame = frame_of(kinds | few | rounded)
     refused = np.zeros(len(line), np.bool_)
     columns: dict[str, Column] = {}
-    for name, (convert, why, _, width, _) in wanted.items():
+    for name, (convert, why, _, width, *_) in wanted.items():
         cells: Any = _signs(content, table.separator, places[name], width) if width else frame[at[name]]
         columns[name], wrong = convert(cells)
         for row in np.flatnonzero(wrong & ~refused):
@@ -362,8 +385,9 @@ def _signs(content: bytes, separator: str, column: int, width: int) -> NDArray[n
     ends = np.minimum(ends, places[cell])
     if column:
         starts = places[cell - 1] + 1
+    starts = starts + (signs[starts] == ord(" "))
     at = starts[:, None] + np.arange(width)
-    letters = signs[np.minimum(at, len(signs) - 1)]
+    letters: NDArray[np.uint8] = signs[np.minimum(at, len(signs) - 1)]
     letters[at >= ends[:, None]] = 0
     return letters
 
