@@ -21,7 +21,7 @@ MAX_BYTES = 256 << 10
 """Their bytes together. libzmq takes about fifty times as much for them."""
 
 
-class _Held(Struct):
+class _Subscriber(Struct):
     """The subscriptions of a connection. inode: tells it from a later one with the same descriptor."""
 
     who: str
@@ -38,7 +38,7 @@ class Subscriptions:
     def __init__(self, shut: Callable[[int, int], bool] = connections.shut) -> None:
         self.cut = 0
         self._shut = shut
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, _Subscriber] = {}
         self._count: Counter[str] = Counter()
         self._size: Counter[str] = Counter()
 
@@ -53,7 +53,7 @@ class Subscriptions:
         inode = connections.inode(fd)
         if fd in self._held and self._held[fd].inode != inode:
             self._forget(fd)
-        prefixes = self._held.setdefault(fd, _Held(who, inode, set())).prefixes
+        prefixes = self._held.setdefault(fd, _Subscriber(who, inode, set())).prefixes
         prefix = frame[1:]
         if frame[:1] == b"\x00":
             if prefix in prefixes:

@@ -38,7 +38,20 @@ from tapewire.replay.venue import Venue
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
 OURS = (
-    *("journal", "logs", "run.json", "gate.log", "supervisord.pid", "faults", "killed", "bars", "poisoned", *RESULTS, access.LINK),
+    *(
+        "journal",
+        "logs",
+        "run.json",
+        "gate.log",
+        "gate.began",
+        "supervisord.pid",
+        "faults",
+        "killed",
+        "bars",
+        "poisoned",
+        *RESULTS,
+        access.LINK,
+    ),
     *(f"gate.log.{why}" for why in ("torn", "quarantined", "replaced")),
 )
 # Files of `tapewire signals`. It may share a folder with a run: each replaces only its own files.

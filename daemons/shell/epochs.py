@@ -5,12 +5,17 @@ epoch wrote is laid aside, and the new one goes on with the state that it left:
 
     run.json            this epoch: its number, and how far the journal went when it began (`since`)
     <name>.log          this epoch's inputs of a durable daemon (the gate), after the state that it began with
+    <name>.began        this epoch's number, and how many records the log had at the last start
     epochs/<n>/         run.json and the logs of epoch n
     journal/            one for all: numbers start again from 1 with each epoch, so `topic@epoch:seq` stays unique
 
 A daemon that folds the journal takes what was there before without publishing, and publishes only what follows from later facts
 (daemons/shell/runner.py). It need not read all that was ever recorded: `folds` says where in each topic the last `[tracker]
 history_days` begin. A daemon that dies and is started again by supervisord is in the same epoch.
+
+A log that has begun and is not there is never begun anew: the books would be those of the epoch before, so orders of this one would
+be foreign, its losses forgotten, and its decisions open to be taken a second time. The daemon ends, and `up` refuses, until a
+person has put the log back or has decided to go without.
 """
 
 from __future__ import annotations
@@ -58,17 +63,17 @@ def begin(conf: Conf, run: Path, durable: Mapping[str, Make]) -> Conf:
             on a part of the books until a person has decided.
     """
     logs = [f"{name}.log" for name in durable]
-    for name in logs:
-        for damaged in sorted(run.glob(f"{name}.quarantined*")):
-            raise JournalError(
-                f"{damaged} is a damaged log that was set aside; restore {run / name} from a copy; or, to start with empty "
-                f"books, move it and {run / FOLDER} elsewhere (what stands at the venue is then adopted as foreign)"
-            )
+    for name in durable:
+        for damaged in sorted(run.glob(f"{name}.log.quarantined*")):
+            raise JournalError(f"{damaged} is a damaged log that was set aside; {_remedy(run, name, f'{damaged}, ')}")
     before = configuration.read(run) if (run / "run.json").exists() else None
     last = before.epoch if before is not None else 0
     if before is not None:
-        _check(before, conf, run, durable)
         aside = folder(run, last)
+        for name in durable:
+            if not (run / f"{name}.log").exists() and not (aside / f"{name}.log").exists() and _began(run, name)[0] == last:
+                raise _missing(run, name)
+        _check(before, conf, run, durable)
         with disk.writing(aside):
             aside.mkdir(parents=True, exist_ok=True)
             for name in logs:
@@ -79,6 +84,31 @@ def begin(conf: Conf, run: Path, durable: Mapping[str, Make]) -> Conf:
     begun = msgspec.structs.replace(conf, epoch=last + 1, since=since, folds=folds)
     configuration.write(begun, run)
     return begun
+
+
+def opened(run: Path, name: str, epoch: int) -> Journal:
+    """The log of a durable daemon in this epoch; a new one if it has not begun.
+
+    Raises:
+        JournalError: it has begun and is gone, or has fewer records than at the last start; or as `Journal.open`.
+    """
+    path = run / f"{name}.log"
+    began, records = _began(run, name)
+    if began == epoch and not path.exists():
+        raise _missing(run, name)
+    log = Journal.open(path)
+    if began == epoch and len(log) < records:
+        aside = log.set_aside() or path
+        raise JournalError(
+            f"{path} had {records} records at the last start and has fewer now; what is left is {aside}; {_remedy(run, name)}"
+        )
+    return log
+
+
+def started(log: Journal, run: Path, name: str, epoch: int) -> None:
+    """The log has begun in this epoch, with the records that it has."""
+    log.sync()
+    disk.replace(_mark(run, name), f"{epoch} {len(log)}\n".encode())
 
 
 def take_over(log: Journal, name: str, make: Make, conf: Conf, run: Path) -> bool:
@@ -122,6 +152,30 @@ def _check(before: Conf, conf: Conf, run: Path, durable: Mapping[str, Make]) -> 
             if len(log) and policy is not None:
                 ended = make(before)
                 policy.restored(recovery.left(log, ended, before.epoch, Aside(run, ended)).core)
+
+
+def _mark(run: Path, name: str) -> Path:
+    return run / f"{name}.began"
+
+
+def _began(run: Path, name: str) -> tuple[int, int]:
+    """The epoch in which a log has begun, and its records at the last start; 0 for a log that never has."""
+    try:
+        epoch, records = _mark(run, name).read_text().split()
+        return int(epoch), int(records)
+    except (OSError, ValueError):
+        return 0, 0
+
+
+def _missing(run: Path, name: str) -> JournalError:
+    return JournalError(f"{run / f'{name}.log'} has begun and is gone; {_remedy(run, name)}")
+
+
+def _remedy(run: Path, name: str, left: str = "") -> str:
+    return (
+        f"restore {run / f'{name}.log'} from a copy; or, to start with empty books, move {left}{_mark(run, name)} and "
+        f"{run / FOLDER} elsewhere (what stands at the venue is then adopted as foreign)"
+    )
 
 
 def folder(run: Path, epoch: int) -> Path:

@@ -28,7 +28,7 @@ class Intake:
     """Collects a round's events and records.
 
     direct: the numbers of what is sent to this daemon rather than published; its sender resends until it is acknowledged, so a
-    hole is never asked for.
+    hole is never asked for. reused: requests under a name that belonged to another one. The first is logged.
 
     Args:
         reads: whether the daemon reads facts, which requests may then wait for.
@@ -37,6 +37,7 @@ class Intake:
 
     def __init__(self, daemon: Daemon, clock: Clock, watch: Watch, logger: structlog.stdlib.BoundLogger, *, reads: bool) -> None:
         self.direct: Sequencer[Taken] = Sequencer(daemon.name, complete=True, heal_ns=None)
+        self.reused = 0
         self._daemon = daemon
         self._clock = clock
         self._logger = logger
@@ -65,7 +66,9 @@ class Intake:
         if rule.when is not When.SENDER:
             event, frame = _moved(event, self._now_ns(rule.when))
         if reused:
-            self._logger.warning("name_given_again", ref=event.ref)
+            self.reused += 1
+            if self.reused == 1:  # its sender could fill the disk
+                self._logger.warning("name_given_again", ref=event.ref)
             self._take_after_facts(ASKED, sender, event, frame)
         elif rule.numbered:
             self._admit(ASKED, sender, event, frame)

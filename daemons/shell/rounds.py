@@ -204,7 +204,13 @@ class Rounds(Process):
 
     def state(self) -> dict[str, Any]:
         link = venue_link.NO_LINK if self.venue is None else self.venue.state()
-        return {**super().state(), "pending": self.pending(), "poisoned": len(self.aside), **link}
+        return {
+            **super().state(),
+            "pending": self.pending(),
+            "poisoned": len(self.aside),
+            "names_reused": self.intake.reused,
+            **link,
+        }
 
     def _report_on_core(self, question: Control) -> Report:
         match question.verb:

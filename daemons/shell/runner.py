@@ -30,7 +30,7 @@ import zmq
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Daemon, Event, LogPolicy
 from tapewire.bus.errors import JournalError, Poisoned
-from tapewire.bus.journal import Journal, JournalLost
+from tapewire.bus.journal import JournalLost
 from tapewire.bus.messages import Ack, Gap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs, recovery
@@ -88,9 +88,10 @@ class Runner(Rounds):
     # --- a durable daemon: its own log ----------------------------------------------------------------------------------------
 
     def _fold_log(self, policy: LogPolicy) -> int:
-        self.log = log = Journal.open(self.run / f"{self.name}.log")
+        self.log = log = epochs.opened(self.run, self.name, self.conf.epoch)
         if not len(log) and epochs.take_over(log, self.name, self.make, self.conf, self.run):
             self.logger.info("took_over", epoch=self.conf.epoch)
+        epochs.started(log, self.run, self.name, self.conf.epoch)
         carried = recovery.began_with(log)
         if carried is not None:
             self._begin_with(policy, carried)

@@ -130,6 +130,24 @@ def test_a_gate_log_that_was_cut_short_stops_the_gate(tapewire: Run, up: instanc
     assert "gate.log.quarantined" in again.stderr
 
 
+def test_a_gate_log_that_was_removed_while_the_gate_was_dead_stops_it(tapewire: Run, up: instances.Instance) -> None:
+    """It does not begin with the books of the epoch before: it ends with status 74, and `up` starts nothing either."""
+    log = with_records(tapewire, up)
+    old = status(tapewire)["gate"]["pid"]
+    os.kill(old, signal.SIGSTOP)
+    log.unlink()
+    os.kill(old, signal.SIGKILL)
+
+    assert eventually(lambda: ended(up, "gate") == JournalError.status)
+    assert "gate.log has begun and is gone" in (Path(up.run) / "logs" / "gate.log").read_text()
+    assert tapewire("down").returncode == 0
+    again = tapewire("up", "--var", Path(up.run).parent)
+
+    assert again.returncode == JournalError.status
+    assert "gate.log has begun and is gone" in again.stderr
+    assert not log.exists()
+
+
 # --- the journal ----------------------------------------------------------------------------------------------------------------
 
 

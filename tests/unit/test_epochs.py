@@ -146,6 +146,56 @@ def test_a_damaged_log_that_was_set_aside_stops_the_start(run: Path) -> None:
         epochs.begin(conf(), run, DURABLE)
 
 
+def test_a_log_that_has_begun_is_not_begun_anew(run: Path) -> None:
+    """Gone while its daemon was dead: neither the daemon nor the next `up` goes on with the books of the epoch before."""
+    with epochs.opened(run, "gate", 1) as log:
+        epochs.started(log, run, "gate", 1)
+    (run / "gate.log").unlink()
+
+    with pytest.raises(JournalError, match=r"gate\.log has begun and is gone; restore .*; or, to start with empty books, move"):
+        epochs.opened(run, "gate", 1)
+    with pytest.raises(JournalError, match=r"gate\.log has begun and is gone"):
+        epochs.begin(conf(), run, DURABLE)
+    assert not (run / "gate.log").exists()
+
+
+@pytest.mark.parametrize("left", [0, 30])
+def test_a_log_with_fewer_records_than_before_is_set_aside(run: Path, left: int) -> None:
+    """Emptied or cut while its daemon was dead."""
+    with epochs.opened(run, "gate", 1) as log:
+        epochs.started(log, run, "gate", 1)
+    os.truncate(run / "gate.log", left)
+
+    with pytest.raises(JournalError, match=r"had 1 records .* what is left is .*gate\.log\.quarantined"):
+        epochs.opened(run, "gate", 1)
+    with pytest.raises(JournalError, match=r"gate\.log\.quarantined is a damaged log"):
+        epochs.begin(conf(), run, DURABLE)
+
+
+def test_a_person_may_start_with_empty_books(run: Path) -> None:
+    """By the remedy of the refusal: the mark and the epochs moved away."""
+    with epochs.opened(run, "gate", 1) as log:
+        epochs.started(log, run, "gate", 1)
+    (run / "gate.log").unlink()
+    (run / "gate.began").rename(run / "elsewhere")
+
+    taken, carried = taken_over(run)
+
+    assert not taken
+    assert carried is None
+
+
+def test_a_new_epoch_and_a_run_of_the_version_before_begin_their_logs(run: Path) -> None:
+    """Neither has a mark of this epoch."""
+    with epochs.opened(run, "gate", 1) as log:
+        epochs.started(log, run, "gate", 1)
+    assert taken_over(run)[0]
+    (run / "gate.began").unlink()
+
+    with epochs.opened(run, "gate", 2) as log:
+        assert len(log) == 2
+
+
 def test_where_the_journal_stands_is_where_the_epoch_begins(run: Path) -> None:
     """Per topic, the last record in the journal; messages folded up to it are not published again."""
     from tapewire.daemons.shell.tape import Tape

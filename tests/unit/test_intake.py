@@ -132,3 +132,15 @@ def test_a_link_message_is_acknowledged_once_it_is_admitted() -> None:
 
     assert acknowledged == [True, True, False]
     assert numbers(into) == [1]
+
+
+def test_a_name_that_is_used_again_is_logged_once_and_counted() -> None:
+    """Each such request is taken, but its sender could fill the disk with lines."""
+    into = intake(Admission(when=When.SENDER))
+
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            take(into, sent(1), reused=True)
+
+    assert [line["event"] for line in lines] == ["name_given_again"]
+    assert into.reused == 3
