@@ -23,6 +23,7 @@ import hmac
 import resource
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -37,6 +38,7 @@ from tapewire.bus.monitor import MONITORED, Monitor, Turned, Why, event
 from tapewire.bus.roles import Role
 
 HANDSHAKE_MS = 3_000  # a peer that has not shown its credentials by then is disconnected
+CLOSING = 3  # looks that libzmq may need to close an address
 HANDLER = "inproc://zeromq.zap.01"  # the address is fixed by RFC 27
 LATER = b"300"
 WELCOME = b"200"
@@ -62,6 +64,7 @@ class Guard:
         self._fault = ""
         self._bound: list[tuple[zmq.Socket[bytes], tuple[str, ...]]] = []
         self._rebind: list[tuple[zmq.Socket[bytes], str]] = []
+        self._tries: Counter[str] = Counter()
         self._new_monitors: list[tuple[str, zmq.Socket[bytes]]] = []
         handler = context.socket(zmq.ROUTER)
         handler.setsockopt(zmq.LINGER, 0)
@@ -125,6 +128,7 @@ class Guard:
                 self._bind(socket, address)
             except zmq.ZMQError:  # libzmq is still closing the old one
                 self._rebind.append((socket, address))
+        self._tries = Counter({address: self._tries[address] + 1 for _, address in self._rebind})
         return news
 
     @property
@@ -132,10 +136,16 @@ class Guard:
         """Whether an address waits to be bound again; `refresh` tries."""
         return bool(self._rebind)
 
+    @property
+    def unbound(self) -> list[str]:
+        """Addresses that should be bound again and could not be for `CLOSING` looks: something else has taken them."""
+        return sorted(address for address, tries in self._tries.items() if tries > CLOSING)
+
     def state(self) -> dict[str, Any]:
         """What a control port shows.
 
         turned_away: number of peers. turned_away_last: the last one of each port and reason. broken_keys: files that are no key.
+        unbound: addresses that nobody reaches since a key was revoked.
         guard_fault: the last exception in the handler, empty for none; it lets nobody in whom it concerns.
         """
         with self._lock:
@@ -145,6 +155,7 @@ class Guard:
             "turned_away": total,
             "turned_away_last": last,
             "broken_keys": dict(self.keys.broken),
+            "unbound": self.unbound,
             "guard_fault": self._fault,
         }
 

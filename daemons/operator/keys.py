@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tapewire.bus import keys
 from tapewire.bus.errors import ConfError
-from tapewire.bus.roles import FOR_PEOPLE, Role
+from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, Role
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
@@ -82,10 +82,19 @@ def revoke(name: NameArgument, run: RunOption = LIVE) -> None:
 
 
 @app.command()
-def export(name: NameArgument, to: ToOption, run: RunOption = LIVE) -> None:
+def export(
+    name: NameArgument,
+    to: ToOption,
+    run: RunOption = LIVE,
+    daemon: Annotated[bool, typer.Option("--daemon", help="Also the key of a daemon: its owner speaks as that daemon.")] = False,
+) -> None:
     """Write the file with which a key's owner reaches this run over tcp: NAME.key, mode 0600."""
     run = folder(run)
-    out.print(f"wrote {_export(run, keys.find(run, name), to, f'{name}{keys.SUFFIX}')}", markup=False)
+    key = keys.find(run, name)
+    if key.role in DAEMONS and not daemon:
+        another = "make another with `tapewire keys new NAME --role reader`, or add --daemon"
+        raise ConfError(f"key {name!r}: its owner can speak as the {name}; {another}")
+    out.print(f"wrote {_export(run, key, to, f'{name}{keys.SUFFIX}')}", markup=False)
 
 
 @app.command()

@@ -30,6 +30,7 @@ class Doors:
         self.guard = Guard(context, Keys(run))
         self._run = run
         self._bus = bus
+        self._unbound: set[str] = set()
 
     def __enter__(self) -> Doors:
         return self
@@ -42,9 +43,18 @@ class Doors:
         self.guard.close()
 
     def watch(self, logger: structlog.stdlib.BoundLogger) -> None:
-        """Look at the keys, and log who was turned away: the first of each port and reason. To be called once a second."""
+        """Look at the keys. To be called once a second.
+
+        Logs who was turned away, the first of each port and reason, and an address that could not be bound again.
+        """
         for turned in self.guard.refresh():
             logger.warning("peer_turned_away", port=turned.port, why=turned.why, address=turned.address, key=turned.key)
+        unbound = set(self.guard.unbound)
+        for address in unbound - self._unbound:
+            logger.error("not_bound_again", address=address, remedy="a key was revoked, and another program has taken the address")
+        for address in self._unbound - unbound:
+            logger.info("bound_again", address=address)
+        self._unbound = unbound
 
     def allow(self, port: str, who: str, body: Body) -> None:
         """Check that the key `who` may send this to a port.

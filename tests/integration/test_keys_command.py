@@ -104,6 +104,7 @@ def test_a_broken_key_is_listed_with_its_remedy(command: Command, folder: Path) 
         (("revoke", "gate"), ["'gate'", "the run's own programs use it"]),
         (("revoke", "oprator"), ["'oprator'", "did you mean 'operator'?"]),
         (("export", "oprator", "--to", "."), ["'oprator'", "did you mean 'operator'?"]),
+        (("export", "gate", "--to", "."), ["speak as the gate", "tapewire keys new NAME --role reader", "add --daemon"]),
         (("export", "operator", "--to", "no/such/folder"), ["no/such/folder", "make it first"]),
         (("bridge", "--to", "no/such/folder"), ["no/such/folder", "make it first"]),
     ],
@@ -117,6 +118,13 @@ def test_a_wrong_argument_is_named_with_its_remedy(command: Command, arguments: 
     assert all(word in done.stderr for word in complaints), done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert len(json.loads(command("list", "--json").stdout)) == len(keys.OWN)
+
+
+def test_a_daemons_key_is_given_away_when_plainly_asked(command: Command, folder: Path, tmp_path: Path) -> None:
+    """For a daemon on another machine."""
+    assert command("export", "gate", "--to", tmp_path, "--daemon").returncode == 0
+
+    assert keys.parse(tmp_path / "gate.key") == keys.find(folder, "gate")
 
 
 def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:

@@ -408,6 +408,41 @@ def test_the_others_come_back_and_lose_nothing_that_they_send_again(house: House
     assert set(house.counts()) <= {"no_lock", "gave_up"}  # a connection that was cut in the middle of a handshake
 
 
+def test_an_address_that_another_program_takes_meanwhile_is_reported(house: House) -> None:
+    """Unbound for a revoked key, it cannot be bound again. When it is free, it is, and the report is empty again."""
+    keys.new(house.run, "anna", Role.OPERATOR)
+    house.guard.refresh()
+    keys.revoke(house.run, "anna")
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(house.guard, "_bind", lambda *_: _taken(thief, house))
+            house.guard.refresh()
+        assert house.guard.unbound == []
+
+        assert house.refreshed(lambda: house.guard.state()["unbound"] == [house.addresses[TCP]])
+
+    assert house.refreshed(lambda: not house.guard.rebinding)
+    assert house.guard.unbound == []
+    house.enter(TCP)
+    assert house.heard()[0] == "operator"
+
+
+def _taken(thief: socket.socket, house: House) -> None:
+    """In place of a bind: the other program is faster."""
+    port = int(house.addresses[TCP].rpartition(":")[2])
+
+    def bound() -> bool:
+        with suppress(OSError):
+            thief.bind(("127.0.0.1", port))
+            return True
+        return False
+
+    assert eventually(bound)
+    thief.listen()
+    raise zmq.ZMQError(zmq.EADDRINUSE)
+
+
 def test_the_next_message_of_a_revoked_key_ends_its_connection_inside(house: House) -> None:
     """Nobody else's is touched there, so it stays until then: what it sends is known to be nobody's, and is its last word."""
     keys.new(house.run, "anna", Role.OPERATOR)

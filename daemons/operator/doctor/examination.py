@@ -58,6 +58,7 @@ def examine(instance: Instance | None, live: Path) -> list[Finding]:
             ("supervisord", lambda: hops.supervised(instance)),
             ("bus", lambda: hops.bus(way())),
             *((f"{name} control", lambda name=name: hops.control(way(), name)) for name in supervise.DAEMONS),
+            ("bound", lambda: locks.bound(way())),
             ("open files", lambda: locks.open_files(way())),
             ("turned away", lambda: locks.strangers(way())),
             ("heartbeats", lambda: hops.beats(instance)),

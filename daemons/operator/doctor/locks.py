@@ -38,21 +38,34 @@ def keys(run: Path) -> Found:
 
 def strangers(way: Access) -> Found:
     """Whether somebody who should get in is turned away now, by what the daemons report."""
-    turned: list[tuple[Turned, int]] = []
     try:
-        with zmq.Context() as context:
-            for name in supervise.DAEMONS:
-                state = request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0)
-                turned += map(_turned, state["turned_away_last"])
+        turned = [_turned(each) for state in _states(way).values() for each in state["turned_away_last"]]
     except (Transient, PeerError) as error:
         return unknown(str(error))
     return judge(turned, time.time())
 
 
+def bound(way: Access) -> Found:
+    """Whether every address is bound again since the last key was revoked."""
+    try:
+        lost = {name: state["unbound"] for name, state in _states(way).items() if state["unbound"]}
+    except (Transient, PeerError) as error:
+        return unknown(str(error))
+    if lost:
+        text = "; ".join(f"{name} {', '.join(addresses)}" for name, addresses in lost.items())
+        return broken(
+            f"not bound again since a key was revoked: {text}",
+            "another program has taken it (`ss -ltnp` names it): end it, and the daemon binds by itself",
+        )
+    return ok("every port of the run is bound")
+
+
 def open_files(way: Access) -> Found:
     """Whether the system allows each daemon as many open files as it may need."""
-    with zmq.Context() as context:
-        states = {name: request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0) for name in supervise.DAEMONS}
+    try:
+        states = _states(way)
+    except (Transient, PeerError) as error:
+        return unknown(str(error))
     low = {name: state["open_files"] for name, state in states.items() if not limits.enough_files(state["open_files"])}
     if low:
         text = ", ".join(f"{name} {limit}" for name, limit in low.items())
@@ -99,6 +112,14 @@ def _remedy(last: Turned) -> str:
     if last.port in BRIDGE_PORTS:
         return "its tapewire.key is of another run or was revoked: `tapewire keys bridge --to FOLDER`, the strategy's Folder"
     return f"its key file is of another run or was revoked: {EXPORT}"
+
+
+def _states(way: Access) -> dict[str, dict[str, Any]]:
+    """The report of each daemon."""
+    with zmq.Context() as context:
+        return {
+            name: dict(request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0)) for name in supervise.DAEMONS
+        }
 
 
 def _turned(fields: Mapping[str, Any]) -> tuple[Turned, int]:
