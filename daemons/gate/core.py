@@ -183,6 +183,9 @@ class Gate:
         if isinstance(body, OrderUpdate | Execution):
             self.observed.message(event.header.event_ns)
             self.disputes.receive(event.topic, (event.header.epoch, event.header.seq))
+            if isinstance(body, Execution) and self.conf.trading.account not in ("", body.account):
+                text = f"a fill of {body.qty:+d} {body.instrument} in account {body.account}"
+                return [facts.alarm("other_account", f"{text}; this run trades {self.conf.trading.account} and has not booked it")]
             return self._and_standing(self._blotter.update(body) if isinstance(body, OrderUpdate) else self._execute(body))
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
