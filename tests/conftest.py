@@ -20,6 +20,7 @@ settings.register_profile("tapewire", deadline=None, print_blob=True)
 settings.load_profile("tapewire")
 
 LIVE = {
+    "test_accounts",
     "test_damage",
     "test_files",
     "test_gaps",

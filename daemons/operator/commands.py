@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -18,12 +18,18 @@ from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.daemons.operator import instances
 
+if TYPE_CHECKING:
+    from tapewire.daemons.settings.structs import Conf
+
 LIVE = Path("var/live")  # where `up` puts its run by default
+NOT_READY = 3  # exit status of `up --wait`: the daemons are up, but what is awaited has not come
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-InstanceOption = Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")]
+InstanceOption = Annotated[
+    str | None, typer.Option("--instance", "--run", help="Name of the run, or its folder; needed only if several are up.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one value of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
@@ -51,28 +57,43 @@ def up(
     strategies: Annotated[str | None, typer.Option(help="Comma-separated strategies instead of the preset's.")] = None,
     settings: SetOption = None,
     own: InstrumentsOption = None,
-    var: Annotated[Path, typer.Option(help="Folder for the run: its journal and logs go to VAR/live.")] = Path("var"),
+    account: Annotated[
+        Path | None, typer.Option(help="File of an account, laid over conf/live.toml; the run and its folder are named after it.")
+    ] = None,
+    var: Annotated[Path, typer.Option(help="Folder for the run: its journal and logs go to VAR/live, or VAR/ACCOUNT.")] = Path(
+        "var"
+    ),
+    wait: Annotated[bool, typer.Option("--wait", help="Wait, with progress, until an entry could be traded.")] = False,
+    timeout: Annotated[float, typer.Option(min=0, help="With --wait: for so many seconds at most.")] = 120.0,
 ) -> None:
-    """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml enables it."""
+    """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml enables it.
+
+    Exit status 0: all daemons are up; with --wait, an entry could be traded. 3: with --wait, they are up, but what is awaited has
+    not come in time. Otherwise nothing is left running.
+    """
     from tapewire.daemons import makers
-    from tapewire.daemons.operator import supervise
+    from tapewire.daemons.operator import starting, supervise
     from tapewire.daemons.settings import load as configuration
     from tapewire.daemons.settings.calendar import dated
     from tapewire.daemons.shell import epochs
 
-    name = "live"
+    name = instances.LIVE if account is None else configuration.name_of(account)
     for each in instances.running():
         if each.name == name:
-            raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with `tapewire down`")
+            stop = f"`tapewire down --instance {name}`"
+            raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with {stop}")
     chosen = configuration.preset(preset, split(strategies), settings or ())
     traded = instrument or ["MNQ"]
-    conf = dated(configuration.load("live", instance=name, traded=traded, preset=chosen, own=own), dt.date.today())
+    undated = configuration.load("live", instance=name, traded=traded, preset=chosen, own=own, account=account)
+    _check_account(undated)
+    conf = dated(undated, dt.date.today())
     tell_instruments(own)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:
         held = supervise.in_use(conf.bus.host, conf.bus.base_port) or supervise.AGAIN
+        file = account or "conf/live.toml"
         raise ConfError(
-            f"ports in use: {held}; NinjaTrader connects to these, so stop that process, or set bus.base_port in conf/live.toml"
+            f"ports in use: {held}; NinjaTrader connects to these, so stop that process, or set bus.base_port in {file}"
         )
     run = (var / name).resolve()
     with disk.writing(run):
@@ -81,9 +102,10 @@ def up(
         err.print(f"warning: {warning}", style="yellow", markup=False)
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
-        instance, _ = supervise.start(conf, run, "live", attached=False)
+        instance, _ = supervise.start(conf, run, instances.LIVE, attached=False)
+        told = starting.Told(lambda text: err.print(text, markup=False) if wait else spinner.update(text))
         try:
-            supervise.wait_ready(instance, lambda waiting: spinner.update(f"waiting for {waiting[0]}"))
+            supervise.wait_ready(instance, told.waiting)
         except BaseException as error:  # what did not come up stays down
             supervise.stop(instance)
             if isinstance(error, KeyboardInterrupt):
@@ -92,6 +114,11 @@ def up(
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"
     out.print(f"up: {len(supervise.DAEMONS)} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
+    if wait:
+        missing = starting.until_ready(instance, conf, timeout, told)
+        for text in missing:
+            err.print(f"not ready after {timeout:g} s: {text}", style="red", markup=False)
+        raise typer.Exit(NOT_READY if missing else 0)
 
 
 def down(instance: InstanceOption = None) -> None:
@@ -106,27 +133,27 @@ def down(instance: InstanceOption = None) -> None:
 
 
 def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
-    """Show each daemon's pid, uptime, heartbeat age and last number, and the bridge's counters.
+    """Show each daemon's pid, uptime, heartbeat age and last number, and the bridge's counters; of every run that is up.
 
     Exit status 1 if a daemon does not run, beat or report ready.
     """
     from tapewire.daemons.operator import status as standing
     from tapewire.daemons.operator import supervise
 
-    chosen = instances.choose(instance)
-    found = standing.collect(chosen)
+    runs = [(each, standing.collect(each)) for each in instances.chosen(instance)]
     if json:
-        rows = [*found.daemons, *([] if found.bridge is None else [found.bridge])]
+        rows = [row for _, found in runs for row in (*found.daemons, *([] if found.bridge is None else [found.bridge]))]
         out.print(msgspec.json.encode(rows).decode(), markup=False)
-    else:
-        out.print(f"{chosen.name} ({chosen.kind}), ports from {chosen.base_port}, {chosen.run}", markup=False)
+    for number, (chosen, found) in enumerate(() if json else runs):
+        state = chosen.kind if chosen.ready else f"{chosen.kind}, starting"
+        out.print(f"{(number and chr(10)) or ''}{chosen.name} ({state}), ports from {chosen.base_port}, {chosen.run}", markup=False)
         if not instances.alive(chosen.pid):
             text = f"supervisord {chosen.pid} is dead; {instances.processes(chosen)}: `tapewire down`, then `tapewire up`"
             out.print(text, markup=False, style="red")
         show(standing.lines(found))
         ended = [row.name for row in found.daemons if row.state == "EXITED"]
         show((f"{name} has ended{supervise.last_error(chosen, name)}", False) for name in ended)
-    raise typer.Exit(0 if all(row.healthy for row in found.daemons) else 1)
+    raise typer.Exit(0 if all(row.healthy for _, found in runs for row in found.daemons) else 1)
 
 
 def tap(
@@ -149,8 +176,10 @@ def tap(
 
 
 def doctor(
-    instance: InstanceOption = None,
-    run: Annotated[Path, typer.Option(help="Folder of the live run, for its keys while no daemon is up.")] = LIVE,
+    instance: Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")] = None,
+    run: Annotated[
+        Path, typer.Option(help="Folder of the live run: it is chosen if it is up, its keys are read if it is not.")
+    ] = LIVE,
     json: JsonOption = False,
 ) -> None:
     """Check every hop, file, port and clock, up to NinjaTrader, and name the broken one.
@@ -159,6 +188,8 @@ def doctor(
     """
     from tapewire.daemons.operator.doctor import examination, findings
 
+    if instance is None and any(Path(each.run) == run.resolve() for each in instances.running()):
+        instance = str(run)
     chosen = instances.choose(instance) if instance or instances.running() else None
     found = examination.examine(chosen, run.resolve())
     if json:
@@ -185,3 +216,15 @@ def tell_instruments(own: Path | None) -> None:
 
     for text in configuration.table_of_instruments(own).told:
         err.print(f"instruments: {text}", markup=False)
+
+
+def _check_account(conf: Conf) -> None:
+    """An account has one run: two would count its trades and its losses apart."""
+    from tapewire.daemons.settings import load as configuration
+
+    for each in instances.running():
+        other = configuration.read(Path(each.run)).trading
+        if conf.trading.enabled and each.kind == instances.LIVE and (other.enabled, other.account) == (True, conf.trading.account):
+            raise ConfError(
+                f"the run {each.name} trades account {other.account} already ({each.run}); stop it, or name another account"
+            )

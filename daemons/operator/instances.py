@@ -23,7 +23,7 @@ class Instance(Struct, frozen=True):
     """A running set of daemons.
 
     kind: "live" or "replay". run: the folder with its journal and logs. base_port: the first of its ports. pid: its supervisord's.
-    socket: the path of the unix socket on which supervisord listens.
+    socket: the path of the unix socket on which supervisord listens. ready: its daemons have all been ready; until then it starts.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Instance(Struct, frozen=True):
     base_port: int
     pid: int
     socket: str
+    ready: bool = False
 
 
 def folder() -> Path:
@@ -86,6 +87,15 @@ def daemons(run: str) -> dict[str, int]:
     return found
 
 
+def chosen(name: str | None) -> list[Instance]:
+    """The named run, or all that are up.
+
+    Raises:
+        ConfError: no run is up, or none has that name.
+    """
+    return running() if name is None and running() else [choose(name)]
+
+
 def choose(name: str | None) -> Instance:
     """The named run, or the only one that is up.
 
@@ -121,26 +131,37 @@ def for_money(name: str | None, default: Path) -> Instance:
     Raises:
         ConfError: there is none, or several live ones and no name.
     """
-    if name is not None:
-        return _named(known(), name)
-    live = [each for each in known() if each.kind == LIVE]
-    if len(live) > 1:
-        names = ", ".join(each.name for each in live)
+    found = all_for_money(name, default)
+    if len(found) > 1:
+        names = ", ".join(each.name for each in found)
         raise ConfError(f"several live runs are known ({names}); choose one with --instance NAME")
-    if live:
-        return live[0]
+    return found[0]
+
+
+def all_for_money(name: str | None, default: Path) -> list[Instance]:
+    """As `for_money`, but without a name every live run that is up, or if none is, every one that this machine has registered.
+
+    Raises:
+        ConfError: there is none.
+    """
+    if name is not None:
+        return [_named(known(), name)]
     up = running()
+    live = [each for each in up if each.kind == LIVE] or [each for each in known() if each.kind == LIVE]
+    if live:
+        return live
     if len(up) == 1:
-        return up[0]
+        return up
     if (default / "run.json").exists():
-        return Instance(LIVE, LIVE, str(default.resolve()), "", 0, 0, "")
+        return [Instance(LIVE, LIVE, str(default.resolve()), "", 0, 0, "")]
     names = f"; several replays are up ({', '.join(each.name for each in up)}): choose one with --instance NAME" if up else ""
     raise ConfError(f"no live run is known, and none lies in {default}{names or '; start one with `tapewire up`'}")
 
 
 def _named(found: list[Instance], name: str) -> Instance:
+    """By its name, or by its folder."""
     for each in found:
-        if each.name == name:
+        if each.name == name or Path(each.run) == Path(name).resolve():
             return each
     raise ConfError(f"no run named {name!r} is up; choose one of: {', '.join(each.name for each in found) or 'none'}")
 

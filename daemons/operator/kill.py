@@ -10,6 +10,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,8 @@ from rich.console import Console
 from tapewire.bus import access, topics
 from tapewire.bus.client import Reader, request_control, request_reply
 from tapewire.bus.errors import ConfError, JournalError, PeerError, TapewireError, Transient
-from tapewire.bus.messages import Arm, Fill, Kill, Risk
+from tapewire.bus.messages import Arm, Fill, Kill, Risk, TradingState
+from tapewire.daemons.gate.reasons import TEXTS
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE, InstanceOption, JsonOption
@@ -36,6 +38,7 @@ NOT_FLAT = 1
 ONLY_GATE = JournalError.status  # 74
 ONLY_DISK = Transient.status  # 75
 NOTHING = 69
+WORST_FIRST = (NOTHING, ONLY_DISK, NOT_FLAT, ONLY_GATE, 0)
 ASK_S = 5.0
 POLL_S = 0.2
 REMEDY = "close it in NinjaTrader, and look at `tapewire tap order. fill.`"
@@ -129,19 +132,25 @@ def kill(
 ) -> None:
     """Latch the kill switch: the gate refuses entries until `tapewire arm`, also after restarts. Resting stops stay; exits work.
 
+    With several accounts, without --instance, it means all of them; the exit status is the worst, and --json prints a list.
+
     Exit status 0: latched on disk, and the gate has acknowledged; with --flatten all is flat. 1: a position is still open, or an
     entry still works. 74: the gate has acknowledged, but the latch is not on disk. 75: the latch is on disk, but the gate does not
     reply. 69: neither.
     """
-    chosen = instances.for_money(instance, LIVE)
-    seen = carry_out(chosen, flatten=flatten, wait_s=wait)
-    status = status_of(seen, flatten=flatten)
+    chosen = instances.all_for_money(instance, LIVE)
+    found = [(each, carry_out(each, flatten=flatten and len(chosen) == 1, wait_s=wait)) for each in chosen]
+    if flatten and len(chosen) > 1:  # every account is latched and told before the first close is waited for
+        found = [(each, carry_out(each, flatten=True, wait_s=wait)) for each in chosen]
     if json:
-        out.print(msgspec.json.encode(seen).decode(), markup=False)
+        seen = [each for _, each in found]
+        out.print(msgspec.json.encode(seen if len(seen) > 1 else seen[0]).decode(), markup=False)
     else:
-        for line, well in lines(chosen, seen, flatten=flatten):
-            (out if well else err).print(line, markup=False, style=None if well else "red")
-    raise typer.Exit(status)
+        for each, its in found:
+            for line, well in lines(each, its, flatten=flatten):
+                (out if well else err).print(line, markup=False, style=None if well else "red")
+    statuses = {status_of(its, flatten=flatten) for _, its in found}
+    raise typer.Exit(next(status for status in WORST_FIRST if status in statuses))
 
 
 def arm(instance: InstanceOption = None) -> None:
@@ -151,12 +160,14 @@ def arm(instance: InstanceOption = None) -> None:
     who = latch.read(path)
     latch.release(path)  # first: the gate looks at it
     try:
-        standing = command_gate(chosen, Arm(user()))
+        risk = command_gate(chosen, Arm(user()))
     except TapewireError:
         if who:
             latch.write(path, who)
         raise
-    out.print(f"armed: {chosen.name}; {standing}")
+    out.print(f"armed: {chosen.name}; {standing(risk)}", markup=False)
+    for line in halting(chosen, risk):
+        out.print(line, markup=False, style="red")
 
 
 def user() -> str:
@@ -180,7 +191,7 @@ def carry_out(chosen: Instance, *, flatten: bool, wait_s: float) -> Seen:
         with zmq.Context() as context:
             fills = _fills(context, chosen) if flatten else None
             before = _books(context, chosen) if flatten else {}
-            seen.standing = command_gate(chosen, Kill(who, flatten))
+            seen.standing = standing(command_gate(chosen, Kill(who, flatten)))
             seen.acknowledged = True
             seen.closed = [Closed(name, qty, qty) for name, qty in before.items()]
             _look(context, chosen, seen)
@@ -238,8 +249,25 @@ def _flattened(seen: Seen) -> Iterator[tuple[str, bool]]:
         yield "there was no position to close, and no entry works", True
 
 
-def command_gate(chosen: Instance, command: Kill | Arm) -> str:
-    """Send a command to the gate. Returns the account's trading state after it, as a sentence.
+def standing(risk: Risk) -> str:
+    """An account's trading state, as a sentence."""
+    why = f" ({risk.reason})" if risk.reason else ""
+    return f"account {risk.account or 'none'} is {risk.state}{why}, {risk.total_cents / 100:+.2f} $ realised"
+
+
+def halting(chosen: Instance, risk: Risk) -> Iterator[str]:
+    """Why no entry can be traded although the switch is released, a sentence each, with the remedy."""
+    if risk.state != TradingState.ACTIVE:
+        text = next((TEXTS[each] for each in TEXTS if each.value == risk.reason), None)
+        why = "" if text is None else f": {text.when}; {'; '.join(filter(None, (text.then, text.by)))}"
+        yield f"trading is still {risk.state} ({risk.reason}){why}"
+    with zmq.Context() as context, suppress(Transient, PeerError):
+        if not _state(context, chosen)["venue_up"]:
+            yield "no venue is connected; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
+
+
+def command_gate(chosen: Instance, command: Kill | Arm) -> Risk:
+    """Send a command to the gate. Returns the account's standing after it.
 
     Raises:
         Transient: the gate does not reply in time. ConfError: the run has no key for it. PeerError: the reply is not a Risk.
@@ -249,8 +277,7 @@ def command_gate(chosen: Instance, command: Kill | Arm) -> str:
         reply = request_reply(context, gate, topics.of(topics.OPERATOR, "word"), command, name="operator", timeout_s=ASK_S)
     if not isinstance(reply, Risk):
         raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")
-    why = f" ({reply.reason})" if reply.reason else ""
-    return f"account {reply.account or 'none'} is {reply.state}{why}, {reply.total_cents / 100:+.2f} $ realised"
+    return reply
 
 
 def _state(context: zmq.Context[zmq.Socket[bytes]], chosen: Instance) -> dict[str, Any]:

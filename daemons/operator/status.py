@@ -31,7 +31,7 @@ class DaemonStatus(Struct, frozen=True):
     state: of its process, as supervisord names it. uptime_s, beat_age_s: in seconds; None without a heartbeat of this process.
     last: the topic with the highest number that it has published, as `topic@epoch:seq`; empty if it publishes none. note: its own
     state, "ready" in regular operation. received, healed, lost: messages since the process started. turned_away: peers that did not
-    get in, since the process started; None if it does not reply.
+    get in, since the process started; None if it does not reply. instance: the run's name.
     """
 
     name: str
@@ -45,6 +45,7 @@ class DaemonStatus(Struct, frozen=True):
     healed: int
     lost: int
     turned_away: int | None = None
+    instance: str = ""
 
     @property
     def healthy(self) -> bool:
@@ -97,11 +98,12 @@ def collect(instance: Instance) -> RunStatus:
                 uptime_s=round(max(0.0, now_s - each["start"]), 1) if each["pid"] else 0.0,
                 beat_age_s=None if fresh is None else round(age_s(fresh), 1),
                 last="" if fresh is None else furthest(fresh),
-                note="" if fresh is None else fresh.note,
+                note="starting" if fresh is None and not instance.ready else "" if fresh is None else fresh.note,
                 received=0 if fresh is None else fresh.received,
                 healed=0 if fresh is None else fresh.healed,
                 lost=0 if fresh is None else fresh.lost,
                 turned_away=None if fresh is None else turned_away(way, name),
+                instance=instance.name,
             )
         )
     return RunStatus(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zmq
 from supervisor.xmlrpc import SupervisorTransport
 
@@ -121,6 +122,7 @@ def wait_ready(instance: Instance, tick: Callable[[Sequence[str]], None] = lambd
         JournalError, ConfError: one has ended, and why. Transient: one is not ready within START_S.
     """
     _wait_ready(instance, list(DAEMONS), tick)
+    instances.register(msgspec.structs.replace(instance, ready=True))
 
 
 def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[Sequence[str]], None]) -> None:

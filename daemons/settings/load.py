@@ -8,6 +8,7 @@ daemon that reads its run.json starts without them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +38,8 @@ from tapewire.daemons.settings.structs import (
     Trading,
 )
 from tapewire.strategies.clock import minute_of
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
 
 SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
 
@@ -147,6 +150,21 @@ def program(name: str, defined: Mapping[str, Instrument] | None = None) -> Progr
     return terms
 
 
+def name_of(account: Path) -> str:
+    """The name of the run of an account's file: the file's, without `.toml`.
+
+    Raises:
+        ConfError: there is no such file, or its name is none.
+    """
+    if not account.is_file():
+        raise ConfError(
+            f"--account {account}: there is no such file; write one with [bus] base_port, [trading] account and enabled"
+        )
+    if not NAME.fullmatch(account.stem):
+        raise ConfError(f"--account {account}: the run is named after the file; write 1 to 32 of the characters A-Z a-z 0-9 _ -")
+    return account.stem
+
+
 def load(
     overlay: str,
     *,
@@ -158,13 +176,16 @@ def load(
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     program: str | None = None,
     own: Path | None = None,
+    account: Path | None = None,
 ) -> Conf:
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
     Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
-    that [trading] names. own: a person's own table of instruments, besides the one in the configuration folder.
+    that [trading] names. own: a person's own table of instruments, besides the one in the configuration folder. account: a file
+    with the same sections, laid over the overlay: its ports, its account, its limits.
     """
-    layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}]
+    layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}, {} if account is None else _read(str(account.resolve()))]
+    files = f"conf/{overlay}.toml" if account is None else f"conf/{overlay}.toml + {account}"
     bus: dict[str, Any] = {}
     trading: dict[str, Any] = {}
     tracker: dict[str, Any] = {}
@@ -174,17 +195,17 @@ def load(
     for layer in layers:
         for section, values in layer.items():
             if section not in SECTIONS:
-                raise ConfError(f"conf/{overlay}.toml: unknown section [{section}]{suggest(section, SECTIONS)}")
+                raise ConfError(f"{files}: unknown section [{section}]{suggest(section, SECTIONS)}")
             if section == "risk":
                 limits = rails.laid_over(limits, values)
             else:
                 sections = {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher, "ingress": ingress}
                 sections[section].update(values)
     limits = caps.applied(limits)
-    where = f"preset {preset.name!r} + conf/{overlay}.toml [risk]"
+    where = f"preset {preset.name!r} + {files} [risk]"
     preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
     rails.check(preset.risk, where, complete=overlay == "live")
-    where = f"conf/base.toml + conf/{overlay}.toml"
+    where = f"conf/base.toml + {files}"
     if fill not in ("next_open", "close"):
         raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
     defined = table_of_instruments(own)
