@@ -7,8 +7,8 @@ import socket
 import struct
 from contextlib import suppress
 
-# struct tcp_info of linux/tcp.h: the 8 bytes of tcpi_bytes_acked (RFC 4898) lie here
-_ACKED = struct.Struct("@120xQ")
+# struct tcp_info of linux/tcp.h: tcpi_bytes_acked and tcpi_bytes_received (RFC 4898)
+_COUNTS = struct.Struct("@120xQQ")
 # What we send to a peer that has not finished a CURVE handshake: at most the greeting (64 bytes) and WELCOME (170).
 HANDSHAKE = 64 + 170
 
@@ -44,8 +44,18 @@ def end(fd: int) -> bool:
 
 def let_in(fd: int, of: int) -> bool:
     """Whether the peer of a tcp connection has finished its handshake: only then we send more than the steps of one."""
+    return _counts(fd, of)[0] > HANDSHAKE
+
+
+def received(fd: int, of: int) -> int:
+    """Bytes that have come by a tcp connection; 0 if it has ended."""
+    return _counts(fd, of)[1]
+
+
+def _counts(fd: int, of: int) -> tuple[int, int]:
+    """Bytes sent and acknowledged, and bytes received."""
     with suppress(OSError, struct.error), socket.socket(fileno=os.dup(fd)) as peer:
         if os.fstat(peer.fileno()).st_ino == of:
-            info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED.size)
-            return int(_ACKED.unpack(info)[0]) > HANDSHAKE
-    return False
+            sent, received = _COUNTS.unpack(peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _COUNTS.size))
+            return sent, received
+    return 0, 0

@@ -33,6 +33,7 @@ from zmq.utils import z85
 
 from tapewire.bus import access, roles
 from tapewire.bus.bounds import max_received
+from tapewire.bus.endless import Endless
 from tapewire.bus.keys import NAME, Keys
 from tapewire.bus.monitor import MONITORED, Monitor, Turned, Why, event
 from tapewire.bus.roles import Role
@@ -48,7 +49,7 @@ class Guard:
     """The handler and the monitors of one context.
 
     keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. version: rises when
-    the keys have changed; what was derived from them is out of date then.
+    the keys have changed; what was derived from them is out of date then. endless: is to hear of the messages that come.
 
     All methods are for the thread that owns the sockets. Close the guard before the context's sockets.
     """
@@ -56,6 +57,7 @@ class Guard:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> None:
         self.keys = keys
         self.version = 0
+        self.endless = Endless()
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Why], int] = {}
         self._last: dict[tuple[str, Why], Turned] = {}
@@ -65,6 +67,7 @@ class Guard:
         self._bound: list[tuple[zmq.Socket[bytes], tuple[str, ...]]] = []
         self._rebind: list[tuple[zmq.Socket[bytes], str]] = []
         self._tries: Counter[str] = Counter()
+        self._monitors: dict[zmq.Socket[bytes], Monitor] = {}
         self._new_monitors: list[tuple[str, zmq.Socket[bytes]]] = []
         handler = context.socket(zmq.ROUTER)
         handler.setsockopt(zmq.LINGER, 0)
@@ -112,6 +115,7 @@ class Guard:
             The first peer of each port and reason that was turned away since the last call.
         """
         self._look()
+        self._look_for_endless()
         with self._lock:
             gone, self._gone = self._gone, False
             news, self._news = self._news, []
@@ -189,6 +193,11 @@ class Guard:
             if self.keys.stamp != before:
                 self.version += 1
 
+    def _look_for_endless(self) -> None:
+        ports = {fd: (inode, each.port) for each in [*self._monitors.values()] for fd, inode in [*each.outside.items()]}
+        for fd in self.endless.look({fd: inode for fd, (inode, _) in ports.items()}):
+            self._turn_away(Turned(ports[fd][1], Why.ENDLESS, "", "", time.time()))
+
     # --- the thread -----------------------------------------------------------------------------------------------------------
 
     def _run(self, handler: zmq.Socket[bytes], bell: zmq.Socket[bytes]) -> None:
@@ -196,7 +205,7 @@ class Guard:
         poller.register(handler, zmq.POLLIN)
         poller.register(bell, zmq.POLLIN)
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        monitors: dict[zmq.Socket[bytes], Monitor] = {}
+        monitors = self._monitors
         ending = False
         while not ending:
             for socket, _ in poller.poll():

@@ -42,7 +42,7 @@ class Why(StrEnum):
     NO_LOCK: no greeting of the current protocol, or another mechanism: not a program of ours. GAVE_UP: it left, or was silent for
     too long, before it had shown a key. WRONG_SERVER: it expects the daemons of another run. UNKNOWN: its key is none of this run,
     or was revoked. ROLE: its key may not connect to this port. FULL: too many others had not shown a key, or the process has no
-    descriptor to spare.
+    descriptor to spare. ENDLESS: it was in, and sent a message without an end (bus/endless.py).
     """
 
     NO_LOCK = "no_lock"
@@ -51,6 +51,7 @@ class Why(StrEnum):
     UNKNOWN = "unknown_key"
     ROLE = "role"
     FULL = "full"
+    ENDLESS = "endless"
 
 
 class Turned(NamedTuple):
@@ -73,16 +74,19 @@ class Monitor:
     handshakes are a set, and `settled` of them are known to be over. With one at a time, as nearly always, that is exact. Of
     several at once the number is right in the end.
 
+    outside: descriptor and inode of each connection on tcp.
+
     Args:
         files: the limit of open files of this process.
     """
 
     def __init__(self, port: str, files: int, turn_away: Callable[[Turned], None]) -> None:
-        self._port = port
+        self.port = port
+        self.outside: dict[int, int] = {}
         self._highest = files - min(SPARE, files // 4) if files > 0 else sys.maxsize  # -1: without a limit
         self._tell = turn_away
         self._greeting: dict[int, int] = {}  # descriptor and inode, oldest first
-        self._outside: dict[int, int] = {}  # those of them on tcp
+        self._strange: dict[int, int] = {}  # those of them on tcp
         self._settled = 0
         self._why: Why | None = None  # of the connection that ends next
         self._shut: set[int] = set()  # by us, and counted
@@ -109,7 +113,7 @@ class Monitor:
                 return True
         if self._settled >= len(self._greeting):
             self._greeting.clear()
-            self._outside.clear()
+            self._strange.clear()
             self._settled = 0
         return False
 
@@ -118,29 +122,30 @@ class Monitor:
             self._settled = max(0, self._settled - 1)
         of = connections.inode(fd)
         self._shut.discard(fd)
-        for open_ones in (self._greeting, self._outside):
+        for open_ones in (self._greeting, self._strange, self.outside):
             open_ones.pop(fd, None)
         self._greeting[fd] = of
         if not outside:
             return
-        self._outside[fd] = of
+        self._strange[fd] = self.outside[fd] = of
         if fd >= self._highest:
             self._close(fd)
-        while len(self._outside) > STRANGERS:
-            oldest = next(iter(self._outside))
-            if connections.let_in(oldest, self._outside[oldest]):
-                del self._outside[oldest]
+        while len(self._strange) > STRANGERS:
+            oldest = next(iter(self._strange))
+            if connections.let_in(oldest, self._strange[oldest]):
+                del self._strange[oldest]
             else:
                 self._close(oldest)
 
     def _close(self, fd: int) -> None:
-        if connections.shut(fd, self._outside.pop(fd)):
+        if connections.shut(fd, self._strange.pop(fd)):
             self._shut.add(fd)
             self._turn_away(Why.FULL)
 
     def _ended(self, fd: int) -> None:
         why, self._why = self._why, None
-        self._outside.pop(fd, None)
+        self._strange.pop(fd, None)
+        self.outside.pop(fd, None)
         known = self._greeting.pop(fd, None) is not None
         if fd in self._shut:
             self._shut.discard(fd)
@@ -152,7 +157,7 @@ class Monitor:
             self._turn_away(Why.NO_LOCK)
 
     def _turn_away(self, why: Why) -> None:
-        self._tell(Turned(self._port, why, "", "", time.time()))
+        self._tell(Turned(self.port, why, "", "", time.time()))
 
 
 def event(monitor: zmq.Socket[bytes]) -> tuple[int, int, bytes]:

@@ -133,12 +133,15 @@ def from_peers(socket: zmq.Socket[bytes], limit: int, guard: Guard | None = None
     """As `arrived`, of a socket that a guard bound, each with the name of the key whose owner sent it; empty if nobody's did.
 
     Args:
-        guard: ends the connection of an owner whose key was revoked.
+        guard: ends the connection of an owner whose key was revoked, and hears that the message has come.
     """
     for first, frames in _arrived(socket, limit):
         who = _sender(first)
-        if guard is not None and who and guard.role(who) is None:
-            connections.end(_connection(first))
+        if guard is not None:
+            if who and guard.role(who) is None:
+                connections.end(_connection(first))
+            if guard.endless.suspects:
+                guard.endless.heard(_connection(first))
         yield who, frames
 
 

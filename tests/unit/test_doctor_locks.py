@@ -30,6 +30,7 @@ def test_strangers_without_a_key_are_no_fault() -> None:
         ("broker.in", Why.UNKNOWN, "abcdefghijklmno", "(abcdefghijkl...)", "keys bridge --to"),
         ("public", Why.UNKNOWN, "abcdefghijklmno", "12 times, last 1 s ago", "keys export NAME --to"),
         ("gate", Why.FULL, "", "gate: a connection beyond the limits of this port", "`ss -tnp` names it"),
+        ("gate", Why.ENDLESS, "", "gate: the owner of a key from 172.20.0.1, who sent a message without an end", "revoke"),
         ("venue", Why.ROLE, "anna", "the owner of the key 'anna' from 172.20.0.1, whose role", "keys new"),
     ],
 )

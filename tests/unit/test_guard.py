@@ -481,6 +481,24 @@ def test_no_socket_has_libzmqs_heartbeat(house: House) -> None:
         assert each.getsockopt(zmq.TCP_KEEPALIVE) == 1
 
 
+def test_bytes_that_become_no_message_end_a_connection_on_tcp(house: House) -> None:
+    """16 MiB that nobody takes look like a message without an end. Another peer, whose messages are taken, stays."""
+    silent, spoken = house.enter(TCP), house.enter(TCP, "evaluator")
+    assert {house.heard()[0], house.heard()[0]} == {"operator", "evaluator"}
+    monitor = silent.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    for _ in range(16):
+        silent.send_multipart([b"", bytes(bounds.MAX_MESSAGE)])
+
+    assert house.refreshed(lambda: bool(house.guard.endless.suspects))
+    assert house.refreshed(lambda: house.counts().get("endless", 0) == 1)
+    assert monitor.poll(strangers.PATIENCE_MS)
+    silent.disable_monitor()
+    monitor.close(linger=0)
+    spoken.send_multipart([b"", b"still", b"here"])
+    while house.heard()[1][1:] != [b"", b"still", b"here"]:
+        pass
+
+
 # --- readers --------------------------------------------------------------------------------------------------------------------
 
 

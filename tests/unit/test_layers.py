@@ -37,6 +37,7 @@ BUS_EDGES = {
     "bus.client",
     "bus.clock",
     "bus.disk",
+    "bus.endless",
     "bus.guard",
     "bus.monitor",
     "bus.journal",

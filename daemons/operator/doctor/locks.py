@@ -97,6 +97,8 @@ def _who(last: Turned) -> str:
     match last.why:
         case Why.FULL:
             return f"a connection beyond the limits of this port{address}"
+        case Why.ENDLESS:
+            return f"the owner of a key{address}, who sent a message without an end,"
         case Why.WRONG_SERVER:
             return f"a peer{address} with the key file of another run"
         case Why.ROLE:
@@ -107,6 +109,8 @@ def _who(last: Turned) -> str:
 def _remedy(last: Turned) -> str:
     if last.why is Why.FULL:
         return "some program opens very many connections: `ss -tnp` names it; `doctor` shows the limit as `open files`"
+    if last.why is Why.ENDLESS:
+        return "look for a program of your own that sends very many frames; otherwise revoke the keys that you have given away"
     if last.why is Why.ROLE:
         return "give it a key of the right role (`tapewire keys new`)"
     if last.port in BRIDGE_PORTS:
