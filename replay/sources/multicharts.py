@@ -38,9 +38,10 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     sides = {"ask", "bid"} <= {*layout.names}
     volumes = (("volume",) if "volume" in layout.names else ()) + (("ask", "bid") if sides else ())
     text.need(head.path, layout, volumes or ("volume",), "export the symbol with its volume")
+    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
     wanted = {
         "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
-        "time": stamps.repeated(stamps.clock_time, NO_TIME),
+        "time": stamps.time_of_day(first.get("time", ""), NO_TIME),
         **dict.fromkeys(columns.PRICES, text.PRICE),
         **dict.fromkeys(volumes, text.CONTRACTS),
     }

@@ -29,9 +29,10 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     layout = _layout(head)
     assert layout is not None
     more = [name for name in MORE if layout.names.count(name) == 1]
+    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
     wanted = {
         "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
-        "time": stamps.repeated(stamps.clock_time, NO_TIME),
+        "time": stamps.time_of_day(first.get("time", ""), NO_TIME),
         **dict.fromkeys(NEEDED[2:6], text.PRICE),
         **dict.fromkeys(("volume", *more), text.CONTRACTS),
     }

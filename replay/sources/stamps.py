@@ -18,7 +18,8 @@ from tapewire.strategies.clock import SECOND_NS
 FIRST_NS, END_NS = 0, 7_258_118_400 * SECOND_NS  # 1970 up to 2200: no other year can be right
 PLACES = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "hh", "%M": "mm", "%S": "ss"}
 PLAIN = "YYYY-MM-DD hh:mm:ss"
-LONGEST = 40  # signs of a stamp
+FIRST_DAY = {"Y": 1970, "M": 1, "D": 1}
+LONGER = 17  # signs that a stamp in another form may have more, with an end
 CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}|9[01]\d{17}|9223372036854775807", re.ASCII)  # fits 64 bits
 ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -68,8 +69,8 @@ def date(cells: pd.Series[Any]) -> tuple[Column, Flags]:
 def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
     """A column of stamps whose digits stand in the same places in each row: nanoseconds as written, to the last digit.
 
-    form: such as `YYYYMMDD hhmmss`; Y, M, D, h, m, s and f (of a second) are digits, every other sign stands for itself. otherwise:
-    converts the cells that are written in another way.
+    form: such as `YYYYMMDD hhmmss`; Y, M, D, h, m, s and f (of a second) are digits, every other sign stands for itself. A form
+    without a date is a time of day, since midnight. otherwise: converts the cells that are written in another way.
     """
     places = {letter: [at for at, sign in enumerate(form) if sign == letter] for letter in "YMDhmsf"}
     signs = [(at, ord(sign)) for at, sign in enumerate(form) if sign not in places]
@@ -82,7 +83,7 @@ def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
         digits = letters - np.uint8(ord("0"))  # what is below 0 becomes more than 9
         part = {}
         for letter, where in places.items():
-            number = np.zeros(len(digits), np.int64)
+            number = np.full(len(digits), 0 if where else FIRST_DAY.get(letter, 0), np.int64)
             for at in where:
                 wrong |= digits[:, at] > 9
                 number = number * 10 + digits[:, at]
@@ -99,7 +100,7 @@ def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
             ns[others], wrong[others] = otherwise(pd.Series(texts, dtype=str))
         return ns, wrong
 
-    return Wanted(convert, why, width=len(form) + 1 if otherwise is None else LONGEST)
+    return Wanted(convert, why, width=len(form) + (1 if otherwise is None else LONGER))
 
 
 def repeated(convert: Convert, why: str) -> Wanted:
@@ -132,6 +133,14 @@ def clock_pattern(form: str) -> Convert:
         return np.where(missing, 0, since), missing
 
     return convert
+
+
+def time_of_day(first: str, why: str) -> Wanted:
+    """A column of times of day, most of them written as the first one is: nanoseconds since midnight."""
+    found = CLOCK_TIME.fullmatch(first)
+    if found is None or len(found[1]) == 1:
+        return Wanted(clock_time, why, raw=True)
+    return fixed("hh:mm" + (":ss" if found[3] else "") + ("." + "f" * len(found[4]) if found[4] else ""), why, clock_time)
 
 
 def clock_time(cells: pd.Series[Any]) -> tuple[Column, Flags]:

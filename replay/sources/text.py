@@ -34,6 +34,7 @@ BLOCK = 1 << 21
 ZSTD = b"\x28\xb5\x2f\xfd"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 AGAIN = "correct the line or export the file again"
+NEWLINE = ord("\n")
 _UNIT = b"\x1f"
 
 Column = NDArray[Any]
@@ -70,7 +71,7 @@ class Wanted(NamedTuple):
 class Table:
     """Columns of the rows that could be read, and the rows that could not. rows: data rows in the file, bad ones included.
 
-    header, separator, width: of the block that is being read.
+    header, separator, width, stops (see `_stops`): of the block that is being read.
     """
 
     line: Whole
@@ -81,6 +82,7 @@ class Table:
     header: bytes = b""
     separator: str = ","
     width: int = 0
+    stops: Whole | None = None
 
 
 def head_of(path: Path) -> Head:
@@ -261,7 +263,7 @@ def _blocks(head: Head, progress: Progress) -> Iterator[_Block]:
                 block = content[:end] + b"\n" * cut
                 _decodes(path, block, number)
                 yield _Block(block, number, cut)
-                number += block.count(b"\n")
+                number += int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))
 
 
 def _decodes(path: Path, block: bytes, first: int) -> None:
@@ -285,10 +287,16 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
         content = _unquoted(content, layout.separator)
         header = _unquoted(header + b"\n", layout.separator)[:-1]
         separator = _UNIT
-    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord(b"\n"))
-    line = np.arange(first, first + len(ends), dtype=np.int64)
-    cells = _per_line(content, separator, ends) + 1
     width = len(layout.names)
+    table.separator, table.width = separator.decode(), width
+    table.stops = _stops(content, separator, width)
+    if table.stops is not None:
+        ends = table.stops[:, -1]
+        cells = np.full(len(ends), width)
+    else:
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == NEWLINE)
+        cells = _per_line(content, separator, ends) + 1
+    line = np.arange(first, first + len(ends), dtype=np.int64)
     # One empty cell too many is a separator at the end of the line.
     fits = (cells == width) | ((cells == width + 1) & _ends_with(content, separator, ends))
     keep = fits.copy()
@@ -307,11 +315,12 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
         keep[row] = False
     table.rows += int(keep.sum())
     if not keep.all():
+        table.stops = None
         starts = np.concatenate(([0], ends + 1))
         # Rows that are kept stand in few runs: behind the header, and around what is left out.
         edges = np.flatnonzero(np.diff(np.concatenate(([0], keep, [0]))))
         content = b"".join(content[starts[first] : starts[last]] for first, last in edges.reshape(-1, 2))
-    table.separator, table.width = separator.decode(), int(cells[keep].max(initial=width))
+    table.width = int(cells[keep].max(initial=width))
     return content, line[keep]
 
 
@@ -364,7 +373,7 @@ def _columns(
     refused = np.zeros(len(line), np.bool_)
     columns: dict[str, Column] = {}
     for name, (convert, why, _, width, *_) in wanted.items():
-        cells: Any = _signs(content, table.separator, places[name], width) if width else frame[at[name]]
+        cells: Any = _signs(content, table, places[name], width) if width else frame[at[name]]
         columns[name], wrong = convert(cells)
         for row in np.flatnonzero(wrong & ~refused):
             value = bytes(cells[row]).rstrip(b"\0").decode(errors="replace") if width else str(cells.iloc[row])
@@ -375,20 +384,33 @@ def _columns(
     return line[~refused], {name: column[~refused] for name, column in columns.items()}
 
 
-def _signs(content: bytes, separator: str, column: int, width: int) -> NDArray[np.uint8]:
-    """The first signs of the cells of one column."""
+def _stops(content: bytes, separator: bytes, width: int) -> Whole | None:
+    """Where each cell ends, if every line has so many: a row for each line."""
     signs = np.frombuffer(content, np.uint8)
-    ends = np.flatnonzero(signs == ord("\n"))
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    places = np.append(np.flatnonzero(signs == ord(separator)), len(signs))
-    cell = np.searchsorted(places, starts) + column
-    ends = np.minimum(ends, places[cell])
-    if column:
-        starts = places[cell - 1] + 1
+    newline = signs == NEWLINE
+    stops = np.flatnonzero(newline | (signs == ord(separator)))
+    if len(stops) != np.count_nonzero(newline) * width or not newline[stops[width - 1 :: width]].all():
+        return None
+    return stops.reshape(-1, width)
+
+
+def _signs(content: bytes, table: Table, column: int, width: int) -> NDArray[np.uint8]:
+    """The first signs of the cells of one column."""
+    signs = np.frombuffer(content + bytes(width), np.uint8)
+    if table.stops is not None:
+        ends = table.stops[:, column]
+        starts = table.stops[:, column - 1] + 1 if column else np.concatenate(([0], table.stops[:-1, -1] + 1))
+    else:
+        ends = np.flatnonzero(signs == NEWLINE)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        places = np.append(np.flatnonzero(signs == ord(table.separator)), len(signs))
+        cell = np.searchsorted(places, starts) + column
+        ends = np.minimum(ends, places[cell])
+        if column:
+            starts = places[cell - 1] + 1
     starts = starts + (signs[starts] == ord(" "))
-    at = starts[:, None] + np.arange(width)
-    letters: NDArray[np.uint8] = signs[np.minimum(at, len(signs) - 1)]
-    letters[at >= ends[:, None]] = 0
+    letters: NDArray[np.uint8] = np.lib.stride_tricks.sliding_window_view(signs, width)[starts]
+    letters[np.arange(width) >= (ends - starts)[:, None]] = 0
     return letters
 
 
