@@ -25,8 +25,8 @@ namespace Tapewire
     {
         string Instrument { get; }
 
-        /// <summary>The month on the chart, as NinjaTrader writes it: `MNQ 03-26`; empty if it holds no future.</summary>
-        string Contract { get; }
+        /// <summary>The chart as a hello describes it: its month, and its trading hours when it went live.</summary>
+        VenueChart Described { get; }
 
         /// <summary>It has reached real time and takes commands.</summary>
         bool Trades { get; }

@@ -184,20 +184,53 @@ namespace Tapewire
         public PositionReport Position;
     }
 
-    /// <summary>A chart that trades, in a hello. Contract is empty if it holds no future.</summary>
-    public sealed class VenueChart
+    /// <summary>A trade date, YYYY-MM-DD, by a trading-hours template: begin of its first session, end of its last one.</summary>
+    public struct TradingDay
     {
-        public string Instrument, Contract = "";
+        public string Date;
+        public long OpensNs, ClosesNs;
 
         public PackMap ToMap()
         {
-            var map = new PackMap(2);
-            map.Add("instrument", Instrument);
-            map.Add("contract", Contract);
+            var map = new PackMap(3);
+            map.Add("date", Date);
+            map.Add("opens_ns", OpensNs);
+            map.Add("closes_ns", ClosesNs);
             return map;
         }
 
-        public static VenueChart From(Fields from) { return new VenueChart { Instrument = from.Str("instrument"), Contract = from.Str("contract", "") }; }
+        public static TradingDay From(Fields from)
+        {
+            return new TradingDay { Date = from.Str("date"), OpensNs = from.Time("opens_ns"), ClosesNs = from.Time("closes_ns") };
+        }
+    }
+
+    /// <summary>A chart that trades, in a hello. Contract is empty if it holds no future; Days are today and the next ten trade dates.</summary>
+    public sealed class VenueChart
+    {
+        public string Instrument, Contract = "", Template = "";
+        public List<TradingDay> Days = new List<TradingDay>();
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(4);
+            map.Add("instrument", Instrument);
+            map.Add("contract", Contract);
+            map.Add("template", Template);
+            map.Add("days", Days.ConvertAll<object>(each => each.ToMap()));
+            return map;
+        }
+
+        public static VenueChart From(Fields from)
+        {
+            return new VenueChart
+            {
+                Instrument = from.Str("instrument"),
+                Contract = from.Str("contract", ""),
+                Template = from.Str("template", ""),
+                Days = from.Inner("days").ConvertAll(TradingDay.From),
+            };
+        }
     }
 
     /// <summary>An account of the platform. Money is in dollars, as the platform reports it; null if it reports none.</summary>

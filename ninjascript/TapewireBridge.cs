@@ -5,6 +5,7 @@
 using System;
 using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.IO;
 using NinjaTrader.Cbi;
 using NinjaTrader.Core;
@@ -32,6 +33,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
         string _instrument = "", _contract = "", _account = "", _halted = "", _phase = "historical", _told = "", _refused = "";
         string[] _cross = new string[0];
+        Tapewire.VenueChart _hours = new Tapewire.VenueChart();
         volatile bool _live;
         bool _connected = true;
         long _lastLightsMs;
@@ -184,8 +186,46 @@ namespace NinjaTrader.NinjaScript.Strategies
                 foreach (Action<Tapewire.Book> report in _early) report(book);
                 _early = null;
             });
+            _hours = TradingHours();
             _live = true;
             _transport.SendHello();
+        }
+
+        /// <summary>
+        /// The chart's template and its trade dates: that of the last bar and the next ten. Empty if NinjaTrader does not tell: then the daemons have
+        /// nothing to compare their calendar with, and say so.
+        /// </summary>
+        Tapewire.VenueChart TradingHours()
+        {
+            var hours = new Tapewire.VenueChart();
+            try
+            {
+                Bars bars = BarsArray[0];
+                if (CurrentBars[0] < 0 || bars.TradingHours == null) return hours;
+                hours.Template = bars.TradingHours.Name;
+                var iterator = new SessionIterator(bars);
+                DateTime at = bars.GetTime(CurrentBars[0]);
+                while (iterator.GetNextSession(at, true) && iterator.ActualSessionEnd >= at)
+                {
+                    string date = iterator.ActualTradingDayExchange.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+                    var day = new Tapewire.TradingDay { Date = date, OpensNs = _feed.ToNs(iterator.ActualSessionBegin), ClosesNs = _feed.ToNs(iterator.ActualSessionEnd) };
+                    int last = hours.Days.Count - 1;
+                    if (last >= 0 && hours.Days[last].Date == date)
+                    {
+                        day.OpensNs = hours.Days[last].OpensNs; // a further session of the same trade date
+                        hours.Days[last] = day;
+                    }
+                    else if (hours.Days.Count > 10) break;
+                    else hours.Days.Add(day);
+                    at = iterator.ActualSessionEnd.AddSeconds(1);
+                }
+            }
+            catch (Exception error)
+            {
+                Log("tapewire: the chart's trading hours cannot be read: " + error.Message, LogLevel.Warning);
+                hours.Days.Clear();
+            }
+            return hours;
         }
 
         void Unload()
@@ -252,7 +292,14 @@ namespace NinjaTrader.NinjaScript.Strategies
 
         string Tapewire.ITrader.Instrument { get { return _instrument; } }
 
-        string Tapewire.ITrader.Contract { get { return _contract; } }
+        Tapewire.VenueChart Tapewire.ITrader.Described
+        {
+            get
+            {
+                Tapewire.VenueChart hours = _hours; // written once, before the first hello
+                return new Tapewire.VenueChart { Instrument = _instrument, Contract = _contract, Template = hours.Template, Days = hours.Days };
+            }
+        }
 
         long Tapewire.ITrader.LastNs { get { return _feed.LastNs; } }
 

@@ -94,7 +94,7 @@ namespace Tapewire
             {
                 VenuePosition position = trader.Snapshot(hello.Working, out string account, out long barNs);
                 if (!hello.Accounts.Contains(account)) hello.Accounts.Add(account);
-                hello.Charts.Add(new VenueChart { Instrument = trader.Instrument, Contract = trader.Contract });
+                hello.Charts.Add(trader.Described);
                 if (position.Position.Qty != 0) hello.Positions.Add(position);
                 atNs = Math.Max(atNs, barNs);
             }

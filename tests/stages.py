@@ -46,6 +46,8 @@ class Stage:
         self.recording: Recording = msgspec.structs.replace(recording, bars=recording.bars[: self.bars])
         self.conf = msgspec.structs.replace(conf, calendar=calendar)
         first = new_york(recording.bars[0].close_ns).date()
+        special = {**calendar.half_days, **dict.fromkeys(calendar.holidays, "closed")}
+        self.closes = ",".join(f"{day}={close}" for day, close in special.items())
         self.month = conf.contracts.front("MNQ", first).name.removeprefix("MNQ ")  # on the chart, as in a replay of these dates
 
     def measure(self) -> Path:
@@ -85,7 +87,20 @@ class Stage:
         """One run of the stub host. False if it has played to the end."""
         port = self.conf.bus.base_port
         bridges.hand_key(self.conf, self.folder / "run", self.folder / "nt")
-        where = ("--data", self.data, "--folder", self.folder / "nt", "--base-port", port, "--to", self.bars, "--month", self.month)
+        where = (
+            "--data",
+            self.data,
+            "--folder",
+            self.folder / "nt",
+            "--base-port",
+            port,
+            "--to",
+            self.bars,
+            "--month",
+            self.month,
+            "--closes",
+            self.closes,
+        )
         command = ["mono", "--debug", str(self.program), "play", *map(str, (*where, "--grace", 20, "--tell", 97, *options))]
         lines: list[str] = []
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as host:

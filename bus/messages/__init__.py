@@ -56,6 +56,7 @@ from tapewire.bus.messages.venue import (
     MoveBracket,
     OrderUpdate,
     PlaceOrder,
+    TradingDay,
     VenueChart,
     VenuePosition,
 )
@@ -169,6 +170,7 @@ __all__ = [
     "Topics",
     "TopicsRequest",
     "Trade",
+    "TradingDay",
     "TradingState",
     "VenueChart",
     "VenuePosition",

@@ -76,11 +76,25 @@ class VenuePosition(Struct, frozen=True):
     position: Position
 
 
+class TradingDay(Struct, frozen=True):
+    """A trade date, YYYY-MM-DD, by a trading-hours template: the begin of its first session and the end of its last one."""
+
+    date: str
+    opens_ns: TimeNs
+    closes_ns: TimeNs
+
+
 class VenueChart(Struct, frozen=True):
-    """A chart of the bridge that trades. contract: the month that it holds, `MNQ 03-26`; empty if it holds no future."""
+    """A chart of the bridge that trades. contract: the month that it holds, `MNQ 03-26`; empty if it holds no future.
+
+    template: the name of its trading-hours template. days: today's trade date and the next ten by it; a date between them that is
+    missing has no session.
+    """
 
     instrument: str
     contract: str = ""
+    template: str = ""
+    days: tuple[TradingDay, ...] = ()
 
 
 class AccountFigures(Struct, frozen=True):

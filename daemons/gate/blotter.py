@@ -8,19 +8,21 @@ booked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Output, Publish
-from tapewire.bus.messages import Execution, OrderUpdate, PositionChanged
+from tapewire.bus.messages import AccountFigures, Execution, Hello, OrderUpdate, PositionChanged
 from tapewire.daemons.gate import facts
 from tapewire.daemons.gate.books.ledger import Ledger, Turn
 from tapewire.daemons.gate.books.orders import CARRIED, TRIGGERS, Order, Orders, Trigger
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox
-from tapewire.daemons.gate.firm.program import ProgramAccount
+from tapewire.daemons.gate.figures import Compared
+from tapewire.daemons.gate.firm.program import ProgramAccount, cents
 from tapewire.daemons.gate.observed import Observed
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.ticks import real
@@ -46,6 +48,27 @@ class Blotter:
     disputes: Disputes
     program: ProgramAccount | None
     inbox: Inbox
+    compared: Compared
+
+    def hours(self, hello: Hello) -> list[Output]:
+        """Compare the trading hours of the venue's charts with the calendar. What is new is an alarm."""
+        calendars = {name: self.conf.calendar_of(name) for name in self.conf.traded}
+        then = "no entries on that day until conf/calendar.toml says which holds"
+        return [facts.alarm("calendar", f"{text}; {then}") for text in self.observed.hours(hello, calendars)]
+
+    def accounts(self, figures: Iterable[AccountFigures], at_ns: int) -> list[Output]:
+        """Compare the platform's figures of our account with the books, once there is a bar to date them by. at_ns: market time."""
+        account = next((each for each in figures if each.name == self.conf.trading.account), None)
+        if account is None or at_ns == 0:
+            return []
+        start = cents(self.conf.preset.risk.start)
+        alarms = self.compared.report(
+            account,
+            self.conf.trading,
+            realised_cents=self.book.realised_cents(self.clock.read(at_ns)[0].date),
+            equity_cents=self.program.equity_cents if self.program else start + self.book.total_cents,
+        )
+        return [facts.alarm(*each) for each in alarms]
 
     def update(self, update: OrderUpdate) -> list[Output]:
         """Enter the venue's update of one of our orders. A duplicate is recognised by its id and publishes nothing."""

@@ -12,12 +12,10 @@ Causes: whatever happens to an order has as its cause the `Intents` message that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Admission, Command, Daemon, Event, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
-    AccountFigures,
     Accounts,
     Arm,
     Bar,
@@ -52,7 +50,7 @@ from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external import inbox
 from tapewire.daemons.gate.external.inbox import Inbox, LatestSession, QueuedSignal
 from tapewire.daemons.gate.external.ingress import Refusal
-from tapewire.daemons.gate.firm.program import account_of, cents
+from tapewire.daemons.gate.firm.program import account_of
 from tapewire.daemons.gate.state import GateState, carried_over
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.market.clock import SessionClock
@@ -84,7 +82,9 @@ def daemon(conf: Conf) -> Daemon:
         subscribe=bars + sessions,
         serves="gate",
         admits=ADMITS,
-        venue=LinkPolicy(halted=lambda gate: gate.killed, books=Gate.shown),
+        venue=LinkPolicy(
+            halted=lambda gate: gate.killed, books=lambda gate: shown.books(gate.conf.traded, gate.book, gate.orders, gate.disputes)
+        ),
         durable=LogPolicy(
             snapshot=lambda gate: state.encode(gate.snapshot()),
             restored=lambda data: Gate.restored(conf, state.decode(data))[0],
@@ -139,6 +139,7 @@ class Gate:
             disputes=self.disputes,
             program=self.program,
             inbox=self.inbox,
+            compared=self.compared,
         )
 
     @classmethod
@@ -190,7 +191,7 @@ class Gate:
         if isinstance(body, Hello):
             return self._and_standing(self._reconcile(event, body))
         if isinstance(body, Accounts):
-            return self._compare(event, body.figures)
+            return self._blotter.accounts(body.figures, event.header.event_ns)
         if isinstance(body, LinkState):
             return self._connected(body)
         if isinstance(body, Begun):
@@ -214,10 +215,6 @@ class Gate:
         if self.observed.session and self.conf.trading.account:
             outputs.append(Publish(topics.of(topics.RISK, self.conf.trading.account), self.standing(self.observed.session)))
         return outputs
-
-    def shown(self) -> dict[str, Any]:
-        """Positions and working orders, for the control port (`shown.books`)."""
-        return shown.books(self.conf.traded, self.book, self.orders, self.disputes)
 
     @property
     def due_ns(self) -> int:
@@ -363,22 +360,7 @@ class Gate:
         found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         alarms = [facts.alarm("reconcile", text) for text in found.texts]
         adopted = (output for execution in found.adopted for output in self._execute(execution))
-        return [*alarms, *adopted, *self._compare(event, hello.figures)]
-
-    def _compare(self, event: Event, figures: Sequence[AccountFigures]) -> list[Output]:
-        """The platform reports its accounts: compare the figures of ours with our books, once there is a bar to date them by."""
-        name, at_ns = self.conf.trading.account, event.header.event_ns
-        account = next((each for each in figures if each.name == name), None)
-        if account is None or at_ns == 0:
-            return []
-        session, start = self._blotter.clock.read(at_ns)[0].date, cents(self.conf.preset.risk.start)
-        alarms = self.compared.report(
-            account,
-            self.conf.trading,
-            realised_cents=self.book.realised_cents(session),
-            equity_cents=self.program.equity_cents if self.program else start + self.book.total_cents,
-        )
-        return [facts.alarm(*each) for each in alarms]
+        return [*alarms, *adopted, *self._blotter.hours(hello), *self._blotter.accounts(hello.figures, at_ns)]
 
     def _overdue(self, due: Due) -> list[Output]:
         """Report orders that the venue has not acknowledged or not filled in time, and cancel entries that work too long."""

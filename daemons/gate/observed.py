@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tapewire.bus.bounds import MAX_PRICE
 from tapewire.bus.messages import Hello, Intents, LinkState
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.quorum import disagreements
 
 
 class Observed(Struct):
@@ -18,6 +20,7 @@ class Observed(Struct):
     trade date of a request. bars, closes: number of the last bar, and its close, of each instrument. link_up: the venue is
     connected. journal_up: the logger is alive. Both are true until a `LinkState` reports otherwise. accounts: the accounts that the
     venue has, None before its first Hello. charts: the contract of each chart that trades, by instrument, as the venue names them.
+    disputed_days: by instrument the trade dates on which the chart's trading hours and the calendar differ, each in words.
     """
 
     now_ns: int = 0
@@ -29,9 +32,12 @@ class Observed(Struct):
     journal_up: bool = True
     accounts: tuple[str, ...] | None = None
     charts: dict[str, str] = field(default_factory=dict)
+    disputed_days: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def copy(self) -> Observed:
-        return replace(self, bars={**self.bars}, closes={**self.closes}, charts={**self.charts})
+        return replace(
+            self, bars={**self.bars}, closes={**self.closes}, charts={**self.charts}, disputed_days={**self.disputed_days}
+        )
 
     def message(self, at_ns: int) -> None:
         """A message of the venue, at this market time."""
@@ -54,6 +60,17 @@ class Observed(Struct):
         """The venue has connected."""
         self.link_up, self.accounts = True, hello.accounts
         self.charts = {chart.instrument: chart.contract for chart in hello.charts if chart.contract}
+
+    def hours(self, hello: Hello, calendars: Mapping[str, Calendar]) -> list[str]:
+        """Compare the trading hours of the venue's charts with the calendars of their instruments. Returns what is new."""
+        known = {text for texts in self.disputed_days.values() for text in texts.values()}
+        self.disputed_days = {
+            chart.instrument: {each.date: each.text for each in found}
+            for chart in hello.charts
+            if chart.instrument in calendars
+            and (found := [each for each in disagreements(calendars[chart.instrument], chart) if not each.settled])
+        }
+        return [text for texts in self.disputed_days.values() for text in texts.values() if text not in known]
 
     def link(self, state: LinkState) -> None:
         """A connection came up or went down."""

@@ -70,6 +70,11 @@ TEXTS: Mapping[Reason, Text] = MappingProxyType(
         Reason.UNRECONCILED: Text(
             "the venue's position and our books differ", "compare both; `tapewire arm` adopts the venue's position and goes on"
         ),
+        Reason.CALENDAR_DISPUTED: Text(
+            "the chart's trading hours and the calendar give the trade date another close of RTH",
+            "find out which holds, write it into conf/calendar.toml, then `tapewire down`, `tapewire up`",
+            "conf/calendar.toml",
+        ),
         Reason.HOLIDAY: Text("the trade date has no RTH", "", "switch `holidays`"),
         Reason.OUTSIDE_WINDOW: Text("the bar's close stamp lies in no window", "", "`entry_windows`, `friday_until`"),
         Reason.FLATTENING: Text("the time to be flat by has come", "", "`flatten_from`, `friday_flatten_from`"),

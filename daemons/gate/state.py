@@ -25,13 +25,13 @@ from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, JournalError
 from tapewire.bus.messages import Decisions, Intents, TradingState
-from tapewire.daemons.gate.books.figures import Compared
 from tapewire.daemons.gate.books.ledger import Books
 from tapewire.daemons.gate.books.orders import WORKING, Sheet
 from tapewire.daemons.gate.books.rates import OrderTimes
 from tapewire.daemons.gate.books.reconcile import Disputes
 from tapewire.daemons.gate.checks.risk import Standing
 from tapewire.daemons.gate.external.inbox import Queue
+from tapewire.daemons.gate.figures import Compared
 from tapewire.daemons.gate.firm.program import cents, money
 from tapewire.daemons.gate.firm.progress import ProgramProgress
 from tapewire.daemons.gate.observed import Observed

@@ -18,10 +18,14 @@ from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, NEW_YORK, RTH_CLO
 
 
 class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """Half days and holidays. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH."""
+    """Half days and holidays. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH.
+
+    corrected: dates for which a person has written down what holds (conf/calendar.toml), ordinary ones among them.
+    """
 
     half_days: dict[str, str] = {}
     holidays: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
 
 
 class TradeDate(NamedTuple):

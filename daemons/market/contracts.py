@@ -87,7 +87,7 @@ class RollTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
                     raise ValueError(f"apart: {root} {key} replaces nothing; write a root and a month of this table")
 
 
-class Cycle(NamedTuple):
+class Months(NamedTuple):
     """The contracts of one symbol, oldest first, with their dates in the same order. listed: how many are listed at a time."""
 
     contracts: tuple[Contract, ...]
@@ -196,23 +196,23 @@ class Rolls:
         cycle = self._cycles.get(contract.symbol)
         return cycle is None or contract <= self._live(cycle, at_ns)[-1]
 
-    def _made(self, symbol: str) -> Cycle | None:
+    def _made(self, symbol: str) -> Months | None:
         table, root = self.table(symbol), self.roots.get(symbol, symbol)
         if table is None:
             return None
         months = {**table.months, **table.apart.get(root, {})}
         contracts = tuple(Contract(root, symbol, int(key[:4]), int(key[5:])) for key in months)
         dates = tuple(months.values())
-        return Cycle(contracts, tuple(each.roll for each in dates), tuple(each.expiry for each in dates), table.listed)
+        return Months(contracts, tuple(each.roll for each in dates), tuple(each.expiry for each in dates), table.listed)
 
-    def _cycle(self, symbol: str) -> Cycle:
+    def _cycle(self, symbol: str) -> Months:
         cycle = self._cycles.get(symbol)
         if cycle is None:
             raise ConfError(f"{symbol}: conf/rolls.toml has no table for the root {self.roots.get(symbol, symbol)}; add one")
         return cycle
 
     @staticmethod
-    def _live(cycle: Cycle, at_ns: int) -> tuple[Contract, ...]:
+    def _live(cycle: Months, at_ns: int) -> tuple[Contract, ...]:
         """The contracts that are listed at this time; the last of the table once all have expired."""
         now = new_york(at_ns)
         traded = now.hour * 60 + now.minute < RTH_OPEN

@@ -65,7 +65,7 @@ def accounts_of(snapshot: Snapshot, traded: str) -> list[Listed]:
     """
     if snapshot.hello is None:
         raise Transient("no bridge is connected, so no account is known; `tapewire doctor` says why")
-    figures = msgspec.convert(snapshot.hello["figures"], tuple[AccountFigures, ...])
+    figures = msgspec.convert(snapshot.hello.get("figures", []), tuple[AccountFigures, ...])
     if not figures:
         raise Transient("the venue reports no accounts; a bridge of this version does (ninjascript/README.md), a replay does not")
     ours = None if snapshot.risk is None else snapshot.risk.realised_cents / 100

@@ -19,6 +19,7 @@ from rich.console import Console
 from tapewire.bus.messages import Reason, TradingState
 from tapewire.daemons.operator import gather, instances
 from tapewire.daemons.operator.commands import LIVE
+from tapewire.daemons.operator.doctor import hours
 from tapewire.daemons.operator.snapshot import NO_LEASE, Snapshot, span
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
@@ -118,6 +119,9 @@ def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
             return False, f"no bar of {name} yet"
         if snapshot.bridge.fresh and snapshot.stale(conf, session.bar):
             return False, f"no bar of {name} for {span(snapshot.age_s(session.bar))} although the market is open"
+        disputed = hours.disputed(conf.calendar_of(name), snapshot.chart(name), snapshot.now_ns) if snapshot.live else None
+        if disputed is not None:
+            return False, f"{disputed.text}; no entries until conf/calendar.toml says which holds (`tapewire doctor`)"
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"
         at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)

@@ -97,6 +97,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         """The hello of the bridge on the order link: venue, version, accounts. None before it."""
         return self.gate["venue"] if self.linked and self.gate is not None else None
 
+    def chart(self, instrument: str) -> dict[str, Any] | None:
+        """The instrument's chart in the hello; None without one."""
+        charts = self.hello.get("charts", []) if self.hello is not None else []
+        return next((each for each in charts if each["instrument"] == instrument), None)
+
     def session(self, instrument: str) -> Session | None:
         """The instrument's latest Session; None before its first bar."""
         return self.sessions.get(topics.of(topics.SESSION, instrument))

@@ -46,6 +46,7 @@ def calendar_for(folder: Path | None, first: dt.date, last: dt.date, name: str =
     return Calendar(
         half_days={day.isoformat(): f"{at:%H:%M}" for day, at in closes.items() if at is not None and RTH_OPENS < at < RTH_CLOSES},
         holidays=tuple(day.isoformat() for day, at in closes.items() if at is None or at <= RTH_OPENS),
+        corrected=tuple(day.isoformat() for day in corrections(name) if first <= day <= last),
     )
 
 

@@ -3,6 +3,7 @@
 
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Threading;
 using NinjaTrader.Cbi;
@@ -17,7 +18,7 @@ namespace Tapewire.Testing
     /// <summary>How NinjaTrader behaves in a test.</summary>
     public sealed class HostOptions
     {
-        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", DaemonHost = "127.0.0.1";
+        public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", Closes = "", DaemonHost = "127.0.0.1";
         public double Cash = 150000;
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
         public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
@@ -71,6 +72,12 @@ namespace Tapewire.Testing
             if (_account == null) _account = AddAccount(options.Account, options.Cash, Provider.Playback);
             _primary = Series(options.Root, options.Instrument);
             _primary.Drop(options.Begin);
+            foreach (string special in options.Closes.Split(new[] { ',' }, StringSplitOptions.RemoveEmptyEntries))
+            {
+                string[] pair = special.Split('=');
+                TimeSpan? close = pair[1] == "closed" ? (TimeSpan?)null : TimeSpan.Parse(pair[1], CultureInfo.InvariantCulture);
+                _primary.TradingHours.Closes[DateTime.Parse(pair[0], CultureInfo.InvariantCulture)] = close;
+            }
             if (options.Period != null) _primary.BarsPeriod = options.Period;
             _broker = new Broker(_account, _primary.Instrument, options.Terms, options.Luck, options.BrokerFile);
         }

@@ -195,11 +195,49 @@ namespace NinjaTrader.Data
 
     public class MarketDataEventArgs : EventArgs { }
 
+    /// <summary>
+    /// The template of a chart: CME's index futures, 18:00 to 17:00 New York, but for the days in Closes, which close early, or not at all where the
+    /// close is null.
+    /// </summary>
+    public class TradingHours
+    {
+        public string Name = "CME US Index Futures ETH";
+        public readonly Dictionary<DateTime, TimeSpan?> Closes = new Dictionary<DateTime, TimeSpan?>();
+    }
+
+    public class SessionIterator
+    {
+        readonly TradingHours _hours;
+
+        public SessionIterator(Bars bars) { _hours = bars.TradingHours; }
+
+        public DateTime ActualSessionBegin { get; private set; }
+        public DateTime ActualSessionEnd { get; private set; }
+        public DateTime ActualTradingDayExchange { get; private set; }
+
+        /// <summary>The session that the time lies in, or else the next one.</summary>
+        public bool GetNextSession(DateTime timeLocal, bool includesEndTimeStamp)
+        {
+            for (DateTime day = timeLocal.Date; day < timeLocal.Date.AddDays(30); day = day.AddDays(1))
+            {
+                if (day.DayOfWeek == DayOfWeek.Saturday || day.DayOfWeek == DayOfWeek.Sunday) continue;
+                TimeSpan? close = _hours.Closes.TryGetValue(day, out TimeSpan? special) ? special : TimeSpan.FromHours(17);
+                if (close == null) continue;
+                ActualSessionBegin = day.AddDays(-1).AddHours(18);
+                ActualSessionEnd = day + close.Value;
+                ActualTradingDayExchange = day;
+                if (ActualSessionEnd > timeLocal || (includesEndTimeStamp && ActualSessionEnd == timeLocal)) return true;
+            }
+            return false;
+        }
+    }
+
     /// <summary>A series by absolute number, oldest first.</summary>
     public class Bars
     {
         public Instrument Instrument;
         public BarsPeriod BarsPeriod = new BarsPeriod();
+        public TradingHours TradingHours = new TradingHours();
         public NinjaTrader.NinjaScript.BarsTypes.BarsType BarsType;
         public readonly List<DateTime> Times = new List<DateTime>();
         public readonly List<double[]> Prices = new List<double[]>();

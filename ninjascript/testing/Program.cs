@@ -286,6 +286,7 @@ namespace Tapewire.Testing
                 Folder = Text("folder", "."),
                 BrokerFile = Text("broker", ""),
                 Month = Text("month", "03-26"),
+                Closes = Text("closes", ""),
                 Cash = Number("cash", 150000),
                 DaemonHost = Text("host", "127.0.0.1"),
                 BasePort = Int("base-port", 6550),

@@ -72,6 +72,7 @@ from tapewire.bus.messages import (
     Topics,
     TopicsRequest,
     Trade,
+    TradingDay,
     TradingState,
     VenueChart,
     VenuePosition,
@@ -719,4 +720,22 @@ EXAMPLES |= {
         Hello("NinjaTrader", "1", ("Sim101",), charts=(VenueChart("MNQ", "MNQ 03-26"),), figures=FIGURES),
     ),
     "accounts": ("venue.accounts.", head("nt", 1), Accounts(FIGURES)),
+    "hello - with its trading hours": (
+        "venue.nt.",
+        head("nt", 5, event_ns=0),
+        Hello(
+            "NinjaTrader",
+            "1",
+            ("Sim101",),
+            charts=(
+                VenueChart(
+                    "MNQ",
+                    "MNQ 03-26",
+                    "CME US Index Futures ETH",
+                    (TradingDay(DAY, BAR_NS - 1021 * MINUTE_NS, BAR_NS + 359 * MINUTE_NS),),
+                ),
+            ),
+            figures=FIGURES,
+        ),
+    ),
 }

@@ -30,6 +30,12 @@ def reported(link: Link) -> list[tuple[AccountFigures, ...]]:
     return [body.figures for body in link.gate.delivered if isinstance(body, Accounts)]
 
 
+def told(run: Path) -> list[Alarm]:
+    """The gate's alarms in the journal."""
+    topic = "sys.alarm.gate."
+    return list(tapes.facts(run, topic, Alarm)) if topic in tapes.topics(run, topic) else []
+
+
 def test_the_hello_lists_every_account_and_a_change_is_reported(link: Link) -> None:
     """By name; another account comes, and the broker books a fee in ours."""
     first = link.gate.hellos()[-1].figures
@@ -61,18 +67,22 @@ def test_the_open_profit_alone_is_no_change(link: Link) -> None:
 def test_a_difference_to_our_books_is_an_alarm_and_accounts_shows_both(
     tapewire: Run, program: Path, plain: Path, tmp_path: Path
 ) -> None:
-    """The broker books 500 dollars that no fill explains. The second report that shows it gives the alarm."""
-    with trading(bridges.conf(), program, plain, tmp_path) as bridge:
+    """The broker books 500 dollars that no fill explains. The second report that shows it gives the alarm.
+
+    The chart's template closes early on the next day, which the calendar does not: an alarm as well, from the hello.
+    """
+    with trading(bridges.conf(), program, plain, tmp_path, "--closes", "2026-03-03=13:00") as bridge:
         assert eventually(lambda: dark(tapewire) == set())
         bridge.do("charge 500")
         assert eventually(lambda: "149,500.00" in tapewire("accounts").stdout)
         bridge.do("account APEX-1!Live 50000")
-        topic = "sys.alarm.gate."
-        assert eventually(lambda: topic in tapes.topics(tmp_path / "run", topic))
+        assert eventually(lambda: len(told(tmp_path / "run")) == 2)
         listed = json.loads(tapewire("accounts", "--json").stdout)
         shown = tapewire("accounts")
 
-    (alarm,) = tapes.facts(tmp_path / "run", topic, Alarm)
+    hours, alarm = told(tmp_path / "run")
+    assert hours.name == "calendar"
+    assert hours.text.startswith("2026-03-03: by the template 'CME US Index Futures ETH' of MNQ's chart it closes at 13:00, by the")
     assert alarm.name == "account_differs"
     assert alarm.text.startswith("Replay: the platform has -500.00 realised today, our books 0.00")
     assert [(each["name"], each["traded"], each["cash"]) for each in listed] == [

@@ -6,6 +6,7 @@ import pytest
 
 from tapewire.bus.messages import Action, Bar, ClosePosition, OrderStatus, PlaceOrder
 from tapewire.replay import tapes
+from tapewire.strategies.clock import new_york
 from tests.links import Link
 from tests.links import link as link
 from tests.links import plain as plain
@@ -51,6 +52,19 @@ def two(link: Link) -> Link:
     arrive(link, "MES", 1)
     arrive(link, "MNQ", 2)
     return link
+
+
+@pytest.mark.parametrize("link", [("--closes", "2026-03-04=13:00,2026-03-06=closed")], indirect=True)
+def test_the_hello_has_the_trading_hours_of_the_chart(link: Link) -> None:
+    """Today's trade date and the next ten; an early close, a closed day, and a Monday that begins on Sunday evening."""
+    (chart,) = link.gate.hellos()[-1].charts
+    days = {day.date: (new_york(day.opens_ns), new_york(day.closes_ns)) for day in chart.days}
+
+    assert chart.template == "CME US Index Futures ETH"
+    assert (len(days), min(days), max(days)) == (11, "2026-03-02", "2026-03-17")
+    assert "2026-03-06" not in days
+    assert [f"{at:%a %H:%M}" for at in days["2026-03-04"]] == ["Tue 18:00", "Wed 13:00"]
+    assert [f"{at:%a %H:%M}" for at in days["2026-03-09"]] == ["Sun 18:00", "Mon 17:00"]
 
 
 def test_two_strategies_trade_their_own_instruments(two: Link) -> None:

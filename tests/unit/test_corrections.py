@@ -25,8 +25,8 @@ sources = ["the exchange"]
 @pytest.mark.parametrize(
     "name, calendar",
     [
-        ("equity", Calendar(holidays=("2025-01-09",))),
-        ("rates", Calendar(half_days={"2025-01-09": "13:15"})),
+        ("equity", Calendar(holidays=("2025-01-09",), corrected=("2025-01-09",))),
+        ("rates", Calendar(half_days={"2025-01-09": "13:15"}, corrected=("2025-01-09",))),
         ("energy", Calendar()),
         ("crypto", Calendar()),
     ],
@@ -45,9 +45,9 @@ def test_the_shipped_file_is_readable(name):
 @pytest.mark.parametrize(
     "close, calendar",
     [
-        ("closed", Calendar(holidays=("2025-01-08",))),
-        ("regular", Calendar()),
-        ("12:00", Calendar(half_days={"2025-01-08": "12:00"})),
+        ("closed", Calendar(holidays=("2025-01-08",), corrected=("2025-01-08",))),
+        ("regular", Calendar(corrected=("2025-01-08",))),
+        ("12:00", Calendar(half_days={"2025-01-08": "12:00"}, corrected=("2025-01-08",))),
     ],
 )
 def test_a_correction_says_closed_regular_or_a_time(tmp_path, monkeypatch, close, calendar):
@@ -63,7 +63,7 @@ def test_regular_takes_a_holiday_of_the_library_back(tmp_path, monkeypatch):
     (tmp_path / "calendar.toml").write_text(DAY.replace("2025-01-09", "2025-12-25").replace("09:30", "regular"))
     monkeypatch.setattr("tapewire.daemons.settings.corrections.FILE", tmp_path / "calendar.toml")
 
-    assert calendar_for(None, dt.date(2025, 12, 25), dt.date(2025, 12, 25)) == Calendar()
+    assert calendar_for(None, dt.date(2025, 12, 25), dt.date(2025, 12, 25)) == Calendar(corrected=("2025-12-25",))
 
 
 @pytest.mark.parametrize(

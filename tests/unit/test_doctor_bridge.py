@@ -25,7 +25,8 @@ SECOND_NS = 1_000_000_000
 TABLES = configuration.rolls().tables
 NOW = eastern("11:00") + 20 * SECOND_NS
 BEAT = Beat("nt", 4711, NOW - 3_600 * SECOND_NS, NOW, {"raw.bar.MNQ.1m.": (1, 7)}, note="ready")
-CHART = {"instrument": "MNQ", "contract": "MNQ 03-26"}
+DAYS = [{"date": day, "opens_ns": 0, "closes_ns": eastern("17:00", day)} for day in ("2026-03-03", "2026-03-04", "2026-03-05")]
+CHART = {"instrument": "MNQ", "contract": "MNQ 03-26", "template": "CME US Index Futures ETH", "days": DAYS}
 SIM = {"name": ACCOUNT, "simulated": True, "connection": "Simulator", "trades": True}
 HELLO = {"venue": "NinjaTrader", "version": VERSION, "accounts": [ACCOUNT], "charts": [CHART], "figures": [SIM]}
 FLAT = {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []}
@@ -77,6 +78,7 @@ def test_a_healthy_side_is_ok_in_every_line() -> None:
         "venue link",
         "account",
         "contract MNQ",
+        "calendar MNQ",
         "bars MNQ",
         "order flow MNQ",
         "books",
@@ -154,17 +156,23 @@ def test_a_fault_is_named_with_its_remedy(what: str, changes: dict[str, Any], va
         (
             {"bridge": BridgeBeat(), "sessions": {}, "gate": {**GATE, "venue_up": False, "venue": None}},
             ["bridge"],
-            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, order flow MNQ, books, "
+            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, calendar MNQ, "
+            "bars MNQ, order flow MNQ, books, "
             "lease, entries",
         ),
         (
             {"bridge": BridgeBeat(BEAT, 9.0)},
             ["bridge"],
-            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, bars MNQ, books, lease, entries",
+            "bridge version, bridge clock, bridge queue, venue link, account, contract MNQ, calendar MNQ, "
+            "bars MNQ, books, lease, entries",
         ),
-        ({"gate": {**GATE, "venue_up": False}}, ["venue link"], "bridge version, account, contract MNQ, books, lease, entries"),
-        ({"gate": None}, [], "bridge version, venue link, account, contract MNQ, books, lease, kill switch, entries"),
-        ({"gate": {**GATE, "venue": None}}, [], "bridge version, account, contract MNQ"),
+        (
+            {"gate": {**GATE, "venue_up": False}},
+            ["venue link"],
+            "bridge version, account, contract MNQ, calendar MNQ, books, lease, entries",
+        ),
+        ({"gate": None}, [], "bridge version, venue link, account, contract MNQ, calendar MNQ, books, lease, kill switch, entries"),
+        ({"gate": {**GATE, "venue": None}}, [], "bridge version, account, contract MNQ, calendar MNQ"),
         ({"sessions": {}}, ["bars MNQ"], "order flow MNQ"),
     ],
 )

@@ -25,6 +25,7 @@ from tapewire.bus.messages import (
     Position,
     Reason,
     Trade,
+    TradingDay,
     VenueChart,
     VenuePosition,
 )
@@ -137,7 +138,14 @@ def busy() -> Gate:
     send(desk)
     desk.updated(desk.position("11:05"), OrderStatus.ACCEPTED)
     there = (VenuePosition("MES", Position(ACCOUNT, 3)),)
-    charts = (VenueChart("MNQ", "MNQ 03-26"),)
+    charts = (
+        VenueChart(
+            "MNQ",
+            "MNQ 03-26",
+            "ETH",
+            (TradingDay(DAY, 0, eastern("13:00")), TradingDay("2026-03-04", 0, eastern("17:00", "2026-03-04"))),
+        ),
+    )
     figures = (AccountFigures(ACCOUNT, cash=1.0, realised=-1.0),)
     hello = Hello("nt", "8", (ACCOUNT,), there, words={"venue.MNQ.": (1, 9)}, charts=charts, figures=figures)
     for body in (hello, Accounts(figures)):

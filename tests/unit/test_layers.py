@@ -56,6 +56,7 @@ SHELLS = {
     "daemons.publisher.signal_files",
     "daemons.makers",
     "daemons.settings.calendar",
+    "daemons.settings.caps",
     "daemons.settings.corrections",
     "daemons.settings.files",
     "daemons.settings.instruments",
@@ -68,6 +69,7 @@ PURE_IN_SHELL_ROOMS = {
     "daemons.operator.doctor.bridge",
     "daemons.operator.doctor.contracts",
     "daemons.operator.doctor.findings",
+    "daemons.operator.doctor.hours",
     "daemons.operator.snapshot",
     "daemons.operator.tables",
 }

@@ -16,6 +16,7 @@ from tests.gates import ACCOUNT, conf
 GATE = {
     "venue_up": True,
     "killed": False,
+    "venue": None,
     "pending": {"venue": 0},
     "books": {"positions": {"MNQ": {"qty": 0, "price": None, "venue_qty": None}}, "working": []},
 }

@@ -45,6 +45,11 @@ def unreconciled(case: Case) -> str | None:
     return f"the venue reports {disputed[name]:+d} {name}, our books {case.book.qty(name):+d}; a person must look"
 
 
+def calendar_disputed(case: Case) -> str | None:
+    days = case.observed.disputed_days.get(case.request.instrument, {})
+    return days.get(case.hours.trade_date(case.request.bar_ns).isoformat())
+
+
 def holiday(case: Case) -> str | None:
     return None if "holidays" in case.limits.loosened else case.hours.holiday(case.request.bar_ns)
 

@@ -64,6 +64,7 @@ CHECKS: dict[Reason, Check] = {
     Reason.VENUE_DOWN: checks_moment.venue_down,
     Reason.UNANSWERED: checks_moment.unanswered,
     Reason.UNRECONCILED: checks_moment.unreconciled,
+    Reason.CALENDAR_DISPUTED: checks_moment.calendar_disputed,
     Reason.HOLIDAY: checks_moment.holiday,
     Reason.OUTSIDE_WINDOW: checks_moment.outside_window,
     Reason.FLATTENING: checks_moment.flattening,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tapewire.bus import topics
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Session
-from tapewire.daemons.operator.doctor import contracts
+from tapewire.daemons.operator.doctor import contracts, hours
 from tapewire.daemons.operator.doctor.findings import Finding, Found, broken, ok, unknown
 from tapewire.daemons.operator.snapshot import KILLED, NO_LEASE, Snapshot, span
 from tapewire.daemons.settings.structs import PORTS, Conf
@@ -30,6 +30,7 @@ def judge(conf: Conf, snapshot: Snapshot) -> list[Finding]:
         "account": _account(conf, snapshot),
     }
     found |= {f"contract {name}": _contract(conf, snapshot, name) for name in conf.traded}
+    found |= {f"calendar {name}": _calendar(conf, snapshot, name) for name in conf.traded}
     for name in conf.traded:
         found[f"bars {name}"] = _bars(conf, snapshot, name)
         found[f"order flow {name}"] = _flow(snapshot, name)
@@ -141,7 +142,7 @@ def _account(conf: Conf, snapshot: Snapshot) -> Found:
             f"conf/live.toml names {account}, the bridge has {offered}",
             f"choose {account} in the strategy's dialog, or correct [trading] account, then `tapewire down`, `tapewire up`",
         )
-    figures = next((each for each in snapshot.hello["figures"] if each["name"] == account), None)
+    figures = next((each for each in snapshot.hello.get("figures", []) if each["name"] == account), None)
     if figures is not None and not figures["trades"]:
         there = figures["connection"] or "none"
         return broken(
@@ -159,8 +160,18 @@ def _contract(conf: Conf, snapshot: Snapshot, name: str) -> Found:
         return _behind("venue link")
     if snapshot.hello is None:
         return _behind("account")
-    chart = next((each["contract"] for each in snapshot.hello["charts"] if each["instrument"] == name and each["contract"]), None)
-    return contracts.judge(conf.contracts, conf.calendar, name, chart, snapshot.now_ns)
+    chart = (snapshot.chart(name) or {}).get("contract")
+    return contracts.judge(conf.contracts, conf.calendar, name, chart or None, snapshot.now_ns)
+
+
+def _calendar(conf: Conf, snapshot: Snapshot, name: str) -> Found:
+    if not snapshot.live:
+        return ok("a recording; it brings its own calendar, or has the exchange's")
+    if not snapshot.linked:
+        return _behind("venue link")
+    if snapshot.hello is None:
+        return _behind("account")
+    return hours.judge(conf.calendar_of(name), snapshot.chart(name), snapshot.now_ns)
 
 
 def _bars(conf: Conf, snapshot: Snapshot, name: str) -> Found:

@@ -16,7 +16,7 @@ from tapewire.daemons.gate.firm.program import money
 from tapewire.daemons.settings.structs import Trading
 
 
-class Pair(Struct, frozen=True):
+class TheirsAndOurs(Struct, frozen=True):
     """The platform's figure and ours, in cents."""
 
     theirs: int
@@ -30,8 +30,8 @@ class Pair(Struct, frozen=True):
 class Compared(Struct):
     """What was found of the account. realised, cash: the pairs of the last report. told: differences that were told, by alarm."""
 
-    realised: Pair | None = None
-    cash: Pair | None = None
+    realised: TheirsAndOurs | None = None
+    cash: TheirsAndOurs | None = None
     told: dict[str, int] = {}
 
     def copy(self) -> Compared:
@@ -46,16 +46,16 @@ class Compared(Struct):
             realised_cents: of our books in the trade date. equity_cents: what the account holds by our settings and books.
         """
         if account.realised is not None:
-            before, self.realised = self.realised, Pair(round(account.realised * 100), realised_cents)
+            before, self.realised = self.realised, TheirsAndOurs(round(account.realised * 100), realised_cents)
             text = f"{account.name}: the platform has {{}} realised today, our books {{}}; trades by hand, other strategies or fees"
             yield from self._differs("account_differs", text, before, self.realised, trading.books_apart, "books_apart")
         if account.cash is not None:
-            before, self.cash = self.cash, Pair(round(account.cash * 100), equity_cents)
+            before, self.cash = self.cash, TheirsAndOurs(round(account.cash * 100), equity_cents)
             text = f"{account.name}: the platform has {{}} cash, [risk] start and our result are {{}}; correct [risk] start"
             yield from self._differs("account_size", text, before, self.cash, trading.account_apart, "account_apart")
 
     def _differs(
-        self, name: str, text: str, before: Pair | None, now: Pair, most: float, setting: str
+        self, name: str, text: str, before: TheirsAndOurs | None, now: TheirsAndOurs, most: float, setting: str
     ) -> Iterator[tuple[str, str]]:
         limit = round(most * 100)
         if limit == 0 or abs(now.apart) <= limit:
