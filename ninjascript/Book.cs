@@ -206,6 +206,7 @@ namespace Tapewire
         public void OnOrder(OrderReport report)
         {
             if (OpenPosition.IsBracket(report.Name)) OnBracket(report);
+            else if (report.Name == Unprotected) OnEmergency(report);
             else if (_commands.TryGetValue(report.Name, out CommandRecord record)) OnOrder(record, report);
         }
 
@@ -247,12 +248,26 @@ namespace Tapewire
                 bool stop = report.Name == OpenPosition.StopName;
                 _alarm("bracket_rejected", report.Name + " of " + _position.EntryId + " was refused (" + report.Detail + "); " +
                     (stop ? "the position is closed, because nothing protects it" : "the stop stays"));
-                string entryId = _position.OwnEntryId;
-                long qty = _position.Qty;
-                if (stop) Do(desk => desk.Exit(Unprotected, entryId, qty));
+                if (stop) Emergency(_position.OwnEntryId);
             }
             if (_position.Qty != 0) Confirm();
             _position.Store();
+        }
+
+        /// <summary>Closes a position that nothing protects, and cancels the rest of its entry, which nothing would protect either.</summary>
+        void Emergency(string entryId)
+        {
+            long qty = _position.Qty;
+            if (_entry != null) Cancel(_entry.Id);
+            Do(desk => desk.Exit(Unprotected, entryId, qty));
+        }
+
+        /// <summary>NinjaTrader's word on the emergency exit. If it refuses that too, a person must act.</summary>
+        void OnEmergency(OrderReport report)
+        {
+            if (report.Stage != OrderStage.Rejected || _position.Qty == 0) return;
+            Halt("the position of " + _position.EntryId + " has no stop, and NinjaTrader refuses to close it (" + report.Detail + "); close it by hand");
+            _alarm("unprotected", _halted);
         }
 
         /// <summary>Answers moves with DONE whose prices rest where they should. To be called after the actions in Todo have run.</summary>
@@ -311,7 +326,7 @@ namespace Tapewire
             if (_commands.TryGetValue(fill.Name, out CommandRecord record)) return record.Type == "close_position" ? "EXIT" : "ENTRY";
             string entry = fill.FromEntry != "" ? fill.FromEntry : _position.EntryId;
             orderId = entry;
-            if (entry != "" && fill.Name == OpenPosition.StopName) return "STOP";
+            if (entry != "" && (fill.Name == OpenPosition.StopName || fill.Name == Unprotected)) return "STOP"; // both end what is at risk
             if (entry != "" && fill.Name == OpenPosition.TargetName) return "TARGET";
             if (entry != "" && fill.Name == SessionEndName) return _exit != null ? ByExit(out orderId) : "SESSION_END";
             orderId = "";
@@ -482,8 +497,7 @@ namespace Tapewire
         void CloseUnprotected()
         {
             _alarm("unprotected", "the position of " + _position.EntryId + " was found without a stop; it is closed");
-            long qty = _position.Qty;
-            Do(desk => desk.Exit(Unprotected, "", qty));
+            Emergency("");
         }
 
         void Resume(CommandRecord record, Dictionary<string, OrderReport> byName)

@@ -41,6 +41,7 @@ NOTHING = 69
 WORST_FIRST = (NOTHING, ONLY_DISK, NOT_FLAT, ONLY_GATE, 0)
 ASK_S = 5.0
 POLL_S = 0.2
+SETTLE_S = 1.0  # a fill may follow the cancel of its order (PROTOCOL.md 6)
 REMEDY = "close it in NinjaTrader, and look at `tapewire tap order. fill.`"
 
 
@@ -315,14 +316,17 @@ def _wait_until_flat(
     fills: Fills,
     wait_s: float,
 ) -> None:
-    """Wait until nothing is open and no entry works, or `wait_s` have passed."""
-    until = time.monotonic() + wait_s
+    """Wait until nothing is open and no entry works, for `SETTLE_S` on end, or until `wait_s` have passed."""
+    now = flat_from = time.monotonic()
+    until = now + wait_s
     while True:
         still = _look(context, chosen, seen)
         fills.read(POLL_S)
         before = {**still, **before}  # a fill may have opened one after we had looked
         seen.closed = [Closed(name, qty, still.get(name, 0), fills.average(name)) for name, qty in before.items()]
-        if (seen.flat and fills.complete(before, still)) or time.monotonic() > until:
+        now = time.monotonic()
+        flat_from = flat_from if seen.flat else now
+        if (now - flat_from >= SETTLE_S and fills.complete(before, still)) or now > until:
             return
 
 

@@ -26,13 +26,14 @@ namespace Tapewire.Testing
 
     /// <summary>
     /// What goes wrong. Partial: entries fill in two parts. Slow: entries and closes fill one contract a bar. Late: orders are acknowledged after the fill. Reject, Ignore: number of the order,
-    /// counted from 1 as they are placed. Forgets: a new process finds working orders and the position in the account, but neither
+    /// counted from 1 as they are placed. Stuck: closes are accepted and never fill. RejectExits, RejectStops: closes, or stops, are
+    /// rejected. Cross: a cancel of an entry crosses its fill, which comes instead of the cancel (1) or after it (2). Forgets: a new process finds working orders and the position in the account, but neither
     /// executions nor finished orders.
     /// </summary>
     public sealed class BadLuck
     {
-        public bool Partial, Slow, Late, Forgets;
-        public int Reject, Ignore;
+        public bool Partial, Slow, Late, Stuck, RejectExits, RejectStops, Forgets;
+        public int Reject, Ignore, Cross;
     }
 
     /// <summary>One bar, as far as fills depend on it.</summary>
@@ -225,8 +226,8 @@ namespace Tapewire.Testing
             Order order = null;
             Act(() =>
             {
-                _now.Exit = order = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
-                Acknowledge(order);
+                order = Placed(action, OrderType.Market, quantity, 0, name, fromEntry);
+                TakeExit(order);
             });
             return order;
         }
@@ -244,15 +245,34 @@ namespace Tapewire.Testing
                     Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "nothing to close");
                     return;
                 }
-                _now.Exit = order;
-                Acknowledge(order);
+                TakeExit(order);
             });
+        }
+
+        void TakeExit(Order order)
+        {
+            if (_luck.RejectExits)
+            {
+                Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "simulated rejection of a close");
+                return;
+            }
+            _now.Exit = order;
+            Acknowledge(order);
         }
 
         void Change(Order order) { Act(() => Rest(order, order.OrderType == OrderType.StopMarket ? order.StopPriceChanged : order.LimitPriceChanged)); }
 
         void Cancel(Order order)
         {
+            if (order == _now.Entry && _luck.Cross > 0)
+            {
+                Act(() =>
+                {
+                    if (_luck.Cross == 2) Tell(order, OrderState.Cancelled);
+                    Filled(_now.Bar.Close);
+                });
+                return;
+            }
             if (order == _now.Entry) _now.Entry = null;
             else if (order == _now.Exit) _now.Exit = null;
             else if (!_now.Brackets.Exists(bracket => bracket.Stop == order || bracket.Target == order)) return;
@@ -316,7 +336,7 @@ namespace Tapewire.Testing
             bool resting = _now.Entry != null && _now.Entry.OrderType == OrderType.Limit;
             if (resting) WorkLimit();
             else if (_now.Entry != null) Filled(Slipped(bar.Open, _now.Entry.OrderAction == OrderAction.Buy ? 1 : -1));
-            else if (_now.Exit != null && _now.Held != "") Leave(_now.Exit, _luck.Slow ? 1 : _now.Exit.Quantity, bar.Open, bar.Opens);
+            else if (_now.Exit != null && _now.Held != "" && !_luck.Stuck) Leave(_now.Exit, _luck.Slow ? 1 : _now.Exit.Quantity, bar.Open, bar.Opens);
             if (_now.Held != "") TestBracket(!resting);
             Action[] late = _late.ToArray();
             _late.Clear();
@@ -393,6 +413,11 @@ namespace Tapewire.Testing
         {
             Order order = Placed(action, type, qty, type == OrderType.Limit ? price : 0, name, _now.Held);
             order.StopPrice = type == OrderType.StopMarket ? price : 0;
+            if (_luck.RejectStops && type == OrderType.StopMarket)
+            {
+                Tell(order, OrderState.Rejected, ErrorCode.OrderRejected, "simulated rejection of a stop");
+                return order;
+            }
             Tell(order, OrderState.Accepted);
             Tell(order, OrderState.Working);
             return order;

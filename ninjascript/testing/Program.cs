@@ -309,6 +309,10 @@ namespace Tapewire.Testing
             options.Luck.Partial = Flag("partial");
             options.Luck.Late = Flag("late");
             options.Luck.Slow = Flag("slow");
+            options.Luck.Stuck = Flag("stuck");
+            options.Luck.RejectExits = Flag("reject-exits");
+            options.Luck.RejectStops = Flag("reject-stops");
+            options.Luck.Cross = Int("cross-cancels", 0);
             options.Luck.Forgets = Flag("forgets");
             options.Luck.Reject = Int("reject", 0);
             options.Luck.Ignore = Int("ignore", 0);
