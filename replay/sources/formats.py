@@ -54,7 +54,7 @@ def recognised(path: Path, options: Options) -> Found | None:
     A mapping says how every file of text is read.
     """
     head = text.head_of(path)
-    if options.mapping is not None and head.text is not None:
+    if options.mapping and head.text is not None:
         return Found(head, cast(Reader, mapping), f"described by {options.mapping}")
     for reader in FORMATS:
         if sign := reader.recognise(head):

@@ -94,9 +94,10 @@ def recognise(head: Head) -> str:
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
-    assert options.mapping is not None
-    mapping = load(options.mapping)
-    layout = _layout(head, mapping, options.mapping)
+    assert options.mapping
+    described = Path(options.mapping)
+    mapping = load(described)
+    layout = _layout(head, mapping, described)
     first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
     words = {"instrument": text.Words(), "side": text.Words()}
     time = _time(mapping.stamp)
@@ -111,7 +112,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         table.told.append(f"{head.path.name}: no column is named for volume, so every bar has volume 0")
     carried = _carries_zone(mapping.stamp, first.get("stamp", ""))
     if carried and mapping.zone:
-        raise ConfError(f"{options.mapping}, zone {mapping.zone!r}: the stamps of {head.path.name} carry theirs; leave the key out")
+        raise ConfError(f"{described}, zone {mapping.zone!r}: the stamps of {head.path.name} carry theirs; leave the key out")
     groups: list[tuple[str, Flags | slice]] = [(mapping.instrument, slice(None))]
     if "instrument" in table.columns:
         groups = list(text.groups(words["instrument"], table.columns["instrument"]))
