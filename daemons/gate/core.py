@@ -372,10 +372,7 @@ class Gate:
 
     def _connected(self, state: LinkState) -> list[Output]:
         self.observed.link(state)
-        if state.of != "journal":
-            return []
-        text = "the logger is back" if state.up else f"{state.detail}; no entries until it is back"
-        return self._and_standing([facts.alarm("journal", text)])
+        return self._and_standing([*facts.link(state)])
 
     # --- the operator's commands -----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from tapewire.bus.messages import (
     ClosePosition,
     Execution,
     Fill,
+    LinkState,
     MoveBracket,
     OrderEvent,
     PlaceOrder,
@@ -192,6 +193,13 @@ def _strategy_day(account: Account, name: str) -> StrategyDay:
 def news(program: ProgramAccount | None) -> list[Publish]:
     """Changes of the account's program since the last call, each as an alarm."""
     return [alarm("program", text) for text in program.unpublished()] if program is not None else []
+
+
+def link(state: LinkState) -> list[Publish]:
+    """The alarm that the logger has gone silent or is back. The venue's coming and going is none."""
+    if state.of != "journal":
+        return []
+    return [alarm("journal", "the logger is back" if state.up else f"{state.detail}; no entries until it is back")]
 
 
 def alarm(name: str, text: str) -> Publish:
