@@ -28,6 +28,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "accounts": ("accounts",),
     "install": ("bridge",),
+    "schedule": ("schedule",),
     "upkeep": ("restart", "logs"),
 }
 """The operator's modules with the commands that each registers."""
