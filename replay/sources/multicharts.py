@@ -25,7 +25,11 @@ def recognise(head: Head) -> str:
     layout = text.layout_of(head)
     if layout is None or layout.names[: len(FIRST)] != FIRST or not head.lines[layout.first - 2].lstrip().startswith('"'):
         return ""
-    return f"its header is quoted and begins with {','.join(FIRST)}" if {*VOLUMES, *SIDES} & {*layout.names} else ""
+    return (
+        f"its header is quoted and begins with {','.join(FIRST)}"
+        if {*VOLUMES, *SIDES} & {name.replace(" ", "") for name in layout.names}
+        else ""
+    )
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
@@ -33,7 +37,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     assert layout is not None
     if quotes := QUOTES.search(head.path.name):
         raise Unwanted(f"{head.path}: its name says quotes at the {quotes[1].lower()}, and only trades make bars; export Trade")
-    layout = layout._replace(names=tuple((VOLUMES | SIDES).get(name, name) for name in layout.names))
+    layout = layout._replace(names=tuple((VOLUMES | SIDES).get(name.replace(" ", ""), name) for name in layout.names))
     text.need(head.path, layout, FIRST, "export the symbol again")
     sides = {"ask", "bid"} <= {*layout.names}
     volumes = (("volume",) if "volume" in layout.names else ()) + (("ask", "bid") if sides else ())

@@ -279,9 +279,12 @@ def _decodes(path: Path, block: bytes, first: int) -> None:
 def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[bytes, Whole]:
     """The data rows of a block, each with as many cells as the header names, and their line numbers."""
     content, first, separator = block.content, block.first, layout.separator.encode()
-    while first < layout.first and content:
-        table.header, _, content = content.partition(b"\n")
-        first += 1
+    start = 0
+    while first < layout.first and start < len(content):
+        end = content.index(b"\n", start)
+        table.header = content[start:end]
+        start, first = end + 1, first + 1
+    content = content[start:]
     header = table.header
     if b'"' in content:
         content = _unquoted(content, layout.separator)
@@ -436,6 +439,8 @@ def _unquoted(content: bytes, separator: str) -> bytes:
 
 
 def _numbers(cells: pd.Series[Any]) -> NDArray[np.float64]:
+    if cells.dtype.kind == "b":
+        return np.full(len(cells), np.nan)  # True is no number
     numbers = cells if cells.dtype.kind in "iuf" else pd.to_numeric(cells, errors="coerce")
     return np.asarray(numbers, np.float64)
 
