@@ -89,9 +89,15 @@ def _row(account: Listed) -> tuple[str, ...]:
         account.connection or "none",
         "yes" if account.trades else "no",
         *map(_money, (account.cash, account.realised, account.unrealised)),
-        f"traded, {_money(account.books_realised)} realised" if account.traded else "",
+        _ours(account),
     )
 
 
 def _money(dollars: float | None) -> str:
     return "-" if dollars is None else f"{dollars:,.2f}"
+
+
+def _ours(account: Listed) -> str:
+    if not account.traded:
+        return ""
+    return "traded" if account.books_realised is None else f"traded, {_money(account.books_realised)} realised"

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings.calendar import FILE, calendar_for
 
 HEADER = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid,vol_delta,session_date"
@@ -153,7 +152,7 @@ def generate(
             lines[market.root] += _rows(market, bars, stamps, kept, day)
     for root, content in lines.items():
         _pack(folder / f"{root}_Volumetric_1.csv.gz", "\n".join(content) + "\n")
-    disk.replace(folder / FILE, msgspec.json.encode(Calendar()) + b"\n")
+    disk.replace(folder / FILE, msgspec.json.encode({"half_days": {}, "holidays": []}) + b"\n")
     return order
 
 
