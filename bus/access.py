@@ -64,17 +64,17 @@ class Access:
         return self._line(port)
 
 
-def local(run: Path, name: str) -> Access:
+def local(run: Path, name: str, found: Keys | None = None) -> Access:
     """The ports of a run on this machine.
 
     Args:
-        name: of the key to show: a daemon's, `nt`, `operator` or `reader`.
+        name: of the key to show: a daemon's, `nt`, `operator` or `reader`. found: the run's keys, where they are known already.
 
     Raises:
         ConfError: the run has no such key. Transient: the run is not up.
     """
     folder = place(run)
-    key = Keys(run).named(name)
+    key = (found or Keys(run)).named(name)
     if key is None:
         raise ConfError(f"{run / keys.FOLDER}: no key {name!r}; `tapewire up` makes the keys that a run needs")
     return Access(key, lambda port: Line(unix(folder, port), key))

@@ -18,7 +18,7 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
 
-from tapewire.bus import topics
+from tapewire.bus import roles, topics
 from tapewire.bus.errors import PeerError
 
 MAX_FRAME: Final = 4 << 20
@@ -172,24 +172,8 @@ def jump(name: str, highest: int, seq: int) -> None:
 
 
 # Facts of the run's own daemons, which have its epoch. NinjaTrader's bridge, operators and external senders take theirs from
-# a clock or from their own memory, as any other program may.
-_OURS = (
-    topics.TIMEFRAME,
-    topics.SESSION,
-    topics.INTENT,
-    topics.DECISION,
-    topics.EVAL_DONE,
-    topics.SUPPRESSED,
-    topics.SIGNAL,
-    topics.REJECT,
-    topics.ORDER,
-    topics.COMMAND,
-    topics.FILL,
-    topics.POSITION,
-    topics.TRADE,
-    topics.RISK,
-    topics.PUBLIC,
-)
+# a clock or from their own memory, as any other program may; the senders' signals begin with `ingress.`, as the gate's answers do.
+_OURS = tuple(topic for role in roles.DAEMONS for topic in roles.PUBLISHES.get(role, ()) if topic != topics.INGRESS)
 
 
 class Limits:

@@ -15,6 +15,7 @@ kill, keeps the whole records that are left and requests the others from their w
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,9 @@ class Logger(Process):
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
-        # Two sockets: a peer outside chooses its routing id, and could take the place of a daemon on the same one.
-        inside = self.bind(sockets.page_server, self.doors.inside(HISTORY))
-        outside = self.bind(sockets.page_server, self.doors.outside(HISTORY))
-        self.listen(inside, lambda: self._asked(inside))
-        self.listen(outside, lambda: self._asked(outside))
+        for door in self.doors.apart(HISTORY):
+            socket = self.bind(sockets.page_server, door)
+            self.listen(socket, partial(self._asked, socket))
 
     def take(self, event: Event, frame: bytes) -> None:
         self._strike("receive", event.header.event_ns)

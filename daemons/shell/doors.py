@@ -20,14 +20,14 @@ class Doors:
     """The doors of one process, under one guard. Close them before the context.
 
     Args:
-        run: the run's folder, prepared (`bus.access.prepare`).
+        run: the run's folder, prepared (`bus.access.prepare`). keys: its keys, where they have been read already.
 
     Raises:
         ConfError: the run has no keys.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], run: Path, bus: Bus) -> None:
-        self.guard = Guard(context, Keys(run))
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], run: Path, bus: Bus, keys: Keys | None = None) -> None:
+        self.guard = Guard(context, keys or Keys(run))
         self._run = run
         self._bus = bus
         self._unbound: set[str] = set()
@@ -76,6 +76,13 @@ class Doors:
     def outside(self, port: str) -> Door:
         """On tcp only."""
         return Door(self.guard, port, (self._bus.address(port),))
+
+    def apart(self, port: str) -> tuple[Door, ...]:
+        """As `both`, with a door for each side.
+
+        A peer outside chooses its routing id, and so could take the place of a daemon on the same socket.
+        """
+        return (self.inside(port), self.outside(port)) if port in PORTS else (self.inside(port),)
 
     def both(self, port: str) -> Door:
         """Inside the machine, and on tcp if the port exists there."""

@@ -28,6 +28,7 @@ from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import Door
+from tapewire.bus.keys import Keys
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
 from tapewire.bus.ring import Resends, Ring
 from tapewire.bus.sequence import Sequencer
@@ -71,9 +72,10 @@ class Process:
         self.logger = logger
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
-        self.access = access.local(run, name)
+        keys = Keys(run)
+        self.access = access.local(run, name, keys)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.doors = Doors(self.context, run, conf.bus)
+        self.doors = Doors(self.context, run, conf.bus, keys)
         self.poller = zmq.Poller()
         self.handlers: dict[object, Callable[[], None]] = {}
         self.stamper = Stamper(name, conf.epoch)

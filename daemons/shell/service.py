@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import zmq
 
@@ -12,7 +13,6 @@ from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.daemon import Daemon, Event
 from tapewire.bus.messages import Control, Report
 from tapewire.bus.served import Served
-from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.process import BATCH, Process
 
@@ -32,21 +32,14 @@ class Service:
         self._daemon = daemon
         self._report = report
         self._answers = Served()
-        self._inside: zmq.Socket[bytes] | None = None
-        self._outside: zmq.Socket[bytes] | None = None
+        self._sockets: dict[str, zmq.Socket[bytes]] = {}  # by the side that they are reached from
 
     def open(self) -> None:
-        """Bind the port. Until then answers are stored and not sent.
-
-        Peers outside get a socket of their own: a peer chooses its routing id, and so could take the place of a daemon on the same
-        socket.
-        """
-        process, port = self._process, self._daemon.serves
-        self._inside = inside = process.bind(sockets.responder, process.doors.inside(port))
-        process.listen(inside, lambda: self._arrived(inside, "", BATCH))
-        if port in PORTS:
-            self._outside = outside = process.bind(sockets.responder, process.doors.outside(port))
-            process.listen(outside, lambda: self._arrived(outside, OUTSIDE, BATCH))
+        """Bind the port. Until then answers are stored and not sent."""
+        process = self._process
+        for side, door in zip(("", OUTSIDE), process.doors.apart(self._daemon.serves), strict=False):
+            self._sockets[side] = socket = process.bind(sockets.responder, door)
+            process.listen(socket, partial(self._arrived, socket, side, BATCH))
 
     def answer(self, event: Event, topic: str, frame: bytes) -> None:
         """Store the answer to a request, then send it if the port is open."""
@@ -77,7 +70,7 @@ class Service:
                     self._process.entrance.refuse(who, error)
 
     def _send(self, sender: str, frames: list[bytes]) -> None:
-        socket = self._outside if sender.startswith(OUTSIDE) else self._inside
+        socket = self._sockets.get(OUTSIDE if sender.startswith(OUTSIDE) else "")
         if socket is None:
             return
         peer = sender.removeprefix(OUTSIDE).encode("latin-1")
