@@ -28,14 +28,18 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
 from tapewire.replay import program as programs
 from tapewire.replay import runs, tapes
+from tapewire.replay.options import reads_files
 from tapewire.replay.outputs import Summary
+from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.figures import shown
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder with NinjaTrader exports (NQ_Volumetric_1.csv[.gz], ES, YM).")]
+DataOption = Annotated[
+    Path, typer.Option("--data", help="A file or folder with recorded bars or trades (`tapewire data formats`).")
+]
 InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
 PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
@@ -44,6 +48,7 @@ ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's pro
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
+MOST_LINES = 10
 DEMO_SEED = 8
 DEMO_SESSIONS = 6
 DEMO_START = dt.date(2026, 3, 2)
@@ -59,6 +64,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="diff")(diff)
 
 
+@reads_files
 def backtest(
     data: DataOption,
     out_dir: OutOption,
@@ -70,15 +76,18 @@ def backtest(
     settings: SetOption = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings, own)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings, own, source=source)
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
     show(summary, out_dir, as_json)
 
 
+@reads_files
 def replay(
     data: DataOption,
     out_dir: OutOption,
@@ -94,9 +103,11 @@ def replay(
         bool, typer.Option("--ingress", help="Accept external signals during the replay (`tapewire send`).")
     ] = False,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings, own)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings, own, source=source)
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
     play(conf, recording, out_dir, speed, as_json)
@@ -168,6 +179,7 @@ def compare(
     raise typer.Exit(0 if found.whole else 1)
 
 
+@reads_files
 def chaos(
     data: DataOption,
     out_dir: OutOption,
@@ -182,11 +194,13 @@ def chaos(
     bars: Annotated[int | None, typer.Option(help="Only this many bars.")] = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
     from tapewire.replay import chaos as storms
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos", own=own)
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos", own=own, source=source)
     recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
     conf = elsewhere(conf)
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
@@ -276,6 +290,7 @@ def prepare(
     program: str | None = None,
     settings: list[str] | None = None,
     own: Path | None = None,
+    source: Options | None = None,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started."""
     chosen = configuration.preset(preset, split(strategies), settings or ())
@@ -283,10 +298,19 @@ def prepare(
     tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")
-        recording, calendar = runs.read(data, instrument, progress, conf.instruments)
-    for row in recording.ignored:
-        err.print(f"ignored: {row.file} line {row.line}: {row.stamp} is {row.why}", markup=False)
+        recording, calendar = runs.read(data, instrument, progress, source, conf.instruments)
+    tell_read(recording)
     return msgspec.structs.replace(conf, calendar=calendar), recording
+
+
+def tell_read(recording: Recording) -> None:
+    """What a person should know of the files that were read, on stderr."""
+    for line in recording.notes:
+        err.print(f"note: {line}", markup=False)
+    for row in recording.ignored[:MOST_LINES]:
+        err.print(f"ignored: {row.file} line {row.line}: {row.stamp} is {row.why}", markup=False)
+    if (more := len(recording.ignored) - MOST_LINES) > 0:
+        err.print(f"ignored: {more} more rows; all are listed in summary.json", markup=False)
 
 
 def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from tapewire.bus import access, disk, keys, private
-from tapewire.bus.errors import ConfError, DataError, Interrupted
+from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.bus.messages import Bar, Body, Header
 from tapewire.bus.wire import encode
 from tapewire.daemons.evaluator import core as evaluator
@@ -31,9 +33,12 @@ from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, outputs, program, report
 from tapewire.replay.outputs import Summary
 from tapewire.replay.player import Player
-from tapewire.replay.sources import ninjatrader
+from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.venue import Venue
+
+if TYPE_CHECKING:
+    from tapewire.replay.sources import gather
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
@@ -108,21 +113,40 @@ def _leave(out: Path) -> None:
 
 
 def read(
-    data: Path, instrument: str, progress: Progress, instruments: Mapping[str, Instrument] | None = None
+    data: Path,
+    instrument: str,
+    progress: Progress,
+    options: Options | None = None,
+    instruments: Mapping[str, Instrument] | None = None,
 ) -> tuple[Recording, Calendar]:
     """The recording of an instrument and the calendar of its dates.
 
     Args:
+        data: a file or a folder, in any format that is known. options: what a person says of it.
         instruments: those of the run; None for those of the configuration.
     Raises:
         ConfError, DataError: with file, line, field and remedy.
     """
+    # Here: numpy and pandas would make every other command start slower.
+    from tapewire.replay.sources import gather
+
     defined = configuration.instruments() if instruments is None else instruments
-    recording = ninjatrader.read(data, instrument, defined, progress)
-    if not recording.bars:
-        raise DataError(f"{data}: no bars of {recording.root} were read; the export is empty")
+    recording = gather.recording(data, instrument, reading(options or Options(), instrument, defined), progress)
     first, last = (dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC).date() for bar in (recording.bars[0], recording.bars[-1]))
-    return recording, calendar_for(data, first, last + dt.timedelta(1), defined[instrument].calendar)
+    folder = data if data.is_dir() else data.parent
+    return recording, calendar_for(folder, first, last + dt.timedelta(1), defined[instrument].calendar)
+
+
+def reading(options: Options, instrument: str = "", instruments: Mapping[str, Instrument] | None = None) -> gather.Reading:
+    """What reading files depends on. instrument: only its root's bars and its companions' are wanted; empty: all."""
+    from tapewire.replay.sources import gather
+
+    defined = configuration.instruments() if instruments is None else instruments
+    wanted: tuple[str, ...] = ()
+    if instrument:
+        options = dataclasses.replace(options, instrument=options.instrument or instrument)
+        wanted = (*((defined[instrument].root,) if instrument in defined else ()), *gather.COMPANIONS)
+    return gather.Reading(options, defined, configuration.rolls(defined), dt.datetime.now(dt.UTC), wanted)
 
 
 def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:
@@ -208,7 +232,7 @@ def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
     return summary
 
 
-def counted(bars: list[Bar], progress: Progress) -> Iterator[Bar]:
+def counted(bars: Sequence[Bar], progress: Progress) -> Iterator[Bar]:
     """The bars; reports progress as they are consumed."""
     done = counting(len(bars), progress)
     for bar in bars:

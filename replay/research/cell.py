@@ -24,16 +24,21 @@ from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, outputs, runs, venue
-from tapewire.replay.sources import ninjatrader
+from tapewire.replay import sources as reading
+from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 
 
 class Job(Struct, frozen=True):
-    """A cell to compute. data: the recording's folder, under a path that the worker can read. recording, code: digests to match."""
+    """A cell to compute. data: the recording's file or folder, under a path that the worker can read; source: how to read it.
+
+    recording, code: digests to match.
+    """
 
     key: str
     data: str
+    source: Options
     recording: str
     code: str
     conf: Conf
@@ -72,7 +77,7 @@ def compute(encoded: bytes) -> bytes:
         raise ConfError(
             f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
         )
-    recording = _recording(job.data, conf.traded[0], job.recording, tuple(conf.instruments.items()))
+    recording = _recording(job.data, job.source, conf.traded[0], job.recording, tuple(conf.instruments.items()))
     return msgspec.json.encode(run(conf, recording, job.key))
 
 
@@ -124,12 +129,14 @@ def key(conf: Conf, recording: str, code: str) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def recording_digest(data: Path, files: Iterable[str]) -> str:
-    """The digest of a recording's files: names and bytes."""
-    whole = hashlib.sha256()
+def recording_digest(data: Path, source: Options, files: Iterable[str]) -> str:
+    """The digest of a recording: how it is read, and the names and bytes of its files."""
+    whole = hashlib.sha256(msgspec.json.encode(source))
+    if source.mapping:
+        whole.update(Path(source.mapping).read_bytes())
     for name in files:
         whole.update(f"{name}\n".encode())
-        with (data / name).open("rb") as file:
+        with (data / name if data.is_dir() else data).open("rb") as file:
             whole.update(hashlib.file_digest(file, "sha256").digest())
     return whole.hexdigest()
 
@@ -137,9 +144,9 @@ def recording_digest(data: Path, files: Iterable[str]) -> str:
 @functools.cache
 def code_digest(names: tuple[str, ...]) -> str:
     """The digest of all source that decides, and of the plug-ins among these strategies."""
-    packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies)]
+    packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies, reading)]
     sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
-    sources += [(module.__name__, Path(str(module.__file__))) for module in (loop, venue, ninjatrader, sys.modules[__name__])]
+    sources += [(module.__name__, Path(str(module.__file__))) for module in (loop, venue, sys.modules[__name__])]
     for name in registry.packages(names):
         file = Path(str(inspect.getsourcefile(registry.load(name))))
         files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]
@@ -151,9 +158,11 @@ def code_digest(names: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _recording(data: str, instrument: str, digest: str, instruments: tuple[tuple[str, Instrument], ...]) -> Recording:
+def _recording(
+    data: str, source: Options, instrument: str, digest: str, instruments: tuple[tuple[str, Instrument], ...]
+) -> Recording:
     """The recording, read once per worker."""
-    recording = ninjatrader.read(Path(data), instrument, dict(instruments))
-    if recording_digest(Path(data), [file.file for file in recording.files]) != digest:
+    recording, _ = runs.read(Path(data), instrument, lambda share: None, source, dict(instruments))
+    if recording_digest(Path(data), source, [file.file for file in recording.files]) != digest:
         raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
     return recording

@@ -25,6 +25,8 @@ from tapewire.replay.commands import (
     out,
     prepare,
 )
+from tapewire.replay.options import reads_files
+from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
     from tapewire.replay.research.lookahead import Analysis
@@ -36,6 +38,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@reads_files
 def signals(
     data: DataOption,
     out_dir: OutOption,
@@ -44,11 +47,13 @@ def signals(
     strategies: StrategiesOption = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Every strategy alone, no position, no arbitration: proposals, session state, levels. Exit status 1 if one of them failed."""
     from tapewire.replay.research import signals as independent
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals", own=own)
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals", own=own, source=source)
     with bar() as (tell, progress):
         tell("signals")
         findings = independent.write(conf, recording, out_dir, progress)
@@ -67,6 +72,7 @@ def signals(
     raise typer.Exit(1 if findings.off else 0)
 
 
+@reads_files
 def lookahead(
     data: DataOption,
     instrument: InstrumentOption = "MNQ",
@@ -76,11 +82,13 @@ def lookahead(
     seed: Annotated[int, typer.Option(help="Another seed cuts elsewhere.")] = 1,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if a strategy looks ahead."""
     from tapewire.replay.research import lookahead as cutting
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead", own=own)
+    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead", own=own, source=source)
     with bar() as (tell, progress):
         analysis = cutting.analyse(conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress)
     if as_json:
@@ -111,6 +119,7 @@ def account(analysis: Analysis) -> Iterator[str]:
         yield f"\n{use.plug_in} {use.what} {when}"
 
 
+@reads_files
 def sweep(
     data: DataOption,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
@@ -128,6 +137,8 @@ def sweep(
     ] = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
+    *,
+    source: Options,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
     from tapewire.replay.research import grid, table
@@ -139,8 +150,8 @@ def sweep(
     checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill, own=own)
     for cell in cells:
         grid.applied(checked, cell)  # report a misspelt name before anything is read
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own)
-    planned = sweeping.jobs(conf, recording, data.resolve(), cells)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source)
+    planned = sweeping.jobs(conf, recording, data.resolve(), source, cells)
     sweeping.prepare(out_dir)
     missing = [job for job in planned if sweeping.finished(out_dir, job) is None]
     err.print(f"{len(planned)} cells: {len(planned) - len(missing)} there already, {len(missing)} to compute")

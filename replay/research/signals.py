@@ -112,10 +112,10 @@ def proposal_line(s: Session, proposal: Proposal) -> dict[str, Any]:
 
 
 def session_line(s: Session) -> dict[str, Any]:
-    """The session state after an RTH bar (playbook 2)."""
+    """The session state after an RTH bar (playbook 2). A recording may begin after the opening range: that is null then."""
     flow, or30, ib = s.flow, s.or30, s.ib
-    if flow is None or or30 is None or ib is None:
-        raise InvariantError(f"the RTH bar {tapes.wall(s.bar.close_ns)} has no order flow, opening range or initial balance")
+    if flow is None:
+        raise InvariantError(f"the RTH bar {tapes.wall(s.bar.close_ns)} has no order flow")
     return {
         "session": s.session,
         "time": tapes.wall(s.bar.close_ns),
@@ -123,13 +123,13 @@ def session_line(s: Session) -> dict[str, Any]:
         "post_ib_bar": s.k,
         "vwap": s.vwap,
         "vwap_eth": s.vwap_eth,
-        "or_high": or30.high,
-        "or_low": or30.low,
-        "or_final": or30.final,
-        "ib_high": ib.high,
-        "ib_low": ib.low,
-        "ib_final": ib.final,
-        "ib_valid": ib.valid,
+        "or_high": or30 and or30.high,
+        "or_low": or30 and or30.low,
+        "or_final": or30 and or30.final,
+        "ib_high": ib and ib.high,
+        "ib_low": ib and ib.low,
+        "ib_final": ib and ib.final,
+        "ib_valid": ib and ib.valid,
         "day_type_edge": s.day_type_edge,
         "day_type_midpoint": s.day_type_midpoint,
         "above": s.above,

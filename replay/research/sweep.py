@@ -24,6 +24,7 @@ from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid
 from tapewire.replay.research.cell import Job, Result
 from tapewire.replay.research.grid import Cell
+from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 
 OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
@@ -46,12 +47,12 @@ def prepare(out: Path) -> None:
             (out / name).unlink(missing_ok=True)
 
 
-def jobs(conf: Conf, recording: Recording, data: Path, grid_cells: Sequence[Cell]) -> list[Job]:
+def jobs(conf: Conf, recording: Recording, data: Path, source: Options, grid_cells: Sequence[Cell]) -> list[Job]:
     """One job per cell. Raises ConfError for the first setting that is wrong, before anything is computed."""
     confs = [grid.applied(conf, cell) for cell in grid_cells]
-    files = cells.recording_digest(data, [file.file for file in recording.files])
+    files = cells.recording_digest(data, source, [file.file for file in recording.files])
     code = cells.code_digest(conf.preset.strategies)
-    return [Job(cells.key(each, files, code), str(data), files, code, each) for each in confs]
+    return [Job(cells.key(each, files, code), str(data), source, files, code, each) for each in confs]
 
 
 def finished(out: Path, job: Job) -> Result | None:

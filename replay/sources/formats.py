@@ -1,4 +1,4 @@
-"""All formats that can be read, in the order in which a file is tried; see `tapewire.replay.sources.table.Reader`."""
+"""All formats that can be read, in the order in which a file is tried; see `tapewire.replay.sources.table.Format`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tapewire.replay.sources import (
     multicharts,
     ncd,
     ninjatrader_export,
+    normal,
     nrd,
     sierra_scid,
     sierra_text,
@@ -20,11 +21,12 @@ from tapewire.replay.sources import (
     tradingview,
     volumetric,
 )
-from tapewire.replay.sources.table import Head, Options, Reader
+from tapewire.replay.sources.table import Format, Head, Options
 
-FORMATS: tuple[Reader, ...] = tuple(
-    cast(Reader, module)
+FORMATS: tuple[Format, ...] = tuple(
+    cast(Format, module)
     for module in (
+        normal,
         volumetric,
         ninjatrader_export,
         ncd,
@@ -40,25 +42,25 @@ FORMATS: tuple[Reader, ...] = tuple(
 )
 
 
-class Found(NamedTuple):
+class Recognised(NamedTuple):
     """A file whose format is known. sign: by what it was recognised."""
 
     head: Head
-    reader: Reader
+    reader: Format
     sign: str
 
 
-def recognised(path: Path, options: Options) -> Found | None:
+def recognised(path: Path, options: Options) -> Recognised | None:
     """The format of a file by its content; None if it is none of `FORMATS`. Raises DataError if it cannot be opened.
 
     A mapping says how every file of text is read.
     """
     head = text.head_of(path)
     if options.mapping and head.text is not None:
-        return Found(head, cast(Reader, mapping), f"described by {options.mapping}")
+        return Recognised(head, cast(Format, mapping), f"described by {options.mapping}")
     for reader in FORMATS:
         if sign := reader.recognise(head):
-            return Found(head, reader, sign)
+            return Recognised(head, reader, sign)
     return None
 
 

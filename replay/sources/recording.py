@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from tapewire.bus.messages import Bar
@@ -28,11 +30,13 @@ class SourceFile(Struct, frozen=True):
 class Recording(Struct, frozen=True):
     """Bars of one traded instrument, oldest first and strictly rising in time.
 
-    instrument: the traded symbol (MNQ). root: the contract family of the bars (NQ). files: the root's file first, then the others.
+    instrument: the traded symbol (MNQ). root: the contract family of the bars (NQ). files: the root's files first, then the others.
+    notes: sentences on what was told, joined or doubted, for a person.
     """
 
     instrument: str
     root: str
-    bars: list[Bar]
+    bars: Sequence[Bar]
     ignored: tuple[Ignored, ...] = ()
     files: tuple[SourceFile, ...] = ()
+    notes: tuple[str, ...] = ()

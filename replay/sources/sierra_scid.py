@@ -136,7 +136,10 @@ def _columns(records: NDArray[np.void], line: Whole) -> sierra.Records:
 def _decimal(prices: NDArray[np.float32]) -> Floats:
     """The shortest decimal numbers that stand for these floats: 1.08765 for 1.0876500606536865."""
     codes, uniques = pd.factorize(prices)
-    decimals: Floats = np.array([float(str(price)) for price in uniques], np.float64)
+    # A multiple of 1/256 (the steps of treasuries) is exact as it is, and has more decimals than its shortest form.
+    decimals: Floats = np.array(
+        [float(price) if float(price) * 256 % 1 == 0 else float(str(price)) for price in uniques], np.float64
+    )
     return decimals[np.asarray(codes, np.int64)]
 
 

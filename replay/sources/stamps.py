@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import zoneinfo
 from typing import Any
@@ -24,6 +25,18 @@ CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,18}|[1-8]\d{18}|9[01]\d{17}|9223372036854775807", re.ASCII)  # fits 64 bits
 ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
+FORMS = (
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %I:%M %p",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y%m%d %H%M%S",
+)
 SHORT_ZONES = {
     "ET": "America/New_York",
     "EST": "America/New_York",
@@ -196,6 +209,17 @@ def _ns(times: pd.Series[Any], wrong: Flags) -> tuple[Column, Flags]:
     outside = missing | wrong | (micros < FIRST_NS // 1000) | (micros >= END_NS // 1000)
     fine = np.where(outside, np.datetime64(0, "us"), known).astype("datetime64[ns]").astype(np.int64)
     return fine, outside
+
+
+def form_of(text: str) -> str:
+    """The `strptime` form in which people write such a stamp; empty if it is none of the usual ones."""
+    for form in FORMS:
+        try:
+            dt.datetime.strptime(text, form)
+        except ValueError:
+            continue
+        return form
+    return ""
 
 
 def to_utc(stamp: Whole, zone: str) -> tuple[Whole, Flags]:

@@ -99,7 +99,7 @@ SHAPES = {
 KINDS = tuple(SHAPES)
 
 
-class Bars(NamedTuple):
+class TickBars(NamedTuple):
     """Consecutive minutes in ticks and contracts. ask is the volume bought at the ask."""
 
     open: Whole
@@ -186,7 +186,7 @@ def _stamps(rng: np.random.Generator, day: dt.date) -> tuple[list[str], NDArray[
     return stamps, kept
 
 
-def _day(rng: np.random.Generator, shape: Shape, last: float) -> Bars:
+def _day(rng: np.random.Generator, shape: Shape, last: float) -> TickBars:
     """NQ bars of one trade date that starts near the last price."""
     height = float(rng.integers(shape.ib[0] * 4, shape.ib[1] * 4 + 1)) / 4
     opens = last + float(rng.normal(0, 25))
@@ -260,7 +260,7 @@ def _candles(rng: np.random.Generator, path: Floats, wick: float) -> Floats:
     return np.stack((opens, high, low, closes), axis=1)
 
 
-def _traded(rng: np.random.Generator, ticks: Whole, activity: Floats, boost: Floats, lean: Floats) -> Bars:
+def _traded(rng: np.random.Generator, ticks: Whole, activity: Floats, boost: Floats, lean: Floats) -> TickBars:
     """Volume that grows with the bar's range, and order flow in the bar's direction unless another one is given."""
     opens, high, low, closes = ticks.T
     span = (high - low) / max(float(np.mean(high - low)), 1.0)
@@ -268,7 +268,7 @@ def _traded(rng: np.random.Generator, ticks: Whole, activity: Floats, boost: Flo
     drift = 0.25 * np.tanh((closes - opens) / np.maximum(high - low, 1) * 1.5) + rng.normal(0, 0.07, len(ticks))
     share = np.clip(np.where(np.isnan(lean), drift, lean), -0.7, 0.7)
     contracts = np.maximum(np.rint(volume), 2).astype(np.int64)
-    return Bars(opens, high, low, closes, contracts, np.rint(contracts * (1 + share) / 2).astype(np.int64))
+    return TickBars(opens, high, low, closes, contracts, np.rint(contracts * (1 + share) / 2).astype(np.int64))
 
 
 def _rth_volume() -> Floats:
@@ -295,7 +295,7 @@ class _Market:
         self.start = start
         self.beta = beta
 
-    def follow(self, rng: np.random.Generator, leader: Bars) -> Bars:
+    def follow(self, rng: np.random.Generator, leader: TickBars) -> TickBars:
         own = np.zeros(len(leader.close) + 1)
         shocks = rng.normal(0, 0.00006, len(own))
         for at in range(1, len(own)):
@@ -312,7 +312,7 @@ class _Market:
 _OWN = (("open", 0), ("high", 1), ("low", 1), ("close", 1))
 
 
-def _rows(market: _Market, bars: Bars, stamps: Sequence[str], kept: NDArray[np.bool_], day: dt.date) -> Iterator[str]:
+def _rows(market: _Market, bars: TickBars, stamps: Sequence[str], kept: NDArray[np.bool_], day: dt.date) -> Iterator[str]:
     places = 2 if market.tick < 1 else 0
     for at in map(int, np.flatnonzero(kept)):
         prices = ",".join(f"{float(ticks[at]) * market.tick:.{places}f}" for ticks in bars[:4])

@@ -8,14 +8,15 @@ so that every format treats bad rows in one way (`--skip-bad`). A file that is n
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import DataError
+from tapewire.replay.sources.options import Options as Options
 
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
@@ -68,6 +69,10 @@ class Bars:
     def __len__(self) -> int:
         return len(self.stamp)
 
+    def only(self, keep: Flags | Whole) -> Bars:
+        """Some of the rows."""
+        return replace(self, **_picked(self, keep))
+
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
@@ -87,6 +92,15 @@ class Ticks:
 
     def __len__(self) -> int:
         return len(self.stamp)
+
+    def only(self, keep: Flags | Whole) -> Ticks:
+        """Some of the rows."""
+        return replace(self, **_picked(self, keep))
+
+
+def _picked(rows: Bars | Ticks, keep: Flags | Whole) -> dict[str, Any]:
+    columns = {each.name: getattr(rows, each.name) for each in fields(rows)}
+    return {name: column[keep] for name, column in columns.items() if column is not None}
 
 
 class Part(NamedTuple):
@@ -108,6 +122,7 @@ class Content:
     stamps: which end of a bar a stamp names, or "trade". period_s: seconds of a bar, 0 for trades.
     told: sentences about what was corrected or left out, for the user. bad: rows that were not read.
     rows: data rows in the file. dated: something else than the stamps names the same dates (a file name).
+    checked: tapewire wrote the file after everything had been checked.
     tick: the price step that the file names, 0 if it names none.
     """
 
@@ -120,29 +135,8 @@ class Content:
     bad: list[Bad] = field(default_factory=list)
     rows: int = 0
     dated: bool = False
+    checked: bool = False
     tick: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a person says about files, as the commands take it. None or empty: what the format says.
-
-    instrument: whose bars these are where nothing names it. zone, stamps: the clock of the stamps, and the end they name.
-    multiplier: what prices are multiplied with. mapping: a TOML file that describes a table of one's own (mapping.py).
-    adjusted: prices may be below 0. sort: a file may run backwards. skip_bad: how many bad rows may be left out.
-    start, end: the first and the last trade date that is wanted, YYYY-MM-DD; readers of dated files may use them to open fewer.
-    """
-
-    instrument: str = ""
-    zone: str = ""
-    stamps: Literal["", "open", "close"] = ""
-    multiplier: float = 1.0
-    mapping: Path | None = None
-    adjusted: bool = False
-    sort: bool = False
-    skip_bad: int = 0
-    start: str = ""
-    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +153,7 @@ class Head:
     lines: list[str]
 
 
-class Reader(Protocol):
+class Format(Protocol):
     """A format: one module under `replay/sources/` with these names (`formats.py` lists them)."""
 
     NAME: str

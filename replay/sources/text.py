@@ -90,14 +90,11 @@ def head_of(path: Path) -> Head:
     with _guarded(path), _opened(path) as (stream, _):
         raw = stream.read(HEAD)
     encoding = "utf-16" if raw.startswith(UTF16) else "utf-8-sig"
-    text: str | None
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(raw)
-        if "\0" in text:
-            text = None
     except UnicodeDecodeError:
-        text = None
-    if text is None:
+        text = raw.decode("latin-1")  # to be recognised; `read` refuses it by the line
+    if "\0" in text:
         return Head(path, raw, None, [])
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(raw) == HEAD or not lines[-1]:
@@ -203,8 +200,8 @@ def groups(words: Words, numbers: Whole) -> Iterator[tuple[str, Flags]]:
             yield word, rows
 
 
-def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Progress) -> Table:
-    """Read the wanted columns of a whole file.
+def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Progress, stamp: str = "") -> Table:
+    """Read the wanted columns of a whole file. stamp: the column whose values are nanoseconds, which a `Bad` keeps.
 
     A row with a cell that cannot be converted is a `Bad` of its first such column, in the order of `wanted`. Blank lines are
     skipped; a repeated header is told. A last line without an end that has too few cells was being written: it is told, not read.
@@ -217,7 +214,7 @@ def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Pro
     for block in _blocks(head, progress):
         content, line = _rows(head.path, block, layout, table)
         if len(line):
-            pieces.append(_columns(content, line, layout, wanted, table))
+            pieces.append(_columns(content, line, layout, wanted, table, stamp))
     empty = np.empty(0, np.int64)
     table.line = np.concatenate([line for line, _ in pieces]) if pieces else empty
     table.columns = {name: np.concatenate([each[name] for _, each in pieces]) if pieces else empty for name in wanted}
@@ -340,7 +337,7 @@ def _again(content: bytes, header: bytes, ends: Whole) -> Iterator[int]:
 
 
 def _columns(
-    content: bytes, line: Whole, layout: Layout, wanted: Mapping[str, Wanted], table: Table
+    content: bytes, line: Whole, layout: Layout, wanted: Mapping[str, Wanted], table: Table, stamp: str
 ) -> tuple[Whole, dict[str, Column]]:
     """The wanted columns of data rows, without the rows that have a cell which cannot be converted."""
     places = {name: layout.names.index(name) for name in wanted}
@@ -380,7 +377,8 @@ def _columns(
         columns[name], wrong = convert(cells)
         for row in np.flatnonzero(wrong & ~refused):
             value = bytes(cells[row]).rstrip(b"\0").decode(errors="replace") if width else str(cells.iloc[row])
-            table.bad.append(Bad(int(line[row]), name, value, why))
+            stamp_ns = int(columns[stamp][row]) if stamp in columns and stamp != name else None
+            table.bad.append(Bad(int(line[row]), name, value, why, stamp_ns))
         refused |= wrong
     if not refused.any():
         return line, columns

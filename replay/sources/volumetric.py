@@ -21,7 +21,7 @@ NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "
 PERIOD = re.compile(r"(volumetric|minute)_1|1 ?min(ute)?", re.IGNORECASE)
 PRICES = ("open", "high", "low", "close")
 DAY_NS = 86_400 * SECOND_NS
-NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time, or describe the file with --mapping; {text.AGAIN}"
+NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {text.AGAIN}"
 
 
 def recognise(head: Head) -> str:
@@ -50,10 +50,11 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     dated = "session_date" in layout.names
     if dated:
         wanted["session_date"] = text.Wanted(stamps.date, f"not a date; write YYYY-MM-DD; {text.AGAIN}")
-    table = text.read(head, layout, wanted, progress)
+    table = text.read(head, layout, wanted, progress, "timestamp")
+    _check_names(head, table, names)
     if not dated:
         table.told.append(f"{head.path.name}: no column session_date; the stamps alone say which trade date a bar belongs to")
-    _check_periods(head, periods.words, table.told)
+    _check_periods(head, table, periods)
     has_zone = any(
         stamps.zoned(cell) for line in head.lines[layout.first - 1 :][:1] for cell in text.fields_of(line, layout.separator)
     )
@@ -87,9 +88,20 @@ def _bars(table: text.Table, rows: Flags) -> Bars:
     )
 
 
-def _check_periods(head: Head, periods: list[str], told: list[str]) -> None:
-    for period in periods:
+def _check_names(head: Head, table: text.Table, names: text.Words) -> None:
+    """One file has one root, in whichever contracts."""
+    roots = [(name.split(" ")[0], name, int(table.line[rows][0])) for name, rows in text.groups(names, table.columns["instrument"])]
+    for root, name, line in roots[1:]:
+        if root != roots[0][0]:
+            raise DataError(
+                f"{head.path}, line {line}, instrument {name!r}: this is the file of {roots[0][0]}; give it one of its own"
+            )
+
+
+def _check_periods(head: Head, table: text.Table, periods: text.Words) -> None:
+    for period, rows in text.groups(periods, table.columns["period"]):
         if not PERIOD.fullmatch(period):
-            raise DataError(f"{head.path}, period {period!r}: only one-minute bars (Volumetric_1) can be read; export that series")
+            where = f"{head.path}, line {table.line[rows][0]}, period {period!r}"
+            raise DataError(f"{where}: only Volumetric_1 (one minute) can be read; export that series")
         if period.lower() != "volumetric_1":
-            told.append(f"{head.path.name}: the period is called {period!r}; read as bars of one minute")
+            table.told.append(f"{head.path.name}: the period is called {period!r}; read as bars of one minute")

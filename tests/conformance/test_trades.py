@@ -24,8 +24,8 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop
-from tapewire.replay.sources import ninjatrader
 from tapewire.replay.venue import Venue
+from tests import recordings
 from tests.shared import SHARED, needs_shared
 
 VECTORS = SHARED / "conformance"
@@ -76,7 +76,7 @@ def play(vector: str, preset: str, fill: str) -> list[Body]:
 
 @functools.cache
 def bars(vector: str) -> tuple[Bar, ...]:
-    return tuple(ninjatrader.read(FOLDERS[vector], "MNQ", configuration.instruments()).bars)
+    return tuple(recordings.read(FOLDERS[vector]).bars)
 
 
 def settings_of(vector: str, preset: str, fill: str) -> Conf:

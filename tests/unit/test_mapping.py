@@ -22,7 +22,7 @@ TABLE = "t,o,h,l,c\n2027-01-31T18:01:00Z,2,3,1,2\n"
 
 def mapped(folder: Path, description: str, content: str, name: str = "mine.csv") -> Content:
     path = written(folder / "mine.toml", description)
-    return read(written(folder / name, content), Options(mapping=path))
+    return read(written(folder / name, content), Options(mapping=str(path)))
 
 
 def test_one_column_of_stamps_with_decimal_commas(tmp_path):

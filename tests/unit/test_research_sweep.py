@@ -22,6 +22,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell, grid, sweep, table
 from tapewire.replay.research.cell import DayResult, Job, Result
 from tapewire.replay.research.grid import Axis
+from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording, SourceFile
 from tapewire.strategies.pipeline import Pipeline
 
@@ -62,7 +63,7 @@ class Here(Executor):
 def swept(out: Path, data: Path, share: float = 0.5) -> tuple[table.Sweep, int]:
     """A whole sweep, and how many cells were computed."""
     read = recording(data)
-    wanted = sweep.jobs(settings(), read, data, CELLS)
+    wanted = sweep.jobs(settings(), read, data, Options(), CELLS)
     sweep.prepare(out)
     here = Here(read)
     missing = [job for job in wanted if sweep.finished(out, job) is None]
@@ -110,7 +111,7 @@ def test_a_damaged_cell_is_computed_again(data: Path, tmp_path: Path, damage: by
 def test_what_was_finished_before_an_interruption_is_kept(data: Path, tmp_path: Path) -> None:
     """Ctrl-C after the second cell."""
     read = recording(data)
-    wanted = sweep.jobs(settings(), read, data, CELLS)
+    wanted = sweep.jobs(settings(), read, data, Options(), CELLS)
     sweep.prepare(tmp_path / "out")
 
     def stop(share: float) -> None:
@@ -144,15 +145,15 @@ def test_another_byte_of_the_recording_is_another_recording(data: Path) -> None:
     """And so is another name."""
     (data / "a.csv").write_text("1")
     (data / "b.csv").write_text("1")
-    one, two = cell.recording_digest(data, ["a.csv"]), cell.recording_digest(data, ["b.csv"])
+    one, two = cell.recording_digest(data, Options(), ["a.csv"]), cell.recording_digest(data, Options(), ["b.csv"])
     (data / "a.csv").write_text("2")
 
-    assert len({one, two, cell.recording_digest(data, ["a.csv"])}) == 3
+    assert len({one, two, cell.recording_digest(data, Options(), ["a.csv"])}) == 3
 
 
 def test_a_worker_with_other_code_refuses(data: Path) -> None:
     """A cluster that has not been updated must not fill the table."""
-    job = sweep.jobs(settings(), recording(data), data, CELLS[:1])[0]
+    job = sweep.jobs(settings(), recording(data), data, Options(), CELLS[:1])[0]
 
     with pytest.raises(ConfError, match="a worker has other code"):
         cell.compute(msgspec.json.encode(replace(job, code="0" * 64)))
@@ -161,7 +162,9 @@ def test_a_worker_with_other_code_refuses(data: Path) -> None:
 def test_a_wrong_cell_is_refused_before_any_is_computed(data: Path) -> None:
     """The last one of the grid as well as the first."""
     with pytest.raises(ConfError, match="write a distance above 0"):
-        sweep.jobs(settings(), recording(data), data, [{"pipeline.distance_points": 5.0}, {"pipeline.distance_points": 0.0}])
+        sweep.jobs(
+            settings(), recording(data), data, Options(), [{"pipeline.distance_points": 5.0}, {"pipeline.distance_points": 0.0}]
+        )
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:

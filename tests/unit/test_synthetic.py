@@ -13,13 +13,13 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.market.clock import Calendar
-from tapewire.daemons.settings.load import instruments, preset
+from tapewire.daemons.settings.load import preset
 from tapewire.daemons.tracker.core import Tracker
-from tapewire.replay.sources.ninjatrader import read
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.sources.synthetic import KINDS, generate
 from tapewire.strategies.registry import build
 from tapewire.strategies.roster import Independent
+from tests.recordings import read
 
 START = dt.date(2027, 6, 7)
 WIDEST = {kind: kind for kind in KINDS} | {"neutral": "b_day"}  # edge's neutral is an extension of exactly 0.2R
@@ -30,7 +30,7 @@ def week(tmp_path_factory) -> tuple[Path, list[str], Recording]:
     """One session of each kind."""
     folder = tmp_path_factory.mktemp("week")
     kinds = generate(folder, sessions=6, seed=3, start=START)
-    return folder, kinds, read(folder, "MNQ", instruments())
+    return folder, kinds, read(folder)
 
 
 def sessions_of(recording: Recording) -> list[Session]:
@@ -70,7 +70,7 @@ def test_more_sessions_change_nothing_in_the_first(tmp_path):
     generate(tmp_path / "short", sessions=1, seed=11, start=START)
     generate(tmp_path / "long", sessions=2, seed=11, start=START)
 
-    short, long = (read(tmp_path / name, "MNQ", instruments()).bars for name in ("short", "long"))
+    short, long = (read(tmp_path / name).bars for name in ("short", "long"))
     assert long[: len(short)] == short
 
 
@@ -116,7 +116,7 @@ def test_sessions_fall_on_trading_days(tmp_path):
     """Thanksgiving (a half day for futures), the day after it, and the weekend are left out."""
     generate(tmp_path, sessions=4, seed=1, start=dt.date(2026, 11, 24))
 
-    bars = read(tmp_path, "MNQ", instruments()).bars
+    bars = read(tmp_path).bars
     noon = {dt.datetime.fromtimestamp(bar.close_ns / 1e9, ZoneInfo("America/New_York")) for bar in bars}
     assert sorted({t.date().isoformat() for t in noon if t.hour == 12}) == ["2026-11-24", "2026-11-25", "2026-11-30", "2026-12-01"]
 

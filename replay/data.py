@@ -1,0 +1,123 @@
+"""`tapewire data`: what is in recordings, and recordings in tapewire's own form. Each command imports what it needs itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from tapewire.bus.errors import ConfError, DataError, suggest
+from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.operator.commands import InstrumentsOption
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.replay import runs
+from tapewire.replay.commands import JsonOption, bar, err, out
+from tapewire.replay.options import reads_files
+from tapewire.replay.sources.options import Options
+
+if TYPE_CHECKING:
+    from tapewire.replay.sources.gather import Reading
+
+FORMS = ("parquet", "csv")
+
+PathsArgument = Annotated[list[Path], typer.Argument(help="Files or folders with recorded bars or trades.")]
+RootOption = Annotated[str, typer.Option("--instrument", help="Whose bars these are, where nothing names it; only its bars.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    data = typer.Typer(help="Recordings: what is in them, and in tapewire's own form.", no_args_is_help=True)
+    for command in (inspect, convert, formats):
+        data.command()(command)
+    app.add_typer(data, name="data")
+
+
+@reads_files
+def inspect(
+    paths: PathsArgument,
+    instrument: RootOption = "",
+    own: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    *,
+    source: Options,
+) -> None:
+    """Say what files hold: format, contract, clock, sessions, holes, doubts. Exit status 65 if one cannot be read as it is."""
+    from tapewire.replay.sources import inspection
+
+    reading = _reading(source, instrument, own)
+    with bar() as (tell, progress):
+        tell(f"reading {', '.join(map(str, paths))}")
+        files = inspection.inspect(paths, reading, functools.partial(_special, paths[0], reading), progress)
+    if as_json:
+        out.print(msgspec.json.encode(files).decode(), markup=False)
+    else:
+        for line in inspection.lines(files):
+            out.print(line, markup=False)
+    if not any(file.format for file in files):
+        raise DataError(f"{', '.join(map(str, paths))}: no file in a known format; `tapewire data formats` lists them")
+    raise typer.Exit(DataError.status if any(file.error for file in files) else 0)
+
+
+@reads_files
+def convert(
+    paths: PathsArgument,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for one file per root; earlier ones are replaced.")],
+    form: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    instrument: RootOption = "",
+    own: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    *,
+    source: Options,
+) -> None:
+    """Write recordings in tapewire's own form: checked, contracts joined, with where they come from. Every command reads it."""
+    from tapewire.replay.sources import gather, normal
+
+    if form not in FORMS:
+        raise ConfError(f"--format {form!r}{suggest(form, FORMS)}; write parquet or csv")
+    reading = _reading(source, instrument, own)
+    with bar() as (tell, progress):
+        tell(f"reading {', '.join(map(str, paths))}")
+        gathered = gather.gather(paths, reading, progress)
+    if not gathered.series:
+        raise DataError(f"{', '.join(map(str, paths))}: no bars in the dates that are wanted; check --from, --to and --contract")
+    for note in gathered.told:
+        err.print(f"note: {note}", markup=False)
+    written: list[dict[str, Any]] = []
+    for root, series in gathered.series.items():
+        sources = [gather.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]
+        origin = normal.provenance(root, series, source.roll, sources, gathered.told)
+        path = normal.write(folder, series, origin, form)
+        written.append({"file": str(path), "root": root, "contracts": series.contracts, "bars": len(series.bars)})
+    if as_json:
+        out.print(msgspec.json.encode(written).decode(), markup=False)
+        return
+    for each in written:
+        out.print(f"{each['file']}: {each['bars']:,} bars of {', '.join(each['contracts'])}", markup=False)
+
+
+def formats() -> None:
+    """List the formats that can be read."""
+    from tapewire.replay.sources.formats import FORMATS
+
+    for each in FORMATS:
+        out.print(each.NAME, markup=False)
+    out.print("and any CSV, described by --mapping FILE", markup=False)
+
+
+def _reading(source: Options, instrument: str, own: Path | None) -> Reading:
+    defined = configuration.instruments(own)
+    if instrument and instrument not in defined:
+        raise ConfError(f"--instrument {instrument!r}{suggest(instrument, defined)}; known: {', '.join(defined)}")
+    reading = runs.reading(source, instrument, defined)
+    return dataclasses.replace(reading, wanted=reading.wanted[:1])
+
+
+def _special(path: Path, reading: Reading, root: str, first: dt.date, last: dt.date) -> Calendar:
+    name = next((terms.calendar for terms in reading.instruments.values() if terms.root == root), "equity")
+    return calendar_for(path if path.is_dir() else path.parent, first, last + dt.timedelta(1), name)

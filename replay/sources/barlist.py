@@ -1,0 +1,94 @@
+"""Bars as a sequence that is made from columns while it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+from tapewire.bus.messages import Bar, CrossBar
+from tapewire.replay.sources.table import Bars, Whole
+from tapewire.strategies.clock import MINUTE_NS
+
+PAGE = 4096
+
+
+class BarList(Sequence[Bar]):
+    """Bars of a traded instrument, made from columns when they are asked for: 780,000 of them take 60 MB, not 400.
+
+    Args:
+        instrument: the traded symbol. bars: of its root, closes in UTC. beside: bars of other roots; those of the same close stand
+        beside a bar. first: the index of the first bar.
+    """
+
+    def __init__(self, instrument: str, bars: Bars, beside: Sequence[tuple[str, Bars]] = (), first: int = 0) -> None:
+        self._instrument = instrument
+        self._bars = bars
+        self._beside = tuple(beside)
+        self._places = [_places(bars.stamp, other.stamp) for _, other in beside]
+        self._first = first
+
+    def __len__(self) -> int:
+        return len(self._bars)
+
+    @overload
+    def __getitem__(self, at: int) -> Bar: ...
+    @overload
+    def __getitem__(self, at: slice) -> BarList: ...
+    def __getitem__(self, at: int | slice) -> Bar | BarList:
+        if isinstance(at, slice):
+            start, stop, step = at.indices(len(self))
+            if step != 1:
+                raise ValueError("bars are taken in order: the step of a slice is 1")
+            return BarList(self._instrument, self._bars.only(np.arange(start, max(start, stop))), self._beside, self._first + start)
+        number = range(len(self))[at]
+        return next(self._page(number, number + 1))
+
+    def __iter__(self) -> Iterator[Bar]:
+        for start in range(0, len(self), PAGE):
+            yield from self._page(start, min(start + PAGE, len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _page(self, start: int, stop: int) -> Iterator[Bar]:
+        columns = _columns(self._bars, np.arange(start, stop))
+        cross = self._cross(start, stop)
+        for number, (close_ns, o, h, low, c, volume, ask, bid) in enumerate(columns, self._first + start):
+            beside = next(cross)
+            yield Bar(
+                self._instrument, close_ns - MINUTE_NS, close_ns, o, h, low, c, volume, ask, bid, number, beside, None, "playback"
+            )
+
+    def _cross(self, start: int, stop: int) -> Iterator[tuple[CrossBar, ...]]:
+        """What stands beside each bar."""
+        beside: list[list[CrossBar]] = [[] for _ in range(stop - start)]
+        for (root, other), places in zip(self._beside, self._places, strict=True):
+            there = places[start:stop]
+            at = np.flatnonzero(there >= 0)
+            for slot, row in zip(at.tolist(), _columns(other, there[at]), strict=True):
+                beside[slot].append(CrossBar(root, *row[1:]))
+        return map(tuple, beside)
+
+
+def _columns(bars: Bars, at: Whole) -> Iterator[tuple[int, float, float, float, float, int, int | None, int | None]]:
+    """Rows as plain values; order flow that is not known is None."""
+    ask, bid = ([None] * len(at) if side is None else _known(side[at]) for side in (bars.ask, bars.bid))
+    plain = (column[at].tolist() for column in (bars.stamp, bars.open, bars.high, bars.low, bars.close, bars.volume))
+    return zip(*plain, ask, bid, strict=True)
+
+
+def _known(side: Whole) -> list[int | None]:
+    values: list[int | None] = side.tolist()
+    return values if not (side < 0).any() else [None if value is not None and value < 0 else value for value in values]
+
+
+def _places(stamps: Whole, others: Whole) -> Whole:
+    """Where each stamp stands among others; -1 where it does not."""
+    at = np.minimum(np.searchsorted(others, stamps), max(len(others) - 1, 0))
+    return np.where(others[at] == stamps, at, -1) if len(others) else np.full(len(stamps), -1)

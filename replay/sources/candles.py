@@ -1,0 +1,105 @@
+"""Bars of whole minutes from trades or from shorter bars, by the clock of the data.
+
+A trade at exactly hh:mm:00 belongs to the bar that begins then, as NinjaTrader has it. A minute without a trade has no bar. The
+last minute ends with the data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources.table import MINUTE_S, Bars, Floats, Ticks, Whole
+from tapewire.strategies.clock import SECOND_NS
+
+Column = TypeVar("Column", Whole, Floats)
+
+BY_SIDE = "sides as the file has them"
+BY_QUOTE = "sides by the quote: at the ask or above bought, at the bid or below sold"
+BY_TICK = "the file has no quotes: sides by the tick rule (above the price before bought, below it sold, equal as before)"
+
+
+def of_trades(trades: Ticks, seconds: int) -> tuple[Bars, str]:
+    """Bars of so many seconds from trades, and by which rule the volume has its side.
+
+    Args:
+        trades: in order of time; `stamp` in nanoseconds. Equal stamps keep their order. seconds: of a bar.
+    """
+    order = np.argsort(trades.stamp, kind="stable")
+    trades = trades.only(order)
+    side, how = _sides(trades)
+    close = (trades.stamp // (seconds * SECOND_NS) + 1) * seconds * SECOND_NS
+    starts = _starts(close)
+    return (
+        Bars(
+            stamp=close[starts],
+            open=trades.price[starts],
+            high=_each(np.maximum, trades.price, starts),
+            low=_each(np.minimum, trades.price, starts),
+            close=trades.price[_ends(starts, len(trades))],
+            volume=_each(np.add, trades.size, starts),
+            line=trades.line[starts],
+            ask=_each(np.add, np.where(side > 0, trades.size, 0), starts),
+            bid=_each(np.add, np.where(side < 0, trades.size, 0), starts),
+        ),
+        how,
+    )
+
+
+def minutes(path: Path, bars: Bars, period_s: int) -> Bars:
+    """One-minute bars from shorter ones.
+
+    Raises:
+        DataError: the period is longer than a minute, or no part of one.
+    """
+    if period_s <= 0 or MINUTE_S % period_s:
+        raise DataError(f"{path}: bars of {period_s} s; only one-minute bars, or bars that divide a minute, can be played")
+    minute = MINUTE_S * SECOND_NS
+    close = -(-bars.stamp // minute) * minute
+    starts = _starts(close)
+    known = None if bars.ask is None or bars.bid is None else _each(np.minimum, np.minimum(bars.ask, bars.bid), starts) >= 0
+
+    def side(column: Whole | None) -> Whole | None:
+        return None if column is None or known is None else np.where(known, _each(np.add, column, starts), -1)
+
+    return Bars(
+        stamp=close[starts],
+        open=bars.open[starts],
+        high=_each(np.maximum, bars.high, starts),
+        low=_each(np.minimum, bars.low, starts),
+        close=bars.close[_ends(starts, len(bars))],
+        volume=_each(np.add, bars.volume, starts),
+        line=bars.line[starts],
+        ask=side(bars.ask),
+        bid=side(bars.bid),
+        session=None if bars.session is None else bars.session[starts],
+    )
+
+
+def _sides(trades: Ticks) -> tuple[Whole, str]:
+    """1 bought, -1 sold, 0 unknown, of each trade."""
+    if trades.side is not None:
+        return trades.side, BY_SIDE
+    if trades.bid is not None and trades.ask is not None:
+        bought, sold = trades.price >= trades.ask, trades.price <= trades.bid
+        # At both (a crossed or locked quote) no side is known; nor where there is no quote, as NaN compares false.
+        return bought.astype(np.int64) - sold.astype(np.int64), BY_QUOTE
+    moved = np.sign(np.diff(trades.price, prepend=trades.price[:1])).astype(np.int64)
+    last = np.maximum.accumulate(np.where(moved != 0, np.arange(len(moved)), 0))
+    return moved[last] if len(moved) else moved, BY_TICK
+
+
+def _starts(close: Whole) -> Whole:
+    """Where each bar's first row stands."""
+    return np.flatnonzero(np.diff(close, prepend=close[:1] - 1))
+
+
+def _ends(starts: Whole, count: int) -> Whole:
+    return np.append(starts[1:], count)[: len(starts)] - 1
+
+
+def _each(fold: np.ufunc, column: Column, starts: Whole) -> Column:
+    return fold.reduceat(column, starts) if len(starts) else column[:0]

@@ -1,0 +1,139 @@
+"""Bars that are doubtful though each alone could be one: outside trading hours, in the future, without volume, far from the rest.
+
+What no market can have done is bad (`--skip-bad` leaves it out). What is only strange is told, by name and counted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from tapewire.replay.sources import proof
+from tapewire.replay.sources.series import SHOWN, Series, plain
+from tapewire.replay.sources.table import EXCHANGE, Bad, Bars, Flags, Whole
+from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
+
+SATURDAY, SUNDAY, FRIDAY = 5, 6, 4
+FAR = 15  # how many usual bar ranges a print is beyond its neighbours
+FLAT = 10  # minutes without volume in a row that are worth a line
+
+
+def closed(series: Series, now: dt.datetime, *, dated: bool, odd_clock: bool = False) -> tuple[Flags, list[Bad]]:
+    """Bars at times at which nothing trades: the break, the weekend, a year that has not come.
+
+    Args:
+        now: of the wall clock. dated: something beside the stamps has the same dates; then a future year is not a mistake.
+        odd_clock: the clock is known to contradict the market's day, so that the hours prove nothing.
+    """
+    bars = series.bars
+    day, minute = proof.new_york(bars.stamp)
+    weekday = (day + 3) % 7
+    resting = (minute > proof.BREAK) & (minute <= EVENING) & (not odd_clock)
+    night = ((weekday == SUNDAY) & (minute <= EVENING)) | ((weekday == FRIDAY) & (minute > EVENING))
+    weekend = (weekday == SATURDAY) | (night & (not odd_clock))
+    years = bars.stamp.astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970
+    coming = (years > now.year + 1) & (not dated)
+    bad: list[Bad] = []
+    wrong = np.zeros(len(bars), np.bool_)
+    for flags, why in (
+        (coming, "a year that has not come; correct the stamp"),
+        (weekend, "the market is closed at the weekend; correct the stamp"),
+        (resting, "in the daily break from 17:00 to 18:00 New York time; correct the stamp"),
+    ):
+        bad += [Bad(int(bars.line[at]), "stamp", _shown(bars, int(at)), why) for at in np.flatnonzero(flags & ~wrong)]
+        wrong |= flags
+    return wrong, bad
+
+
+def strange(series: Series) -> list[str]:
+    """Sentences about minutes without volume, prints far outside their neighbours, and jumps between sessions."""
+    return [*_silent(series), *_holes(series), *_empty(series), *_prints(series), *jumps(series.bars, series.file.name)]
+
+
+def jumps(bars: Bars, name: str) -> list[str]:
+    """Jumps between two sessions that are larger than any move within one."""
+    if len(bars) < 2:
+        return []
+    session = trade_date(bars.stamp)
+    gap = np.diff(bars.stamp)
+    first = np.diff(session) != 0
+    apart = bars.open[1:] - bars.close[:-1]
+    usual = np.append(bars.high - bars.low, np.abs(apart[~first & (gap == MINUTE_NS)]))
+    found = np.flatnonzero(first & (np.abs(apart) > usual.max(initial=0.0)))
+    told = [
+        f"{name}: the price jumps by {apart[at]:+g} from {_date(session[at])} to {_date(session[at + 1])}, more than any minute "
+        "moved; if a contract was rolled there, the levels of the day before are off by as much"
+        for at in found[:SHOWN]
+    ]
+    return told + ([f"{name}: {len(found) - SHOWN} more such jumps"] if len(found) > SHOWN else [])
+
+
+def trade_date(close: Whole) -> Whole:
+    """The trade date of each bar in days since 1970: after 18:00 New York time the next one, over a weekend Monday."""
+    day, minute = proof.new_york(close)
+    day = day + (minute > EVENING)
+    weekday = (day + 3) % 7
+    return day + np.where(weekday > FRIDAY, 7 - weekday, 0)
+
+
+def _silent(series: Series) -> list[str]:
+    bars = series.bars
+    known = bars.ask is not None and bool((bars.ask >= 0).any())
+    return [] if known or not len(bars) else [f"{series.file.name}: no order flow (volume at bid and ask)"]
+
+
+def _holes(series: Series) -> list[str]:
+    """Minutes without a bar between the first and the last bar of an RTH session."""
+    day, minute = proof.new_york(series.bars.stamp)
+    regular = (minute > RTH_OPEN) & (minute <= RTH_CLOSE)
+    told: list[str] = []
+    for date in np.unique(day[regular]):
+        there = minute[regular & (day == date)]
+        missing = np.setdiff1d(np.arange(there[0], there[-1]), there)
+        if len(missing):
+            named = ", ".join(hhmm(int(at)) for at in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
+            told.append(f"{series.file.name}: {_date(date)}: {len(missing)} minutes of the day session have no bar ({named})")
+    return told[:SHOWN] + (
+        [f"{series.file.name}: {len(told) - SHOWN} more sessions with such minutes"] if len(told) > SHOWN else []
+    )
+
+
+def _empty(series: Series) -> list[str]:
+    bars, name = series.bars, series.file.name
+    empty = bars.volume == 0
+    count = int(empty.sum())
+    if not count:
+        return []
+    told = [f"{name}: {count:,} of {len(bars):,} minutes have volume 0; the simulated venue fills nothing there"]
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], empty, [False]))))
+    runs = [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= FLAT]
+    told += [f"{name}: volume 0 for {end - start} minutes from {_shown(bars, start)} on" for start, end in runs[:SHOWN]]
+    return told + ([f"{name}: {len(runs) - SHOWN} more such stretches"] if len(runs) > SHOWN else [])
+
+
+def _prints(series: Series) -> list[str]:
+    bars, name = series.bars, series.file.name
+    if len(bars) < 20:
+        return []
+    usual = float(np.median(bars.high - bars.low))
+    middle = slice(1, -1)
+    over = bars.high[middle] - np.maximum(bars.high[:-2], bars.high[2:])
+    under = np.minimum(bars.low[:-2], bars.low[2:]) - bars.low[middle]
+    found = np.flatnonzero(np.maximum(over, under) > max(FAR * usual, 1e-9)) + 1
+    told = [
+        f"{name}, line {bars.line[at]}, {_shown(bars, int(at))}: a print far outside its neighbours "
+        f"(low {plain(bars.low[at])}, high {plain(bars.high[at])}); kept"
+        for at in found[:SHOWN]
+    ]
+    return told + ([f"{name}: {len(found) - SHOWN} more such prints"] if len(found) > SHOWN else [])
+
+
+def _shown(bars: Bars, at: int) -> str:
+    wall = pd.Timestamp(int(bars.stamp[at]), tz="UTC").tz_convert(EXCHANGE)
+    return f"{wall:%Y-%m-%d %H:%M} New York"
+
+
+def _date(day: int) -> str:
+    return str(np.datetime64(int(day), "D"))

@@ -1,0 +1,174 @@
+"""What a path holds, for `tapewire data inspect`: each file with its format, clock, sessions, holes and doubts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from msgspec import Struct
+
+from tapewire.daemons.market.clock import Calendar
+from tapewire.replay.sources import doubts, gather, proof
+from tapewire.replay.sources.gather import Examined, Reading
+from tapewire.replay.sources.series import Series
+from tapewire.replay.sources.table import Progress, Whole
+from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm, minute_of
+
+LISTED = 10
+Special: TypeAlias = Callable[[str, dt.date, dt.date], Calendar]
+"""The special days of a root between two dates."""
+
+
+class SessionHoles(Struct, frozen=True):
+    """A session whose RTH minutes are not all there. missing: stretches, by their first and last minute."""
+
+    session: str
+    bars: int
+    expected: int
+    missing: tuple[str, ...]
+
+
+class Inspected(Struct, frozen=True):
+    """One contract in one file. first, last: closes in UTC. flow: share of the volume whose side is known, None if there is none.
+
+    sessions: trade dates with bars; complete: of them with every RTH minute; holes: the others.
+    """
+
+    root: str
+    contract: str
+    bars: int
+    first: str
+    last: str
+    sessions: int
+    complete: int
+    holes: tuple[SessionHoles, ...]
+    volume: int
+    empty_minutes: int
+    flow: float | None
+    ignored: int
+
+
+class InspectedFile(Struct, frozen=True):
+    """One file. sign: by what its format was recognised. notes: what was told. error: why it cannot be read as it is."""
+
+    file: str
+    format: str
+    sign: str
+    zone: str
+    stamps: str
+    period_s: int
+    rows: int
+    bad_rows: int
+    contents: tuple[Inspected, ...]
+    notes: tuple[str, ...]
+    error: str
+
+
+def inspect(places: Sequence[Path], reading: Reading, special: Special, progress: Progress) -> list[InspectedFile]:
+    """Look at every file under some paths. Errors are part of the answer."""
+    return [_file(each, reading, special) for each in gather.examine(places, reading, progress)]
+
+
+def lines(files: list[InspectedFile]) -> Iterator[str]:
+    """The answer for a person."""
+    unknown = [file.file for file in files if not file.format]
+    for file in files:
+        if not file.format:
+            continue
+        yield file.file
+        yield f"  format    {file.format}: {file.sign}"
+        bars = "trades" if file.stamps == "trade" else f"bars of {file.period_s} s stamped at the {file.stamps}"
+        yield f"  clock     {file.zone or 'unknown'}, {bars}"
+        for part in file.contents:
+            yield f"  {part.contract or part.root:<9} {part.bars:,} bars from {part.first} to {part.last} UTC"
+            yield f"  sessions  {part.sessions}, of which {part.complete} have every minute from 09:31 on"
+            for hole in part.holes[:LISTED]:
+                yield f"            {hole.session}: {hole.bars} of {hole.expected} minutes; missing {', '.join(hole.missing)}"
+            if len(part.holes) > LISTED:
+                yield f"            and {len(part.holes) - LISTED} more sessions with holes"
+            side = "no order flow" if part.flow is None else f"{part.flow:.2%} of it with its side"
+            empty = f", {part.empty_minutes:,} minutes without" if part.empty_minutes else ""
+            yield f"  volume    {part.volume:,} contracts, {side}{empty}"
+            if part.ignored:
+                yield f"  left out  {part.ignored:,} repeated or late rows"
+        for note in file.notes:
+            yield f"  note      {note}"
+        if file.error:
+            yield f"  REFUSED   {file.error}"
+    if unknown:
+        more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
+        yield f"in no known format: {', '.join(unknown[:LISTED])}{more}"
+
+
+def _file(each: Examined, reading: Reading, special: Special) -> InspectedFile:
+    content, options = each.content, reading.options
+    return InspectedFile(
+        file=each.name,
+        format="" if each.found is None else each.found.reader.NAME,
+        sign="" if each.found is None else each.found.sign,
+        zone=options.zone or ("" if content is None else content.clock),
+        stamps="" if content is None else content.stamps if content.stamps == "trade" else options.stamps or content.stamps,
+        period_s=0 if content is None else content.period_s,
+        rows=0 if content is None else content.rows,
+        bad_rows=len(each.bad),
+        contents=tuple(_part(root, part, special) for root, part in each.parts if len(part.bars)),
+        notes=tuple(dict.fromkeys(each.told)),
+        error="" if each.error is None else str(each.error),
+    )
+
+
+def _part(root: str, part: Series, special: Special) -> Inspected:
+    bars = part.bars
+    dates = doubts.trade_date(bars.stamp)
+    days = np.unique(dates)
+    calendar = special(root, _date(days[0]), _date(days[-1]))
+    holes = [hole for day in days.tolist() if (hole := _holes(day, bars.stamp[dates == day], calendar)) is not None]
+    with_rth = [day for day in days.tolist() if _closes(day, calendar) > RTH_OPEN]
+    flow = None
+    if bars.ask is not None and bars.bid is not None:
+        known = (bars.ask >= 0) & (bars.bid >= 0)
+        flow = float((bars.ask + bars.bid)[known].sum() / max(int(bars.volume.sum()), 1)) if known.any() else None
+    ends = bars.stamp[[0, -1]].astype("datetime64[ns]").astype("datetime64[m]")
+    return Inspected(
+        root=root,
+        contract=part.contract,
+        bars=len(bars),
+        first=str(ends[0]),
+        last=str(ends[1]),
+        sessions=len(days),
+        complete=len(with_rth) - len(holes),
+        holes=tuple(holes),
+        volume=int(bars.volume.sum()),
+        empty_minutes=int((bars.volume == 0).sum()),
+        flow=flow,
+        ignored=len(part.ignored),
+    )
+
+
+def _date(day: int) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(int(day))
+
+
+def _closes(day: int, special: Calendar) -> int:
+    date = _date(day).isoformat()
+    if date in special.holidays:
+        return RTH_OPEN
+    return minute_of(special.half_days[date]) if date in special.half_days else RTH_CLOSE
+
+
+def _holes(day: int, stamps: Whole, special: Calendar) -> SessionHoles | None:
+    closes = _closes(day, special)
+    local, minute = proof.new_york(stamps)
+    here = set(minute[local == day].tolist())
+    missing = [each for each in range(RTH_OPEN + 1, closes + 1) if each not in here]
+    if not missing:
+        return None
+    starts = [at for at in missing if at - 1 not in missing]
+    ends = [at for at in missing if at + 1 not in missing]
+    stretches = [hhmm(first) if first == last else f"{hhmm(first)}-{hhmm(last)}" for first, last in zip(starts, ends, strict=True)]
+    more = [f"and {len(stretches) - 5} more stretches"] if len(stretches) > 5 else []
+    expected = closes - RTH_OPEN
+    return SessionHoles(_date(day).isoformat(), expected - len(missing), expected, (*stretches[:5], *more))

@@ -1,0 +1,229 @@
+"""Whether a file's clock can be true: its stamps against the market's own day.
+
+CME futures do not trade from 17:00 to 18:00 New York time, and an index future's volume rises most in the minute after 09:30.
+Stamps in a wrong zone, or of the wrong end of a bar, put bars into that hour and that rise elsewhere. What contradicts the declared
+clock is refused with what was seen, and with the zone and the end of the bar under which the same rows fit.
+
+The stamps of other markets' hours cannot be proved so; nor can a few bars. Then a sentence says that the clock was not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources import stamps
+from tapewire.replay.sources.table import EXCHANGE, UTC, Flags, Floats, Whole
+from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_OPEN, hhmm
+
+BREAK = EVENING - 60  # the last bar of a trade date closes here
+MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a clock
+FEWEST = 60  # bars that make a day one
+ZONES = (
+    UTC,
+    EXCHANGE,
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "Europe/London",
+    "Europe/Berlin",
+    "Asia/Kolkata",
+    "Asia/Singapore",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+)
+
+
+class StampClock(NamedTuple):
+    """How stamps are read: a zone, and whether they name a bar's open."""
+
+    zone: str
+    at_open: bool = False
+
+
+class Evidence(NamedTuple):
+    """What the bars look like under one clock. Minutes are close stamps after midnight, New York time.
+
+    days: dates with enough bars; broken: of them with more than a few bars in the break; bars: bars in the break.
+    around: days with bars on both sides of the break. right: days with the last bar at 17:00 and the next at 18:01; early: none at
+    17:00 and one at 18:00; late: one at 17:01 and none at 18:01.
+    peak: the minute after which volume rises most; rise: by how much at 09:31, 0 if that cannot be told. fits: nothing contradicts.
+    """
+
+    days: int
+    broken: int
+    bars: int
+    around: int
+    right: int
+    early: int
+    late: int
+    first: int
+    last: int
+    peak: int
+    rise: float
+    best: float
+
+    @property
+    def misplaced(self) -> bool:
+        """Bars stand in the break, or volume rises elsewhere and there is no night to tell."""
+        if not self.days:
+            return False
+        return 2 * self.broken >= self.days or (not self.around and self.best > 2 * self.rise and self.best > 2.5 and self.rise > 0)
+
+    @property
+    def ahead(self) -> bool:
+        """Closes are a minute early, as stamps of the open read as closes are."""
+        if self.around:
+            return self.early > self.right and 2 * self.early >= self.around
+        return bool(self.days) and self.first == RTH_OPEN and self.last == 16 * 60 - 1
+
+    @property
+    def behind(self) -> bool:
+        """Closes are a minute late, as closes read as stamps of the open are."""
+        return bool(self.around) and self.late > self.right and 2 * self.late >= self.around
+
+    @property
+    def fits(self) -> bool:
+        return bool(self.days) and not (self.misplaced or self.ahead or self.behind)
+
+
+def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[str]:
+    """Compare bars with the market's day.
+
+    Args:
+        file: for the text. close: nanoseconds UTC under the declared clock. volume: of the same bars.
+    Returns:
+        A sentence if there is too little to go by.
+    Raises:
+        DataError: the bars contradict the clock; it names what was seen, and the options under which they fit.
+    """
+    found = evidence(close, volume)
+    if not found.days:
+        return [f"{file}: too few bars to check their clock ({_in_words(declared)})"]
+    if found.fits:
+        return []
+    seen = _seen(found)
+    fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))
+    if fitting is None:
+        raise DataError(f"{file}: {seen}: no time zone makes these stamps those of a CME future; check how the file was made")
+    if fitting == declared:
+        return []
+    raise DataError(f"{file}: {seen}: these stamps look like {_likely(fitting, declared)}; say {options(fitting, declared)}")
+
+
+def suggest(stamp: Whole, volume: Whole, *, at_open: bool) -> str:
+    """The zone under which stamps of an unknown clock fit; empty if none does or there are too few."""
+    found = best(stamp, volume, ends=(at_open,))
+    return "" if found is None else found.zone
+
+
+def best(stamp: Whole, volume: Whole, ends: Sequence[bool] = (False, True)) -> StampClock | None:
+    """The clock under which bars fit best; None if under none.
+
+    Args:
+        stamp: nanoseconds as the file has them, in an unknown zone. volume: of the same bars. ends: which ends of a bar to try.
+    """
+    fitting: list[tuple[float, StampClock]] = []
+    for at_open, zone in product(ends, ZONES):
+        utc, skipped = stamps.to_utc(stamp, zone)
+        found = evidence(utc[~skipped] + MINUTE_NS * at_open, volume[~skipped])
+        if found.fits:
+            fitting.append((found.rise / found.best if found.best else 0.0, StampClock(zone, at_open)))
+    # Where several fit, the one whose volume rises at the bell; of equals the first.
+    return max(fitting, key=lambda pair: round(pair[0], 1))[1] if fitting else None
+
+
+def written(close: Whole, clock: StampClock) -> Whole:
+    """The stamps that a file has for these closes."""
+    wall = pd.DatetimeIndex((close - MINUTE_NS * clock.at_open).astype("datetime64[ns]")).tz_localize(UTC).tz_convert(clock.zone)
+    return np.asarray(wall.tz_localize(None).to_numpy().astype("datetime64[ns]").astype(np.int64))
+
+
+def new_york(close: Whole) -> tuple[Whole, Whole]:
+    """Closes as New York dates (days since 1970) and minutes after midnight; a bar that closes at midnight is 24:00 of its day."""
+    wall = written(close, StampClock(EXCHANGE)) // MINUTE_NS
+    day = (wall - 1) // 1440
+    return day, wall - day * 1440
+
+
+def evidence(close: Whole, volume: Whole) -> Evidence:
+    """What the bars look like; see `Evidence`."""
+    day, minute = new_york(close)
+    dates, at = np.unique(day, return_inverse=True)
+    # Saturday and Sunday have no break; 1970-01-01 was a Thursday.
+    counts = np.bincount(at, minlength=len(dates))
+    weekday = ((dates + 3) % 7 < 5) & (counts >= FEWEST)
+    resting = (minute > BREAK) & (minute <= EVENING)
+    in_break = np.bincount(at, resting, minlength=len(dates))[weekday]
+
+    def has(first: int, last: int | None = None) -> Flags:
+        inside = (minute >= first) & (minute <= (first if last is None else last))
+        return np.asarray(np.bincount(at, inside, minlength=len(dates))[weekday] > 0)
+
+    around = has(BREAK - 29, BREAK) & has(EVENING, EVENING + 30)
+    usual = weekday[at]
+    peak, best, rise = _rise(minute[usual], volume[usual])
+    return Evidence(
+        days=int(weekday.sum()),
+        broken=int((in_break > MOST_STRAY).sum()),
+        bars=int(in_break.sum()),
+        around=int(around.sum()),
+        right=int((has(BREAK) & ~has(BREAK + 1) & ~has(EVENING) & has(EVENING + 1)).sum()),
+        early=int((around & ~has(BREAK) & has(EVENING)).sum()),
+        late=int((around & has(BREAK + 1) & ~has(EVENING + 1)).sum()),
+        first=int(minute.min(initial=1440)),
+        last=int(minute.max(initial=0)),
+        peak=peak,
+        rise=rise,
+        best=best,
+    )
+
+
+def _rise(minute: Whole, volume: Whole) -> tuple[int, float, float]:
+    """The minute whose mean volume is the largest multiple of the five minutes' before it, that multiple, and 09:31's."""
+    total: Floats = np.bincount(minute, volume, minlength=1441).astype(np.float64)
+    bars = np.bincount(minute, minlength=1441)
+    mean = np.where(bars > 0, total / np.maximum(bars, 1), 0.0)
+    whole = np.convolve(bars > 0, np.ones(6), "valid") == 6  # six minutes that all have bars
+    before, after = np.convolve(mean, np.full(5, 0.2), "valid")[:-1], mean[5:]
+    ratio = np.where(whole & (before > 0), after / np.maximum(before, 1e-9), 0.0)
+    peak = int(ratio.argmax()) + 5 if len(ratio) else 0
+    return peak, float(ratio.max(initial=0.0)), float(ratio[RTH_OPEN + 1 - 5])
+
+
+def _seen(found: Evidence) -> str:
+    if found.broken:
+        seen = f"bars between 17:00 and 18:00 New York time on {found.broken} of {found.days} days"
+    elif found.ahead and found.around:
+        seen = f"no bar at 17:00 and one at 18:00 New York time on {found.early} of {found.around} days"
+    elif found.behind:
+        seen = f"a bar at 17:01 and none at 18:01 New York time on {found.late} of {found.around} days"
+    elif found.ahead:
+        seen = "the first bar at 09:30 and the last at 15:59 New York time"
+    else:
+        seen = "the steepest rise of volume is not at 09:31 New York time"
+    return f"{seen}, the steepest rise of volume at {hhmm(found.peak)}" if found.best else seen
+
+
+def _likely(fitting: StampClock, declared: StampClock) -> str:
+    parts = [fitting.zone] if fitting.zone != declared.zone else []
+    if fitting.at_open != declared.at_open:
+        parts.append("the open of each bar" if fitting.at_open else "the close of each bar")
+    return " and ".join(parts)
+
+
+def options(fitting: StampClock, declared: StampClock) -> str:
+    """The options that make a clock right."""
+    parts = [f"--zone {fitting.zone}"] if fitting.zone != declared.zone else []
+    if fitting.at_open != declared.at_open:
+        parts.append("--stamps open" if fitting.at_open else "--stamps close")
+    return " ".join(parts)
+
+
+def _in_words(clock: StampClock) -> str:
+    return f"{clock.zone}, stamped at the {'open' if clock.at_open else 'close'}"

@@ -1,0 +1,271 @@
+"""From the rows of a file to bars that can be true: closes in UTC, strictly rising, on the tick grid.
+
+All formats pass here. Two kinds of rows are left out. Feeds repeat rows and send them late: such rows are reported (`Ignored`), and
+reading goes on. A row that cannot be a bar means that the file is wrong: reading stops with a DataError that names file, line,
+field, value and remedy, unless the user allows so many (`--skip-bad`). Nothing is repaired without a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tapewire.bus.bounds import MAX_PRICE
+from tapewire.bus.errors import DataError
+from tapewire.daemons.market.ticks import NEARLY
+from tapewire.replay.sources import candles, stamps
+from tapewire.replay.sources.recording import Ignored
+from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Ticks
+from tapewire.replay.sources.text import AGAIN
+from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
+
+SHOWN = 5  # bad rows that an error or a report names; the rest is counted
+ADJUSTED = "say --adjusted if this is a back-adjusted series"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One-minute bars of one contract, closes in UTC and strictly rising.
+
+    bars: `stamp` is the close. contract: as the file names it; empty if it does not. told, ignored: what a person should know, and
+    the repeated and late rows that were left out. rows: rows that the file has of it. apart: bars of trades, in a file that has an
+    hour of its own.
+    """
+
+    file: Path
+    contract: str
+    bars: Bars
+    told: list[str] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    rows: int = 0
+    apart: bool = False
+
+
+def of(path: Path, content: Content, part: Part, tick: float, options: Options) -> tuple[Series, list[Bad]]:
+    """The bars of one contract in a file, and its rows that cannot be bars, the file's bad rows included.
+
+    Args:
+        tick: the instrument's; prices must be on its grid.
+    Raises:
+        DataError: the rows run backwards, the zone is not known, or the period is no part of a minute.
+    """
+    told: list[str] = []
+    if content.checked and isinstance(part.rows, Bars):
+        return Series(path, part.contract, part.rows, rows=len(part.rows)), []
+    zone = clock(path, content, options)
+    rows = _forward(path, _scaled(part.rows, options.multiplier), options, told)
+    utc, skipped = stamps.to_utc(rows.stamp, zone)
+    bad = [
+        Bad(int(rows.line[at]), "stamp", written(rows.stamp[at]), f"no such time in {zone}, whose clock skips it; {AGAIN}")
+        for at in np.flatnonzero(skipped)
+    ]
+    if isinstance(rows, Ticks):
+        trades = replace(rows, stamp=utc).only(~skipped)
+        wrong, reasons = _impossible_trades(trades, tick, options)
+        bars, how = candles.of_trades(trades.only(~wrong), MINUTE_S)
+        told += [f"{path.name}: {how}"]
+        bad += reasons
+        ignored: list[Ignored] = []
+    else:
+        at_close = (options.stamps or content.stamps) == "close"
+        bars = replace(rows, stamp=utc if at_close else utc + content.period_s * SECOND_NS).only(~skipped)
+        good, ignored = _rising(path, bars, zone)
+        bars = bars.only(good)
+        wrong, reasons = _impossible(bars, tick, options, content.period_s, zone)
+        bars = bars.only(~wrong)
+        bad += reasons
+        if content.period_s != MINUTE_S:
+            bars = candles.minutes(path, bars, content.period_s)
+            told.append(f"{path.name}: bars of {content.period_s} s, joined to minutes")
+        told += _unclassified(path, bars)
+    unread, late = _late(path, content.bad, bars, zone)
+    bad = sorted((*bad, *unread), key=lambda each: each.line)
+    left_out = sorted((*ignored, *late), key=lambda row: row.line)
+    apart = content.dated and isinstance(rows, Ticks)
+    series = Series(path, part.contract, bars, told, left_out, len(part.rows) + len(content.bad), apart)
+    return series, bad
+
+
+def only(whole: Series, keep: Flags) -> Series:
+    """A series with some of its bars."""
+    return whole if keep.all() else replace(whole, bars=whole.bars.only(keep))
+
+
+def clock(path: Path, content: Content, options: Options) -> str:
+    """The zone of a file's stamps: as the user says, or as the format does.
+
+    Raises:
+        ConfError: the user's is no zone. DataError: neither says it.
+    """
+    if options.zone:
+        return stamps.zone_named(options.zone)
+    if not content.clock:
+        raise DataError(
+            f"{path}: nothing in it says which zone its stamps are in; say --zone, such as America/Chicago or America/New_York"
+        )
+    return content.clock
+
+
+def refuse(path: Path, bad: Sequence[Bad], allowed: int, rows: int) -> list[str]:
+    """Sentences about bad rows that the user allows.
+
+    Args:
+        rows: of the file; where most are bad, leaving them out is no remedy.
+    Raises:
+        DataError: they are more than allowed. It names the first, and how to go on without them.
+    """
+    if len(bad) > allowed:
+        first = bad[0]
+        rest = f" ({len(bad) - 1:,} more rows are bad)" if len(bad) > 1 else ""
+        skip = f", or leave {'it' if len(bad) == 1 else 'them'} out: --skip-bad {len(bad)}" if 2 * len(bad) < rows else ""
+        where = f"{path}, line {first.line}, {first.field} {first.value!r}"
+        raise DataError(f"{where}: {first.why}{_form(first.value)}{rest}{skip}")
+    told = [
+        f"{path.name}, line {each.line}, {each.field} {each.value!r}: left out ({each.why.split(';')[0]})" for each in bad[:SHOWN]
+    ]
+    return told + ([f"{path.name}: {len(bad) - SHOWN:,} more bad rows left out"] if len(bad) > SHOWN else [])
+
+
+def _form(value: str) -> str:
+    form = stamps.form_of(value)
+    return f"; it looks like {form}, which a --mapping can say" if form else ""
+
+
+def written(stamp_ns: int) -> str:
+    """A stamp as a file may write it, for messages."""
+    return str(np.datetime64(int(stamp_ns), "ns").astype("datetime64[s]"))
+
+
+def plain(number: float) -> str:
+    """A price without trailing zeros."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def _scaled(rows: Bars | Ticks, multiplier: float) -> Bars | Ticks:
+    if multiplier == 1.0:
+        return rows
+    names = ("price", "bid", "ask") if isinstance(rows, Ticks) else ("open", "high", "low", "close")
+    # Nine decimals hold every tick there is; they drop what multiplying a binary fraction adds.
+    scaled = {name: np.round(column * multiplier, 9) for name in names if (column := getattr(rows, name)) is not None}
+    return replace(rows, **scaled)
+
+
+def _forward(path: Path, rows: Bars | Ticks, options: Options, told: list[str]) -> Bars | Ticks:
+    """The rows oldest first, as far as a whole file that runs backwards is concerned; single late rows stay where they are."""
+    steps = np.diff(rows.stamp)
+    back, ahead = int((steps < 0).sum()), int((steps > 0).sum())
+    if back <= ahead or back < 2:
+        return rows
+    if not options.sort:
+        raise DataError(
+            f"{path}: the file runs backwards, newest row first ({back:,} of {len(steps):,} steps); say --sort to read it"
+        )
+    told.append(f"{path.name}: the file runs backwards; sorted")
+    return rows.only(np.argsort(rows.stamp, kind="stable"))
+
+
+def _rising(path: Path, bars: Bars, zone: str) -> tuple[Flags, list[Ignored]]:
+    """Which bars come after every bar before them, and the others."""
+    before = np.maximum.accumulate(np.concatenate(([np.iinfo(np.int64).min], bars.stamp)))[:-1]
+    good = bars.stamp > before
+    ignored = [
+        Ignored(path.name, int(bars.line[at]), _local(bars.stamp[at], zone), "repeated" if bars.stamp[at] == before[at] else "late")
+        for at in np.flatnonzero(~good)
+    ]
+    return good, ignored
+
+
+def _late(path: Path, bad: Sequence[Bad], bars: Bars, zone: str) -> tuple[list[Bad], list[Ignored]]:
+    """Rows that could not be read, without those that are late: a late row is left out whatever it holds (playbook 1.1)."""
+    unread: list[Bad] = []
+    ignored: list[Ignored] = []
+    for each in bad:
+        at = int(np.searchsorted(bars.line, each.line))
+        if each.stamp is None or not at:
+            unread.append(each)
+            continue
+        stamp = int(stamps.to_utc(np.array([each.stamp]), zone)[0][0])
+        last = int(bars.stamp[at - 1])
+        if stamp > last:
+            unread.append(each)
+        else:
+            ignored.append(Ignored(path.name, each.line, written(each.stamp), "repeated" if stamp == last else "late"))
+    return unread, ignored
+
+
+def _local(stamp_ns: int, zone: str) -> str:
+    return str(pd.Timestamp(int(stamp_ns), tz="UTC").tz_convert(zone).tz_localize(None).isoformat())
+
+
+def _impossible(bars: Bars, tick: float, options: Options, period_s: int, zone: str) -> tuple[Flags, list[Bad]]:
+    """Bars that cannot be, and why: the first reason of each."""
+    columns = {"open": bars.open, "high": bars.high, "low": bars.low, "close": bars.close}
+    wrong = np.zeros(len(bars), np.bool_)
+    bad: list[Bad] = []
+
+    def note(flags: Flags, field: str, values: Floats, why: str) -> None:
+        nonlocal wrong
+        bad.extend(
+            Bad(int(bars.line[at]), field, plain(values[at]), why.format(**shown(int(at)))) for at in np.flatnonzero(flags & ~wrong)
+        )
+        wrong |= flags
+
+    def shown(at: int) -> dict[str, str]:
+        sides = ("?", "?") if bars.ask is None or bars.bid is None else (str(bars.ask[at]), str(bars.bid[at]))
+        return {name: plain(column[at]) for name, column in columns.items()} | {"ask": sides[0], "bid": sides[1]}
+
+    off = bars.stamp % (period_s * SECOND_NS if period_s < MINUTE_S else MINUTE_NS) != 0
+    late = f"not a whole minute, as one-minute bars have; {AGAIN}"
+    bad.extend(Bad(int(bars.line[at]), "stamp", _local(bars.stamp[at], zone), late) for at in np.flatnonzero(off))
+    wrong |= off
+    for name, values in columns.items():
+        for flags, why in _no_price(values, tick, options):
+            note(flags, name, values, why)
+    note(bars.high < bars.low, "high", bars.high, f"below the low {{low}}; {AGAIN}")
+    for name in ("open", "close"):
+        values = columns[name]
+        note((values < bars.low) | (values > bars.high), name, values, f"outside low {{low}} ... high {{high}}; {AGAIN}")
+    if bars.ask is not None and bars.bid is not None:
+        more = (bars.ask >= 0) & (bars.bid >= 0) & (bars.ask + bars.bid > bars.volume)
+        note(more, "volume", bars.volume.astype(np.float64), f"ask volume {{ask}} and bid volume {{bid}} are more than it; {AGAIN}")
+    return wrong, bad
+
+
+def _impossible_trades(trades: Ticks, tick: float, options: Options) -> tuple[Flags, list[Bad]]:
+    wrong = np.zeros(len(trades), np.bool_)
+    bad: list[Bad] = []
+    for flags, why in _no_price(trades.price, tick, options):
+        bad += [Bad(int(trades.line[at]), "price", plain(trades.price[at]), why) for at in np.flatnonzero(flags & ~wrong)]
+        wrong |= flags
+    return wrong, bad
+
+
+def _no_price(values: Floats, tick: float, options: Options) -> list[tuple[Flags, str]]:
+    """What no price can be, and why: in points, with the remedy."""
+    count = values / tick
+    checks = [
+        (
+            np.abs(count - np.round(count)) > NEARLY,
+            f"not a multiple of the tick {plain(tick)}; export unadjusted prices, or check the instrument's tick",
+        ),
+        (np.abs(values) >= MAX_PRICE, f"beyond every price; {AGAIN}"),
+    ]
+    if not options.adjusted:
+        checks.insert(0, (values == 0, f"not a price above 0; {AGAIN}"))
+        checks.insert(0, (values < 0, f"not a price, below 0; {ADJUSTED}"))
+    return checks
+
+
+def _unclassified(path: Path, bars: Bars) -> list[str]:
+    """What is to be said of volume that is in neither side."""
+    if bars.ask is None or bars.bid is None:
+        return []
+    known = bars.ask >= 0
+    total, sides = int(bars.volume[known].sum()), int((bars.ask + bars.bid)[known].sum())
+    if total == sides:
+        return []
+    return [f"{path.name}: {1 - sides / total:.2%} of the volume is in neither side (trades inside the spread)"]
