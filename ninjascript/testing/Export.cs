@@ -1,4 +1,4 @@
-// NinjaTrader's volumetric exports as series, by those rules of replay/sources/ninjatrader.py that matter here: columns by name, a line that
+// NinjaTrader's volumetric exports as series, by those rules of replay/sources/volumetric.py that matter here: columns by name, a line that
 // begins with # is a comment, repeated and late rows are skipped.
 
 using System;

@@ -45,7 +45,7 @@ def test_damage_is_an_error_in_words_or_rows(tmp_path, name, mapped, damage):
     path.write_bytes(content)
     options = Options()
     if mapped:
-        options = Options(mapping=Path(tmp_path) / "mine.toml")
+        options = Options(mapping=str(Path(tmp_path) / "mine.toml"))
         options.mapping.write_text(MAPPING)
 
     try:

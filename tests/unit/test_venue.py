@@ -351,7 +351,7 @@ def test_a_bar_that_is_not_later_is_ignored() -> None:
     ("order", "detail"),
     [
         (entry(account="Other"), "account 'Other' is not known here, only 'Sim101'"),
-        (entry(instrument="CL"), "XX is not traded here"),
+        (entry(instrument="XX"), "XX is not traded here"),
         (entry(instrument="MES"), "no bar of MES yet, so there is no market"),
         (entry(qty=0), "quantity 0; at least 1 contract"),
         (entry(qty=-1), "quantity -1; at least 1 contract"),
