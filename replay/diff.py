@@ -39,6 +39,7 @@ CAUSAL_ORDER = (
     topics.EVAL_DONE,
     topics.PUBLIC,
 )
+PROVENANCE = ("files", "ignored", "notes")  # of a summary: where the bars come from, which is no result
 FILES = ("signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "summary.json")
 ABSENT = "(absent)"
 SHOWN_FIELDS = 12
@@ -219,12 +220,20 @@ def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
 def _file(a: Path, b: Path, name: str) -> Difference | None:
     """The first line of a result file that differs. A file that is not JSON lines is compared as one value."""
     left, right = (_values(run / name) for run in (a, b))
+    if name == "summary.json":
+        left, right = ([_result(line, name)] for line in (*left, *right))
     for number, (one, other) in enumerate(zip_longest(left, right), 1):
         if one != other:
             values = [None if line is None else _json(line, name, number) for line in (one, other)]
             fields = tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(one), _hex(other)),)
             return Difference(name, number, "", fields)
     return None
+
+
+def _result(summary: bytes, name: str) -> bytes:
+    """A summary without what it says of the files that were read: the same bars may be written in many ways."""
+    value = _json(summary, name, 1)
+    return msgspec.json.encode({key: each for key, each in value.items() if key not in PROVENANCE})
 
 
 def _values(path: Path) -> list[bytes]:

@@ -9,6 +9,7 @@ from tapewire.replay.sources import (
     databento,
     dbn,
     firstrate,
+    journal,
     mapping,
     multicharts,
     ncd,
@@ -27,6 +28,7 @@ FORMATS: tuple[Format, ...] = tuple(
     cast(Format, module)
     for module in (
         normal,
+        journal,
         volumetric,
         ninjatrader_export,
         ncd,

@@ -16,7 +16,7 @@ import numpy as np
 from tapewire.bus.errors import ConfError, DataError, TapewireError, suggest
 from tapewire.daemons.market.contracts import Rolls
 from tapewire.daemons.settings.structs import Instrument
-from tapewire.replay.sources import db, doubts, formats, join, normal, proof, series
+from tapewire.replay.sources import db, doubts, formats, join, journal, normal, proof, series
 from tapewire.replay.sources.barlist import BarList
 from tapewire.replay.sources.formats import Recognised
 from tapewire.replay.sources.join import Joined
@@ -85,6 +85,8 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         return [path], []
     if not path.is_dir():
         raise DataError(f"{path} is not there; name a file with bars or trades, or a folder that holds some")
+    if tapes := journal.tapes(path):
+        return tapes, []
     if db.looks_like(path):
         return _database(path, reading)
     found = sorted(

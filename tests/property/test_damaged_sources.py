@@ -46,7 +46,7 @@ def test_damage_is_an_error_in_words_or_rows(tmp_path, name, mapped, damage):
     options = Options()
     if mapped:
         options = Options(mapping=str(Path(tmp_path) / "mine.toml"))
-        options.mapping.write_text(MAPPING)
+        Path(options.mapping).write_text(MAPPING)
 
     try:
         found = formats.recognised(path, options)
