@@ -1,8 +1,10 @@
 """Request a trade from a running tapewire, from any Python with pyzmq and msgpack. tapewire itself is not needed.
 
     python send_signal.py anna.key buy "MNQ 03-25" 21000.25 40 20
+    python send_signal.py anna.key close MNQ
 
-The arguments are the file of a key, action, instrument, price, and the distances of target and stop in points. Prints the reply.
+The arguments are the file of a key, action, instrument, and of an entry the price, and the distances of target and stop in points.
+Prints the reply.
 `tapewire keys new anna --role external` and `tapewire keys export anna --to FOLDER` write the file, with the gate's address in it.
 The request has one name (topic, epoch, number) and is repeated until the gate replies, so a gate that restarts meanwhile neither
 loses the request nor trades it twice. The contract is bus/PROTOCOL.md, sections 2, 7 and 14.
@@ -42,10 +44,13 @@ def send(key, fields, timeout_s=15.0):
 
 
 if __name__ == "__main__":
-    file, action, instrument, price, tp_points, sl_points = sys.argv[1:]
+    file, action, instrument, *prices = sys.argv[1:]
     with open(file, "rb") as opened:
         key = tomllib.load(opened)
-    fields = {"action": action, "instrument": instrument, "price": float(price), "tp_points": int(tp_points)}
-    reply = send(key, {**fields, "sl_points": int(sl_points)})
+    fields = {"action": action, "instrument": instrument}
+    if prices:
+        price, tp_points, sl_points = prices
+        fields |= {"price": float(price), "tp_points": int(tp_points), "sl_points": int(sl_points)}
+    reply = send(key, fields)
     print(reply or "no reply; is tapewire up, and is this a key of its run with the role external?")
     sys.exit(0 if reply and reply["success"] else 1)

@@ -115,4 +115,4 @@ def test_a_position_found_without_a_stop_is_closed(link: Link) -> None:
     link.gate.until(lambda: len(link.gate.fills()) == 2, "the closing fill")
     link.gate.until(lambda: any("without a stop" in text for text in link.alarms()), "the alarm in the journal")
 
-    assert fills(link) == [("ENTRY", "E1", 2), ("FOREIGN", "", -2)]
+    assert fills(link) == [("ENTRY", "E1", 2), ("STOP", "E1", -2)]

@@ -203,15 +203,21 @@ def test_without_daemons_a_signal_is_unavailable(tapewire: Run) -> None:
 
 
 def test_a_few_lines_of_python_are_a_client(home: Path, bars: Path, tmp_path: Path) -> None:
-    """The example uses nothing of tapewire, only pyzmq, msgpack, PROTOCOL.md and the file of a key."""
+    """The example uses nothing of tapewire, only pyzmq, msgpack, PROTOCOL.md and a key's file. It closes what it has opened."""
     with staged(bars, tmp_path / "run") as stage:
         bar = stage.to(FIRST)
         stage.tapewire("keys", "new", "anna", "--role", "external", "--run", stage.run)
         stage.tapewire("keys", "export", "anna", "--to", tmp_path, "--run", stage.run)
-        outcome = stage.command(sys.executable, EXAMPLE, tmp_path / "anna.key", "sell", "MNQ", bar.close, 2, 2)
+        example = (sys.executable, EXAMPLE, tmp_path / "anna.key")
+        outcome = stage.command(*example, "sell", "MNQ", bar.close, 90, 90)
         assert stage.arrived("MNQ-20260302-1051-EXT1-ES"), outcome
         position = stage.player.venue.position("MNQ")
+        stage.to(FIRST + 1)
+        held = stage.player.venue.position("MNQ").qty
+        closed = stage.command(*example, "close", "MNQ")
+        stage.to(FIRST + 3)
 
         assert outcome.status == 0, outcome
+        assert (held, closed.status, stage.player.venue.position("MNQ").qty) == (-1, 0, 0), closed
         assert "'state': 'QUEUED'" in outcome.out
         assert len(position.working) == 1
