@@ -58,7 +58,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         **(_of_trades(layout, first) if trades else _of_bars(first)),
     }
     text.need(head.path, layout, tuple(wanted), "download the schema ohlcv-1m, ohlcv-1s or trades")
-    table = text.read(head, layout, wanted, progress)
+    table = text.read(head, layout, wanted, progress, "ts_event")
     groups = _contracts(head, table, words["symbol"].words if "symbol" in words else [""])
     if trades:
         parts = [Part(name, _trades(head, table, rows, words)) for name, rows in groups]

@@ -102,7 +102,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     words = {"instrument": text.Words(), "side": text.Words()}
     time = _time(mapping.stamp)
     wanted = {name: time.get(name) or _cells(name, words) for name in layout.names if name}
-    table = text.read(head, layout, wanted, progress)
+    table = text.read(head, layout, wanted, progress, "stamp")
     stamp = np.zeros(len(table.line), np.int64)
     for name in time:
         stamp = stamp + table.columns[name]

@@ -55,7 +55,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     wanted = {"stamp": stamps.fixed(kind.form, f"not a time such as {kind.written.partition(';')[0]}; {text.AGAIN}")}
     wanted |= {name: text.CONTRACTS if name in ("volume", "size") else text.PRICE for name in kind.cells[1:]}
     layout = text.Layout(kind.cells, ";", text.decimal_of(head.lines, ";"))
-    table = text.read(head, layout, wanted, progress)
+    table = text.read(head, layout, wanted, progress, "stamp")
     stamp = table.columns["stamp"]
     trades = kind is not MINUTES
     rows = columns.ticks(table, stamp) if trades else columns.bars(table, stamp)

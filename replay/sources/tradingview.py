@@ -41,7 +41,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     volume = "volume" in layout.names
     if volume:
         wanted["volume"] = text.Wanted(_volume, text.CONTRACTS.why)
-    table = text.read(head, layout, wanted, progress)
+    table = text.read(head, layout, wanted, progress, "time")
     stamp = table.columns["time"]
     if not volume:
         table.columns["volume"] = np.zeros(len(stamp), np.int64)
