@@ -136,6 +136,7 @@ def _signal(signal: Signal) -> dict[str, Any]:
         "id": signal.id,
         "order_id": signal.order_id,
         "instrument": signal.instrument,
+        "contract": signal.contract,
         "action": signal.action,
         "reason": signal.reason,
         "day_type": signal.day_type,
