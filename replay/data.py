@@ -69,6 +69,10 @@ def convert(
     paths: PathsArgument,
     folder: Annotated[Path, typer.Option("--out", help="Folder for one file per root; earlier ones are replaced.")],
     form: Annotated[str, typer.Option("--format", help="parquet or csv.")] = "parquet",
+    seconds: Annotated[
+        int,
+        typer.Option(min=1, max=3600, help="Length of the bars, made of trades or shorter bars; only 60 can be played."),
+    ] = 60,
     instrument: RootOption = "",
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
@@ -80,6 +84,9 @@ def convert(
 
     if form not in FORMS:
         raise ConfError(f"--format {form!r}{suggest(form, FORMS)}; write parquet or csv")
+    if 3600 % seconds:
+        raise ConfError(f"--seconds {seconds}: an hour is no whole number of such bars; write such as 1, 5, 30, 60, 300")
+    source = dataclasses.replace(source, seconds=seconds)
     reading = _reading(source, instrument, own)
     with bar() as (tell, progress):
         tell(f"reading {', '.join(map(str, paths))}")
@@ -91,7 +98,7 @@ def convert(
     written: list[dict[str, Any]] = []
     for root, series in gathered.series.items():
         sources = [gather.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]
-        origin = normal.provenance(root, series, source.roll, sources, gathered.told)
+        origin = normal.provenance(root, series, source, sources, gathered.told)
         path = normal.write(folder, series, origin, form)
         written.append({"file": str(path), "root": root, "contracts": series.contracts, "bars": len(series.bars)})
     if as_json:

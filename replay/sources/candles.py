@@ -1,4 +1,4 @@
-"""Bars of whole minutes from trades or from shorter bars, by the clock of the data.
+"""Bars of some seconds from trades or from shorter bars, by the clock of the data.
 
 A trade at exactly hh:mm:00 belongs to the bar that begins then, as NinjaTrader has it. A minute without a trade has no bar. The
 last minute ends with the data.
@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources.table import MINUTE_S, Bars, Floats, Ticks, Whole
+from tapewire.replay.sources.table import Bars, Floats, Ticks, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 Column = TypeVar("Column", Whole, Floats)
@@ -49,16 +49,18 @@ def of_trades(trades: Ticks, seconds: int) -> tuple[Bars, str]:
     )
 
 
-def minutes(path: Path, bars: Bars, period_s: int) -> Bars:
-    """One-minute bars from shorter ones.
+def joined(path: Path, bars: Bars, period_s: int, seconds: int) -> Bars:
+    """Bars of so many seconds from shorter ones; bars of that length as they are, but rows of one close become one.
 
     Raises:
-        DataError: the period is longer than a minute, or no part of one.
+        DataError: their period is longer, or no part of it.
     """
-    if period_s <= 0 or MINUTE_S % period_s:
-        raise DataError(f"{path}: bars of {period_s} s; only one-minute bars, or bars that divide a minute, can be played")
-    minute = MINUTE_S * SECOND_NS
-    close = -(-bars.stamp // minute) * minute
+    if period_s == seconds and (np.diff(bars.stamp) > 0).all():
+        return bars
+    if period_s <= 0 or seconds % period_s:
+        raise DataError(f"{path}: bars of {period_s} s; bars of {seconds} s are made of trades, or of bars that divide them")
+    span = seconds * SECOND_NS
+    close = -(-bars.stamp // span) * span
     starts = _starts(close)
     known = None if bars.ask is None or bars.bid is None else _each(np.minimum, np.minimum(bars.ask, bars.bid), starts) >= 0
 

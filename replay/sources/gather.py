@@ -375,7 +375,7 @@ def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: l
         contracts.setdefault(_contract(part.contract, reading), []).append(part)
     whole: dict[str, Bars] = {}
     for name, mine in contracts.items():
-        whole[name], twice = join.files(mine)
+        whole[name], twice = join.files(mine, reading.options.seconds)
         if twice:
             told.append(f"{name or root}: {twice:,} minutes stand in more than one file; those of the first by name are kept")
     if len(whole) == 1:
@@ -396,7 +396,7 @@ def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: l
         join.by_volume(whole, lambda name: keys[name] or (0, 0)) if options.roll == "volume" else _by_table(root, whole, reading)
     )
     made = join.joined(whole, chosen, adjust=options.adjust)
-    origin = normal.provenance(root, made, options.roll, (), ())
+    origin = normal.provenance(root, made, options, (), ())
     told += [f"{root}: {normal.rolled(roll, origin)}" for roll in origin.rolls]
     return made
 

@@ -18,7 +18,7 @@ from tapewire.bus.errors import DataError
 from tapewire.replay.sources import candles
 from tapewire.replay.sources.doubts import trade_date
 from tapewire.replay.sources.series import Series
-from tapewire.replay.sources.table import MINUTE_S, Bars, Floats, Whole
+from tapewire.replay.sources.table import Bars, Floats, Whole
 
 Key = Callable[[str], tuple[int, int]]
 """Year and month of a contract by its name, so that contracts have an order."""
@@ -48,7 +48,7 @@ def one(contract: str, bars: Bars) -> Joined:
     return Joined(bars, (contract,), np.zeros(len(bars), np.int64), ())
 
 
-def files(parts: Sequence[Series]) -> tuple[Bars, int]:
+def files(parts: Sequence[Series], seconds: int) -> tuple[Bars, int]:
     """Files of one contract as one run of bars, and how many bars two files both had; the first file's are kept.
 
     Files that each hold the trades of an hour of their own share the minute at the border: it is one bar of both.
@@ -57,7 +57,7 @@ def files(parts: Sequence[Series]) -> tuple[Bars, int]:
     order = np.argsort(bars.stamp, kind="stable")
     bars = bars.only(order)
     if all(part.apart for part in parts):
-        return candles.minutes(parts[0].file, bars, MINUTE_S), 0
+        return candles.joined(parts[0].file, bars, seconds, seconds), 0
     fresh = np.diff(bars.stamp, prepend=bars.stamp[:1] - 1) != 0
     return bars.only(fresh), int((~fresh).sum())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ from tapewire.bus.errors import ConfError, DataError
 from tapewire.replay.sources import stamps, text
 from tapewire.replay.sources.join import Joined
 from tapewire.replay.sources.series import plain
-from tapewire.replay.sources.table import UTC, Bars, Content, Head, Options, Part, Progress, Whole
+from tapewire.replay.sources.table import MINUTE_S, UTC, Bars, Content, Head, Options, Part, Progress, Whole
 
 NAME = "tapewire"
 COLUMNS = ("close_utc", "open", "high", "low", "close", "volume", "ask_volume", "bid_volume")
 MAGIC = b"PAR1"
 KEY = b"tapewire"
 FORM = 1
+SHORT = re.compile(r"\.(\d+)s\.csv")
 PRICES = ("open", "high", "low", "close")
 PAGE = 65_536
 
@@ -53,11 +55,15 @@ class Rolled(Struct, frozen=True):
 
 
 class Provenance(Struct, frozen=True):
-    """Where a series comes from. form: of this file. rule: how contracts were joined. adjusted: earlier prices were moved."""
+    """Where a series comes from. form: of this file. seconds: of a bar. rule: how contracts were joined.
+
+    adjusted: earlier prices were moved by the offsets of the rolls.
+    """
 
     form: int
     version: str
     root: str
+    seconds: int
     contracts: tuple[str, ...]
     rule: str
     adjusted: bool
@@ -77,11 +83,19 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     return _read_parquet(head, progress) if head.raw.startswith(MAGIC) else _read_csv(head, progress)
 
 
-def provenance(root: str, series: Joined, rule: str, sources: Sequence[Source], notes: Sequence[str]) -> Provenance:
+def provenance(root: str, series: Joined, options: Options, sources: Sequence[Source], notes: Sequence[str]) -> Provenance:
     """What is kept with a series."""
-    rolls = tuple(Rolled(roll.date, roll.before, roll.after, roll.apart) for roll in series.rolls)
     return Provenance(
-        FORM, __version__, root, series.contracts, rule if rolls else "", series.adjusted, rolls, tuple(sources), tuple(notes)
+        form=FORM,
+        version=__version__,
+        root=root,
+        seconds=options.seconds,
+        contracts=series.contracts,
+        rule=options.roll if series.rolls else "",
+        adjusted=series.adjusted,
+        rolls=tuple(Rolled(roll.date, roll.before, roll.after, roll.apart) for roll in series.rolls),
+        sources=tuple(sources),
+        notes=tuple(notes),
     )
 
 
@@ -104,11 +118,12 @@ def write(folder: Path, series: Joined, origin: Provenance, form: str) -> Path:
     Raises:
         ConfError: the folder cannot be written, or pyarrow is missing.
     """
-    path = folder / f"{origin.root}.{form}"
+    name = origin.root + (f".{origin.seconds}s" if origin.seconds != MINUTE_S else "")
+    path = folder / f"{name}.{form}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if form == "csv":
-            _replace(folder / f"{origin.root}.provenance.json", lambda at: at.write_bytes(_json(origin) + b"\n"))
+            _replace(folder / f"{name}.provenance.json", lambda at: at.write_bytes(_json(origin) + b"\n"))
             _replace(path, lambda at: at.write_bytes(csv(series.bars)))
         else:
             _replace(path, lambda at: _write_parquet(at, series, origin))
@@ -118,13 +133,13 @@ def write(folder: Path, series: Joined, origin: Provenance, form: str) -> Path:
 
 
 def csv(bars: Bars) -> bytes:
-    """Bars as text: closes in UTC, prices without trailing zeros, empty cells for order flow that is not known."""
+    """Bars as text (RFC 4180): closes in UTC, prices without trailing zeros, empty cells for order flow that is not known."""
     closes = np.datetime_as_string(bars.stamp.astype("datetime64[ns]").astype("datetime64[s]")).tolist()
     prices = [[plain(price) for price in getattr(bars, name).tolist()] for name in PRICES]
     flow = [_cells(side, len(bars)) for side in (bars.ask, bars.bid)]
     rows = zip(closes, *prices, map(str, bars.volume.tolist()), *flow, strict=True)
-    body = "\n".join(f"{row[0]}Z,{','.join(row[1:])}" for row in rows)
-    return f"{','.join(COLUMNS)}\n{body}\n".encode()
+    lines = [",".join(COLUMNS), *(f"{row[0]}Z,{','.join(row[1:])}" for row in rows)]
+    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 def _cells(side: Whole | None, count: int) -> list[str]:
@@ -152,7 +167,8 @@ def _read_csv(head: Head, progress: Progress) -> Content:
     )
     root = head.path.name.split(".")[0]
     parts = [Part(root, bars)] if len(bars) else []
-    return Content(parts, UTC, "close", told=table.told, bad=table.bad, rows=table.rows, assumed=True)
+    period_s = int(named[1]) if (named := SHORT.search(head.path.name)) else MINUTE_S
+    return Content(parts, UTC, "close", period_s, told=table.told, bad=table.bad, rows=table.rows, assumed=True)
 
 
 def _flow(cells: Any) -> tuple[Whole, Any]:
@@ -189,7 +205,7 @@ def _read_parquet(head: Head, progress: Progress) -> Content:
     )
     progress(1.0)
     told = [f"{head.path.name}: {rolled(roll, origin)}" for roll in origin.rolls]
-    return Content([Part(origin.root, bars)], UTC, "close", told=told, rows=len(bars), assumed=False, checked=True)
+    return Content([Part(origin.root, bars)], UTC, "close", origin.seconds, told=told, rows=len(bars), assumed=False, checked=True)
 
 
 def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:

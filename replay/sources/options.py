@@ -15,7 +15,7 @@ class Options:
     adjusted: prices may be below 0. sort: a file may run backwards. skip_bad: how many bad rows may be left out.
     start, end: the first and the last trade date that is wanted, YYYY-MM-DD; readers of dated files may use them to open fewer.
     contract: only this contract. roll, adjust: how several contracts become one series (join.py). kind: which files of
-    NinjaTrader's database.
+    NinjaTrader's database. seconds: of the bars to make.
     """
 
     instrument: str = ""
@@ -32,3 +32,4 @@ class Options:
     kind: Literal["", "minute", "tick"] = ""
     roll: Literal["volume", "table", "none"] = "volume"
     adjust: bool = False
+    seconds: int = 60

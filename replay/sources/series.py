@@ -55,7 +55,8 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
     """
     told: list[str] = []
     if content.checked and isinstance(part.rows, Bars):
-        return Series(path, part.contract, part.rows, rows=len(part.rows)), []
+        bars = candles.joined(path, part.rows, content.period_s, options.seconds)
+        return Series(path, part.contract, bars, rows=len(part.rows)), []
     zone = clock(path, content, options)
     rows = _forward(path, _scaled(part.rows, options.multiplier), options, told)
     utc, skipped = stamps.to_utc(rows.stamp, zone)
@@ -66,7 +67,7 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
     if isinstance(rows, Ticks):
         trades = replace(rows, stamp=utc).only(~skipped)
         wrong, reasons = _impossible_trades(trades, tick, options)
-        bars, how = candles.of_trades(trades.only(~wrong), MINUTE_S)
+        bars, how = candles.of_trades(trades.only(~wrong), options.seconds)
         told += [f"{path.name}: {how}"]
         bad += reasons
         ignored: list[Ignored] = []
@@ -78,9 +79,9 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
         wrong, reasons = _impossible(bars, tick, options, content.period_s, zone)
         bars = bars.only(~wrong)
         bad += reasons
-        if content.period_s != MINUTE_S:
-            bars = candles.minutes(path, bars, content.period_s)
-            told.append(f"{path.name}: bars of {content.period_s} s, joined to minutes")
+        if content.period_s != options.seconds:
+            bars = candles.joined(path, bars, content.period_s, options.seconds)
+            told.append(f"{path.name}: bars of {content.period_s} s, joined to bars of {options.seconds} s")
         told += _unclassified(path, bars)
     unread, late = _late(path, content.bad, bars, zone)
     bad = sorted((*bad, *unread), key=lambda each: each.line)

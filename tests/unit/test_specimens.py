@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from tapewire.replay.sources import gather, normal
+from tapewire.replay.sources.options import Options
 from tests.recordings import reading
 from tests.shared import SHARED, needs_shared
 
@@ -35,7 +36,7 @@ def test_a_specimen_gives_exactly_its_bars(name: str) -> None:
 
     gathered = gather.gather([path], reading(**{"instrument": "", **options}), lambda share: None)
 
-    assert normal.csv(gathered.series["NQ"].bars).decode() == (RECORDINGS / name / "expected.csv").read_text()
+    assert normal.csv(gathered.series["NQ"].bars) == (RECORDINGS / name / "expected.csv").read_bytes()
 
 
 @needs_shared
@@ -44,7 +45,7 @@ def test_what_was_converted_reads_as_the_same_bars(form: str, tmp_path: Path) ->
     """Both of tapewire's own forms are read back without a difference, order flow included."""
     path, options = specimen("sierra_bar_text")
     made = gather.gather([path], reading(**{"instrument": "", **options}), lambda share: None).series["NQ"]
-    normal.write(tmp_path, made, normal.provenance("NQ", made, "volume", (), ()), form)
+    normal.write(tmp_path, made, normal.provenance("NQ", made, Options(), (), ()), form)
 
     again = gather.gather([tmp_path / f"NQ.{form}"], reading(instrument=""), lambda share: None).series["NQ"]
 
