@@ -136,6 +136,10 @@ def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> lis
     for each, size in zip(files, sizes, strict=True):
         _read(each, reading, lambda share, start=done, size=size: progress((start + share * size) / sum(sizes)))  # type: ignore[misc]
         done += size
+    for name in {each.found.reader.NAME: None for each in files if each.found is not None}:
+        _know_clock([each for each in files if each.found is not None and name == each.found.reader.NAME], reading.options)
+    for each in files:
+        _make(each, reading)
     for group in _by_clock(files):
         _prove(group, reading)
     for each in files:
@@ -258,11 +262,20 @@ def _read(each: Examined, reading: Reading, progress: Progress) -> None:
         each.told += content.told
         if not content.parts and not content.bad:
             each.told.append(f"{each.name}: no bars in it")
-        parts = [
-            (root, part) for part in content.parts if _wanted(root := root_of(part.contract, each.path, reading), part, reading)
-        ]
-        _know_clock(each.path, content, [part for _, part in parts], options)
-        for root, part in parts:
+    except TapewireError as error:
+        each.error = error
+
+
+def _make(each: Examined, reading: Reading) -> None:
+    """The series of a file. Its rows are let go, so that a recording is held once."""
+    content, options = each.content, reading.options
+    if content is None or each.error is not None:
+        return
+    try:
+        for part in content.parts:
+            root = root_of(part.contract, each.path, reading)
+            if not _wanted(root, part, reading):
+                continue
             tick = _tick(root, reading, each)
             if content.tick and content.tick != tick:
                 each.told.append(f"{each.name}: its price step is {content.tick:g}, that of {root} {tick:g}")
@@ -276,6 +289,7 @@ def _read(each: Examined, reading: Reading, progress: Progress) -> None:
             each.bad += content.bad
     except TapewireError as error:
         each.error = error
+    content.parts.clear()
 
 
 def _wanted(root: str, part: Part, reading: Reading) -> bool:
@@ -293,15 +307,19 @@ def _tick(root: str, reading: Reading, each: Examined) -> float:
     raise DataError(f"{each.path}: {root!r} is no known instrument{near}; add it with --instruments FILE, or say --instrument")
 
 
-def _know_clock(path: Path, content: Content, parts: list[Part], options: Options) -> None:
-    """Name the zone that fits where the format leaves it open. Raises DataError."""
-    if content.clock or options.zone or not parts:
+def _know_clock(files: list[Examined], options: Options) -> None:
+    """Name the zone that fits files of one format which leave it open."""
+    parts = [part for each in files if each.content is not None and not each.content.clock for part in each.content.parts]
+    if options.zone or not parts:
         return
-    rows = max((part.rows for part in parts), key=len)
-    volume = rows.size if isinstance(rows, Ticks) else rows.volume
-    fits = proof.suggest(_minutes(rows), volume, at_open=content.stamps == "open")
+    stamps = np.concatenate([_minutes(part.rows) for part in parts])
+    volume = np.concatenate([part.rows.size if isinstance(part.rows, Ticks) else part.rows.volume for part in parts])
+    ends = {each.content.stamps for each in files if each.content is not None}
+    fits = proof.suggest(stamps, volume, at_open=ends == {"open"})
     hint = f"the bars fit {fits}: say --zone {fits}" if fits else "say --zone, such as America/Chicago or America/New_York"
-    raise DataError(f"{path}: nothing in it says which zone its stamps are in; {hint}")
+    for each in files:
+        if each.content is not None and not each.content.clock and each.error is None:
+            each.error = DataError(f"{each.path}: nothing in it says which zone its stamps are in; {hint}")
 
 
 def _minutes(rows: Bars | Ticks) -> Whole:

@@ -19,11 +19,12 @@ import pandas as pd
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import stamps
 from tapewire.replay.sources.table import EXCHANGE, UTC, Flags, Floats, Whole
-from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_OPEN, hhmm
+from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
 
 BREAK = EVENING - 60  # the last bar of a trade date closes here
 MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a clock
 FEWEST = 60  # bars that make a day one
+OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
     UTC,
     EXCHANGE,
@@ -69,27 +70,41 @@ class Evidence(NamedTuple):
     best: float
 
     @property
+    def telling(self) -> bool:
+        """There is something to go by: the break, the hours of the day session, or a rise as that of the bell."""
+        return bool(self.days) and bool(self.around or self.broken or self.day_only or self.best > OPENING)
+
+    @property
+    def day_only(self) -> bool:
+        """Bars of the day session alone: 390 minutes, and none of the night."""
+        return not self.around and 380 <= self.last - self.first + 1 <= RTH_CLOSE - RTH_OPEN + 1
+
+    @property
     def misplaced(self) -> bool:
-        """Bars stand in the break, or volume rises elsewhere and there is no night to tell."""
+        """Bars stand in the break, or the day session at another time, or without either the volume rises elsewhere."""
         if not self.days:
             return False
-        return 2 * self.broken >= self.days or (not self.around and self.best > 2 * self.rise and self.best > 2.5 and self.rise > 0)
+        if self.day_only:
+            return self.first not in (RTH_OPEN, RTH_OPEN + 1, RTH_OPEN + 2)
+        return 2 * self.broken >= self.days or (not self.around and self.best > max(2 * self.rise, OPENING))
 
     @property
     def ahead(self) -> bool:
         """Closes are a minute early, as stamps of the open read as closes are."""
         if self.around:
             return self.early > self.right and 2 * self.early >= self.around
-        return bool(self.days) and self.first == RTH_OPEN and self.last == 16 * 60 - 1
+        return self.day_only and self.first == RTH_OPEN
 
     @property
     def behind(self) -> bool:
         """Closes are a minute late, as closes read as stamps of the open are."""
-        return bool(self.around) and self.late > self.right and 2 * self.late >= self.around
+        if self.around:
+            return self.late > self.right and 2 * self.late >= self.around
+        return self.day_only and self.first == RTH_OPEN + 2
 
     @property
     def fits(self) -> bool:
-        return bool(self.days) and not (self.misplaced or self.ahead or self.behind)
+        return self.telling and not (self.misplaced or self.ahead or self.behind)
 
 
 def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[str]:
@@ -103,7 +118,7 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[
         DataError: the bars contradict the clock; it names what was seen, and the options under which they fit.
     """
     found = evidence(close, volume)
-    if not found.days:
+    if not found.telling:
         return [f"{file}: too few bars to check their clock ({_in_words(declared)})"]
     if found.fits:
         return []
@@ -204,7 +219,9 @@ def _seen(found: Evidence) -> str:
     elif found.behind:
         seen = f"a bar at 17:01 and none at 18:01 New York time on {found.late} of {found.around} days"
     elif found.ahead:
-        seen = "the first bar at 09:30 and the last at 15:59 New York time"
+        seen = "a first bar at 09:30 New York time"
+    elif found.day_only:
+        seen = f"bars from {hhmm(found.first)} to {hhmm(found.last)} New York time alone"
     else:
         seen = "the steepest rise of volume is not at 09:31 New York time"
     return f"{seen}, the steepest rise of volume at {hhmm(found.peak)}" if found.best else seen

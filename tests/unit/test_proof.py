@@ -1,0 +1,119 @@
+"""The clock of a recording against the market's own day: both clock changes, short days, Sunday evenings, day sessions alone."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources import proof, stamps
+from tapewire.replay.sources.proof import StampClock
+from tapewire.replay.sources.table import Whole
+
+NEW_YORK = ZoneInfo("America/New_York")
+RIGHT = StampClock("America/New_York")
+SPRING = ("2026-03-05", "2026-03-06", "2026-03-09", "2026-03-10")  # clocks change on Sunday, 2026-03-08
+AUTUMN = ("2026-10-29", "2026-10-30", "2026-11-02", "2026-11-03")
+LONDON_APART = ("2026-03-10", "2026-03-11", "2026-03-12")  # London is four hours ahead in these weeks, not five
+BLACK_FRIDAY = ("2026-11-25", "2026-11-27", "2026-11-30")  # Thursday is a holiday, Friday ends at 13:15
+EVENING, CLOSE, EARLY = dt.time(18, 0), dt.time(17, 0), dt.time(13, 15)
+
+
+def minutes(begin: dt.datetime, end: dt.datetime) -> list[int]:
+    first, last = (int(at.replace(tzinfo=NEW_YORK).timestamp()) for at in (begin, end))
+    return [at * 10**9 for at in range(first + 60, last + 1, 60)]
+
+
+def market(dates: tuple[str, ...], *, day_only: bool = False) -> tuple[Whole, Whole]:
+    """Closes in UTC and volume of every minute that CME's index futures trade, the evening before included."""
+    closes: list[int] = []
+    for text in dates:
+        day = dt.date.fromisoformat(text)
+        before = day - dt.timedelta(days=1)
+        end = dt.datetime.combine(day, EARLY if text == "2026-11-27" else CLOSE)
+        start = dt.datetime.combine(before, EVENING)
+        if day_only:
+            start, end = dt.datetime.combine(day, dt.time(9, 30)), dt.datetime.combine(day, dt.time(16, 0))
+        closes += minutes(start, end)
+    close = np.array(closes, np.int64)
+    _, minute = proof.new_york(close)
+    return close, np.where((minute > 570) & (minute <= 960), np.where(minute < 600, 3000, 900), 100)
+
+
+@pytest.mark.parametrize("dates", [SPRING, AUTUMN, LONDON_APART, BLACK_FRIDAY])
+@pytest.mark.parametrize("day_only", [False, True])
+def test_a_right_clock_is_taken_in_silence(dates, day_only):
+    """Both changes of the clock, a holiday and an early close contradict nothing."""
+    close, volume = market(dates, day_only=day_only and dates != BLACK_FRIDAY)
+
+    assert proof.check("a", close, volume, RIGHT) == []
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago", "America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo"])
+@pytest.mark.parametrize("at_open", [False, True])
+@pytest.mark.parametrize("dates", [SPRING, AUTUMN])
+def test_a_wrong_clock_is_refused_with_the_right_one(zone, at_open, dates):
+    """Stamps of another zone or of the other end, read as New York's closes, are refused, and the options read them."""
+    close, volume = market(dates)
+    written = proof.written(close, StampClock(zone, at_open))
+    misread, _ = stamps.to_utc(written, "America/New_York")
+
+    with pytest.raises(DataError) as refused:
+        proof.check("a", misread, volume, RIGHT)
+
+    assert str(refused.value).endswith(f"say {proof.options(StampClock(zone, at_open), RIGHT)}")
+
+
+def test_stamps_of_the_open_are_told_from_closes():
+    """A minute is enough: the last bar before the break and the first after it name the end of the bar."""
+    close, volume = market(SPRING)
+
+    with pytest.raises(DataError, match=r"no bar at 17:00 and one at 18:00 .*; say --stamps open"):
+        proof.check("a", close - 60 * 10**9, volume, RIGHT)
+    with pytest.raises(DataError, match=r"a bar at 17:01 and none at 18:01 .*; say --stamps close"):
+        proof.check("a", close + 60 * 10**9, volume, StampClock("America/New_York", at_open=True))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago", "Europe/Berlin"])
+def test_a_day_session_alone_has_its_hours(zone):
+    """Without the night there is no break to look at; the first minute must be 09:31."""
+    close, volume = market(SPRING, day_only=True)
+    misread, _ = stamps.to_utc(proof.written(close, StampClock(zone)), "America/New_York")
+
+    with pytest.raises(DataError, match=f"say --zone {zone}"):
+        proof.check("a", misread, volume, RIGHT)
+
+
+def test_london_is_told_from_utc_where_they_differ():
+    """In summer a London clock is an hour ahead of UTC; in the weeks between the changes New York's distance is another."""
+    close, volume = market(("2026-06-02", "2026-06-03", "2026-06-04"))
+
+    assert proof.suggest(proof.written(close, StampClock("Europe/London")), volume, at_open=False) == "Europe/London"
+    assert proof.suggest(proof.written(close, StampClock("UTC")), volume, at_open=False) == "UTC"
+
+
+def test_bars_without_volume_are_placed_by_the_break_alone():
+    """Index data has no volume; the daily break still tells the clock."""
+    close, volume = market(SPRING)
+
+    assert proof.check("a", close, volume * 0, RIGHT) == []
+    with pytest.raises(DataError, match="say --zone America/Chicago"):
+        proof.check("a", close - 3600 * 10**9, volume * 0, RIGHT)
+
+
+def test_too_few_bars_are_told():
+    """Ten bars prove nothing, and nobody claims that they do."""
+    close, volume = market(SPRING)
+
+    (told,) = proof.check("a", close[:10], volume[:10], RIGHT)
+
+    assert "too few bars to check their clock" in told
+
+
+def test_a_market_that_no_zone_explains_is_refused():
+    """Bars around the clock are no CME future in any zone."""
+    close = np.arange(0, 4 * 1440, dtype=np.int64) * 60 * 10**9 + 1_770_000_000_000_000_000 // (60 * 10**9) * 60 * 10**9
+
+    with pytest.raises(DataError, match="no time zone makes these stamps"):
+        proof.check("a", close, np.ones(len(close), np.int64), RIGHT)
