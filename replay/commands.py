@@ -44,6 +44,7 @@ InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ
 PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
 FillOption = Annotated[str, typer.Option(help="next_open or close.")]
+FillEmptyOption = Annotated[bool, typer.Option("--fill-empty", help="Bars with volume 0 fill orders, too.")]
 ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's program to the account (conf/programs).")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
@@ -72,6 +73,7 @@ def backtest(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
+    fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
     own: InstrumentsOption = None,
@@ -80,7 +82,9 @@ def backtest(
     source: Options,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "backtest", program, settings, own, source=source)
+    conf, recording = prepare(
+        data, instrument, preset, strategies, fill, "backtest", program, settings, own, source=source, fill_empty=fill_empty
+    )
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
@@ -95,6 +99,7 @@ def replay(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
+    fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
     own: InstrumentsOption = None,
@@ -107,7 +112,9 @@ def replay(
     source: Options,
 ) -> None:
     """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "replay", program, settings, own, source=source)
+    conf, recording = prepare(
+        data, instrument, preset, strategies, fill, "replay", program, settings, own, source=source, fill_empty=fill_empty
+    )
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
     play(conf, recording, out_dir, speed, as_json)
@@ -291,10 +298,20 @@ def prepare(
     settings: list[str] | None = None,
     own: Path | None = None,
     source: Options | None = None,
+    fill_empty: bool = False,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started."""
     chosen = configuration.preset(preset, split(strategies), settings or ())
-    conf = configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, program=program, own=own)
+    conf = configuration.load(
+        "replay",
+        instance=instance,
+        traded=[instrument],
+        preset=chosen,
+        fill=fill,
+        fill_empty=fill_empty,
+        program=program,
+        own=own,
+    )
     tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")

@@ -76,6 +76,7 @@ class Summary(Struct, frozen=True):
     max_drawdown: float
     by_strategy: dict[str, Tally]
     by_reason: dict[str, Tally]
+    fill_empty: bool = False
 
 
 def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
@@ -232,6 +233,7 @@ def _summary(
         max_drawdown=_dollars(max_drawdown_cents(trade.net_cents for trade in trades)),
         by_strategy=_tallies((trade.strategy, trade.net_cents) for trade in trades),
         by_reason=_tallies((trade.reason, trade.net_cents) for trade in trades),
+        fill_empty=conf.fill_empty,
     )
 
 

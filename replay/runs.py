@@ -219,7 +219,8 @@ def checked(instance: Instance) -> Callable[[], None]:
 
 def venue(conf: Conf) -> Venue:
     """The simulated venue of a run."""
-    return Venue({symbol: conf.instruments[symbol] for symbol in conf.traded}, conf.trading.account, conf.fill)
+    traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
+    return Venue(traded, conf.trading.account, conf.fill, fill_empty=conf.fill_empty)
 
 
 def finish(out: Path, conf: Conf, recording: Recording) -> Summary:

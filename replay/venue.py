@@ -16,6 +16,10 @@ with a limit (playbook 8.5), which has rules of its own in both fill models:
     the fill's bar   its stop counts if touched, its target does not: bars do not record whether the high came before the fill
     too late         after the last bar that closes by `valid_until_ns` it is CANCELLED
 
+Nothing fills on a bar with volume 0 (playbook 5.1), unless the venue is told to: nobody traded at its prices. Orders wait for the
+next bar that trades, where they fill as on any bar; an entry whose validity ends meanwhile is CANCELLED. A date always ends flat:
+what is open then ends at the last close that traded.
+
 Each order id is acted on once. A duplicate gets the first reply again, with the same event ids, so that its reader can tell.
 """
 
@@ -55,13 +59,14 @@ NEXT_OPEN, CLOSE = "next_open", "close"
 class InstrumentBook:
     """One instrument at the venue.
 
-    bar: the last one. date: its trade date. entry, exit: working orders. held: the entry of the open position, with its bracket in
-    stop and target and its fill in price. realised_cents: net of the round turns closed in this trade date. cached: the last result
-    of `position`, until something changes.
+    bar: the last one. traded: the close of the last one that could fill. date: its trade date. entry, exit: working orders. held:
+    the entry of the open position, with its bracket in stop and target and its fill in price. realised_cents: net of the round
+    turns closed in this trade date. cached: the last result of `position`, until something changes.
     """
 
     instrument: Instrument
     bar: Bar | None = None
+    traded: float = 0.0
     date: str = ""
     entry: PlaceOrder | None = None
     exit: ClosePosition | None = None
@@ -81,6 +86,7 @@ class Venue:
         instruments: terms by symbol; orders in any other are refused.
         account: the only account there is.
         fill: `next_open`, or `close` for fills at the close of the bar that decided.
+        fill_empty: bars with volume 0 fill, too.
 
     `now_ns` is the close of the last bar it took, 0 before the first. `no_entries`, when not empty, is why every new entry is
     refused: the holder of the venue link sets it when the gate's lease has expired or its kill switch is latched.
@@ -89,11 +95,14 @@ class Venue:
         ConfError: an unknown fill model.
     """
 
-    def __init__(self, instruments: Mapping[str, Instrument], account: str, fill: str = NEXT_OPEN) -> None:
+    def __init__(
+        self, instruments: Mapping[str, Instrument], account: str, fill: str = NEXT_OPEN, *, fill_empty: bool = False
+    ) -> None:
         if fill not in (NEXT_OPEN, CLOSE):
             raise ConfError(f"unknown fill model {fill!r}; known: {NEXT_OPEN}, {CLOSE}")
         self.account = account
         self._fills_at_close = fill == CLOSE
+        self._fills_empty = fill_empty
         self._books = {name: InstrumentBook(terms) for name, terms in instruments.items()}
         self._answers: dict[str, list[VenueReport]] = {}
         self._numbers: dict[str, int] = {}
@@ -115,6 +124,21 @@ class Venue:
             book.cached = None
         book.bar = bar
         self.now_ns = bar.close_ns
+        if self._fills(bar):
+            book.traded = bar.close
+            self._trade(book, bar, reports)
+        elif book.entry is not None and bar.close_ns >= book.entry.valid_until_ns:
+            self._expire(book, book.entry, "nothing was traded in time", reports)
+        if reports:
+            book.cached = None
+        return reports
+
+    def _fills(self, bar: Bar) -> bool:
+        """Whether anything was traded at this bar's prices."""
+        return bar.volume > 0 or self._fills_empty
+
+    def _trade(self, book: InstrumentBook, bar: Bar, reports: list[VenueReport]) -> None:
+        """The working order at the open, then the bracket."""
         limit = None if book.entry is None else book.entry.limit
         if book.entry is not None and limit is not None:
             self._work_limit(book, book.entry, limit, bar, reports)
@@ -124,9 +148,6 @@ class Venue:
             self._leave(book, book.held, bar, bar.open, "EXIT", reports)
         if book.held is not None:
             self._test_bracket(book, book.held, bar, reports, target=book.target if limit is None else None)
-        if reports:
-            book.cached = None
-        return reports
 
     def on_order(self, order: Body) -> list[VenueReport]:
         """Take an order. Returns the reply: accepted, carried out or refused with a reason, and any immediate fill.
@@ -216,13 +237,13 @@ class Venue:
     def _place(self, book: InstrumentBook, order: PlaceOrder, bar: Bar, reports: list[VenueReport]) -> None:
         book.entry = order
         reports.append(self._update(order.instrument, order.id, OrderStatus.ACCEPTED))
-        if self._fills_at_close and order.limit is None:
+        if self._fills_at_close and order.limit is None and self._fills(bar):
             self._enter(book, order, bar, _slipped(book.instrument, bar.close, _side(order)), reports)
 
     def _take_exit(self, book: InstrumentBook, order: ClosePosition, bar: Bar, reports: list[VenueReport]) -> None:
         book.exit = order
         reports.append(self._update(order.instrument, order.id, OrderStatus.ACCEPTED))
-        if self._fills_at_close and book.held is not None:
+        if self._fills_at_close and book.held is not None and self._fills(bar):
             self._leave(book, book.held, bar, bar.close, "EXIT", reports)
 
     def _move(self, book: InstrumentBook, order: MoveBracket, reports: list[VenueReport]) -> None:
@@ -245,9 +266,11 @@ class Venue:
         if came and bar.close_ns <= order.valid_until_ns:
             self._enter(book, order, bar, min(bar.open, limit) if buys else max(bar.open, limit), reports)
         elif bar.close_ns >= order.valid_until_ns:
-            book.entry = None
-            text = f"the limit {limit} was not reached in time"
-            reports.append(self._update(order.instrument, order.id, OrderStatus.CANCELLED, detail=text))
+            self._expire(book, order, f"the limit {limit} was not reached in time", reports)
+
+    def _expire(self, book: InstrumentBook, order: PlaceOrder, why: str, reports: list[VenueReport]) -> None:
+        book.entry = None
+        reports.append(self._update(order.instrument, order.id, OrderStatus.CANCELLED, detail=why))
 
     def _enter(self, book: InstrumentBook, order: PlaceOrder, bar: Bar, price: float, reports: list[VenueReport]) -> None:
         book.entry, book.held, book.price = None, order, price
@@ -289,15 +312,13 @@ class Venue:
         reports.append(self._execution(bar, order_id, -qty, price, role))
 
     def _end_date(self, book: InstrumentBook, reports: list[VenueReport]) -> None:
-        """Cancel a working entry; close an open position at the last close of the date."""
+        """Cancel a working entry; close an open position at the last close of the date that traded, as of its last bar."""
         if book.bar is None:
             return
         if book.entry is not None:
-            order, book.entry = book.entry, None
-            text = "the trade date ended before it could fill"
-            reports.append(self._update(order.instrument, order.id, OrderStatus.CANCELLED, detail=text))
+            self._expire(book, book.entry, "the trade date ended before it could fill", reports)
         if book.held is not None:
-            self._leave(book, book.held, book.bar, book.bar.close, "EXIT" if book.exit else "SESSION_END", reports)
+            self._leave(book, book.held, book.bar, book.traded, "EXIT" if book.exit else "SESSION_END", reports)
 
     # --- reports ----------------------------------------------------------------------------------------------------
 

@@ -173,6 +173,7 @@ def load(
     preset: Preset,
     calendar: Calendar | None = None,
     fill: str = "next_open",
+    fill_empty: bool = False,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     program: str | None = None,
     own: Path | None = None,
@@ -181,8 +182,9 @@ def load(
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
     Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
-    that [trading] names. own: a person's own table of instruments, besides the one in the configuration folder. account: a file
-    with the same sections, laid over the overlay: its ports, its account, its limits.
+    that [trading] names. fill, fill_empty: of the simulated venue (playbook 5.1). own: a person's own table of instruments, besides
+    the one in the configuration folder. account: a file with the same sections, laid over the overlay: its ports, its account, its
+    limits.
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}, {} if account is None else _read(str(account.resolve()))]
     files = f"conf/{overlay}.toml" if account is None else f"conf/{overlay}.toml + {account}"
@@ -223,6 +225,7 @@ def load(
         preset=preset,
         calendar=calendar or Calendar(),
         fill=fill,
+        fill_empty=fill_empty,
         rolls=_roll_tables(),
     )
     for name in ("ring", "last_values_mib", "reader_mib"):

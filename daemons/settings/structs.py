@@ -318,7 +318,8 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: half days and holidays of the account, and of every instrument whose own calendar is not in `calendars` by its name.
     program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
     topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
-    counted from 0 (daemons/shell/epochs.py). rolls: the contract months; without a table no month is named or checked.
+    counted from 0 (daemons/shell/epochs.py). rolls: the contract months; without a table no month is named or checked. fill,
+    fill_empty: the fill model of the simulated venue, and whether bars with volume 0 fill (playbook 5.1).
     """
 
     instance: str
@@ -330,6 +331,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     calendar: Calendar = Calendar()
     calendars: dict[str, Calendar] = {}
     fill: str = "next_open"
+    fill_empty: bool = False
     epoch: int = 1
     since: dict[str, tuple[int, int]] = {}
     folds: dict[str, int] = {}

@@ -230,10 +230,12 @@ def _completeness(summary: Summary) -> str:
 
 def _notes(summary: Summary) -> str:
     fill = FILLS.get(summary.fill, f"Fill model {summary.fill}")
+    empty = "fills orders like any other" if summary.fill_empty else "fills nothing"
     return (
         "<h2>What these figures assume</h2>"
-        f"<p>{text(fill)}. A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, "
-        "beyond the stop. Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. "
+        f"<p>{text(fill)}. A bar with volume 0 {empty}. "
+        "A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, beyond the stop. "
+        "Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. "
         "Real fills can still be worse: nothing here knows the queue, the spread or how much could be had at a price.</p>"
         "<p>If the bars are synthetic, their reversals were built in: such a run shows that the machine works, and proves "
         "nothing about profit. A few sessions of real bars prove hardly more.</p>"

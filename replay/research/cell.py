@@ -123,6 +123,7 @@ def key(conf: Conf, recording: str, code: str) -> str:
         "preset": conf.preset,
         "calendars": {symbol: conf.calendar_of(symbol) for symbol in conf.traded},
         "fill": conf.fill,
+        "fill_empty": conf.fill_empty,
         "program": conf.program,
     }
     text = msgspec.json.encode([decides, recording, code], order="sorted")

@@ -14,6 +14,7 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay.commands import (
     DataOption,
+    FillEmptyOption,
     FillOption,
     InstrumentOption,
     JsonOption,
@@ -128,6 +129,7 @@ def sweep(
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
+    fill_empty: FillEmptyOption = False,
     sessions_split: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Share of the sessions on which the best is chosen.")
     ] = 0.7,
@@ -150,7 +152,7 @@ def sweep(
     checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill, own=own)
     for cell in cells:
         grid.applied(checked, cell)  # report a misspelt name before anything is read
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source)
+    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source, fill_empty=fill_empty)
     planned = sweeping.jobs(conf, recording, data.resolve(), source, cells)
     sweeping.prepare(out_dir)
     missing = [job for job in planned if sweeping.finished(out_dir, job) is None]

@@ -106,7 +106,7 @@ def _empty(series: Series) -> list[str]:
     count = int(empty.sum())
     if not count:
         return []
-    told = [f"{name}: {count:,} of {len(bars):,} minutes have volume 0; the simulated venue fills nothing there"]
+    told = [f"{name}: {count:,} of {len(bars):,} minutes have volume 0; nothing fills there without --fill-empty"]
     edges = np.flatnonzero(np.diff(np.concatenate(([False], empty, [False]))))
     runs = [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= FLAT]
     told += [f"{name}: volume 0 for {end - start} minutes from {_shown(bars, start)} on" for start, end in runs[:SHOWN]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tapewire.bus.errors import ConfError, InvariantError
@@ -301,6 +302,131 @@ def test_the_end_of_the_data_is_the_end_of_a_date() -> None:
 
     assert fills(venue.finish()) == [("SESSION_END", -1, 100.75)]
     assert venue.finish() == []
+
+
+# --- bars with volume 0 (playbook 5.1) --------------------------------------------------------------------------------
+
+QUIET = (100.0, 101.0, 99.0, 100.0)
+
+
+def empty(minute: int, candle: Candle = QUIET) -> Bar:
+    """As `at`, and nobody traded."""
+    return msgspec.structs.replace(at(minute, candle), volume=0)
+
+
+def test_a_market_entry_waits_for_a_bar_that_trades() -> None:
+    """It fills at the open of the first bar with volume, here the last one before it would be too late."""
+    venue = opened()
+    venue.on_order(entry())
+    waiting = venue.on_bar(empty(1))
+    working = venue.position("MNQ").working
+
+    assert (waiting, working) == ([], ("IN",))
+    assert fills(venue.on_bar(at(2, (105, 106, 104, 105)))) == [("ENTRY", 1, 105.25)]
+
+
+@pytest.mark.parametrize("limit", [None, 100.0])
+def test_an_entry_whose_validity_ends_on_an_empty_bar_is_cancelled(limit: float | None) -> None:
+    """Late signals are never carried out, whatever kind of order they are."""
+    venue = opened()
+    venue.on_order(entry(limit=limit))
+    waiting = venue.on_bar(empty(1))
+    (cancelled,) = venue.on_bar(empty(2))
+
+    assert waiting == []
+    assert isinstance(cancelled, OrderUpdate)
+    assert (cancelled.status, cancelled.detail) == (OrderStatus.CANCELLED, "nothing was traded in time")
+    assert venue.on_bar(at(3, QUIET)) == []
+
+
+def test_a_limit_is_not_reached_where_nobody_trades() -> None:
+    """The empty bar shows the limit's price; the next one, which trades there, fills it."""
+    venue = opened()
+    venue.on_order(resting())
+
+    assert venue.on_bar(empty(1, (101, 102, 99, 101))) == []
+    assert fills(venue.on_bar(at(2, (101, 102, 100, 101)))) == [("ENTRY", 1, 100.0)]
+
+
+@pytest.mark.parametrize(
+    ("story", "candle", "later", "expected"),
+    [
+        ("a stop that was passed fills at the next traded open", (85, 86, 84, 85), (80, 81, 79, 80), [("STOP", -1, 79.75)]),
+        ("a stop that was touched and left again holds", (95, 96, 85, 95), QUIET, []),
+        (
+            "a target that was passed fills at the next traded open",
+            (125, 126, 124, 125),
+            (121, 122, 120, 121),
+            [("TARGET", -1, 120.75)],
+        ),
+        ("a target that was touched and left again waits", (100, 125, 100, 101), QUIET, []),
+    ],
+)
+def test_the_bracket_rests_where_nobody_trades(
+    story: str, candle: Candle, later: Candle, expected: list[tuple[str, int, float]]
+) -> None:
+    """Prices of an empty bar touch nothing; the next bar with volume decides."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, QUIET))
+
+    assert venue.on_bar(empty(2, candle)) == []
+    assert fills(venue.on_bar(at(3, later))) == expected, story
+
+
+def test_an_exit_waits_for_a_bar_that_trades() -> None:
+    """It stays working, however many bars are empty, and fills before the bracket is tested."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, QUIET))
+    venue.on_order(close())
+    waiting = [venue.on_bar(empty(minute, (80, 81, 79, 80))) for minute in (2, 3, 4)]
+    working = venue.position("MNQ").working
+
+    assert (waiting, working) == ([[], [], []], ("OUT",))
+    assert fills(venue.on_bar(at(5, (85, 86, 84, 85)))) == [("EXIT", -1, 84.75)]
+
+
+def test_at_the_close_of_an_empty_bar_nothing_fills() -> None:
+    """With the model `close`, entry and exit fill at the next traded open instead."""
+    venue = Venue(instruments(), ACCOUNT, CLOSE)
+    venue.on_bar(empty(0))
+    accepted = venue.on_order(entry())
+    entered = venue.on_bar(at(1, QUIET))
+    venue.on_bar(empty(2))
+    closing = venue.on_order(close())
+    left = venue.on_bar(at(3, (103, 104, 102, 103)))
+
+    assert [fills(reports) for reports in (accepted, closing)] == [[], []]
+    assert fills(entered) == [("ENTRY", 1, 100.25)]
+    assert fills(left) == [("EXIT", -1, 102.75)]
+
+
+@pytest.mark.parametrize(("working_exit", "role"), [(False, "SESSION_END"), (True, "EXIT")])
+def test_data_that_end_on_empty_bars_still_end_flat(working_exit: bool, role: str) -> None:
+    """The day ends at the last close that traded, as of the last bar: not at a price that nobody paid, and not with a position."""
+    venue = opened()
+    venue.on_order(entry())
+    venue.on_bar(at(1, (100, 101, 99, 101)))
+    venue.on_bar(empty(2, (90, 90, 90, 90)))
+    if working_exit:
+        venue.on_order(close())
+    (report,) = venue.finish()
+
+    assert fills([report]) == [(role, -1, 100.75)]
+    assert isinstance(report, Execution)
+    assert report.bar_index == 12
+    assert venue.position("MNQ").qty == 0
+
+
+def test_empty_bars_fill_when_asked_to() -> None:
+    """`--fill-empty`: an empty bar is a bar like any other."""
+    venue = Venue(instruments(), ACCOUNT, fill_empty=True)
+    venue.on_bar(SIGNAL_BAR)
+    venue.on_order(entry())
+
+    assert fills(venue.on_bar(empty(1))) == [("ENTRY", 1, 100.25)]
+    assert fills(venue.on_bar(empty(2, (95, 96, 85, 95)))) == [("STOP", -1, 89.75)]
 
 
 # --- the venue's account ----------------------------------------------------------------------------------------------
