@@ -1,0 +1,118 @@
+"""Contracts of one root as one series: which day has which contract, what a roll costs, and what is told."""
+
+from pathlib import Path
+
+import pytest
+
+from tapewire.bus.errors import DataError
+from tapewire.replay.sources import gather
+from tapewire.replay.sources.gather import Gathered
+from tests import recordings
+
+DAYS = ("20260309", "20260310", "20260311", "20260312", "20260313")
+
+
+def export(folder: Path, contract: str, base: float, volumes: tuple[int, ...]) -> None:
+    """A NinjaTrader export with the minutes 14:31 to 14:40 UTC of five days; 0 for a day without bars."""
+    lines = [
+        f"{day} 14{minute:02}00;{base};{base + 1};{base};{base + 0.5};{volume}"
+        for day, volume in zip(DAYS, volumes, strict=True)
+        for minute in range(31, 41)
+        if volume
+    ]
+    (folder / f"{contract}.Last.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """March trades most until the third day, June from then on; June is 200 points higher."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 400, 50, 0))
+    export(tmp_path, "NQ 06-26", 24_200, (10, 100, 600, 900, 900))
+    return tmp_path
+
+
+def gathered(folder: Path, **options: object) -> Gathered:
+    return gather.gather([folder], recordings.reading(**{"instrument": "NQ", **options}), lambda share: None)
+
+
+def contract_of_each_day(made: Gathered) -> list[str]:
+    series = made.series["NQ"]
+    return [series.contracts[number] for number in series.by.tolist()[::10]]
+
+
+def test_the_session_before_decides_the_contract(two: Path) -> None:
+    """June trades more on the third day, so it is the contract of the fourth: no day knows its own volume beforehand."""
+    made = gathered(two)
+
+    assert contract_of_each_day(made) == ["NQ 03-26"] * 3 + ["NQ 06-26"] * 2
+    assert [(roll.date, roll.apart) for roll in made.series["NQ"].rolls] == [("2026-03-12", 200.0)]
+    assert any("from NQ 03-26 to NQ 06-26 on 2026-03-12, by volume; +200 points apart" in told for told in made.told)
+
+
+def test_the_table_rolls_on_its_dates(two: Path) -> None:
+    """conf/rolls.toml names the roll of March 2026."""
+    roll = gathered(two, roll="table").series["NQ"].rolls[0]
+    rolls = recordings.reading().rolls
+
+    assert roll.date in {str(date) for date, _ in rolls.roll_dates("NQ", *_span())}
+
+
+def test_no_roll_needs_one_contract(two: Path) -> None:
+    """The error names the contracts and the options; one of them named is read alone."""
+    with pytest.raises(DataError, match=r"holds 2 contracts of NQ \(NQ 03-26, NQ 06-26\); say --contract"):
+        gathered(two, roll="none")
+
+    assert contract_of_each_day(gathered(two, roll="none", contract="NQH6")) == ["NQ 03-26"] * 4
+
+
+def test_prices_stay_as_they_were_traded_unless_asked(two: Path) -> None:
+    """Back-adjusted, what came before the roll is moved by the difference, and the offset is kept."""
+    plain, moved = gathered(two).series["NQ"], gathered(two, adjust=True).series["NQ"]
+
+    assert sorted(set(plain.bars.open.tolist())) == [24_000, 24_200]
+    assert set(moved.bars.open.tolist()) == {24_200}
+    assert moved.adjusted
+    assert moved.rolls == plain.rolls
+
+
+def test_a_series_never_goes_back(tmp_path: Path) -> None:
+    """Volume that returns to March for a day does not: a contract that expires earlier is over."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 100, 900, 900, 900))
+    export(tmp_path, "NQ 06-26", 24_200, (100, 900, 100, 100, 100))
+
+    assert contract_of_each_day(gathered(tmp_path)) == ["NQ 03-26"] * 2 + ["NQ 06-26"] * 3
+
+
+def test_contracts_without_a_common_minute_have_no_offset(tmp_path: Path) -> None:
+    """They are joined and that is told; back-adjusting them is refused."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 0, 0, 0))
+    export(tmp_path, "NQ 06-26", 24_200, (0, 0, 900, 900, 900))
+
+    assert any("no minute in common" in told for told in gathered(tmp_path).told)
+    with pytest.raises(DataError, match="share no minute before 2026-03-11: the offset is unknown"):
+        gathered(tmp_path, adjust=True)
+
+
+def test_two_files_of_one_contract_are_one(tmp_path: Path) -> None:
+    """Minutes that both have are kept once, and counted."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 900, 0, 0))
+    (tmp_path / "later").mkdir()
+    export(tmp_path / "later", "NQ 03-26", 24_000, (0, 0, 900, 900, 900))
+
+    made = gathered(tmp_path)
+
+    assert len(made.series["NQ"].bars) == 50
+    assert any("10 minutes stand in more than one file" in told for told in made.told)
+
+
+def test_only_the_wanted_dates_are_kept(two: Path) -> None:
+    """--from and --to are trade dates, both included; the roll is found before they cut."""
+    made = gathered(two, start="2026-03-10", end="2026-03-12")
+
+    assert contract_of_each_day(made) == ["NQ 03-26"] * 2 + ["NQ 06-26"]
+
+
+def _span():
+    import datetime as dt
+
+    return dt.date(2026, 3, 1), dt.date(2026, 4, 1)
