@@ -36,8 +36,8 @@ def _files(
         bool, typer.Option("--adjusted", help="The prices are back-adjusted and may be below 0.", rich_help_panel=PANEL)
     ] = False,
     multiplier: Annotated[
-        float, typer.Option("--price-multiplier", help="Multiply prices, such as 0.01.", rich_help_panel=PANEL)
-    ] = 1.0,
+        float | None, typer.Option("--price-multiplier", help="Multiply prices, such as 0.01.", rich_help_panel=PANEL)
+    ] = None,
     sort: Annotated[bool, typer.Option("--sort", help="Read files that run backwards.", rich_help_panel=PANEL)] = False,
     skip_bad: Annotated[int, typer.Option(min=0, help="Leave out so many bad rows.", rich_help_panel=PANEL)] = 0,
     mapping: Annotated[
@@ -50,7 +50,7 @@ def _files(
         raise ConfError(f"--kind {kind!r}{suggest(kind, KINDS[1:])}; write minute or tick")
     if roll not in ROLLS:
         raise ConfError(f"--roll {roll!r}{suggest(roll, ROLLS)}; write volume, table or none")
-    if not 0 < multiplier < 1e9:
+    if multiplier is not None and not 0 < multiplier < 1e9:
         raise ConfError(f"--price-multiplier {multiplier}: must be more than 0, such as 0.01")
     return Options(
         zone=zone,

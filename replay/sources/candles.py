@@ -11,8 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tapewire.bus.errors import DataError
-from tapewire.replay.sources.table import Bars, Floats, Ticks, Whole
+from tapewire.replay.sources.table import Bars, Floats, Ticks, Unwanted, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 Column = TypeVar("Column", Whole, Floats)
@@ -53,12 +52,12 @@ def joined(path: Path, bars: Bars, period_s: int, seconds: int) -> Bars:
     """Bars of so many seconds from shorter ones; bars of that length as they are, but rows of one close become one.
 
     Raises:
-        DataError: their period is longer, or no part of it.
+        Unwanted: their period is longer, or no part of it.
     """
     if period_s == seconds and (np.diff(bars.stamp) > 0).all():
         return bars
     if period_s <= 0 or seconds % period_s:
-        raise DataError(f"{path}: bars of {period_s} s; bars of {seconds} s are made of trades, or of bars that divide them")
+        raise Unwanted(f"{path}: bars of {period_s} s; bars of {seconds} s are made of trades, or of bars that divide them")
     span = seconds * SECOND_NS
     close = -(-bars.stamp // span) * span
     starts = _starts(close)

@@ -24,7 +24,7 @@ from tapewire.replay.sources.normal import Source
 from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tapewire.replay.sources.series import Series
-from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Whole
+from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Unwanted, Whole
 from tapewire.strategies.clock import MINUTE_NS
 
 COMPANIONS = ("NQ", "ES", "YM")  # roots whose bars stand beside those of a traded one
@@ -38,7 +38,8 @@ CONTINUOUS = "!"  # TradingView's NQ1! is a series of contracts
 class Examined:
     """One file. found: its format, None if unknown. parts: root and series of each contract. error: why it cannot be used.
 
-    odd_clock: its stamps carry a zone that the market's day contradicts; they are believed, and that is told.
+    named: the path names this file, not a folder around it. odd_clock: its stamps carry a zone that the market's day contradicts;
+    they are believed, and that is told.
     """
 
     path: Path
@@ -49,7 +50,16 @@ class Examined:
     bad: list[Bad] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     error: TapewireError | None = None
+    named: bool = False
     odd_clock: bool = False
+
+    def fail(self, error: TapewireError) -> None:
+        """Keep why the file cannot be used. In a folder, a sound file of another kind is left out, which is told."""
+        if isinstance(error, Unwanted) and not self.named:
+            self.told.append(f"{error}; left out")
+            self.parts.clear()
+        else:
+            self.error = error
 
 
 @dataclass(slots=True)
@@ -128,7 +138,9 @@ def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> lis
     files: list[Examined] = []
     for path in places:
         found, told = paths(path, reading)
-        fresh = [Examined(each, str(each.relative_to(path)) if path.is_dir() else each.name) for each in found]
+        fresh = [
+            Examined(each, str(each.relative_to(path)) if path.is_dir() else each.name, named=path.is_file()) for each in found
+        ]
         fresh[0].told += told
         files += fresh
     sizes = [max(each.path.stat().st_size, 1) for each in files]
@@ -263,7 +275,7 @@ def _read(each: Examined, reading: Reading, progress: Progress) -> None:
         if not content.parts and not content.bad:
             each.told.append(f"{each.name}: no bars in it")
     except TapewireError as error:
-        each.error = error
+        each.fail(error)
 
 
 def _make(each: Examined, reading: Reading) -> None:
@@ -288,7 +300,7 @@ def _make(each: Examined, reading: Reading) -> None:
         if not each.parts:
             each.bad += content.bad
     except TapewireError as error:
-        each.error = error
+        each.fail(error)
     content.parts.clear()
 
 
@@ -304,7 +316,7 @@ def _tick(root: str, reading: Reading, each: Examined) -> float:
         if terms.root == root:
             return terms.tick
     near = suggest(root, reading.instruments)
-    raise DataError(f"{each.path}: {root!r} is no known instrument{near}; add it with --instruments FILE, or say --instrument")
+    raise Unwanted(f"{each.path}: {root!r} is no known instrument{near}; add it with --instruments FILE, or say --instrument")
 
 
 def _know_clock(files: list[Examined], options: Options) -> None:

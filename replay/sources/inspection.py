@@ -81,7 +81,8 @@ def lines(files: list[InspectedFile]) -> Iterator[str]:
         yield file.file
         yield f"  format    {file.format}: {file.sign}"
         bars = "trades" if file.stamps == "trade" else f"bars of {file.period_s} s stamped at the {file.stamps}"
-        yield f"  clock     {file.zone or 'unknown'}, {bars}"
+        if file.stamps:
+            yield f"  clock     {file.zone or 'unknown'}, {bars}"
         for part in file.contents:
             yield f"  {part.contract or part.root:<9} {part.bars:,} bars from {part.first} to {part.last} UTC"
             yield f"  sessions  {part.sessions}, of which {part.complete} have every minute from 09:31 on"

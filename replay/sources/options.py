@@ -11,7 +11,8 @@ class Options:
     """What a person says about files, as the commands take it. None or empty: what the format says.
 
     instrument: whose bars these are where nothing names it. zone, stamps: the clock of the stamps, and the end they name.
-    multiplier: what prices are multiplied with. mapping: the path of a TOML file that describes a table of one's own (mapping.py).
+    multiplier: what prices are multiplied with; None: nothing, and prices times 100 are looked for.
+    mapping: the path of a TOML file that describes a table of one's own (mapping.py).
     adjusted: prices may be below 0. sort: a file may run backwards. skip_bad: how many bad rows may be left out.
     start, end: the first and the last trade date that is wanted, YYYY-MM-DD; readers of dated files may use them to open fewer.
     contract: only this contract. roll, adjust: how several contracts become one series (join.py). kind: which files of
@@ -21,7 +22,7 @@ class Options:
     instrument: str = ""
     zone: str = ""
     stamps: Literal["", "open", "close"] = ""
-    multiplier: float = 1.0
+    multiplier: float | None = None
     mapping: str = ""
     adjusted: bool = False
     sort: bool = False

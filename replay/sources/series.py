@@ -24,6 +24,7 @@ from tapewire.replay.sources.text import AGAIN
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
 SHOWN = 5  # bad rows that an error or a report names; the rest is counted
+DIFFERENT = 12  # prices that are multiples of ten ticks by chance once in 10^12
 ADJUSTED = "say --adjusted if this is a back-adjusted series"
 
 
@@ -59,6 +60,8 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
         return Series(path, part.contract, bars, rows=len(part.rows)), []
     zone = clock(path, content, options)
     rows = _forward(path, _scaled(part.rows, options.multiplier), options, told)
+    if options.multiplier is None:
+        _check_scale(path, rows, tick)
     utc, skipped = stamps.to_utc(rows.stamp, zone)
     bad = [
         Bad(int(rows.line[at]), "stamp", written(rows.stamp[at]), f"no such time in {zone}, whose clock skips it; {AGAIN}")
@@ -146,13 +149,32 @@ def plain(number: float) -> str:
     return repr(float(number)).removesuffix(".0")
 
 
-def _scaled(rows: Bars | Ticks, multiplier: float) -> Bars | Ticks:
-    if multiplier == 1.0:
+def _scaled(rows: Bars | Ticks, multiplier: float | None) -> Bars | Ticks:
+    if multiplier is None:
         return rows
     names = ("price", "bid", "ask") if isinstance(rows, Ticks) else ("open", "high", "low", "close")
     # Nine decimals hold every tick there is; they drop what multiplying a binary fraction adds.
     scaled = {name: np.round(column * multiplier, 9) for name in names if (column := getattr(rows, name)) is not None}
     return replace(rows, **scaled)
+
+
+def _check_scale(path: Path, rows: Bars | Ticks, tick: float) -> None:
+    """Some feeds store prices times 100, and charts multiply them with 0.01: then no price is other than a multiple of 100 ticks.
+
+    Raises:
+        DataError: that is so of many different prices.
+    """
+    prices = np.unique(rows.price if isinstance(rows, Ticks) else np.concatenate((rows.high, rows.low)))
+    counts = prices / tick
+    if len(prices) < DIFFERENT or (np.abs(counts - np.round(counts)) > NEARLY).any():
+        return
+    whole = np.round(counts).astype(np.int64)
+    for times in (1000, 100, 10):
+        if not (whole % times).any():
+            raise DataError(
+                f"{path}: every price is a multiple of {plain(tick * times)}, {times} ticks: prices times {times}; "
+                f"say --price-multiplier {plain(1 / times)}, or 1 if they are right"
+            )
 
 
 def _forward(path: Path, rows: Bars | Ticks, options: Options, told: list[str]) -> Bars | Ticks:

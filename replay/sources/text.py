@@ -69,9 +69,10 @@ class Wanted(NamedTuple):
 
 @dataclass(slots=True)
 class Table:
-    """Columns of the rows that could be read, and the rows that could not. rows: data rows in the file, bad ones included.
+    """Columns of the rows that could be read, and the rows that could not.
 
-    header, separator, width, stops (see `_stops`): of the block that is being read.
+    rows: data rows in the file, bad ones included. blank: lines. header, separator, width, stops (see `_stops`): of the block that
+    is being read.
     """
 
     line: Whole
@@ -79,6 +80,7 @@ class Table:
     bad: list[Bad] = field(default_factory=list)
     rows: int = 0
     told: list[str] = field(default_factory=list)
+    blank: int = 0
     header: bytes = b""
     separator: str = ","
     width: int = 0
@@ -218,6 +220,9 @@ def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Pro
     empty = np.empty(0, np.int64)
     table.line = np.concatenate([line for line, _ in pieces]) if pieces else empty
     table.columns = {name: np.concatenate([each[name] for _, each in pieces]) if pieces else empty for name in wanted}
+    if table.blank:
+        table.told.append(f"{head.path.name}: {table.blank} blank lines")
+    table.bad.sort(key=lambda bad: bad.line)
     progress(1.0)
     return table
 
@@ -302,14 +307,15 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
     keep = fits.copy()
     for at in np.flatnonzero(~fits):
         text = content[ends[at - 1] + 1 if at else 0 : ends[at]].decode()
-        if not text.strip(f" \t{layout.separator}{_UNIT.decode()}"):
+        shown = text.replace(_UNIT.decode(), layout.separator)
+        if not shown.strip(f" \t{layout.separator}"):
+            table.blank += 1
             continue
         if block.cut and at == len(ends) - 1 and cells[at] < width:
-            shown = text.replace(_UNIT.decode(), layout.separator)
             table.told.append(f"{path.name}, line {line[at]}: {shown[:60]!r} is cut, the file was still being written; left out")
             continue
         names = "header names" if header else "rows before it have"
-        raise DataError(f"{path}, line {line[at]}: {cells[at]} fields, the {names} {width}; {AGAIN}")
+        table.bad.append(Bad(int(line[at]), "row", shown[:60], f"{cells[at]} fields, the {names} {width}; {AGAIN}"))
     for row in _again(content, header, ends):
         table.told.append(f"{path.name}, line {line[row]}: the header again; left out")
         keep[row] = False

@@ -12,7 +12,7 @@ FIELD = SHARED / "field"
 FIRST = 1380  # bars of the first recorded session, which most inputs hold
 
 READ = {
-    "blank_tail": "",
+    "blank_tail": "blank lines",
     "bom": "",
     "crlf": "",
     "cut_last_line": "is cut, the file was still being written",

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tapewire.bus.errors import DataError
 from tapewire.replay.sources import gather, normal
 from tapewire.replay.sources.options import Options
 from tests.recordings import reading
@@ -37,6 +38,16 @@ def test_a_specimen_gives_exactly_its_bars(name: str) -> None:
     gathered = gather.gather([path], reading(**{"instrument": "", **options}), lambda share: None)
 
     assert normal.csv(gathered.series["NQ"].bars) == (RECORDINGS / name / "expected.csv").read_bytes()
+
+
+@needs_shared
+def test_prices_a_hundred_times_too_high_are_found() -> None:
+    """No price but a multiple of a hundred ticks: the error names the option. Who says 1 has looked, and is believed."""
+    path, _ = specimen("sierra_scid_tick_times_100")
+
+    with pytest.raises(DataError, match=r"prices times 100; say --price-multiplier 0\.01"):
+        gather.gather([path], reading(instrument=""), lambda share: None)
+    assert gather.gather([path], reading(instrument="", multiplier=1.0), lambda share: None).series
 
 
 @needs_shared
