@@ -28,7 +28,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A conf folder with the real instruments and one program of its own, `mine`."""
     (tmp_path / "programs").mkdir()
     (tmp_path / "programs" / "mine.toml").write_text(text)
-    for name in ("instruments.toml", "base.toml", "replay.toml"):
+    for name in ("instruments.toml", "base.toml", "replay.toml", "rolls.toml"):
         (tmp_path / name).write_text((conf.FOLDER / name).read_text())
     monkeypatch.setattr(conf, "FOLDER", tmp_path)
 
