@@ -22,6 +22,7 @@ settings.load_profile("tapewire")
 LIVE = {
     "test_accounts",
     "test_damage",
+    "test_disks",
     "test_files",
     "test_gaps",
     "test_hostile_messages",

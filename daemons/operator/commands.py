@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from tapewire.bus import disk, private
-from tapewire.bus.errors import ConfError, Interrupted
+from tapewire.bus.errors import ConfError, Interrupted, Transient
 from tapewire.daemons.operator import instances
 
 if TYPE_CHECKING:
@@ -140,7 +140,12 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
     from tapewire.daemons.operator import status as standing
     from tapewire.daemons.operator import supervise
 
-    runs = [(each, standing.collect(each)) for each in instances.chosen(instance)]
+    runs, faults = [], []
+    for each in instances.chosen(instance):
+        try:
+            runs.append((each, standing.collect(each)))
+        except Transient as error:  # it hides no other run
+            faults.append(f"{each.name} ({each.kind}): {error}")
     if json:
         rows = [row for _, found in runs for row in (*found.daemons, *([] if found.bridge is None else [found.bridge]))]
         out.print(msgspec.json.encode(rows).decode(), markup=False)
@@ -153,7 +158,9 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
         show(standing.lines(found))
         ended = [row.name for row in found.daemons if row.state == "EXITED"]
         show((f"{name} has ended{supervise.last_error(chosen, name)}", False) for name in ended)
-    raise typer.Exit(0 if all(row.healthy for _, found in runs for row in found.daemons) else 1)
+    for text in faults:
+        err.print(text, style="red", markup=False)
+    raise typer.Exit(0 if not faults and all(row.healthy for _, found in runs for row in found.daemons) else 1)
 
 
 def tap(
@@ -190,7 +197,7 @@ def doctor(
 
     if instance is None and any(Path(each.run) == run.resolve() for each in instances.running()):
         instance = str(run)
-    chosen = instances.choose(instance) if instance or instances.running() else None
+    chosen = instances.for_money(instance, run) if instance or instances.running() else None
     found = examination.examine(chosen, run.resolve())
     if json:
         out.print(msgspec.json.encode(found).decode(), markup=False)

@@ -105,7 +105,8 @@ def choose(name: str | None) -> Instance:
     found = running()
     names = ", ".join(each.name for each in found)
     if not found:
-        raise ConfError("nothing is running; start the daemons with `tapewire up`, or a replay with `tapewire replay`")
+        ended = "".join(f"; {each.name} has ended without `tapewire down` ({each.run}/logs says why)" for each in known())
+        raise ConfError(f"nothing is running{ended}; start the daemons with `tapewire up`, or a replay with `tapewire replay`")
     if name is None:
         if len(found) > 1:
             raise ConfError(f"several runs are up ({names}); choose one with --instance NAME")
@@ -145,17 +146,22 @@ def all_for_money(name: str | None, default: Path) -> list[Instance]:
         ConfError: there is none.
     """
     if name is not None:
-        return [_named(known(), name)]
+        return [_named([*known(), *_at(Path(name))], name)]
     up = running()
     live = [each for each in up if each.kind == LIVE] or [each for each in known() if each.kind == LIVE]
     if live:
         return live
     if len(up) == 1:
         return up
-    if (default / "run.json").exists():
-        return [Instance(LIVE, LIVE, str(default.resolve()), "", 0, 0, "")]
+    if found := _at(default):
+        return found
     names = f"; several replays are up ({', '.join(each.name for each in up)}): choose one with --instance NAME" if up else ""
     raise ConfError(f"no live run is known, and none lies in {default}{names or '; start one with `tapewire up`'}")
+
+
+def _at(run: Path) -> list[Instance]:
+    """The run in a folder that this machine has not registered, because it is down."""
+    return [Instance(LIVE, LIVE, str(run.resolve()), "", 0, 0, "")] if (run / "run.json").exists() else []
 
 
 def _named(found: list[Instance], name: str) -> Instance:

@@ -274,6 +274,8 @@ def command_gate(chosen: Instance, command: Kill | Arm) -> Risk:
         Transient: the gate does not reply in time. ConfError: the run has no key for it. PeerError: the reply is not a Risk.
     """
     gate = access.local(Path(chosen.run), "operator").to("gate")
+    if "gate" not in instances.daemons(chosen.run):
+        raise Transient("it does not run; `tapewire status` shows what does")
     with zmq.Context() as context:
         reply = request_reply(context, gate, topics.of(topics.OPERATOR, "word"), command, name="operator", timeout_s=ASK_S)
     if not isinstance(reply, Risk):

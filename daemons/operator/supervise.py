@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import http.client
 import json
 import os
 import shutil
@@ -174,15 +175,15 @@ def last_error(instance: Instance, name: str) -> str:
 def processes(instance: Instance) -> list[dict[str, Any]]:
     """Each daemon's process as supervisord reports it: name, statename, pid, start (seconds since 1970).
 
-    Without supervisord, what it left behind; the state is ORPHANED.
+    Without supervisord, what it left behind, as ORPHANED; of one that does not reply, what lives, as UNKNOWN.
     """
-    if not instances.alive(instance.pid):
+    state = "UNKNOWN" if instances.alive(instance.pid) else "ORPHANED"
+    try:
+        with remote(instance) as rpc:
+            found: Any = rpc.supervisor.getAllProcessInfo()
+    except (OSError, xmlrpc.client.Fault, http.client.HTTPException):
         left = instances.daemons(instance.run)
-        return [
-            {"name": name, "statename": "ORPHANED", "pid": left[name], "start": time.time()} for name in DAEMONS if name in left
-        ]
-    with remote(instance) as rpc:
-        found: Any = rpc.supervisor.getAllProcessInfo()
+        return [{"name": name, "statename": state, "pid": left[name], "start": time.time()} for name in DAEMONS if name in left]
     return sorted(found, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
 
 

@@ -1,11 +1,12 @@
 """Every command on a full and on a read-only disk: one sentence with file, reason and remedy, a status, and nothing half-written.
 
 Two small disks are mounted where only the commands of this test see them (mount namespaces; `man 1 unshare`). Both hold a live run
-that is down, and a finished run. What the commands do while daemons are up is in test_kill_faults.py.
+that is down, and a finished run. Other faults of a run that is up are in test_kill_faults.py.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,10 +21,11 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.replay import outputs
 from tests import command, runs
 from tests.integration.conftest import home_in
+from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
 
-PAGE, DISK_PAGES = 4_096, 2_048
+PAGE, DISK_PAGES, LIVE_PAGES = 4_096, 2_048, 64
 MOUNTED = """
 set -e
 mount -t tmpfs -o size=8m tmpfs "$1/full"
@@ -48,26 +50,27 @@ class Disks:
         self.bars = bars
         self.command = command.Command((*alone, "sh", "-c", MOUNTED, "sh", str(folder)))
         self.command.run("--version", timeout=60)  # from here on the disks are mounted
-        assert self._seen("full").stat().st_dev != folder.stat().st_dev
+        assert self.seen("full").stat().st_dev != folder.stat().st_dev
 
-    def run(self, state: str, line: str) -> command.Done:
+    def run(self, state: str, line: str, *, full: bool = True) -> command.Done:
         """Run a command on one of the disks, which is its working directory."""
-        self.fill()
+        if full:
+            self.fill()
         words = [word.replace("BARS", str(self.bars)) for word in line.split()]
         return self.command.run(*words, timeout=120, cwd=str(self.folder / state))
 
     def files(self, state: str) -> dict[str, bytes]:
         """What lies on one of the disks, but for what fills it."""
-        top = self._seen(state)
+        top = self.seen(state)
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*") if path.is_file() and path.name != "fill"}
 
     def fill(self) -> None:
         """Take what room a command has left on the full disk."""
-        with suppress(OSError), (self._seen("full") / "fill").open("ab", buffering=0) as file:
+        with suppress(OSError), (self.seen("full") / "fill").open("ab", buffering=0) as file:
             for _ in range(DISK_PAGES):
                 file.write(bytes(PAGE))
 
-    def _seen(self, state: str) -> Path:
+    def seen(self, state: str) -> Path:
         """A disk's folder, as this process reaches it."""
         return Path(f"/proc/{self.command.process.pid}/root{self.folder}") / state
 
@@ -162,6 +165,33 @@ def test_a_command_that_need_not_write_does_what_it_can(disks: Disks, line: str,
         assert "the latch is NOT ON DISK: " in done.stderr
     if line == "doctor":
         assert "broken   disk" in done.stdout
+
+
+def test_a_live_run_whose_disk_fills_is_killed_and_says_what_is_wrong(disks: Disks) -> None:
+    """The logger ends at its next fact; supervisord and the others live on, and every command tells it."""
+    with (disks.seen("full") / "fill").open("r+b") as file:
+        file.truncate(file.seek(0, os.SEEK_END) - LIVE_PAGES * PAGE)  # room to start
+    up = disks.run("full", "up --var mine", full=False)
+    if "in use" in up.stderr:
+        pytest.skip("the live ports are in use on this machine; this test starts the live configuration")
+    assert up.returncode == 0, up.stderr
+
+    killed = disks.run("full", "kill --flatten --wait 1")
+    ended = eventually(lambda: "logger has ended: " in disks.run("full", "status").stdout)
+    status, ready, doctor = (disks.run("full", line) for line in ("status", "ready", "doctor"))
+    down = disks.run("full", "down")
+
+    assert ended
+    assert killed.returncode in (0, 75), killed.stderr  # the gate has its last record on disk, or has ended for want of room
+    assert "latched on disk" in killed.stdout + killed.stderr
+    assert "mine/live/killed" in disks.files("full")
+    assert (status.returncode, ready.returncode, doctor.returncode) == (1, 1, 1)
+    assert REASONS["full"] in status.stdout
+    assert "broken   disk               0 MiB free" in doctor.stdout
+    assert "broken   supervisord        not running: " in doctor.stdout
+    assert (down.returncode, down.stdout[:10]) == (0, "down: live")
+    for done in (killed, status, ready, doctor, down):
+        assert "Traceback" not in done.stderr
 
 
 def test_output_that_cannot_be_written_is_told(disks: Disks) -> None:

@@ -1,6 +1,7 @@
-"""`kill` under fault, with real processes: it latches whatever else is broken, and says what it saw.
+"""The commands under fault, with real processes: `kill` latches whatever else is broken, and each command says what it saw.
 
-The daemons are started once for all tests of this file. After each test its fault is repaired and the gate armed.
+RUNBOOK has the table for the trader. A full disk is in test_disks.py, `--flatten` with a position in test_kill_flatten.py. The
+daemons are started once for all tests of this file. After each test its fault is repaired and the gate armed.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -23,12 +27,15 @@ from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.structs import PORTS
 from tapewire.daemons.shell.recovery import CARRIED, Entry
+from tests.command import Command, Done
 from tests.integration.conftest import Run, home_in, live, run
 from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
 
+SideBySide = Callable[..., list[Done]]
 BESIDE = "replay-6550"  # a run that is registered beside the live one
 
 
@@ -51,10 +58,22 @@ def up(standing: Instance) -> Iterator[Instance]:
     repair(standing)
 
 
+@pytest.fixture(scope="module")
+def side_by_side() -> Iterator[SideBySide]:
+    """Run commands that only look at the same time: most of it they wait."""
+    programs = [Command() for _ in range(3)]
+    with ThreadPoolExecutor(len(programs)) as pool:
+        yield lambda *words: [*pool.map(lambda program, word: program.run(word, timeout=60), programs, words)]
+    for program in programs:
+        program.end()
+
+
 def repair(standing: Instance) -> None:
     """Undo every fault of this file."""
     shutil.rmtree(Path(standing.run) / LATCH.file, ignore_errors=True)
     instances.forget(BESIDE)
+    for pid in instances.daemons(standing.run).values():
+        os.kill(pid, signal.SIGCONT)
     if not instances.running():
         assert run("up", "--var", Path(standing.run).parent).returncode == 0
     instance = instances.choose("live")
@@ -107,28 +126,108 @@ def a_replay_is_up_beside_it(up: Instance) -> None:
     instances.register(Instance(BESIDE, "replay", "/elsewhere", up.host, 6550, os.getpid(), ""))
 
 
-@pytest.mark.parametrize(
-    "fault, status, latched, told",
-    [
-        pytest.param(supervisord_dies, 75, True, False, id="supervisord dead"),
-        pytest.param(the_gate_is_stopped, 75, True, False, id="gate dead"),
-        pytest.param(the_broker_is_stopped, 0, True, True, id="broker dead"),
-        pytest.param(the_latch_cannot_be_written, 74, False, True, id="latch not writable"),
-        pytest.param(a_replay_is_up_beside_it, 0, True, True, id="two runs up"),
-    ],
-)
-def test_kill_latches_whatever_is_broken(
-    tapewire: Run, up: Instance, fault: Callable[[Instance], None], status: int, latched: bool, told: bool
+def the_gate_is_frozen(up: Instance) -> None:
+    os.kill(pid_of(up, "gate"), signal.SIGSTOP)
+
+
+def the_bridge_is_gone(up: Instance) -> None:
+    """It never was there: no test of this file plays NinjaTrader."""
+
+
+class Row(NamedTuple):
+    """What each command says: its exit status and words of its output.
+
+    kill: as `kill --flatten` says it as well. flatten: what only that says. latched: on disk. told: the gate itself is killed.
+    """
+
+    kill: tuple[int, str]
+    flatten: str
+    status: tuple[int, str]
+    ready: tuple[int, str]
+    doctor: tuple[int, str]
+    latched: bool = True
+    told: bool = True
+
+
+KILLED, CLOSE = "latched on disk and in the gate", "NOTHING WAS FLATTENED: close positions in NinjaTrader"
+NO_BRIDGE = (1, "off  platform  no heartbeat received; NinjaTrader connects when its bridge runs")
+
+TABLE = {
+    supervisord_dies: Row(
+        kill=(75, "is latched on disk, but the gate does not reply (it does not run"),
+        flatten=CLOSE,
+        status=(78, "nothing is running; live has ended without `tapewire down`"),
+        ready=(1, "off  orders    the gate does not reply"),
+        doctor=(1, "broken   instance          live has ended without `tapewire down`"),
+        told=False,
+    ),
+    the_broker_is_stopped: Row(
+        kill=(0, KILLED),
+        flatten="there was no position to close, and no entry works",
+        status=(1, "broker     stopped"),
+        ready=NO_BRIDGE,
+        doctor=(1, "broken   bus                the broker does not reply"),
+    ),
+    the_gate_is_frozen: Row(
+        kill=(75, "is latched on disk, but the gate does not reply (no reply from"),
+        flatten=CLOSE,
+        status=(1, "gate       running"),
+        ready=(1, "off  position  the gate does not reply"),
+        doctor=(1, "broken   gate control       no reply from"),
+        told=False,
+    ),
+    the_gate_is_stopped: Row(
+        kill=(75, "is latched on disk, but the gate does not reply (it does not run"),
+        flatten=CLOSE,
+        status=(1, "gate       stopped"),
+        ready=(1, "off  position  the gate does not reply"),
+        doctor=(1, "broken   supervisord        not running: gate"),
+        told=False,
+    ),
+    the_bridge_is_gone: Row(
+        kill=(0, "the venue is not connected; it takes no entry without a lease"),
+        flatten="there was no position to close, and no entry works",
+        status=(0, "bridge: no heartbeat since the broker started"),
+        ready=NO_BRIDGE,
+        doctor=(1, "broken   bridge             no heartbeat received; enable TapewireBridge"),
+    ),
+    the_latch_cannot_be_written: Row(
+        kill=(74, "the latch is NOT ON DISK: "),
+        flatten="there was no position to close, and no entry works",
+        status=(0, "gate       running"),
+        ready=NO_BRIDGE,
+        doctor=(1, "broken   kill switch        latched: the gate refuses entries"),
+        latched=False,
+    ),
+    a_replay_is_up_beside_it: Row(
+        kill=(0, "killed: live (live, "),
+        flatten="there was no position to close, and no entry works",
+        status=(1, f"{BESIDE} (replay): /elsewhere is not up"),
+        ready=NO_BRIDGE,
+        doctor=(1, "broken   kill switch        latched: the gate refuses entries"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", TABLE, ids=lambda fault: fault.__name__.replace("_", " "))
+def test_each_command_tells_the_truth_whatever_is_broken(
+    tapewire: Run, side_by_side: SideBySide, up: Instance, fault: Callable[[Instance], None]
 ) -> None:
-    """On disk, in the gate, or both; the exit status says which."""
+    """`kill` latches on disk, in the gate, or both; each command says what it sees, with its exit status, and none fails."""
+    row = TABLE[fault]
     fault(up)
 
-    done = tapewire("kill")
+    killed = tapewire("kill", "--flatten", "--wait", "1")
+    looks = side_by_side("status", "ready", "doctor")
 
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
-    assert on_disk(up) == latched
-    assert gate_is_killed(up) == told
+    assert on_disk(up) == row.latched
+    assert gate_is_killed(up) == row.told
+    for each, (status, text) in zip((killed, *looks), (row.kill, *row[2:5]), strict=True):
+        said = each.stdout + each.stderr
+        assert (each.args[1], each.returncode) == (each.args[1], status), said
+        assert text in said, each.args
+        assert "Traceback" not in said
+    assert row.flatten in killed.stdout + killed.stderr
 
 
 def test_a_frozen_gate_is_killed_as_soon_as_it_goes_on(tapewire: Run, up: Instance) -> None:
@@ -179,3 +278,42 @@ def test_daemons_end_with_their_supervisord(tapewire: Run, up: Instance) -> None
     assert again.returncode == 0, again.stderr
     *_, last = scan(Path(up.run) / "epochs" / str(epoch) / "gate.log")
     assert msgspec.msgpack.decode(last, type=Entry).way == CARRIED  # the gate has written down what its epoch leaves
+
+
+def test_down_ends_all_although_gate_and_broker_cannot_say_goodbye(tapewire: Run, up: Instance) -> None:
+    """supervisord kills what does not end, and no process is left."""
+    the_gate_is_frozen(up)
+    the_broker_is_stopped(up)
+
+    done = tapewire("down")
+
+    assert (done.returncode, done.stdout[:10]) == (0, "down: live")
+    assert not instances.daemons(up.run)
+    assert not instances.alive(up.pid)
+
+
+def test_a_port_that_is_taken_is_named_and_kill_latches_all_the_same(tapewire: Run, up: Instance) -> None:
+    """The run is down, and another program has the port of its venue link: `up` and `doctor` say which one has it."""
+    assert tapewire("down").returncode == 0
+    with socket.socket() as taken:
+        taken.bind((up.host, up.base_port + PORTS["venue"]))
+        taken.listen()
+        holder = f"{up.base_port + PORTS['venue']} by pid {os.getpid()} `"
+
+        started, killed, ready, down, status, doctor = (
+            tapewire(*words)
+            for words in (
+                ("up", "--var", Path(up.run).parent),
+                ("kill", "--flatten", "--instance", up.run),
+                ("ready", "--instance", up.run),
+                ("down",),
+                ("status",),
+                ("doctor",),
+            )
+        )
+
+    assert (started.returncode, holder in started.stderr) == (78, True)
+    assert (killed.returncode, on_disk(up), CLOSE in killed.stderr) == (75, True, True)
+    assert (ready.returncode, "is not up" in ready.stderr) == (75, True)
+    assert (down.returncode, status.returncode) == (78, 78)
+    assert (doctor.returncode, f"broken   ports             in use: {holder}" in doctor.stdout) == (1, True)

@@ -16,7 +16,7 @@ from tapewire.bus.access import Access
 from tapewire.bus.client import History, Reader, request_control
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Beat
-from tapewire.daemons.operator import status, supervise
+from tapewire.daemons.operator import instances, status, supervise
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import Conf
@@ -38,6 +38,8 @@ def disk(run: Path) -> Found:
 
 
 def supervised(instance: Instance) -> Found:
+    if not instances.alive(instance.pid):
+        return broken(f"{instance.pid} is dead; {instances.processes(instance)}", "`tapewire down`, then `tapewire up`")
     down = [
         f"{each['name']}{supervise.last_error(instance, each['name'])}"
         for each in supervise.processes(instance)
