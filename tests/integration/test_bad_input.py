@@ -59,7 +59,7 @@ def without_column(rows: list[list[str]]) -> None:
         (put("close", "NaN"), [NQ, f"line {LINE}", "close", "NaN"]),
         (put("open", "inf"), [NQ, f"line {LINE}", "open", "inf"]),
         (below_its_low, [NQ, f"line {LINE}", "high", "low"]),
-        (put("close", "24950.10"), [NQ, f"line {LINE}", "close", "24950.10", "0.25"]),
+        (put("close", "24950.10"), [NQ, f"line {LINE}", "close", "24950.1", "0.25"]),
         (put("volume", "-3"), [NQ, f"line {LINE}", "volume", "-3"]),
         (put("timestamp", "yesterday"), [NQ, f"line {LINE}", "timestamp", "yesterday"]),
     ],
@@ -117,14 +117,14 @@ def test_an_unknown_name_is_refused_before_anything_starts(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_folder_names_the_expected_file(tapewire: Run, tmp_path: Path) -> None:
-    """The message contains the expected file name."""
+def test_an_empty_folder_is_named(tapewire: Run, tmp_path: Path) -> None:
+    """The message says what to name instead."""
     (tmp_path / "data").mkdir()
 
     done = tapewire("backtest", "--data", tmp_path / "data", "--out", tmp_path / "out")
 
     assert done.returncode == DataError.status
-    assert NQ in done.stderr
+    assert f"{tmp_path / 'data'} holds nothing; name a file with bars or trades" in done.stderr
 
 
 def test_a_folder_of_other_files_is_not_emptied(tapewire: Run, bars: Path, tmp_path: Path) -> None:
