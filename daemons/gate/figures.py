@@ -47,20 +47,30 @@ class Compared(Struct):
         """
         if account.realised is not None:
             before, self.realised = self.realised, TheirsAndOurs(round(account.realised * 100), realised_cents)
-            text = f"{account.name}: the platform has {{}} realised today, our books {{}}; trades by hand, other strategies or fees"
-            yield from self._differs("account_differs", text, before, self.realised, trading.books_apart, "books_apart")
+            if self._differs("account_differs", before, self.realised, trading.books_apart):
+                what = f"{_two(account, self.realised, 'realised today', 'our books')}; trades by hand, another strategy or fees"
+                yield "account_differs", f"{what} may explain it; {_apart(self.realised, trading.books_apart, 'books_apart')}"
         if account.cash is not None:
             before, self.cash = self.cash, TheirsAndOurs(round(account.cash * 100), equity_cents)
-            text = f"{account.name}: the platform has {{}} cash, [risk] start and our result are {{}}; correct [risk] start"
-            yield from self._differs("account_size", text, before, self.cash, trading.account_apart, "account_apart")
+            if self._differs("account_size", before, self.cash, trading.account_apart):
+                what = f"{_two(account, self.cash, 'cash', '[risk] start and our result')}; correct [risk] start"
+                yield "account_size", f"{what}; {_apart(self.cash, trading.account_apart, 'account_apart')}"
 
-    def _differs(
-        self, name: str, text: str, before: TheirsAndOurs | None, now: TheirsAndOurs, most: float, setting: str
-    ) -> Iterator[tuple[str, str]]:
+    def _differs(self, name: str, before: TheirsAndOurs | None, now: TheirsAndOurs, most: float) -> bool:
+        """Whether to tell a difference now; remembers that it was told."""
         limit = round(most * 100)
         if limit == 0 or abs(now.apart) <= limit:
             self.told.pop(name, None)
-        elif now == before and abs(now.apart - self.told.get(name, 0)) > limit:
-            self.told[name] = now.apart
-            words = text.format(money(now.theirs), money(now.ours))
-            yield name, f"{words}; apart by {money(now.apart)}, at most {money(limit)} ([trading] {setting})"
+            return False
+        if now != before or abs(now.apart - self.told.get(name, 0)) <= limit:
+            return False
+        self.told[name] = now.apart
+        return True
+
+
+def _two(account: AccountFigures, pair: TheirsAndOurs, what: str, ours: str) -> str:
+    return f"{account.name}: the platform has {money(pair.theirs)} {what}, {ours} {money(pair.ours)}"
+
+
+def _apart(pair: TheirsAndOurs, most: float, setting: str) -> str:
+    return f"apart by {money(pair.apart)}, at most {money(round(most * 100))} ([trading] {setting})"
