@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 import secrets
@@ -52,10 +51,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 MOST_LINES = 10
 DEMO_SEED = 8
 DEMO_SESSIONS = 6
-DEMO_START = dt.date(2026, 3, 2)
-
-SIGNAL_COLUMNS = ("time", "action", "strategy", "size", "entry", "stop", "target", "reason")
-TRADE_COLUMNS = ("strategy", "direction", "entry_time", "entry_price", "exit_time", "exit_price", "reason", "net")
 
 
 def register(app: typer.Typer) -> None:
@@ -124,22 +119,14 @@ def demo(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out/demo"),
     seed: Annotated[int, typer.Option(help="Another seed makes other sessions.")] = DEMO_SEED,
     sessions: Annotated[int, typer.Option(min=1, max=60, help="How many trading days.")] = DEMO_SESSIONS,
+    preset: Annotated[
+        str | None, typer.Option(help="As of `backtest`; without it `seed` with V-Reversal beside it.", show_default=False)
+    ] = None,
 ) -> None:
     """Make synthetic sessions and replay them through the real daemons; leaves signals, trades and a report."""
-    from tapewire.replay.sources import synthetic  # here: numpy would make every other command start slower
+    from tapewire.replay import demo as demonstration  # here: numpy would make every other command start slower
 
-    runs.prepare(out_dir)
-    bars = out_dir / "bars"
-    bars.mkdir()
-    kinds = synthetic.generate(bars, sessions=sessions, seed=seed, start=DEMO_START)
-    err.print(f"made {sessions} synthetic sessions ({', '.join(kinds)}) in {bars}")
-    conf, recording = prepare(bars, "MNQ", "seed", None, "next_open", "demo")
-    play(conf, recording, out_dir, "max", False)
-    for name, columns in (("signals.jsonl", SIGNAL_COLUMNS), ("trades.jsonl", TRADE_COLUMNS)):
-        out.print(f"\n{out_dir / name}", style="bold")
-        for line in table(out_dir / name, columns):
-            out.print(line, markup=False)
-    out.print("\nSynthetic bars show that the machine works. They say nothing about profit: their patterns are planned.")
+    demonstration.run(out_dir, seed, sessions, preset)
 
 
 def diff(

@@ -23,6 +23,7 @@ from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
     from tapewire.replay.sources.gather import Reading
+    from tapewire.replay.sources.inspection import InspectedFile
 
 FORMS = ("parquet", "csv")
 
@@ -50,10 +51,7 @@ def inspect(
     """Say what files hold: format, contract, clock, sessions, holes, doubts. Exit status 65 if one cannot be read as it is."""
     from tapewire.replay.sources import inspection
 
-    reading = _reading(source, instrument, own)
-    with bar() as (tell, progress):
-        tell(f"reading {', '.join(map(str, paths))}")
-        files = inspection.inspect(paths, reading, functools.partial(_special, paths[0], reading), progress)
+    files = look(paths, source, instrument, own)
     if as_json:
         out.print(msgspec.json.encode(files).decode(), markup=False)
     else:
@@ -62,6 +60,16 @@ def inspect(
     if not any(file.format for file in files):
         raise DataError(f"{', '.join(map(str, paths))}: no file in a known format; `tapewire data formats` lists them")
     raise typer.Exit(DataError.status if any(file.error for file in files) else 0)
+
+
+def look(paths: list[Path], source: Options, instrument: str = "", own: Path | None = None) -> list[InspectedFile]:
+    """What files hold, with a progress bar."""
+    from tapewire.replay.sources import inspection
+
+    reading = _reading(source, instrument, own)
+    with bar() as (tell, progress):
+        tell(f"reading {', '.join(map(str, paths))}")
+        return inspection.inspect(paths, reading, functools.partial(_special, paths[0], reading), progress)
 
 
 @reads_files

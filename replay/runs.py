@@ -53,6 +53,8 @@ OURS = (
         "faults",
         "killed",
         "bars",
+        "ninjatrader",
+        "ninjatrader-run",
         "poisoned",
         *RESULTS,
         access.LINK,

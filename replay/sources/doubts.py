@@ -81,7 +81,11 @@ def trade_date(close: Whole) -> Whole:
 def _silent(series: Series) -> list[str]:
     bars = series.bars
     known = bars.ask is not None and bool((bars.ask >= 0).any())
-    return [] if known or not len(bars) else [f"{series.file.name}: no order flow (volume at bid and ask)"]
+    return (
+        []
+        if known or not len(bars)
+        else [f"{series.file.name}: no order flow (volume at bid and ask); strategies that need it find nothing"]
+    )
 
 
 def _holes(series: Series) -> list[str]:

@@ -98,6 +98,27 @@ SHAPES = {
 }
 KINDS = tuple(SHAPES)
 
+# V-Reversal's purchase (playbook 8.3), minute by minute: open, high, low and close, in points of NQ above its swing high. The swing
+# high, the fall, the breakout, the bar that comes back, the one that fills the limit, the target. A sale is the same upside down.
+V = (
+    (-2.0, 0.0, -2.5, -1.0),
+    (-1.0, -1.0, -6.0, -5.5),
+    (-5.5, -5.0, -11.0, -10.5),
+    (-10.5, -10.0, -17.0, -16.5),
+    (-16.5, -16.0, -24.0, -22.0),
+    (-22.0, -16.0, -22.5, -16.5),
+    (-16.5, -9.0, -17.0, -9.5),
+    (-9.5, -3.0, -10.0, -3.5),
+    (-3.5, 3.0, -4.0, 2.5),
+    (2.5, 2.75, 0.25, 1.5),
+    (1.5, 2.25, 0.5, 2.0),
+    (2.0, 5.5, 1.5, 5.0),
+    (5.0, 6.0, 3.0, 3.5),
+    (3.5, 4.0, 1.0, 1.5),
+)
+V_MINUTES = ((541, 1), (575, -1))  # bar of the night at which one begins: the purchase at 03:02, the sale at 03:36
+V_BEFORE = 14  # bars whose highs the swing high exceeds
+
 
 class TickBars(NamedTuple):
     """Consecutive minutes in ticks and contracts. ask is the volume bought at the ask."""
@@ -117,12 +138,14 @@ def generate(
     seed: int,
     start: dt.date,
     kinds: Sequence[str] = KINDS,
+    v_reversals: bool = False,
 ) -> list[str]:
     """Write NQ, ES and YM exports and a calendar.json without special days.
 
     Args:
         sessions: trading days from `start` on; weekends, holidays and half days of the exchange are left out.
         seed: 0 or more. kinds: names of SHAPES; each is used once before any is used again.
+        v_reversals: the first night holds a purchase and a sale of V-Reversal, on the scale of NQ.
     Returns:
         The kind of each session, in order.
     Raises:
@@ -144,11 +167,14 @@ def generate(
     last = NQ_START
     for number, (day, kind) in enumerate(zip(_trading_days(start, sessions), order, strict=True)):
         rng = np.random.default_rng((seed, number))
-        path = _day(rng, SHAPES[kind], last)
+        planned = V_MINUTES if v_reversals and number == 0 else ()
+        path = _day(rng, SHAPES[kind], last, planned)
         last = float(path.close[-1]) * 0.25
         stamps, kept = _stamps(rng, day)
+        for at, _ in planned:
+            kept[at - V_BEFORE : at + len(V)] = True
         for market in markets:
-            bars = path if market.root == "NQ" else market.follow(rng, path)
+            bars = path if market.root == "NQ" else market.follow(rng, path, planned)
             lines[market.root] += _rows(market, bars, stamps, kept, day)
     for root, content in lines.items():
         _pack(folder / f"{root}_Volumetric_1.csv.gz", "\n".join(content) + "\n")
@@ -186,8 +212,8 @@ def _stamps(rng: np.random.Generator, day: dt.date) -> tuple[list[str], NDArray[
     return stamps, kept
 
 
-def _day(rng: np.random.Generator, shape: Shape, last: float) -> TickBars:
-    """NQ bars of one trade date that starts near the last price."""
+def _day(rng: np.random.Generator, shape: Shape, last: float, planned: Sequence[tuple[int, int]]) -> TickBars:
+    """NQ bars of one trade date that starts near the last price. planned: bars at which a V begins, each with its side."""
     height = float(rng.integers(shape.ib[0] * 4, shape.ib[1] * 4 + 1)) / 4
     opens = last + float(rng.normal(0, 25))
     low = opens - shape.path[0][1] * height
@@ -196,6 +222,8 @@ def _day(rng: np.random.Generator, shape: Shape, last: float) -> TickBars:
     rth = _regular(rng, shape, scripted) * height + low
     after = _bridge(rng, [(0, rth[-1, 3]), (AFTER, rth[-1, 3] + float(rng.normal(0, 8)))], 1.5)
     prices = np.concatenate((_candles(rng, night, 1.2), rth, _candles(rng, after, 1.4)))
+    for at, side in planned:
+        _draw_v(prices, at, side, 0.25)
     ticks = np.rint(prices * 4).astype(np.int64)
     activity = np.concatenate((_night_volume(), _rth_volume(), np.full(AFTER, 150.0)))
     boost, lean = np.ones(len(ticks)), np.full(len(ticks), np.nan)
@@ -203,6 +231,14 @@ def _day(rng: np.random.Generator, shape: Shape, last: float) -> TickBars:
         boost[EVENING + bar.minute - 1] = 2.4
         lean[EVENING + bar.minute - 1] = 0.3 if isinstance(bar, Hold) else -0.3
     return _traded(rng, ticks, activity, boost, lean)
+
+
+def _draw_v(prices: Floats, at: int, side: int, tick: float, scale: float = 1.0) -> None:
+    """Put a V in place of the bars from `at` on. side: 1 for a purchase, -1 for a sale. scale: points for a point of NQ."""
+    before = np.rint(prices[at - V_BEFORE : at] / tick)
+    swing = before[:, 1].max() + 1 if side > 0 else before[:, 2].min() - 1
+    candles = (swing + side * np.rint(np.array(V) * scale / tick)) * tick
+    prices[at : at + len(V)] = candles if side > 0 else candles[:, [0, 2, 1, 3]]
 
 
 def _regular(rng: np.random.Generator, shape: Shape, scripted: Sequence[Hold | SweepBar]) -> Floats:
@@ -295,14 +331,17 @@ class _Market:
         self.start = start
         self.beta = beta
 
-    def follow(self, rng: np.random.Generator, leader: TickBars) -> TickBars:
+    def follow(self, rng: np.random.Generator, leader: TickBars, planned: Sequence[tuple[int, int]]) -> TickBars:
         own = np.zeros(len(leader.close) + 1)
         shocks = rng.normal(0, 0.00006, len(own))
         for at in range(1, len(own)):
             own[at] = 0.97 * own[at - 1] + shocks[at]
         moves = {name: getattr(leader, name) * 0.25 / NQ_START for name in ("open", "high", "low", "close")}
         prices = [self.start * moves[name] ** self.beta * (1 + own[at:][: len(leader.close)]) for name, at in _OWN]
-        ticks = np.rint(np.stack(prices, axis=1) / self.tick).astype(np.int64)
+        points = np.stack(prices, axis=1)
+        for at, side in planned:
+            _draw_v(points, at, side, self.tick, self.start * self.beta / NQ_START)
+        ticks = np.rint(points / self.tick).astype(np.int64)
         ticks[:, 1], ticks[:, 2] = ticks.max(axis=1), ticks.min(axis=1)
         flat, free = np.ones(len(ticks)), np.full(len(ticks), np.nan)
         return _traded(rng, ticks, leader.volume * np.float64(self.activity), flat, free)

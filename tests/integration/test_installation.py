@@ -89,6 +89,7 @@ def test_the_demo_runs_from_each_kind_of_installation(built: Built, home: Path, 
     done = environment.tapewire("demo", "--sessions", 1, cwd=tmp_path)
 
     assert "1 sessions" in done.stdout
+    assert "tapewire data inspect 'out/demo/ninjatrader/NQ 06-26.Last.txt'" in done.stdout
     assert (tmp_path / "out" / "demo" / "report.html").is_file()
     package = source / "tapewire" if kind == "editable" else environment.packages / "tapewire"
     assert environment.origin("tapewire", cwd=tmp_path) == package.resolve() / "__init__.py"
