@@ -102,14 +102,6 @@ def test_status_says_that_a_run_starts(sides: dict[str, Side]) -> None:
     assert run("status", "--instance", "bob").stdout.startswith("bob (live), ")
 
 
-def test_arm_says_what_still_stops_trading(sides: dict[str, Side]) -> None:
-    """Here the venue: the test serves its link no longer."""
-    done = run("arm", "--instance", "anna")
-
-    assert done.returncode == 0
-    assert done.stdout.startswith("armed: anna; account SimA is ")
-
-
 def test_status_shows_every_run(sides: dict[str, Side], tmp_path: Path) -> None:
     """Six daemons each; --run and --instance choose one, by folder or by name."""
     rows = json.loads(run("status", "--json").stdout)

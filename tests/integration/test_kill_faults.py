@@ -244,11 +244,15 @@ def test_a_frozen_gate_is_killed_as_soon_as_it_goes_on(tapewire: Run, up: Instan
 
 
 def test_arm_releases_the_latch_for_good(tapewire: Run, up: Instance) -> None:
-    """The gate looks at the file at each heartbeat, so the file goes first."""
+    """The gate looks at the file at each heartbeat, so the file goes first. What still stops trading is told with its remedy."""
     assert tapewire("kill").returncode == 0
-    beats = tapewire("arm").returncode
+    armed = tapewire("arm")
 
-    assert beats == 0
+    assert armed.returncode == 0
+    assert (
+        "trading is still HALTED (TRADING_DISABLED): trading is off, or names no account; set both, and start again" in armed.stdout
+    )
+    assert "no venue is connected; NinjaTrader connects when its bridge runs" in armed.stdout
     assert not on_disk(up)
     assert tapewire("status").returncode == 0  # a heartbeat of every daemon has passed
     assert not gate_is_killed(up)
