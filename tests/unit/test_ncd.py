@@ -115,7 +115,7 @@ def test_a_day_file_is_read_and_told(tmp_path):
 
 def real_bytes(first: int, last: int) -> bytes:
     """Bytes that NinjaTrader wrote, from the lines of the format's worked example: an exchange's data does not belong in here."""
-    example = (SHARED / "spec" / "ncd.md").read_text().split("\n## 8.")[1].split("\n### 8a")[0]
+    example = (SHARED / "spec" / "ncd").with_suffix(".md").read_text().split("\n## 8.")[1].split("\n### 8a")[0]
     lines = re.findall(r"^ {4}((?:[0-9a-f]{2} )+) {2,}", example, re.MULTILINE)
     return bytes.fromhex("".join(lines[first:last]))
 
