@@ -14,7 +14,7 @@ from rich.console import Console
 from tapewire.bus.errors import Transient
 from tapewire.bus.messages import AccountFigures
 from tapewire.daemons.operator import gather, instances
-from tapewire.daemons.operator.commands import LIVE
+from tapewire.daemons.operator.commands import LIVE, InstanceOption
 from tapewire.daemons.operator.snapshot import Snapshot
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def accounts(
-    instance: Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")] = None,
+    instance: InstanceOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """List NinjaTrader's accounts: kind, connection, cash, profit, and whether they may trade. Exit status 75 without a bridge."""

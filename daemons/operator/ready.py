@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tapewire.bus.messages import Reason, TradingState
 from tapewire.daemons.operator import gather, instances
-from tapewire.daemons.operator.commands import LIVE
+from tapewire.daemons.operator.commands import LIVE, InstanceOption
 from tapewire.daemons.operator.doctor import hours
 from tapewire.daemons.operator.snapshot import NO_LEASE, Snapshot, span
 from tapewire.daemons.operator.tables import aligned
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ready(
-    instance: Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")] = None,
+    instance: InstanceOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Show whether an entry could be traded now: platform, account, data, orders, position. Exit status 1 unless all are on."""

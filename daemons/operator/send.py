@@ -17,7 +17,7 @@ from tapewire.bus.client import History, request_reply
 from tapewire.bus.errors import DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, IngressEvent
 from tapewire.daemons.operator import instances
-from tapewire.daemons.operator.commands import LIVE
+from tapewire.daemons.operator.commands import LIVE, InstanceOption
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 
@@ -35,7 +35,6 @@ STATUS = {
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
-InstanceOption = Annotated[str | None, typer.Option("--instance", help="Name of the run; needed only if several are up.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 ingress = typer.Typer(help="Show external signals and their states.", no_args_is_help=True, rich_markup_mode=None)
