@@ -22,8 +22,8 @@ from tapewire.replay.options import reads_files
 from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
-    from tapewire.replay.sources.gather import Reading
     from tapewire.replay.sources.inspection import InspectedFile
+    from tapewire.replay.sources.reading import Reading
 
 FORMS = ("parquet", "csv")
 
@@ -88,7 +88,7 @@ def convert(
     source: Options,
 ) -> None:
     """Write recordings in tapewire's own form: checked, contracts joined, with where they come from. Every command reads it."""
-    from tapewire.replay.sources import gather, normal
+    from tapewire.replay.sources import examine, gather, normal
 
     if form not in FORMS:
         raise ConfError(f"--format {form!r}{suggest(form, FORMS)}; write parquet or csv")
@@ -105,7 +105,7 @@ def convert(
         err.print(f"note: {note}", markup=False)
     written: list[dict[str, Any]] = []
     for root, series in gathered.series.items():
-        sources = [gather.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]
+        sources = [examine.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]
         origin = normal.provenance(root, series, source, sources, gathered.told)
         path = normal.write(folder, series, origin, form)
         written.append({"file": str(path), "root": root, "contracts": series.contracts, "bars": len(series.bars)})

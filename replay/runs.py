@@ -38,7 +38,7 @@ from tapewire.replay.sources.recording import Recording
 from tapewire.replay.venue import Venue
 
 if TYPE_CHECKING:
-    from tapewire.replay.sources import gather
+    from tapewire.replay.sources.reading import Reading
 
 Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
@@ -139,16 +139,17 @@ def read(
     return recording, calendar_for(folder, first, last + dt.timedelta(1), defined[instrument].calendar)
 
 
-def reading(options: Options, instrument: str = "", instruments: Mapping[str, Instrument] | None = None) -> gather.Reading:
+def reading(options: Options, instrument: str = "", instruments: Mapping[str, Instrument] | None = None) -> Reading:
     """What reading files depends on. instrument: only its root's bars and its companions' are wanted; empty: all."""
     from tapewire.replay.sources import gather
+    from tapewire.replay.sources.reading import Reading
 
     defined = configuration.instruments() if instruments is None else instruments
     wanted: tuple[str, ...] = ()
     if instrument:
         options = dataclasses.replace(options, instrument=options.instrument or instrument)
         wanted = (*((defined[instrument].root,) if instrument in defined else ()), *gather.COMPANIONS)
-    return gather.Reading(options, defined, configuration.rolls(defined), dt.datetime.now(dt.UTC), wanted)
+    return Reading(options, defined, configuration.rolls(defined), dt.datetime.now(dt.UTC), wanted)
 
 
 def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:

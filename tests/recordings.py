@@ -9,8 +9,8 @@ from tapewire.daemons.market.contracts import Rolls
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay.sources import gather
-from tapewire.replay.sources.gather import Reading
 from tapewire.replay.sources.options import Options
+from tapewire.replay.sources.reading import Reading
 from tapewire.replay.sources.recording import Recording
 
 NOW = dt.datetime(2026, 11, 27, tzinfo=dt.UTC)

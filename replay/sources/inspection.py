@@ -11,8 +11,9 @@ import numpy as np
 from msgspec import Struct
 
 from tapewire.daemons.market.clock import Calendar
-from tapewire.replay.sources import doubts, gather, proof
-from tapewire.replay.sources.gather import Examined, Reading
+from tapewire.replay.sources import doubts, proof
+from tapewire.replay.sources.examine import Examined, examine
+from tapewire.replay.sources.reading import Reading
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Progress, Whole
 from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm, minute_of
@@ -69,7 +70,7 @@ class InspectedFile(Struct, frozen=True):
 
 def inspect(places: Sequence[Path], reading: Reading, special: Special, progress: Progress) -> list[InspectedFile]:
     """Look at every file under some paths. Errors are part of the answer."""
-    return [_file(each, reading, special) for each in gather.examine(places, reading, progress)]
+    return [_file(each, reading, special) for each in examine(places, reading, progress)]
 
 
 def lines(files: list[InspectedFile]) -> Iterator[str]:

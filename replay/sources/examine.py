@@ -1,0 +1,264 @@
+"""Each file of a path, recognised, read, checked and told about, alone and with those of its format.
+
+What is wrong with a file is kept, so that `tapewire data inspect` can show all of them. Files are taken in the order of their
+names, so that the result does not depend on the disk.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tapewire.bus.errors import DataError, TapewireError, suggest
+from tapewire.replay.sources import db, doubts, formats, journal, normal, proof, series
+from tapewire.replay.sources.formats import Recognised
+from tapewire.replay.sources.normal import Source
+from tapewire.replay.sources.proof import StampClock
+from tapewire.replay.sources.reading import Reading, days, root_of, usual_name
+from tapewire.replay.sources.series import Series
+from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Unwanted, Whole
+from tapewire.strategies.clock import MINUTE_NS
+
+OURS = ("calendar.json", "instruments.toml")
+TEXTS = (".md", ".html", ".toml")  # what stands beside recordings and is none
+
+
+@dataclass(slots=True)
+class Examined:
+    """One file. found: its format, None if unknown. parts: root and series of each contract. error: why it cannot be used.
+
+    named: the path names this file, not a folder around it. odd_clock: its stamps carry a zone that the market's day contradicts;
+    they are believed, and that is told.
+    """
+
+    path: Path
+    name: str
+    found: Recognised | None = None
+    content: Content | None = None
+    parts: list[tuple[str, Series]] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    error: TapewireError | None = None
+    named: bool = False
+    odd_clock: bool = False
+
+    def fail(self, error: TapewireError) -> None:
+        """Keep why the file cannot be used. In a folder, a sound file of another kind is left out, which is told."""
+        if isinstance(error, Unwanted) and not self.named:
+            self.told.append(f"{error}; left out")
+            self.parts.clear()
+        else:
+            self.error = error
+
+
+def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
+    """The files to look at, and what was left out in words: one file, or all of a folder and the folders in it.
+
+    Of NinjaTrader's database these are the files of the wanted roots and dates; otherwise all but hidden ones.
+
+    Raises:
+        DataError: there is nothing, or a file stands there plain and compressed.
+    """
+    if path.is_file():
+        return [path], []
+    if not path.is_dir():
+        raise DataError(f"{path} is not there; name a file with bars or trades, or a folder that holds some")
+    if tapes := journal.tapes(path):
+        return tapes, []
+    if db.looks_like(path):
+        return _database(path, reading)
+    found = sorted(
+        each
+        for each in path.rglob("*")
+        if each.is_file()
+        and each.name not in OURS
+        and each.suffix not in TEXTS
+        and not any(part.startswith(".") for part in each.relative_to(path).parts)
+    )
+    for each in found:
+        if each.suffix == ".gz" and each.with_suffix("") in found:
+            raise DataError(f"{each.parent} holds both {each.stem} and {each.name}; remove one, so that it is clear which counts")
+    if not found:
+        raise DataError(f"{path} holds nothing; name a file with bars or trades, or a folder that holds some")
+    return found, []
+
+
+def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
+    options = reading.options
+    first, last = (None if day is None else dt.date(1970, 1, 1) + dt.timedelta(day) for day in days(options))
+    span = db.Span(first, last)
+    files: list[Path] = []
+    told: list[str] = []
+    for root in reading.wanted or ("",):
+        symbols = [root, *(name for name, terms in reading.instruments.items() if terms.root == root and name != root)]
+        listing = db.files(path, symbols if root else (), options.kind, span)
+        files += listing.files
+        told += listing.told
+    if not files:
+        there = ", ".join(f"{name} ({', '.join(kinds)})" for name, kinds in db.contracts(path).items()) or "nothing"
+        wanted = reading.options.instrument or "these dates"
+        raise DataError(f"{path}: NinjaTrader's database has no files of {wanted}; it holds {there}")
+    return files, told
+
+
+def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> list[Examined]:
+    """Every file under some paths, read and checked alone and with those of its contract. Nothing is raised for a single file."""
+    files: list[Examined] = []
+    for path in places:
+        found, told = paths(path, reading)
+        fresh = [
+            Examined(each, str(each.relative_to(path)) if path.is_dir() else each.name, named=path.is_file()) for each in found
+        ]
+        fresh[0].told += told
+        files += fresh
+    sizes = [max(each.path.stat().st_size, 1) for each in files]
+    done = 0
+    for each, size in zip(files, sizes, strict=True):
+        _read(each, reading, lambda share, start=done, size=size: progress((start + share * size) / sum(sizes)))  # type: ignore[misc]
+        done += size
+    for name in {each.found.reader.NAME: None for each in files if each.found is not None}:
+        _know_clock([each for each in files if each.found is not None and name == each.found.reader.NAME], reading.options)
+    for each in files:
+        _make(each, reading)
+    for group in _by_clock(files):
+        _prove(group, reading)
+    for each in files:
+        if each.error is None:
+            _doubt(each, reading)
+    progress(1.0)
+    return files
+
+
+def source_of(each: Examined, reading: Reading) -> Source:
+    """A file as the provenance of a series names it."""
+    assert each.found is not None
+    assert each.content is not None
+    ends = each.content.stamps if each.content.stamps == "trade" else reading.options.stamps or each.content.stamps
+    zone = series.clock(each.path, each.content, reading.options)
+    return Source(each.name, normal.digest(each.path), each.found.reader.NAME, zone, ends)
+
+
+def _read(each: Examined, reading: Reading, progress: Progress) -> None:
+    options = reading.options
+    try:
+        each.found = formats.recognised(each.path, options)
+        if each.found is None:
+            return
+        each.content = content = each.found.reader.read(each.found.head, options, progress)
+        each.told += content.told
+        if not content.parts and not content.bad:
+            each.told.append(f"{each.name}: no bars in it")
+    except TapewireError as error:
+        each.fail(error)
+
+
+def _make(each: Examined, reading: Reading) -> None:
+    """The series of a file. Its rows are let go, so that a recording is held once."""
+    content, options = each.content, reading.options
+    if content is None or each.error is not None:
+        return
+    try:
+        for part in content.parts:
+            root = root_of(part.contract, each.path, reading)
+            if not _wanted(root, part, reading):
+                continue
+            tick = _tick(root, reading, each)
+            if content.tick and content.tick != tick:
+                each.told.append(f"{each.name}: its price step is {content.tick:g}, that of {root} {tick:g}")
+            made, bad = series.of(each.path, content, part, tick, options)
+            each.parts.append((root, made))
+            each.bad += bad
+            each.told += made.told
+            if not part.contract:
+                each.told.append(f"{each.name}: nothing in it names the instrument; read as {root}, as --instrument says")
+        if not each.parts:
+            each.bad += content.bad
+    except TapewireError as error:
+        each.fail(error)
+    content.parts.clear()
+
+
+def _wanted(root: str, part: Part, reading: Reading) -> bool:
+    if reading.wanted and root not in reading.wanted:
+        return False
+    only = reading.options.contract
+    return not only or not part.contract or usual_name(only, reading) == usual_name(part.contract, reading)
+
+
+def _tick(root: str, reading: Reading, each: Examined) -> float:
+    for terms in reading.instruments.values():
+        if terms.root == root:
+            return terms.tick
+    near = suggest(root, reading.instruments)
+    raise Unwanted(f"{each.path}: {root!r} is no known instrument{near}; add it with --instruments FILE, or say --instrument")
+
+
+def _know_clock(files: list[Examined], options: Options) -> None:
+    """Name the zone that fits files of one format which leave it open."""
+    parts = [part for each in files if each.content is not None and not each.content.clock for part in each.content.parts]
+    if options.zone or not parts:
+        return
+    stamps = np.concatenate([_minutes(part.rows) for part in parts])
+    volume = np.concatenate([part.rows.size if isinstance(part.rows, Ticks) else part.rows.volume for part in parts])
+    ends = {each.content.stamps for each in files if each.content is not None}
+    fits = proof.suggest(stamps, volume, at_open=ends == {"open"})
+    hint = f"the bars fit {fits}: say --zone {fits}" if fits else "say --zone, such as America/Chicago or America/New_York"
+    for each in files:
+        if each.content is not None and not each.content.clock and each.error is None:
+            each.error = DataError(f"{each.path}: nothing in it says which zone its stamps are in; {hint}")
+
+
+def _minutes(rows: Bars | Ticks) -> Whole:
+    return (rows.stamp // MINUTE_NS + 1) * MINUTE_NS if isinstance(rows, Ticks) else rows.stamp
+
+
+def _by_clock(files: list[Examined]) -> Iterator[list[tuple[Examined, Series]]]:
+    """Series that must tell the same clock: of one format and root."""
+    groups: dict[tuple[str, str], list[tuple[Examined, Series]]] = {}
+    for each in files:
+        if each.error is None and each.found is not None and each.content is not None and not each.content.checked:
+            for root, part in each.parts:
+                groups.setdefault((each.found.reader.NAME, root), []).append((each, part))
+    yield from groups.values()
+
+
+def _prove(group: list[tuple[Examined, Series]], reading: Reading) -> None:
+    first, _ = group[0]
+    assert first.content is not None
+    ends = reading.options.stamps or first.content.stamps
+    declared = StampClock(series.clock(first.path, first.content, reading.options), ends == "open")
+    stamps = np.concatenate([part.bars.stamp for _, part in group])
+    volume = np.concatenate([part.bars.volume for _, part in group])
+    try:
+        first.told += proof.check(str(first.path), stamps, volume, declared)
+    except DataError as error:
+        if first.content.assumed or reading.options.zone:
+            first.error = error
+            return
+        first.told.append(f"{error}; the zone stands in the stamps and was believed")
+        for each, _ in group:
+            each.odd_clock = True
+
+
+def _doubt(each: Examined, reading: Reading) -> None:
+    """Leave out what no market can have done, if the user allows so many; tell what is strange."""
+    if each.content is None or each.content.checked:
+        return
+    parts: list[tuple[str, Series]] = []
+    for root, part in each.parts:
+        wrong, bad = doubts.closed(part, reading.now, dated=each.content.dated, odd_clock=each.odd_clock)
+        each.bad += bad
+        kept = series.only(part, ~wrong)
+        parts.append((root, kept))
+        each.told += doubts.strange(kept)
+    each.parts = parts
+    try:
+        each.told += series.refuse(
+            each.path, sorted(each.bad, key=lambda bad: bad.line), reading.options.skip_bad, each.content.rows
+        )
+    except DataError as error:
+        each.error = error

@@ -1,0 +1,87 @@
+"""What reading files depends on beside their bytes, and how a file's own words for a contract are understood."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.daemons.market.contracts import Contract, Rolls
+from tapewire.daemons.settings.structs import Instrument
+from tapewire.replay.sources.options import Options
+
+LISTED = 10
+CONTINUOUS = "!"  # TradingView's NQ1! is a series of contracts
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading depends on, beside the files. now: of the wall clock. wanted: roots to read; empty: all that are defined."""
+
+    options: Options
+    instruments: Mapping[str, Instrument]
+    rolls: Rolls
+    now: dt.datetime
+    wanted: tuple[str, ...] = ()
+
+
+def root_of(written: str, path: Path, reading: Reading) -> str:
+    """The root that a file's own word for its contract means; the word itself if it is no known instrument.
+
+    Raises:
+        DataError: nothing names it.
+    """
+    text = written or reading.options.instrument
+    if not text:
+        raise DataError(f"{path}: nothing in it names its instrument; say --instrument, such as NQ")
+    symbol = text.upper().split(CONTINUOUS)[0].rstrip("0123456789") if CONTINUOUS in text else text.upper()
+    if symbol in reading.instruments:
+        return reading.instruments[symbol].root
+    try:
+        contract = reading.rolls.parse(symbol, reading.now.date())
+    except DataError:
+        return text
+    return contract.root if contract is not None else text
+
+
+def contract_of(written: str, reading: Reading) -> Contract | None:
+    """The month that a file's own word names; None for a root alone, and for other words."""
+    if written.upper() in reading.instruments:
+        return None
+    try:
+        return reading.rolls.parse(written, reading.now.date())
+    except (DataError, ConfError):
+        return None
+
+
+def named(contract: Contract) -> str:
+    """A contract by its root and month, so that NQH6 and MNQ 03-26 are one."""
+    return f"{contract.root} {contract.month:02}-{contract.year % 100:02}"
+
+
+def usual_name(written: str, reading: Reading) -> str:
+    """A contract by its usual name, so that two spellings of it are one; other words as they are."""
+    contract = contract_of(written, reading)
+    return written if contract is None else named(contract)
+
+
+def days(options: Options) -> tuple[int | None, int | None]:
+    """The trade dates of --from and --to in days since 1970, or None. Raises ConfError for a text that is no date."""
+    return _day(options.start, "--from"), _day(options.end, "--to")
+
+
+def _day(text: str, name: str) -> int | None:
+    if not text:
+        return None
+    try:
+        return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
+    except ValueError:
+        raise ConfError(f"{name} {text!r}: not a date; write YYYY-MM-DD") from None
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names of some, and how many more there are."""
+    every = list(names)
+    return ", ".join(every[:LISTED]) + (f" and {len(every) - LISTED} more" if len(every) > LISTED else "") if every else "nothing"
