@@ -101,12 +101,19 @@ def _folders(folder: Path) -> Iterator[Path]:
     if (folder / "db").is_dir():
         folder = folder / "db"
     for path, entry in _within(folder):
-        if not entry.is_dir():
+        if not _is_folder(entry):
             continue
         if path.name in KINDS:
-            yield from (inner for inner, each in _within(path) if each.is_dir())
+            yield from (inner for inner, each in _within(path) if _is_folder(each))
         elif at.name in KINDS or CONTRACT.fullmatch(path.name):
             yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _within(folder: Path) -> Iterator[tuple[Path, os.DirEntry[str]]]:

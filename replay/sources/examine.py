@@ -7,6 +7,7 @@ names, so that the result does not depend on the disk.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ TEXTS = (".md", ".html", ".toml")  # what stands beside recordings and is none
 
 @dataclass(slots=True)
 class Examined:
-    """One file. found: its format, None if unknown. parts: root and series of each contract. error: why it cannot be used.
+    """One file. found: its format, None if unknown; other: what it is then, if that can be told. parts: root and series of each
+    contract. error: why it cannot be used.
 
     named: the path names this file, not a folder around it. odd_clock: its stamps carry a zone that the market's day contradicts;
     they are believed, and that is told.
@@ -37,6 +39,7 @@ class Examined:
 
     path: Path
     name: str
+    other: str = ""
     found: Recognised | None = None
     content: Content | None = None
     parts: list[tuple[str, Series]] = field(default_factory=list)
@@ -45,6 +48,12 @@ class Examined:
     error: TapewireError | None = None
     named: bool = False
     odd_clock: bool = False
+
+    @property
+    def unread(self) -> str:
+        """How a file in no known format is listed."""
+        state = self.other if self.path.stat().st_size else "empty"
+        return f"{self.name} ({state})" if state else self.name
 
     def fail(self, error: TapewireError) -> None:
         """Keep why the file cannot be used. In a folder, a sound file of another kind is left out, which is told."""
@@ -66,14 +75,15 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
     if path.is_file():
         return [path], []
     if not path.is_dir():
-        raise DataError(f"{path} is not there; name a file with bars or trades, or a folder that holds some")
+        state = "is neither a file nor a folder" if path.exists() else "is not there"
+        raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some")
     if tapes := journal.tapes(path):
         return tapes, []
     if db.looks_like(path):
         return _database(path, reading)
     found = sorted(
         each
-        for each in path.rglob("*")
+        for each in _under(path)
         if each.is_file()
         and each.name not in OURS
         and each.suffix not in TEXTS
@@ -85,6 +95,16 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
     if not found:
         raise DataError(f"{path} holds nothing; name a file with bars or trades, or a folder that holds some")
     return found, []
+
+
+def _under(folder: Path) -> Iterator[Path]:
+    """What a folder and the folders in it hold. Raises DataError: one cannot be listed, so that bars would be missing unseen."""
+
+    def fail(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); allow it, or move it out of {folder}") from error
+
+    for at, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(at, name) for name in names)
 
 
 def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
@@ -147,6 +167,7 @@ def _read(each: Examined, reading: Reading, progress: Progress) -> None:
     try:
         each.found = formats.recognised(each.path, options)
         if each.found is None:
+            each.other = formats.other(each.path)
             return
         each.content = content = each.found.reader.read(each.found.head, options, progress)
         each.told += content.told

@@ -44,6 +44,15 @@ FORMATS: tuple[Format, ...] = tuple(
 )
 
 
+OTHERS = {
+    b"PK\x03\x04": "zip; unpack it, or save a workbook's sheet as CSV",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip; unpack it",
+    b"Rar!\x1a\x07": "RAR; unpack it",
+    b"%PDF-": "PDF; export text or CSV",
+    b"SQLite format 3\0": "SQLite; `tapewire compare` reads NinjaTrader.sqlite",
+}
+
+
 class Recognised(NamedTuple):
     """A file whose format is known. sign: by what it was recognised."""
 
@@ -64,6 +73,13 @@ def recognised(path: Path, options: Options) -> Recognised | None:
         if sign := reader.recognise(head):
             return Recognised(head, reader, sign)
     return None
+
+
+def other(path: Path) -> str:
+    """What a file in no known format is, with the remedy, where its first bytes tell; else empty."""
+    with path.open("rb") as file:
+        head = file.read(max(map(len, OTHERS)))
+    return next((words for magic, words in OTHERS.items() if head.startswith(magic)), "")
 
 
 def known() -> str:

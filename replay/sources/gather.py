@@ -45,12 +45,12 @@ def gather(places: Sequence[Path], reading: Reading, progress: Progress) -> Gath
             raise each.error
     known = [each for each in files if each.found is not None]
     if not known:
-        there = listed(each.name + " (empty)" * (not each.path.stat().st_size) for each in files)
+        there = listed(each.unread for each in files)
         raise DataError(
             f"{path}: no bars, as no file is in a format that can be read; it holds {there}; known formats: {formats.known()}"
         )
     told = list(dict.fromkeys(line for each in known for line in each.told))
-    if unknown := [each.name for each in files if each.found is None]:
+    if unknown := [each.unread for each in files if each.found is None]:
         told.append(f"not read, in no known format: {listed(unknown)}")
     by_root: dict[str, list[Series]] = {}
     for each in known:

@@ -75,7 +75,7 @@ def inspect(places: Sequence[Path], reading: Reading, special: Special, progress
 
 def lines(files: list[InspectedFile]) -> Iterator[str]:
     """The answer for a person."""
-    unknown = [file.file for file in files if not file.format]
+    unknown = [" ".join((file.file, *(f"({note})" for note in file.notes))) for file in files if not file.format]
     for file in files:
         if not file.format:
             continue
@@ -117,7 +117,7 @@ def _file(each: Examined, reading: Reading, special: Special) -> InspectedFile:
         rows=0 if content is None else content.rows,
         bad_rows=len(each.bad),
         contents=tuple(_part(root, part, special) for root, part in each.parts if len(part.bars)),
-        notes=tuple(dict.fromkeys(each.told)),
+        notes=tuple(dict.fromkeys((*each.told, *([each.other] if each.other else ())))),
         error="" if each.error is None else str(each.error),
     )
 

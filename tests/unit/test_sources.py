@@ -1,6 +1,7 @@
 """Volumetric exports as bars: what is read, what is left out and reported, and what is refused with a remedy."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,46 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
     """The remedy says what can be named."""
     with pytest.raises(DataError, match="is not there; name a file"):
         read(tmp_path / "nowhere")
+
+
+def test_a_path_that_is_neither_file_nor_folder_is_refused(tmp_path):
+    """A pipe or a device is there, but nothing can be read from it twice."""
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(DataError, match="is neither a file nor a folder"):
+        read(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [(b"PK\x03\x04....", r"bars.dat \(zip; unpack it"), (b"%PDF-1.7\n", r"bars.dat \(PDF; export text or CSV\)")],
+)
+def test_a_file_of_another_kind_is_refused_with_the_remedy(tmp_path, head, words):
+    """The sort of a file is told by its first bytes, whatever its name is."""
+    (tmp_path / "bars.dat").write_bytes(head)
+
+    with pytest.raises(DataError, match=words):
+        read(tmp_path)
+
+
+def test_links_that_lead_nowhere_or_in_circles_are_passed_over(tmp_path):
+    """The files beside them are read."""
+    export(tmp_path, GOOD)
+    (tmp_path / "itself").symlink_to("itself")
+    (tmp_path / "above").symlink_to(tmp_path)
+    (tmp_path / "gone").symlink_to("nothing")
+
+    assert len(read(tmp_path).bars) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="everything may be read by root")
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path):
+    """Its bars would be missing unseen."""
+    export(tmp_path, GOOD)
+    (tmp_path / "closed").mkdir(mode=0)
+
+    with pytest.raises(DataError, match="closed: cannot be listed"):
+        read(tmp_path)
 
 
 def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
