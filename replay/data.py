@@ -17,7 +17,7 @@ from tapewire.daemons.operator.commands import InstrumentsOption
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.replay import runs
-from tapewire.replay.commands import JsonOption, bar, err, out
+from tapewire.replay.commands import JsonOption, bar, out, tell_notes
 from tapewire.replay.options import reads_files
 from tapewire.replay.sources.options import Options
 
@@ -101,8 +101,7 @@ def convert(
         gathered = gather.gather(paths, reading, progress)
     if not gathered.series:
         raise DataError(f"{', '.join(map(str, paths))}: no bars in the dates that are wanted; check --from, --to and --contract")
-    for note in gathered.told:
-        err.print(f"note: {note}", markup=False)
+    tell_notes(gathered.told)
     written: list[dict[str, Any]] = []
     for root, series in gathered.series.items():
         sources = [examine.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]

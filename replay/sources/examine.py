@@ -113,7 +113,7 @@ def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
     span = db.Span(first, last)
     files: list[Path] = []
     told: list[str] = []
-    for root in reading.wanted or ("",):
+    for root in dict.fromkeys(reading.wanted) or ("",):
         symbols = [root, *(name for name, terms in reading.instruments.items() if terms.root == root and name != root)]
         listing = db.files(path, symbols if root else (), options.kind, span)
         files += listing.files

@@ -8,7 +8,7 @@ import pytest
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import db
 from tapewire.replay.sources.db import Span
-from tests import ncd_writer
+from tests import ncd_writer, recordings
 from tests.ncd_writer import placed
 
 FIRST, SECOND = "NQ 12-30", "NQ 03-31"
@@ -134,3 +134,14 @@ def test_the_cache_is_refused(tmp_path):
     assert db.looks_like(path.parent) == "it is NinjaTrader's db/cache"
     with pytest.raises(DataError, match="another layout; read db/minute or db/tick"):
         db.files(path.parent)
+
+
+def test_a_companion_that_is_traded_is_read_once(tmp_path):
+    """ES is a companion of every instrument, of itself as well; its files are not read a second time."""
+    bars = [ncd_writer.WrittenBar(dt.datetime(2027, 2, 24, 9, 31 + at), 100, 101, 99, 100, 10) for at in range(5)]
+    ncd_writer.database(tmp_path, "ES 03-27", 0.25, bars)
+
+    recording = recordings.read(tmp_path / "db", "ES", zone="America/New_York")
+
+    assert len(recording.files) == 1
+    assert not [note for note in recording.notes if "more than one file" in note]
