@@ -1,7 +1,7 @@
 """supervisord, which survives a full disk: `python -m tapewire.daemons.operator.overseer -c FILE`.
 
 When supervisord cannot write its log, it writes the reason to its standard error (supervisor 4.3.0, loggers.py). Ours is a file on
-the same disk: the second error would end supervisord, and with it every daemon.
+the same disk: the second error would end supervisord, and with it every daemon (findings/supervisord_ends_on_a_full_disk.sh).
 """
 
 from __future__ import annotations
