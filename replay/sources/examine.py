@@ -98,12 +98,21 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
 
 
 def _under(folder: Path) -> Iterator[Path]:
-    """What a folder and the folders in it hold. Raises DataError: one cannot be listed, so that bars would be missing unseen."""
+    """What a folder and the folders in it hold, those that a link names included, each once.
+
+    Raises:
+        DataError: one cannot be listed, so that bars would be missing unseen.
+    """
 
     def fail(error: OSError) -> None:
         raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); allow it, or move it out of {folder}") from error
 
-    for at, _, names in os.walk(folder, onerror=fail):
+    taken = {*folder.resolve().parents}  # a link that leads up would bring what nobody named
+    for at, folders, names in os.walk(folder, onerror=fail, followlinks=True):
+        if (here := Path(at).resolve()) in taken:
+            folders.clear()
+            continue
+        taken.add(here)
         yield from (Path(at, name) for name in names)
 
 
@@ -128,14 +137,19 @@ def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
 def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> list[Examined]:
     """Every file under some paths, read and checked alone and with those of its contract. Nothing is raised for a single file."""
     files: list[Examined] = []
+    sizes: list[int] = []
+    taken: set[tuple[int, int]] = set()
     for path in places:
         found, told = paths(path, reading)
-        fresh = [
-            Examined(each, str(each.relative_to(path)) if path.is_dir() else each.name, named=path.is_file()) for each in found
-        ]
-        fresh[0].told += told
-        files += fresh
-    sizes = [max(each.path.stat().st_size, 1) for each in files]
+        for file in found:
+            status = file.stat()
+            if (status.st_dev, status.st_ino) in taken:
+                continue  # another path leads to it
+            taken.add((status.st_dev, status.st_ino))
+            name = str(file.relative_to(path)) if path.is_dir() else file.name
+            files.append(Examined(file, name, told=told, named=path.is_file()))
+            sizes.append(max(status.st_size, 1))
+            told = []
     done = 0
     for each, size in zip(files, sizes, strict=True):
         _read(each, reading, lambda share, start=done, size=size: progress((start + share * size) / sum(sizes)))  # type: ignore[misc]

@@ -51,13 +51,16 @@ def one(contract: str, bars: Bars) -> Joined:
 def files(parts: Sequence[Series], seconds: int) -> tuple[Bars, int]:
     """Files of one contract as one run of bars, and how many bars two files both had; the first file's are kept.
 
-    Files that each hold the trades of an hour of their own share the minute at the border: it is one bar of both.
+    Files that each hold the trades of an hour of their own share the minute at the border: it is one bar of both. Two of one name
+    hold the same hour.
     """
-    bars = concatenated([part.bars for part in parts])
+    apart = all(part.apart for part in parts)
+    hours = list({part.file.name: part for part in reversed(parts)}.values())[::-1] if apart else parts
+    bars = concatenated([part.bars for part in hours])
     order = np.argsort(bars.stamp, kind="stable")
     bars = bars.only(order)
-    if all(part.apart for part in parts):
-        return candles.joined(parts[0].file, bars, seconds, seconds), 0
+    if apart:
+        return candles.joined(parts[0].file, bars, seconds, seconds), sum(len(part.bars) for part in parts) - len(bars)
     fresh = np.diff(bars.stamp, prepend=bars.stamp[:1] - 1) != 0
     return bars.only(fresh), int((~fresh).sum())
 

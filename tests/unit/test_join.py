@@ -1,5 +1,7 @@
 """Contracts of one root as one series: which day has which contract, what a roll costs, and what is told."""
 
+import datetime as dt
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from tapewire.bus.errors import DataError
 from tapewire.replay.sources import gather
 from tapewire.replay.sources.gather import Gathered
 from tests import recordings
+from tests.ncd_writer import SECOND, TickRecord, placed, tick_file
 
 DAYS = ("20260309", "20260310", "20260311", "20260312", "20260313")
 
@@ -109,3 +112,43 @@ def test_only_the_wanted_dates_are_kept(two: Path) -> None:
     made = gathered(two, start="2026-03-10", end="2026-03-12")
 
     assert contract_of_each_day(made) == ["NQ 03-26"] * 2 + ["NQ 06-26"]
+
+
+@pytest.fixture
+def ticks(tmp_path: Path) -> Path:
+    """NinjaTrader's database with two hours of 100 trades, one contract each."""
+    for hour in (9, 10):
+        trades = [TickRecord(0, 0, 0, 1, 1), *(TickRecord(20 * SECOND, 1, 0, 1, 1) for _ in range(99))]
+        content = tick_file(0.25, 24_000, dt.datetime(2026, 3, 10, hour), trades)
+        placed(tmp_path, f"tick/NQ 03-26/20260310{hour + 1:02}00.Last.ncd", content)
+    return tmp_path / "db"
+
+
+@pytest.mark.parametrize("instrument", ["NQ", "MNQ", "ES"])
+def test_a_trade_counts_once_whichever_instrument_is_traded(ticks: Path, instrument: str) -> None:
+    """NQ is the traded root and a companion at once: its files are read once."""
+    series = gathered(ticks, instrument=instrument, zone="America/New_York").series["NQ"]
+
+    assert int(series.bars.volume.sum()) == 200
+
+
+def test_a_file_that_two_paths_name_is_read_once(ticks: Path) -> None:
+    """A folder and one in it, or a link to it, hold the same trades."""
+    (ticks.parent / "link").symlink_to(ticks)
+    places = [ticks, ticks / "tick" / "NQ 03-26", ticks.parent / "link"]
+
+    made = gather.gather(places, recordings.reading("NQ", zone="America/New_York"), lambda share: None)
+
+    assert int(made.series["NQ"].bars.volume.sum()) == 200
+    assert not [line for line in made.told if "more than one file" in line]
+
+
+def test_a_copy_of_an_hour_of_trades_is_told_and_left_out(ticks: Path) -> None:
+    """A second folder with the same hours, such as a backup, does not double the volume."""
+    shutil.copytree(ticks, ticks.parent / "backup" / "db")
+    places = [ticks, ticks.parent / "backup" / "db"]
+
+    made = gather.gather(places, recordings.reading("NQ", zone="America/New_York"), lambda share: None)
+
+    assert int(made.series["NQ"].bars.volume.sum()) == 200
+    assert any("68 minutes stand in more than one file" in line for line in made.told)

@@ -296,9 +296,20 @@ def test_links_that_lead_nowhere_or_in_circles_are_passed_over(tmp_path):
     export(tmp_path, GOOD)
     (tmp_path / "itself").symlink_to("itself")
     (tmp_path / "above").symlink_to(tmp_path)
+    (tmp_path / "higher").symlink_to(tmp_path.parent)
     (tmp_path / "gone").symlink_to("nothing")
 
     assert len(read(tmp_path).bars) == 1
+
+
+def test_a_folder_that_a_link_names_is_read(tmp_path):
+    """Recordings often lie on another disk."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").mkdir()
+    export(tmp_path / "disk", GOOD)
+    (tmp_path / "data" / "NQ").symlink_to(tmp_path / "disk")
+
+    assert len(read(tmp_path / "data").bars) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="everything may be read by root")
