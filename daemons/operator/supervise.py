@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 import zmq
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 import tapewire
 from tapewire.bus import access, disk, private
@@ -36,6 +36,7 @@ from tapewire.daemons.shell import limits
 DAEMONS = makers.NAMES
 START_S = 30.0
 STOP_S = 20.0
+LOOK_S = 3.0  # a supervisord that does not say what runs within this time is shown as one that does not reply
 PR_SET_PDEATHSIG = 1
 SOCKET = "supervisord.sock"
 OVERSEER = "tapewire.daemons.operator.overseer"
@@ -179,7 +180,7 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
     """
     state = "UNKNOWN" if instances.alive(instance.pid) else "ORPHANED"
     try:
-        with remote(instance) as rpc:
+        with remote(instance, LOOK_S) as rpc:
             found: Any = rpc.supervisor.getAllProcessInfo()
     except (OSError, xmlrpc.client.Fault, http.client.HTTPException):
         left = instances.daemons(instance.run)
@@ -308,9 +309,27 @@ def port_free(host: str, port: int) -> bool:
     return True
 
 
-def remote(instance: Instance) -> xmlrpc.client.ServerProxy:
-    """supervisord's own interface, on its unix socket."""
+class _Bounded(UnixStreamHTTPConnection):  # type: ignore[misc]
+    """A connection that waits for a reply for `patience_s` at most; supervisor's own waits for ever."""
+
+    patience_s: float
+    socketfile: str
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(self.patience_s)
+
+
+def remote(instance: Instance, patience_s: float = STOP_S) -> xmlrpc.client.ServerProxy:
+    """supervisord's own interface, on its unix socket. A call that is not answered in time raises TimeoutError, an OSError."""
+
+    def connection() -> _Bounded:
+        made = _Bounded("localhost")
+        made.socketfile, made.patience_s = instance.socket, patience_s
+        return made
+
     transport = SupervisorTransport(serverurl=f"unix://{instance.socket}")
+    transport._get_connection = connection
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
 

@@ -243,6 +243,19 @@ def test_a_frozen_gate_is_killed_as_soon_as_it_goes_on(tapewire: Run, up: Instan
     assert eventually(lambda: gate_is_killed(up))
 
 
+def test_a_frozen_supervisord_holds_nobody_up(tapewire: Run, up: Instance) -> None:
+    """It takes connections and never answers: `status` shows what lives as unknown, and `kill` needs it for nothing."""
+    os.kill(up.pid, signal.SIGSTOP)
+    try:
+        looked, killed = tapewire("status"), tapewire("kill")
+    finally:
+        os.kill(up.pid, signal.SIGCONT)
+
+    assert "unknown" in looked.stdout
+    assert killed.returncode == 0
+    assert on_disk(up)
+
+
 def test_arm_releases_the_latch_for_good(tapewire: Run, up: Instance) -> None:
     """The gate looks at the file at each heartbeat, so the file goes first. What still stops trading is told with its remedy."""
     assert tapewire("kill").returncode == 0
