@@ -14,7 +14,7 @@ from tapewire.replay.sources import doubts, formats, join, normal
 from tapewire.replay.sources.barlist import BarList
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.join import Joined
-from tapewire.replay.sources.reading import Reading, contract_of, days, listed, named, usual_name
+from tapewire.replay.sources.reading import Reading, contract_of, days, listed, named, symbol_of, usual_name
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Bars, Options, Progress
@@ -52,6 +52,7 @@ def gather(places: Sequence[Path], reading: Reading, progress: Progress) -> Gath
     told = list(dict.fromkeys(line for each in known for line in each.told))
     if unknown := [each.unread for each in files if each.found is None]:
         told.append(f"not read, in no known format: {listed(unknown)}")
+    told += _without_micros(known, reading)
     by_root: dict[str, list[Series]] = {}
     for each in known:
         for root, part in each.parts:
@@ -105,6 +106,21 @@ def recording(path: Path, instrument: str, reading: Reading, progress: Progress)
         ),
         notes=tuple(gathered.told),
     )
+
+
+def _without_micros(files: list[Examined], reading: Reading) -> list[str]:
+    """Leave out the bars of another symbol of a root that has bars of its own: the volume of MNQ is not that of NQ."""
+    told: list[str] = []
+    for root in {root: None for each in files for root, _ in each.parts}:
+        parts = [part for each in files for mine, part in each.parts if mine == root]
+        others = sorted({symbol_of(part.contract, root, reading) for part in parts} - {root})
+        own = [part for part in parts if symbol_of(part.contract, root, reading) == root]
+        if not own or not others:
+            continue
+        told.append(f"{root}: the files of {listed(others)} are left out, as there are some of {root}")
+        for each in files:
+            each.parts = [(mine, part) for mine, part in each.parts if symbol_of(part.contract, root, reading) not in others]
+    return told
 
 
 def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: list[str]) -> Joined:

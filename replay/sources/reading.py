@@ -46,6 +46,14 @@ def root_of(written: str, path: Path, reading: Reading) -> str:
     return contract.root if contract is not None else text
 
 
+def symbol_of(written: str, root: str, reading: Reading) -> str:
+    """The symbol that a file's own word begins with: MNQ of "MNQ 03-26"; the root where it is no contract."""
+    try:
+        return reading.rolls.read(written, reading.now.date())[0]
+    except DataError:
+        return root
+
+
 def contract_of(written: str, reading: Reading) -> Contract | None:
     """The month that a file's own word names; None for a root alone, and for other words."""
     if written.upper() in reading.instruments:

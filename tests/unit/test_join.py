@@ -152,3 +152,21 @@ def test_a_copy_of_an_hour_of_trades_is_told_and_left_out(ticks: Path) -> None:
 
     assert int(made.series["NQ"].bars.volume.sum()) == 200
     assert any("68 minutes stand in more than one file" in line for line in made.told)
+
+
+def test_the_micro_contract_does_not_stand_in_for_its_root(tmp_path: Path) -> None:
+    """A folder with the exports of both has one volume: the root's."""
+    export(tmp_path, "MNQ 03-26", 24_000, (7, 7, 7, 7, 7))
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 900, 900, 900))
+
+    made = gathered(tmp_path, instrument="MNQ")
+
+    assert set(made.series["NQ"].bars.volume.tolist()) == {900}
+    assert "NQ: the files of MNQ are left out, as there are some of NQ" in made.told
+
+
+def test_the_micro_contract_alone_is_read(tmp_path: Path) -> None:
+    """Whoever has only MNQ trades on it."""
+    export(tmp_path, "MNQ 03-26", 24_000, (7, 7, 7, 7, 7))
+
+    assert set(gathered(tmp_path, instrument="MNQ").series["NQ"].bars.volume.tolist()) == {7}
