@@ -30,7 +30,7 @@ def closed(series: Series, now: dt.datetime, *, dated: bool, odd_clock: bool = F
     bars = series.bars
     day, minute = proof.new_york(bars.stamp)
     weekday = (day + 3) % 7
-    resting = (minute > proof.BREAK) & (minute <= EVENING) & (not odd_clock)
+    resting = proof.resting(day, minute) & (not odd_clock)
     night = ((weekday == SUNDAY) & (minute <= EVENING)) | ((weekday == FRIDAY) & (minute > EVENING))
     weekend = (weekday == SATURDAY) | (night & (not odd_clock))
     years = bars.stamp.astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970

@@ -9,6 +9,7 @@ The stamps of other markets' hours cannot be proved so; nor can a few bars. Then
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
@@ -22,7 +23,10 @@ from tapewire.replay.sources.table import EXCHANGE, UTC, Flags, Floats, Whole
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
 
 BREAK = EVENING - 60  # the last bar of a trade date closes here
+LONGER = 30  # minutes that the market stayed open, at most, before SHORTER
+SHORTER = dt.date(2015, 9, 21).toordinal() - dt.date(1970, 1, 1).toordinal()  # NinjaTrader's advisory 25 of 2015-09-15
 MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a clock
+MOST_BAD = 30  # so many are no prints
 FEWEST = 60  # bars that make a day one
 OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
@@ -37,6 +41,8 @@ ZONES = (
     "Asia/Singapore",
     "Asia/Tokyo",
     "Australia/Sydney",
+    "Etc/GMT+5",  # the standard time of New York and of Chicago without summer, as some vendors have it
+    "Etc/GMT+6",
 )
 
 
@@ -53,7 +59,9 @@ class Evidence(NamedTuple):
     days: dates with enough bars; broken: of them with more than a few bars in the break; bars: bars in the break.
     around: days with bars on both sides of the break. right: days with the last bar at 17:00 and the next at 18:01; early: none at
     17:00 and one at 18:00; late: one at 17:01 and none at 18:01.
-    peak: the minute after which volume rises most; rise: by how much at 09:31, 0 if that cannot be told. fits: nothing contradicts.
+    contrary: the dates, since 1970, that have another clock by themselves: much of the break is filled, or a session begins or ends
+    a minute off. peak: the minute after which volume rises most; rise: by how much at 09:31, 0 if that cannot be told.
+    fits: nothing contradicts on most days.
     """
 
     days: int
@@ -63,6 +71,7 @@ class Evidence(NamedTuple):
     right: int
     early: int
     late: int
+    contrary: tuple[int, ...]
     first: int
     last: int
     peak: int
@@ -120,10 +129,12 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[
     found = evidence(close, volume)
     if not found.telling:
         return [f"{file}: too few bars to check their clock ({_in_words(declared)})"]
-    if found.fits:
+    if found.fits and not found.contrary:
         return []
-    seen = _seen(found)
     fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))
+    if found.fits and fitting in (None, declared):
+        raise DataError(f"{file}: {_mixed(found)}")
+    seen = _seen(found)
     if fitting is None:
         raise DataError(f"{file}: {seen}: no time zone makes these stamps those of a CME future; check how the file was made")
     if fitting == declared:
@@ -143,14 +154,15 @@ def best(stamp: Whole, volume: Whole, ends: Sequence[bool] = (False, True)) -> S
     Args:
         stamp: nanoseconds as the file has them, in an unknown zone. volume: of the same bars. ends: which ends of a bar to try.
     """
-    fitting: list[tuple[float, StampClock]] = []
+    fitting: list[tuple[int, float, StampClock]] = []
     for at_open, zone in product(ends, ZONES):
         utc, skipped = stamps.to_utc(stamp, zone)
         found = evidence(utc[~skipped] + MINUTE_NS * at_open, volume[~skipped])
-        if found.fits:
-            fitting.append((found.rise / found.best if found.best else 0.0, StampClock(zone, at_open)))
-    # Where several fit, the one whose volume rises at the bell; of equals the first.
-    return max(fitting, key=lambda pair: round(pair[0], 1))[1] if fitting else None
+        if found.fits and 4 * len(found.contrary) < found.days:
+            rise = round(found.rise / found.best, 1) if found.best else 0.0
+            fitting.append((-len(found.contrary), rise, StampClock(zone, at_open)))
+    # Where several fit, the one with the fewest other days, then the one whose volume rises at the bell; of equals the first.
+    return max(fitting, key=lambda found: found[:2])[2] if fitting else None
 
 
 def written(close: Whole, clock: StampClock) -> Whole:
@@ -166,6 +178,11 @@ def new_york(close: Whole) -> tuple[Whole, Whole]:
     return day, wall - day * 1440
 
 
+def resting(day: Whole, minute: Whole) -> Flags:
+    """Which closes, as `new_york` gives them, lie in the daily break. Until 2015 it began up to half an hour later."""
+    return (minute > BREAK + np.where(day < SHORTER, LONGER, 0)) & (minute <= EVENING)
+
+
 def evidence(close: Whole, volume: Whole) -> Evidence:
     """What the bars look like; see `Evidence`."""
     day, minute = new_york(close)
@@ -173,14 +190,20 @@ def evidence(close: Whole, volume: Whole) -> Evidence:
     # Saturday and Sunday have no break; 1970-01-01 was a Thursday.
     counts = np.bincount(at, minlength=len(dates))
     weekday = ((dates + 3) % 7 < 5) & (counts >= FEWEST)
-    resting = (minute > BREAK) & (minute <= EVENING)
-    in_break = np.bincount(at, resting, minlength=len(dates))[weekday]
+    traded = (volume > 0) | (not volume.any())
+    in_break = np.bincount(at, resting(day, minute) & traded, minlength=len(dates))[weekday]
+
+    def number(first: int, last: int) -> Whole:
+        return np.bincount(at[(minute >= first) & (minute <= last)], minlength=len(dates))[weekday]
 
     def has(first: int, last: int | None = None) -> Flags:
-        inside = (minute >= first) & (minute <= (first if last is None else last))
-        return np.asarray(np.bincount(at, inside, minlength=len(dates))[weekday] > 0)
+        return np.asarray(number(first, first if last is None else last) > 0)
 
     around = has(BREAK - 29, BREAK) & has(EVENING, EVENING + 30)
+    early = around & ~has(BREAK) & has(EVENING)
+    late = around & has(BREAK + 1) & ~has(EVENING + 1)
+    dense = number(BREAK - 9, BREAK - 1) + number(EVENING + 2, EVENING + 10) == 18  # a minute that is missing there is a sign
+    contrary = (in_break >= MOST_BAD) | ((in_break > MOST_STRAY) & ~around) | ((early | late) & dense)
     usual = weekday[at]
     peak, best, rise = _rise(minute[usual], volume[usual])
     return Evidence(
@@ -189,8 +212,9 @@ def evidence(close: Whole, volume: Whole) -> Evidence:
         bars=int(in_break.sum()),
         around=int(around.sum()),
         right=int((has(BREAK) & ~has(BREAK + 1) & ~has(EVENING) & has(EVENING + 1)).sum()),
-        early=int((around & ~has(BREAK) & has(EVENING)).sum()),
-        late=int((around & has(BREAK + 1) & ~has(EVENING + 1)).sum()),
+        early=int(early.sum()),
+        late=int(late.sum()),
+        contrary=tuple(dates[weekday][contrary].tolist()),
         first=int(minute.min(initial=1440)),
         last=int(minute.max(initial=0)),
         peak=peak,
@@ -225,6 +249,16 @@ def _seen(found: Evidence) -> str:
     else:
         seen = "the steepest rise of volume is not at 09:31 New York time"
     return f"{seen}, the steepest rise of volume at {hhmm(found.peak)}" if found.best else seen
+
+
+def _mixed(found: Evidence) -> str:
+    first, last = (str(np.datetime64(found.contrary[at], "D")) for at in (0, -1))
+    span = f"on {first}" if first == last else f"on {len(found.contrary)} of {found.days} days from {first} to {last}"
+    return (
+        f"{span} the stamps have another clock than on the other days (bars between 17:00 and 18:00 New York time, or a session "
+        "that begins or ends a minute off); export the file in one clock, or split it there and convert each part with its own "
+        "--zone or --stamps"
+    )
 
 
 def _likely(fitting: StampClock, declared: StampClock) -> str:

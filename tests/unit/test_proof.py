@@ -10,6 +10,7 @@ from tapewire.bus.errors import DataError
 from tapewire.replay.sources import proof, stamps
 from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.table import Whole
+from tapewire.strategies.clock import MINUTE_NS
 
 NEW_YORK = ZoneInfo("America/New_York")
 RIGHT = StampClock("America/New_York")
@@ -117,3 +118,48 @@ def test_a_market_that_no_zone_explains_is_refused():
 
     with pytest.raises(DataError, match="no time zone makes these stamps"):
         proof.check("a", close, np.ones(len(close), np.int64), RIGHT)
+
+
+@pytest.mark.parametrize("minutes_off", [1, -1, 60, -60, 300, -300, 30])
+@pytest.mark.parametrize("from_session", [6, 7])
+def test_a_clock_that_changes_within_a_file_is_refused(minutes_off, from_session):
+    """Leaving out what lies in the break would hide it: the rest of those sessions is as wrong."""
+    dates = tuple(f"2026-06-{day:02}" for day in (1, 2, 3, 4, 5, 8, 9, 10, 11))
+    close, volume = market(dates)
+    begin, _ = market(dates[from_session:])
+    mixed = np.where(close >= begin[0], close + minutes_off * MINUTE_NS, close)
+
+    with pytest.raises(DataError, match=r"the stamps have another clock than on the other days .* split it there"):
+        proof.check("a", mixed, volume, RIGHT)
+
+
+def test_standard_time_without_summer_is_named():
+    """Vendors that keep EST the year round are an hour off in summer, and right again in winter."""
+    close, volume = market(
+        ("2026-03-04", "2026-03-05", "2026-03-06", *(f"2026-03-{day:02}" for day in (9, 10, 11, 12, 13, 16, 17)))
+    )
+    misread, _ = stamps.to_utc(proof.written(close, StampClock("Etc/GMT+5")), "America/New_York")
+
+    with pytest.raises(DataError, match=r"say --zone Etc/GMT\+5"):
+        proof.check("a", misread, volume, RIGHT)
+
+
+def test_single_prints_in_the_break_are_no_clock():
+    """They are bad bars, which the user may leave out; so are minutes without volume that a vendor fills in."""
+    close, volume = market(SPRING)
+    evening = close[(proof.new_york(close)[1] == 1020)][0]
+    prints = evening + np.arange(1, 60) * MINUTE_NS
+
+    assert proof.check("a", np.append(close, prints[:5]), np.append(volume, np.full(5, 9)), RIGHT) == []
+    assert proof.check("a", np.append(close, prints), np.append(volume, np.zeros(59, np.int64)), RIGHT) == []
+
+
+def test_the_break_was_shorter_until_2015():
+    """Index futures, energy and metals traded until 17:15 until 2015-09-18; that is no wrong clock."""
+    before, after = dt.date(2015, 9, 18), dt.date(2015, 9, 21)
+    quarter = np.array(minutes(dt.datetime.combine(before, CLOSE), dt.datetime.combine(before, dt.time(17, 15))))
+    close, volume = market(("2015-09-17", "2015-09-18"))
+
+    assert proof.check("a", np.sort(np.append(close, quarter)), np.append(volume, np.ones(15, np.int64)), RIGHT) == []
+    assert not proof.resting(*proof.new_york(quarter)).any()
+    assert proof.resting(*proof.new_york(quarter + (after - before).days * 86_400 * 10**9)).all()
