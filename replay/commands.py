@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +29,7 @@ from tapewire.replay import program as programs
 from tapewire.replay import runs, tapes
 from tapewire.replay.options import reads_files
 from tapewire.replay.outputs import Summary
+from tapewire.replay.sources import notes
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.figures import shown
@@ -51,7 +50,6 @@ OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 MOST_LINES = 10
-MOST_ALIKE = 3
 DEMO_SEED = 8
 DEMO_SESSIONS = 6
 
@@ -310,21 +308,10 @@ def prepare(
     return msgspec.structs.replace(conf, calendar=calendar), recording
 
 
-def tell_notes(notes: Iterable[str]) -> None:
-    """Notes on stderr. Of those that differ in numbers only, as a database has one for each of its days, the first few."""
-    alike = Counter[str]()
-    for line in notes:
-        kind = re.sub(r"[\d.:, ]+", "#", line)
-        alike[kind] += 1
-        if alike[kind] <= MOST_ALIKE:
-            err.print(f"note: {line}", markup=False)
-    if (more := sum(count - MOST_ALIKE for count in alike.values() if count > MOST_ALIKE)) > 0:
-        err.print(f"note: {more} more like these; `tapewire data inspect` shows them all", markup=False)
-
-
 def tell_read(recording: Recording) -> None:
     """What a person should know of the files that were read, on stderr."""
-    tell_notes(recording.notes)
+    for line in notes.few(recording.notes):
+        err.print(f"note: {line}", markup=False)
     for row in recording.ignored[:MOST_LINES]:
         err.print(f"ignored: {row.file} line {row.line}: {row.stamp} is {row.why}", markup=False)
     if (more := len(recording.ignored) - MOST_LINES) > 0:

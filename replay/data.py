@@ -17,8 +17,9 @@ from tapewire.daemons.operator.commands import InstrumentsOption
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.replay import runs
-from tapewire.replay.commands import JsonOption, bar, out, tell_notes
+from tapewire.replay.commands import JsonOption, bar, err, out
 from tapewire.replay.options import reads_files
+from tapewire.replay.sources import notes
 from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def inspect(
     """Say what files hold: format, contract, clock, sessions, holes, doubts. Exit status 65 if one cannot be read as it is."""
     from tapewire.replay.sources import inspection
 
-    files = look(paths, source, instrument, own)
+    files = look(paths, source, instrument, own, together=not as_json)
     if as_json:
         out.print(msgspec.json.encode(files).decode(), markup=False)
     else:
@@ -62,14 +63,16 @@ def inspect(
     raise typer.Exit(DataError.status if any(file.error for file in files) else 0)
 
 
-def look(paths: list[Path], source: Options, instrument: str = "", own: Path | None = None) -> list[InspectedFile]:
-    """What files hold, with a progress bar."""
+def look(
+    paths: list[Path], source: Options, instrument: str = "", own: Path | None = None, *, together: bool = True
+) -> list[InspectedFile]:
+    """What files hold, with a progress bar. together: a contract of NinjaTrader's database as one, not each of its days."""
     from tapewire.replay.sources import inspection
 
     reading = _reading(source, instrument, own)
     with bar() as (tell, progress):
         tell(f"reading {', '.join(map(str, paths))}")
-        return inspection.inspect(paths, reading, functools.partial(_special, paths[0], reading), progress)
+        return inspection.inspect(paths, reading, functools.partial(_special, paths[0], reading), progress, together=together)
 
 
 @reads_files
@@ -101,7 +104,8 @@ def convert(
         gathered = gather.gather(paths, reading, progress)
     if not gathered.series:
         raise DataError(f"{', '.join(map(str, paths))}: no bars in the dates that are wanted; check --from, --to and --contract")
-    tell_notes(gathered.told)
+    for note in notes.few(gathered.told):
+        err.print(f"note: {note}", markup=False)
     written: list[dict[str, Any]] = []
     for root, series in gathered.series.items():
         sources = [examine.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
 from tapewire.daemons.market.clock import Calendar
-from tapewire.replay.sources import doubts, proof
+from tapewire.replay.sources import doubts, join, notes, proof
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.reading import Reading
 from tapewire.replay.sources.series import Series
@@ -19,6 +21,7 @@ from tapewire.replay.sources.table import Progress, Whole
 from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm, minute_of
 
 LISTED = 10
+DAILY = (".ncd", ".nrd")  # NinjaTrader keeps a file for each day
 Special: TypeAlias = Callable[[str, dt.date, dt.date], Calendar]
 """The special days of a root between two dates."""
 
@@ -68,9 +71,15 @@ class InspectedFile(Struct, frozen=True):
     error: str
 
 
-def inspect(places: Sequence[Path], reading: Reading, special: Special, progress: Progress) -> list[InspectedFile]:
-    """Look at every file under some paths. Errors are part of the answer."""
-    return [_file(each, reading, special) for each in examine(places, reading, progress)]
+def inspect(
+    places: Sequence[Path], reading: Reading, special: Special, progress: Progress, *, together: bool = False
+) -> list[InspectedFile]:
+    """Look at every file under some paths. Errors are part of the answer. together: the files of a contract's folder as one."""
+    groups: dict[tuple[Path, str], list[Examined]] = {}
+    for each in examine(places, reading, progress):
+        daily = together and each.path.suffix in DAILY and each.found is not None
+        groups.setdefault((each.path.parent, each.path.suffix) if daily else (each.path, ""), []).append(each)
+    return [_files(group, reading, special) for group in groups.values()]
 
 
 def lines(files: list[InspectedFile]) -> Iterator[str]:
@@ -103,6 +112,39 @@ def lines(files: list[InspectedFile]) -> Iterator[str]:
     if unknown:
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         yield f"in no known format: {', '.join(unknown[:LISTED])}{more}"
+
+
+def _files(group: list[Examined], reading: Reading, special: Special) -> InspectedFile:
+    """Files of one contract as if they were one."""
+    files = [_file(each, reading, special) for each in group]
+    if len(group) == 1:
+        return files[0]
+    first, last = files[0], group[-1].path.name
+    parts: dict[tuple[str, str], list[Series]] = {}
+    for each in group:
+        for root, part in each.parts:
+            if len(part.bars):
+                parts.setdefault((root, part.contract), []).append(part)
+    whole = [
+        (
+            root,
+            replace(
+                own[0], bars=join.files(own, reading.options.seconds)[0], ignored=[row for part in own for row in part.ignored]
+            ),
+        )
+        for (root, _), own in parts.items()
+    ]
+    refused = [file.error for file in files if file.error]
+    more = f" ({len(refused) - 1} more files are refused)" if len(refused) > 1 else ""
+    return msgspec.structs.replace(
+        first,
+        file=f"{'/'.join(group[0].path.parts[-3:-1])}: {len(group)} files, {group[0].path.name} to {last}",
+        rows=sum(file.rows for file in files),
+        bad_rows=sum(file.bad_rows for file in files),
+        contents=tuple(_part(root, part, special) for root, part in whole),
+        notes=tuple(notes.few(note for file in files for note in file.notes)),
+        error=f"{refused[0]}{more}" if refused else "",
+    )
 
 
 def _file(each: Examined, reading: Reading, special: Special) -> InspectedFile:

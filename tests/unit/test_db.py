@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import db
+from tapewire.daemons.market.clock import Calendar
+from tapewire.replay.sources import db, inspection
 from tapewire.replay.sources.db import Span
 from tests import ncd_writer, recordings
 from tests.ncd_writer import placed
@@ -145,3 +146,23 @@ def test_a_companion_that_is_traded_is_read_once(tmp_path):
 
     assert len(recording.files) == 1
     assert not [note for note in recording.notes if "more than one file" in note]
+
+
+def test_the_days_of_a_contract_are_shown_as_one(tmp_path):
+    """A database of two years has five hundred files; a person wants its sessions and holes. JSON has the files."""
+    days = [dt.datetime(2027, 2, 24 + day, 9, 31) + dt.timedelta(minutes=at) for day in (0, 1) for at in range(390) if at != 5]
+    bars = [ncd_writer.WrittenBar(close, 100, 101, 99, 100, 10) for close in days]
+    ncd_writer.database(tmp_path, "ES 03-27", 0.25, bars)
+
+    def inspected(together: bool, **options: str) -> list[inspection.InspectedFile]:
+        reading = recordings.reading("ES", **options)
+        return inspection.inspect([tmp_path / "db"], reading, lambda *_: Calendar(), lambda _: None, together=together)
+
+    (whole,) = inspected(True, zone="America/New_York")
+    (refused,) = inspected(True)
+
+    assert whole.file == "minute/ES 03-27: 2 files, 20270224.Last.ncd to 20270225.Last.ncd"
+    assert (whole.contents[0].sessions, whole.contents[0].bars) == (2, 778)
+    assert [hole.missing for hole in whole.contents[0].holes] == [("09:36",), ("09:36",)]
+    assert refused.error.endswith("(1 more files are refused)")
+    assert len(inspected(False, zone="America/New_York")) == 2
