@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,7 +23,9 @@ from tapewire.bus.messages import (
     Position,
 )
 from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.load import instruments
+from tapewire.replay import runs
 from tapewire.replay.venue import CLOSE, NEXT_OPEN, Venue, VenueReport
 
 ACCOUNT = "Sim101"
@@ -427,6 +430,20 @@ def test_empty_bars_fill_when_asked_to() -> None:
 
     assert fills(venue.on_bar(empty(1))) == [("ENTRY", 1, 100.25)]
     assert fills(venue.on_bar(empty(2, (95, 96, 85, 95)))) == [("STOP", -1, 89.75)]
+
+
+@pytest.mark.parametrize("fill_empty", [False, True])
+def test_the_configuration_of_a_run_says_whether_empty_bars_fill(fill_empty: bool, tmp_path: Path) -> None:
+    """Backtest and replay make their venue from it, and run.json keeps it for whoever asks later."""
+    chosen = configuration.preset("seed")
+    configuration.write(
+        configuration.load("replay", instance="test", traded=["MNQ"], preset=chosen, fill_empty=fill_empty), tmp_path
+    )
+    venue = runs.venue(configuration.read(tmp_path))
+    venue.on_bar(SIGNAL_BAR)
+    venue.on_order(entry(account=venue.account))
+
+    assert bool(fills(venue.on_bar(empty(1)))) is fill_empty
 
 
 # --- the venue's account ----------------------------------------------------------------------------------------------
