@@ -10,7 +10,7 @@
     |- InvariantError   the developers: a bug; crash loudly                                     (exit status 70)
     `- Poisoned         the developers: a core raised on an event, which is set aside           (74 durable daemons, 75 others)
 
-Refusals are not exceptions: they are `Decision` values with a `Reason`.
+A refused trade is no exception: it is a `Decision` with a `Reason`. A refused verb of a control port is `Refused`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,14 @@ def raised_at(error: BaseException) -> str:
         return "an unknown line"
     folder, _, file = trace.tb_frame.f_code.co_filename.rpartition("/")
     return f"{folder.rpartition('/')[2]}/{file}:{trace.tb_lineno}"
+
+
+class Refused(Exception):
+    """A process does not carry out a verb. The reply begins with the code: `BACKWARD: the replay stands at ...`."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
 
 
 class Interrupted(TapewireError):

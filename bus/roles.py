@@ -64,7 +64,9 @@ OWN: Mapping[Role, tuple[str, ...]] = {
 
 _PEOPLE = frozenset({Role.READER, Role.OPERATOR})
 # What a role may send to a port that answers, by the type of the body; `control` by its verb, too.
-CONTROL: Mapping[str, frozenset[Role]] = {"stop": frozenset({Role.OPERATOR})}
+CONTROL: Mapping[str, frozenset[Role]] = dict.fromkeys(
+    ("stop", "start", "pause", "step", "speed", "seek"), frozenset({Role.OPERATOR})
+)
 _CONTROL = {"control": _PEOPLE}
 _HISTORY = DAEMONS | _PEOPLE | {Role.BRIDGE}
 ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {

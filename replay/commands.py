@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tapewire.bus import keys, topics
-from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.errors import ConfError, Refused
 from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import LIVE, InstrumentsOption, SetOption, split, tell_instruments
@@ -25,8 +25,9 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
+from tapewire.replay import keyboard, runs, tapes
+from tapewire.replay import pace as paces
 from tapewire.replay import program as programs
-from tapewire.replay import runs, tapes
 from tapewire.replay.options import reads_files
 from tapewire.replay.outputs import Summary
 from tapewire.replay.sources import notes
@@ -100,6 +101,10 @@ def replay(
     settings: SetOption = None,
     own: InstrumentsOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
+    control: Annotated[
+        bool,
+        typer.Option("--control", help="Wait before the first bar: start it with the space bar, or `tapewire ask replay start`."),
+    ] = False,
     ingress: Annotated[
         bool, typer.Option("--ingress", help="Accept external signals during the replay (`tapewire send`).")
     ] = False,
@@ -107,13 +112,16 @@ def replay(
     *,
     source: Options,
 ) -> None:
-    """Run recorded bars through the real, supervised daemons over the bus, in lockstep."""
+    """Run recorded bars through the real, supervised daemons over the bus, in lockstep.
+
+    In a terminal the space bar pauses and plays on, the right arrow steps, up and down change the speed.
+    """
     conf, recording = prepare(
         data, instrument, preset, strategies, fill, "replay", program, settings, own, source=source, fill_empty=fill_empty
     )
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
-    play(conf, recording, out_dir, speed, as_json)
+    play(conf, recording, out_dir, speed, as_json, control=control)
 
 
 def demo(
@@ -318,12 +326,18 @@ def tell_read(recording: Recording) -> None:
         err.print(f"ignored: {more} more rows; all are listed in summary.json", markup=False)
 
 
-def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool) -> None:
+def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool, *, control: bool = False) -> None:
     """Replay on the first free block of ports, so that it never shares one with live daemons or another replay."""
-    pace = None if speed == "max" else _speed(speed)
+    try:
+        fastness = paces.parsed_speed(speed)
+    except Refused as error:
+        raise ConfError(f"--speed: {error}") from error
+    pace = paces.Pace(speed=fastness, paused=control, bars=len(recording.bars), last_ns=recording.bars[-1].close_ns)
     conf = elsewhere(conf)
+    if control:
+        err.print(f"waits before the first bar: start it with the space bar or `tapewire ask replay start`; {keyboard.HELP}")
     with bar() as (tell, progress):
-        summary = runs.replay(conf, recording, out_dir, progress, speed=pace, logger=logs.configure("replay"), tell=tell)
+        summary = runs.replay(conf, recording, out_dir, progress, pace=pace, logger=logs.configure("replay"), tell=tell)
     show(summary, out_dir, as_json)
 
 
@@ -392,13 +406,3 @@ def lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "", f"{name}: {tally.trades}, net {tally.net:+.2f}"
     yield "net", f"{summary.net:+.2f} $ (gross {summary.gross:+.2f}, commission {summary.commission:.2f})"
     yield "drawdown", f"{summary.max_drawdown:.2f} $ from the peak of realised profit"
-
-
-def _speed(text: str) -> float:
-    try:
-        pace = float(text)
-    except ValueError as error:
-        raise ConfError(f"--speed {text!r}{suggest(text, ['max'])}; write max or a number such as 60") from error
-    if not 0 < pace < 1e6:
-        raise ConfError(f"--speed {text}: must be more than 0; write max or a number such as 60")
-    return pace

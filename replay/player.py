@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -19,13 +20,15 @@ import zmq
 from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import Event, ref
-from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.errors import PeerError, Refused, Transient
 from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import Process, Taken
+from tapewire.replay.keyboard import Keyboard
+from tapewire.replay.pace import Pace
 from tapewire.replay.venue import Venue
 from tapewire.strategies.clock import SECOND_NS
 
@@ -64,6 +67,8 @@ class Player(Process):
         self._lease_ns = self.clock.monotonic_ns()
         self._greeted = Lease()
         self.reading = access.local(run, "reader")
+        self.pace: Pace | None = None
+        self.verbs = dict.fromkeys(Pace().verbs, _refusing("NOT_STARTED", "the replay's daemons are still starting"))
         self.link = sockets.requester(self.context, self.access.to("venue"), SOURCE)
         self.listen(self.link, self._linked)
 
@@ -73,28 +78,31 @@ class Player(Process):
         self,
         bars: Iterable[Bar],
         *,
-        speed: float | None = None,
+        pace: Pace | None = None,
         played: Callable[[Bar], None] = lambda _: None,
+        told: Callable[[str], None] = lambda _: None,
         ends: bool = True,
     ) -> None:
         """Play all bars.
 
         Args:
-            speed: multiple of real time (a bar every 60/speed seconds); None: as fast as the daemons go.
-            played: called after each bar that is done everywhere.
+            pace: when each bar is due, and what a person says about it; None: as fast as the daemons go.
+            played: called after each bar that is done everywhere. told: called with what the pace does while a bar waits for it.
             ends: the data ends with these bars, and open positions are closed; otherwise another player continues.
         Raises:
             Transient: a daemon did not come back within PATIENCE_S. The text names what the player waited for.
         """
         self._send_hello()
-        start_ns = self.clock.monotonic_ns()
+        pace = self.pace = pace or Pace()
+        self.verbs = dict(pace.verbs)
         for number, bar in enumerate(bars):
-            if speed is not None:
-                self._pace(start_ns + int(number * 60 * SECOND_NS / speed))
+            self._hold(bar, pace, told)
             self.bar(bar)
+            pace.done(bar)
             played(bar)
             if number % FLOW_BARS == FLOW_BARS - 1:
                 self._flow(bar)
+        self.verbs = dict.fromkeys(pace.verbs, _refusing("ENDED", "the replay has played its last bar"))
         for body in self.venue.finish() if ends else ():
             self._send_report(body, self.venue.now_ns)
         self._until(lambda: not len(self.outbox), "the gate to acknowledge the last executions")
@@ -123,6 +131,11 @@ class Player(Process):
             Transient: a daemon lags behind for longer than PATIENCE_S.
         """
         self._until(self._all_read, "every daemon to have read everything", pause_s=0.02)
+
+    def hear(self, keyboard: Keyboard) -> None:
+        """Act on the keys of a terminal, until it has gone."""
+        keyboard.gone = lambda: self.ignore(keyboard)
+        self.listen(keyboard, keyboard.read)
 
     # --- the venue link ---------------------------------------------------------------------------------------------------------
 
@@ -193,6 +206,9 @@ class Player(Process):
         super().beat()
         self.check()
 
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"playback": None if self.pace is None else self.pace.state()}
+
     def take(self, event: Event, frame: bytes) -> None:
         if isinstance(event.body, EvalDone):
             self.done_ns[event.body.instrument] = event.body.bar_ns
@@ -215,9 +231,15 @@ class Player(Process):
                 raise Transient(f"waited {PATIENCE_S:g} s for {what}; `tapewire status` and the logs show which process hangs")
             self.pump(pause_s)
 
-    def _pace(self, at_ns: int) -> None:
-        while (left_ns := at_ns - self.clock.monotonic_ns()) > 0:
+    def _hold(self, bar: Bar, pace: Pace, told: Callable[[str], None]) -> None:
+        """Wait until the bar is due. Heartbeats, the venue link and the control port go on meanwhile, however long it takes."""
+        waited = False
+        while (left_ns := pace.wait_ns(bar, self.clock.monotonic_ns())) > 0:
+            told(pace.words())
+            waited = True
             self.pump(min(left_ns / SECOND_NS, 1.0))
+        if waited:
+            told(pace.words())
 
     def _flow(self, bar: Bar) -> None:
         """Hold the next bar while the journal is far behind: the rings must still hold what the logger may request."""
@@ -259,3 +281,10 @@ class Player(Process):
             if any(state.get("pending", {}).values()):
                 return False
         return True
+
+
+def _refusing(code: str, text: str) -> Callable[[str], object]:
+    def refuse(argument: str) -> object:
+        raise Refused(code, text)
+
+    return refuse

@@ -30,8 +30,9 @@ from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
-from tapewire.replay import loop, outputs, program, report
+from tapewire.replay import keyboard, loop, outputs, program, report
 from tapewire.replay.outputs import Summary
+from tapewire.replay.pace import Pace
 from tapewire.replay.player import Player
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
@@ -177,19 +178,25 @@ def replay(
     out: Path,
     progress: Progress,
     *,
-    speed: float | None,
+    pace: Pace,
     logger: structlog.stdlib.BoundLogger,
     tell: Callable[[str], None],
 ) -> Summary:
-    """Run the recording over the bus: supervised processes, in lockstep."""
+    """Run the recording over the bus: supervised processes, in lockstep, at a pace that keys of the terminal may change."""
     prepare(out, keep="bars")
     configuration.write(conf, out)
     try:
-        with supervised(conf, out, tell) as instance, Player(conf, out, venue(conf), logger, checked(instance)) as player:
+        with (
+            supervised(conf, out, tell) as instance,
+            Player(conf, out, venue(conf), logger, checked(instance)) as player,
+            keyboard.keys(pace.keys) as keys,
+        ):
+            if keys is not None:
+                player.hear(keys)
             player.join()
             tell("replaying")
             done = counting(len(recording.bars), progress)
-            player.play(recording.bars, speed=speed, played=lambda bar: done())
+            player.play(recording.bars, pace=pace, played=lambda bar: done(), told=tell)
             tell("waiting for the journal")
             player.finish()
     except (KeyboardInterrupt, Stopped):

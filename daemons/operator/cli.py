@@ -27,6 +27,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "ready": ("ready",),
     "keys": ("keys",),
     "accounts": ("accounts",),
+    "ask": ("ask",),
     "install": ("bridge",),
     "schedule": ("schedule",),
     "upkeep": ("restart", "logs"),

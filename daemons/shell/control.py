@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
+from tapewire.bus.errors import Refused
 from tapewire.bus.messages import Control, Report
 
+Answers: TypeAlias = Mapping[str, Callable[[str], object]]
+"""By verb, what answers it: given its argument, a value that JSON can hold. Raises Refused."""
 
-def report(asked: Control, name: str, note: str, state: Callable[[], dict[str, Any]]) -> Report:
+NONE: Answers = MappingProxyType({})
+
+
+def report(asked: Control, name: str, note: str, state: Callable[[], dict[str, Any]], own: Answers = NONE) -> Report:
     """The reply to a verb. `stop` is only confirmed here.
 
     Args:
-        state: what `state` shows.
+        state: what `state` shows. own: further verbs of this process.
     """
-    match asked.verb:
-        case "ping":
-            return Report(asked.id, True, json.dumps({"name": name, "pid": os.getpid(), "note": note}))
-        case "state":
-            return Report(asked.id, True, json.dumps(state()))
-        case "stop":
-            return Report(asked.id, True, "{}")
-    return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: ping, state, stop")
+    common: Answers = {
+        "ping": lambda _: {"name": name, "pid": os.getpid(), "note": note},
+        "state": lambda _: state(),
+        "stop": lambda _: {},
+    }
+    return answered(asked, {**common, **own})
+
+
+def answered(asked: Control, answers: Answers) -> Report:
+    """The reply of one of these, or that there is no such verb."""
+    answer = answers.get(asked.verb)
+    if answer is None:
+        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: {', '.join(answers)}")
+    try:
+        return Report(asked.id, True, json.dumps(answer(asked.argument)))
+    except Refused as refused:
+        return Report(asked.id, False, str(refused))

@@ -87,6 +87,7 @@ class Process:
         self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
         self.beat_notes: dict[str, str] = {}  # what each reported with it
         self.note = "starting"
+        self.verbs: control.Answers = {}  # of its control port, beside those that every process has
         self.stopping = False
         self._next_beat_ns = 0
         self._welcome = False
@@ -139,6 +140,10 @@ class Process:
         """Call `handler` from `pump` whenever the socket is readable."""
         self.poller.register(socket, zmq.POLLIN)
         self.handlers[socket if isinstance(socket, zmq.Socket) else socket.fileno()] = handler
+
+    def ignore(self, socket: Any) -> None:
+        """Listen to it no more."""
+        self.poller.unregister(socket)
 
     def pump(self, timeout_s: float) -> None:
         """One round: wait at most `timeout_s` (less if a timer is due), handle what arrived, heal, finish the round, beat.
@@ -339,7 +344,7 @@ class Process:
 
     def _report(self, asked: Control) -> Report:
         self.stopping = self.stopping or asked.verb == "stop"
-        return control.report(asked, self.name, self.note, self.state)
+        return control.report(asked, self.name, self.note, self.state, self.verbs)
 
 
 def pin(conf: Conf, name: str) -> None:

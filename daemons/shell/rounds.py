@@ -65,7 +65,7 @@ class Rounds(Process):
         self.log: Journal | None = None
         self.faults = Faults(daemon.name, conf.faults, run)
         self.voice = Voice(self.stamper)
-        self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns())
+        self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns(), runs=conf.bus.clock_runs)
         self.intake = Intake(daemon, self.clock, self.watch, logger, reads=bool(subscribe))
         self.outgoing = Outgoing(self, self.intake, daemon.requests)
         self.service = Service(self, self.intake, daemon, self._report_on_core) if daemon.serves else None

@@ -1,6 +1,7 @@
 """What only a clock can tell a core: the market time, that a time-out is over, that the logger is silent.
 
-Market time stands still between two messages. So it is estimated: the latest market time read, and the time waited since. What
+Market time stands still between two messages. So it is estimated: the latest market time read, and the time waited since. In a
+replay it really stands still (`clock_runs` of the bus is off): a pause may not let an order expire. What
 follows from it reaches a core as a note of its own process (daemons/shell/notes.py).
 """
 
@@ -21,13 +22,14 @@ class Watch:
     market_ns: the latest market time; 0 before any. journal_up: what the core was last told of the logger.
 
     Args:
-        journal_s: how long the logger may be silent.
+        journal_s: how long the logger may be silent. runs: market time goes on between two messages.
     """
 
-    def __init__(self, journal_s: float, now_ns: int) -> None:
+    def __init__(self, journal_s: float, now_ns: int, *, runs: bool = True) -> None:
         self.market_ns = 0
         self.journal_up = True
         self._journal_s = journal_s
+        self._runs = runs
         self._opened_ns = self._heard_ns = now_ns
 
     def open(self, now_ns: int) -> None:
@@ -44,7 +46,7 @@ class Watch:
 
     def estimated_ns(self, now_ns: int) -> int:
         """Market time now. After a restart the waiting counts anew."""
-        return self.market_ns + now_ns - self._heard_ns
+        return self.market_ns + (now_ns - self._heard_ns if self._runs else 0)
 
     def journal(self, beat_ns: int | None, now_ns: int, note: str = "") -> LinkState | None:
         """What is new about the logger, whose last beat came at `beat_ns` with this note (None: none since our start)."""

@@ -19,6 +19,7 @@ from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError
 from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances, supervise
+from tapewire.replay.pace import Pace
 from tests.integration.conftest import Run, processes_with
 
 pytestmark = pytest.mark.slow
@@ -107,7 +108,7 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
     ports = dict.fromkeys(("tracker", "evaluator", "gate"), service) | {f"control.{name}": control for name in supervise.DAEMONS}
-    assert {*control, *service} == set(get_args(Verb))
+    assert {*control, *service, *Pace().verbs} == set(get_args(Verb))
 
     operator = access.local(Path(up.run), "operator")
     with zmq.Context() as context:

@@ -26,6 +26,7 @@ from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, program, runs
 from tapewire.replay.commands import elsewhere
+from tapewire.replay.pace import Pace
 from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
 from tests.integration.conftest import Run
@@ -123,7 +124,7 @@ def test_backtest_and_replay_agree_in_a_program(bars: Path, home: Path, tmp_path
     a, b = tmp_path / "a", tmp_path / "b"
     runs.backtest(conf, recording, a, lambda share: None)
     logger = logs.configure("replay")
-    runs.replay(elsewhere(conf), recording, b, lambda share: None, speed=None, logger=logger, tell=lambda text: None)
+    runs.replay(elsewhere(conf), recording, b, lambda share: None, pace=Pace(), logger=logger, tell=lambda text: None)
 
     assert journal(a) == journal(b)
     assert (a / program.NAME).read_bytes() == (b / program.NAME).read_bytes()

@@ -11,6 +11,7 @@ from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs
+from tapewire.replay.pace import Pace
 from tapewire.replay.sources.recording import Recording
 from tests.candles import bars
 from tests.unit.test_strategies_v_reversal import BIDIRECTIONAL, DAY, V1
@@ -32,7 +33,7 @@ def test_a_replay_of_vector_v1_leaves_its_file(tmp_path: Path) -> None:
     recording = Recording("ES", "ES", bars("13:39", V1, day=DAY))
 
     summary = runs.replay(
-        conf, recording, tmp_path / "run", lambda share: None, speed=None, logger=logs.configure("replay"), tell=lambda text: None
+        conf, recording, tmp_path / "run", lambda share: None, pace=Pace(), logger=logs.configure("replay"), tell=lambda text: None
     )
 
     written = [path for path in (tmp_path / "signals").rglob("*") if path.is_file()]

@@ -69,7 +69,7 @@ CONTROLS = {
     "ping": ("reader", "operator"),
     "state": ("reader", "operator"),
     "parameters": ("reader", "operator"),
-    "stop": ("operator",),
+    **dict.fromkeys(("stop", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
 REQUESTS = {
     "gate": {"intents": ("evaluator",), "kill": ("operator",), "arm": ("operator",), "external_signal": ("external", "operator")},

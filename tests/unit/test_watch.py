@@ -98,3 +98,12 @@ def test_the_venue_link_is_not_the_journal_link(watch: Watch) -> None:
     watch.heard(event(Alarm("a", "b"), topic="sys.alarm.gate."), BEGUN)
 
     assert watch.journal_up
+
+
+def test_in_a_replay_a_pause_takes_no_time() -> None:
+    """The clock does not run: an hour later the market stands where it stood, and no time-out is over."""
+    watch = Watch(15, BEGUN, runs=False)
+    watch.heard(event(bar("11:00", 21_000.0)), BEGUN)
+
+    assert watch.estimated_ns(BEGUN + 3600 * SECOND_NS) == eastern("11:00")
+    assert watch.due(eastern("11:02"), BEGUN + 3600 * SECOND_NS) is None

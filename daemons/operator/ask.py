@@ -1,0 +1,114 @@
+"""The command `ask`: one verb of a service, for a person or a script. PROTOCOL.md 7 says what each answers.
+
+A verb that only reads is asked with the key `reader`, one that acts with the key `operator`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+import zmq
+from rich.console import Console
+
+from tapewire.bus import access, roles
+from tapewire.bus.client import request_control
+from tapewire.bus.errors import ConfError, DataError, PeerError, suggest
+from tapewire.bus.messages import Verb
+from tapewire.daemons.operator import instances
+from tapewire.daemons.operator.commands import LIVE, InstanceOption
+from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.operator.tables import aligned
+
+REPLAY = "replay"
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+class Asked(NamedTuple):
+    """A verb as a person asks it: its argument, if it has one, and what it does."""
+
+    verb: Verb
+    argument: str
+    does: str
+
+
+_STATE = Asked("state", "[PREFIX]", "the last message written on each topic with this prefix")
+_PARAMETERS = Asked("parameters", "", "the preset in force")
+SERVICES: Mapping[str, tuple[Asked, ...]] = {
+    "tracker": (_STATE, _PARAMETERS),
+    "evaluator": (_STATE, _PARAMETERS),
+    "gate": (_STATE, _PARAMETERS),
+    REPLAY: (
+        Asked("state", "", "what it does, and its counters"),
+        Asked("start", "", "play, or play on"),
+        Asked("pause", "", "pause behind the bar that is being played"),
+        Asked("step", "[BARS]", "play so many bars, and pause"),
+        Asked("speed", "MULTIPLE", "of real time, or max"),
+        Asked("seek", "TIME", "play up to HH:MM or 'YYYY-MM-DD HH:MM' New York without a pause"),
+        Asked("stop", "", "end the replay; its run stays unfinished"),
+    ),
+}
+"""Who can be asked what."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command to the application."""
+    app.command()(ask)
+
+
+def ask(
+    service: Annotated[
+        str | None, typer.Argument(help="tracker, evaluator, gate or replay; without it all verbs are listed.")
+    ] = None,
+    verb: Annotated[str | None, typer.Argument(help="What to ask.")] = None,
+    argument: Annotated[str, typer.Argument(help="JSON or a word, as the verb takes it; - reads standard input.")] = "",
+    instance: InstanceOption = None,
+) -> None:
+    """Ask a service one verb, and print its reply as JSON. Exit status 65 if it refuses, 75 if it does not reply."""
+    if service is None or verb is None:
+        for line in listed(service):
+            out.print(line, markup=False)
+        return
+    asked = _known(service, verb)
+    text = typer.get_text_stream("stdin").read() if argument == "-" else argument
+    where = _run(service, instance)
+    with zmq.Context() as context:
+        way = access.local(Path(where.run), "operator" if asked.verb in roles.CONTROL else "reader")
+        port = f"{roles.CONTROL_PORT}{REPLAY}" if service == REPLAY else service
+        try:
+            reply = request_control(context, way.to(port), asked.verb, text)
+        except PeerError as error:
+            raise DataError(f"{service} {verb}: {error}") from error
+    out.print(json.dumps(reply, indent=2), markup=False)
+
+
+def listed(service: str | None) -> Iterator[str]:
+    """The verbs of a service, or of all."""
+    if service is not None and service not in SERVICES:
+        raise ConfError(f"no service {service!r}{suggest(service, SERVICES)}; there are {', '.join(SERVICES)}")
+    for name in SERVICES if service is None else (service,):
+        yield from aligned([(name, each.verb, each.argument, each.does) for each in SERVICES[name]])
+
+
+def _known(service: str, verb: str) -> Asked:
+    verbs = {each.verb: each for each in SERVICES.get(service, ())}
+    if not verbs:
+        raise ConfError(f"no service {service!r}{suggest(service, SERVICES)}; there are {', '.join(SERVICES)}")
+    for name, asked in verbs.items():
+        if name == verb:
+            return asked
+    raise ConfError(f"{service} has no verb {verb!r}{suggest(verb, verbs)}; it has {', '.join(verbs)}")
+
+
+def _run(service: str, name: str | None) -> Instance:
+    """A replay for `replay`, which may play beside a live run; for the others the run that `ready` means."""
+    if service != REPLAY:
+        return instances.for_money(name, LIVE)
+    replays = [each for each in instances.running() if each.kind == REPLAY]
+    if name is None and len(replays) == 1:
+        return replays[0]
+    return instances.choose(name)
