@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from tapewire.replay.sources import notes
 from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
+    from tapewire.replay.sources.gather import Gathered
     from tapewire.replay.sources.inspection import InspectedFile
     from tapewire.replay.sources.reading import Reading
 
@@ -104,12 +106,13 @@ def convert(
         gathered = gather.gather(paths, reading, progress)
     if not gathered.series:
         raise DataError(f"{', '.join(map(str, paths))}: no bars in the dates that are wanted; check --from, --to and --contract")
-    for note in notes.few(gathered.told):
+    told = [*gathered.told, *_left_out(gathered)]
+    for note in notes.few(told):
         err.print(f"note: {note}", markup=False)
     written: list[dict[str, Any]] = []
     for root, series in gathered.series.items():
         sources = [examine.source_of(each, reading) for each in gathered.files if any(mine == root for mine, _ in each.parts)]
-        origin = normal.provenance(root, series, source, sources, gathered.told)
+        origin = normal.provenance(root, series, source, sources, told)
         path = normal.write(folder, series, origin, form)
         written.append({"file": str(path), "root": root, "contracts": series.contracts, "bars": len(series.bars)})
     if as_json:
@@ -126,6 +129,12 @@ def formats() -> None:
     for each in FORMATS:
         out.print(each.NAME, markup=False)
     out.print("and any CSV, described by --mapping FILE", markup=False)
+
+
+def _left_out(gathered: Gathered) -> list[str]:
+    """How many rows of each file repeat another, or come after a later one."""
+    rows = Counter((row.file, row.why) for ignored in gathered.ignored.values() for row in ignored)
+    return [f"{file}: {count:,} {why} rows left out" for (file, why), count in rows.items()]
 
 
 def _reading(source: Options, instrument: str, own: Path | None) -> Reading:

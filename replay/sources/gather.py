@@ -87,9 +87,11 @@ def recording(path: Path, instrument: str, reading: Reading, progress: Progress)
     gathered = gather([path], reading, progress)
     if root not in gathered.series:
         there = ", ".join(gathered.series) or "no bars that are wanted"
-        raise DataError(
-            f"{path}: no bars of {root}, which {instrument} trades on; it holds {there}; say --instrument for what is there"
-        )
+        options = reading.options
+        said = (("--from", options.start), ("--to", options.end), ("--contract", options.contract))
+        cut = ", ".join(f"{name} {value}" for name, value in said if value)
+        remedy = f"check {cut}" if cut else "say --instrument for what is there"
+        raise DataError(f"{path}: no bars of {root}, which {instrument} trades on; it holds {there}; {remedy}")
     beside = [(name, gathered.series[name].bars) for name in COMPANIONS if name != root and name in gathered.series]
     roots = [root, *(name for name, _ in beside)]
     return Recording(
@@ -129,9 +131,12 @@ def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: l
         contracts.setdefault(usual_name(part.contract, reading), []).append(part)
     whole: dict[str, Bars] = {}
     for name, mine in contracts.items():
-        whole[name], twice = join.files(mine, reading.options.seconds)
+        whole[name], twice, other = join.files(mine, reading.options.seconds)
         if twice:
-            told.append(f"{name or root}: {twice:,} minutes stand in more than one file; those of the first by name are kept")
+            differ = f", though {other:,} of them differ" if other else ""
+            told.append(
+                f"{name or root}: {twice:,} minutes stand in more than one file; those of the first by name are kept{differ}"
+            )
     if len(whole) == 1:
         return join.one(*next(iter(whole.items())))
     options = reading.options
@@ -151,6 +156,8 @@ def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: l
     else:
         chosen = _by_table(root, whole, reading)
     made = join.joined(whole, chosen, adjust=options.adjust)
+    if unused := [name for name in whole if name not in made.contracts]:
+        told.append(f"{root}: no bars of {listed(unused)} are used, by {options.roll}")
     origin = normal.provenance(root, made, options, (), ())
     told += [f"{root}: {normal.rolled(roll, origin)}" for roll in origin.rolls]
     return made

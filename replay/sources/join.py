@@ -48,8 +48,16 @@ def one(contract: str, bars: Bars) -> Joined:
     return Joined(bars, (contract,), np.zeros(len(bars), np.int64), ())
 
 
-def files(parts: Sequence[Series], seconds: int) -> tuple[Bars, int]:
-    """Files of one contract as one run of bars, and how many bars two files both had; the first file's are kept.
+class Merged(NamedTuple):
+    """Files of one contract as one run of bars. twice: bars that two files had; other: those of them that were not the same."""
+
+    bars: Bars
+    twice: int
+    other: int = 0
+
+
+def files(parts: Sequence[Series], seconds: int) -> Merged:
+    """Files of one contract as one run of bars. Of a minute that two files have, the first file's bar is kept.
 
     Files that each hold the trades of an hour of their own share the minute at the border: it is one bar of both. Two of one name
     hold the same hour.
@@ -60,9 +68,12 @@ def files(parts: Sequence[Series], seconds: int) -> tuple[Bars, int]:
     order = np.argsort(bars.stamp, kind="stable")
     bars = bars.only(order)
     if apart:
-        return candles.joined(parts[0].file, bars, seconds, seconds), sum(len(part.bars) for part in parts) - len(bars)
+        return Merged(candles.joined(parts[0].file, bars, seconds, seconds), sum(len(part.bars) for part in parts) - len(bars))
     fresh = np.diff(bars.stamp, prepend=bars.stamp[:1] - 1) != 0
-    return bars.only(fresh), int((~fresh).sum())
+    again = np.flatnonzero(~fresh)
+    columns = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    other = np.any([column[again] != column[again - 1] for column in columns], axis=0)
+    return Merged(bars.only(fresh), len(again), int(other.sum()))
 
 
 def concatenated(parts: Sequence[Bars]) -> Bars:

@@ -76,8 +76,15 @@ def usual_name(written: str, reading: Reading) -> str:
 
 
 def days(options: Options) -> tuple[int | None, int | None]:
-    """The trade dates of --from and --to in days since 1970, or None. Raises ConfError for a text that is no date."""
-    return _day(options.start, "--from"), _day(options.end, "--to")
+    """The trade dates of --from and --to in days since 1970, or None.
+
+    Raises:
+        ConfError: one is no date, or the first is after the last.
+    """
+    first, last = _day(options.start, "--from"), _day(options.end, "--to")
+    if first is not None and last is not None and first > last:
+        raise ConfError(f"--from {options.start} is after --to {options.end}; exchange them")
+    return first, last
 
 
 def _day(text: str, name: str) -> int | None:

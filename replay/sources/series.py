@@ -19,11 +19,12 @@ from tapewire.bus.errors import DataError
 from tapewire.daemons.market.ticks import NEARLY
 from tapewire.replay.sources import candles, stamps
 from tapewire.replay.sources.recording import Ignored
-from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Ticks
+from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Ticks, Whole
 from tapewire.replay.sources.text import AGAIN
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
 SHOWN = 5  # bad rows that an error or a report names; the rest is counted
+FEW_LATE = 30  # rows that a feed sends late; so many and a tenth of a file are no late rows
 DIFFERENT = 12  # prices that are multiples of ten ticks by chance once in 10^12
 ADJUSTED = "say --adjusted if this is a back-adjusted series"
 
@@ -178,17 +179,24 @@ def _check_scale(path: Path, rows: Bars | Ticks, tick: float) -> None:
 
 
 def _forward(path: Path, rows: Bars | Ticks, options: Options, told: list[str]) -> Bars | Ticks:
-    """The rows oldest first, as far as a whole file that runs backwards is concerned; single late rows stay where they are."""
+    """The rows oldest first, as far as a whole file or large parts of it are concerned; single late rows stay where they are."""
     steps = np.diff(rows.stamp)
     back, ahead = int((steps < 0).sum()), int((steps > 0).sum())
-    if back <= ahead or back < 2:
+    if back > ahead and back >= 2:
+        seen = f"the file runs backwards, newest row first ({back:,} of {len(steps):,} steps)"
+    elif isinstance(rows, Bars) and (lost := _lost(rows.stamp)) > max(FEW_LATE, len(rows) // 10):
+        seen = f"{lost:,} of {len(rows):,} rows stand behind later ones, as where files were put together in the wrong order"
+    else:
         return rows
     if not options.sort:
-        raise DataError(
-            f"{path}: the file runs backwards, newest row first ({back:,} of {len(steps):,} steps); say --sort to read it"
-        )
-    told.append(f"{path.name}: the file runs backwards; sorted")
+        raise DataError(f"{path}: {seen}; say --sort to read it")
+    told.append(f"{path.name}: {seen}; sorted")
     return rows.only(np.argsort(rows.stamp, kind="stable"))
+
+
+def _lost(stamp: Whole) -> int:
+    """How many bars would be left out as late, those that repeat another not counted."""
+    return len(np.unique(stamp)) - int((stamp[1:] > np.maximum.accumulate(stamp)[:-1]).sum()) - 1 if len(stamp) else 0
 
 
 def _rising(path: Path, bars: Bars, zone: str) -> tuple[Flags, list[Ignored]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tapewire.bus.errors import DataError
+from tapewire.bus.errors import ConfError, DataError
 from tapewire.replay.sources import gather
 from tapewire.replay.sources.gather import Gathered
 from tests import recordings
@@ -170,3 +170,40 @@ def test_the_micro_contract_alone_is_read(tmp_path: Path) -> None:
     export(tmp_path, "MNQ 03-26", 24_000, (7, 7, 7, 7, 7))
 
     assert set(gathered(tmp_path, instrument="MNQ").series["NQ"].bars.volume.tolist()) == {7}
+
+
+def test_minutes_that_two_files_have_differently_are_counted(tmp_path: Path) -> None:
+    """An adjusted file beside an unadjusted one of the same contract is no copy."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 900, 0, 0))
+    (tmp_path / "later").mkdir()
+    export(tmp_path / "later", "NQ 03-26", 24_050, (0, 0, 900, 900, 900))
+
+    assert any("those of the first by name are kept, though 10 of them differ" in told for told in gathered(tmp_path).told)
+
+
+def test_files_put_together_in_the_wrong_order_are_refused(tmp_path: Path) -> None:
+    """Most of the bars would be late rows; with --sort all are there."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 900, 900, 900))
+    path = tmp_path / "NQ 03-26.Last.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join((*lines[40:], *lines[:40])) + "\n")
+
+    with pytest.raises(DataError, match=r"40 of 50 rows stand behind later ones, .* say --sort"):
+        gathered(tmp_path)
+    assert len(gathered(tmp_path, sort=True).series["NQ"].bars) == 50
+
+
+def test_a_contract_that_is_not_used_is_named(tmp_path: Path) -> None:
+    """One that traded less on every day gives no bar."""
+    export(tmp_path, "NQ 03-26", 24_000, (900, 900, 900, 900, 900))
+    export(tmp_path, "NQ 06-26", 24_200, (1, 1, 1, 1, 1))
+
+    assert "NQ: no bars of NQ 06-26 are used, by volume" in gathered(tmp_path).told
+
+
+def test_dates_that_leave_nothing_are_named(two: Path) -> None:
+    """A Sunday has no trade date, and the first date is not after the last."""
+    with pytest.raises(DataError, match=r"no bars of NQ, .* check --from 2026-03-15, --to 2026-03-15"):
+        recordings.read(two, start="2026-03-15", end="2026-03-15")
+    with pytest.raises(ConfError, match="--from 2026-03-12 is after --to 2026-03-10"):
+        gathered(two, start="2026-03-12", end="2026-03-10")
