@@ -87,6 +87,7 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         if each.is_file()
         and each.name not in OURS
         and each.suffix not in TEXTS
+        and not each.name.endswith(normal.BESIDE)
         and not any(part.startswith(".") for part in each.relative_to(path).parts)
     )
     for each in found:

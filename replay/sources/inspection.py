@@ -15,8 +15,8 @@ from msgspec import Struct
 from tapewire.daemons.market.clock import Calendar
 from tapewire.replay.sources import doubts, join, notes, proof
 from tapewire.replay.sources.examine import Examined, examine
-from tapewire.replay.sources.reading import Reading
-from tapewire.replay.sources.series import Series
+from tapewire.replay.sources.reading import Reading, days
+from tapewire.replay.sources.series import Series, only
 from tapewire.replay.sources.table import Progress, Whole
 from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm, minute_of
 
@@ -75,8 +75,10 @@ def inspect(
     places: Sequence[Path], reading: Reading, special: Special, progress: Progress, *, together: bool = False
 ) -> list[InspectedFile]:
     """Look at every file under some paths. Errors are part of the answer. together: the files of a contract's folder as one."""
+    first, last = days(reading.options)
     groups: dict[tuple[Path, str], list[Examined]] = {}
     for each in examine(places, reading, progress):
+        each.parts = [(root, _between(part, first, last)) for root, part in each.parts]
         daily = together and each.path.suffix in DAILY and each.found is not None
         groups.setdefault((each.path.parent, each.path.suffix) if daily else (each.path, ""), []).append(each)
     return [_files(group, reading, special) for group in groups.values()]
@@ -112,6 +114,15 @@ def lines(files: list[InspectedFile]) -> Iterator[str]:
     if unknown:
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         yield f"in no known format: {', '.join(unknown[:LISTED])}{more}"
+
+
+def _between(part: Series, first: int | None, last: int | None) -> Series:
+    """The bars of the wanted trade dates."""
+    if first is None and last is None:
+        return part
+    dates = doubts.trade_date(part.bars.stamp)
+    low, high = (dates[0] if first is None else first, dates[-1] if last is None else last) if len(dates) else (0, 0)
+    return only(part, (dates >= low) & (dates <= high))
 
 
 def _files(group: list[Examined], reading: Reading, special: Special) -> InspectedFile:

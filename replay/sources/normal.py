@@ -29,6 +29,7 @@ NAME = "tapewire"
 COLUMNS = ("close_utc", "open", "high", "low", "close", "volume", "ask_volume", "bid_volume")
 MAGIC = b"PAR1"
 KEY = b"tapewire"
+BESIDE = ".provenance.json"  # of a CSV
 FORM = 1
 SHORT = re.compile(r"\.(\d+)s\.csv")
 PRICES = ("open", "high", "low", "close")
@@ -123,7 +124,7 @@ def write(folder: Path, series: Joined, origin: Provenance, form: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if form == "csv":
-            _replace(folder / f"{name}.provenance.json", lambda at: at.write_bytes(_json(origin) + b"\n"))
+            _replace(folder / f"{name}{BESIDE}", lambda at: at.write_bytes(_json(origin) + b"\n"))
             _replace(path, lambda at: at.write_bytes(csv(series.bars)))
         else:
             _replace(path, lambda at: _write_parquet(at, series, origin))

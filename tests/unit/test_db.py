@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tapewire.bus.errors import DataError
+from tapewire.bus.errors import ConfError, DataError
 from tapewire.daemons.market.clock import Calendar
 from tapewire.replay.sources import db, inspection
 from tapewire.replay.sources.db import Span
@@ -166,3 +166,19 @@ def test_the_days_of_a_contract_are_shown_as_one(tmp_path):
     assert [hole.missing for hole in whole.contents[0].holes] == [("09:36",), ("09:36",)]
     assert refused.error.endswith("(1 more files are refused)")
     assert len(inspected(False, zone="America/New_York")) == 2
+
+
+def test_inspection_shows_the_wanted_dates(tmp_path):
+    """--from and --to cut whole trade dates, of any file; a text that is no date is refused before anything is read."""
+    days = [dt.datetime(2027, 2, 24 + day, 9, 31) + dt.timedelta(minutes=at) for day in (0, 1) for at in range(390)]
+    ncd_writer.database(tmp_path, "ES 03-27", 0.25, [ncd_writer.WrittenBar(close, 100, 101, 99, 100, 10) for close in days])
+
+    def bars(**options: str) -> list[int]:
+        reading = recordings.reading("ES", zone="America/New_York", **options)
+        found = inspection.inspect([tmp_path / "db"], reading, lambda *_: Calendar(), lambda _: None, together=True)
+        return [part.bars for file in found for part in file.contents]
+
+    assert bars(start="2027-02-25") == [390]
+    assert bars(end="2027-02-23") == []
+    with pytest.raises(ConfError, match="--from 'soon': not a date"):
+        bars(start="soon")
