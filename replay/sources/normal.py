@@ -30,10 +30,12 @@ COLUMNS = ("close_utc", "open", "high", "low", "close", "volume", "ask_volume", 
 MAGIC = b"PAR1"
 KEY = b"tapewire"
 BESIDE = ".provenance.json"  # of a CSV
-FORM = 1
+FORM = 2
 SHORT = re.compile(r"\.(\d+)s\.csv")
 PRICES = ("open", "high", "low", "close")
-PAGE = 65_536
+LAST = {"open": "open", "high": "high", "low": "low", "close": "last"}  # prices, and their columns in Parquet
+CHANGED = "its bars or their origin are not as tapewire wrote them"
+REMEDY = "convert the recording again"
 
 
 class Source(Struct, frozen=True):
@@ -58,7 +60,8 @@ class Rolled(Struct, frozen=True):
 class Provenance(Struct, frozen=True):
     """Where a series comes from. form: of this file. seconds: of a bar. rule: how contracts were joined.
 
-    adjusted: earlier prices were moved by the offsets of the rolls.
+    adjusted: earlier prices were moved by the offsets of the rolls. seal: see `_seal`; of Parquet alone, whose bars are not checked
+    when they are read.
     """
 
     form: int
@@ -71,6 +74,7 @@ class Provenance(Struct, frozen=True):
     rolls: tuple[Rolled, ...]
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
+    seal: str = ""
 
 
 def recognise(head: Head) -> str:
@@ -189,21 +193,28 @@ def _read_parquet(head: Head, progress: Progress) -> Content:
             origin = msgspec.json.decode(kept, type=Provenance)
             table = file.read()
     except (arrow.ArrowException, OSError, msgspec.MsgspecError) as error:
-        raise DataError(f"{head.path}: damaged ({str(error).splitlines()[0]}); convert the recording again") from error
+        raise DataError(f"{head.path}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from error
     if origin.form != FORM:
-        raise DataError(f"{head.path}: written by tapewire {origin.version} in another form; convert the recording again")
-    column = {name: table.column(name).combine_chunks().to_numpy(zero_copy_only=False) for name in table.column_names}
-    flow = {name: column.get(name) for name in ("ask", "bid")}
+        raise DataError(f"{head.path}: written by tapewire {origin.version} in another form; {REMEDY}")
+    if missing := {"close", *LAST.values(), "volume"} - {*table.column_names}:
+        raise DataError(f"{head.path}: {CHANGED} (no column {min(missing)}); {REMEDY}")
+    column = {
+        name: table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+        for name in table.column_names
+        if name != "contract"
+    }
+    if any(each.dtype.kind == "O" for each in column.values()):
+        raise DataError(f"{head.path}: {CHANGED} (a column is no number); {REMEDY}")
     bars = Bars(
         stamp=column["close"].astype("datetime64[ns]").astype(np.int64),
-        open=column["open"],
-        high=column["high"],
-        low=column["low"],
-        close=column["last"],
+        **{name: column[written] for name, written in LAST.items()},
         volume=column["volume"],
         line=np.arange(1, table.num_rows + 1),
-        **flow,
+        ask=column.get("ask"),
+        bid=column.get("bid"),
     )
+    if _seal(origin, bars) != origin.seal:
+        raise DataError(f"{head.path}: {CHANGED}; {REMEDY}")
     progress(1.0)
     told = [f"{head.path.name}: {rolled(roll, origin)}" for roll in origin.rolls]
     return Content([Part(origin.root, bars)], UTC, "close", origin.seconds, told=told, rows=len(bars), assumed=False, checked=True)
@@ -214,16 +225,23 @@ def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:
     bars = series.bars
     columns = {
         "close": arrow.array(bars.stamp.astype("datetime64[ns]"), arrow.timestamp("ns", tz=UTC)),
-        "open": bars.open,
-        "high": bars.high,
-        "low": bars.low,
-        "last": bars.close,
+        **{written: getattr(bars, name) for name, written in LAST.items()},
         "volume": bars.volume,
         "contract": arrow.DictionaryArray.from_arrays(series.by.astype(np.int32), list(series.contracts)),
     }
     columns |= {name: side for name, side in (("ask", bars.ask), ("bid", bars.bid)) if side is not None}
-    table = arrow.table(columns).replace_schema_metadata({KEY: _json(origin)})
+    sealed = msgspec.structs.replace(origin, seal=_seal(origin, bars))
+    table = arrow.table(columns).replace_schema_metadata({KEY: _json(sealed)})
     parquet.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def _seal(origin: Provenance, bars: Bars) -> str:
+    """The SHA-256 of bars and their provenance: what another program changed in a file is not read as checked."""
+    seal = hashlib.sha256(_json(msgspec.structs.replace(origin, seal="")))
+    for name in ("stamp", *PRICES, "volume", "ask", "bid"):
+        column = getattr(bars, name)
+        seal.update(b"" if column is None else column.tobytes())
+    return seal.hexdigest()
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:
