@@ -172,7 +172,7 @@ def source_of(each: Examined, reading: Reading) -> Source:
     """A file as the provenance of a series names it."""
     assert each.found is not None
     assert each.content is not None
-    ends = each.content.stamps if each.content.stamps == "trade" else reading.options.stamps or each.content.stamps
+    ends = series.ends(each.content, reading.options)
     zone = series.clock(each.path, each.content, reading.options)
     return Source(each.name, normal.digest(each.path), each.found.reader.NAME, zone, ends)
 
@@ -185,7 +185,7 @@ def _read(each: Examined, reading: Reading, progress: Progress) -> None:
             each.other = formats.other(each.path)
             return
         each.content = content = each.found.reader.read(each.found.head, options, progress)
-        each.told += content.told
+        each.told += [*content.told, *series.unused(each.path, content, options)]
         if not content.parts and not content.bad:
             each.told.append(f"{each.name}: no bars in it")
     except TapewireError as error:
@@ -265,14 +265,14 @@ def _by_clock(files: list[Examined]) -> Iterator[list[tuple[Examined, Series]]]:
 def _prove(group: list[tuple[Examined, Series]], reading: Reading) -> None:
     first, _ = group[0]
     assert first.content is not None
-    ends = reading.options.stamps or first.content.stamps
-    declared = StampClock(series.clock(first.path, first.content, reading.options), ends == "open")
+    at_open = series.ends(first.content, reading.options) == "open"
+    declared = StampClock(series.clock(first.path, first.content, reading.options), at_open)
     stamps = np.concatenate([part.bars.stamp for _, part in group])
     volume = np.concatenate([part.bars.volume for _, part in group])
     try:
         first.told += proof.check(str(first.path), stamps, volume, declared)
     except DataError as error:
-        if first.content.assumed or reading.options.zone:
+        if first.content.assumed:
             first.error = error
             return
         first.told.append(f"{error}; the zone stands in the stamps and was believed")

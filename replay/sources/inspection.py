@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from tapewire.daemons.market.clock import Calendar
-from tapewire.replay.sources import doubts, join, notes, proof
+from tapewire.replay.sources import doubts, join, notes, proof, series
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.reading import Reading, days
 from tapewire.replay.sources.series import Series, only
@@ -164,8 +164,8 @@ def _file(each: Examined, reading: Reading, special: Special) -> InspectedFile:
         file=each.name,
         format="" if each.found is None else each.found.reader.NAME,
         sign="" if each.found is None else each.found.sign,
-        zone=options.zone or ("" if content is None else content.clock),
-        stamps="" if content is None else content.stamps if content.stamps == "trade" else options.stamps or content.stamps,
+        zone=options.zone if content is None or (options.zone and content.assumed) else content.clock,
+        stamps="" if content is None else series.ends(content, options),
         period_s=0 if content is None else content.period_s,
         rows=0 if content is None else content.rows,
         bad_rows=len(each.bad),

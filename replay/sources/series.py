@@ -19,7 +19,7 @@ from tapewire.bus.errors import DataError
 from tapewire.daemons.market.ticks import NEARLY
 from tapewire.replay.sources import candles, stamps
 from tapewire.replay.sources.recording import Ignored
-from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Ticks, Whole
+from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Stamps, Ticks, Whole
 from tapewire.replay.sources.text import AGAIN
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
@@ -76,7 +76,7 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
         bad += reasons
         ignored: list[Ignored] = []
     else:
-        at_close = (options.stamps or content.stamps) == "close"
+        at_close = ends(content, options) == "close"
         bars = replace(rows, stamp=utc if at_close else utc + content.period_s * SECOND_NS).only(~skipped)
         good, ignored = _rising(path, bars, zone)
         bars = bars.only(good)
@@ -101,18 +101,35 @@ def only(whole: Series, keep: Flags) -> Series:
 
 
 def clock(path: Path, content: Content, options: Options) -> str:
-    """The zone of a file's stamps: as the user says, or as the format does.
+    """The zone of a file's stamps: as they carry it, or else as the user says, or as the format does.
 
     Raises:
-        ConfError: the user's is no zone. DataError: neither says it.
+        ConfError: the user's is no zone. DataError: nothing says it.
     """
-    if options.zone:
+    if options.zone and content.assumed:
         return stamps.zone_named(options.zone)
     if not content.clock:
         raise DataError(
             f"{path}: nothing in it says which zone its stamps are in; say --zone, such as America/Chicago or America/New_York"
         )
     return content.clock
+
+
+def ends(content: Content, options: Options) -> Stamps:
+    """Which end of a bar a file's stamps name: of trades and of tapewire's own files as it is, or else as the user says."""
+    fixed = content.checked or content.stamps == "trade"
+    return content.stamps if fixed else options.stamps or content.stamps
+
+
+def unused(path: Path, content: Content, options: Options) -> list[str]:
+    """What a user says of the clock of a file that tells it itself."""
+    told: list[str] = []
+    if options.zone and not content.assumed and stamps.zone_named(options.zone) != content.clock:
+        told.append(f"{path.name}: its stamps carry their zone ({content.clock}); --zone {options.zone} is not used")
+    if options.stamps and ends(content, options) != options.stamps:
+        what = "trades" if content.stamps == "trade" else f"bars stamped at the {content.stamps}"
+        told.append(f"{path.name}: it holds {what}; --stamps {options.stamps} is not used")
+    return told
 
 
 def refuse(path: Path, bad: Sequence[Bad], allowed: int, rows: int) -> list[str]:

@@ -207,3 +207,19 @@ def test_dates_that_leave_nothing_are_named(two: Path) -> None:
         recordings.read(two, start="2026-03-15", end="2026-03-15")
     with pytest.raises(ConfError, match="--from 2026-03-12 is after --to 2026-03-10"):
         gathered(two, start="2026-03-12", end="2026-03-10")
+
+
+def test_a_clock_that_the_format_carries_is_not_the_users(ticks: Path) -> None:
+    """--zone is for files that leave it open; the others tell theirs, and say so. Trades have no end."""
+    made = gathered(ticks, zone="America/New_York", stamps="open")
+
+    assert made.series["NQ"].bars.stamp[0] == 1_773_147_660 * 10**9  # 2026-03-10T13:01Z
+    assert any("it holds trades; --stamps open is not used" in told for told in made.told)
+
+    path = ticks.parent / "NQ_Volumetric_1.csv"
+    names = "timestamp,instrument,period,open,high,low,close,volume,vol_ask,vol_bid"
+    path.write_text(f"{names}\n2026-03-10T13:01:00.000Z,NQ,Volumetric_1,1,1,1,1,5,2,3\n")
+    zoned = gather.gather([path], recordings.reading("NQ", zone="Europe/Berlin"), lambda share: None)
+
+    assert zoned.series["NQ"].bars.stamp[0] == 1_773_147_660 * 10**9
+    assert f"{path.name}: its stamps carry their zone (UTC); --zone Europe/Berlin is not used" in zoned.told
