@@ -33,8 +33,7 @@ def closed(series: Series, now: dt.datetime, *, dated: bool, odd_clock: bool = F
     resting = proof.resting(day, minute) & (not odd_clock)
     night = ((weekday == SUNDAY) & (minute <= EVENING)) | ((weekday == FRIDAY) & (minute > EVENING))
     weekend = (weekday == SATURDAY) | (night & (not odd_clock))
-    years = bars.stamp.astype("datetime64[ns]").astype("datetime64[Y]").astype(np.int64) + 1970
-    coming = (years > now.year + 1) & (not dated)
+    coming = (bars.stamp >= int(np.datetime64(f"{now.year + 2}", "ns").astype(np.int64))) & (not dated)
     bad: list[Bad] = []
     wrong = np.zeros(len(bars), np.bool_)
     for flags, why in (
@@ -91,14 +90,15 @@ def _silent(series: Series) -> list[str]:
 def _holes(series: Series) -> list[str]:
     """Minutes without a bar between the first and the last bar of an RTH session."""
     day, minute = proof.new_york(series.bars.stamp)
-    regular = (minute > RTH_OPEN) & (minute <= RTH_CLOSE)
+    regular = np.flatnonzero((minute > RTH_OPEN) & (minute <= RTH_CLOSE))
+    day, minute = day[regular], minute[regular]
+    missing: dict[int, list[int]] = {}
+    for at in np.flatnonzero((np.diff(day) == 0) & (np.diff(minute) > 1)).tolist():
+        missing.setdefault(int(day[at]), []).extend(range(int(minute[at]) + 1, int(minute[at + 1])))
     told: list[str] = []
-    for date in np.unique(day[regular]):
-        there = minute[regular & (day == date)]
-        missing = np.setdiff1d(np.arange(there[0], there[-1]), there)
-        if len(missing):
-            named = ", ".join(hhmm(int(at)) for at in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-            told.append(f"{series.file.name}: {_date(date)}: {len(missing)} minutes of the day session have no bar ({named})")
+    for date, minutes in missing.items():
+        named = ", ".join(map(hhmm, minutes[:SHOWN])) + (", ..." if len(minutes) > SHOWN else "")
+        told.append(f"{series.file.name}: {_date(date)}: {len(minutes)} minutes of the day session have no bar ({named})")
     return told[:SHOWN] + (
         [f"{series.file.name}: {len(told) - SHOWN} more sessions with such minutes"] if len(told) > SHOWN else []
     )

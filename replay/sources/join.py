@@ -65,6 +65,8 @@ def files(parts: Sequence[Series], seconds: int) -> Merged:
     apart = all(part.apart for part in parts)
     hours = list({part.file.name: part for part in reversed(parts)}.values())[::-1] if apart else parts
     bars = concatenated([part.bars for part in hours])
+    if len(parts) == 1 and not apart:
+        return Merged(bars, 0)
     order = np.argsort(bars.stamp, kind="stable")
     bars = bars.only(order)
     if apart:

@@ -15,7 +15,6 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import stamps
@@ -167,8 +166,7 @@ def best(stamp: Whole, volume: Whole, ends: Sequence[bool] = (False, True)) -> S
 
 def written(close: Whole, clock: StampClock) -> Whole:
     """The stamps that a file has for these closes."""
-    wall = pd.DatetimeIndex((close - MINUTE_NS * clock.at_open).astype("datetime64[ns]")).tz_localize(UTC).tz_convert(clock.zone)
-    return np.asarray(wall.tz_localize(None).to_numpy().astype("datetime64[ns]").astype(np.int64))
+    return stamps.from_utc(close - MINUTE_NS * clock.at_open, clock.zone)
 
 
 def new_york(close: Whole) -> tuple[Whole, Whole]:
@@ -186,15 +184,17 @@ def resting(day: Whole, minute: Whole) -> Flags:
 def evidence(close: Whole, volume: Whole) -> Evidence:
     """What the bars look like; see `Evidence`."""
     day, minute = new_york(close)
-    dates, at = np.unique(day, return_inverse=True)
+    dates, at = _numbered(day)
     # Saturday and Sunday have no break; 1970-01-01 was a Thursday.
     counts = np.bincount(at, minlength=len(dates))
     weekday = ((dates + 3) % 7 < 5) & (counts >= FEWEST)
     traded = (volume > 0) | (not volume.any())
-    in_break = np.bincount(at, resting(day, minute) & traded, minlength=len(dates))[weekday]
+    in_break = np.bincount(at[resting(day, minute) & traded], minlength=len(dates))[weekday]
+    near = (minute >= BREAK - 29) & (minute <= EVENING + 30)
+    date_near, minute_near = at[near], minute[near]
 
     def number(first: int, last: int) -> Whole:
-        return np.bincount(at[(minute >= first) & (minute <= last)], minlength=len(dates))[weekday]
+        return np.bincount(date_near[(minute_near >= first) & (minute_near <= last)], minlength=len(dates))[weekday]
 
     def has(first: int, last: int | None = None) -> Flags:
         return np.asarray(number(first, first if last is None else last) > 0)
@@ -221,6 +221,13 @@ def evidence(close: Whole, volume: Whole) -> Evidence:
         rise=rise,
         best=best,
     )
+
+
+def _numbered(day: Whole) -> tuple[Whole, Whole]:
+    """The dates that there are, and the place of each day among them."""
+    first = int(day.min()) if len(day) else 0
+    there = np.bincount(day - first) > 0 if len(day) else np.zeros(0, np.bool_)
+    return np.flatnonzero(there) + first, (np.cumsum(there) - 1)[day - first]
 
 
 def _rise(minute: Whole, volume: Whole) -> tuple[int, float, float]:

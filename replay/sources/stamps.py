@@ -16,9 +16,12 @@ from tapewire.replay.sources.table import UTC, Flags, Whole
 from tapewire.replay.sources.text import Column, Convert, Wanted
 from tapewire.strategies.clock import SECOND_NS
 
+QUARTER_NS = 900 * SECOND_NS
 FIRST_NS, END_NS = 0, 7_258_118_400 * SECOND_NS  # 1970 up to 2200: no other year can be right
 PLACES = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "hh", "%M": "mm", "%S": "ss"}
 PLAIN = "YYYY-MM-DD hh:mm:ss"
+PAIRS = np.full((256, 256), -1, np.int16)  # the number of two digits
+PAIRS[48:58, 48:58] = np.arange(100).reshape(10, 10)
 FIRST_DAY = {"Y": 1970, "M": 1, "D": 1}
 LONGER = 17  # signs that a stamp in another form may have more, with an end
 CLOCK_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?", re.ASCII)
@@ -93,13 +96,17 @@ def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
         wrong = letters[:, len(form)] != 0
         for at, sign in signs:
             wrong |= letters[:, at] != sign
-        digits = letters - np.uint8(ord("0"))  # what is below 0 becomes more than 9
         part = {}
         for letter, where in places.items():
-            number = np.full(len(digits), 0 if where else FIRST_DAY.get(letter, 0), np.int64)
-            for at in where:
-                wrong |= digits[:, at] > 9
-                number = number * 10 + digits[:, at]
+            number = np.full(len(letters), 0 if where else FIRST_DAY.get(letter, 0), np.int64)
+            for first, last in zip(where[::2], where[1::2], strict=False):
+                two = PAIRS[letters[:, first], letters[:, last]]
+                wrong |= two < 0
+                number = number * 100 + two
+            if len(where) % 2:
+                digit = letters[:, where[-1]] - np.uint8(ord("0"))  # what is below 0 becomes more than 9
+                wrong |= digit > 9
+                number = number * 10 + digit
             part[letter] = number
         wrong |= (part["M"] < 1) | (part["M"] > 12) | (part["D"] < 1) | (part["h"] > 23) | (part["m"] > 59) | (part["s"] > 59)
         months = np.where(wrong, 0, (part["Y"] - 1970) * 12 + part["M"] - 1).astype("datetime64[M]")
@@ -240,9 +247,30 @@ def to_utc(stamp: Whole, zone: str) -> tuple[Whole, Flags]:
     return first, skipped
 
 
+def from_utc(stamp: Whole, zone: str) -> Whole:
+    """Nanoseconds UTC as wall-clock nanoseconds of a zone."""
+    if zone == UTC or not len(stamp):
+        return stamp
+    quarters, counts = _quarters(stamp)
+    wall = pd.DatetimeIndex(quarters.astype("datetime64[ns]")).tz_localize(UTC).tz_convert(zone).tz_localize(None)
+    return stamp + np.repeat(_whole(wall) - quarters, counts)
+
+
 def _localized(stamp: Whole, zone: str, *, first_pass: bool) -> tuple[Whole, Flags]:
-    wall = pd.DatetimeIndex(stamp.astype("datetime64[ns]"))
-    there = wall.tz_localize(zone, ambiguous=np.full(len(stamp), first_pass), nonexistent="NaT")
+    quarters, counts = _quarters(stamp)
+    wall = pd.DatetimeIndex(quarters.astype("datetime64[ns]"))
+    there = wall.tz_localize(zone, ambiguous=np.full(len(quarters), first_pass), nonexistent="NaT")
     skipped = np.asarray(there.isna(), np.bool_)
-    utc = there.tz_convert(UTC).tz_localize(None).to_numpy().astype("datetime64[ns]").astype(np.int64)
-    return np.where(skipped, stamp, utc), skipped
+    offset = np.where(skipped, 0, _whole(there.tz_convert(UTC).tz_localize(None)) - quarters)
+    return stamp + np.repeat(offset, counts), np.repeat(skipped, counts)
+
+
+def _quarters(stamp: Whole) -> tuple[Whole, Whole]:
+    """The quarter of an hour of each run of stamps that share one, and how many do. A zone's offset changes only between two."""
+    quarter = stamp // QUARTER_NS
+    starts = np.flatnonzero(np.concatenate(([True], quarter[1:] != quarter[:-1])))
+    return quarter[starts] * QUARTER_NS, np.diff(starts, append=len(stamp))
+
+
+def _whole(times: pd.DatetimeIndex) -> Whole:
+    return np.asarray(times.to_numpy().astype("datetime64[ns]").astype(np.int64))

@@ -71,7 +71,7 @@ class Bars:
 
     def only(self, keep: Flags | Whole) -> Bars:
         """Some of the rows."""
-        return replace(self, **_picked(self, keep))
+        return self if _everything(keep) else replace(self, **_picked(self, keep))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,11 @@ class Ticks:
 
     def only(self, keep: Flags | Whole) -> Ticks:
         """Some of the rows."""
-        return replace(self, **_picked(self, keep))
+        return self if _everything(keep) else replace(self, **_picked(self, keep))
+
+
+def _everything(keep: Flags | Whole) -> bool:
+    return keep.dtype == np.bool_ and bool(keep.all())
 
 
 def _picked(rows: Bars | Ticks, keep: Flags | Whole) -> dict[str, Any]:

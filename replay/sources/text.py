@@ -417,7 +417,11 @@ def _signs(content: bytes, table: Table, column: int, width: int) -> NDArray[np.
             starts = places[cell - 1] + 1
     starts = starts + (signs[starts] == ord(" "))
     letters: NDArray[np.uint8] = np.lib.stride_tricks.sliding_window_view(signs, width)[starts]
-    letters[np.arange(width) >= (ends - starts)[:, None]] = 0
+    lengths = ends - starts
+    longest, shortest = lengths.max(initial=0), lengths.min(initial=width)
+    letters[:, longest:] = 0
+    if shortest < longest:
+        letters[np.arange(width) >= lengths[:, None]] = 0
     return letters
 
 

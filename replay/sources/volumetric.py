@@ -20,6 +20,7 @@ NAME = "NinjaTrader volumetric export"
 NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid")
 PERIOD = re.compile(r"(volumetric|minute)_1|1 ?min(ute)?", re.IGNORECASE)
 PRICES = ("open", "high", "low", "close")
+STAMP = "YYYY-MM-DDThh:mm:ss.fff"
 DAY_NS = 86_400 * SECOND_NS
 NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {text.AGAIN}"
 
@@ -41,7 +42,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     text.need(head.path, layout, NEEDED, f"export the volumetric series with these columns: {', '.join(NEEDED)}, session_date")
     names, periods = text.Words(), text.Words()
     wanted = {
-        "timestamp": text.Wanted(stamps.iso, NO_TIME),
+        "timestamp": stamps.fixed(STAMP, NO_TIME, stamps.iso),
         "instrument": text.Wanted(names, ""),
         "period": text.Wanted(periods, ""),
         **dict.fromkeys(PRICES, text.PRICE),
@@ -49,7 +50,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     }
     dated = "session_date" in layout.names
     if dated:
-        wanted["session_date"] = text.Wanted(stamps.date, f"not a date; write YYYY-MM-DD; {text.AGAIN}")
+        wanted["session_date"] = stamps.fixed("YYYY-MM-DD", f"not a date; write YYYY-MM-DD; {text.AGAIN}")
     table = text.read(head, layout, wanted, progress, "timestamp")
     _check_names(head, table, names)
     if not dated:
@@ -71,7 +72,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
 
 
 def _bars(table: text.Table, rows: Flags) -> Bars:
-    column = {name: values[rows] for name, values in table.columns.items()}
+    column = table.columns if rows.all() else {name: values[rows] for name, values in table.columns.items()}
     ask, bid = column["vol_ask"], column["vol_bid"]
     unknown = (column["volume"] > 0) & (ask == 0) & (bid == 0)
     return Bars(
