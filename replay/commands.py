@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
-from tapewire.replay import keyboard, runs, tapes
+from tapewire.replay import keeping, keyboard, runs, tapes
 from tapewire.replay import pace as paces
 from tapewire.replay import program as programs
 from tapewire.replay.options import reads_files
@@ -33,6 +33,7 @@ from tapewire.replay.outputs import Summary
 from tapewire.replay.sources import notes
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
+from tapewire.replay.tapes import Kept
 from tapewire.strategies.figures import shown
 
 out = Console(soft_wrap=True, highlight=False)
@@ -48,9 +49,17 @@ FillOption = Annotated[str, typer.Option(help="next_open or close.")]
 FillEmptyOption = Annotated[bool, typer.Option("--fill-empty", help="Bars with volume 0 fill orders, too.")]
 ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's program to the account (conf/programs).")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
+JournalOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What the journal keeps: none, decisions (what led to orders and came of them) or all; without it all of up to "
+        f"{keeping.BIG:,} bars, decisions of more. The results are the same."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 MOST_LINES = 10
+ALARMS = topics.of(topics.ALARM, "evaluator")
 DEMO_SEED = 8
 DEMO_SESSIONS = 6
 
@@ -74,6 +83,7 @@ def backtest(
     program: ProgramOption = None,
     settings: SetOption = None,
     own: InstrumentsOption = None,
+    journal: JournalOption = None,
     as_json: JsonOption = False,
     *,
     source: Options,
@@ -82,10 +92,12 @@ def backtest(
     conf, recording = prepare(
         data, instrument, preset, strategies, fill, "backtest", program, settings, own, source=source, fill_empty=fill_empty
     )
+    kept = _kept(journal, len(recording.bars))
+    heard: list[Alarm] = []
     with bar() as (tell, progress):
         tell("backtest")
-        summary = runs.backtest(conf, recording, out_dir, progress)
-    show(summary, out_dir, as_json)
+        summary = runs.backtest(conf, recording, out_dir, progress, kept, heard.append)
+    show(summary, heard, out_dir, as_json)
 
 
 @reads_files
@@ -147,10 +159,13 @@ def diff(
     from tapewire.replay import diff as differences
 
     found = differences.compare(a, b)
+    if missing := differences.left_out(a, b):
+        err.print(f"note: {missing}", markup=False)
     if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
     elif found is None:
-        out.print(f"no difference: {a} and {b} hold the same messages and the same results")
+        same = "the same results" if missing else "the same messages and the same results"
+        out.print(f"no difference: {a} and {b} hold {same}")
     else:
         out.print(str(found), markup=False)
     raise typer.Exit(0 if found is None else 1)
@@ -316,6 +331,22 @@ def prepare(
     return msgspec.structs.replace(conf, calendar=calendar), recording
 
 
+def _kept(asked: str | None, bars: int) -> Kept:
+    """What the journal is to keep, told with its size before it is written. Raises ConfError for another word."""
+    kind = next((each for each in keeping.KINDS if each == asked), None)
+    if asked is not None and kind is None:
+        raise ConfError(f"--journal {asked!r}{suggest(asked, keeping.KINDS)}; write {', '.join(keeping.KINDS)}")
+    kind = keeping.chosen(kind, bars)
+    sizes = {each: f"about {max(1, round(keeping.estimate(each, bars) / 1e6)):,} MB" for each in keeping.KINDS}
+    if kind == "all":
+        err.print(f"journal: all messages, {sizes['all']}")
+    elif kind == "decisions":
+        err.print(f"journal: decisions and what led to them, {sizes['decisions']} (--journal all: {sizes['all']})")
+    else:
+        err.print("journal: none; explain, report and diff of messages need --journal decisions or all")
+    return kind
+
+
 def tell_read(recording: Recording) -> None:
     """What a person should know of the files that were read, on stderr."""
     for line in notes.few(recording.notes):
@@ -338,7 +369,7 @@ def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: b
         err.print(f"waits before the first bar: start it with the space bar or `tapewire ask replay start`; {keyboard.HELP}")
     with bar() as (tell, progress):
         summary = runs.replay(conf, recording, out_dir, progress, pace=pace, logger=logs.configure("replay"), tell=tell)
-    show(summary, out_dir, as_json)
+    show(summary, tapes.facts(out_dir, ALARMS, Alarm), out_dir, as_json)
 
 
 def elsewhere(conf: Conf) -> Conf:
@@ -364,9 +395,9 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
         )
 
 
-def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
+def show(summary: Summary, alarms: Iterable[Alarm], out_dir: Path, as_json: bool) -> None:
     """The result for a person, or as JSON; a run in a prop-firm program ends with its verdict."""
-    for alarm in tapes.facts(out_dir, topics.of(topics.ALARM, "evaluator"), Alarm):
+    for alarm in alarms:
         err.print(alarm.text, style="red", markup=False)
     verdict = programs.read(out_dir)
     if as_json:
@@ -377,7 +408,8 @@ def show(summary: Summary, out_dir: Path, as_json: bool) -> None:
         out.print(f"{name:<13} {text}", markup=False)
     for line in () if verdict is None else programs.lines(verdict):
         out.print(line, markup=False)
-    out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json, journal/)")
+    messages = "" if tapes.kept(out_dir) == "none" else f", {tapes.FOLDER}/"
+    out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json{messages})")
 
 
 def table(path: Path, columns: tuple[str, ...]) -> Iterator[str]:
@@ -394,8 +426,13 @@ def lines(summary: Summary) -> Iterator[tuple[str, str]]:
     """A summary in a dozen short lines: name, text."""
     yield "traded", f"{', '.join(summary.instruments)} with {', '.join(summary.strategies)} ({summary.preset}, fill {summary.fill})"
     yield "bars", f"{summary.bars}, of {len(summary.sessions)} sessions"
-    for session in summary.sessions:
+    lacking = [session for session in summary.sessions if session.missing]
+    for session in lacking[:MOST_LINES]:
         yield "", f"{session.session}: {session.note}"
+    if (more := len(lacking) - MOST_LINES) > 0:
+        yield "", f"{more} more sessions with missing minutes; all are listed in summary.json"
+    if whole := len(summary.sessions) - len(lacking):
+        yield "", f"{whole} {'session' if whole == 1 else 'sessions'} with none missing"
     if summary.ignored:
         yield "ignored rows", f"{len(summary.ignored)} (repeated or late; listed in summary.json)"
     refused = ", ".join(f"{reason} {count}" for reason, count in summary.refusals.items())

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tapewire.bus import disk
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Alarm, Bar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import commands, data, runs
+from tapewire.replay import commands, data, runs, tapes
 from tapewire.replay.sources import inspection, synthetic
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
@@ -113,7 +113,7 @@ def _as_a_person_would(path: Path, out_dir: Path, chosen: Choice) -> None:
     with commands.bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress)
-    commands.show(summary, out_dir, False)
+    commands.show(summary, tapes.facts(out_dir, commands.ALARMS, Alarm), out_dir, False)
 
 
 def _typed(*words: str) -> None:

@@ -125,14 +125,40 @@ def compare(a: Path, b: Path) -> Difference | None:
     Raises:
         ConfError: one of the folders is not a finished run. DataError, JournalError: a journal cannot be read.
     """
-    names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
     try:
-        differing = {difference.topic: difference for name in names if (difference := _first_difference(a, b, name))}
-        if differing:
-            return _explained(a, b, differing)
+        for names in _compared(a, b):
+            differing = {difference.topic: difference for name in names if (difference := _first_difference(a, b, name))}
+            if differing:
+                return _explained(a, b, differing)
     except msgspec.MsgspecError as error:
         raise DataError(f"{a}, {b}: a record in the journal is not a message ({error}); start the run again") from error
     return next((found for name in FILES if (found := _file(a, b, name))), None)
+
+
+def left_out(a: Path, b: Path) -> str:
+    """What of two runs cannot be compared, in words; empty if everything can."""
+    kinds = tapes.kept(a), tapes.kept(b)
+    for run, kind in zip((a, b), kinds, strict=True):
+        if kind == "none":
+            return f"messages are not compared, as {run} ran with --journal none"
+    if kinds[0] == kinds[1]:
+        return ""
+    run = a if kinds[0] == "decisions" else b
+    return f"bars and sessions are not compared, as {run} ran with --journal decisions"
+
+
+def _compared(a: Path, b: Path) -> Iterator[list[str]]:
+    """The topics to compare. Where a journal keeps decisions alone, the messages of a bar depend on them and come after them."""
+    kinds = {tapes.kept(a), tapes.kept(b)}
+    if "none" in kinds:
+        return
+    names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
+    if kinds == {"all"}:
+        yield names
+        return
+    yield [name for name in names if not tapes.of_a_bar(name)]
+    if kinds == {"decisions"}:
+        yield [name for name in names if tapes.of_a_bar(name)]
 
 
 def _first_difference(a: Path, b: Path, topic: str) -> _FirstDifference | None:

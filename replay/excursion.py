@@ -14,16 +14,20 @@ profit per contract and mae never less than the loss.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from tapewire.bus import topics
-from tapewire.bus.messages import LONG, Action, Signal, Trade
+from tapewire.bus.errors import DataError
+from tapewire.bus.messages import LONG, Action, Bar, Signal, Trade
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay import tapes
 
+FILE = "trades.jsonl"
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
 # What ends a trade somewhere inside a bar. Every other exit is a fill at an open or a close.
 INSIDE_A_BAR = frozenset({"STOP", "TARGET", "FOREIGN"})
@@ -39,6 +43,9 @@ class Prices(Struct, frozen=True):
     close: float
 
 
+PricesOfBar: TypeAlias = Prices | Bar
+
+
 class Measures(Struct, frozen=True):
     """Measures of one trade, as defined above. r is None where the journal has no entry signal with a stop."""
 
@@ -47,23 +54,48 @@ class Measures(Struct, frozen=True):
     r: float | None
 
 
+class _Line(Measures, frozen=True, kw_only=True):
+    """The few fields of a line of trades.jsonl that are wanted here."""
+
+    id: str
+
+
+def written(run: Path) -> dict[str, Measures]:
+    """The measures of a finished run's trades, by their ids; none while it is not finished. Raises DataError."""
+    path = run / FILE
+    try:
+        return {line.id: line for line in msgspec.json.Decoder(_Line).decode_lines(path.read_bytes())}
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(f"{path}: {error}; run it again") from error
+
+
+def journalled(run: Path) -> Callable[[str], Sequence[PricesOfBar]]:
+    """The bars of an instrument by its name, from a journal that holds all of them. Raises what `tapes.facts` raises."""
+    return lambda name: list(tapes.facts(run, topics.bar(name), Prices))
+
+
 def measured(
-    run: Path, trades: Iterable[Trade], signals: Iterable[Signal], instruments: Mapping[str, Instrument]
+    bars_of: Callable[[str], Sequence[PricesOfBar]],
+    trades: Iterable[Trade],
+    signals: Iterable[Signal],
+    instruments: Mapping[str, Instrument],
 ) -> dict[str, Measures]:
-    """Every trade of a run, by its id. Raises what `tapes.facts` raises."""
+    """Every trade of a run, by its id. bars_of: the bars of an instrument by its name, in order."""
     entries = {signal.order_id: signal for signal in signals if signal.action in ENTRIES}
     by_instrument: dict[str, list[Trade]] = {}
     for trade in trades:
         by_instrument.setdefault(trade.instrument, []).append(trade)
     found: dict[str, Measures] = {}
     for name, own in by_instrument.items():
-        bars = list(tapes.facts(run, topics.bar(name), Prices))
+        bars = bars_of(name)
         for trade in own:
             found[trade.id] = measure(trade, entries.get(trade.id), bars, instruments.get(name))
     return found
 
 
-def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrument: Instrument | None) -> Measures:
+def measure(trade: Trade, entry: Signal | None, bars: Sequence[PricesOfBar], instrument: Instrument | None) -> Measures:
     """One trade.
 
     Args:
@@ -76,7 +108,7 @@ def measure(trade: Trade, entry: Signal | None, bars: Sequence[Prices], instrume
     return Measures(mae, mfe, _multiple(trade, entry, instrument))
 
 
-def _prices(trade: Trade, bars: Sequence[Prices], direction: int, *, limited: bool) -> Iterator[float]:
+def _prices(trade: Trade, bars: Sequence[PricesOfBar], direction: int, *, limited: bool) -> Iterator[float]:
     """The prices that were certainly traded while the position was held."""
     yield trade.entry_price
     yield trade.exit_price

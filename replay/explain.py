@@ -91,7 +91,8 @@ def explain(run: Path, name: str) -> list[StoryMessage]:
     found = {ref for ref, (topic, message) in index.items() if name == ref or name in _ids(topic, message)}
     if not found:
         ids = {each for topic, message in index.values() for each in _ids(topic, message)}
-        raise ConfError(f"{run}: nothing in the journal is called {name!r}{suggest(name, ids)}")
+        rest = "; it keeps a bar only where something was decided (--journal decisions)" if tapes.kept(run) != "all" else ""
+        raise ConfError(f"{run}: nothing in the journal is called {name!r}{suggest(name, ids)}{rest}")
     for ref in list(found):
         found |= set(_causes(ref, index))
     ordered = sorted(found, key=lambda ref: (index[ref][1]["event_ns"], _stage(index[ref][0]), index[ref][1]["seq"]))
@@ -111,9 +112,12 @@ def _with_measures(run: Path, topic: str, message: dict[str, Any]) -> tuple[str,
     if not topic.startswith(topics.TRADE):
         return topic, message
     trade = msgspec.convert(message, Trade)
-    signals = tapes.facts(run, topics.of(topics.SIGNAL, trade.instrument), Signal)
-    measures = excursion.measured(run, [trade], signals, configuration.read(run).instruments)[trade.id]
-    return topic, {**message, **msgspec.to_builtins(measures)}
+    measures = excursion.written(run).get(trade.id)
+    if measures is None:  # the run is up
+        signals = tapes.facts(run, topics.of(topics.SIGNAL, trade.instrument), Signal)
+        bars = excursion.journalled(run)
+        measures = excursion.measured(bars, [trade], signals, configuration.read(run).instruments)[trade.id]
+    return topic, {**message, **{name: getattr(measures, name) for name in ("mae", "mfe", "r")}}
 
 
 def _causes(name: str, index: dict[str, tuple[str, dict[str, Any]]]) -> Iterator[str]:

@@ -27,21 +27,11 @@ from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import excursion, tapes
+from tapewire.replay.attendance import Attendance, SessionCount
 from tapewire.replay.excursion import Measures
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
-from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm
 
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
-
-
-class SessionCount(Struct, frozen=True):
-    """How complete a session was: RTH bars received, RTH minutes without one, and both in words."""
-
-    instrument: str
-    session: str
-    rth_bars: int
-    missing: int
-    note: str
 
 
 class Tally(Struct, frozen=True):
@@ -79,11 +69,12 @@ class Summary(Struct, frozen=True):
     fill_empty: bool = False
 
 
-def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
+def write(run: Path, conf: Conf, recording: Recording | None = None, attendance: Attendance | None = None) -> Summary:
     """Write the four files of a run into its folder.
 
     Args:
         run: holds `journal/`. conf: its configuration. recording: the bars, if it read files; the summary lists their ignored rows.
+        attendance: of its bars; None to count them in the journal, which then must hold all of them.
     Raises:
         ConfError: the folder is not a run's. DataError, JournalError: its journal cannot be read.
     """
@@ -91,12 +82,13 @@ def write(run: Path, conf: Conf, recording: Recording | None = None) -> Summary:
     rejects = sorted(tapes.facts(run, topics.REJECT, Reject), key=lambda reject: reject.bar_ns)
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     intents = list(_intents(signals, rejects, conf))
-    summary = _summary(run, conf, recording, len(intents), signals, rejects, trades)
+    summary = _summary(conf, recording, attendance or Attendance.of(run), len(intents), signals, rejects, trades)
     with disk.writing(run / "summary.json"):
         (run / "summary.json").unlink(missing_ok=True)
     _lines(run / "signals.jsonl", map(_signal, signals))
     _lines(run / "intents.jsonl", intents)
-    measures = excursion.measured(run, trades, signals, conf.instruments)
+    bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
+    measures = excursion.measured(bars, trades, signals, conf.instruments)
     _lines(run / "trades.jsonl", (_trade(trade, measures[trade.id]) for trade in trades))
     disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     return summary
@@ -203,9 +195,9 @@ def _trade(trade: Trade, measures: Measures) -> dict[str, Any]:
 
 
 def _summary(
-    run: Path,
     conf: Conf,
     recording: Recording | None,
+    attendance: Attendance,
     intents: int,
     signals: list[Signal],
     rejects: list[Reject],
@@ -218,8 +210,8 @@ def _summary(
         day_type=conf.preset.day_type,
         fill=conf.fill,
         epoch=conf.epoch,
-        bars=sum(1 for topic in tapes.topics(run, "raw.bar.") for _ in tapes.frames(run, topic)),
-        sessions=tuple(_sessions(run)),
+        bars=attendance.bars,
+        sessions=tuple(attendance.sessions()),
         files=recording.files if recording else (),
         ignored=recording.ignored if recording else (),
         intents=intents,
@@ -252,52 +244,6 @@ def _tallies(trades: Iterable[tuple[str, int]]) -> dict[str, Tally]:
     for name, net in trades:
         nets.setdefault(name, []).append(net)
     return {name: Tally(len(all_), sum(net > 0 for net in all_), _dollars(sum(all_))) for name, all_ in sorted(nets.items())}
-
-
-class _Minute(Struct, frozen=True):
-    """The few fields of a Session that say whether a minute had its bar."""
-
-    session: str
-    minute: int
-    rth: bool
-    closes: int
-
-
-def _sessions(run: Path) -> Iterator[SessionCount]:
-    for topic in tapes.topics(run, topics.SESSION):
-        instrument = topic.removeprefix(topics.SESSION).removesuffix(".")
-        closes: dict[str, int] = {}
-        received: dict[str, set[int]] = {}
-        for at in tapes.facts(run, topic, _Minute):
-            closes[at.session] = at.closes
-            minutes = received.setdefault(at.session, set())
-            if at.rth:
-                minutes.add(at.minute)
-        for session in sorted(received):
-            yield _count(instrument, session, received[session], closes[session])
-
-
-def _count(instrument: str, session: str, received: set[int], closes: int) -> SessionCount:
-    missing = [minute for minute in range(RTH_OPEN + 1, closes + 1) if minute not in received]
-    if closes <= RTH_OPEN:
-        note = "holiday, no RTH"
-    elif not received:
-        note = "no RTH bars"
-    else:
-        half = f" of a half day (closes {hhmm(closes)})" if closes < RTH_CLOSE else ""
-        note = f"{len(received)} RTH bars{half}, " + (f"{len(missing)} missing: {_ranges(missing)}" if missing else "none missing")
-    return SessionCount(instrument, session, len(received), len(missing), note)
-
-
-def _ranges(minutes: list[int]) -> str:
-    """Rising minutes as clock times, runs joined: `10:05-10:15, 11:03`."""
-    runs: list[list[int]] = []
-    for minute in minutes:
-        if runs and minute == runs[-1][-1] + 1:
-            runs[-1].append(minute)
-        else:
-            runs.append([minute])
-    return ", ".join(hhmm(run[0]) + (f"-{hhmm(run[-1])}" if len(run) > 1 else "") for run in runs)
 
 
 def _dollars(cents: int) -> float:

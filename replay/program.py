@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
 
@@ -102,21 +102,24 @@ class _Dated(Struct, frozen=True):
     session: str
 
 
-def write(run: Path, conf: Conf) -> Verdict:
+def write(run: Path, conf: Conf, bars: Iterable[Bar] | None = None, last: str | None = None) -> Verdict:
     """Fold the run's journal through its program, and leave `program.json` in its folder.
 
+    Args:
+        bars, last: its bars, and its last trade date; None to read them in the journal, which then must hold all bars.
     Raises:
         ConfError: the run was in no program. DataError, JournalError: its journal cannot be read.
     """
     if conf.program is None:
         raise ConfError(f"{run} was in no program; start it again with --program NAME")
     account = ProgramAccount(conf.program, conf.instruments, conf.calendar)
-    for fact in _facts(run, conf.program):
+    for fact in _facts(run, conf.program, bars):
         if isinstance(fact, Trade):
             account.trade(fact.instrument, fact.session, fact.entry_ns, fact.exit_ns, fact.net_cents)
         else:
             account.bar(fact)
-    last = max((each.session for each in tapes.facts(run, topics.SESSION, _Dated)), default="")
+    if last is None:
+        last = max((each.session for each in tapes.facts(run, topics.SESSION, _Dated)), default="")
     account.on(last)
     account.end_day()
     rejects = [reject for reject in tapes.facts(run, topics.REJECT, Reject) if reject.reason is Reason.PROGRAM]
@@ -154,13 +157,14 @@ def lines(verdict: Verdict) -> Iterator[str]:
     yield f"entries refused by the program: {verdict.refused}" + (f", the last for: {verdict.refusal}" if verdict.refusal else "")
 
 
-def _facts(run: Path, program: Program) -> Iterator[Trade | Bar]:
+def _facts(run: Path, program: Program, bars: Iterable[Bar] | None) -> Iterator[Trade | Bar]:
     """The facts that the gate received, in market order: a bar's effect on a trade comes before the bar."""
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     if not program.sees_open_equity:
         return iter(trades)
     streams: list[Iterator[tuple[int, Trade | Bar]]] = [((trade.exit_ns, trade) for trade in trades)]
-    streams += (((bar.close_ns, bar) for bar in tapes.facts(run, topic, Bar)) for topic in tapes.topics(run, BARS))
+    by_topic = (tapes.facts(run, topic, Bar) for topic in tapes.topics(run, BARS)) if bars is None else [bars]
+    streams += (((bar.close_ns, bar) for bar in each) for each in by_topic)
     # Of equal times the merge takes the earlier stream's: trades.
     return (fact for _, fact in heapq.merge(*streams, key=itemgetter(0)))
 

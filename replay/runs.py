@@ -16,8 +16,7 @@ import structlog
 
 from tapewire.bus import access, disk, keys, private
 from tapewire.bus.errors import ConfError, Interrupted
-from tapewire.bus.messages import Bar, Body, Header
-from tapewire.bus.wire import encode
+from tapewire.bus.messages import Alarm, Bar
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.market.clock import Calendar
@@ -28,14 +27,15 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell.process import Stopped
-from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.tracker import core as tracker
-from tapewire.replay import keyboard, loop, outputs, program, report
+from tapewire.replay import keeping, keyboard, loop, outputs, program, report, tapes
+from tapewire.replay.attendance import Attendance
 from tapewire.replay.outputs import Summary
 from tapewire.replay.pace import Pace
 from tapewire.replay.player import Player
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
+from tapewire.replay.tapes import Kept
 from tapewire.replay.venue import Venue
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ Progress = Callable[[float], None]
 RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
 OURS = (
     *(
-        "journal",
+        tapes.FOLDER,
+        tapes.MARK,
         "logs",
         "run.json",
         "gate.log",
@@ -153,23 +154,35 @@ def reading(options: Options, instrument: str = "", instruments: Mapping[str, In
     return Reading(options, defined, configuration.rolls(defined), dt.datetime.now(dt.UTC), wanted)
 
 
-def backtest(conf: Conf, recording: Recording, out: Path, progress: Progress) -> Summary:
-    """Run the recording in this process: the same daemon values, with a queue instead of sockets."""
+def backtest(
+    conf: Conf,
+    recording: Recording,
+    out: Path,
+    progress: Progress,
+    journal: Kept = "all",
+    alarm: Callable[[Alarm], None] | None = None,
+) -> Summary:
+    """Run the recording in this process: the same daemon values, with a queue instead of sockets.
+
+    Args:
+        journal: what its journal keeps; the results are the same. alarm: called with each alarm of the run, in the end.
+    """
     prepare(out)
     configuration.write(conf, out)
-    tape = Tape(out / "journal")
-
-    def record(topic: str, header: Header, body: Body) -> None:
-        tape.append(topic, header.epoch, header.seq, encode(header, body))
-
+    keeper = keeping.Keeper(out, journal)
     daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
     try:
-        loop.run(daemons, venue(conf), counted(recording.bars, progress), record)
+        loop.run(daemons, venue(conf), counted(recording.bars, progress), keeper.record)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; {_unfinished(out)}") from None
     finally:
-        tape.close()
-    return finish(out, conf, recording)
+        keeper.close()
+    summary = finish(out, conf, recording, keeper.attendance)
+    keeper.tidy()
+    if alarm is not None:
+        for each in keeper.alarms:
+            alarm(each)
+    return summary
 
 
 def replay(
@@ -233,11 +246,13 @@ def venue(conf: Conf) -> Venue:
     return Venue(traded, conf.trading.account, conf.fill, fill_empty=conf.fill_empty)
 
 
-def finish(out: Path, conf: Conf, recording: Recording) -> Summary:
-    """Write the results from the journal, then the report."""
-    if conf.program is not None:
+def finish(out: Path, conf: Conf, recording: Recording, attendance: Attendance | None = None) -> Summary:
+    """Write the results from the journal, then the report. attendance: where the journal does not keep all bars."""
+    if conf.program is not None and attendance is not None:
+        program.write(out, conf, recording.bars, attendance.last)
+    elif conf.program is not None:
         program.write(out, conf)
-    summary = outputs.write(out, conf, recording)
+    summary = outputs.write(out, conf, recording, attendance)
     report.write(out)
     _leave(out)
     return summary

@@ -8,17 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Struct
 
+from tapewire.bus import disk
+from tapewire.bus import topics as names
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.journal import scan
 from tapewire.strategies.clock import new_york
 
 SUFFIX = ".tape"
+FOLDER = "journal"
+MARK = "journal.json"
+
+Kept: TypeAlias = Literal["none", "decisions", "all"]
+"""What of a backtest's messages its journal keeps (replay/keeping.py)."""
+
+OF_A_BAR = (names.RAW, names.TIMEFRAME, names.SESSION, names.EVAL_DONE, names.SUPPRESSED)
 
 T = TypeVar("T")
+
+
+class _Mark(Struct, frozen=True):
+    journal: Kept
+
+
+def kept(run: Path) -> Kept:
+    """What a run's journal keeps. Raises DataError if its mark cannot be read."""
+    path = run / MARK
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Mark).journal
+    except FileNotFoundError:
+        return "all"
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(f"{path}: {error}; run it again") from error
+
+
+def mark(run: Path, kind: Kept) -> None:
+    """Note what a run's journal keeps; without a note it is all."""
+    disk.replace(run / MARK, msgspec.json.encode(_Mark(kind)) + b"\n")
+
+
+def of_a_bar(topic: str) -> bool:
+    """Whether each bar leaves a message on this topic, so that `decisions` does not keep all of them."""
+    return topic.startswith(OF_A_BAR)
 
 
 def topics(run: Path, prefix: str = "") -> list[str]:
@@ -27,8 +62,10 @@ def topics(run: Path, prefix: str = "") -> list[str]:
     Raises:
         ConfError: there is no journal; the path is not a run's.
     """
-    folder = run / "journal"
+    folder = run / FOLDER
     if not folder.is_dir():
+        if kept(run) == "none":
+            raise ConfError(f"{run} has no messages: it ran with --journal none; run it again with --journal decisions, or all")
         why = "does not exist" if not run.exists() else "has no journal/"
         raise ConfError(f"{run} {why}; name the folder that `tapewire backtest` or `tapewire replay` left (its --out)")
     found = (f"{path.name.removesuffix(SUFFIX)}." for path in folder.glob(f"*{SUFFIX}"))
@@ -37,7 +74,7 @@ def topics(run: Path, prefix: str = "") -> list[str]:
 
 def frames(run: Path, topic: str) -> Iterator[bytes]:
     """The messages of one topic as they were published, oldest first. Raises JournalError if the file is damaged."""
-    return scan(run / "journal" / f"{topic.removesuffix('.')}{SUFFIX}")
+    return scan(run / FOLDER / f"{topic.removesuffix('.')}{SUFFIX}")
 
 
 def facts(run: Path, prefix: str, kind: type[T]) -> Iterator[T]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from tapewire.bus import topics
-from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Action, DayType, Signal, Trade
-from tapewire.replay import outputs, program, tapes
+from tapewire.replay import excursion, outputs, program, tapes
 from tapewire.replay.excursion import Measures
 from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
@@ -100,21 +98,7 @@ def read(run: Path, most_days: int) -> Facts:
         )
         for session, instrument in drawn
     )
-    return Facts(summary, trades, _measures(run), days, len(traded), program.read(run))
-
-
-class _Line(Measures, frozen=True, kw_only=True):
-    """The few fields of a line of trades.jsonl that are not in the journal."""
-
-    id: str
-
-
-def _measures(run: Path) -> dict[str, Measures]:
-    path = run / "trades.jsonl"
-    try:
-        return {line.id: line for line in msgspec.json.Decoder(_Line).decode_lines(path.read_bytes())}
-    except (OSError, msgspec.MsgspecError) as error:
-        raise DataError(f"{path}: {error}; run it again") from error
+    return Facts(summary, trades, excursion.written(run), days, len(traded), program.read(run))
 
 
 def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:

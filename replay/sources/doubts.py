@@ -6,6 +6,7 @@ What no market can have done is bad (`--skip-bad` leaves it out). What is only s
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,15 +21,27 @@ FAR = 15  # how many usual bar ranges a print is beyond its neighbours
 FLAT = 10  # minutes without volume in a row that are worth a line
 
 
-def closed(series: Series, now: dt.datetime, *, dated: bool, odd_clock: bool = False) -> tuple[Flags, list[Bad]]:
+class Times(NamedTuple):
+    """Closes as `proof.new_york` tells them: dates and minutes after midnight."""
+
+    day: Whole
+    minute: Whole
+
+    def only(self, keep: Flags) -> Times:
+        """Those of some of the bars."""
+        return self if keep.all() else Times(self.day[keep], self.minute[keep])
+
+
+def closed(series: Series, times: Times, now: dt.datetime, *, dated: bool, odd_clock: bool = False) -> tuple[Flags, list[Bad]]:
     """Bars at times at which nothing trades: the break, the weekend, a year that has not come.
 
     Args:
-        now: of the wall clock. dated: something beside the stamps has the same dates; then a future year is not a mistake.
+        times: of its bars. now: of the wall clock. dated: something beside the stamps has the same dates; then a future year is
+        not a mistake.
         odd_clock: the clock is known to contradict the market's day, so that the hours prove nothing.
     """
     bars = series.bars
-    day, minute = proof.new_york(bars.stamp)
+    day, minute = times
     weekday = (day + 3) % 7
     resting = proof.resting(day, minute) & (not odd_clock)
     night = ((weekday == SUNDAY) & (minute <= EVENING)) | ((weekday == FRIDAY) & (minute > EVENING))
@@ -46,16 +59,21 @@ def closed(series: Series, now: dt.datetime, *, dated: bool, odd_clock: bool = F
     return wrong, bad
 
 
-def strange(series: Series) -> list[str]:
+def strange(series: Series, times: Times) -> list[str]:
     """Sentences about minutes without volume, prints far outside their neighbours, and jumps between sessions."""
-    return [*_silent(series), *_holes(series), *_empty(series), *_prints(series), *jumps(series.bars, series.file.name)]
+    return [
+        *_silent(series),
+        *_holes(series, times),
+        *_empty(series),
+        *_prints(series),
+        *jumps(series.bars, series.file.name, trade_dates(times)),
+    ]
 
 
-def jumps(bars: Bars, name: str) -> list[str]:
-    """Jumps between two sessions that are larger than any move within one."""
+def jumps(bars: Bars, name: str, session: Whole) -> list[str]:
+    """Jumps between two sessions that are larger than any move within one. session: the trade date of each bar."""
     if len(bars) < 2:
         return []
-    session = trade_date(bars.stamp)
     gap = np.diff(bars.stamp)
     first = np.diff(session) != 0
     apart = bars.open[1:] - bars.close[:-1]
@@ -71,7 +89,12 @@ def jumps(bars: Bars, name: str) -> list[str]:
 
 def trade_date(close: Whole) -> Whole:
     """The trade date of each bar in days since 1970: after 18:00 New York time the next one, over a weekend Monday."""
-    day, minute = proof.new_york(close)
+    return trade_dates(Times(*proof.new_york(close)))
+
+
+def trade_dates(times: Times) -> Whole:
+    """The same of times that are known."""
+    day, minute = times
     day = day + (minute > EVENING)
     weekday = (day + 3) % 7
     return day + np.where(weekday > FRIDAY, 7 - weekday, 0)
@@ -87,9 +110,9 @@ def _silent(series: Series) -> list[str]:
     )
 
 
-def _holes(series: Series) -> list[str]:
+def _holes(series: Series, times: Times) -> list[str]:
     """Minutes without a bar between the first and the last bar of an RTH session."""
-    day, minute = proof.new_york(series.bars.stamp)
+    day, minute = times
     regular = np.flatnonzero((minute > RTH_OPEN) & (minute <= RTH_CLOSE))
     day, minute = day[regular], minute[regular]
     missing: dict[int, list[int]] = {}

@@ -22,6 +22,7 @@ from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.reading import Reading, days, root_of, usual_name
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Unwanted, Whole
+from tapewire.replay.tapes import kept as kept_by
 from tapewire.strategies.clock import MINUTE_NS
 
 OURS = ("calendar.json", "instruments.toml")
@@ -78,6 +79,8 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         state = "is neither a file nor a folder" if path.exists() else "is not there"
         raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some")
     if tapes := journal.tapes(path):
+        if (keeps := kept_by(path)) != "all":
+            raise DataError(f"{path} ran with --journal {keeps}: its journal lacks bars; name the recording that it read")
         return tapes, []
     if db.looks_like(path):
         return _database(path, reading)
@@ -286,11 +289,12 @@ def _doubt(each: Examined, reading: Reading) -> None:
         return
     parts: list[tuple[str, Series]] = []
     for root, part in each.parts:
-        wrong, bad = doubts.closed(part, reading.now, dated=each.content.dated, odd_clock=each.odd_clock)
+        times = doubts.Times(*proof.new_york(part.bars.stamp))
+        wrong, bad = doubts.closed(part, times, reading.now, dated=each.content.dated, odd_clock=each.odd_clock)
         each.bad += bad
         kept = series.only(part, ~wrong)
         parts.append((root, kept))
-        each.told += doubts.strange(kept)
+        each.told += doubts.strange(kept, times.only(~wrong))
     each.parts = parts
     try:
         each.told += series.refuse(

@@ -65,7 +65,8 @@ def gather(places: Sequence[Path], reading: Reading, progress: Progress) -> Gath
         ignored[root] = [row for part in parts for row in part.ignored]
         if len(bars.bars):
             joined[root] = bars
-        told += doubts.jumps(bars.bars, root) if len(parts) > 1 and len(bars.contracts) < 2 else []
+        if len(parts) > 1 and len(bars.contracts) < 2:
+            told += doubts.jumps(bars.bars, root, doubts.trade_date(bars.bars.stamp))
     if not by_root and not reading.wanted:
         raise DataError(f"{path}: no bars; export the series again, with at least one")
     return Gathered(known, joined, told, ignored)

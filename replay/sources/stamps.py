@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tapewire.bus.errors import ConfError
 from tapewire.replay.sources.table import UTC, Flags, Whole
-from tapewire.replay.sources.text import Column, Convert, Wanted
+from tapewire.replay.sources.text import Column, Convert, Wanted, runs
 from tapewire.strategies.clock import SECOND_NS
 
 QUARTER_NS = 900 * SECOND_NS
@@ -91,30 +91,48 @@ def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
     places = {letter: [at for at, sign in enumerate(form) if sign == letter] for letter in "YMDhmsf"}
     signs = [(at, ord(sign)) for at, sign in enumerate(form) if sign not in places]
     fraction = 10 ** (9 - len(places["f"]))
+    dated = sorted(places["Y"] + places["M"] + places["D"])
+    date = slice(dated[0], dated[-1] + 1) if dated else slice(0)
+
+    def number(letters: NDArray[np.uint8], letter: str, wrong: Flags) -> Whole:
+        where = places[letter]
+        found = np.full(len(letters), 0 if where else FIRST_DAY.get(letter, 0), np.int64)
+        for first, last in zip(where[::2], where[1::2], strict=False):
+            two = PAIRS[letters[:, first], letters[:, last]]
+            wrong |= two < 0
+            found = found * 100 + two
+        if len(where) % 2:
+            digit = letters[:, where[-1]] - np.uint8(ord("0"))  # what is below 0 becomes more than 9
+            wrong |= digit > 9
+            found = found * 10 + digit
+        return found
+
+    def days_of(letters: NDArray[np.uint8]) -> tuple[Whole, Flags]:
+        wrong: Flags = np.zeros(len(letters), np.bool_)
+        year, month, day = (number(letters, letter, wrong) for letter in "YMD")
+        wrong |= (month < 1) | (month > 12) | (day < 1)
+        months = np.where(wrong, 0, (year - 1970) * 12 + month - 1).astype("datetime64[M]")
+        days = months.astype("datetime64[D]") + np.where(wrong, 0, day - 1)
+        wrong |= days.astype("datetime64[M]") != months
+        return days.astype(np.int64), wrong
 
     def convert(letters: NDArray[np.uint8]) -> tuple[Column, Flags]:
-        wrong = letters[:, len(form)] != 0
+        starts, counts = runs(letters[:, date])
+        first_days, first_wrong = days_of(letters[starts])
+        days: Whole = np.repeat(first_days, counts)
+        wrong: Flags = np.repeat(first_wrong, counts)
+        wrong |= letters[:, len(form)] != 0
         for at, sign in signs:
             wrong |= letters[:, at] != sign
-        part = {}
-        for letter, where in places.items():
-            number = np.full(len(letters), 0 if where else FIRST_DAY.get(letter, 0), np.int64)
-            for first, last in zip(where[::2], where[1::2], strict=False):
-                two = PAIRS[letters[:, first], letters[:, last]]
-                wrong |= two < 0
-                number = number * 100 + two
-            if len(where) % 2:
-                digit = letters[:, where[-1]] - np.uint8(ord("0"))  # what is below 0 becomes more than 9
-                wrong |= digit > 9
-                number = number * 10 + digit
-            part[letter] = number
-        wrong |= (part["M"] < 1) | (part["M"] > 12) | (part["D"] < 1) | (part["h"] > 23) | (part["m"] > 59) | (part["s"] > 59)
-        months = np.where(wrong, 0, (part["Y"] - 1970) * 12 + part["M"] - 1).astype("datetime64[M]")
-        days = months.astype("datetime64[D]") + np.where(wrong, 0, part["D"] - 1)
-        wrong |= days.astype("datetime64[M]") != months
-        seconds = days.astype(np.int64) * 86_400 + part["h"] * 3_600 + part["m"] * 60 + part["s"]
+        hour, minute, second = (number(letters, letter, wrong) for letter in "hms")
+        wrong |= (hour > 23) | (minute > 59) | (second > 59)
+        seconds = days * 86_400 + hour * 3_600 + minute * 60 + second
         wrong |= (seconds < FIRST_NS // SECOND_NS) | (seconds >= END_NS // SECOND_NS)
-        ns = np.where(wrong, 0, seconds) * SECOND_NS + np.where(wrong, 0, part["f"] * fraction)
+        ns = seconds * SECOND_NS
+        if places["f"]:
+            ns += number(letters, "f", wrong) * fraction
+        if wrong.any():
+            ns[wrong] = 0
         if otherwise is not None and (others := np.flatnonzero(wrong & (letters[:, -1] == 0))).size:
             texts = [bytes(each).rstrip(b"\0").decode(errors="replace") for each in letters[others]]
             ns[others], wrong[others] = otherwise(pd.Series(texts, dtype=str))

@@ -30,7 +30,7 @@ from tapewire.bus.errors import DataError, suggest
 from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
 
 HEAD = 1 << 16
-BLOCK = 1 << 21
+BLOCK = 1 << 22
 ZSTD = b"\x28\xb5\x2f\xfd"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 AGAIN = "correct the line or export the file again"
@@ -156,7 +156,7 @@ def price(cells: pd.Series[Any]) -> tuple[Column, Flags]:
     """Decimal numbers; what is not finite is none."""
     values = _numbers(cells)
     bad = ~np.isfinite(values)
-    return np.where(bad, 0.0, values), bad
+    return np.where(bad, 0.0, values) if bad.any() else values, bad
 
 
 def whole(cells: pd.Series[Any]) -> tuple[Column, Flags]:
@@ -332,7 +332,7 @@ def _rows(path: Path, block: _Block, layout: Layout, table: Table) -> tuple[byte
 
 def _again(content: bytes, header: bytes, ends: Whole) -> Iterator[int]:
     """The rows that are the header."""
-    if not header:
+    if not header or header not in content:
         return
     if content.startswith(header + b"\n"):
         yield 0
@@ -391,6 +391,20 @@ def _columns(
     return line[~refused], {name: column[~refused] for name, column in columns.items()}
 
 
+def runs(letters: NDArray[np.uint8]) -> tuple[Whole, Whole]:
+    """Where each run of equal rows begins, and how many rows it has."""
+    if not letters.shape[1]:
+        return np.zeros(min(len(letters), 1), np.int64), np.array([len(letters)] * (len(letters) > 0), np.int64)
+    texts = np.ascontiguousarray(letters).view(f"S{letters.shape[1]}").ravel()
+    starts = np.flatnonzero(np.concatenate(([True], texts[1:] != texts[:-1])))
+    return starts, np.diff(starts, append=len(letters))
+
+
+def _cells(stops: Whole, column: int) -> tuple[Whole, Whole]:
+    """Where the cells of a column start and end."""
+    return stops[:, column - 1] + 1 if column else np.concatenate(([0], stops[:-1, -1] + 1)), stops[:, column]
+
+
 def _stops(content: bytes, separator: bytes, width: int) -> Whole | None:
     """Where each cell ends, if every line has so many: a row for each line."""
     signs = np.frombuffer(content, np.uint8)
@@ -405,8 +419,7 @@ def _signs(content: bytes, table: Table, column: int, width: int) -> NDArray[np.
     """The first signs of the cells of one column."""
     signs = np.frombuffer(content + bytes(width), np.uint8)
     if table.stops is not None:
-        ends = table.stops[:, column]
-        starts = table.stops[:, column - 1] + 1 if column else np.concatenate(([0], table.stops[:-1, -1] + 1))
+        starts, ends = _cells(table.stops, column)
     else:
         ends = np.flatnonzero(signs == NEWLINE)
         starts = np.concatenate(([0], ends[:-1] + 1))

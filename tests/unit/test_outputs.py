@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, DataError, JournalError
 from tapewire.bus.messages import Action, Reason
+from tapewire.replay import commands
+from tapewire.replay.attendance import SessionCount
 from tapewire.replay.outputs import Tally, max_drawdown_cents, read_summary, write
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tests.runs import Tape, at, bar, conf, finished, reject, session, signal, trade
@@ -221,3 +224,20 @@ def test_a_foreign_record_is_refused(tmp_path):
 
     with pytest.raises(DataError, match=r"record 1 of trade\.MNQ\. is not what the topic holds"):
         write(tmp_path / "run", conf())
+
+
+def test_a_long_run_is_told_in_a_few_lines(tmp_path):
+    """Of 565 sessions only those with missing minutes are named, ten at most; the others are counted."""
+    write(finished(tmp_path / "run"), conf())
+    one = read_summary(tmp_path / "run")
+    note = "389 RTH bars, 1 missing: 10:05"
+    lacking = [SessionCount("MNQ", f"day {number}", 389, 1, note) for number in range(13)]
+    summary = replace(one, sessions=(*one.sessions * 552, *lacking))
+
+    told = [text for _, text in commands.lines(summary)]
+
+    assert f"{summary.bars}, of 565 sessions" in told
+    assert sum(note in text for text in told) == 10
+    assert "3 more sessions with missing minutes; all are listed in summary.json" in told
+    assert "552 sessions with none missing" in told
+    assert len(told) < 30
