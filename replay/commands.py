@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tapewire.bus import keys, topics
-from tapewire.bus.errors import ConfError, Refused
+from tapewire.bus.errors import ConfError, Refused, suggest
 from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import LIVE, InstrumentsOption, SetOption, split, tell_instruments

@@ -91,4 +91,4 @@ def _known(side: Whole) -> list[int | None]:
 def _places(stamps: Whole, others: Whole) -> Whole:
     """Where each stamp stands among others; -1 where it does not."""
     at = np.minimum(np.searchsorted(others, stamps), max(len(others) - 1, 0))
-    return np.where(others[at] == stamps, at, -1) if len(others) else np.full(len(stamps), -1)
+    return np.where(others[at] == stamps, at, -1).astype(np.int32) if len(others) else np.full(len(stamps), -1)

@@ -76,7 +76,6 @@ def joined(path: Path, bars: Bars, period_s: int, seconds: int) -> Bars:
         line=bars.line[starts],
         ask=side(bars.ask),
         bid=side(bars.bid),
-        session=None if bars.session is None else bars.session[starts],
     )
 
 

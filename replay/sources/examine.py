@@ -6,10 +6,12 @@ names, so that the result does not depend on the disk.
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Pro
 from tapewire.replay.tapes import kept as kept_by
 from tapewire.strategies.clock import MINUTE_NS
 
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 21  # of mallopt(3); bytes
 OURS = ("calendar.json", "instruments.toml")
 TEXTS = (".md", ".html", ".toml")  # what stands beside recordings and is none
 
@@ -140,6 +143,7 @@ def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
 
 def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> list[Examined]:
     """Every file under some paths, read and checked alone and with those of its contract. Nothing is raised for a single file."""
+    _small_heap()
     files: list[Examined] = []
     sizes: list[int] = []
     taken: set[tuple[int, int]] = set()
@@ -158,10 +162,13 @@ def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> lis
     for each, size in zip(files, sizes, strict=True):
         _read(each, reading, lambda share, start=done, size=size: progress((start + share * size) / sum(sizes)))  # type: ignore[misc]
         done += size
+        if reading.options.zone or (each.content is not None and each.content.clock):
+            _make(each, reading)  # at once: rows as they were read take twice the memory
     for name in {each.found.reader.NAME: None for each in files if each.found is not None}:
         _know_clock([each for each in files if each.found is not None and name == each.found.reader.NAME], reading.options)
     for each in files:
-        _make(each, reading)
+        if each.content is not None and each.content.parts:
+            _make(each, reading)
     for group in _by_clock(files):
         _prove(group, reading)
     for each in files:
@@ -209,7 +216,7 @@ def _make(each: Examined, reading: Reading) -> None:
             if content.tick and content.tick != tick:
                 each.told.append(f"{each.name}: its price step is {content.tick:g}, that of {root} {tick:g}")
             made, bad = series.of(each.path, content, part, tick, options)
-            each.parts.append((root, made))
+            each.parts.append((root, replace(made, bars=made.bars.narrow())))
             each.bad += bad
             each.told += made.told
             if not part.contract:
@@ -219,6 +226,12 @@ def _make(each: Examined, reading: Reading) -> None:
     except TapewireError as error:
         each.fail(error)
     content.parts.clear()
+
+
+def _small_heap() -> None:
+    """Have glibc give large columns back to the system as soon as they are freed; by default it keeps much of them."""
+    if sys.platform == "linux" and (option := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        option(M_MMAP_THRESHOLD, LARGE)
 
 
 def _wanted(root: str, part: Part, reading: Reading) -> bool:

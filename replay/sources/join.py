@@ -79,7 +79,7 @@ def files(parts: Sequence[Series], seconds: int) -> Merged:
 
 
 def concatenated(parts: Sequence[Bars]) -> Bars:
-    """Columns one after the other; flow or session that a part lacks is unknown for its rows."""
+    """Columns one after the other; flow that a part lacks is unknown for its rows."""
 
     def column(name: str) -> Whole | None:
         columns = [getattr(part, name) for part in parts]
@@ -93,7 +93,7 @@ def concatenated(parts: Sequence[Bars]) -> Bars:
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("stamp", "open", "high", "low", "close", "volume", "line")
     }
-    return Bars(**always, ask=column("ask"), bid=column("bid"), session=column("session"))
+    return Bars(**always, ask=column("ask"), bid=column("bid"))
 
 
 def by_volume(contracts: Mapping[str, Bars], key: Key) -> dict[int, str]:

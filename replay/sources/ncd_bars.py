@@ -120,5 +120,4 @@ def days(path: Path, raw: bytes, header: NcdHeader, place: Place) -> Bars:
         close=prices[3],
         volume=rows["volume"].astype(np.int64),
         line=np.arange(1, len(rows) + 1),
-        session=date,
     )

@@ -222,7 +222,7 @@ def _read_parquet(head: Head, progress: Progress) -> Content:
 
 def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:
     arrow, parquet = _pyarrow(path)
-    bars = series.bars
+    bars = series.bars.wide()
     columns = {
         "close": arrow.array(bars.stamp.astype("datetime64[ns]"), arrow.timestamp("ns", tz=UTC)),
         **{written: getattr(bars, name) for name, written in LAST.items()},

@@ -141,6 +141,16 @@ def fixed(form: str, why: str, otherwise: Convert | None = None) -> Wanted:
     return Wanted(convert, why, width=len(form) + (1 if otherwise is None else LONGER))
 
 
+def checked(form: str, why: str) -> Wanted:
+    """A column of stamps that must be written so, and are not needed: nothing of them is kept."""
+    full = fixed(form, why)
+
+    def convert(letters: NDArray[np.uint8]) -> tuple[Column, Flags]:
+        return np.zeros(len(letters), np.int8), full.convert(letters)[1]
+
+    return full._replace(convert=convert)
+
+
 def repeated(convert: Convert, why: str) -> Wanted:
     """A column of few different cells, such as dates and times of day: each is converted once a block."""
 

@@ -52,7 +52,7 @@ class Bars:
 
     stamp: nanoseconds since 1970 in the clock of `Content.clock`, of the end that `Content.stamps` names.
     volume: contracts. ask, bid: contracts bought at the ask, sold at the bid; None if the format has no order flow, -1 in a row
-    that has none. line: where the row stands, from 1. session: the trade date that the file gives, in days since 1970, or None.
+    that has none. line: where the row stands, from 1.
     """
 
     stamp: Whole
@@ -64,7 +64,6 @@ class Bars:
     line: Whole
     ask: Whole | None = None
     bid: Whole | None = None
-    session: Whole | None = None
 
     def __len__(self) -> int:
         return len(self.stamp)
@@ -72,6 +71,16 @@ class Bars:
     def only(self, keep: Flags | Whole) -> Bars:
         """Some of the rows."""
         return self if _everything(keep) else replace(self, **_picked(self, keep))
+
+    def narrow(self) -> Bars:
+        """The same values in half the memory: columns of 32 bits where those hold every value exactly."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "stamp"}
+        return replace(self, **{name: narrow(column) for name, column in columns.items() if column is not None})
+
+    def wide(self) -> Bars:
+        """The same values in columns of 64 bits."""
+        columns = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: wide(column) for name, column in columns.items() if column is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,16 @@ class Ticks:
     def only(self, keep: Flags | Whole) -> Ticks:
         """Some of the rows."""
         return self if _everything(keep) else replace(self, **_picked(self, keep))
+
+
+def narrow(column: NDArray[Any]) -> NDArray[Any]:
+    """A column in 32 bits, if those hold every value exactly; else as it is."""
+    small = column.astype(np.float32 if column.dtype.kind == "f" else np.int32)
+    return small if np.array_equal(small, column) else column
+
+
+def wide(column: NDArray[Any]) -> NDArray[Any]:
+    return column.astype(np.float64 if column.dtype.kind == "f" else np.int64, copy=False)
 
 
 def _everything(keep: Flags | Whole) -> bool:

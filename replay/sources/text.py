@@ -27,13 +27,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import DataError, suggest
-from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
+from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole, narrow
 
 HEAD = 1 << 16
-BLOCK = 1 << 22
+BLOCK = 1 << 21
 ZSTD = b"\x28\xb5\x2f\xfd"
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 AGAIN = "correct the line or export the file again"
+AHEAD = 64  # pieces for which a column has room at first
 NEWLINE = ord("\n")
 _UNIT = b"\x1f"
 
@@ -182,7 +183,7 @@ class Words:
 
     def __call__(self, cells: pd.Series[Any]) -> tuple[Column, Flags]:
         categories, codes = cells.cat.categories, cells.cat.codes.to_numpy(np.int64)
-        numbers = np.zeros(len(categories), np.int64)
+        numbers = np.zeros(len(categories), np.int16)
         for code in pd.unique(codes):  # in the order of the rows
             numbers[code] = self._number(str(categories[code]).strip())
         return numbers[codes], np.zeros(len(cells), np.bool_)
@@ -212,14 +213,16 @@ def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Pro
         DataError: the file cannot be unpacked or decoded, or a row has more or fewer cells than the header names.
     """
     table = Table(np.empty(0, np.int64), {})
-    pieces: list[tuple[Whole, dict[str, Column]]] = []
+    lines, columns = _Grown(), {name: _Grown() for name in wanted}
     for block in _blocks(head, progress):
         content, line = _rows(head.path, block, layout, table)
         if len(line):
-            pieces.append(_columns(content, line, layout, wanted, table, stamp))
-    empty = np.empty(0, np.int64)
-    table.line = np.concatenate([line for line, _ in pieces]) if pieces else empty
-    table.columns = {name: np.concatenate([each[name] for _, each in pieces]) if pieces else empty for name in wanted}
+            line, pieces = _columns(content, line, layout, wanted, table, stamp)
+            lines.add(narrow(line))
+            for name, piece in pieces.items():
+                columns[name].add(piece)
+    table.line = lines.whole()
+    table.columns = {name: column.whole() for name, column in columns.items()}
     if table.blank:
         table.told.append(f"{head.path.name}: {table.blank} blank lines")
     table.bad.sort(key=lambda bad: bad.line)
@@ -234,6 +237,28 @@ def pieces(path: Path, size: int, progress: Progress) -> Iterator[bytes]:
         while piece := stream.read(size):
             yield piece
             progress(min(raw.tell() / total, 1.0))
+
+
+class _Grown:
+    """A column that is written piece by piece into one place: pieces that are joined in the end need twice the memory."""
+
+    def __init__(self) -> None:
+        self._column: Column = np.empty(0, np.int64)
+        self._size = 0
+
+    def add(self, piece: Column) -> None:
+        need = self._size + len(piece)
+        kind = np.result_type(self._column, piece) if self._size else piece.dtype
+        if need > len(self._column) or kind != self._column.dtype:
+            # What is never written takes no memory.
+            wider = np.empty(max(AHEAD * len(piece), 2 * self._size), kind)
+            wider[: self._size] = self._column[: self._size]
+            self._column = wider
+        self._column[self._size : need] = piece
+        self._size = need
+
+    def whole(self) -> Column:
+        return self._column[: self._size]
 
 
 class _Block(NamedTuple):
@@ -381,6 +406,8 @@ def _columns(
     for name, (convert, why, _, width, *_) in wanted.items():
         cells: Any = _signs(content, table, places[name], width) if width else frame[at[name]]
         columns[name], wrong = convert(cells)
+        if convert is whole:
+            columns[name] = narrow(columns[name])
         for row in np.flatnonzero(wrong & ~refused):
             value = bytes(cells[row]).rstrip(b"\0").decode(errors="replace") if width else str(cells.iloc[row])
             stamp_ns = int(columns[stamp][row]) if stamp in columns and stamp != name else None

@@ -14,14 +14,12 @@ import numpy as np
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import stamps, text
 from tapewire.replay.sources.table import EXCHANGE, MINUTE_S, UTC, Bars, Content, Flags, Head, Options, Part, Progress
-from tapewire.strategies.clock import SECOND_NS
 
 NAME = "NinjaTrader volumetric export"
 NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid")
 PERIOD = re.compile(r"(volumetric|minute)_1|1 ?min(ute)?", re.IGNORECASE)
 PRICES = ("open", "high", "low", "close")
 STAMP = "YYYY-MM-DDThh:mm:ss.fff"
-DAY_NS = 86_400 * SECOND_NS
 NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {text.AGAIN}"
 
 
@@ -50,7 +48,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     }
     dated = "session_date" in layout.names
     if dated:
-        wanted["session_date"] = stamps.fixed("YYYY-MM-DD", f"not a date; write YYYY-MM-DD; {text.AGAIN}")
+        wanted["session_date"] = stamps.checked("YYYY-MM-DD", f"not a date; write YYYY-MM-DD; {text.AGAIN}")
     table = text.read(head, layout, wanted, progress, "timestamp")
     _check_names(head, table, names)
     if not dated:
@@ -85,7 +83,6 @@ def _bars(table: text.Table, rows: Flags) -> Bars:
         line=table.line[rows],
         ask=np.where(unknown, -1, ask),
         bid=np.where(unknown, -1, bid),
-        session=column["session_date"] // DAY_NS if "session_date" in column else None,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import backfill, chain, codec, durable, hop, hostile, journal, lockstep, loop, rivals
+from tests.bench import backfill, chain, codec, durable, hop, hostile, journal, lockstep, loop, recordings, rivals
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -25,13 +25,14 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "durable": durable.run,
     "lockstep": lockstep.run,
     "backfill": backfill.run,
+    "recordings": recordings.run,
     "rivals": rivals.run,
     "hostile": hostile.run,
 }
 
 
 def main() -> None:
-    """Run the named benches and print a table, or JSON for scripts. By default all but `hostile`, `rivals` only if installed."""
+    """Run the named benches and print a table, or JSON. By default not `hostile`, `recordings`, nor rivals to install."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it runs, too noisy to quote")
@@ -42,7 +43,7 @@ def main() -> None:
         if name not in BENCHES:
             parser.error(f"unknown bench {name!r}; known: {', '.join(BENCHES)}")
     benches = BENCHES | {"hostile": partial(hostile.run, frames=arguments.frames)}
-    usual = [name for name in BENCHES if name != "hostile" and (name != "rivals" or rivals.installed())]
+    usual = [name for name in BENCHES if name not in ("hostile", "recordings") and (name != "rivals" or rivals.installed())]
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder:
         recorded = Recorded(Path(folder) / "bars", 4 if arguments.quick else 12)
