@@ -40,6 +40,7 @@ _FACT = MAX_MESSAGE + MAX_SUBSCRIPTION  # a message that is a little too long, o
 _RECEIVED: Mapping[str, int] = {
     "broker.in": _FACT,
     "gate": _FACT,
+    "evaluator": _FACT,  # `evaluate` brings its bars
     "venue": _FACT,
     "backfill": MAX_FRAME,
     "broker.out": MAX_SUBSCRIPTION,

@@ -9,7 +9,7 @@ clock, file or random number: its only now is the event's time. Equal events in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -167,6 +167,13 @@ class PublicPolicy(NamedTuple):
     sink: Callable[[str], Sink] | None = None
 
 
+Job: TypeAlias = Generator[object | None, None, None]
+"""An answer that takes a while: yields None after each slice of work, and then a value that JSON can hold.
+
+It touches no state of a core. Where TimeoutError is thrown in, it yields an answer that is safe to act on.
+"""
+
+
 class Daemon(NamedTuple):
     """A process as a value.
 
@@ -175,6 +182,7 @@ class Daemon(NamedTuple):
     admits requests of a kind, by the class of the body; any other kind as `Admission()`.
     venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
+    jobs: verbs of its service that work on their argument alone, by name.
     """
 
     name: str
@@ -187,6 +195,7 @@ class Daemon(NamedTuple):
     public: PublicPolicy | None = None
     recover: tuple[str, ...] = ()
     durable: LogPolicy | None = None
+    jobs: Mapping[str, Callable[[str], Job]] = MappingProxyType({})
 
     def admission(self, body: Body) -> Admission:
         """How this request is admitted."""

@@ -18,7 +18,7 @@ CORES = {
     "publisher": "tapewire.daemons.publisher.process",
     "gate": "tapewire.daemons.gate.core",
     "tracker": "tapewire.daemons.tracker.core",
-    "evaluator": "tapewire.daemons.evaluator.core",
+    "evaluator": "tapewire.daemons.evaluation",
 }
 NAMES = ("broker", "logger", *CORES)
 

@@ -15,6 +15,7 @@ import zmq
 from rich.console import Console
 
 from tapewire.bus import access, roles
+from tapewire.bus.bounds import MAX_MESSAGE
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, DataError, PeerError, suggest
 from tapewire.bus.messages import Verb
@@ -24,6 +25,7 @@ from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.operator.tables import aligned
 
 REPLAY = "replay"
+PATIENCE_S = 5.0  # `evaluate` replies within two seconds
 
 out = Console(soft_wrap=True, highlight=False)
 
@@ -40,7 +42,11 @@ _STATE = Asked("state", "[PREFIX]", "the last message written on each topic with
 _PARAMETERS = Asked("parameters", "", "the preset in force")
 SERVICES: Mapping[str, tuple[Asked, ...]] = {
     "tracker": (_STATE, _PARAMETERS),
-    "evaluator": (_STATE, _PARAMETERS),
+    "evaluator": (
+        _STATE,
+        _PARAMETERS,
+        Asked("evaluate", "JSON", 'the signal of the last of your bars: {"bars": [...], "position": {...}, "settings": {...}}'),
+    ),
     "gate": (_STATE, _PARAMETERS),
     REPLAY: (
         Asked("state", "", "what it does, and its counters"),
@@ -75,12 +81,14 @@ def ask(
         return
     asked = _known(service, verb)
     text = typer.get_text_stream("stdin").read() if argument == "-" else argument
+    if len(text.encode()) > MAX_MESSAGE:
+        raise DataError(f"the argument has {len(text.encode())} bytes; a request takes {MAX_MESSAGE}")
     where = _run(service, instance)
     with zmq.Context() as context:
         way = access.local(Path(where.run), "operator" if asked.verb in roles.CONTROL else "reader")
         port = f"{roles.CONTROL_PORT}{REPLAY}" if service == REPLAY else service
         try:
-            reply = request_control(context, way.to(port), asked.verb, text)
+            reply = request_control(context, way.to(port), asked.verb, text, timeout_s=PATIENCE_S)
         except PeerError as error:
             raise DataError(f"{service} {verb}: {error}") from error
     out.print(json.dumps(reply, indent=2), markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -31,11 +31,11 @@ def report(asked: Control, name: str, note: str, state: Callable[[], dict[str, A
     return answered(asked, {**common, **own})
 
 
-def answered(asked: Control, answers: Answers) -> Report:
-    """The reply of one of these, or that there is no such verb."""
+def answered(asked: Control, answers: Answers, others: Iterable[str] = ()) -> Report:
+    """The reply of one of these, or that there is no such verb. others: verbs that are answered elsewhere."""
     answer = answers.get(asked.verb)
     if answer is None:
-        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: {', '.join(answers)}")
+        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: {', '.join((*answers, *others))}")
     try:
         return Report(asked.id, True, json.dumps(answer(asked.argument)))
     except Refused as refused:

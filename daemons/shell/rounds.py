@@ -25,13 +25,14 @@ from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
 from tapewire.bus.errors import InvariantError, Poisoned
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Body, Control, Header, Report
+from tapewire.bus.messages import Body, Control, Header
 from tapewire.bus.voice import Voice
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell import audit, venue_link
+from tapewire.daemons.shell import audit, control, venue_link
 from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.intake import Intake
+from tapewire.daemons.shell.jobs import Jobs, Send
 from tapewire.daemons.shell.notes import Notes
 from tapewire.daemons.shell.outgoing import Outgoing
 from tapewire.daemons.shell.process import Process
@@ -68,7 +69,8 @@ class Rounds(Process):
         self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns(), runs=conf.bus.clock_runs)
         self.intake = Intake(daemon, self.clock, self.watch, logger, reads=bool(subscribe))
         self.outgoing = Outgoing(self, self.intake, daemon.requests)
-        self.service = Service(self, self.intake, daemon, self._report_on_core) if daemon.serves else None
+        self.jobs = Jobs(daemon.jobs, self.clock)
+        self.service = Service(self, self.intake, daemon, self._asked) if daemon.serves else None
         self.venue: VenueLink | None = None
         if (link := daemon.venue) is not None:
             self.venue = VenueLink(
@@ -106,6 +108,7 @@ class Rounds(Process):
         if self.venue is not None:
             self.venue.acknowledge()
         self._deliver(now_ns)
+        self.jobs.advance()
 
     def step(self, event: Event) -> None:
         """Let the core take an event, and speak."""
@@ -194,6 +197,8 @@ class Rounds(Process):
     # --- what others see of it ------------------------------------------------------------------------------------------------
 
     def next_timer_ns(self) -> int:
+        if self.jobs:
+            return 0
         at_ns = self.outgoing.next_ns()
         return at_ns if self.venue is None else min(at_ns, self.venue.next_ns())
 
@@ -212,11 +217,15 @@ class Rounds(Process):
             **link,
         }
 
-    def _report_on_core(self, question: Control) -> Report:
-        match question.verb:
-            case "state":
-                latest = {t: b for t, b in self._latest.items() if t.startswith(question.argument)}
-                return Report(question.id, True, msgspec.json.encode(latest).decode())
-            case "parameters":
-                return Report(question.id, True, msgspec.json.encode(self.conf.preset).decode())
-        return Report(question.id, False, f"unknown verb {question.verb!r}; known: state, parameters")
+    def _asked(self, question: Control, send: Send) -> None:
+        """A verb of the service: answered now, or by a job."""
+        if question.verb in self.jobs.kinds:
+            self.jobs.take(question, send)
+        else:
+            send(control.answered(question, {"state": self._state, "parameters": self._parameters}, self.jobs.kinds))
+
+    def _state(self, prefix: str) -> object:
+        return msgspec.to_builtins({topic: body for topic, body in self._latest.items() if topic.startswith(prefix)})
+
+    def _parameters(self, _: str) -> object:
+        return msgspec.to_builtins(self.conf.preset)

@@ -23,10 +23,12 @@ class Service:
     """Takes requests, and sends the core's answers to their senders.
 
     Args:
-        report: answers a `Control` question; such questions never reach the core.
+        report: answers a `Control` question, now or later; such questions never reach the core.
     """
 
-    def __init__(self, process: Process, intake: Intake, daemon: Daemon, report: Callable[[Control], Report]) -> None:
+    def __init__(
+        self, process: Process, intake: Intake, daemon: Daemon, report: Callable[[Control, Callable[[Report], None]], None]
+    ) -> None:
         self._process = process
         self._intake = intake
         self._daemon = daemon
@@ -55,8 +57,7 @@ class Service:
             if event is None:
                 continue
             if isinstance(event.body, Control):
-                report = self._process.passing("control.", self._report(event.body), 0)
-                self._send(sender, [b"", b"control.", report])
+                self._report(event.body, partial(self._reported, sender))
                 continue
             stored = self._answers.get(event.ref, event.body)
             if stored is not None:
@@ -68,6 +69,9 @@ class Service:
                     self._intake.request(sender.encode("latin-1"), event, rest[-1], reused=event.ref in self._answers)
                 except OutOfBounds as error:
                     self._process.entrance.refuse(who, error)
+
+    def _reported(self, sender: str, report: Report) -> None:
+        self._send(sender, [b"", b"control.", self._process.passing("control.", report, 0)])
 
     def _send(self, sender: str, frames: list[bytes]) -> None:
         socket = self._sockets.get(OUTSIDE if sender.startswith(OUTSIDE) else "")

@@ -107,8 +107,12 @@ def test_without_a_run_the_commands_give_the_remedy(tapewire: Run) -> None:
 def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.Instance) -> None:
     """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
-    ports = dict.fromkeys(("tracker", "evaluator", "gate"), service) | {f"control.{name}": control for name in supervise.DAEMONS}
-    assert {*control, *service, *Pace().verbs} == set(get_args(Verb))
+    ports = (
+        dict.fromkeys(("tracker", "gate"), service)
+        | {"evaluator": (*service, "evaluate")}
+        | {f"control.{name}": control for name in supervise.DAEMONS}
+    )
+    assert {*control, *service, "evaluate", *Pace().verbs} == set(get_args(Verb))
 
     operator = access.local(Path(up.run), "operator")
     with zmq.Context() as context:

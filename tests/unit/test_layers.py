@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.market",),
     ("daemons.settings",),
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
-    ("daemons.broker", "daemons.logger", "daemons.makers"),
+    ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation"),
     ("daemons.operator",),
     ("daemons.__main__", "replay"),
 )
@@ -51,6 +51,7 @@ SHELL_ROOMS = ("daemons.shell", "daemons.operator")
 SHELLS = {
     "daemons.__main__",
     "daemons.broker",
+    "daemons.evaluation",
     "daemons.logger",
     "daemons.publisher.process",
     "daemons.publisher.signal_files",

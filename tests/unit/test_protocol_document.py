@@ -215,9 +215,9 @@ def test_the_verbs_are_those_that_processes_answer():
     """In the table of section 7, each with the ports that answer it; tests/integration/test_processes.py requests them all."""
     table = section("7. History and control")
 
-    assert set(re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`|`control.replay`)", table, re.MULTILINE)) == set(
-        get_args(Verb)
-    )
+    assert set(
+        re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`|`evaluator`|`control.replay`)", table, re.MULTILINE)
+    ) == set(get_args(Verb))
 
 
 def test_every_message_has_a_topic():

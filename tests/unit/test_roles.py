@@ -69,6 +69,7 @@ CONTROLS = {
     "ping": ("reader", "operator"),
     "state": ("reader", "operator"),
     "parameters": ("reader", "operator"),
+    "evaluate": ("reader", "operator"),
     **dict.fromkeys(("stop", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
 REQUESTS = {
