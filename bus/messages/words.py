@@ -41,7 +41,22 @@ Role: TypeAlias = Literal["ENTRY", "EXIT", "STOP", "TARGET", "SESSION_END", "FOR
 LinkName: TypeAlias = Literal["venue", "journal"]
 """A connection that the gate watches: to NinjaTrader, or to the logger."""
 
-Verb: TypeAlias = Literal["ping", "state", "stop", "parameters", "start", "pause", "step", "speed", "seek", "evaluate"]
+Verb: TypeAlias = Literal[
+    "ping",
+    "state",
+    "stop",
+    "parameters",
+    "evaluate",
+    "health",
+    "ready",
+    "connection_test",
+    "accounts",
+    "start",
+    "pause",
+    "step",
+    "speed",
+    "seek",
+]
 """The verbs of control ports and services; PROTOCOL.md 7 lists the processes that answer each."""
 
 

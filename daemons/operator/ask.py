@@ -47,7 +47,14 @@ SERVICES: Mapping[str, tuple[Asked, ...]] = {
         _PARAMETERS,
         Asked("evaluate", "JSON", 'the signal of the last of your bars: {"bars": [...], "position": {...}, "settings": {...}}'),
     ),
-    "gate": (_STATE, _PARAMETERS),
+    "gate": (
+        _STATE,
+        _PARAMETERS,
+        Asked("health", "", "that it is up, with version and mode"),
+        Asked("ready", "", "whether it could send an entry now, and why not"),
+        Asked("connection_test", "", "whether the venue is connected"),
+        Asked("accounts", "", "the venue's accounts and which one is traded"),
+    ),
     REPLAY: (
         Asked("state", "", "what it does, and its counters"),
         Asked("start", "", "play, or play on"),

@@ -37,6 +37,7 @@ from tapewire.daemons.shell.notes import Notes
 from tapewire.daemons.shell.outgoing import Outgoing
 from tapewire.daemons.shell.process import Process
 from tapewire.daemons.shell.public import PublicPort
+from tapewire.daemons.shell.readiness import Readiness
 from tapewire.daemons.shell.service import Service
 from tapewire.daemons.shell.venue_link import VenueLink
 from tapewire.daemons.shell.watch import Watch
@@ -222,7 +223,9 @@ class Rounds(Process):
         if question.verb in self.jobs.kinds:
             self.jobs.take(question, send)
         else:
-            send(control.answered(question, {"state": self._state, "parameters": self._parameters}, self.jobs.kinds))
+            own: control.Answers = {"state": self._state, "parameters": self._parameters}
+            about = control.NONE if self.venue is None else Readiness(self, self.venue).answers
+            send(control.answered(question, {**own, **about}, self.jobs.kinds))
 
     def _state(self, prefix: str) -> object:
         return msgspec.to_builtins({topic: body for topic, body in self._latest.items() if topic.startswith(prefix)})

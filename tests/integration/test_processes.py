@@ -105,20 +105,21 @@ def test_without_a_run_the_commands_give_the_remedy(tapewire: Run) -> None:
 
 
 def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.Instance) -> None:
-    """PROTOCOL.md 7 lists them; a service answers two of its own. `stop` is requested last."""
+    """PROTOCOL.md 7 lists them; a service answers its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
-    ports = (
-        dict.fromkeys(("tracker", "gate"), service)
-        | {"evaluator": (*service, "evaluate")}
-        | {f"control.{name}": control for name in supervise.DAEMONS}
-    )
-    assert {*control, *service, "evaluate", *Pace().verbs} == set(get_args(Verb))
+    about = ("health", "ready", "connection_test", "accounts")
+    services = {"tracker": service, "evaluator": (*service, "evaluate"), "gate": (*service, *about)}
+    ports = services | {f"control.{name}": control for name in supervise.DAEMONS}
+    assert {verb for verbs in ports.values() for verb in verbs} | set(Pace().verbs) == set(get_args(Verb))
 
     operator = access.local(Path(up.run), "operator")
     with zmq.Context() as context:
+        with pytest.raises(PeerError, match="NO_ACCOUNTS: the venue is not connected"):
+            request_control(context, operator.to("gate"), "accounts")
         for port, verbs in ports.items():
             line = operator.to(port)
             with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
                 request_control(context, line, "stae")
             for verb in verbs:
-                assert isinstance(request_control(context, line, verb), dict)
+                if verb != "accounts":
+                    assert isinstance(request_control(context, line, verb), dict)

@@ -216,7 +216,7 @@ def test_the_verbs_are_those_that_processes_answer():
     table = section("7. History and control")
 
     assert set(
-        re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`|`evaluator`|`control.replay`)", table, re.MULTILINE)
+        re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`|`evaluator`|`gate`|`control.replay`)", table, re.MULTILINE)
     ) == set(get_args(Verb))
 
 
