@@ -23,6 +23,7 @@ from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, F
 from tapewire.replay.sources.text import AGAIN
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
+BEGINNING = 1_000  # rows that rule out most of what is looked for
 SHOWN = 5  # bad rows that an error or a report names; the rest is counted
 FEW_LATE = 30  # rows that a feed sends late; so many and a tenth of a file are no late rows
 DIFFERENT = 12  # prices that are multiples of ten ticks by chance once in 10^12
@@ -182,6 +183,9 @@ def _check_scale(path: Path, rows: Bars | Ticks, tick: float) -> None:
     Raises:
         DataError: that is so of many different prices.
     """
+    beginning = (rows.price if isinstance(rows, Ticks) else rows.high)[:BEGINNING]
+    if (np.round(beginning / tick) % 10).any():
+        return  # as in nearly every file
     prices = np.unique(rows.price if isinstance(rows, Ticks) else np.concatenate((rows.high, rows.low)))
     counts = prices / tick
     if len(prices) < DIFFERENT or (np.abs(counts - np.round(counts)) > NEARLY).any():
@@ -213,7 +217,9 @@ def _forward(path: Path, rows: Bars | Ticks, options: Options, told: list[str]) 
 
 def _lost(stamp: Whole) -> int:
     """How many bars would be left out as late, those that repeat another not counted."""
-    return len(np.unique(stamp)) - int((stamp[1:] > np.maximum.accumulate(stamp)[:-1]).sum()) - 1 if len(stamp) else 0
+    if (stamp[1:] >= stamp[:-1]).all():
+        return 0
+    return len(np.unique(stamp)) - int((stamp[1:] > np.maximum.accumulate(stamp)[:-1]).sum()) - 1
 
 
 def _rising(path: Path, bars: Bars, zone: str) -> tuple[Flags, list[Ignored]]:
