@@ -26,6 +26,7 @@ LONGER = 30  # minutes that the market stayed open, at most, before SHORTER
 SHORTER = dt.date(2015, 9, 21).toordinal() - dt.date(1970, 1, 1).toordinal()  # NinjaTrader's advisory 25 of 2015-09-15
 MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a clock
 MOST_BAD = 30  # so many are no prints
+DAYS = ((380, RTH_CLOSE - RTH_OPEN + 1), (404, 406))  # minutes from the first bar of a day session to its last, 16:00 or 16:15
 FEWEST = 60  # bars that make a day one
 OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
@@ -84,8 +85,8 @@ class Evidence(NamedTuple):
 
     @property
     def day_only(self) -> bool:
-        """Bars of the day session alone: 390 minutes, and none of the night."""
-        return not self.around and 380 <= self.last - self.first + 1 <= RTH_CLOSE - RTH_OPEN + 1
+        """Bars of the day session alone: 390 minutes, or 405 as NinjaTrader's template has them, and none of the night."""
+        return not self.around and any(low <= self.last - self.first + 1 <= high for low, high in DAYS)
 
     @property
     def misplaced(self) -> bool:

@@ -86,6 +86,19 @@ def test_a_day_session_alone_has_its_hours(zone):
         proof.check("a", misread, volume, RIGHT)
 
 
+def test_a_day_session_until_a_quarter_past_four_has_its_hours():
+    """NinjaTrader's template of index futures' regular hours ends at 16:15."""
+    days = (dt.date(2026, 6, day) for day in (1, 2, 3))
+    closes = [minutes(dt.datetime.combine(day, dt.time(9, 30)), dt.datetime.combine(day, dt.time(16, 15))) for day in days]
+    close = np.array([at for day in closes for at in day], np.int64)
+
+    assert proof.check("a", close, close * 0 + 9, RIGHT) == []
+    with pytest.raises(DataError, match="say --stamps open"):
+        proof.check("a", close - MINUTE_NS, close * 0 + 9, RIGHT)
+    with pytest.raises(DataError, match="say --zone America/Chicago"):
+        proof.check("a", close - 60 * MINUTE_NS, close * 0 + 9, RIGHT)
+
+
 def test_london_is_told_from_utc_where_they_differ():
     """In summer a London clock is an hour ahead of UTC; in the weeks between the changes New York's distance is another."""
     close, volume = market(("2026-06-02", "2026-06-03", "2026-06-04"))
