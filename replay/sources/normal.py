@@ -240,7 +240,7 @@ def _seal(origin: Provenance, bars: Bars) -> str:
     seal = hashlib.sha256(_json(msgspec.structs.replace(origin, seal="")))
     for name in ("stamp", *PRICES, "volume", "ask", "bid"):
         column = getattr(bars, name)
-        seal.update(b"" if column is None else column.tobytes())
+        seal.update(b"" if column is None else np.ascontiguousarray(column).data)
     return seal.hexdigest()
 
 
