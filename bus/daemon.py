@@ -182,7 +182,8 @@ class Daemon(NamedTuple):
     admits requests of a kind, by the class of the body; any other kind as `Admission()`.
     venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
-    jobs: verbs of its service that work on their argument alone, by name.
+    jobs: verbs of its service that work on their argument alone, by name. shows: verbs that show a part of its core, which they
+    must not change, as JSON can hold it.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Daemon(NamedTuple):
     recover: tuple[str, ...] = ()
     durable: LogPolicy | None = None
     jobs: Mapping[str, Callable[[str], Job]] = MappingProxyType({})
+    shows: Mapping[str, Callable[[Any], object]] = MappingProxyType({})
 
     def admission(self, body: Body) -> Admission:
         """How this request is admitted."""

@@ -47,6 +47,7 @@ Verb: TypeAlias = Literal[
     "stop",
     "parameters",
     "evaluate",
+    "strategies",
     "health",
     "ready",
     "connection_test",

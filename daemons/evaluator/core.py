@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,7 @@ from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish, Request
 from tapewire.bus.fields import copied
 from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
+from tapewire.daemons.evaluator import shown
 from tapewire.daemons.evaluator.exits import ExitRules, Held
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.market.clock import Calendar
@@ -67,6 +68,7 @@ def daemon(conf: Conf) -> Daemon:
         requests=("gate",),
         serves="evaluator",
         recover=(topics.SESSION, topics.DECISION),
+        shows={"strategies": lambda core: core.shown()},
     )
 
 
@@ -109,6 +111,10 @@ class Evaluator:
                 desk.waiting.clear()
         return ()
 
+    def shown(self) -> dict[str, Any]:
+        """What each desk holds, by instrument, as JSON can hold it. Changes nothing."""
+        return {symbol: desk.shown() for symbol, desk in self._desks.items()}
+
 
 class RequestedEntry(NamedTuple):
     """An entry that was requested: strategy, setup, and the bar (a running number of the session's bars)."""
@@ -150,6 +156,17 @@ class Desk:
         self.entries: dict[str, RequestedEntry] = {}
         self.open_entry = ""
         self.waiting: deque[Waiting] = deque()
+
+    def shown(self) -> dict[str, Any]:
+        """Trade date, bars of it, entries requested on it, the open one, and the strategies with their states."""
+        return {
+            "session": self.date,
+            "bars": self.bars,
+            "degraded": bool(self.date) and self.date == self.degraded_date,
+            "entries": list(self.entries),
+            "open_entry": self.open_entry,
+            **shown.strategies(self.roster),
+        }
 
     def session(self, event: Event, s: Session) -> Sequence[Output]:
         """Decide on a closed bar."""

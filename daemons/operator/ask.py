@@ -45,6 +45,7 @@ SERVICES: Mapping[str, tuple[Asked, ...]] = {
     "evaluator": (
         _STATE,
         _PARAMETERS,
+        Asked("strategies", "", "each strategy's state, and which were switched off"),
         Asked("evaluate", "JSON", 'the signal of the last of your bars: {"bars": [...], "position": {...}, "settings": {...}}'),
     ),
     "gate": (

@@ -14,7 +14,8 @@ What a death at each place costs:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,12 +224,16 @@ class Rounds(Process):
         if question.verb in self.jobs.kinds:
             self.jobs.take(question, send)
         else:
-            own: control.Answers = {"state": self._state, "parameters": self._parameters}
+            shows = {verb: partial(self._shown, show) for verb, show in self.daemon.shows.items()}
+            own: control.Answers = {"state": self._state, "parameters": self._parameters, **shows}
             about = control.NONE if self.venue is None else Readiness(self, self.venue).answers
             send(control.answered(question, {**own, **about}, self.jobs.kinds))
 
     def _state(self, prefix: str) -> object:
         return msgspec.to_builtins({topic: body for topic, body in self._latest.items() if topic.startswith(prefix)})
+
+    def _shown(self, show: Callable[[Any], object], _: str) -> object:
+        return show(self.core)
 
     def _parameters(self, _: str) -> object:
         return msgspec.to_builtins(self.conf.preset)

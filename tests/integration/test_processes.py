@@ -108,7 +108,7 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     """PROTOCOL.md 7 lists them; a service answers its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
     about = ("health", "ready", "connection_test", "accounts")
-    services = {"tracker": service, "evaluator": (*service, "evaluate"), "gate": (*service, *about)}
+    services = {"tracker": service, "evaluator": (*service, "strategies", "evaluate"), "gate": (*service, *about)}
     ports = services | {f"control.{name}": control for name in supervise.DAEMONS}
     assert {verb for verbs in ports.values() for verb in verbs} | set(Pace().verbs) == set(get_args(Verb))
 

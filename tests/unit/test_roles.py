@@ -69,7 +69,7 @@ CONTROLS = {
     "ping": ("reader", "operator"),
     "state": ("reader", "operator"),
     "parameters": ("reader", "operator"),
-    **dict.fromkeys(("evaluate", "health", "ready", "connection_test", "accounts"), ("reader", "operator")),
+    **dict.fromkeys(("evaluate", "strategies", "health", "ready", "connection_test", "accounts"), ("reader", "operator")),
     **dict.fromkeys(("stop", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
 REQUESTS = {
