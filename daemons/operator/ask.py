@@ -17,7 +17,7 @@ from rich.console import Console
 from tapewire.bus import access, roles
 from tapewire.bus.bounds import MAX_MESSAGE
 from tapewire.bus.client import request_control
-from tapewire.bus.errors import ConfError, DataError, PeerError, suggest
+from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE, InstanceOption
@@ -26,6 +26,9 @@ from tapewire.daemons.operator.tables import aligned
 
 REPLAY = "replay"
 PATIENCE_S = 5.0  # `evaluate` replies within two seconds
+
+LATER = ("BUSY:", "NO_ACCOUNTS:", "NOT_STARTED:")
+"""Refusals that pass by themselves: the same question may be answered later."""
 
 out = Console(soft_wrap=True, highlight=False)
 
@@ -82,7 +85,7 @@ def ask(
     argument: Annotated[str, typer.Argument(help="JSON or a word, as the verb takes it; - reads standard input.")] = "",
     instance: InstanceOption = None,
 ) -> None:
-    """Ask a service one verb, and print its reply as JSON. Exit status 65 if it refuses, 75 if it does not reply."""
+    """Ask a service one verb, and print its reply as JSON. Exit status 65 if it refuses, 75 if it cannot reply now."""
     if service is None or verb is None:
         for line in listed(service):
             out.print(line, markup=False)
@@ -98,7 +101,8 @@ def ask(
         try:
             reply = request_control(context, way.to(port), asked.verb, text, timeout_s=PATIENCE_S)
         except PeerError as error:
-            raise DataError(f"{service} {verb}: {error}") from error
+            text = f"{service} {verb}: {error}"
+            raise (Transient(text) if str(error).startswith(LATER) else DataError(text)) from error
     out.print(json.dumps(reply, indent=2), markup=False)
 
 
@@ -106,8 +110,8 @@ def listed(service: str | None) -> Iterator[str]:
     """The verbs of a service, or of all."""
     if service is not None and service not in SERVICES:
         raise ConfError(f"no service {service!r}{suggest(service, SERVICES)}; there are {', '.join(SERVICES)}")
-    for name in SERVICES if service is None else (service,):
-        yield from aligned([(name, each.verb, each.argument, each.does) for each in SERVICES[name]])
+    names = SERVICES if service is None else (service,)
+    yield from aligned([(name, each.verb, each.argument, each.does) for name in names for each in SERVICES[name]])
 
 
 def _known(service: str, verb: str) -> Asked:
