@@ -141,7 +141,7 @@ def _listed(folders: Sequence[Path], kinds: tuple[Kind, ...], span: Span, price:
             if place is None:
                 stray += [f"{folder.name}/{path.name}"] if path.suffix == ".ncd" else []
             elif place.kind in kinds and place.price == price and span.touches(place):
-                if entry.stat().st_size > ncd_header.SIZE:
+                if _size(entry) > ncd_header.SIZE:
                     places.append((place, path))
                 else:
                     empty += 1
@@ -179,3 +179,11 @@ def _month(contract: str) -> tuple[str, str, str]:
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}" + "s" * (count != 1)
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """Bytes of a file; 0 for a link that leads nowhere."""
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return 0

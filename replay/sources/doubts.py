@@ -32,13 +32,16 @@ class Times(NamedTuple):
         return self if keep.all() else Times(self.day[keep], self.minute[keep])
 
 
-def closed(series: Series, times: Times, now: dt.datetime, *, dated: bool, odd_clock: bool = False) -> tuple[Flags, list[Bad]]:
+def closed(
+    series: Series, times: Times, now: dt.datetime, *, dated: bool, odd_clock: bool = False, always_from: int = proof.NEVER
+) -> tuple[Flags, list[Bad]]:
     """Bars at times at which nothing trades: the break, the weekend, a year that has not come.
 
     Args:
         times: of its bars. now: of the wall clock. dated: something beside the stamps has the same dates; then a future year is
         not a mistake.
         odd_clock: the clock is known to contradict the market's day, so that the hours prove nothing.
+        always_from: the first day, since 1970, on which the product trades around the clock.
     """
     bars = series.bars
     day, minute = times
@@ -46,6 +49,7 @@ def closed(series: Series, times: Times, now: dt.datetime, *, dated: bool, odd_c
     resting = proof.resting(day, minute) & (not odd_clock)
     night = ((weekday == SUNDAY) & (minute <= EVENING)) | ((weekday == FRIDAY) & (minute > EVENING))
     weekend = (weekday == SATURDAY) | (night & (not odd_clock))
+    resting, weekend = resting & (day < always_from), weekend & (day < always_from)
     coming = (bars.stamp >= int(np.datetime64(f"{now.year + 2}", "ns").astype(np.int64))) & (not dated)
     bad: list[Bad] = []
     wrong = np.zeros(len(bars), np.bool_)

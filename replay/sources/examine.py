@@ -169,8 +169,8 @@ def examine(places: Sequence[Path], reading: Reading, progress: Progress) -> lis
     for each in files:
         if each.content is not None and each.content.parts:
             _make(each, reading)
-    for group in _by_clock(files):
-        _prove(group, reading)
+    for root, group in _by_clock(files):
+        _prove(root, group, reading)
     for each in files:
         if each.error is None:
             _doubt(each, reading)
@@ -268,23 +268,28 @@ def _minutes(rows: Bars | Ticks) -> Whole:
     return (rows.stamp // MINUTE_NS + 1) * MINUTE_NS if isinstance(rows, Ticks) else rows.stamp
 
 
-def _by_clock(files: list[Examined]) -> Iterator[list[tuple[Examined, Series]]]:
-    """Series that must tell the same clock: of one format and root."""
+def _by_clock(files: list[Examined]) -> Iterator[tuple[str, list[tuple[Examined, Series]]]]:
+    """Series that must tell the same clock, of one format and root, with the root."""
     groups: dict[tuple[str, str], list[tuple[Examined, Series]]] = {}
     for each in files:
         if each.error is None and each.found is not None and each.content is not None and not each.content.checked:
             for root, part in each.parts:
                 groups.setdefault((each.found.reader.NAME, root), []).append((each, part))
-    yield from groups.values()
+    for (_, root), group in groups.items():
+        yield root, group
 
 
-def _prove(group: list[tuple[Examined, Series]], reading: Reading) -> None:
+def _prove(root: str, group: list[tuple[Examined, Series]], reading: Reading) -> None:
     first, _ = group[0]
     assert first.content is not None
     at_open = series.ends(first.content, reading.options) == "open"
     declared = StampClock(series.clock(first.path, first.content, reading.options), at_open)
     stamps = np.concatenate([part.bars.stamp for _, part in group])
     volume = np.concatenate([part.bars.volume for _, part in group])
+    always_from = reading.always_from(root)
+    if always_from < proof.NEVER and (proof.new_york(stamps)[0] >= always_from).any():
+        first.told.append(f"{first.name}: {root} trades around the clock, so nothing proves the clock of its bars")
+        return
     try:
         first.told += proof.check(str(first.path), stamps, volume, declared)
     except DataError as error:
@@ -303,7 +308,8 @@ def _doubt(each: Examined, reading: Reading) -> None:
     parts: list[tuple[str, Series]] = []
     for root, part in each.parts:
         times = doubts.Times(*proof.new_york(part.bars.stamp))
-        wrong, bad = doubts.closed(part, times, reading.now, dated=each.content.dated, odd_clock=each.odd_clock)
+        dated, odd = each.content.dated, each.odd_clock
+        wrong, bad = doubts.closed(part, times, reading.now, dated=dated, odd_clock=odd, always_from=reading.always_from(root))
         each.bad += bad
         kept = series.only(part, ~wrong)
         parts.append((root, kept))

@@ -28,6 +28,7 @@ MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a c
 MOST_BAD = 30  # so many are no prints
 DAYS = ((380, RTH_CLOSE - RTH_OPEN + 1), (404, 406))  # minutes from the first bar of a day session to its last, 16:00 or 16:15
 FEWEST = 60  # bars that make a day one
+NEVER = 1 << 40  # a day that does not come
 OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
     UTC,

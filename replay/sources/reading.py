@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.daemons.market.contracts import Contract, Rolls
+from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay.sources.options import Options
+from tapewire.replay.sources.proof import NEVER
 
 LISTED = 10
 CONTINUOUS = "!"  # TradingView's NQ1! is a series of contracts
@@ -25,6 +27,12 @@ class Reading:
     rolls: Rolls
     now: dt.datetime
     wanted: tuple[str, ...] = ()
+
+    def always_from(self, root: str) -> int:
+        """The first day, since 1970, on which a root trades around the clock; NEVER for those that do not."""
+        calendar = next((terms.calendar for terms in self.instruments.values() if terms.root == root), "")
+        since = product(calendar).always_open_from if calendar else None
+        return NEVER if since is None else (since - dt.date(1970, 1, 1)).days
 
 
 def root_of(written: str, path: Path, reading: Reading) -> str:
