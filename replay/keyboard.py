@@ -1,12 +1,14 @@
 """The keys of a replay that runs in a terminal: space pauses and plays on, the right arrow steps, up and down change the speed.
 
-The terminal sends keys at once, and shows none, while a replay runs; afterwards it is as before. Ctrl-C stays Ctrl-C.
+The terminal sends keys at once, and shows none, while a replay runs; afterwards it is as before. Ctrl-C stays Ctrl-C, and
+after Ctrl-Z and `fg` the keys work again.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import termios
 import tty
@@ -58,16 +60,26 @@ def names(text: bytes) -> Iterator[str]:
 
 @contextmanager
 def keys(actions: Mapping[str, Callable[[], object]]) -> Iterator[Keyboard | None]:
-    """The keys of this process's terminal until the end of the block. None if stdin is none, or belongs to another job."""
+    """The keys of this process's terminal until the end of the block. None if stdin is none, or belongs to another job.
+
+    Only the main thread of a process can have them.
+    """
     descriptor = _terminal()
     if descriptor is None:
         yield None
         return
     before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor, termios.TCSANOW)
+
+    def listen(*_: object) -> None:
+        if _terminal() is not None:  # `bg` continues a job, too, and does not give it the terminal
+            tty.setcbreak(descriptor, termios.TCSANOW)
+
+    listen()
+    continued = signal.signal(signal.SIGCONT, listen)  # meanwhile the shell had the terminal, and left it in its own mode
     try:
         yield Keyboard(descriptor, actions)
     finally:
+        signal.signal(signal.SIGCONT, continued)
         with suppress(termios.error):  # the terminal has gone
             termios.tcsetattr(descriptor, termios.TCSANOW, before)
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import subprocess
 import termios
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ def test_a_replay_under_control_ends_with_the_same_bytes(tapewire: Run, home: Pa
 
     with in_a_terminal("replay", *common, "--out", tmp_path / "out", "--control") as (process, person):
         before = termios.tcgetattr(person)
+        assert before[3] & termios.ICANON
 
         def stands(bar: int, status: str = "paused") -> bool:
             if not any(each.ready for each in instances.running()):
@@ -69,7 +71,13 @@ def test_a_replay_under_control_ends_with_the_same_bytes(tapewire: Run, home: Pa
         assert eventually(lambda: stands(0)), process.communicate()
         os.write(person, b"\x1b[C\x1b[C")
         assert eventually(lambda: stands(2))
-        asked(tapewire, "step", 3)
+        process.send_signal(signal.SIGSTOP)  # Ctrl-Z: the shell takes the terminal, in its own mode
+        termios.tcsetattr(person, termios.TCSANOW, before)
+        process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: not termios.tcgetattr(person)[3] & termios.ICANON)
+        os.write(person, b"\x1b[C")
+        assert eventually(lambda: stands(3))
+        asked(tapewire, "step", 2)
         assert eventually(lambda: stands(5))
         assert asked(tapewire, "speed", 120)["speed"] == "120"
         assert asked(tapewire, "seek", "11:00")["status"] in ("seeking", "paused")
