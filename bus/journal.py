@@ -306,13 +306,19 @@ def scan(path: Path) -> Iterator[bytes]:
     Raises:
         JournalError: it cannot be read, is not a journal, or is damaged before its tail; the records before that come first.
     """
+    return (record for _, record in scan_from(path, 0))
+
+
+def scan_from(path: Path, offset: int) -> Iterator[tuple[int, bytes]]:
+    """As `scan`, each record with the byte offset behind it, from such an offset on; 0 is the beginning."""
     try:
         with path.open("rb") as file:
             if _fresh(path, file):
                 return
-            for number, (_, payload) in enumerate(_records(path, file)):
+            file.seek(max(offset, len(MAGIC)))
+            for number, (at, payload) in enumerate(_records(path, file)):
                 if not isinstance(payload, _Damage):
-                    yield payload
+                    yield at + _HEAD.size + len(payload), payload
                 elif not payload.torn:
                     raise JournalError(f"{payload.text(path, number)}; restore it from a copy")
     except FileNotFoundError as error:
@@ -349,7 +355,7 @@ def _fresh(path: Path, file: BinaryIO) -> bool:
 def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes | _Damage]]:
     """Offset and payload of each record from the file's position, ending with the damage if there is any."""
     size = os.fstat(file.fileno()).st_size
-    offset = len(MAGIC)
+    offset = file.tell()
     while offset < size:
         head = file.read(_HEAD.size)
         if len(head) == _HEAD.size:

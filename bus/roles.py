@@ -15,7 +15,7 @@ from tapewire.bus import topics
 class Role(StrEnum):
     """What a key is for.
 
-    The first six are the daemons. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`).
+    The first seven are the daemons. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`).
     READER: `tap`, `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the port
     `public` only.
     """
@@ -26,6 +26,7 @@ class Role(StrEnum):
     GATE = "gate"
     PUBLISHER = "publisher"
     LOGGER = "logger"
+    DAYBOOK = "daybook"
     BRIDGE = "bridge"
     OPERATOR = "operator"
     READER = "reader"
@@ -33,7 +34,7 @@ class Role(StrEnum):
     SUBSCRIBER = "subscriber"
 
 
-DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER})
+DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER, Role.DAYBOOK})
 FOR_PEOPLE = frozenset({Role.OPERATOR, Role.READER, Role.EXTERNAL, Role.SUBSCRIBER})
 VENUE = "nt"  # the name of the bridge's key, and its routing id
 

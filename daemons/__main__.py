@@ -51,6 +51,10 @@ def start(name: str, run_dir: Path) -> int:
         from tapewire.daemons import logger as recorder
 
         return recorder.run(conf, run_dir, logger)
+    if name == "daybook":
+        from tapewire.replay.days import process
+
+        return process.run(conf, run_dir, logger)
     from tapewire.daemons.shell import runner
 
     return runner.run(makers.maker(name), conf, run_dir, logger)

@@ -20,7 +20,8 @@ CORES = {
     "tracker": "tapewire.daemons.tracker.core",
     "evaluator": "tapewire.daemons.evaluation",
 }
-NAMES = ("broker", "logger", *CORES)
+# They stop in reverse: the daybook reads what the logger has written last.
+NAMES = ("broker", "daybook", "logger", *CORES)
 
 
 def maker(name: str) -> Make:

@@ -255,7 +255,7 @@ def explain(
 
 
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
-    """Write a finished run's report.html again."""
+    """Write a run's report.html again; of a live run as it is now."""
     from tapewire.replay import report as reports
 
     out.print(f"report: {reports.write(run)}")

@@ -26,12 +26,10 @@ from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import excursion, tapes
+from tapewire.replay import excursion, lines, tapes
 from tapewire.replay.attendance import Attendance, SessionCount
-from tapewire.replay.excursion import Measures
+from tapewire.replay.lines import ENTRIES, dollars
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
-
-ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
 
 
 class Tally(Struct, frozen=True):
@@ -85,13 +83,25 @@ def write(run: Path, conf: Conf, recording: Recording | None = None, attendance:
     summary = _summary(conf, recording, attendance or Attendance.of(run), len(intents), signals, rejects, trades)
     with disk.writing(run / "summary.json"):
         (run / "summary.json").unlink(missing_ok=True)
-    _lines(run / "signals.jsonl", map(_signal, signals))
+    _lines(run / "signals.jsonl", map(lines.signal, signals))
     _lines(run / "intents.jsonl", intents)
     bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
     measures = excursion.measured(bars, trades, signals, conf.instruments)
-    _lines(run / "trades.jsonl", (_trade(trade, measures[trade.id]) for trade in trades))
+    _lines(run / "trades.jsonl", (lines.trade(trade, measures[trade.id]) for trade in trades))
     disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     return summary
+
+
+def so_far(run: Path, conf: Conf) -> Summary:
+    """The summary of a run that still goes on, from its journal as it is now.
+
+    Raises:
+        ConfError, DataError, JournalError: its journal cannot be read.
+    """
+    signals = list(tapes.facts(run, topics.SIGNAL, Signal))
+    rejects = list(tapes.facts(run, topics.REJECT, Reject))
+    trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
+    return _summary(conf, None, Attendance.of(run), sum(1 for _ in _intents(signals, rejects, conf)), signals, rejects, trades)
 
 
 def read_summary(run: Path) -> Summary:
@@ -112,31 +122,6 @@ def read_summary(run: Path) -> Summary:
 
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     disk.replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-
-
-def _signal(signal: Signal) -> dict[str, Any]:
-    return {
-        "session": signal.session,
-        "time": tapes.wall(signal.bar_ns),
-        "strategy": signal.strategy,
-        "setup": signal.setup,
-        "direction": signal.direction,
-        "entry": signal.entry,
-        "stop": signal.stop,
-        "target": signal.target,
-        "size": signal.size,
-        "rejected": None,
-        "id": signal.id,
-        "order_id": signal.order_id,
-        "instrument": signal.instrument,
-        "contract": signal.contract,
-        "action": signal.action,
-        "reason": signal.reason,
-        "day_type": signal.day_type,
-        "confidence": signal.confidence,
-        "day_confidence": signal.day_confidence,
-        "quality": signal.quality,
-    }
 
 
 def _intents(signals: list[Signal], rejects: list[Reject], conf: Conf) -> Iterator[dict[str, Any]]:
@@ -167,33 +152,6 @@ def _rounded(price: float | None, intent: Signal | Reject, conf: Conf) -> float 
     return rounding.protective(price, instrument.tick, 1 if intent.action is Action.ENTER_LONG else -1)
 
 
-def _trade(trade: Trade, measures: Measures) -> dict[str, Any]:
-    return {
-        "session": trade.session,
-        "strategy": trade.strategy,
-        "setup": trade.setup,
-        "direction": trade.direction,
-        "size": trade.size,
-        "signal_time": tapes.wall(trade.signal_ns),
-        "entry_time": tapes.wall(trade.entry_ns),
-        "entry_price": trade.entry_price,
-        "exit_time": tapes.wall(trade.exit_ns),
-        "exit_price": trade.exit_price,
-        "reason": trade.reason,
-        "bars_held": trade.bars_held,
-        "stop": trade.stop,
-        "target": trade.target,
-        "gross": _dollars(trade.gross_cents),
-        "commission": _dollars(trade.commission_cents),
-        "net": _dollars(trade.net_cents),
-        "id": trade.id,
-        "instrument": trade.instrument,
-        "mae": measures.mae,
-        "mfe": measures.mfe,
-        "r": measures.r,
-    }
-
-
 def _summary(
     conf: Conf,
     recording: Recording | None,
@@ -219,12 +177,12 @@ def _summary(
         refusals=dict(sorted(Counter(str(reject.reason) for reject in rejects).items())),
         trades=len(trades),
         wins=sum(trade.net_cents > 0 for trade in trades),
-        gross=_dollars(sum(trade.gross_cents for trade in trades)),
-        commission=_dollars(sum(trade.commission_cents for trade in trades)),
-        net=_dollars(sum(trade.net_cents for trade in trades)),
-        max_drawdown=_dollars(max_drawdown_cents(trade.net_cents for trade in trades)),
-        by_strategy=_tallies((trade.strategy, trade.net_cents) for trade in trades),
-        by_reason=_tallies((trade.reason, trade.net_cents) for trade in trades),
+        gross=dollars(sum(trade.gross_cents for trade in trades)),
+        commission=dollars(sum(trade.commission_cents for trade in trades)),
+        net=dollars(sum(trade.net_cents for trade in trades)),
+        max_drawdown=dollars(max_drawdown_cents(trade.net_cents for trade in trades)),
+        by_strategy=tallies((trade.strategy, trade.net_cents) for trade in trades),
+        by_reason=tallies((trade.reason, trade.net_cents) for trade in trades),
         fill_empty=conf.fill_empty,
     )
 
@@ -239,12 +197,9 @@ def max_drawdown_cents(nets: Iterable[int]) -> int:
     return deepest
 
 
-def _tallies(trades: Iterable[tuple[str, int]]) -> dict[str, Tally]:
+def tallies(trades: Iterable[tuple[str, int]]) -> dict[str, Tally]:
+    """Trades as (name, net in cents), counted by name."""
     nets: dict[str, list[int]] = {}
     for name, net in trades:
         nets.setdefault(name, []).append(net)
-    return {name: Tally(len(all_), sum(net > 0 for net in all_), _dollars(sum(all_))) for name, all_ in sorted(nets.items())}
-
-
-def _dollars(cents: int) -> float:
-    return cents / 100
+    return {name: Tally(len(all_), sum(net > 0 for net in all_), dollars(sum(all_))) for name, all_ in sorted(nets.items())}

@@ -30,6 +30,7 @@ from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import keeping, keyboard, loop, outputs, program, report, tapes
 from tapewire.replay.attendance import Attendance
+from tapewire.replay.days import process as daybook
 from tapewire.replay.outputs import Summary
 from tapewire.replay.pace import Pace
 from tapewire.replay.player import Player
@@ -58,6 +59,7 @@ OURS = (
         "ninjatrader",
         "ninjatrader-run",
         "poisoned",
+        "days",
         *RESULTS,
         access.LINK,
     ),
@@ -233,6 +235,7 @@ def supervised(conf: Conf, run: Path, tell: Callable[[str], None]) -> Iterator[I
         tell("stopping the daemons")
         supervise.stop(instance)
         process.wait()
+        daybook.complete(run, conf)
 
 
 def checked(instance: Instance) -> Callable[[], None]:

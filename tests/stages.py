@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,7 @@ from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import runs
+from tapewire.replay.days import folders
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.clock import new_york
 from tests import bridges
@@ -128,6 +129,16 @@ def kill(instance: Instance, name: str) -> bool:
     if pid:
         os.kill(pid, signal.SIGKILL)
     return bool(pid)
+
+
+def lines_of_days(run: Path) -> dict[str, list[Any]]:
+    """The signals and trades in the folders of a run's days, put together, without what only a run over the bus knows."""
+    found = {}
+    for name in ("signals.jsonl", "trades.jsonl"):
+        content = b"".join((folders.place(run, date) / name).read_bytes() for date in folders.dates(run))
+        rows = [msgspec.json.decode(line) for line in content.splitlines()]
+        found[name] = [{key: value for key, value in row.items() if key != "live"} for row in rows]
+    return found
 
 
 def results(run: Path) -> dict[str, bytes]:

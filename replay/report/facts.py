@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Action, DayType, Signal, Trade
+from tapewire.daemons.settings import load as configuration
 from tapewire.replay import excursion, outputs, program, tapes
 from tapewire.replay.excursion import Measures
 from tapewire.replay.outputs import Summary
@@ -81,12 +82,14 @@ class Facts(Struct, frozen=True):
 
 
 def read(run: Path, most_days: int) -> Facts:
-    """Read a finished run.
+    """Read a finished run, or one that keeps days (a live one) as it is now.
 
     Raises:
-        ConfError: there is no run, or it has not finished. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, or it has not finished and keeps no days. DataError, JournalError: its files cannot be read.
     """
-    summary = outputs.read_summary(run)
+    finished = (run / "summary.json").exists() or not (run / "days").is_dir()
+    conf = None if finished else configuration.read(run)
+    summary = outputs.read_summary(run) if conf is None else outputs.so_far(run, conf)
     trades = tuple(sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns))
     signals = list(tapes.facts(run, topics.SIGNAL, Signal)) if trades else []
     traded = sorted({(trade.session, trade.instrument) for trade in trades})
@@ -94,11 +97,15 @@ def read(run: Path, most_days: int) -> Facts:
     minutes = _minutes(run, drawn)
     days = tuple(
         TradedSession(
-            instrument, session, tuple(minutes[session, instrument]), tuple(_holdings(trades, signals, session, instrument))
+            instrument, session, tuple(minutes[session, instrument]), tuple(holdings(trades, signals, session, instrument))
         )
         for session, instrument in drawn
     )
-    return Facts(summary, trades, excursion.written(run), days, len(traded), program.read(run))
+    if conf is None:
+        measures = excursion.written(run)
+    else:
+        measures = excursion.measured(excursion.journalled(run), trades, signals, conf.instruments)
+    return Facts(summary, trades, measures, days, len(traded), program.read(run))
 
 
 def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:
@@ -111,7 +118,7 @@ def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], l
     return minutes
 
 
-def _holdings(trades: tuple[Trade, ...], signals: list[Signal], session: str, instrument: str) -> Iterator[Holding]:
+def holdings(trades: tuple[Trade, ...], signals: list[Signal], session: str, instrument: str) -> Iterator[Holding]:
     own = [signal for signal in signals if (signal.session, signal.instrument) == (session, instrument)]
     entries = (Action.ENTER_LONG, Action.ENTER_SHORT)
     for trade in trades:

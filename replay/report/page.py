@@ -27,10 +27,10 @@ FILLS = {
 
 
 def write(run: Path) -> Path:
-    """Write a finished run's `report.html` and return its path.
+    """Write the `report.html` of a run that has finished, or keeps days, and return its path.
 
     Raises:
-        ConfError: there is no run, or it has not finished. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, or it has not finished and keeps no days. DataError, JournalError: its files cannot be read.
     """
     path = run / "report.html"
     disk.replace(path, page(facts.read(run, MOST_DAYS)).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -19,19 +20,25 @@ from tests.integration.test_parity import REAL, SYNTH, journal
 from tests.mono import needs_mono
 from tests.mono import program as program
 from tests.shared import needs_shared
-from tests.stages import DIE, GO, Stage, kill, results
+from tests.stages import DIE, GO, Stage, kill, lines_of_days, results
 
 pytestmark = [pytest.mark.slow, needs_mono]
 
 
 @pytest.mark.parametrize("inline", [0, 1], ids=["events queued", "events inline"])
 def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, bars: Path, tmp_path: Path, inline: int) -> None:
-    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte."""
+    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; and its days have the same lines."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]))
 
     run = stage.play("--inline", inline, "--cross-first", 1)
 
-    assert journal(run) == journal(stage.measure())
+    measure = stage.measure()
+    assert journal(run) == journal(measure)
+    assert lines_of_days(run) == {
+        name: [json.loads(line) for line in content.splitlines()]
+        for name, content in results(measure).items()
+        if name != "intents.jsonl"
+    }
 
 
 @pytest.mark.parametrize("luck", [("--late", 1), ("--partial", 1, "--late", 1, "--inline", 1)], ids=["late", "late and in parts"])

@@ -15,7 +15,7 @@ from tapewire.bus.keys import Keys
 from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import PORTS
 
-DAEMONS = {"broker", "tracker", "evaluator", "gate", "publisher", "logger"}
+DAEMONS = {"broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger"}
 OWN = {*DAEMONS, "nt", "operator", "reader"}
 
 

@@ -19,7 +19,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
     ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation"),
     ("daemons.operator",),
-    ("daemons.__main__", "replay"),
+    ("replay",),
+    ("daemons.__main__",),
 )
 # The gate's own rooms, likewise.
 GATE_FLOORS: tuple[tuple[str, ...], ...] = (
@@ -74,7 +75,7 @@ PURE_IN_SHELL_ROOMS = {
     "daemons.operator.snapshot",
     "daemons.operator.tables",
 }
-CORES_OF_REPLAY = {"replay.venue", "replay.loop"}
+CORES_OF_REPLAY = {"replay.venue", "replay.loop", "replay.days.book", "replay.days.live", "replay.days.sums"}
 
 # What a core may use of the standard library and of others. All of it is a function of its arguments.
 PURE = {

@@ -14,6 +14,7 @@ from tapewire.daemons.settings.structs import PORTS
 
 NAMES = {
     "broker": "broker",
+    "daybook": "daybook",
     "tracker": "tracker",
     "evaluator": "evaluator",
     "gate": "gate",
@@ -25,7 +26,7 @@ NAMES = {
     "external": "fks",
     "subscriber": "paul",
 }
-DAEMONS = ("broker", "tracker", "evaluator", "gate", "publisher", "logger")
+DAEMONS = ("broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger")
 READING = (*DAEMONS, "bridge", "reader")
 
 # The writer of each topic, as PROTOCOL.md 3 lists them.
@@ -88,7 +89,7 @@ REQUESTS = {
 }
 CONTROLLED = ("gate", "tracker", "evaluator", "control.replay", *(f"control.{name}" for name in DAEMONS))
 CONNECTIONS = {
-    "broker.in": ("tracker", "evaluator", "gate", "publisher", "logger", "bridge", "reader"),
+    "broker.in": ("daybook", "tracker", "evaluator", "gate", "publisher", "logger", "bridge", "reader"),
     "broker.out": (*READING, "operator"),
     "tracker": ("reader", "operator"),
     "evaluator": ("reader", "operator"),

@@ -16,5 +16,5 @@ def test_each_step_is_told_once_with_its_time() -> None:
         told.waiting(waiting)
 
     assert said[0] == f"  0.5 s  up: none yet; waiting for {', '.join(supervise.DAEMONS)}"
-    assert said[1] == "  2.0 s  up: broker, logger, publisher, tracker, evaluator; waiting for gate"
+    assert said[1] == "  2.0 s  up: broker, daybook, logger, publisher, tracker, evaluator; waiting for gate"
     assert len(said) == 2

@@ -1,0 +1,191 @@
+"""Facts into trading days: which day each fact of the journal belongs to, and what is kept of it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.bus import topics
+from tapewire.bus.daemon import ref
+from tapewire.bus.messages import Bar, Fill, Header, IbHistory, Levels, OrderEvent, PlaceOrder, Reject, Signal, Trade
+from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.replay.attendance import Attendance
+from tapewire.replay.report.facts import Minute
+
+KEPT = 8  # days whose facts stay in memory; a day that old takes no more
+HISTORICAL = "historical"
+
+T = TypeVar("T")
+
+
+class Sessions(Minute, frozen=True):
+    """The fields of a Session that a day needs."""
+
+    levels: Levels = Levels()
+    history: IbHistory = IbHistory()
+
+
+class Opening(Struct, frozen=True):
+    """Levels as they stood at one bar: of the first RTH bar, and of the first bar of the date until there is one."""
+
+    as_of_ns: int
+    rth: bool
+    closes: int
+    levels: Levels
+    history: IbHistory
+
+
+class Recorded(Struct, frozen=True):
+    """A fact and what its header tells."""
+
+    name: str
+    at_ns: int
+    cause: str
+    body: Signal | Reject | Trade | OrderEvent | Fill | PlaceOrder
+
+
+class DayFacts:
+    """What the journal holds of one trade date.
+
+    bars, minutes, openings: by instrument; minutes are those of RTH. told: by topic, in the order of their numbers. epochs: starts
+    of the run in which the date was tracked. begun: something other than the warm-up of a later date happened on it.
+    """
+
+    def __init__(self, date: str) -> None:
+        self.date = date
+        self.bars: dict[str, list[Bar]] = {}
+        self.minutes: dict[str, list[Minute]] = {}
+        self.openings: dict[str, Opening] = {}
+        self.attendance = Attendance()
+        self.told: dict[str, list[Recorded]] = {}
+        self.epochs: list[int] = []
+        self.begun = False
+
+    def of(self, kind: type[T]) -> list[tuple[Recorded, T]]:
+        """The facts of one kind, topic by topic."""
+        return [(each, each.body) for topic in sorted(self.told) for each in self.told[topic] if isinstance(each.body, kind)]
+
+    def signals(self) -> list[Signal]:
+        return sorted((signal for _, signal in self.of(Signal)), key=lambda signal: signal.bar_ns)
+
+    def rejects(self) -> list[Reject]:
+        return sorted((reject for _, reject in self.of(Reject)), key=lambda reject: reject.bar_ns)
+
+    def trades(self) -> list[Trade]:
+        return sorted((trade for _, trade in self.of(Trade)), key=lambda trade: trade.exit_ns)
+
+
+READ = (
+    "raw.bar.",
+    topics.SESSION,
+    topics.SIGNAL,
+    topics.REJECT,
+    topics.COMMAND,
+    topics.ORDER,
+    topics.FILL,
+    topics.TRADE,
+)
+"""Prefixes of the topics that days are made of."""
+
+_header = msgspec.msgpack.Decoder(Header)
+_bar = msgspec.msgpack.Decoder(Bar)
+_session = msgspec.msgpack.Decoder(Sessions)
+_told = msgspec.msgpack.Decoder(Signal | Reject | Trade | OrderEvent | Fill | PlaceOrder)
+
+
+class Book:
+    """All days. changed: dates of which something is new since `settle`. changes: records taken. unread: those of no known form."""
+
+    def __init__(self) -> None:
+        self.days: dict[str, DayFacts] = {}
+        self.changed: set[str] = set()
+        self.newest = ""  # trade date of the newest bar
+        self.unread = 0
+        self.changes = 0
+        self._clock = SessionClock(Calendar())  # a trade date depends on no calendar
+        self._dropped = ""  # the newest date that is no longer kept
+
+    def take(self, topic: str, frame: bytes) -> None:
+        """One record of the journal. What cannot be read is counted: the day's files are no judge of the journal."""
+        self.changes += 1
+        try:
+            if topic.startswith("raw.bar."):
+                self._bar(_bar.decode(frame))
+            elif topic.startswith(topics.SESSION):
+                self._session(topic, _header.decode(frame), _session.decode(frame))
+            else:
+                self._fact(topic, _header.decode(frame), frame)
+        except msgspec.MsgspecError:
+            self.unread += 1
+
+    def date_of(self, at_ns: int) -> str:
+        """The trade date of a market time."""
+        return self._clock.read(at_ns)[0].date
+
+    def before(self, date: str) -> DayFacts | None:
+        """The day before this one, if it is kept."""
+        earlier = [each for each in self.days if each < date]
+        return self.days[max(earlier)] if earlier else None
+
+    def settle(self) -> list[DayFacts]:
+        """The days that have changed since the last call and have begun, in order."""
+        changed = [self.days[date] for date in sorted(self.changed) if self.days[date].begun]
+        self.changed.clear()
+        return changed
+
+    def touch(self, date: str) -> None:
+        """Something about a day is new that is not in the journal."""
+        if date in self.days:
+            self.changed.add(date)
+
+    def forget(self) -> list[DayFacts]:
+        """Drop the facts of all but the newest days, and return those days."""
+        past = [self.days.pop(date) for date in sorted(each for each in self.days if each <= self.newest)[:-KEPT]]
+        self.changed -= {day.date for day in past}
+        self._dropped = max([self._dropped, *(day.date for day in past)])
+        return past
+
+    def _bar(self, bar: Bar) -> None:
+        day = self._day(self.date_of(bar.close_ns))
+        if day is None:
+            return
+        bars = day.bars.setdefault(bar.instrument, [])
+        if bars and bar.close_ns <= bars[-1].close_ns:
+            return  # late, or sent again by a chart that was loaded again: the tracker ignores it, too
+        bars.append(bar)
+        day.begun = day.begun or bar.phase != HISTORICAL
+        self.newest = max(self.newest, day.date)
+
+    def _session(self, topic: str, header: Header, at: Sessions) -> None:
+        if (day := self._day(at.session)) is None:
+            return
+        name = topic.removeprefix(topics.SESSION).removesuffix(".")
+        if header.epoch not in day.epochs:
+            day.epochs.append(header.epoch)
+        known = day.openings.get(name)
+        if known is None or (at.rth and not known.rth):
+            day.openings[name] = Opening(at.bar.close_ns, at.rth, at.closes, at.levels, at.history)
+        day.attendance.minute(topic, at)
+        if at.rth:
+            day.minutes.setdefault(name, []).append(at)
+
+    def _fact(self, topic: str, header: Header, frame: bytes) -> None:
+        try:
+            body = _told.decode(frame)
+        except msgspec.ValidationError:
+            return  # another command
+        date = body.session if isinstance(body, Signal | Reject | Trade) else self.date_of(header.event_ns)
+        if (day := self._day(date)) is not None:
+            day.told.setdefault(topic, []).append(Recorded(ref(topic, header), header.event_ns, header.cause, body))
+            day.begun = True
+
+    def _day(self, date: str) -> DayFacts | None:
+        if date <= self._dropped:
+            return None
+        self.changed.add(date)
+        day = self.days.get(date)
+        if day is None:
+            day = self.days[date] = DayFacts(date)
+        return day

@@ -1,0 +1,162 @@
+"""The daybook: a daemon that keeps the days' folders beside the journal.
+
+It is a process of its own, so that nothing that it does can slow or stop the logger. The journal's files are its only source. From
+the bus it takes only the moment at which a message arrives; what it misses there, it lacks as a null. It keeps no position on the
+disk, which could disagree with the folders: a start reads the journal again, and what the folders hold already stays as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from tapewire.bus import disk, private, sockets, wire
+from tapewire.bus.daemon import ref
+from tapewire.bus.errors import JournalError, PeerError, Transient
+from tapewire.bus.messages import Header
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
+from tapewire.replay.days.book import READ as TOPICS
+from tapewire.replay.days.book import Book, DayFacts
+from tapewire.replay.days.files import STAMPED, over_ns
+from tapewire.replay.days.folders import FOLDER, Folders
+from tapewire.replay.days.follow import Follower
+from tapewire.strategies.clock import SECOND_NS
+
+READ = "read.json"  # how far the journal had been read when the run ended
+QUIET_NS = 60 * SECOND_NS
+ROUND_S = 1.0  # what is in the journal is in the folders at most so much later
+ROUND_NS = int(ROUND_S * SECOND_NS)
+
+
+class Days:
+    """The days of a run, from its journal into its folders."""
+
+    def __init__(self, run: Path, conf: Conf) -> None:
+        self.book = Book()
+        self.folders = Folders(run, conf)
+        self._run = run
+        self._follower = Follower(run / "journal", self.book)
+        self._open: set[str] = set()
+        self._first = True
+
+    def round(self, now_ns: int, *, quiet: bool) -> bool:
+        """Read on and write what has changed. Returns whether the journal holds more.
+
+        Args:
+            now_ns: wall-clock time. quiet: nothing more is expected of a date whose evening has come.
+        """
+        seen = self.book.changes
+        more = self._follower.round()
+        if self._first and more:  # until the journal has been read once, the folders hold more than we know
+            for day in self.book.forget():
+                if day.begun and not self.folders.is_closed(day.date):
+                    self.folders.write(day, None, closed=True)
+            return True
+        self._first = False
+        for day in self.book.settle():
+            self._write(day)
+        over = quiet and self.book.changes == seen
+        for date in sorted(self._open):
+            if date < self.book.newest or (over and now_ns >= over_ns(date)):
+                self._write(self.book.days[date], closed=True)
+                self._open.discard(date)
+        for day in self.book.forget():
+            self.folders.forget(day.date)
+        return more
+
+    def finish(self, now_ns: int) -> None:
+        """Write what the journal of a run that ends holds, and how far that is."""
+        while self.round(now_ns, quiet=True):
+            pass
+        self.round(now_ns, quiet=True)  # nothing is new any more: what is over is closed
+        disk.replace(private.folder(self._run / FOLDER) / READ, msgspec.json.encode(self._follower.read()) + b"\n")
+
+    def arrived(self, topic: str, header: Header, wall_ns: int) -> None:
+        """A message was seen on the bus."""
+        date = self.book.date_of(header.event_ns)
+        self.folders.stamp(date, ref(topic, header), wall_ns)
+        self.book.touch(date)
+
+    def _write(self, day: DayFacts, *, closed: bool = False) -> None:
+        self.folders.write(day, self.book.before(day.date), closed=closed)
+        if not closed and not self.folders.is_closed(day.date):
+            self._open.add(day.date)
+
+
+class Daybook(Process):
+    """Keeps the folders at most a round behind the journal."""
+
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__("daybook", conf, run_dir, subscribe=(), logger=logger)
+        self.days = Days(run_dir, conf)
+        private.folder(run_dir / FOLDER)  # a run that keeps days has its report before the first bar
+        self._next_round_ns = 0
+        self._quiet_from_ns = self.clock.monotonic_ns() + QUIET_NS
+        # Beside the numbered facts: nothing is requested again here, because a late arrival would be a wrong time.
+        self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), STAMPED)
+        self.listen(self._passing, self._arrived)
+
+    def catch_up(self) -> None:
+        """A round, if one is due: once a second, or at once while the journal holds more."""
+        now_ns = self.clock.monotonic_ns()
+        if now_ns < self._next_round_ns:
+            return
+        before = self.days.book.changes
+        more = self.days.round(self.clock.now_ns(), quiet=now_ns > self._quiet_from_ns)
+        if self.days.book.changes != before:
+            self._quiet_from_ns = now_ns + QUIET_NS
+        self._next_round_ns = now_ns + (0 if more else ROUND_NS)
+
+    def next_timer_ns(self) -> int:
+        return self._next_round_ns
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "newest": self.days.book.newest, "unread": self.days.book.unread}
+
+    def _arrived(self) -> None:
+        now_ns = self.clock.now_ns()
+        for frames in sockets.arrived(self._passing, BATCH):
+            if frames[0] == WELCOME:
+                continue
+            try:
+                topic, header, _ = wire.decode_message(frames)
+            except PeerError:
+                continue  # the logger counts it
+            self.days.arrived(topic, header, now_ns)
+
+
+def complete(run: Path, conf: Conf) -> None:
+    """The days of a run that has ended. Its daybook has written them, unless it was stopped before it could."""
+    journal = run / "journal"
+    sizes = {path.name: path.stat().st_size for path in journal.glob("*.tape") if path.name.startswith(TOPICS)}
+    try:
+        done = msgspec.json.decode((run / FOLDER / READ).read_bytes(), type=dict[str, int]) == sizes
+    except (OSError, msgspec.MsgspecError):
+        done = False
+    if sizes and not done:
+        Days(run, conf).finish(time.time_ns())
+
+
+def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
+    """Keep the days until told to stop. Returns the exit status."""
+    with Daybook(conf, run_dir, logger) as process:
+        try:
+            process.join()
+            process.note = "ready"
+            process.beat()
+            logger.info("ready")
+            while True:
+                process.catch_up()
+                process.pump(ROUND_S)
+        except Stopped:
+            process.days.finish(process.clock.now_ns())
+            logger.info("stopped", newest=process.days.book.newest)
+            return 0
+        except JournalError as error:
+            time.sleep(ROUND_S)
+            raise Transient(f"{error}; starts again from the journal's beginning") from error

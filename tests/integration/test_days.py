@@ -1,0 +1,140 @@
+"""The days of a run over the bus: equal to the backtest's, whatever is killed, and shown by the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tapewire.bus.messages import Bar
+from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import logs
+from tapewire.replay import runs
+from tapewire.replay.days import folders
+from tapewire.replay.days.process import Days
+from tapewire.replay.player import Player
+from tests.integration.conftest import home_in, run
+from tests.stages import lines_of_days
+
+pytestmark = pytest.mark.slow
+
+EVERY = 137  # bars between two kills: twenty of them, by day and by night
+DATES = ["2026-03-02", "2026-03-03"]
+UNSEEN = ("decision", "order", "acknowledgement", "entry_fill", "exit_fill")
+
+
+@pytest.fixture(scope="module")
+def both(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """A backtest, and a run over the bus of the same bars in which the daybook is killed twenty times, and the logger with it."""
+    folder = tmp_path_factory.mktemp("days")
+    with home_in(folder):
+        preset = configuration.preset("seed", ["pipeline"])
+        conf = configuration.load("replay", instance="days", traded=["MNQ"], preset=preset)
+        base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
+        recording, calendar = runs.read(bars, "MNQ", lambda share: None)
+        conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base))
+        undisturbed, disturbed = folder / "undisturbed", runs.prepare(folder / "disturbed")
+        runs.backtest(conf, recording, undisturbed, lambda share: None)
+        configuration.write(conf, disturbed)
+        killed = 0
+        with runs.supervised(conf, disturbed, lambda text: None) as instance:
+
+            def strike(bar: Bar) -> None:
+                nonlocal killed
+                if bar.index % EVERY == 0:
+                    pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
+                    for name in ("daybook",) if bar.index % (3 * EVERY) else ("daybook", "logger"):
+                        if pids[name]:
+                            os.kill(pids[name], signal.SIGKILL)
+                            killed += name == "daybook"
+
+            with Player(conf, disturbed, runs.venue(conf), logs.configure("replay")) as player:
+                player.join()
+                player.play(recording.bars, played=strike)
+                player.finish()
+        assert killed >= 10
+        yield undisturbed, disturbed
+
+
+def content(run: Path, date: str) -> dict[str, Any]:
+    """A day's folder, without the times that only the daybook of a run over the bus could measure."""
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in folders.place(run, date).iterdir()}
+    found.pop("stamps.jsonl", None)
+    rows = [json.loads(line) for line in found["trades.jsonl"].splitlines()]
+    for row in rows:
+        row["live"]["elapsed_ms"] = None
+        for step in UNSEEN:
+            row["live"][step]["wall"] = None
+    return found | {"trades.jsonl": rows}
+
+
+def conf_of(run: Path) -> Conf:
+    return configuration.read(run)
+
+
+def test_killing_the_daybook_changes_no_final_content(both: tuple[Path, Path], tmp_path: Path) -> None:
+    """Every file of both days and of the month equals what the backtest's journal gives in one go."""
+    undisturbed, disturbed = both
+    shutil.copytree(undisturbed / "journal", tmp_path / "journal")
+    days = Days(tmp_path, conf_of(undisturbed))
+    while days.round(0, quiet=False):
+        pass
+    days.round(1 << 62, quiet=True)
+
+    assert folders.dates(disturbed) == DATES
+    for date in DATES:
+        assert content(disturbed, date) == content(tmp_path, date)
+    month = folders.place(disturbed, "2026-03")
+    assert json.loads((month / "summary.json").read_bytes())["figures"]["trades"] > 100
+    for name in ("summary.json", "summary.html"):
+        assert (month / name).read_bytes() == (folders.place(tmp_path, "2026-03") / name).read_bytes()
+
+
+def test_the_days_lines_are_the_backtests(both: tuple[Path, Path]) -> None:
+    """Put together, they are signals.jsonl and trades.jsonl of the backtest, apart from what only a bus knows."""
+    undisturbed, disturbed = both
+    places = [folders.place(disturbed, date) for date in DATES]
+    trades = [json.loads(line) for place in places for line in (place / "trades.jsonl").read_bytes().splitlines()]
+
+    assert lines_of_days(disturbed) == {
+        name: [json.loads(line) for line in (undisturbed / name).read_bytes().splitlines()]
+        for name in ("signals.jsonl", "trades.jsonl")
+    }
+    assert any(trade["live"]["elapsed_ms"] is not None for trade in trades)
+
+
+def test_the_commands_show_what_stands_there(both: tuple[Path, Path], home: Path) -> None:
+    """`day` without a date is the last one, `month` sums both, and a wrong date is told with those that there are."""
+    _, disturbed = both
+    last, first = run("day", "--run", disturbed), run("day", DATES[0], "--run", disturbed, "--json")
+    month, wrong = run("month", "--run", disturbed), run("day", "2026-03-04", "--run", disturbed)
+
+    done = folders.performance(disturbed, DATES[1])
+    assert done is not None
+    assert last.stdout.startswith(f"{DATES[1]} Tuesday, closed; ")
+    assert f"{done.figures['trades']} trades, {done.figures['wins']} with a profit" in last.stdout
+    assert json.loads(first.stdout)["performance"]["session"] == DATES[0]
+    assert f"2026-03: {len(DATES)} days\n" in month.stdout
+    assert wrong.returncode == 78
+    assert "it has 2026-03-02 to 2026-03-03 (2 days)" in wrong.stderr
+
+
+def test_a_run_that_goes_on_has_its_report(both: tuple[Path, Path], home: Path) -> None:
+    """Of the journal as it is now: here of all of it, so the figures are those of the backtest."""
+    undisturbed, disturbed = both
+    done = run("report", disturbed)
+
+    page = (disturbed / "report.html").read_text("utf-8")
+    net = page.partition("<dt>Net</dt>")[2].partition("</dd>")[0]
+    assert done.returncode == 0, done.stderr
+    assert net
+    assert net in (undisturbed / "report.html").read_text("utf-8")
