@@ -6,6 +6,7 @@ from pathlib import Path
 
 CHEAT = '''
 import random, sys
+from collections.abc import Sequence
 from typing import ClassVar
 from msgspec import Struct
 from tapewire.strategies.protocol import LONG, Proposal
@@ -39,7 +40,7 @@ class Peeker(Cheat):
         frame = sys._getframe()
         while frame is not None:
             bars = frame.f_locals.get("bars")
-            if isinstance(bars, list) and s.bar.index + 1 < len(bars):
+            if isinstance(bars, Sequence) and s.bar.index + 1 < len(bars):
                 return bars[s.bar.index + 1].close > s.bar.close + 10
             frame = frame.f_back
         return False
