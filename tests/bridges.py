@@ -48,13 +48,13 @@ Order = PlaceOrder | ClosePosition | MoveBracket
 
 
 def conf(strategies: list[str] | None = None, preset: str = "seed", contracts: int | None = None) -> Conf:
-    """A replay's configuration on free ports."""
+    """A replay's configuration on free ports, whose market time goes on with the clock, as NinjaTrader's does."""
     chosen = configuration.preset(preset, strategies)
     if contracts is not None:
         chosen = msgspec.structs.replace(chosen, risk=msgspec.structs.replace(chosen.risk, contracts=contracts))
     loaded = configuration.load("replay", instance="bridge", traded=["MNQ"], preset=chosen)
     base = supervise.free_base_port(loaded.bus.host, loaded.bus.base_port)
-    return msgspec.structs.replace(loaded, bus=msgspec.structs.replace(loaded.bus, base_port=base))
+    return msgspec.structs.replace(loaded, bus=msgspec.structs.replace(loaded.bus, base_port=base, clock_runs=True))
 
 
 def unpacked(data: Path, folder: Path) -> Path:
