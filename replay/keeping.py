@@ -8,10 +8,13 @@ trade is in it with its causes, so `explain` and `report` work as with all; a ba
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from tapewire.bus import topics
-from tapewire.bus.messages import Alarm, Body, Header, Session, Signal, Trade
+from tapewire.bus.messages import Alarm, Bar, Body, Header, Position, Session, Signal, Trade
 from tapewire.bus.wire import encode
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import tapes
@@ -42,12 +45,13 @@ def estimate(kind: Kept, bars: int) -> int:
 class Keeper:
     """Takes each message of a run and keeps those that are wanted.
 
-    attendance: of all bars. alarms: the evaluator's.
+    attendance: of all bars. alarms: the evaluator's. held: the venue's position by close, of the bars at which there is one.
     """
 
     def __init__(self, run: Path, kind: Kept) -> None:
         self.attendance = Attendance()
         self.alarms: list[Alarm] = []
+        self.held: dict[int, Position] = {}
         self._run = run
         self._kind = kind
         self._tape = Tape(run / tapes.FOLDER)
@@ -68,6 +72,8 @@ class Keeper:
                 self._date = body.session
         elif topic.startswith(topics.RAW):
             self.attendance.bars += 1
+            if isinstance(body, Bar) and body.position is not None and body.position.qty:
+                self.held[body.close_ns] = body.position
         elif isinstance(body, Alarm) and topic == topics.of(topics.ALARM, "evaluator"):
             self.alarms.append(body)
         if self._kind == "all":
@@ -81,6 +87,12 @@ class Keeper:
                 self._drawn.add(body.session)
             if isinstance(body, Trade):
                 self._traded.add((body.session, body.instrument))
+
+    def with_positions(self, bars: Iterable[Bar], account: str) -> Iterator[Bar]:
+        """The bars of the recording as the run had them: with the account's position at each."""
+        flat = Position(account)
+        for bar in bars:
+            yield msgspec.structs.replace(bar, position=self.held.get(bar.close_ns, flat))
 
     def close(self) -> None:
         """The run has ended: the journal is on the disk."""

@@ -29,7 +29,6 @@ from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import keeping, keyboard, loop, outputs, program, report, tapes
-from tapewire.replay.attendance import Attendance
 from tapewire.replay.days import process as daybook
 from tapewire.replay.outputs import Summary
 from tapewire.replay.pace import Pace
@@ -179,7 +178,7 @@ def backtest(
         raise Interrupted(f"interrupted; {_unfinished(out)}") from None
     finally:
         keeper.close()
-    summary = finish(out, conf, recording, keeper.attendance)
+    summary = finish(out, conf, recording, keeper)
     keeper.tidy()
     if alarm is not None:
         for each in keeper.alarms:
@@ -249,10 +248,12 @@ def venue(conf: Conf) -> Venue:
     return Venue(traded, conf.trading.account, conf.fill, fill_empty=conf.fill_empty)
 
 
-def finish(out: Path, conf: Conf, recording: Recording, attendance: Attendance | None = None) -> Summary:
-    """Write the results from the journal, then the report. attendance: where the journal does not keep all bars."""
-    if conf.program is not None and attendance is not None:
-        program.write(out, conf, recording.bars, attendance.last)
+def finish(out: Path, conf: Conf, recording: Recording, keeper: keeping.Keeper | None = None) -> Summary:
+    """Write the results from the journal, then the report. keeper: where the journal may not keep all bars."""
+    attendance = None if keeper is None else keeper.attendance
+    if conf.program is not None and keeper is not None:
+        bars = keeper.with_positions(recording.bars, conf.trading.account)
+        program.write(out, conf, bars, keeper.attendance.last)
     elif conf.program is not None:
         program.write(out, conf)
     summary = outputs.write(out, conf, recording, attendance)

@@ -15,7 +15,7 @@ import zmq
 from tapewire.bus import access, keys, sockets, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.messages import Execution, Header, Hello
-from tapewire.daemons.operator import instances
+from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import NOT_READY
 from tapewire.daemons.settings.structs import PORTS
 from tests.integration.conftest import home_in, run
@@ -108,7 +108,7 @@ def test_status_shows_every_run(sides: dict[str, Side], tmp_path: Path) -> None:
     chosen = json.loads(run("status", "--json", "--run", sides["bob"].run).stdout)
 
     assert sorted({row["instance"] for row in rows if "instance" in row}) == ["anna", "bob"]
-    assert len([row for row in rows if "instance" in row]) == 12
+    assert len([row for row in rows if "instance" in row]) == 2 * len(supervise.DAEMONS)
     assert {row["instance"] for row in chosen if "instance" in row} == {"bob"}
 
 
