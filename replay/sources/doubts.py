@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tapewire.replay.sources import proof
-from tapewire.replay.sources.series import SHOWN, Series, plain
+from tapewire.replay.sources.series import SHOWN, Series, plain, unnamed
 from tapewire.replay.sources.table import EXCHANGE, Bad, Bars, Flags, Whole
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
 
@@ -88,7 +88,7 @@ def jumps(bars: Bars, name: str, session: Whole) -> list[str]:
         "moved; if a contract was rolled there, the levels of the day before are off by as much"
         for at in found[:SHOWN]
     ]
-    return told + ([f"{name}: {len(found) - SHOWN} more such jumps"] if len(found) > SHOWN else [])
+    return told + unnamed(name, len(found), "such jumps")
 
 
 def trade_date(close: Whole) -> Whole:
@@ -126,9 +126,7 @@ def _holes(series: Series, times: Times) -> list[str]:
     for date, minutes in missing.items():
         named = ", ".join(map(hhmm, minutes[:SHOWN])) + (", ..." if len(minutes) > SHOWN else "")
         told.append(f"{series.file.name}: {_date(date)}: {len(minutes)} minutes of the day session have no bar ({named})")
-    return told[:SHOWN] + (
-        [f"{series.file.name}: {len(told) - SHOWN} more sessions with such minutes"] if len(told) > SHOWN else []
-    )
+    return told[:SHOWN] + unnamed(series.file.name, len(told), "sessions with such minutes")
 
 
 def _empty(series: Series) -> list[str]:
@@ -141,7 +139,7 @@ def _empty(series: Series) -> list[str]:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], empty, [False]))))
     runs = [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True) if end - start >= FLAT]
     told += [f"{name}: volume 0 for {end - start} minutes from {_shown(bars, start)} on" for start, end in runs[:SHOWN]]
-    return told + ([f"{name}: {len(runs) - SHOWN} more such stretches"] if len(runs) > SHOWN else [])
+    return told + unnamed(name, len(runs), "such stretches")
 
 
 def _prints(series: Series) -> list[str]:
@@ -158,7 +156,7 @@ def _prints(series: Series) -> list[str]:
         f"(low {plain(bars.low[at])}, high {plain(bars.high[at])}); kept"
         for at in found[:SHOWN]
     ]
-    return told + ([f"{name}: {len(found) - SHOWN} more such prints"] if len(found) > SHOWN else [])
+    return told + unnamed(name, len(found), "such prints")
 
 
 def _shown(bars: Bars, at: int) -> str:

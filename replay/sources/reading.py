@@ -74,7 +74,7 @@ def contract_of(written: str, reading: Reading) -> Contract | None:
 
 def named(contract: Contract) -> str:
     """A contract by its root and month, so that NQH6 and MNQ 03-26 are one."""
-    return f"{contract.root} {contract.month:02}-{contract.year % 100:02}"
+    return contract._replace(symbol=contract.root).name
 
 
 def usual_name(written: str, reading: Reading) -> str:

@@ -150,7 +150,12 @@ def refuse(path: Path, bad: Sequence[Bad], allowed: int, rows: int) -> list[str]
     told = [
         f"{path.name}, line {each.line}, {each.field} {each.value!r}: left out ({each.why.split(';')[0]})" for each in bad[:SHOWN]
     ]
-    return told + ([f"{path.name}: {len(bad) - SHOWN:,} more bad rows left out"] if len(bad) > SHOWN else [])
+    return told + unnamed(path.name, len(bad), "bad rows left out")
+
+
+def unnamed(name: str, count: int, what: str) -> list[str]:
+    """The sentence on what stands behind the SHOWN that are named; none if all of them are."""
+    return [f"{name}: {count - SHOWN:,} more {what}"] if count > SHOWN else []
 
 
 def _form(value: str) -> str:
