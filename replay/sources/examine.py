@@ -7,7 +7,6 @@ names, so that the result does not depend on the disk.
 from __future__ import annotations
 
 import ctypes
-import datetime as dt
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -125,7 +124,7 @@ def _under(folder: Path) -> Iterator[Path]:
 
 def _database(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
     options = reading.options
-    first, last = (None if day is None else dt.date(1970, 1, 1) + dt.timedelta(day) for day in days(options))
+    first, last = (None if day is None else proof.date_of(day) for day in days(options))
     span = db.Span(first, last)
     files: list[Path] = []
     told: list[str] = []

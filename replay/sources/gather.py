@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tapewire.bus.errors import DataError, suggest
-from tapewire.replay.sources import doubts, formats, join, normal
+from tapewire.replay.sources import doubts, formats, join, normal, proof
 from tapewire.replay.sources.barlist import BarList
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.join import Joined
@@ -167,8 +166,7 @@ def _joined(path: str, root: str, parts: list[Series], reading: Reading, told: l
 def _by_table(root: str, contracts: Mapping[str, Bars], reading: Reading) -> dict[int, str]:
     chosen: dict[int, str] = {}
     for date in np.unique(np.concatenate([doubts.trade_date(bars.stamp) for bars in contracts.values()])).tolist():
-        day = dt.date(1970, 1, 1) + dt.timedelta(date)
-        name = named(reading.rolls.front(root, day))
+        name = named(reading.rolls.front(root, proof.date_of(date)))
         if name in contracts:
             chosen[date] = name
     if not chosen:

@@ -179,7 +179,7 @@ def _part(root: str, part: Series, special: Special) -> Inspected:
     bars = part.bars
     dates = doubts.trade_date(bars.stamp)
     days = np.unique(dates)
-    calendar = special(root, _date(days[0]), _date(days[-1]))
+    calendar = special(root, proof.date_of(days[0]), proof.date_of(days[-1]))
     holes = [hole for day in days.tolist() if (hole := _holes(day, bars.stamp[dates == day], calendar)) is not None]
     with_rth = [day for day in days.tolist() if _closes(day, calendar) > RTH_OPEN]
     flow = None
@@ -203,12 +203,8 @@ def _part(root: str, part: Series, special: Special) -> Inspected:
     )
 
 
-def _date(day: int) -> dt.date:
-    return dt.date(1970, 1, 1) + dt.timedelta(int(day))
-
-
 def _closes(day: int, special: Calendar) -> int:
-    date = _date(day).isoformat()
+    date = proof.date_of(day).isoformat()
     if date in special.holidays:
         return RTH_OPEN
     return minute_of(special.half_days[date]) if date in special.half_days else RTH_CLOSE
@@ -226,4 +222,4 @@ def _holes(day: int, stamps: Whole, special: Calendar) -> SessionHoles | None:
     stretches = [hhmm(first) if first == last else f"{hhmm(first)}-{hhmm(last)}" for first, last in zip(starts, ends, strict=True)]
     more = [f"and {len(stretches) - 5} more stretches"] if len(stretches) > 5 else []
     expected = closes - RTH_OPEN
-    return SessionHoles(_date(day).isoformat(), expected - len(missing), expected, (*stretches[:5], *more))
+    return SessionHoles(proof.date_of(day).isoformat(), expected - len(missing), expected, (*stretches[:5], *more))

@@ -23,7 +23,8 @@ from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, h
 
 BREAK = EVENING - 60  # the last bar of a trade date closes here
 LONGER = 30  # minutes that the market stayed open, at most, before SHORTER
-SHORTER = dt.date(2015, 9, 21).toordinal() - dt.date(1970, 1, 1).toordinal()  # NinjaTrader's advisory 25 of 2015-09-15
+EPOCH = dt.date(1970, 1, 1)
+SHORTER = (dt.date(2015, 9, 21) - EPOCH).days  # NinjaTrader's advisory 25 of 2015-09-15
 MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a clock
 MOST_BAD = 30  # so many are no prints
 DAYS = ((380, RTH_CLOSE - RTH_OPEN + 1), (404, 406))  # minutes from the first bar of a day session to its last, 16:00 or 16:15
@@ -115,6 +116,16 @@ class Evidence(NamedTuple):
     @property
     def fits(self) -> bool:
         return self.telling and not (self.misplaced or self.ahead or self.behind)
+
+
+def date_of(day: int) -> dt.date:
+    """The date of a day since 1970, as the columns of this package count them."""
+    return EPOCH + dt.timedelta(int(day))
+
+
+def day_of(date: dt.date) -> int:
+    """The day since 1970 of a date."""
+    return (date - EPOCH).days
 
 
 def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[str]:

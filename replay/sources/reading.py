@@ -12,7 +12,7 @@ from tapewire.daemons.market.contracts import Contract, Rolls
 from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay.sources.options import Options
-from tapewire.replay.sources.proof import NEVER
+from tapewire.replay.sources.proof import NEVER, day_of
 
 LISTED = 10
 CONTINUOUS = "!"  # TradingView's NQ1! is a series of contracts
@@ -32,7 +32,7 @@ class Reading:
         """The first day, since 1970, on which a root trades around the clock; NEVER for those that do not."""
         calendar = next((terms.calendar for terms in self.instruments.values() if terms.root == root), "")
         since = product(calendar).always_open_from if calendar else None
-        return NEVER if since is None else (since - dt.date(1970, 1, 1)).days
+        return NEVER if since is None else day_of(since)
 
 
 def root_of(written: str, path: Path, reading: Reading) -> str:
@@ -99,7 +99,7 @@ def _day(text: str, name: str) -> int | None:
     if not text:
         return None
     try:
-        return (dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days
+        return day_of(dt.date.fromisoformat(text))
     except ValueError:
         raise ConfError(f"{name} {text!r}: not a date; write YYYY-MM-DD") from None
 
