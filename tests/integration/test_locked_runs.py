@@ -137,17 +137,17 @@ def test_a_peer_that_claims_a_daemons_name_changes_nothing(home: Path, bars: Pat
         player.join()
         player.play(recording.bars, played=played)
         player.finish()
+        # A peer's questions may arrive after the last bar: replay and peers share no order.
+        assert eventually(lambda: state(context, out, "gate")["refusals"].get("role", 0) > 0)
+        assert eventually(lambda: state(context, out, "logger")["refusals"].get("role", 0) > 0)
+        assert eventually(lambda: any(peer.poll(0) for peer in peers[:2]))  # of the two that fks may ask under, one has the name
         replies = [peer.poll(0) for peer in peers]
-        refused = state(context, out, "gate")["refusals"], state(context, out, "logger")["refusals"]
     context.destroy(linger=0)
 
     left = journal(out)
     assert left.pop("ingress.answer.tape")
     assert left == journal(undisturbed)
-    assert any(replies[:2])  # of the two that fks may ask under; the third has taken the first one's name
     assert not any(replies[2:])
-    assert refused[0]["role"] > 0
-    assert refused[1]["role"] > 0
 
 
 def test_without_a_key_nobody_gets_a_word_into_a_replay(tapewire: Run, bars: Path, tmp_path: Path) -> None:
