@@ -8,6 +8,9 @@ arbitrated    `choose`: the proposals of a bar that are traded. The preset's `co
 
 independent   `every`: each strategy alone, as if the others did not exist; every proposal is reported and consumed
 
+A proposal that is made and not chosen is reported (`lost`): with `priority` those behind the first, with `veto` also all of a bar
+that cancel.
+
 A strategy that raises, or returns something that cannot be traded, is switched off for the rest of the run: the others must not be
 affected, and its own state can no longer be trusted. `failures` holds its name, the call and the error. The same bars switch it off
 at the same place, so a replay or a recovery gives the same result. A call that never returns cannot be caught.
@@ -41,6 +44,12 @@ Conflict: TypeAlias = Literal["priority", "additive", "veto"]
 
 T = TypeVar("T")
 
+LOWER_PRIORITY = "LOWER_PRIORITY"
+"""Why a proposal was not chosen: a strategy of higher priority proposes on the same bar."""
+
+OPPOSED = "OPPOSED"
+"""Why a proposal was not chosen: another one on the same bar has the other side."""
+
 WORDS = {name: get_args(hint) for name, hint in get_type_hints(Proposal).items() if get_origin(hint) is Literal}
 """The words of a proposal's closed sets, by field."""
 
@@ -68,6 +77,7 @@ class Roster:
         conflict: how several proposals on one bar are resolved.
 
     Attributes:
+        lost: the proposals of this bar that `choose` did not choose, with the reason.
         strategies: those that still run, in priority order.
         suppressing: those of them that report the setups they do not propose.
         failures: those that were switched off, oldest first.
@@ -82,9 +92,11 @@ class Roster:
         self.conflict = conflict
         self.session = ""
         self.failures: list[StrategyFailure] = []
+        self.lost: list[Suppression] = []
 
     def fold(self, s: Session) -> None:
         """Update every strategy with the bar, if it is one of its hours. State advances whether or not it may trade."""
+        self.lost = []
         if s.session != self.session:
             self.session = s.session
             for strategy in self.strategies:
@@ -120,24 +132,21 @@ class Roster:
         return found
 
     def choose(self, s: Session) -> list[Proposal]:
-        """The proposals to trade on this bar, consumed; empty if there are none."""
+        """The proposals to trade on this bar, consumed; empty if there are none. Those that are not chosen are in `lost`."""
         if self.conflict == "additive":
             return self.every(s)
-        first: tuple[Strategy, Proposal] | None = None
-        for strategy in self._proposing(s):
-            proposal = self._proposal(strategy, s)
-            if proposal is None:
-                continue
-            if first is None:
-                first = strategy, proposal
-                if self.conflict == "priority":
-                    break
-            elif proposal.direction != first[1].direction:
-                return []
-        if first is None:
+        made = [(each, proposal) for each in self._proposing(s) if (proposal := self._proposal(each, s)) is not None]
+        if not made:
             return []
-        self._consume(*first)
-        return [first[1]]
+        (strategy, first), *others = made
+        if self.conflict == "veto" and any(proposal.direction != first.direction for _, proposal in others):
+            sides = ", ".join(f"{each.name} {proposal.direction}" for each, proposal in made)
+            self.lost = [Suppression(proposal, OPPOSED, f"opposite proposals on one bar: {sides}") for _, proposal in made]
+            return []
+        detail = f"{first.strategy} has the higher priority and proposes {first.setup} on this bar"
+        self.lost = [Suppression(proposal, LOWER_PRIORITY, detail) for _, proposal in others]
+        self._consume(strategy, first)
+        return [first]
 
     def every(self, s: Session) -> list[Proposal]:
         """All proposals of the bar in priority order, each consumed."""

@@ -14,7 +14,7 @@ The evaluator sends the gate one request per bar, with all intents of that bar. 
 gate's decisions. An instrument's `EvalDone` messages go out in the order of its sessions, even if a later bar was finished first.
 
 A complete setup that its strategy does not propose (for example outside its windows) is published as `Suppressed`, in a position or
-not.
+not. So is a proposal that is not chosen, such as that of a strategy of lower priority.
 
 The roster switches off a strategy that fails. This daemon publishes an `Alarm` fact, and the other strategies go on. A position of
 that strategy keeps its bracket and the common exit rules.
@@ -173,6 +173,8 @@ class Desk:
         self._fold(s)
         facts = self._suppressed(s) if self.roster.suppressing else ()
         intents = self._decide(s)
+        if self.roster.lost:
+            facts += tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.lost)
         if len(self.roster.failures) > self.failures:
             facts += self._alarms(s)
         bar = s.bar

@@ -72,8 +72,9 @@ class Desk:
 
 
 def request_of(outputs: Sequence[Output]) -> Intents:
-    """The one request among the outputs."""
-    (sent,) = outputs
+    """The one request among the outputs, behind the setups that are not proposed."""
+    *facts, sent = outputs
+    assert all(isinstance(fact.body, Suppressed) for fact in facts)
     assert isinstance(sent, Request)
     assert (sent.service, sent.topic) == ("gate", "intent.MNQ.")
     assert isinstance(sent.body, Intents)
@@ -152,6 +153,26 @@ def test_the_preset_decides_how_several_proposals_of_a_bar_become_intents(
         wanted.append([intent.strategy for intent in request.intents])
 
     assert wanted == requested_entries
+
+
+@pytest.mark.parametrize(("conflict", "reasons"), [("priority", ["LOWER_PRIORITY"]), ("additive", [])])
+def test_a_proposal_that_is_not_chosen_is_published_as_suppressed(conflict: Any, reasons: list[str]) -> None:
+    """With the id that its intent would have had; the one that is chosen is not."""
+    desk = Desk(strategies=["edge_fade", "pipeline"], conflict=conflict)
+    *facts, _ = desk.bar("11:03", **FADE)
+    lost = [fact.body for fact in facts]
+
+    assert [(each.reason, each.id) for each in lost if isinstance(each, Suppressed)] == [
+        (reason, "MNQ-20260303-1103-PIPELINE-EL") for reason in reasons
+    ]
+
+
+def test_in_a_position_no_proposal_is_lost() -> None:
+    """Strategies are not asked for entries then, and what the last entry displaced is not told again."""
+    desk = Desk(strategies=["edge_fade", "pipeline"])
+    desk.decided(request_of(desk.bar("11:03", **FADE)))
+
+    assert quiet(desk.bar("11:04", position=foreign(), **FADE))
 
 
 def test_a_strategy_that_fails_becomes_an_alarm_and_the_bar_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,28 @@ def test_agreeing_proposals_need_no_veto(conflict: Conflict, answered: list[list
     assert [names(roster, at) for at in ("11:00", "11:01", "11:02")] == answered
 
 
+@pytest.mark.parametrize(
+    ("conflict", "lost"),
+    [
+        ("priority", [("bear", "LOWER_PRIORITY"), ("second bull", "LOWER_PRIORITY")]),
+        ("additive", []),
+        ("veto", [("bull", "OPPOSED"), ("bear", "OPPOSED"), ("second bull", "OPPOSED")]),
+    ],
+)
+def test_proposals_that_are_not_chosen_are_reported(conflict: Conflict, lost: list[tuple[str, str]]) -> None:
+    """Each with its reason; the next bar without a proposal has none."""
+    strategies = [Eager("bull", str), Bear("bear", str), Eager("second bull", str)]
+    roster = Roster(strategies, "15:59", conflict)
+    names(roster, "11:00")
+    reported = [(each.proposal.strategy, each.reason) for each in roster.lost]
+    for strategy in strategies:
+        strategy.used = True
+    names(roster, "11:01")
+
+    assert reported == lost
+    assert roster.lost == []
+
+
 def test_a_vetoed_proposal_stays_available() -> None:
     """Nothing was consumed: once the opposite proposal is gone, the setup trades."""
     bull, bear = Eager("bull", str), Bear("bear", str)
