@@ -161,7 +161,7 @@ def _replay(
             done()
 
         player.join()
-        player.play(recording.bars, played=each)
+        player.play(recording.inputs(), played=each)
         player.finish()
 
 

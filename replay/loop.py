@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.daemon import Command, Daemon, Event, Publish, Reply, Request, ref
 from tapewire.bus.errors import ConfError, Poisoned, TapewireError, raised_at
-from tapewire.bus.messages import Bar, Body, Header
+from tapewire.bus.messages import Bar, Body, Gap, Header
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
 from tapewire.replay.venue import Venue, VenueReport
@@ -38,12 +38,14 @@ VENUE_SOURCE = "nt"
 class Participant:
     """A daemon in the loop: its core's step, and what gives its outputs their headers."""
 
-    __slots__ = ("header", "name", "step")
+    __slots__ = ("header", "name", "stamp", "step")
 
     def __init__(self, daemon: Daemon, epoch: int) -> None:
+        stamper = Stamper(daemon.name, epoch)
         self.name = daemon.name
         self.step = daemon.core.step
-        self.header = Voice(Stamper(daemon.name, epoch)).header
+        self.header = Voice(stamper).header
+        self.stamp = stamper.header
 
 
 class Loop:
@@ -82,6 +84,21 @@ class Loop:
         if topic is None:
             topic = self._bar_topics[name] = topics.bar(name)
         self._publish(topic, self._nt.header(topic, bar.close_ns), replace(bar, position=self._venue.position(name)))
+        self._drain()
+
+    def lose(self, lost: Gap) -> None:
+        """Bars were lost for good: their numbers are left out, and each reader has a gap, as a process would."""
+        topic = lost.topic
+        first = self._nt.last.get(topic, 0) + 1
+        last = first + lost.last - lost.first
+        self._nt.resume(topic, last)
+        for reader in self._route(topic):
+            told = topics.of(topics.GAP, reader.name)
+            gap = Gap(topic, self._nt.epoch, first, last, reader.name)
+            header = reader.stamp(told, self._venue.now_ns)
+            if self._record is not None:
+                self._record(told, header, gap)
+            self._queue.append((reader, Event(told, header, gap)))
         self._drain()
 
     def finish(self) -> None:
@@ -163,11 +180,14 @@ class Loop:
             self._queue.append((gate, Event(topic, self._nt.header(topic, event_ns, cause), word, VENUE_SOURCE)))
 
 
-def run(daemons: list[Daemon], venue: Venue, bars: Iterable[Bar], record: Record | None = None, epoch: int = 1) -> None:
-    """Play all bars through the daemons, to the end of the data. Arguments as for `Loop`."""
+def run(daemons: list[Daemon], venue: Venue, inputs: Iterable[Bar | Gap], record: Record | None = None, epoch: int = 1) -> None:
+    """Play all bars and losses through the daemons, to the end of the data. Arguments as for `Loop`."""
     loop = Loop(daemons, venue, record, epoch)
-    for bar in bars:
-        loop.bar(bar)
+    for each in inputs:
+        if isinstance(each, Gap):
+            loop.lose(each)
+        else:
+            loop.bar(each)
     loop.finish()
 
 

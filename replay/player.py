@@ -21,7 +21,7 @@ from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Refused, Transient
-from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Hello, Lease
+from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Gap, Hello, Lease
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
@@ -76,14 +76,14 @@ class Player(Process):
 
     def play(
         self,
-        bars: Iterable[Bar],
+        inputs: Iterable[Bar | Gap],
         *,
         pace: Pace | None = None,
         played: Callable[[Bar], None] = lambda _: None,
         told: Callable[[str], None] = lambda _: None,
         ends: bool = True,
     ) -> None:
-        """Play all bars.
+        """Play all bars. A gap leaves out the numbers of the bars that were lost, so that each reader finds the hole.
 
         Args:
             pace: when each bar is due, and what a person says about it; None: as fast as the daemons go.
@@ -95,7 +95,12 @@ class Player(Process):
         self._send_hello()
         pace = self.pace = pace or Pace()
         self.verbs = dict(pace.verbs)
-        for number, bar in enumerate(bars):
+        number = -1
+        for bar in inputs:
+            if isinstance(bar, Gap):
+                self.stamper.resume(bar.topic, self.stamper.last.get(bar.topic, 0) + bar.last - bar.first + 1)
+                continue
+            number += 1
             self._hold(bar, pace, told)
             self.bar(bar)
             pace.done(bar)

@@ -7,7 +7,7 @@ import datetime as dt
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ from tapewire.replay.outputs import Summary
 from tapewire.replay.pace import Pace
 from tapewire.replay.player import Player
 from tapewire.replay.sources.options import Options
-from tapewire.replay.sources.recording import Recording
+from tapewire.replay.sources.recording import Input, Recording
 from tapewire.replay.tapes import Kept
 from tapewire.replay.venue import Venue
 
@@ -133,10 +133,13 @@ def read(
         ConfError, DataError: with file, line, field and remedy.
     """
     # Here: numpy and pandas would make every other command start slower.
-    from tapewire.replay.sources import gather
+    from tapewire.replay.sources import gather, lived
 
     defined = configuration.instruments() if instruments is None else instruments
-    recording = gather.recording(data, instrument, reading(options or Options(), instrument, defined), progress)
+    how = reading(options or Options(), instrument, defined)
+    recording = gather.recording(data, instrument, how, progress)
+    if (own := lived.calendar(data, instrument, how)) is not None:
+        return recording, own
     first, last = (dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC).date() for bar in (recording.bars[0], recording.bars[-1]))
     folder = data if data.is_dir() else data.parent
     return recording, calendar_for(folder, first, last + dt.timedelta(1), defined[instrument].calendar)
@@ -173,7 +176,7 @@ def backtest(
     keeper = keeping.Keeper(out, journal)
     daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf), publisher.daemon(conf)]
     try:
-        loop.run(daemons, venue(conf), counted(recording.bars, progress), keeper.record)
+        loop.run(daemons, venue(conf), counted(recording, progress), keeper.record)
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; {_unfinished(out)}") from None
     finally:
@@ -210,7 +213,7 @@ def replay(
             player.join()
             tell("replaying")
             done = counting(len(recording.bars), progress)
-            player.play(recording.bars, pace=pace, played=lambda bar: done(), told=tell)
+            player.play(recording.inputs(), pace=pace, played=lambda bar: done(), told=tell)
             tell("waiting for the journal")
             player.finish()
     except (KeyboardInterrupt, Stopped):
@@ -262,12 +265,13 @@ def finish(out: Path, conf: Conf, recording: Recording, keeper: keeping.Keeper |
     return summary
 
 
-def counted(bars: Sequence[Bar], progress: Progress) -> Iterator[Bar]:
-    """The bars; reports progress as they are consumed."""
-    done = counting(len(bars), progress)
-    for bar in bars:
-        yield bar
-        done()
+def counted(recording: Recording, progress: Progress) -> Iterator[Input]:
+    """What a run takes of it; reports progress as bars are consumed."""
+    done = counting(len(recording.bars), progress)
+    for each in recording.inputs():
+        yield each
+        if isinstance(each, Bar):
+            done()
 
 
 def counting(total: int, progress: Progress) -> Callable[[], None]:

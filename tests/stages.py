@@ -56,6 +56,12 @@ class Stage:
         runs.backtest(self.conf, self.recording, self.folder / "measure", lambda share: None)
         return self.folder / "measure"
 
+    def again(self, data: Path, folder: Path) -> Path:
+        """The run of a backtest over another form of the recording."""
+        recording, calendar = runs.read(data, "MNQ", lambda share: None)
+        runs.backtest(msgspec.structs.replace(self.conf, calendar=calendar), recording, folder, lambda share: None)
+        return folder
+
     def play(
         self,
         *options: object,

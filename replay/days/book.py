@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import ref
-from tapewire.bus.messages import Bar, Fill, Header, IbHistory, Levels, OrderEvent, PlaceOrder, Reject, Signal, Trade
+from tapewire.bus.messages import Bar, Fill, Gap, Header, IbHistory, Levels, OrderEvent, PlaceOrder, Reject, Signal, Trade
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.replay.attendance import Attendance
 from tapewire.replay.report.facts import Minute
 
+READER = "tracker"  # whose bars the run decided from
 KEPT = 8  # days whose facts stay in memory; a day that old takes no more
 HISTORICAL = "historical"
+
+Number: TypeAlias = tuple[int, int]
+"""Epoch and number of a message in its topic."""
 
 T = TypeVar("T")
 
@@ -49,13 +53,18 @@ class Recorded(Struct, frozen=True):
 class DayFacts:
     """What the journal holds of one trade date.
 
-    bars, minutes, openings: by instrument; minutes are those of RTH. told: by topic, in the order of their numbers. epochs: starts
-    of the run in which the date was tracked. begun: something other than the warm-up of a later date happened on it.
+    bars, minutes, openings: by instrument; minutes are those of RTH. numbers: of the bars' messages. lost: how many messages of the
+    topic are missing right before a bar, by the bar's place. unheard: numbers that the tracker never got. told: by topic, in the
+    order of their numbers. epochs: starts of the run in which the date was tracked. begun: something other than the warm-up of a
+    later date happened on it.
     """
 
     def __init__(self, date: str) -> None:
         self.date = date
         self.bars: dict[str, list[Bar]] = {}
+        self.numbers: dict[str, list[Number]] = {}
+        self.lost: dict[str, dict[int, int]] = {}
+        self.unheard: dict[str, set[Number]] = {}
         self.minutes: dict[str, list[Minute]] = {}
         self.openings: dict[str, Opening] = {}
         self.attendance = Attendance()
@@ -79,6 +88,7 @@ class DayFacts:
 
 READ = (
     "raw.bar.",
+    f"{topics.GAP}{READER}",
     topics.SESSION,
     topics.SIGNAL,
     topics.REJECT,
@@ -87,10 +97,11 @@ READ = (
     topics.FILL,
     topics.TRADE,
 )
-"""Prefixes of the topics that days are made of."""
+"""How the names of the files begin that days are made of."""
 
 _header = msgspec.msgpack.Decoder(Header)
 _bar = msgspec.msgpack.Decoder(Bar)
+_gap = msgspec.msgpack.Decoder(Gap)
 _session = msgspec.msgpack.Decoder(Sessions)
 _told = msgspec.msgpack.Decoder(Signal | Reject | Trade | OrderEvent | Fill | PlaceOrder)
 
@@ -106,13 +117,17 @@ class Book:
         self.changes = 0
         self._clock = SessionClock(Calendar())  # a trade date depends on no calendar
         self._dropped = ""  # the newest date that is no longer kept
+        self._reached: dict[str, Number] = {}  # by topic of bars
+        self._missing: dict[str, int] = {}
 
     def take(self, topic: str, frame: bytes) -> None:
         """One record of the journal. What cannot be read is counted: the day's files are no judge of the journal."""
         self.changes += 1
         try:
             if topic.startswith("raw.bar."):
-                self._bar(_bar.decode(frame))
+                self._bar(topic, _header.decode(frame), _bar.decode(frame))
+            elif topic.startswith(topics.GAP):
+                self._gap(_gap.decode(frame))
             elif topic.startswith(topics.SESSION):
                 self._session(topic, _header.decode(frame), _session.decode(frame))
             else:
@@ -147,16 +162,32 @@ class Book:
         self._dropped = max([self._dropped, *(day.date for day in past)])
         return past
 
-    def _bar(self, bar: Bar) -> None:
+    def _bar(self, topic: str, header: Header, bar: Bar) -> None:
+        number, before = (header.epoch, header.seq), self._reached.get(topic)
+        self._reached[topic] = number
+        if before is not None:
+            missing = header.seq - 1 - (before[1] if before[0] == header.epoch else 0)
+            self._missing[topic] = self._missing.get(topic, 0) + max(missing, 0)
         day = self._day(self.date_of(bar.close_ns))
         if day is None:
             return
         bars = day.bars.setdefault(bar.instrument, [])
         if bars and bar.close_ns <= bars[-1].close_ns:
             return  # late, or sent again by a chart that was loaded again: the tracker ignores it, too
+        if lost := self._missing.pop(topic, 0):
+            day.lost.setdefault(bar.instrument, {})[len(bars)] = lost
         bars.append(bar)
+        day.numbers.setdefault(bar.instrument, []).append(number)
         day.begun = day.begun or bar.phase != HISTORICAL
         self.newest = max(self.newest, day.date)
+
+    def _gap(self, gap: Gap) -> None:
+        name = gap.topic.removeprefix("raw.bar.").removesuffix(".1m.")
+        for day in self.days.values():
+            inside = {at for at in day.numbers.get(name, ()) if at[0] == gap.of_epoch and gap.first <= at[1] <= gap.last}
+            if inside:
+                day.unheard.setdefault(name, set()).update(inside)
+                self.changed.add(day.date)
 
     def _session(self, topic: str, header: Header, at: Sessions) -> None:
         if (day := self._day(at.session)) is None:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 import tapewire
 from tapewire.bus import topics
-from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Signal, Trade
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, CrossBar, Signal, Trade
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.replay import excursion, lines, outputs
 from tapewire.replay.attendance import SessionCount
@@ -24,10 +24,11 @@ from tapewire.replay.days.sums import Sums
 from tapewire.replay.excursion import Measures, Prices
 from tapewire.replay.outputs import Summary
 from tapewire.replay.report import facts, page
+from tapewire.replay.sources.dayfolder import LOST
 from tapewire.strategies.clock import EVENING, NEW_YORK, RTH_CLOSE, RTH_OPEN, SECOND_NS, hhmm
 
 BAR_COLUMNS = "timestamp,open,high,low,close,volume"
-FLOW_COLUMNS = "timestamp,ask_volume,bid_volume,delta,index,phase"
+FLOW_COLUMNS = "timestamp,ask_volume,bid_volume,delta,index,phase,cross,lost"
 STAMPED = (topics.SIGNAL, topics.COMMAND, topics.ORDER, topics.FILL)
 """Topics of which stamps.jsonl has every message."""
 
@@ -209,23 +210,43 @@ def _summary(day: DayFacts, conf: Conf, done: Performance) -> Summary:
 
 def _bars(day: DayFacts, main: str) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for name in sorted({*day.bars, *([main] if main else [])}):
-        bars = day.bars.get(name, [])
+    beside = _beside(day)
+    for name in sorted({*day.bars, *beside, *([main] if main else [])}):
+        prices: dict[int, str] = {}
+        flow: dict[int, str] = {}
+        for at, (bar, number) in enumerate(zip(day.bars.get(name, ()), day.numbers.get(name, ()), strict=True)):
+            phase = LOST if number in day.unheard.get(name, ()) else bar.phase
+            cross = " ".join(other.instrument for other in bar.cross)
+            prices[bar.close_ns] = _prices(bar)
+            flow[bar.close_ns] = f"{_flow(bar)},{bar.index},{phase},{cross},{day.lost.get(name, {}).get(at, '')}"
+        for at_ns, other in beside.get(name, {}).items():
+            prices.setdefault(at_ns, _prices(other))
+            flow.setdefault(at_ns, f"{_flow(other)},,,,")
+        stamps = sorted(prices)
         of = "" if name == main else f".{name}"
-        found[f"bars{of}.csv"] = _table(BAR_COLUMNS, map(_bar, bars))
-        found[f"bars_flow{of}.csv"] = _table(FLOW_COLUMNS, map(_flow, bars))
+        found[f"bars{of}.csv"] = _table(BAR_COLUMNS, (f"{utc(at_ns)},{prices[at_ns]}" for at_ns in stamps))
+        found[f"bars_flow{of}.csv"] = _table(FLOW_COLUMNS, (f"{utc(at_ns)},{flow[at_ns]}" for at_ns in stamps))
     return found
 
 
-def _bar(bar: Bar) -> str:
-    return f"{utc(bar.close_ns)},{bar.open!r},{bar.high!r},{bar.low!r},{bar.close!r},{bar.volume}"
+def _beside(day: DayFacts) -> dict[str, dict[int, CrossBar]]:
+    """The bars of other instruments that stood beside those of the day, by instrument and close."""
+    found: dict[str, dict[int, CrossBar]] = {}
+    for bars in day.bars.values():
+        for bar in bars:
+            for other in bar.cross:
+                found.setdefault(other.instrument, {})[bar.close_ns] = other
+    return found
 
 
-def _flow(bar: Bar) -> str:
-    known = bar.ask_volume is not None and bar.bid_volume is not None
-    delta = bar.ask_volume - bar.bid_volume if bar.ask_volume is not None and bar.bid_volume is not None else ""
-    ask, bid = (bar.ask_volume, bar.bid_volume) if known else ("", "")
-    return f"{utc(bar.close_ns)},{ask},{bid},{delta},{bar.index},{bar.phase}"
+def _prices(bar: Bar | CrossBar) -> str:
+    return f"{bar.open!r},{bar.high!r},{bar.low!r},{bar.close!r},{bar.volume}"
+
+
+def _flow(bar: Bar | CrossBar) -> str:
+    if bar.ask_volume is None or bar.bid_volume is None:
+        return ",,"
+    return f"{bar.ask_volume},{bar.bid_volume},{bar.ask_volume - bar.bid_volume}"
 
 
 def _table(columns: str, rows: Iterable[str]) -> bytes:

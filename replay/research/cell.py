@@ -101,7 +101,7 @@ def run(conf: Conf, recording: Recording, key: str) -> Result:
             off.append(body.text)
 
     daemons_of_run = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
-    loop.run(daemons_of_run, runs.venue(conf), recording.bars, record, conf.epoch)
+    loop.run(daemons_of_run, runs.venue(conf), recording.inputs(), record, conf.epoch)
     for trade in trades:
         day = days.get(trade.session, DayResult(trade.session))
         days[trade.session] = DayResult(

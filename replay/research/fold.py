@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tapewire.bus.messages import Bar, Body, Header, Intents, Session
+from tapewire.bus.messages import Bar, Body, Gap, Header, Intents, Session
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf
@@ -73,6 +73,10 @@ class Fold:
         faults = self._alone.roster.failures
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
         return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
+
+    def lose(self, lost: Gap) -> None:
+        """Bars were lost for good before the next one."""
+        self._loop.lose(lost)
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Session:

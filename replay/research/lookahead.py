@@ -24,13 +24,13 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, Gap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tapewire.replay.research import withheld
 from tapewire.replay.research.fold import BarResult, Fold, fields
 from tapewire.replay.research.watch import Use
-from tapewire.replay.sources.recording import Recording
+from tapewire.replay.sources.recording import Input, Recording, inputs
 from tapewire.strategies import registry
 
 MOST_BARS = 500_000
@@ -97,7 +97,7 @@ Fields: TypeAlias = Mapping[str, object]
 Different: TypeAlias = tuple[str, str, str]
 """A field's name, its value in the whole run and in the cut one."""
 
-Apart: TypeAlias = Callable[[Conf, Iterable[Bar]], Iterator[withheld.Decided]]
+Apart: TypeAlias = Callable[[Conf, Iterable[Input]], Iterator[withheld.Decided]]
 
 
 def analyse(
@@ -119,11 +119,11 @@ def analyse(
     """
     bars = recording.bars
     tell("whole run")
-    whole = list(_folded(conf, bars, lambda at: progress(at / len(bars) / 3)))
+    whole = list(_folded(conf, bars, recording.facts, lambda at: progress(at / len(bars) / 3)))
     comparison = Comparison(bars, whole)
     uses: list[Use] = []
     tell("withheld")
-    for at, told in enumerate(apart(conf, bars)):
+    for at, told in enumerate(apart(conf, recording.inputs())):
         uses += told.uses
         comparison.bar(at, told.step, "when later bars are withheld")
         progress((1 + (at + 1) / len(bars)) / 3)
@@ -134,7 +134,7 @@ def analyse(
     total, done = sum(cuts), 0
     for cut in cuts:
         words = f"in a fresh fold that ends after {tapes.wall(bars[cut - 1].close_ns)}"
-        for at, step in enumerate(_folded(conf, bars[:cut])):
+        for at, step in enumerate(_folded(conf, bars[:cut], recording.facts)):
             comparison.bar(at, step, words)
         done += cut
         progress((2 + done / total) / 3)
@@ -201,11 +201,18 @@ class Comparison:
             self.found[subject] = Divergence(subject, cut, tapes.wall(self._bars[at].close_ns), name, was, became, cause())
 
 
-def _folded(conf: Conf, bars: Sequence[Bar], progress: Callable[[int], None] | None = None) -> Iterator[BarResult]:
+def _folded(
+    conf: Conf, bars: Sequence[Bar], facts: Mapping[int, Sequence[Gap]], progress: Callable[[int], None] | None = None
+) -> Iterator[BarResult]:
     fold = Fold(conf)
     every = max(1, len(bars) // 200)
-    for at, bar in enumerate(bars, 1):
-        yield fold.bar(bar)
+    at = 0
+    for each in inputs(bars, facts):
+        if isinstance(each, Gap):
+            fold.lose(each)
+            continue
+        at += 1
+        yield fold.bar(each)
         if progress is not None and at % every == 0:
             progress(at)
 

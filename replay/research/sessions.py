@@ -6,18 +6,20 @@ from collections.abc import Iterable, Iterator
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Event
-from tapewire.bus.messages import Bar, Session
+from tapewire.bus.messages import Bar, Gap, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 
 
-def sessions(conf: Conf, bars: Iterable[Bar]) -> Iterator[Session]:
+def sessions(conf: Conf, inputs: Iterable[Bar | Gap]) -> Iterator[Session]:
     """One `Session` per accepted bar, in order. There is no venue, so no bar carries a position."""
     core = tracker.daemon(conf).core
     stamper = Stamper("nt", conf.epoch)
-    for bar in bars:
-        topic = topics.bar(bar.instrument)
-        for output in core.step(Event(topic, stamper.header(topic, bar.close_ns), bar)):
+    at_ns = 0
+    for each in inputs:
+        topic = topics.of(topics.GAP, "tracker") if isinstance(each, Gap) else topics.bar(each.instrument)
+        at_ns = at_ns if isinstance(each, Gap) else each.close_ns
+        for output in core.step(Event(topic, stamper.header(topic, at_ns), each)):
             if isinstance(output.body, Session):
                 yield output.body

@@ -64,7 +64,7 @@ def write(conf: Conf, recording: Recording, out: Path, progress: runs.Progress) 
         session_file, levels_file, proposals_file = (
             open_files.enter_context(disk.whole(out / name)) for name in ("session.jsonl", "levels.jsonl", "proposals.jsonl")
         )
-        for s in sessions(conf, runs.counted(recording.bars, progress)):
+        for s in sessions(conf, runs.counted(recording, progress)):
             for proposal in independent.step(s):
                 found[proposal.strategy] += 1
                 proposals_file.write(_line(proposal_line(s, proposal)))

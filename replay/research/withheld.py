@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, TapewireError
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, Gap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research.fold import BarResult, Fold
 from tapewire.replay.research.watch import PlugInWatch, Use
@@ -40,12 +40,12 @@ class Broken(Struct, frozen=True, array_like=True, tag=True):
 
 
 _answers: msgspec.msgpack.Decoder[Decided | Broken] = msgspec.msgpack.Decoder(Decided | Broken)
-_bars = msgspec.msgpack.Decoder(Bar)
+_inputs: msgspec.msgpack.Decoder[Bar | Gap] = msgspec.msgpack.Decoder(Bar | Gap)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def steps(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
-    """The other process's decisions on each bar.
+def steps(conf: Conf, inputs: Iterable[Bar | Gap]) -> Iterator[Decided]:
+    """The other process's decisions on each bar. It has no answer to a gap.
 
     Raises:
         ConfError: it cannot build the strategies, or it ended in the middle.
@@ -56,9 +56,11 @@ def steps(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
     process.start()
     there.close()
     try:
-        for bar in bars:
+        for each in inputs:
             try:
-                here.send_bytes(_encode(bar))
+                here.send_bytes(_encode(each))
+                if isinstance(each, Gap):
+                    continue
                 answer = _answers.decode(here.recv_bytes())
             except (EOFError, OSError) as error:
                 process.join(PATIENCE_S)
@@ -92,10 +94,13 @@ def _serve(connection: Connection, configuration: bytes) -> None:
         return
     while True:
         try:
-            bar = _bars.decode(connection.recv_bytes())
+            given = _inputs.decode(connection.recv_bytes())
         except EOFError:
             return
+        if isinstance(given, Gap):
+            fold.lose(given)
+            continue
         watch.deciding = True
-        step = fold.bar(bar)
+        step = fold.bar(given)
         watch.deciding = False
         connection.send_bytes(_encode(Decided(step, tuple(watch.new()))))

@@ -23,7 +23,6 @@ from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.reading import Reading, days, root_of, usual_name
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Unwanted, Whole
-from tapewire.replay.tapes import kept as kept_by
 from tapewire.strategies.clock import MINUTE_NS
 
 M_MMAP_THRESHOLD, LARGE = -3, 1 << 21  # of mallopt(3); bytes
@@ -81,8 +80,6 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         state = "is neither a file nor a folder" if path.exists() else "is not there"
         raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some")
     if tapes := journal.tapes(path):
-        if (keeps := kept_by(path)) != "all":
-            raise DataError(f"{path} ran with --journal {keeps}: its journal lacks bars; name the recording that it read")
         return tapes, []
     if db.looks_like(path):
         return _database(path, reading)

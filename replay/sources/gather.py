@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tapewire.bus.errors import DataError, suggest
-from tapewire.replay.sources import doubts, formats, join, normal, proof
+from tapewire.replay.sources import doubts, formats, join, lived, normal, proof
 from tapewire.replay.sources.barlist import BarList
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.join import Joined
@@ -83,6 +83,8 @@ def recording(path: Path, instrument: str, reading: Reading, progress: Progress)
     if instrument not in reading.instruments:
         near, known = suggest(instrument, reading.instruments), ", ".join(reading.instruments)
         raise DataError(f"unknown instrument {instrument!r}{near}; known: {known}")
+    if (own := lived.recording(path, instrument, reading, progress)) is not None:
+        return own
     root = reading.instruments[instrument].root
     gathered = gather([path], reading, progress)
     if root not in gathered.series:

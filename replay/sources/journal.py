@@ -5,32 +5,115 @@ A run's folder holds a tape for every topic; `raw.bar.<SYMBOL>.1m.tape` are the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
-from tapewire.bus import journal, topics
-from tapewire.bus.errors import DataError, JournalError
-from tapewire.bus.messages import Bar, CrossBar
+from tapewire.bus import journal, topics, wire
+from tapewire.bus.daemon import Event
+from tapewire.bus.errors import DataError, JournalError, PeerError
+from tapewire.bus.messages import Bar, CrossBar, Gap
+from tapewire.bus.recall import recall
 from tapewire.replay.sources.table import UTC, Bars, Content, Head, Options, Part, Progress, Whole
+from tapewire.replay.tapes import FOLDER, SUFFIX, kept
 
 NAME = "tapewire journal"
-FOLDER = "journal"
-MINUTE = "1m"
+READER = "tracker"  # whose bars a run decides from
+BARS = f"{topics.RAW}bar."
 _bar = msgspec.msgpack.Decoder(Bar)
 
 
+class _Closes(Struct, frozen=True):
+    session: str
+    closes: int
+
+
+_closes = msgspec.msgpack.Decoder(_Closes)
+
+
 def tapes(run: Path) -> list[Path]:
-    """The tapes of raw bars in a run's folder; empty if it is none."""
-    return sorted((run / FOLDER).glob(f"{topics.RAW}bar.*.tape"))
+    """The tapes of raw bars in a run's folder, or in its folder `journal`; empty if it is none.
+
+    Raises:
+        DataError: the run has not kept its bars.
+    """
+    found = sorted((run / FOLDER).glob(f"{BARS}*{SUFFIX}"))
+    if found and (keeps := kept(run)) != "all":
+        raise DataError(f"{run} ran with --journal {keeps}: its journal lacks bars; name the recording that it read")
+    return found or sorted(run.glob(f"{BARS}*{SUFFIX}"))
+
+
+def by_symbol(path: Path) -> dict[str, Path]:
+    """The tapes of raw bars of one minute at a path, by their instrument: a run's folder, its folder `journal`, or one tape."""
+    found = [path] if path.name.startswith(BARS) and path.suffix == SUFFIX and path.is_file() else tapes(path)
+    names = ((tape.name.removeprefix(BARS).removesuffix(SUFFIX), tape) for tape in found)
+    return {name.removesuffix(".1m"): tape for name, tape in names if name.endswith(".1m")}
+
+
+def heard(tape: Path) -> Iterator[Bar | Gap]:
+    """The bars of a tape as the run's tracker took them, with a gap for each loss.
+
+    Raises:
+        DataError: the tape, or the one of the tracker's gaps, is damaged.
+    """
+    topic = f"{tape.name.removesuffix(SUFFIX)}."
+    gaps = [event for event in _events(tape.with_name(f"{topics.GAP}{READER}{SUFFIX}")) if _about(event, topic)]
+    facts = _events(tape)
+    first = next(facts, None)
+    if first is None:
+        return
+    # Whether something was lost before the first message of a journal that was pruned, only a gap can tell.
+    start = (first.header.epoch, first.header.seq)
+    before = (start[0], start[1] - 1)
+    if any((gap.body.of_epoch, gap.body.first) < start for gap in gaps if isinstance(gap.body, Gap)):
+        before = (0, 0)
+    for recalled in recall(topic, _with(first, facts), gaps, reader=READER, after=before):
+        body = recalled.event.body
+        if isinstance(body, Bar | Gap):
+            yield body
+
+
+def closes(tape: Path) -> dict[str, int]:
+    """When RTH ended on each trade date of the run, in minutes after midnight, by the sessions beside a tape of bars."""
+    sessions = tape.with_name(f"{topics.SESSION}{tape.name.removeprefix(BARS).removesuffix(f'.1m{SUFFIX}')}{SUFFIX}")
+    if not sessions.exists():
+        return {}
+    try:
+        return {at.session: at.closes for at in map(_closes.decode, journal.scan(sessions))}
+    except (JournalError, msgspec.MsgspecError) as error:
+        raise DataError(f"{sessions}: {error}") from error
+
+
+def _events(tape: Path) -> Iterator[Event]:
+    if not tape.exists():
+        return
+    topic = f"{tape.name.removesuffix(SUFFIX)}."
+    try:
+        for frame in journal.scan(tape):
+            try:
+                yield Event(topic, *wire.decode(frame))
+            except PeerError:  # out of bounds: an earlier version recorded it; its number becomes a gap, as in a recovery
+                continue
+    except JournalError as error:
+        raise DataError(f"{tape}: {error}") from error
+
+
+def _with(first: Event, others: Iterator[Event]) -> Iterator[Event]:
+    yield first
+    yield from others
+
+
+def _about(event: Event, topic: str) -> bool:
+    return isinstance(event.body, Gap) and event.body.topic == topic
 
 
 def recognise(head: Head) -> str:
     if not head.raw.startswith(journal.MAGIC):
         return ""
-    return "it is a tape of tapewire's journal" + (" with bars" if head.path.name.startswith(f"{topics.RAW}bar.") else "")
+    return "it is a tape of tapewire's journal" + (" with bars" if head.path.name.startswith(BARS) else "")
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, Gap
+
+Input: TypeAlias = Bar | Gap
+"""What a run takes of a recording: a bar, or that bars were lost for good before the next one."""
 
 
 class Ignored(Struct, frozen=True):
@@ -31,7 +35,8 @@ class Recording(Struct, frozen=True):
     """Bars of one traded instrument, oldest first and strictly rising in time.
 
     instrument: the traded symbol (MNQ). root: the contract family of the bars (NQ). files: the root's files first, then the others.
-    notes: sentences on what was told, joined or doubted, for a person.
+    notes: sentences on what was told, joined or doubted, for a person. facts: what a run's own journal tells besides, by the number
+    of the bar that it came before.
     """
 
     instrument: str
@@ -40,3 +45,15 @@ class Recording(Struct, frozen=True):
     ignored: tuple[Ignored, ...] = ()
     files: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = ()
+    facts: Mapping[int, tuple[Gap, ...]] = {}
+
+    def inputs(self) -> Iterator[Input]:
+        """Bars and facts in their order."""
+        return inputs(self.bars, self.facts)
+
+
+def inputs(bars: Iterable[Bar], facts: Mapping[int, Sequence[Gap]]) -> Iterator[Input]:
+    """Bars of a recording from its first on, with the facts before each."""
+    for number, bar in enumerate(bars):
+        yield from facts.get(number, ())
+        yield bar

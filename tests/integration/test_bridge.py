@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.slow, needs_mono]
 
 @pytest.mark.parametrize("inline", [0, 1], ids=["events queued", "events inline"])
 def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, bars: Path, tmp_path: Path, inline: int) -> None:
-    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; and its days have the same lines."""
+    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; its days have the same lines; and as a
+    recording, its journal or its days' folders give that journal again."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]))
 
     run = stage.play("--inline", inline, "--cross-first", 1)
@@ -39,6 +40,7 @@ def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, ba
         for name, content in results(measure).items()
         if name != "intents.jsonl"
     }
+    assert journal(stage.again(run / "days" if inline else run, tmp_path / "again")) == journal(measure)
 
 
 @pytest.mark.parametrize("luck", [("--late", 1), ("--partial", 1, "--late", 1, "--inline", 1)], ids=["late", "late and in parts"])

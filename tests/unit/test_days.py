@@ -94,8 +94,8 @@ def test_bars_are_six_columns_in_utc(tmp_path: Path) -> None:
         "2027-02-24T14:32:00Z,100.0,101.0,99.0,100.0,10",
     ]
     assert found["bars_flow.csv"].decode().splitlines()[1:] == [
-        "2027-02-24T14:31:00Z,6,4,2,571,realtime",
-        "2027-02-24T14:32:00Z,,,,572,realtime",
+        "2027-02-24T14:31:00Z,6,4,2,571,realtime,,",
+        "2027-02-24T14:32:00Z,,,,572,realtime,,",
     ]
 
 
