@@ -89,6 +89,9 @@ Quantity: TypeAlias = Annotated[int, Meta(ge=-MAX_QTY, le=MAX_QTY)]
 Volume: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_VOLUME)]
 """Contracts traded in a bar."""
 
+Delta: TypeAlias = Annotated[int, Meta(ge=-MAX_VOLUME, le=MAX_VOLUME)]
+"""Contracts bought less contracts sold in a bar."""
+
 Cents: TypeAlias = Annotated[int, Meta(ge=-MAX_CENTS, le=MAX_CENTS)]
 """Money in cents of a dollar."""
 

@@ -157,6 +157,7 @@ namespace Tapewire
             if (bought == 0 && sold == 0 && bar.Volume > 0) return bar; // traded, but the provider does not say on which side
             bar.AskVolume = bought;
             bar.BidVolume = sold;
+            bar.Delta = volumetric.Volumes[index].BarDelta;
             return bar;
         }
 

@@ -135,6 +135,9 @@ namespace Tapewire
         public PositionReport Position;
         public string Phase = "realtime";
 
+        /// <summary>Null where NinjaTrader does not tell, never 0.</summary>
+        public long? Delta, UpTicks, DownTicks;
+
         public override string Type { get { return "bar"; } }
 
         public override void Write(PackMap to)
@@ -155,6 +158,9 @@ namespace Tapewire
             to.Add("cross", cross);
             to.Add("position", Position == null ? null : Position.ToMap());
             to.Add("phase", Phase);
+            to.Add("delta", Delta);
+            to.Add("up_ticks", UpTicks);
+            to.Add("down_ticks", DownTicks);
         }
 
         public override void Read(Fields from)
@@ -174,6 +180,9 @@ namespace Tapewire
             Fields position = from.MapOrNull("position");
             Position = position == null ? null : PositionReport.From(position);
             Phase = from.Str("phase", "realtime");
+            Delta = from.DeltaOrNull("delta");
+            UpTicks = from.VolumeOrNull("up_ticks");
+            DownTicks = from.VolumeOrNull("down_ticks");
         }
     }
 

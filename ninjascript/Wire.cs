@@ -176,6 +176,13 @@ namespace Tapewire
 
         public long? VolumeOrNull(string name) { return IntOrNull(name) == null ? (long?)null : Volume(name); }
 
+        /// <summary>Contracts bought less contracts sold.</summary>
+        public long? DeltaOrNull(string name)
+        {
+            long? value = IntOrNull(name);
+            return value == null ? value : Within(name, (long)value, -Bounds.MaxVolume, Bounds.MaxVolume, " contracts");
+        }
+
         /// <summary>Points; finite.</summary>
         public double Price(string name) { return Within(name, Float(name), Bounds.MaxPrice, " points"); }
 

@@ -48,7 +48,7 @@ STAGES = (
     topics.RISK,
 )
 SHOWN: dict[str, tuple[str, ...]] = {
-    "bar": ("open", "high", "low", "close", "volume", "ask_volume", "bid_volume"),
+    "bar": ("open", "high", "low", "close", "volume", "ask_volume", "bid_volume", "delta", "up_ticks", "down_ticks"),
     "session": ("session", "i", "k", "vwap", "day_type_edge", "day_type_midpoint", "flow", "scores", "ib", "degraded"),
     "intents": ("intents",),
     "decisions": ("decisions",),

@@ -28,7 +28,7 @@ def bucket_end(minute: int, length: int) -> int:
 class Candle(NamedTuple, Generic[K]):
     """A closed candle. bucket: the name its bars came under. bars: how many. Prices in points, volumes in contracts.
 
-    ask_volume, bid_volume: None if one of the bars has none.
+    ask_volume, bid_volume: None if one of the bars has none; likewise delta, up_ticks and down_ticks, which only `FlowCandles` has.
     """
 
     bucket: K
@@ -40,6 +40,9 @@ class Candle(NamedTuple, Generic[K]):
     ask_volume: int | None
     bid_volume: int | None
     bars: int
+    delta: int | None = None
+    up_ticks: int | None = None
+    down_ticks: int | None = None
 
 
 class Candles(Generic[K]):
@@ -94,3 +97,27 @@ class Candles(Generic[K]):
     def _finish(self) -> Candle[K]:
         bars, self._bars = self._bars, 0
         return Candle(self._bucket, self._open, self._high, self._low, self._close, self._volume, self._ask, self._bid, bars)
+
+
+class FlowCandles(Candles[K]):
+    """Candles with all order flow: apart from the others, because no strategy reads these sums and each bar would pay for them."""
+
+    __slots__ = ("_delta", "_down", "_up")
+
+    def _begin(self, bucket: K, bar: Bar) -> None:
+        super()._begin(bucket, bar)
+        self._delta, self._up, self._down = bar.delta, bar.up_ticks, bar.down_ticks
+
+    def _add(self, bar: Bar) -> None:
+        super()._add(bar)
+        self._delta = added(self._delta, bar.delta)
+        self._up = added(self._up, bar.up_ticks)
+        self._down = added(self._down, bar.down_ticks)
+
+    def _finish(self) -> Candle[K]:
+        return super()._finish()._replace(delta=self._delta, up_ticks=self._up, down_ticks=self._down)
+
+
+def added(sum: int | None, part: int | None) -> int | None:
+    """A sum and one part more; None once a part is not known."""
+    return None if sum is None or part is None else sum + part

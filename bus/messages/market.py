@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from tapewire.bus.bounds import Dollars, Price, Quantity, TimeNs, Volume
+from tapewire.bus.bounds import Delta, Dollars, Price, Quantity, TimeNs, Volume
 from tapewire.bus.messages.words import Phase
 
 
@@ -48,6 +48,8 @@ class Bar(Struct, frozen=True, tag="bar"):
     index: the feed's own bar number (NinjaTrader's CurrentBar); rises by one per accepted bar; a bar that
         the bridge dropped leaves a hole.
     phase: origin of the bar; a "historical" bar is warm-up and never traded.
+    delta: contracts bought less contracts sold, as the source has it. up_ticks, down_ticks: trades at a price above, below that of
+        the trade before. None where the source has none (never 0).
     """
 
     instrument: str
@@ -64,14 +66,19 @@ class Bar(Struct, frozen=True, tag="bar"):
     cross: tuple[CrossBar, ...] = ()
     position: Position | None = None
     phase: Phase = "realtime"
+    delta: Delta | None = None
+    up_ticks: Volume | None = None
+    down_ticks: Volume | None = None
 
 
 class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
-    """A bar of several minutes, built from the one-minute bars that the tracker accepted (daemons/tracker/timeframes.py).
+    """A longer bar, built from the one-minute bars that the tracker accepted, or from trades (daemons/tracker/timeframes.py).
 
-    minutes: its timeframe. session: the trade date; the bar never extends beyond it. open_ns, close_ns: the bounds of its bucket on
-    the clock, also where bars are missing. ask_volume, bid_volume: None if one of its bars has none.
-    bars: one-minute bars in it. complete: every minute of the bucket has a bar.
+    minutes: its timeframe; 0 for one that is not counted in minutes. session: the trade date, of a week or a month the last one in
+    it; the bar of a shorter timeframe never extends beyond it. open_ns, close_ns: the bounds of its bucket on the clock, also where
+    bars are missing. ask_volume, bid_volume, delta, up_ticks, down_ticks: None if a part of it has none.
+    bars: one-minute bars in it; 0 if it is built from trades. complete: nothing of the bucket is missing, as far as is known.
+    timeframe: the word of the topic: "5s", "15m", "4h", "1d", "1w", "1mo". ticks: trades in it; None if it is built from bars.
     """
 
     instrument: str
@@ -88,3 +95,8 @@ class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
     bid_volume: Volume | None
     bars: int
     complete: bool
+    delta: Delta | None = None
+    up_ticks: Volume | None = None
+    down_ticks: Volume | None = None
+    timeframe: str = ""
+    ticks: int | None = None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Bar, TimeframeBar
-from tapewire.strategies.candles import Candle, Candles, bucket_end
+from tapewire.strategies.candles import Candle, FlowCandles, bucket_end
 from tapewire.strategies.clock import MINUTE_NS
 
 
@@ -29,7 +29,7 @@ class Timeframe:
     def __init__(self, instrument: str, minutes: int) -> None:
         self._instrument = instrument
         self._minutes = minutes
-        self._candles = Candles[Bucket]()
+        self._candles = FlowCandles[Bucket]()
         self.topic = topics.timeframe(instrument, minutes)
 
     def fold(self, session: str, at: int, bar: Bar) -> tuple[TimeframeBar, ...]:
@@ -55,4 +55,8 @@ class Timeframe:
             bid_volume=candle.bid_volume,
             bars=candle.bars,
             complete=candle.bars == self._minutes,
+            delta=candle.delta,
+            up_ticks=candle.up_ticks,
+            down_ticks=candle.down_ticks,
+            timeframe=f"{self._minutes}m",
         )

@@ -269,6 +269,8 @@ namespace NinjaTrader.NinjaScript.BarsTypes
     public class VolumetricData
     {
         public long TotalBuyingVolume, TotalSellingVolume;
+
+        public long BarDelta { get { return TotalBuyingVolume - TotalSellingVolume; } }
     }
 
     public class VolumetricBarsType : BarsType

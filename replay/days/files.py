@@ -28,7 +28,7 @@ from tapewire.replay.sources.dayfolder import LOST
 from tapewire.strategies.clock import EVENING, NEW_YORK, RTH_CLOSE, RTH_OPEN, SECOND_NS, hhmm
 
 BAR_COLUMNS = "timestamp,open,high,low,close,volume"
-FLOW_COLUMNS = "timestamp,ask_volume,bid_volume,delta,index,phase,cross,lost"
+FLOW_COLUMNS = "timestamp,ask_volume,bid_volume,delta,up_ticks,down_ticks,index,phase,cross,lost"
 STAMPED = (topics.SIGNAL, topics.COMMAND, topics.ORDER, topics.FILL)
 """Topics of which stamps.jsonl has every message."""
 
@@ -244,9 +244,12 @@ def _prices(bar: Bar | CrossBar) -> str:
 
 
 def _flow(bar: Bar | CrossBar) -> str:
-    if bar.ask_volume is None or bar.bid_volume is None:
-        return ",,"
-    return f"{bar.ask_volume},{bar.bid_volume},{bar.ask_volume - bar.bid_volume}"
+    delta = up = down = None
+    if isinstance(bar, Bar):
+        delta, up, down = bar.delta, bar.up_ticks, bar.down_ticks
+    elif bar.ask_volume is not None and bar.bid_volume is not None:
+        delta = bar.ask_volume - bar.bid_volume
+    return ",".join("" if each is None else str(each) for each in (bar.ask_volume, bar.bid_volume, delta, up, down))
 
 
 def _table(columns: str, rows: Iterable[str]) -> bytes:

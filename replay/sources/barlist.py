@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import overload
 
 import numpy as np
 
-from tapewire.bus.messages import Bar, CrossBar
-from tapewire.replay.sources.table import Bars, Whole
+from tapewire.bus.messages import Bar, CrossBar, Phase
+from tapewire.replay.sources.table import Bars, Flags, Whole
 from tapewire.strategies.clock import MINUTE_NS
 
 PAGE = 4096
+PHASE: Phase = "playback"
 
 
 class BarList(Sequence[Bar]):
@@ -59,10 +61,11 @@ class BarList(Sequence[Bar]):
     def _page(self, start: int, stop: int) -> Iterator[Bar]:
         columns = _columns(self._bars, np.arange(start, stop))
         cross = self._cross(start, stop)
+        flow = _flow(self._bars, slice(start, stop))
+        name = self._instrument
         for number, (close_ns, o, h, low, c, volume, ask, bid) in enumerate(columns, self._first + start):
-            beside = next(cross)
             yield Bar(
-                self._instrument, close_ns - MINUTE_NS, close_ns, o, h, low, c, volume, ask, bid, number, beside, None, "playback"
+                name, close_ns - MINUTE_NS, close_ns, o, h, low, c, volume, ask, bid, number, next(cross), None, PHASE, *next(flow)
             )
 
     def _cross(self, start: int, stop: int) -> Iterator[tuple[CrossBar, ...]]:
@@ -81,6 +84,25 @@ def _columns(bars: Bars, at: Whole) -> Iterator[tuple[int, float, float, float, 
     ask, bid = ([None] * len(at) if side is None else _known(side[at]) for side in (bars.ask, bars.bid))
     plain = (column[at].tolist() for column in (bars.stamp, bars.open, bars.high, bars.low, bars.close, bars.volume))
     return zip(*plain, ask, bid, strict=True)
+
+
+def _flow(bars: Bars, rows: slice) -> Iterator[tuple[int | None, int | None, int | None]]:
+    """Delta, up ticks and down ticks. A bar with volume on neither side has no delta."""
+    delta: Iterator[int | None] = itertools.repeat(None)
+    up: Iterator[int | None] = itertools.repeat(None)
+    down: Iterator[int | None] = itertools.repeat(None)
+    if bars.ask is not None and bars.bid is not None:
+        ask, bid = bars.ask[rows], bars.bid[rows]
+        known = (ask >= 0) & (bid >= 0) & ((bars.volume[rows] == 0) | (ask != 0) | (bid != 0))
+        delta = _each(ask - bid, known)
+    if bars.up is not None and bars.down is not None:
+        up, down = (_each(column[rows], column[rows] >= 0) for column in (bars.up, bars.down))
+    return zip(delta, up, down, strict=False)
+
+
+def _each(column: Whole, known: Flags) -> Iterator[int | None]:
+    values: list[int] = column.tolist()
+    return iter(values) if known.all() else (value if there else None for value, there in zip(values, known.tolist(), strict=True))
 
 
 def _known(side: Whole) -> list[int | None]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from tapewire.replay.sources.table import Bars, Floats, Ticks, Unwanted, Whole
+from tapewire.strategies import trades as rules
 from tapewire.strategies.clock import SECOND_NS
 
 Column = TypeVar("Column", Whole, Floats)
@@ -30,7 +31,8 @@ def of_trades(trades: Ticks, seconds: int) -> tuple[Bars, str]:
     order = np.argsort(trades.stamp, kind="stable")
     trades = trades.only(order)
     side, how = _sides(trades)
-    close = (trades.stamp // (seconds * SECOND_NS) + 1) * seconds * SECOND_NS
+    moved = _moves(trades.price)
+    close = rules.closes(trades.stamp, seconds * SECOND_NS)
     starts = _starts(close)
     return (
         Bars(
@@ -43,6 +45,8 @@ def of_trades(trades: Ticks, seconds: int) -> tuple[Bars, str]:
             line=trades.line[starts],
             ask=_each(np.add, np.where(side > 0, trades.size, 0), starts),
             bid=_each(np.add, np.where(side < 0, trades.size, 0), starts),
+            up=_each(np.add, (moved > 0).astype(np.int64), starts),
+            down=_each(np.add, (moved < 0).astype(np.int64), starts),
         ),
         how,
     )
@@ -61,10 +65,15 @@ def joined(path: Path, bars: Bars, period_s: int, seconds: int) -> Bars:
     span = seconds * SECOND_NS
     close = -(-bars.stamp // span) * span
     starts = _starts(close)
-    known = None if bars.ask is None or bars.bid is None else _each(np.minimum, np.minimum(bars.ask, bars.bid), starts) >= 0
 
-    def side(column: Whole | None) -> Whole | None:
-        return None if column is None or known is None else np.where(known, _each(np.add, column, starts), -1)
+    def both(one: Whole | None, other: Whole | None) -> tuple[Whole | None, Whole | None]:
+        """Two columns of order flow, added up where both are known of every row."""
+        if one is None or other is None:
+            return None, None
+        known = _each(np.minimum, np.minimum(one, other), starts) >= 0
+        return np.where(known, _each(np.add, one, starts), -1), np.where(known, _each(np.add, other, starts), -1)
+
+    (ask, bid), (up, down) = both(bars.ask, bars.bid), both(bars.up, bars.down)
 
     return Bars(
         stamp=close[starts],
@@ -74,8 +83,10 @@ def joined(path: Path, bars: Bars, period_s: int, seconds: int) -> Bars:
         close=bars.close[_ends(starts, len(bars))],
         volume=_each(np.add, bars.volume, starts),
         line=bars.line[starts],
-        ask=side(bars.ask),
-        bid=side(bars.bid),
+        ask=ask,
+        bid=bid,
+        up=up,
+        down=down,
     )
 
 
@@ -84,12 +95,16 @@ def _sides(trades: Ticks) -> tuple[Whole, str]:
     if trades.side is not None:
         return trades.side, BY_SIDE
     if trades.bid is not None and trades.ask is not None:
-        bought, sold = trades.price >= trades.ask, trades.price <= trades.bid
-        # At both (a crossed or locked quote) no side is known; nor where there is no quote, as NaN compares false.
-        return bought.astype(np.int64) - sold.astype(np.int64), BY_QUOTE
-    moved = np.sign(np.diff(trades.price, prepend=trades.price[:1])).astype(np.int64)
+        return rules.side(trades.price, trades.bid, trades.ask), BY_QUOTE
+    moved = _moves(trades.price)
     last = np.maximum.accumulate(np.where(moved != 0, np.arange(len(moved)), 0))
     return moved[last] if len(moved) else moved, BY_TICK
+
+
+def _moves(price: Floats) -> Whole:
+    """1 for an up tick, -1 for a down tick, of each trade; nobody knows what was before the first."""
+    moves: Whole = rules.moved(np.concatenate((price[:1], price[:-1])), price)
+    return moves
 
 
 def _starts(close: Whole) -> Whole:

@@ -9,6 +9,7 @@ from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Part, Ticks, Wh
 from tapewire.strategies.clock import SECOND_NS
 
 PRICES = ("open", "high", "low", "close")
+FLOW = ("ask", "bid", "up", "down")
 WANTED = {**dict.fromkeys(PRICES, text.PRICE), "volume": text.CONTRACTS}
 PERIODS = (3_600, 1_800, 900, 600, 300, 240, 180, 120, MINUTE_S, 30, 15, 10, 5, 1)
 FEW = 10
@@ -19,9 +20,9 @@ BEGINNING = 1_000  # most periods are ruled out by so many rows
 def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) -> Bars:
     """The rows of a table as bars.
 
-    Its columns are `PRICES`, volume, and ask and bid if it has them.
+    Its columns are `PRICES`, volume, and ask, bid, up and down if it has them.
     """
-    column = {name: table.columns[name][rows] for name in (*PRICES, "volume", "ask", "bid") if name in table.columns}
+    column = {name: table.columns[name][rows] for name in (*PRICES, "volume", *FLOW) if name in table.columns}
     return Bars(
         stamp=stamp[rows],
         open=column["open"],
@@ -31,6 +32,8 @@ def bars(table: text.Table, stamp: Whole, rows: Flags | slice = slice(None)) -> 
         volume=column["volume"],
         line=table.line[rows],
         **flow(column["volume"], column.get("ask"), column.get("bid")),
+        up=column.get("up"),
+        down=column.get("down"),
     )
 
 

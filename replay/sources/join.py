@@ -93,7 +93,7 @@ def concatenated(parts: Sequence[Bars]) -> Bars:
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("stamp", "open", "high", "low", "close", "volume", "line")
     }
-    return Bars(**always, ask=column("ask"), bid=column("bid"))
+    return Bars(**always, ask=column("ask"), bid=column("bid"), up=column("up"), down=column("down"))
 
 
 def by_volume(contracts: Mapping[str, Bars], key: Key) -> dict[int, str]:

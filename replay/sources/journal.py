@@ -146,6 +146,13 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
 
 def _rows(bars: Sequence[Bar | CrossBar], close: Whole, line: Whole) -> Bars:
     prices = np.array([(bar.open, bar.high, bar.low, bar.close) for bar in bars]).T
-    flow = np.array([[-1 if side is None else side for side in (bar.ask_volume, bar.bid_volume)] for bar in bars], np.int64).T
     volume = np.array([bar.volume for bar in bars], np.int64)
-    return Bars(close, prices[0], prices[1], prices[2], prices[3], volume, line, flow[0], flow[1])
+    flow = _known([(bar.ask_volume, bar.bid_volume) for bar in bars])
+    moves = _known([(bar.up_ticks, bar.down_ticks) if isinstance(bar, Bar) else (None, None) for bar in bars])
+    up, down = (None, None) if (moves < 0).all() else moves
+    return Bars(close, prices[0], prices[1], prices[2], prices[3], volume, line, flow[0], flow[1], up, down)
+
+
+def _known(pairs: Sequence[tuple[int | None, int | None]]) -> Whole:
+    """Two columns; -1 where a bar has none."""
+    return np.array([[-1 if each is None else each for each in pair] for pair in pairs], np.int64).T

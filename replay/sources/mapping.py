@@ -25,13 +25,15 @@ NAME = "table with a mapping"
 KEYS = "MAPPING.md beside tapewire/replay/sources/mapping.py has them all"
 AGAIN = f"correct the form in the mapping; {text.AGAIN}"
 ISO, UNIX, TRADE = "iso", "unix", "trade"
-BAR_KEYS = ("open", "high", "low", "close", "volume", "ask_volume", "bid_volume")
+BAR_KEYS = ("open", "high", "low", "close", "volume", "ask_volume", "bid_volume", "up_ticks", "down_ticks")
 TRADE_KEYS = ("price", "size", "side", "bid", "ask")
-OPTIONAL = ("volume", "ask_volume", "bid_volume", "side", "bid", "ask")
+OPTIONAL = ("volume", "ask_volume", "bid_volume", "up_ticks", "down_ticks", "side", "bid", "ask")
 NAMES = {
     "stamp.column": "stamp",
     "columns.ask_volume": "ask",
     "columns.bid_volume": "bid",
+    "columns.up_ticks": "up",
+    "columns.down_ticks": "down",
     "columns.ask": "best_ask",
     "columns.bid": "best_bid",
 }
@@ -51,7 +53,7 @@ class Stamp(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Places(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns by their names, or by their numbers from 1. Bars: open to bid_volume. Trades: price to ask."""
+    """Columns by their names, or by their numbers from 1. Bars: open to down_ticks. Trades: price to ask."""
 
     open: Column | None = None
     high: Column | None = None
@@ -60,6 +62,8 @@ class Places(Struct, frozen=True, forbid_unknown_fields=True):
     volume: Column | None = None
     ask_volume: Column | None = None
     bid_volume: Column | None = None
+    up_ticks: Column | None = None
+    down_ticks: Column | None = None
     price: Column | None = None
     size: Column | None = None
     side: Column | None = None
@@ -195,6 +199,8 @@ def _fault(mapping: Mapping) -> tuple[str, object, str] | None:
             )
     if (where.ask_volume is None) != (where.bid_volume is None):
         return "columns.ask_volume", where.ask_volume, "name both sides of the volume, or none"
+    if (where.up_ticks is None) != (where.down_ticks is None):
+        return "columns.up_ticks", where.up_ticks, "name up ticks and down ticks, or none"
     if where.instrument is not None and mapping.instrument:
         return "instrument", mapping.instrument, f"the column {where.instrument!r} says it, too; keep one"
     for key, column in _places(mapping).items():

@@ -1,8 +1,8 @@
 """tapewire's own form of a recording: one file a root, one-minute bars, closes in UTC, with where they come from.
 
 `NQ.parquet` carries that in its metadata, contract and rolls included; reading it is one copy of columns, since everything was
-checked when it was written. `NQ.csv` has the same bars for people and other programs, and `NQ.provenance.json` beside it. Parquet
-needs pyarrow: `pip install 'tapewire[parquet]'`.
+checked when it was written. `NQ.csv` has the same bars for people and other programs, without up and down ticks, and
+`NQ.provenance.json` beside it. Parquet needs pyarrow: `pip install 'tapewire[parquet]'`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from msgspec import Struct
 from tapewire import __version__
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.replay.sources import stamps, text
+from tapewire.replay.sources.columns import FLOW
 from tapewire.replay.sources.join import Joined
 from tapewire.replay.sources.series import plain
 from tapewire.replay.sources.table import MINUTE_S, UTC, Bars, Content, Head, Options, Part, Progress, Whole
@@ -212,6 +213,8 @@ def _read_parquet(head: Head, progress: Progress) -> Content:
         line=np.arange(1, table.num_rows + 1),
         ask=column.get("ask"),
         bid=column.get("bid"),
+        up=column.get("up"),
+        down=column.get("down"),
     )
     if _seal(origin, bars) != origin.seal:
         raise DataError(f"{head.path}: {CHANGED}; {REMEDY}")
@@ -229,7 +232,7 @@ def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:
         "volume": bars.volume,
         "contract": arrow.DictionaryArray.from_arrays(series.by.astype(np.int32), list(series.contracts)),
     }
-    columns |= {name: side for name, side in (("ask", bars.ask), ("bid", bars.bid)) if side is not None}
+    columns |= {name: side for name in FLOW if (side := getattr(bars, name)) is not None}
     sealed = msgspec.structs.replace(origin, seal=_seal(origin, bars))
     table = arrow.table(columns).replace_schema_metadata({KEY: _json(sealed)})
     parquet.write_table(table, path, compression="zstd", write_page_checksum=True)
@@ -238,7 +241,7 @@ def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:
 def _seal(origin: Provenance, bars: Bars) -> str:
     """The SHA-256 of bars and their provenance: what another program changed in a file is not read as checked."""
     seal = hashlib.sha256(_json(msgspec.structs.replace(origin, seal="")))
-    for name in ("stamp", *PRICES, "volume", "ask", "bid"):
+    for name in ("stamp", *PRICES, "volume", *FLOW):
         column = getattr(bars, name)
         seal.update(b"" if column is None else np.ascontiguousarray(column).data)
     return seal.hexdigest()

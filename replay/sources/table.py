@@ -52,7 +52,7 @@ class Bars:
 
     stamp: nanoseconds since 1970 in the clock of `Content.clock`, of the end that `Content.stamps` names.
     volume: contracts. ask, bid: contracts bought at the ask, sold at the bid; None if the format has no order flow, -1 in a row
-    that has none. line: where the row stands, from 1.
+    that has none. up, down: trades at a price above, below that of the trade before; likewise. line: where the row stands, from 1.
     """
 
     stamp: Whole
@@ -64,6 +64,8 @@ class Bars:
     line: Whole
     ask: Whole | None = None
     bid: Whole | None = None
+    up: Whole | None = None
+    down: Whole | None = None
 
     def __len__(self) -> int:
         return len(self.stamp)

@@ -739,3 +739,40 @@ EXAMPLES |= {
         ),
     ),
 }
+
+# Delta, up and down ticks came later: each message with a bar, as above and with them.
+FLOW_BAR = structs.replace(FULL_BAR, delta=-166, up_ticks=311, down_ticks=0)
+EXAMPLES |= {
+    "bar - without delta and ticks": ("raw.bar.MNQ.1m.", head("nt", 93), PLAIN_BAR),
+    "bar - with delta and ticks": ("raw.bar.MNQ.1m.", head("nt", 94), FLOW_BAR),
+    "session - of a bar with delta and ticks": (
+        "session.MNQ.",
+        head("tracker", 94, BAR_REF),
+        structs.replace(EXAMPLES["session - deviations and averages"][2], bar=FLOW_BAR),
+    ),
+    "timeframe_bar - with delta": (
+        "bar.MNQ.5m.",
+        head("tracker", 19, BAR_REF),
+        structs.replace(EXAMPLES["timeframe_bar"][2], delta=30, timeframe="5m"),
+    ),
+    "timeframe_bar - built from trades": (
+        "bar.NQ.5s.",
+        head("tracker", 7, "raw.tick.NQ.@1:812"),
+        structs.replace(
+            EXAMPLES["timeframe_bar"][2],
+            instrument="NQ",
+            minutes=0,
+            open_ns=BAR_NS - 5_000_000_000,
+            close_ns=BAR_NS,
+            volume=37,
+            ask_volume=20,
+            bid_volume=17,
+            bars=0,
+            delta=3,
+            up_ticks=4,
+            down_ticks=6,
+            timeframe="5s",
+            ticks=12,
+        ),
+    ),
+}

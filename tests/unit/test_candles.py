@@ -70,6 +70,19 @@ def test_without_quotes_the_tick_rule_tells_the_side_and_is_named():
     assert "tick rule" in how
 
 
+def test_up_and_down_ticks_are_counted_against_the_trade_before():
+    """Across bars as well; the same price is neither, and nobody knows what was before the first trade."""
+    prices = (10, 11, 11, 10, 9, 10)
+    bars, _ = candles.of_trades(ticks(*((at * 20, price, 1) for at, price in enumerate(prices))), 60)
+    longer = candles.joined(Path("a"), bars, 60, 120)
+
+    assert bars.up is not None
+    assert bars.down is not None
+    assert list(zip(bars.up.tolist(), bars.down.tolist(), strict=True)) == [(1, 0), (1, 2)]
+    assert longer.up is not None
+    assert longer.up.tolist() == [2]
+
+
 def test_trades_of_one_stamp_keep_their_order():
     """Open and close are the first and the last as the file has them."""
     bars, _ = candles.of_trades(ticks((5, 3, 1), (5, 1, 1), (5, 2, 1), side=[0, 0, 0]), 60)

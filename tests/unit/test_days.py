@@ -84,6 +84,7 @@ def test_bars_are_six_columns_in_utc(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "run")
     tape.publish("raw.bar.MNQ.1m.", at(571), bar(571))
     tape.publish("raw.bar.MNQ.1m.", at(572), replace(bar(572), ask_volume=None, bid_volume=None))
+    tape.publish("raw.bar.MNQ.1m.", at(573), replace(bar(573), delta=-3, up_ticks=0, down_ticks=17))
     tape.close()
 
     found = kept(tmp_path / "run")
@@ -92,10 +93,12 @@ def test_bars_are_six_columns_in_utc(tmp_path: Path) -> None:
         "timestamp,open,high,low,close,volume",
         "2027-02-24T14:31:00Z,100.0,101.0,99.0,100.0,10",
         "2027-02-24T14:32:00Z,100.0,101.0,99.0,100.0,10",
+        "2027-02-24T14:33:00Z,100.0,101.0,99.0,100.0,10",
     ]
     assert found["bars_flow.csv"].decode().splitlines()[1:] == [
-        "2027-02-24T14:31:00Z,6,4,2,571,realtime,,",
-        "2027-02-24T14:32:00Z,,,,572,realtime,,",
+        "2027-02-24T14:31:00Z,6,4,,,,571,realtime,,",
+        "2027-02-24T14:32:00Z,,,,,,572,realtime,,",
+        "2027-02-24T14:33:00Z,6,4,-3,0,17,573,realtime,,",
     ]
 
 

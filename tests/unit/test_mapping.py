@@ -14,7 +14,8 @@ from tapewire.replay.sources.table import Content, Options
 from tests.specimens import only, read, trades, written
 
 EXAMPLES = re.findall(r"```toml\n(.*?)```", (Path(mapping.__file__).parent / "MAPPING.md").read_text("utf-8"), re.DOTALL)
-GERMAN = "Zeit;Eröffnung;Hoch;Tief;Schluss;Volumen;Kauf;Verkauf;x\n31.01.2027 18:01:00;24998,75;25000,25;24994,5;24998;9;5;4;\n"
+GERMAN = "Zeit;Eröffnung;Hoch;Tief;Schluss;Volumen;Kauf;Verkauf;Auf;Ab;x\n"
+GERMAN += "31.01.2027 18:01:00;24998,75;25000,25;24994,5;24998;9;5;4;3;0;\n"
 AMERICAN = "01/31/2027,05:01 PM,24998.75,25000.25,24994.5,24998,9\n"
 BARS = 'stamps = "close"\n[stamp]\ncolumn = "t"\n[columns]\nopen = "o"\nhigh = "h"\nlow = "l"\nclose = "c"\n'
 TABLE = "t,o,h,l,c\n2027-01-31T18:01:00Z,2,3,1,2\n"
@@ -26,7 +27,7 @@ def mapped(folder: Path, description: str, content: str, name: str = "mine.csv")
 
 
 def test_one_column_of_stamps_with_decimal_commas(tmp_path):
-    """The first example: names of columns in another language, a comma as the decimal sign, volume at ask and bid."""
+    """The first example: names of columns in another language, a comma as the decimal sign, order flow."""
     content = mapped(tmp_path, EXAMPLES[0], GERMAN)
 
     found = only(content)
@@ -34,7 +35,7 @@ def test_one_column_of_stamps_with_decimal_commas(tmp_path):
     assert content.parts[0].contract == "NQ 03-27"
     assert found.stamp.tolist() == [np.datetime64("2027-01-31T18:01", "ns").astype(np.int64)]
     assert (found.open[0], found.high[0], found.low[0], found.close[0], found.volume[0]) == (24998.75, 25000.25, 24994.5, 24998, 9)
-    assert (found.ask, found.bid) == ([5], [4])
+    assert (found.ask, found.bid, found.up, found.down) == ([5], [4], [3], [0])
 
 
 def test_date_and_time_in_two_columns_without_a_header(tmp_path):
@@ -109,6 +110,7 @@ def test_lines_before_the_header_are_skipped(tmp_path):
         ('open = "o"\n', "", "columns.open None: bars need this column"),
         ('open = "o"\n', 'open = "o"\nprice = "o"\n', "columns.price 'o': stamps are 'close', so rows are bars"),
         ('open = "o"\n', 'open = "o"\nask_volume = "o"\n', "columns.ask_volume 'o': name both sides of the volume, or none"),
+        ('open = "o"\n', 'open = "o"\nup_ticks = "o"\n', "columns.up_ticks 'o': name up ticks and down ticks, or none"),
         ('open = "o"\n', 'open = "h"\n', "columns.high 'h': that is also the column of open"),
     ],
 )

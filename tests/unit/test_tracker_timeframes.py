@@ -14,6 +14,7 @@ from tapewire.daemons.tracker import Tracker
 
 MINUTES = [2, 3, 5, 7, 15, 30, 45, 60, 240, 720]
 TUESDAY = "2026-03-03"
+FLOW = ("ask_volume", "bid_volume", "delta", "up_ticks", "down_ticks")
 
 
 def tape(*stretches, without=()):
@@ -26,10 +27,10 @@ def tape(*stretches, without=()):
             clock = f"{minute // 60:02}:{minute % 60:02}"
             open, close = (21_000.0 + at * 7919 % 400 * 0.25 for at in (minute, minute + 1))
             shape = {"high": max(open, close) + minute % 5, "low": min(open, close) - minute % 3}
+            flow = {"ask_volume": minute % 20, "bid_volume": 30 - minute % 20, "delta": 2 * (minute % 20) - 30}
+            flow |= {"up_ticks": minute % 7, "down_ticks": minute % 3}
             if clock not in without:
-                bars.append(
-                    bar(clock, open, close, day=day, volume=30, ask_volume=minute % 20, bid_volume=30 - minute % 20, **shape)
-                )
+                bars.append(bar(clock, open, close, day=day, volume=30, **flow, **shape))
     return bars
 
 
@@ -49,11 +50,11 @@ def resampled(bars, minutes):
             "session": [each.session for each in sessions],
             "at": [wall(each.bar.close_ns) for each in sessions],
             **{name: [getattr(each.bar, name) for each in sessions] for name in ("open", "high", "low", "close", "volume")},
-            **{name: [getattr(each.bar, name) for each in sessions] for name in ("ask_volume", "bid_volume")},
+            **{name: [getattr(each.bar, name) for each in sessions] for name in FLOW},
         }
     ).set_index("at")
     how = {"open": "first", "high": "max", "low": "min", "close": "last"}
-    how |= dict.fromkeys(("volume", "ask_volume", "bid_volume"), "sum")
+    how |= dict.fromkeys(("volume", *FLOW), "sum")
     rows = []
     for session, part in frame.groupby("session"):
         buckets = part.drop(columns="session").resample(
@@ -63,9 +64,10 @@ def resampled(bars, minutes):
         for label, row in table[table.bars > 0].iterrows():
             close_ns = label.tz_localize("America/New_York").value
             prices = {name: float(row[name]) for name in ("open", "high", "low", "close")}
-            counts = {name: int(row[name]) for name in ("volume", "ask_volume", "bid_volume", "bars")}
+            counts = {name: int(row[name]) for name in ("volume", *FLOW, "bars")}
             open_ns, complete = close_ns - minutes * MINUTE_NS, counts["bars"] == minutes
-            rows.append(TimeframeBar("MNQ", minutes, session, open_ns, close_ns, **prices, **counts, complete=complete))
+            named = {"complete": complete, "timeframe": f"{minutes}m"}
+            rows.append(TimeframeBar("MNQ", minutes, session, open_ns, close_ns, **prices, **counts, **named))
     return rows
 
 
@@ -187,13 +189,13 @@ def test_what_is_open_at_17_00_is_closed_by_the_evening_and_does_not_reach_into_
 
 
 def test_one_bar_without_order_flow_leaves_the_bucket_without():
-    """A sum with a missing part is None; prices and volume do not change."""
+    """A sum with a missing part is None, never the sum of the others; prices and volume do not change."""
     bars = tape(f"{TUESDAY} 09:31 09:35")
-    bars[2] = msgspec.structs.replace(bars[2], ask_volume=None, bid_volume=None)
+    bars[2] = msgspec.structs.replace(bars[2], **dict.fromkeys(FLOW))
 
     (made,) = [output.body for output in longer(bars, 5)]
 
-    assert (made.ask_volume, made.bid_volume, made.volume, made.complete) == (None, None, 150, True)
+    assert ([getattr(made, name) for name in FLOW], made.volume, made.complete) == ([None] * 5, 150, True)
 
 
 def test_a_repeated_late_or_refused_bar_is_in_no_bucket():
