@@ -55,9 +55,11 @@ def start(name: str, run_dir: Path) -> int:
         from tapewire.replay.days import process
 
         return process.run(conf, run_dir, logger)
-    from tapewire.daemons.shell import runner
+    from tapewire.daemons.shell import lives, runner
 
-    return runner.run(makers.maker(name), conf, run_dir, logger)
+    make = makers.maker(name)
+    lives.note(run_dir, name, conf, logger)
+    return runner.run(make, conf, run_dir, logger)
 
 
 if __name__ == "__main__":

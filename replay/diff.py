@@ -114,9 +114,13 @@ class _FirstDifference(Struct, frozen=True):
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Market time, then causality, then the topic's name, so that the answer never depends on the order of files."""
-        order = next((at for at, prefix in enumerate(CAUSAL_ORDER) if self.topic.startswith(prefix)), len(CAUSAL_ORDER))
-        return _header.decode(self.frame).event_ns, order, self.topic
+        return rank(self.topic, _header.decode(self.frame).event_ns)
+
+
+def rank(topic: str, at_ns: int) -> tuple[int, int, str]:
+    """Market time, then causality, then the topic's name, so that the answer never depends on the order of files."""
+    order = next((at for at, prefix in enumerate(CAUSAL_ORDER) if topic.startswith(prefix)), len(CAUSAL_ORDER))
+    return at_ns, order, topic
 
 
 def compare(a: Path, b: Path) -> Difference | None:
@@ -164,11 +168,11 @@ def _compared(a: Path, b: Path) -> Iterator[list[str]]:
 def _first_difference(a: Path, b: Path, topic: str) -> _FirstDifference | None:
     for number, (left, right) in enumerate(zip_longest(_frames(a, topic), _frames(b, topic)), 1):
         if left != right:
-            return _FirstDifference(topic, number, *_same_moment(left, right))
+            return _FirstDifference(topic, number, *same_moment(left, right))
     return None
 
 
-def _same_moment(left: bytes | None, right: bytes | None) -> tuple[bytes | None, bytes | None]:
+def same_moment(left: bytes | None, right: bytes | None) -> tuple[bytes | None, bytes | None]:
     """Records of two moments are not two versions of one message: drop the later one; the other run lacks the earlier."""
     if left is None or right is None:
         return left, right
@@ -194,7 +198,7 @@ def _explained(a: Path, b: Path, differing: Mapping[str, _FirstDifference]) -> D
         where=first.topic,
         seq=first.seq,
         time=tapes.wall(_header.decode(first.frame).event_ns),
-        fields=tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(first.a), _hex(first.b)),),
+        fields=tuple(fields_of("", *values)) or (FieldDifference("bytes", _hex(first.a), _hex(first.b)),),
         causes=tuple(link for _, _, link in chain),
     )
 
@@ -231,14 +235,14 @@ def _find(run: Path, name: str) -> tuple[str, int, bytes] | None:
     return None
 
 
-def _fields(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
+def fields_of(path: str, a: Any, b: Any) -> Iterator[FieldDifference]:
     """The fields in which two decoded values differ, in the order of writing."""
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys((*a, *b)):
-            yield from _fields(f"{path}.{key}" if path else str(key), a.get(key, ABSENT), b.get(key, ABSENT))
+            yield from fields_of(f"{path}.{key}" if path else str(key), a.get(key, ABSENT), b.get(key, ABSENT))
     elif isinstance(a, list) and isinstance(b, list):
         for at, (left, right) in enumerate(zip_longest(a, b, fillvalue=ABSENT)):
-            yield from _fields(f"{path}[{at}]", left, right)
+            yield from fields_of(f"{path}[{at}]", left, right)
     elif a != b or type(a) is not type(b):
         yield FieldDifference(path or "message", ABSENT if a is None and not path else a, ABSENT if b is None and not path else b)
 
@@ -251,7 +255,7 @@ def _file(a: Path, b: Path, name: str) -> Difference | None:
     for number, (one, other) in enumerate(zip_longest(left, right), 1):
         if one != other:
             values = [None if line is None else _json(line, name, number) for line in (one, other)]
-            fields = tuple(_fields("", *values)) or (FieldDifference("bytes", _hex(one), _hex(other)),)
+            fields = tuple(fields_of("", *values)) or (FieldDifference("bytes", _hex(one), _hex(other)),)
             return Difference(name, number, "", fields)
     return None
 

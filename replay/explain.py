@@ -96,7 +96,7 @@ def explain(run: Path, name: str) -> list[StoryMessage]:
     for ref in list(found):
         found |= set(_causes(ref, index))
     ordered = sorted(found, key=lambda ref: (index[ref][1]["event_ns"], _stage(index[ref][0]), index[ref][1]["seq"]))
-    return [_story_message(ref, *_with_measures(run, *index[ref])) for ref in ordered]
+    return [story_message(ref, *_with_measures(run, *index[ref])) for ref in ordered]
 
 
 def _index(run: Path) -> Iterator[tuple[str, tuple[str, dict[str, Any]]]]:
@@ -150,7 +150,8 @@ def _stage(topic: str) -> int:
     return next((at for at, prefix in enumerate(STAGES) if topic.startswith(prefix)), len(STAGES))
 
 
-def _story_message(name: str, topic: str, message: dict[str, Any]) -> StoryMessage:
+def story_message(name: str, topic: str, message: dict[str, Any]) -> StoryMessage:
+    """A message for a person."""
     body = {key: value for key, value in message.items() if key not in ROUTING}
     return StoryMessage(name, message["type"], tapes.wall(message["event_ns"]), message["cause"], body)
 

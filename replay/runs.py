@@ -26,6 +26,7 @@ from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import calendar_for
 from tapewire.daemons.settings.structs import Conf, Instrument
+from tapewire.daemons.shell import lives
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import keeping, keyboard, loop, outputs, program, report, tapes
@@ -59,6 +60,7 @@ OURS = (
         "ninjatrader-run",
         "poisoned",
         "days",
+        lives.FOLDER,
         *RESULTS,
         access.LINK,
     ),

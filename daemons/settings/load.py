@@ -257,9 +257,15 @@ def read(run: Path) -> Conf:
     """The configuration that a run was started with, also by an earlier version: its state must continue."""
     path = run / "run.json"
     try:
-        return msgspec.convert(_upgraded(msgspec.json.decode(path.read_bytes())), Conf)
+        return decoded(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing: {run} is not a run directory; start one with `tapewire up`") from error
+
+
+def decoded(content: bytes, path: Path) -> Conf:
+    """The configuration in the content of a run.json, also by an earlier version. Raises ConfError."""
+    try:
+        return msgspec.convert(_upgraded(msgspec.json.decode(content)), Conf)
     except msgspec.MsgspecError as error:
         raise ConfError(f"{path}: {error}{remedy(str(error), Conf)}") from error
 

@@ -16,22 +16,34 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from tapewire.bus import topics, wire
-from tapewire.bus.client import History
 from tapewire.bus.daemon import Command, Daemon, Event, ref
 from tapewire.bus.errors import PeerError
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Ack, Gap
+from tapewire.bus.messages import Ack, Gap, TopicLength
 from tapewire.bus.recall import Recalled, recall
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
 from tapewire.daemons.shell.aside import Aside
 
 FACT, ASKED, LINK, CARRIED = "fact", "asked", "link", "carried"
+
+
+class ReadableLog(Protocol):
+    """A durable daemon's log, to be read."""
+
+    def read(self, start: int = 0, count: int | None = None) -> Iterator[bytes]: ...
+
+
+class ReadableJournal(Protocol):
+    """The journal, to be read: over the wire (`History`), or from its files."""
+
+    def topics(self, prefix: str = "") -> tuple[TopicLength, ...]: ...
+    def read(self, topic: str, start: int = 0) -> Iterator[bytes]: ...
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -63,7 +75,7 @@ class Carried(msgspec.Struct, frozen=True):
         return Entry(CARRIED, b"", "", zlib.compress(msgspec.msgpack.encode(self), 1))
 
 
-def inputs(log: Journal) -> Iterator[tuple[Entry, Event]]:
+def inputs(log: ReadableLog) -> Iterator[tuple[Entry, Event]]:
     """The inputs in a durable daemon's log, in their order.
 
     Raises:
@@ -76,7 +88,7 @@ def inputs(log: Journal) -> Iterator[tuple[Entry, Event]]:
             yield entry, Event(entry.topic, *wire.decode(entry.frame), entry.sender.decode("latin-1"))
 
 
-def began_with(log: Journal) -> Carried | None:
+def began_with(log: ReadableLog) -> Carried | None:
     """What this log's epoch took over, None if it was the first."""
     return _carried(next(log.read(0, 1), None))
 
@@ -152,7 +164,7 @@ class Past(NamedTuple):
 
 
 def of_history(
-    history: History,
+    history: ReadableJournal,
     daemon: Daemon,
     subscribe: tuple[str, ...],
     since: Mapping[str, tuple[int, int]] = MappingProxyType({}),
@@ -182,7 +194,7 @@ def of_history(
     return Past(gaps, given, ((new, event) for new, _, event in heapq.merge(*facts, key=lambda each: each[:2])))
 
 
-def _recalled(history: History, topic: str, gaps: Iterable[Event], reader: str, start: int) -> Iterator[Recalled]:
+def _recalled(history: ReadableJournal, topic: str, gaps: Iterable[Event], reader: str, start: int) -> Iterator[Recalled]:
     events = _events(history, topic, start)
     first = next(events, None) if start else None
     if first is None:
@@ -196,7 +208,7 @@ def _parted(recalled: Iterator[Recalled], since: tuple[int, int]) -> Iterator[tu
         yield number(event)[1] > since, at_ns, event
 
 
-def _events(history: History, topic: str, start: int = 0) -> Iterator[Event]:
+def _events(history: ReadableJournal, topic: str, start: int = 0) -> Iterator[Event]:
     for frame in history.read(topic, start):
         try:
             yield Event(topic, *wire.decode(frame))

@@ -47,12 +47,15 @@ def day(
     folder = folders.place(path, chosen)
     done, begun = _read(folder / "performance.json", Performance), _read(folder / "session_init.json", Init)
     trades = _lines(folder / "trades.jsonl")
+    judged = folders.judged(path, chosen)
     if as_json:
-        found = {"folder": str(folder), "session_init": begun, "performance": done, "trades": trades}
+        found = {"folder": str(folder), "session_init": begun, "performance": done, "trades": trades, "verdict": judged}
         out.print_json(msgspec.json.encode(found).decode())
     else:
         for line in day_lines(folder, done, begun, trades):
             out.print(line, markup=False)
+        if judged is not None:
+            out.print(f"verdict: {judged.summary}", markup=False)
     if show:
         report = folder / "report.html"
         if not webbrowser.open(report.as_uri()):

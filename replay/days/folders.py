@@ -18,6 +18,7 @@ from tapewire.replay.days.files import Init, Performance
 
 FOLDER = "days"
 STAMPS = "stamps.jsonl"
+VERDICT = "verdict.json"
 GROWING = (".csv", ".jsonl")
 
 T = TypeVar("T")
@@ -28,6 +29,13 @@ class Arrival(msgspec.Struct, frozen=True):
 
     message: str
     wall_ns: int
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What a day's verdict says (replay/verify/verdict.py): equal, diverged or unproved, and why."""
+
+    verdict: str
+    summary: str
 
 
 def place(run: Path, date: str) -> Path:
@@ -58,6 +66,11 @@ def read(path: Path, kind: type[T]) -> T | None:
 def performance(run: Path, date: str) -> Performance | None:
     """The figures of a date that has a folder."""
     return read(place(run, date) / "performance.json", Performance)
+
+
+def judged(run: Path, date: str) -> Judged | None:
+    """The verdict on a date; None if there is none yet."""
+    return read(place(run, date) / VERDICT, Judged)
 
 
 class Folders:

@@ -14,19 +14,22 @@ from typing import Any
 import msgspec
 import structlog
 
-from tapewire.bus import disk, private, sockets, wire
+from tapewire.bus import disk, private, sockets, topics, wire
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import JournalError, PeerError, Transient
 from tapewire.bus.messages import Header
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
+from tapewire.replay import tapes
 from tapewire.replay.days.book import READ as TOPICS
 from tapewire.replay.days.book import Book, DayFacts
 from tapewire.replay.days.files import STAMPED, over_ns
 from tapewire.replay.days.folders import FOLDER, Folders
 from tapewire.replay.days.follow import Follower
+from tapewire.replay.verify.evening import Evening
 from tapewire.strategies.clock import SECOND_NS
 
+ALARM = topics.of(topics.ALARM, "daybook")
 READ = "read.json"  # how far the journal had been read when the run ended
 QUIET_NS = 60 * SECOND_NS
 ROUND_S = 1.0  # what is in the journal is in the folders at most so much later
@@ -43,6 +46,7 @@ class Days:
         self._follower = Follower(run / "journal", self.book)
         self._open: set[str] = set()
         self._first = True
+        self.closed: list[str] = []  # since the reader of this list has emptied it
 
     def round(self, now_ns: int, *, quiet: bool) -> bool:
         """Read on and write what has changed. Returns whether the journal holds more.
@@ -65,6 +69,7 @@ class Days:
             if date < self.book.newest or (over and now_ns >= over_ns(date)):
                 self._write(self.book.days[date], closed=True)
                 self._open.discard(date)
+                self.closed.append(date)
         for day in self.book.forget():
             self.folders.forget(day.date)
         return more
@@ -100,6 +105,11 @@ class Daybook(Process):
         # Beside the numbered facts: nothing is requested again here, because a late arrival would be a wrong time.
         self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), STAMPED)
         self.listen(self._passing, self._arrived)
+        self.evening = Evening(run_dir, logger, wanted=conf.bus.clock_runs)
+        if ALARM in tapes.topics(run_dir, ALARM) and (last := list(tapes.frames(run_dir, ALARM))):
+            header, _ = wire.decode(last[-1])
+            if header.epoch == conf.epoch:
+                self.stamper.resume(ALARM, header.seq)
 
     def catch_up(self) -> None:
         """A round, if one is due: once a second, or at once while the journal holds more."""
@@ -111,6 +121,11 @@ class Daybook(Process):
         if self.days.book.changes != before:
             self._quiet_from_ns = now_ns + QUIET_NS
         self._next_round_ns = now_ns + (0 if more else ROUND_NS)
+        while self.days.closed:
+            self.evening.over(self.days.closed.pop(0), now_ns)
+        if (alarm := self.evening.look(now_ns)) is not None:
+            self.logger.error(alarm.name, text=alarm.text)
+            self.publish(ALARM, alarm, self.clock.now_ns())
 
     def next_timer_ns(self) -> int:
         return self._next_round_ns
@@ -154,6 +169,7 @@ def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
                 process.catch_up()
                 process.pump(ROUND_S)
         except Stopped:
+            process.evening.stop()
             process.days.finish(process.clock.now_ns())
             logger.info("stopped", newest=process.days.book.newest)
             return 0

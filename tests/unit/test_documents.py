@@ -34,6 +34,8 @@ NOT_HERE = {
     "days/",
     "days/YYYY/MM/DD/",
     "days/YYYY/MM/",
+    "versions/",
+    "logs/verify.log",
     "DIR/live",
     "var/live",
     "mine/first_green.py",

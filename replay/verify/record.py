@@ -1,0 +1,187 @@
+"""What a run has recorded, read from its files while or after it runs. Nothing here locks, repairs or writes.
+
+A date may lie in several epochs, each with its own settings and its own log of the gate. An epoch's part of the journal begins
+behind `since` of its settings and ends with `since` of the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError
+from tapewire.bus.journal import scan
+from tapewire.bus.messages import Gap, Header, TopicLength
+from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import epochs
+from tapewire.replay import tapes
+
+_header = msgspec.msgpack.Decoder(Header)
+_gap = msgspec.msgpack.Decoder(Gap)
+
+Number = tuple[int, int]
+"""Epoch and number of a message in its topic."""
+
+JUDGED: Mapping[str, tuple[str, ...]] = {
+    "tracker": (topics.SESSION, topics.TIMEFRAME),
+    "gate": (
+        *(topics.DECISION, topics.SIGNAL, topics.REJECT, topics.COMMAND, topics.ORDER, topics.FILL, topics.POSITION),
+        *(topics.TRADE, topics.RISK, topics.INGRESS),
+    ),
+    "evaluator": (topics.INTENT, topics.EVAL_DONE, topics.SUPPRESSED),
+    "publisher": (topics.PUBLIC,),
+}
+"""The topics that each core gives, and that are compared. A daemon stands behind those whose messages it reads. What a process
+tells of itself (`sys.`) is not about the market."""
+
+
+class Epoch(NamedTuple):
+    """One start of the run. folder: where its settings and the gate's log lie. until: where its part of the journal ends, by topic;
+    None for the last one, which has no end."""
+
+    conf: Conf
+    folder: Path
+    until: Mapping[str, Number] | None
+
+    def begins(self, topic: str) -> Number:
+        return self.conf.since.get(topic, (0, 0))
+
+    def holds(self, topic: str, number: Number) -> bool:
+        """Whether a record of the journal was made in this epoch."""
+        return self.begins(topic) < number and (self.until is None or number <= self.until.get(topic, (0, 0)))
+
+
+class Dates:
+    """The trade date of a market time; it depends on no calendar."""
+
+    def __init__(self) -> None:
+        self._clock = SessionClock(Calendar())
+
+    def of(self, at_ns: int) -> str:
+        return self._clock.read(at_ns)[0].date
+
+
+class EpochJournal:
+    """The journal as a daemon of one epoch could read it: up to where the next epoch begins.
+
+    Args:
+        besides: messages that the logger lost and that came out again, by topic and number.
+    """
+
+    def __init__(
+        self, run: Path, until: Mapping[str, Number] | None, besides: Mapping[str, Mapping[Number, bytes]] | None = None
+    ) -> None:
+        self._run = run
+        self._until = until
+        self._besides = besides or {}
+
+    def topics(self, prefix: str = "") -> tuple[TopicLength, ...]:
+        """The topics with this prefix; how long they are is left open."""
+        return tuple(TopicLength(topic, 0, 0, 0) for topic in tapes.topics(self._run, prefix))
+
+    def read(self, topic: str, start: int = 0) -> Iterator[bytes]:
+        """Frames from record `start` on, oldest first."""
+        if topic not in tapes.topics(self._run, topic):
+            return
+        end = None if self._until is None else self._until.get(topic, (0, 0))
+        besides = deque(sorted(self._besides.get(topic, {}).items()))
+        for frame in islice(tapes.frames(self._run, topic), start, None):
+            at = number(frame)
+            if end is not None and at > end:
+                return
+            while besides and besides[0][0] < at:
+                yield besides.popleft()[1]
+            yield frame
+        yield from (frame for _, frame in besides)
+
+
+class LogFile:
+    """A durable daemon's log, which its daemon may be writing."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, start: int = 0, count: int | None = None) -> Iterator[bytes]:
+        return islice(scan(self._path), start, None if count is None else start + count)
+
+
+def of_epochs(run: Path) -> list[Epoch]:
+    """The epochs of a run, oldest first. One whose settings are gone is left out, and the one before it ends where the next begins.
+
+    Raises:
+        ConfError: the folder is no run's.
+    """
+    last = configuration.read(run)
+    folders = [epochs.folder(run, each) for each in range(1, last.epoch)]
+    known = [(configuration.read(folder), folder) for folder in folders if (folder / "run.json").exists()]
+    known.append((last, run))
+    ends: list[Mapping[str, Number] | None] = [conf.since for conf, _ in known[1:]]
+    return [Epoch(conf, folder, end) for (conf, folder), end in zip(known, [*ends, None], strict=True)]
+
+
+def frames(run: Path, topic: str, date: str, dates: Dates) -> dict[Number, bytes]:
+    """The messages of one topic and one trade date, by their numbers."""
+    found: dict[Number, bytes] = {}
+    for frame in tapes.frames(run, topic):
+        header = _header.decode(frame)
+        if dates.of(header.event_ns) == date:
+            found[header.epoch, header.seq] = frame
+    return found
+
+
+def judged(run: Path, daemon: str) -> list[str]:
+    """The topics of a run that a daemon's core has written."""
+    return [topic for prefix in JUDGED[daemon] for topic in tapes.topics(run, prefix)]
+
+
+def gaps(run: Path, reader: str) -> list[Gap]:
+    """What a reader has reported as lost for good."""
+    topic = topics.of(topics.GAP, reader)
+    return [_gap.decode(frame) for frame in tapes.frames(run, topic)] if topic in tapes.topics(run, topic) else []
+
+
+def covers(told: Sequence[Gap], topic: str, at: Number) -> bool:
+    """Whether a message is among what was reported as lost."""
+    return any(gap.topic == topic and gap.of_epoch == at[0] and gap.first <= at[1] <= gap.last for gap in told)
+
+
+def number(frame: bytes) -> Number:
+    header = _header.decode(frame)
+    return header.epoch, header.seq
+
+
+def header_of(frame: bytes) -> Header:
+    return _header.decode(frame)
+
+
+def fields(frame: bytes) -> dict[str, Any]:
+    """A message as a map, header and body."""
+    found: dict[str, Any] = msgspec.msgpack.decode(frame)
+    return found
+
+
+def name(topic: str, at: Number) -> str:
+    """The name of a message."""
+    return f"{topic}@{at[0]}:{at[1]}"
+
+
+def dates_of(run: Path) -> list[str]:
+    """The trade dates of a run's bars, in order.
+
+    Raises:
+        ConfError: it has no journal, or no bar.
+    """
+    dates = Dates()
+    tracked = tapes.topics(run, f"{topics.RAW}bar.")
+    found = {dates.of(_header.decode(frame).event_ns) for topic in tracked for frame in tapes.frames(run, topic)}
+    if not found:
+        raise ConfError(f"{run} has no bar yet; a verdict needs a day")
+    return sorted(found)

@@ -1,0 +1,248 @@
+"""The verdict on one trade date: equal, or the first message that differs with its cause; what was lost; and the fills measured.
+
+    RUN/days/YYYY/MM/DD/verdict.json
+
+Two questions, and only the first decides. Given the venue's real words, do the same bars give every session, decision, signal and
+booking that was published? And how do the venue's fills compare with the simulated venue's?
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from tapewire.bus import disk, private, topics
+from tapewire.bus.errors import ConfError
+from tapewire.daemons import makers
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import recovery
+from tapewire.replay import tapes
+from tapewire.replay.days import folders
+from tapewire.replay.days.files import Performance, pretty
+from tapewire.replay.verify import again, bars, causes, comparison, fills, record, versions
+from tapewire.replay.verify.again import Given, Unstepped
+from tapewire.replay.verify.bars import LostBars
+from tapewire.replay.verify.causes import WORDS, Explained
+from tapewire.replay.verify.comparison import Mismatch, Ways
+from tapewire.replay.verify.fills import FillsOfDay
+from tapewire.replay.verify.record import JUDGED, Dates, Epoch
+from tapewire.replay.verify.versions import Versions
+
+GATE = "gate"
+KINDS = tuple(prefix for prefixes in JUDGED.values() for prefix in prefixes)
+
+Answer = Literal["equal", "diverged", "unproved"]
+
+
+class DayVerdict(Struct, frozen=True):
+    """The content of verdict.json.
+
+    verdict: unproved if a part of the record is missing, which `unjudged` names. summary: the verdict in one line. closed: nothing
+    more is expected of the date. checked: messages that came out as they were published, by kind. lost: bars. unrecorded: messages
+    that only the logger lost; they come out again. code: files of the deciding code that have changed since, if any. divergences:
+    in how many topics a message differs.
+    """
+
+    session: str
+    verdict: Answer
+    summary: str
+    closed: bool
+    epochs: tuple[int, ...]
+    checked: dict[str, int]
+    lost: tuple[LostBars, ...]
+    unrecorded: tuple[str, ...]
+    unjudged: tuple[str, ...]
+    code: tuple[str, ...]
+    first: Explained | None
+    divergences: int
+    fills: FillsOfDay
+
+
+class _Judgement:
+    """All epochs of a date, folded and compared."""
+
+    def __init__(self, run: Path, date: str, epochs: list[Epoch], *, whole: bool) -> None:
+        self.run = run
+        self.date = date
+        self.whole = whole
+        self.published: dict[str, Given] = {daemon: again.published(run, daemon, date) for daemon in JUDGED}
+        self.given: Given = {}
+        self.differences: list[Mismatch] = []
+        self.errors: list[tuple[Epoch, Unstepped]] = []
+        self.unrecorded: Given = {}
+        self.unjudged: list[str] = []
+        self.epochs = [each for each in epochs if self._touched(each)]
+        self._lost = record.gaps(run, "logger")
+        for epoch in self.epochs:
+            for daemon in JUDGED:
+                self._judge(epoch, daemon)
+            self._cross(epoch)
+
+    def fold(self, epoch: Epoch, daemon: str, conf: Conf | None = None) -> Given:
+        """What a daemon gives for the date."""
+        published = again.of_epoch(self.published[daemon], epoch.conf.epoch)
+        if daemon == GATE:
+            return again.of_log(self.run, epoch, self.date, published, conf)
+        return again.of_journal(self.run, epoch, makers.maker(daemon), self.date, published, conf, self.unrecorded)
+
+    def found(self, epoch: Epoch, daemon: str, given: Given) -> tuple[list[Mismatch], Given]:
+        """Where that differs from what was published, and what only the logger lost."""
+        number = epoch.conf.epoch
+        published = again.of_epoch(self.published[daemon], number)
+        return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole)
+
+    def checked(self) -> dict[str, int]:
+        """How many messages of each kind came out as they were published."""
+        found: dict[str, int] = {}
+        everything = self.all_published()
+        for topic, messages in sorted(self.given.items()):
+            published = everything.get(topic, {})
+            kind = next(prefix for prefix in KINDS if topic.startswith(prefix)).removesuffix(".")
+            same = sum(at in published and not comparison.different(published[at], frame) for at, frame in messages.items())
+            found[kind] = found.get(kind, 0) + same
+        return found
+
+    def all_published(self) -> Given:
+        """What every daemon has published on the date."""
+        return {topic: messages for given in self.published.values() for topic, messages in given.items()}
+
+    def _judge(self, epoch: Epoch, daemon: str) -> None:
+        if daemon == GATE and not again.path_of_log(epoch).exists():
+            self.unjudged.append(f"the gate in epoch {epoch.conf.epoch}: {again.path_of_log(epoch)} is missing")
+            return
+        try:
+            given = self.fold(epoch, daemon)
+        except Unstepped as error:
+            self.errors.append((epoch, error))
+            return
+        for topic, messages in given.items():
+            self.given.setdefault(topic, {}).update(messages)
+        differences, unrecorded = self.found(epoch, daemon, given)
+        self.differences += differences
+        for topic, messages in unrecorded.items():
+            self.unrecorded.setdefault(topic, {}).update(messages)
+
+    def _cross(self, epoch: Epoch) -> None:
+        """What the gate took, beside what the journal has of it under the same names."""
+        if not again.path_of_log(epoch).exists():
+            return
+        dates, journal = Dates(), {**self.published["evaluator"], **self.published["tracker"]}
+        for entry, event in recovery.inputs(again.log_of(epoch)):
+            at = (event.header.epoch, event.header.seq)
+            a = journal.get(event.topic, {}).get(at)
+            if a is not None and dates.of(event.header.event_ns) == self.date and comparison.different(a, entry.frame):
+                daemon = "evaluator" if event.topic.startswith(topics.INTENT) else "tracker"
+                self.differences.append(Mismatch(daemon, epoch.conf.epoch, event.topic, at, a, entry.frame, "gate.log"))
+                return
+
+    def _touched(self, epoch: Epoch) -> bool:
+        """Whether an epoch has published on the date, or bars of it came in the epoch."""
+        if any(again.of_epoch(each, epoch.conf.epoch) for each in self.published.values()):
+            return True
+        dates = Dates()
+        raw = ((topic, frame) for topic in tapes.topics(self.run, f"{topics.RAW}bar.") for frame in tapes.frames(self.run, topic))
+        return any(
+            epoch.holds(topic, record.number(frame)) and dates.of(record.header_of(frame).event_ns) == self.date
+            for topic, frame in raw
+        )
+
+
+def judge(run: Path, date: str) -> DayVerdict:
+    """Judge a trade date of a run.
+
+    Raises:
+        ConfError: the run has no such day. DataError, JournalError: a part of the record cannot be read.
+    """
+    known = record.dates_of(run)
+    if date not in known:
+        raise ConfError(f"{run} has no bar of {date}; it has {known[0]} to {known[-1]} ({len(known)} days)")
+    closed = _closed(run, date, known[-1])
+    judgement = _Judgement(run, date, record.of_epochs(run), whole=closed)
+    lost = tuple(each for of in bars.prove(run, date).instruments for each in of.lost)
+    measured = fills.measure(run, judgement.epochs, date)
+    changes = {epoch.conf.epoch: versions.of(run, epoch) for epoch in judgement.epochs}
+    first = _first(judgement, changes, lost, measured)
+    code = tuple(sorted({path for each in changes.values() for paths in each.code.values() for path in paths}))
+    found = DayVerdict(
+        session=date,
+        verdict="diverged" if first is not None else "unproved" if judgement.unjudged or not judgement.epochs else "equal",
+        summary="",
+        closed=closed,
+        epochs=tuple(epoch.conf.epoch for epoch in judgement.epochs),
+        checked=judgement.checked(),
+        lost=lost,
+        unrecorded=tuple(record.name(topic, at) for topic, messages in judgement.unrecorded.items() for at in messages),
+        unjudged=tuple(judgement.unjudged),
+        code=code,
+        first=first,
+        divergences=len(judgement.differences) + len(judgement.errors),
+        fills=measured,
+    )
+    return structs.replace(found, summary=_summary(found))
+
+
+def write(run: Path, found: DayVerdict) -> Path:
+    """Write verdict.json into the folder of its day. Returns its path.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    path = private.folder(folders.place(run, found.session)) / folders.VERDICT
+    disk.replace(path, pretty(found))
+    return path
+
+
+def _summary(found: DayVerdict) -> str:
+    """`2026-03-02: equal; 4,140 messages, 31 entries`."""
+    if found.first is not None:
+        where = f" at {found.first.message}, {found.first.time}" if found.first.message else ""
+        return f"{found.session}: {WORDS[found.first.kind]}{where}: {found.first.why}"
+    if found.verdict == "unproved":
+        return f"{found.session}: unproved: {'; '.join(found.unjudged) or 'no epoch of the run has anything of it'}"
+    lost = sum(each.count for each in found.lost)
+    told = f", {lost} {'bar' if lost == 1 else 'bars'} lost" if lost else ""
+    return f"{found.session}: equal; {sum(found.checked.values()):,} messages, {len(found.fills.trades)} entries{told}"
+
+
+def _first(
+    judgement: _Judgement, changes: dict[int, Versions], lost: tuple[LostBars, ...], measured: FillsOfDay
+) -> Explained | None:
+    """The divergence that the verdict names."""
+    by_number = {epoch.conf.epoch: epoch for epoch in judgement.epochs}
+    if judgement.differences:
+        ways = Ways(judgement.run, judgement.date, judgement.all_published(), judgement.given)
+        found = ways.first(judgement.differences)
+        epoch = by_number[found.epoch]
+        return causes.of_difference(
+            judgement.run,
+            epoch,
+            found,
+            ways.back(found),
+            versions=changes[found.epoch],
+            lost=lost,
+            fills=measured,
+            equal_then=lambda: _equal_then(judgement, epoch, found.daemon),
+        )
+    for epoch, error in judgement.errors:
+        return causes.of_error(error, changes[epoch.conf.epoch], lambda e=epoch, d=error.daemon: _equal_then(judgement, e, d))  # type: ignore[misc]
+    return next(
+        (causes.of_settings(each, changes[each.conf.epoch]) for each in judgement.epochs if changes[each.conf.epoch].settings), None
+    )
+
+
+def _equal_then(judgement: _Judgement, epoch: Epoch, daemon: str) -> bool:
+    conf = versions.then(judgement.run, epoch)
+    if conf is None:
+        return False
+    try:
+        return not judgement.found(epoch, daemon, judgement.fold(epoch, daemon, conf))[0]
+    except Unstepped:
+        return False
+
+
+def _closed(run: Path, date: str, newest: str) -> bool:
+    """Whether nothing more is expected of a date: a later one has begun, or the daybook has closed it."""
+    done = folders.read(folders.place(run, date) / "performance.json", Performance)
+    return date < newest or (done is not None and done.closed)

@@ -1,0 +1,338 @@
+"""A recorded day is judged: equal, or the first message that differs, with its class; what was lost; and the fills measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tapewire.bus import topics, wire
+from tapewire.bus.journal import Journal, scan
+from tapewire.bus.messages import Execution, Fill, Gap, Header
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import lives, recovery
+from tapewire.replay import runs, tapes
+from tapewire.replay.days import folders
+from tapewire.replay.sources import synthetic
+from tapewire.replay.sources.recording import Recording
+from tapewire.replay.verify import text, verdict, versions
+from tapewire.replay.verify.verdict import DayVerdict
+from tapewire.strategies import pipeline
+from tapewire.strategies.clock import new_york
+from tests import judged
+
+FIRST, SECOND = "2026-03-02", "2026-03-03"
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Conf, Recording]:
+    """The bars of two mornings."""
+    folder = tmp_path_factory.mktemp("data")
+    synthetic.generate(folder, sessions=2, seed=7, start=dt.date(2026, 3, 2))
+    preset = configuration.preset("seed", ["pipeline"], ["pipeline.distance_points=20.0"])
+    conf = configuration.load("replay", instance="judged", traded=["MNQ"], preset=preset)
+    recording, calendar = runs.read(folder, "MNQ", lambda share: None)
+    mornings = [bar for bar in recording.bars if new_york(bar.close_ns).hour == 9]
+    bars = [msgspec.structs.replace(bar, index=index) for index, bar in enumerate(mornings)]
+    return msgspec.structs.replace(conf, calendar=calendar), msgspec.structs.replace(recording, bars=bars)
+
+
+@pytest.fixture(scope="module")
+def original(played: tuple[Conf, Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return judged.made(tmp_path_factory.mktemp("original") / "run", *played)
+
+
+@pytest.fixture
+def run(original: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be changed."""
+    return Path(shutil.copytree(original, tmp_path / "run"))
+
+
+def settings(run: Path, change: Change) -> None:
+    content = json.loads((run / "run.json").read_bytes())
+    change(content)
+    (run / "run.json").write_text(json.dumps(content))
+
+
+def altered(run: Path, topic: str, number: int, **fields: Any) -> None:
+    """Change fields of one record of the journal."""
+
+    def change(at: int, frame: bytes) -> bytes:
+        return frame if at != number else msgspec.msgpack.encode(msgspec.msgpack.decode(frame) | fields)
+
+    judged.rewritten(judged.tape(run, topic), change)
+
+
+def first(found: DayVerdict) -> tuple[str, str]:
+    """Class and name of the first message that differs."""
+    assert found.first is not None
+    return found.first.kind, found.first.message
+
+
+def test_a_day_that_comes_out_again_is_equal(original: Path) -> None:
+    """Every session, decision, order, fill and trade of both days; nothing is lost, and no fill differs from the simulated one."""
+    found = [verdict.judge(original, date) for date in (FIRST, SECOND)]
+
+    assert [each.verdict for each in found] == ["equal", "equal"]
+    assert [each.closed for each in found] == [True, False]
+    for each in found:
+        assert each.checked["session"] == each.checked["eval.done"] == 60
+        assert each.checked["trade"] == each.fills.both > 5
+        assert each.fills.dollars == each.fills.missed == each.fills.extra == each.fills.foreign == 0
+        assert (each.lost, each.unrecorded, each.code) == ((), (), ())
+
+
+def test_one_altered_threshold_is_named(run: Path) -> None:
+    """The first intent differs, and the setting is told as it was and as it is."""
+    settings(run, lambda conf: conf["preset"]["parameters"]["pipeline"].update(distance_points=2.0))
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("settings", "intent.MNQ.@1:1")
+    assert found.first is not None
+    assert found.first.changed == ("preset.parameters.pipeline.distance_points was 20.0, is 2.0",)
+    assert [link.message.ref for link in found.first.chain] == ["intent.MNQ.@1:1", "session.MNQ.@1:32", "raw.bar.MNQ.1m.@1:32"]
+    assert [link.same for link in found.first.chain] == [False, True, True]
+
+
+def test_an_altered_setting_that_decides_nothing_is_found_as_well(run: Path) -> None:
+    """No message differs, and the record of the day is another all the same."""
+    settings(run, lambda conf: conf["preset"]["risk"].update(drawdown=3999.0))
+
+    found = verdict.judge(run, FIRST)
+
+    assert (found.verdict, first(found)) == ("diverged", ("settings", ""))
+    assert found.divergences == 0
+    assert "preset.risk.drawdown was 4000.0, is 3999.0" in found.summary
+
+
+def test_one_altered_bar_is_named(run: Path) -> None:
+    """The session was made of another bar: its name, the field, and both values."""
+    before = next(iter(tapes.facts(run, judged.BARS, dict)))["close"]  # type: ignore[type-abstract]
+    altered(run, judged.BARS, 0, close=before + 1)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("bar", "session.MNQ.@1:1")
+    assert found.first is not None
+    assert found.first.changed == (f"close was {before}, is {before + 1}",)
+
+
+@pytest.mark.parametrize("where", ["journal", "gate.log"])
+def test_one_altered_fill_is_named_with_its_distance(run: Path, where: str) -> None:
+    """Booked and reported prices, how far they are apart, and how far each is from the simulated venue's."""
+    price = next(tapes.facts(run, topics.FILL, Fill)).price
+    if where == "journal":
+        altered(run, "fill.MNQ.", 0, price=price + 2.5)
+    else:
+        judged.rewritten(run / judged.LOG, lambda number, record: _worse(record, price))
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("fill", "fill.MNQ.@1:1")
+    assert found.first is not None
+    assert f"{'+' if where == 'journal' else '-'}2.5 points apart; the simulated venue fills at {price:g}" in found.first.why
+    assert (found.fills.dollars != 0) is (where == "gate.log")
+
+
+def _worse(record: bytes, price: float) -> bytes:
+    """The first fill in a log, at 2.5 points more."""
+    entry = msgspec.msgpack.decode(record, type=recovery.Entry)
+    header, body = wire.decode(entry.frame)
+    if not isinstance(body, Execution) or body.price != price or body.role != "ENTRY":
+        return record
+    frame = wire.encode(header, msgspec.structs.replace(body, price=price + 2.5))
+    return msgspec.msgpack.encode(msgspec.structs.replace(entry, frame=frame))
+
+
+def test_a_bar_that_the_journal_lost_later_is_named(run: Path) -> None:
+    """The session was made of it, and no reader has reported a loss."""
+    judged.rewritten(judged.tape(run, judged.BARS), lambda number, frame: None if number == 40 else frame)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("lost_bar", "session.MNQ.@1:41")
+    assert found.first is not None
+    assert "1 bar lost by the record, raw.bar.MNQ.1m.@1:41" in found.first.why
+
+
+def test_one_changed_line_of_a_strategy_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is told whose code is not that of the day."""
+    changed_code(monkeypatch, "strategies/pipeline.py")
+    monkeypatch.setattr(pipeline, "BUY", 1)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("code", "intent.MNQ.@1:1")
+    assert found.first is not None
+    assert found.first.changed == ("strategies/pipeline.py",)
+
+
+def test_changed_code_that_decides_the_same_is_equal(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and is no difference."""
+    changed_code(monkeypatch, "strategies/pipeline.py")
+
+    found = verdict.judge(run, FIRST)
+
+    assert (found.verdict, found.code) == ("equal", ("strategies/pipeline.py",))
+
+
+def changed_code(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    now = lives.present(["pipeline"])
+    other = lives.Code({**now.files, path: "0" * lives.DIGITS}, now.versions)
+    monkeypatch.setattr(versions, "_now", lambda strategies: other)
+
+
+def test_a_strategy_that_raises_today_is_told(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that ends on an event that it once took is a difference of the code, and leaves no trace in the run."""
+    changed_code(monkeypatch, "daemons/publisher/core.py")
+    monkeypatch.setattr("tapewire.daemons.publisher.core.public_signal", lambda signal: 1 / 0)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("code", "signal.MNQ.@1:1")
+    assert found.first is not None
+    assert "ZeroDivisionError" in found.first.why
+    assert not (run / "poisoned").exists()
+
+
+def test_a_changed_message_without_another_reason_is_the_record(run: Path) -> None:
+    """A trade in the journal that is not what its fills give."""
+    altered(run, "trade.MNQ.", 2, net_cents=123_456)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("record", "trade.MNQ.@1:3")
+    assert found.first is not None
+    assert [(each.path, each.a) for each in found.first.fields] == [("net_cents", 123_456)]
+
+
+def test_an_intent_that_the_gate_had_otherwise_is_found(run: Path) -> None:
+    """The gate's log is a second witness of what the evaluator requested."""
+
+    def change(number: int, record: bytes) -> bytes:
+        entry = msgspec.msgpack.decode(record, type=recovery.Entry)
+        if entry.topic != "intent.MNQ.":
+            return record
+        frame = msgspec.msgpack.encode(msgspec.msgpack.decode(entry.frame) | {"missing": 7})
+        return msgspec.msgpack.encode(msgspec.structs.replace(entry, frame=frame))
+
+    judged.rewritten(run / judged.LOG, change)
+
+    found = verdict.judge(run, FIRST)
+
+    assert first(found) == ("record", "intent.MNQ.@1:1")
+    assert found.first is not None
+    assert "gate.log" in found.first.why
+
+
+def test_a_run_of_an_earlier_version_is_judged(run: Path) -> None:
+    """It has noted no versions: equal is equal, and a difference says that the reason is not known."""
+    shutil.rmtree(run / lives.FOLDER)
+    equal = verdict.judge(run, FIRST)
+    altered(run, "trade.MNQ.", 2, net_cents=123_456)
+
+    found = verdict.judge(run, FIRST)
+
+    assert equal.verdict == "equal"
+    assert first(found)[0] == "record"
+    assert found.first is not None
+    assert "an earlier version noted none" in found.first.why
+
+
+def test_a_field_that_a_later_version_added_is_no_difference(run: Path) -> None:
+    """A recorded message without it is read with its default."""
+
+    def without(number: int, frame: bytes) -> bytes:
+        return msgspec.msgpack.encode({k: v for k, v in msgspec.msgpack.decode(frame).items() if k != "strategies"})
+
+    judged.rewritten(judged.tape(run, "risk.Replay."), without)
+
+    assert verdict.judge(run, FIRST).verdict == "equal"
+
+
+def test_a_day_is_judged_by_itself(run: Path) -> None:
+    """A difference of the day before, which took a message away, is not told of the next day again."""
+    judged.rewritten(judged.tape(run, "position.MNQ."), lambda number, frame: None if number == 3 else frame)
+
+    found = [verdict.judge(run, date) for date in (FIRST, SECOND)]
+
+    assert first(found[0]) == ("record", "position.MNQ.@1:4")
+    assert found[1].verdict == "equal"
+
+
+def test_ten_bars_that_the_bridge_dropped_are_lost_and_equal(played: tuple[Conf, Recording], tmp_path: Path) -> None:
+    """They are told as lost, with the bridge's own numbers."""
+    conf, recording = played
+    kept = [bar for bar in recording.bars if not 45 <= bar.index < 55]
+    run = judged.made(tmp_path / "run", conf, msgspec.structs.replace(recording, bars=kept))
+
+    found = verdict.judge(run, FIRST)
+
+    assert found.verdict == "equal"
+    assert [(each.who, each.count, each.first, each.last) for each in found.lost] == [("bridge", 10, "45", "54")]
+    assert "10 bars lost" in found.summary
+
+
+def test_what_only_the_logger_lost_comes_out_again(run: Path) -> None:
+    """A session and a decision that the journal lacks, by the logger's own report: equal, and told."""
+    judged.rewritten(judged.tape(run, "session.MNQ."), lambda number, frame: None if number == 30 else frame)
+    judged.rewritten(judged.tape(run, "decision.MNQ."), lambda number, frame: None if number == 2 else frame)
+    with Journal.open(judged.tape(run, "sys.gap.logger.")) as told:
+        for number, (topic, seq) in enumerate((("session.MNQ.", 31), ("decision.MNQ.", 3)), 1):
+            told.append(wire.encode(Header(1, "logger", 1, number, 0), Gap(topic, 1, seq, seq, "logger")))
+
+    found = verdict.judge(run, FIRST)
+
+    assert found.first is None
+    assert found.verdict == "equal"
+    assert sorted(found.unrecorded) == ["decision.MNQ.@1:3", "session.MNQ.@1:31"]
+
+
+def test_without_the_gates_log_nothing_is_proved(run: Path) -> None:
+    """Sessions and intents come out again, and the verdict is not equal."""
+    (run / judged.LOG).unlink()
+
+    found = verdict.judge(run, FIRST)
+
+    assert (found.verdict, found.first) == ("unproved", None)
+    assert found.checked["session"] == 60
+    assert "gate.log is missing" in found.summary
+
+
+def test_the_fills_of_a_worse_venue_are_measured(played: tuple[Conf, Recording], tmp_path: Path) -> None:
+    """Two ticks more on each side, and one refused entry: equal, given the venue's words; slippage and the missed fill are told."""
+    conf, recording = played
+    terms = conf.instruments["MNQ"]
+    worse = msgspec.structs.replace(terms, slippage_ticks=terms.slippage_ticks + 2)
+    venue = judged.Refusing(3, {"MNQ": worse}, conf.trading.account)
+    run = judged.made(tmp_path / "run", conf, recording, venue)
+
+    found = verdict.judge(run, FIRST)
+
+    assert found.verdict == "equal"
+    assert (found.fills.entry_ticks, found.fills.exit_ticks) == (2.0, 2.0)
+    assert (found.fills.missed, found.fills.extra) == (1, 0)
+    assert [each.state for each in found.fills.trades[:4]] == ["both", "both", "missed", "both"]
+    assert found.fills.dollars == found.fills.both * 2 * 2 * terms.tick * terms.point_value
+    assert any("the venue refuses this one" in line for line in text.lines(found))
+
+
+def test_the_verdict_is_a_file_of_the_day(run: Path) -> None:
+    """It is read as it was written."""
+    found = verdict.judge(run, FIRST)
+
+    path = verdict.write(run, found)
+
+    assert path == run / "days" / "2026" / "03" / "02" / "verdict.json"
+    assert msgspec.json.decode(path.read_bytes(), type=DayVerdict) == found
+    assert folders.judged(run, FIRST) == folders.Judged("equal", found.summary)
+    assert list(scan(run / judged.LOG))  # nothing of the run was touched
