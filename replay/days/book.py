@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -106,34 +108,50 @@ _session = msgspec.msgpack.Decoder(Sessions)
 _told = msgspec.msgpack.Decoder(Signal | Reject | Trade | OrderEvent | Fill | PlaceOrder)
 
 
-class Book:
-    """All days. changed: dates of which something is new since `settle`. changes: records taken. unread: those of no known form."""
+class Reached(Struct, frozen=True):
+    """How far a topic of bars has been read: its last number, and how many are missing since the last bar that was taken."""
 
-    def __init__(self) -> None:
+    number: Number | None = None
+    missing: int = 0
+
+
+START = Reached()
+
+
+class Book:
+    """All days. changed: dates of which something is new since `settle`. changes: records taken. unread: those of no known form.
+
+    Args:
+        dropped: the newest date that is no longer kept. reached: how far the topics of bars have been read.
+    """
+
+    def __init__(self, dropped: str = "", reached: Mapping[str, Reached] = MappingProxyType({})) -> None:
         self.days: dict[str, DayFacts] = {}
         self.changed: set[str] = set()
         self.newest = ""  # trade date of the newest bar
         self.unread = 0
         self.changes = 0
         self._clock = SessionClock(Calendar())  # a trade date depends on no calendar
-        self._dropped = ""  # the newest date that is no longer kept
-        self._reached: dict[str, Number] = {}  # by topic of bars
-        self._missing: dict[str, int] = {}
+        self.dropped = dropped
+        self.reached = dict(reached)
 
-    def take(self, topic: str, frame: bytes) -> None:
-        """One record of the journal. What cannot be read is counted: the day's files are no judge of the journal."""
+    def take(self, topic: str, frame: bytes) -> str:
+        """One record of the journal. Returns its trade date, if it is of one.
+
+        What cannot be read is counted: the day's files are no judge of the journal.
+        """
         self.changes += 1
         try:
             if topic.startswith("raw.bar."):
-                self._bar(topic, _header.decode(frame), _bar.decode(frame))
-            elif topic.startswith(topics.GAP):
-                self._gap(_gap.decode(frame))
-            elif topic.startswith(topics.SESSION):
-                self._session(topic, _header.decode(frame), _session.decode(frame))
-            else:
-                self._fact(topic, _header.decode(frame), frame)
+                return self._bar(topic, _header.decode(frame), _bar.decode(frame))
+            if topic.startswith(topics.GAP):
+                return self._gap(_gap.decode(frame))
+            if topic.startswith(topics.SESSION):
+                return self._session(topic, _header.decode(frame), _session.decode(frame))
+            return self._fact(topic, _header.decode(frame), frame)
         except msgspec.MsgspecError:
             self.unread += 1
+            return ""
 
     def date_of(self, at_ns: int) -> str:
         """The trade date of a market time."""
@@ -159,39 +177,43 @@ class Book:
         """Drop the facts of all but the newest days, and return those days."""
         past = [self.days.pop(date) for date in sorted(each for each in self.days if each <= self.newest)[:-KEPT]]
         self.changed -= {day.date for day in past}
-        self._dropped = max([self._dropped, *(day.date for day in past)])
+        self.dropped = max([self.dropped, *(day.date for day in past)])
         return past
 
-    def _bar(self, topic: str, header: Header, bar: Bar) -> None:
-        number, before = (header.epoch, header.seq), self._reached.get(topic)
-        self._reached[topic] = number
-        if before is not None:
-            missing = header.seq - 1 - (before[1] if before[0] == header.epoch else 0)
-            self._missing[topic] = self._missing.get(topic, 0) + max(missing, 0)
-        day = self._day(self.date_of(bar.close_ns))
+    def _bar(self, topic: str, header: Header, bar: Bar) -> str:
+        number, before = (header.epoch, header.seq), self.reached.get(topic, START)
+        lost = before.missing
+        if before.number is not None:
+            lost += max(header.seq - 1 - (before.number[1] if before.number[0] == header.epoch else 0), 0)
+        self.reached[topic] = Reached(number, lost)
+        date = self.date_of(bar.close_ns)
+        day = self._day(date)
         if day is None:
-            return
+            return date
         bars = day.bars.setdefault(bar.instrument, [])
         if bars and bar.close_ns <= bars[-1].close_ns:
-            return  # late, or sent again by a chart that was loaded again: the tracker ignores it, too
-        if lost := self._missing.pop(topic, 0):
+            return date  # late, or sent again by a chart that was loaded again: the tracker ignores it, too
+        if lost:
             day.lost.setdefault(bar.instrument, {})[len(bars)] = lost
+            self.reached[topic] = Reached(number)
         bars.append(bar)
         day.numbers.setdefault(bar.instrument, []).append(number)
         day.begun = day.begun or bar.phase != HISTORICAL
         self.newest = max(self.newest, day.date)
+        return date
 
-    def _gap(self, gap: Gap) -> None:
+    def _gap(self, gap: Gap) -> str:
         name = gap.topic.removeprefix("raw.bar.").removesuffix(".1m.")
         for day in self.days.values():
             inside = {at for at in day.numbers.get(name, ()) if at[0] == gap.of_epoch and gap.first <= at[1] <= gap.last}
             if inside:
                 day.unheard.setdefault(name, set()).update(inside)
                 self.changed.add(day.date)
+        return ""
 
-    def _session(self, topic: str, header: Header, at: Sessions) -> None:
+    def _session(self, topic: str, header: Header, at: Sessions) -> str:
         if (day := self._day(at.session)) is None:
-            return
+            return at.session
         name = topic.removeprefix(topics.SESSION).removesuffix(".")
         if header.epoch not in day.epochs:
             day.epochs.append(header.epoch)
@@ -201,19 +223,21 @@ class Book:
         day.attendance.minute(topic, at)
         if at.rth:
             day.minutes.setdefault(name, []).append(at)
+        return at.session
 
-    def _fact(self, topic: str, header: Header, frame: bytes) -> None:
+    def _fact(self, topic: str, header: Header, frame: bytes) -> str:
         try:
             body = _told.decode(frame)
         except msgspec.ValidationError:
-            return  # another command
+            return ""  # another command
         date = body.session if isinstance(body, Signal | Reject | Trade) else self.date_of(header.event_ns)
         if (day := self._day(date)) is not None:
             day.told.setdefault(topic, []).append(Recorded(ref(topic, header), header.event_ns, header.cause, body))
             day.begun = True
+        return date
 
     def _day(self, date: str) -> DayFacts | None:
-        if date <= self._dropped:
+        if date <= self.dropped:
             return None
         self.changed.add(date)
         day = self.days.get(date)

@@ -1,36 +1,41 @@
 """The daybook: a daemon that keeps the days' folders beside the journal.
 
 It is a process of its own, so that nothing that it does can slow or stop the logger. The journal's files are its only source. From
-the bus it takes only the moment at which a message arrives; what it misses there, it lacks as a null. It keeps no position on the
-disk, which could disagree with the folders: a start reads the journal again, and what the folders hold already stays as it is.
+the bus it takes only the moment at which a message arrives; what it misses there, it lacks as a null. A start reads the journal of
+the last days again, and what the folders hold already stays as it is; the days before are left out if they are proved to be whole
+(checkpoint.py).
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
-from tapewire.bus import disk, private, sockets, topics, wire
+from tapewire.bus import private, sockets, topics, wire
 from tapewire.bus.daemon import ref
 from tapewire.bus.errors import JournalError, PeerError, Transient
+from tapewire.bus.journal import scan
 from tapewire.bus.messages import Header
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 from tapewire.replay import tapes
+from tapewire.replay.days import checkpoint
 from tapewire.replay.days.book import READ as TOPICS
 from tapewire.replay.days.book import Book, DayFacts
 from tapewire.replay.days.files import STAMPED, over_ns
 from tapewire.replay.days.folders import FOLDER, Folders
 from tapewire.replay.days.follow import Follower
+from tapewire.replay.tapes import SUFFIX
 from tapewire.replay.verify.evening import Evening
 from tapewire.strategies.clock import SECOND_NS
 
 ALARM = topics.of(topics.ALARM, "daybook")
-READ = "read.json"  # how far the journal had been read when the run ended
 QUIET_NS = 60 * SECOND_NS
 ROUND_S = 1.0  # what is in the journal is in the folders at most so much later
 ROUND_NS = int(ROUND_S * SECOND_NS)
@@ -40,10 +45,14 @@ class Days:
     """The days of a run, from its journal into its folders."""
 
     def __init__(self, run: Path, conf: Conf) -> None:
-        self.book = Book()
+        known = checkpoint.load(run)
+        self._known = known if checkpoint.proved(run, known) else checkpoint.Checkpoint()
+        places = {name: each.place for name, each in self._known.places.items()}
+        reached = {f"{name.removesuffix(SUFFIX)}.": place.reached for name, place in places.items()}
+        self.book = Book(self._known.dropped, reached)
         self.folders = Folders(run, conf)
         self._run = run
-        self._follower = Follower(run / "journal", self.book)
+        self._follower = Follower(run / "journal", self.book, places)
         self._open: set[str] = set()
         self._first = True
         self.closed: list[str] = []  # since the reader of this list has emptied it
@@ -57,9 +66,11 @@ class Days:
         seen = self.book.changes
         more = self._follower.round()
         if self._first and more:  # until the journal has been read once, the folders hold more than we know
-            for day in self.book.forget():
-                if day.begun and not self.folders.is_closed(day.date):
-                    self.folders.write(day, None, closed=True)
+            past = self.book.forget()
+            for before, day in zip([None, *past], past, strict=False):
+                if day.begun:
+                    self.folders.write(day, before, closed=True)
+            self._passed(past)
             return True
         self._first = False
         for day in self.book.settle():
@@ -70,8 +81,7 @@ class Days:
                 self._write(self.book.days[date], closed=True)
                 self._open.discard(date)
                 self.closed.append(date)
-        for day in self.book.forget():
-            self.folders.forget(day.date)
+        self._passed(self.book.forget())
         return more
 
     def finish(self, now_ns: int) -> None:
@@ -79,13 +89,24 @@ class Days:
         while self.round(now_ns, quiet=True):
             pass
         self.round(now_ns, quiet=True)  # nothing is new any more: what is over is closed
-        disk.replace(private.folder(self._run / FOLDER) / READ, msgspec.json.encode(self._follower.read()) + b"\n")
+        self._note(self._follower.read())
 
     def arrived(self, topic: str, header: Header, wall_ns: int) -> None:
         """A message was seen on the bus."""
         date = self.book.date_of(header.event_ns)
         self.folders.stamp(date, ref(topic, header), wall_ns)
         self.book.touch(date)
+
+    def _passed(self, past: list[DayFacts]) -> None:
+        """These days take no more, and a later start need not read them again."""
+        for day in past:
+            self.folders.forget(day.date)
+        if past:
+            self._note({})
+
+    def _note(self, read: dict[str, int]) -> None:
+        dropped = self.book.dropped
+        self._known = checkpoint.write(self._run, self._known, dropped, self._follower.behind(dropped), read)
 
     def _write(self, day: DayFacts, *, closed: bool = False) -> None:
         self.folders.write(day, self.book.before(day.date), closed=closed)
@@ -102,6 +123,7 @@ class Daybook(Process):
         private.folder(run_dir / FOLDER)  # a run that keeps days has its report before the first bar
         self._next_round_ns = 0
         self._quiet_from_ns = self.clock.monotonic_ns() + QUIET_NS
+        self._old = numbers(run_dir / tapes.FOLDER)
         # Beside the numbered facts: nothing is requested again here, because a late arrival would be a wrong time.
         self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), STAMPED)
         self.listen(self._passing, self._arrived)
@@ -142,18 +164,29 @@ class Daybook(Process):
                 topic, header, _ = wire.decode_message(frames)
             except PeerError:
                 continue  # the logger counts it
-            self.days.arrived(topic, header, now_ns)
+            if (header.epoch, header.seq) > self._old.get(topic, (0, 0)):
+                self.days.arrived(topic, header, now_ns)
+
+
+def numbers(journal: Path) -> dict[str, tuple[int, int]]:
+    """The last number of each topic of which arrivals are kept.
+
+    The broker hands a new reader the last message of each topic, long after it was sent: that is no arrival.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for path in (path for prefix in STAMPED for path in journal.glob(f"{prefix}*{SUFFIX}")):
+        with suppress(JournalError):  # the follower tells it
+            for last in deque(scan(path), maxlen=1):
+                header = msgspec.msgpack.decode(last, type=Header)
+                found[f"{path.name.removesuffix(SUFFIX)}."] = (header.epoch, header.seq)
+    return found
 
 
 def complete(run: Path, conf: Conf) -> None:
     """The days of a run that has ended. Its daybook has written them, unless it was stopped before it could."""
     journal = run / "journal"
     sizes = {path.name: path.stat().st_size for path in journal.glob("*.tape") if path.name.startswith(TOPICS)}
-    try:
-        done = msgspec.json.decode((run / FOLDER / READ).read_bytes(), type=dict[str, int]) == sizes
-    except (OSError, msgspec.MsgspecError):
-        done = False
-    if sizes and not done:
+    if sizes and checkpoint.load(run).read != sizes:
         Days(run, conf).finish(time.time_ns())
 
 
