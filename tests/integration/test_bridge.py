@@ -15,6 +15,8 @@ from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.replay import tapes
 from tapewire.replay.chaos import used_twice
+from tapewire.replay.days import folders
+from tapewire.replay.verify import verdict
 from tests import bridges
 from tests.integration.test_parity import REAL, SYNTH, journal
 from tests.mono import needs_mono
@@ -27,8 +29,8 @@ pytestmark = [pytest.mark.slow, needs_mono]
 
 @pytest.mark.parametrize("inline", [0, 1], ids=["events queued", "events inline"])
 def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, bars: Path, tmp_path: Path, inline: int) -> None:
-    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; its days have the same lines; and as a
-    recording, its journal or its days' folders give that journal again."""
+    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; its days have the same lines and are equal
+    when they are decided again; and as a recording, its journal or its days' folders give that journal again."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]))
 
     run = stage.play("--inline", inline, "--cross-first", 1)
@@ -40,6 +42,7 @@ def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, ba
         for name, content in results(measure).items()
         if name != "intents.jsonl"
     }
+    assert [verdict.judge(run, date).verdict for date in folders.dates(run)] == ["equal", "equal"]
     assert journal(stage.again(run / "days" if inline else run, tmp_path / "again")) == journal(measure)
 
 

@@ -21,6 +21,7 @@ from tapewire.replay import runs, tapes
 from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.venue import Venue
+from tapewire.replay.verify import record, verdict
 from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
@@ -145,7 +146,8 @@ class Stage:
         return self.facts("session.", Session)
 
     def adds_up(self) -> None:
-        """Books end flat and equal the fills, no order was placed twice, each bar has one session, and no reader had a gap."""
+        """Books end flat and equal the fills, no order was placed twice, each bar has one session, no reader had a gap, and every day
+        is equal when it is decided again, each epoch under its own settings."""
         fills = self.facts("fill.", Fill)
         entries = Counter(signal.id for signal in self.signals())
         trades = self.trades()
@@ -158,3 +160,4 @@ class Stage:
         assert [session.bar.close_ns for session in self.sessions()] == [bar.close_ns for bar in self.bars]
         assert last.total_cents == sum(trade.net_cents for trade in trades)
         assert not list((self.run / "journal").glob("sys.gap.*"))
+        assert {verdict.judge(self.run, date).summary.partition(";")[0][12:] for date in record.dates_of(self.run)} == {"equal"}
