@@ -29,8 +29,8 @@ pytestmark = [pytest.mark.slow, needs_mono]
 
 @pytest.mark.parametrize("inline", [0, 1], ids=["events queued", "events inline"])
 def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, bars: Path, tmp_path: Path, inline: int) -> None:
-    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; its days have the same lines and are equal
-    when they are decided again; and as a recording, its journal or its days' folders give that journal again."""
+    """Every bar, session, decision, order, fill, position, trade and risk, byte for byte; its days have the same lines, and are
+    equal when decided again; and as a recording, its journal or its days' folders give that journal again."""
     stage = Stage(program, bars, tmp_path, bridges.conf(["pipeline"]))
 
     run = stage.play("--inline", inline, "--cross-first", 1)

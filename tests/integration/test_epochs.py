@@ -146,8 +146,8 @@ class Stage:
         return self.facts("session.", Session)
 
     def adds_up(self) -> None:
-        """Books end flat and equal the fills, no order was placed twice, each bar has one session, no reader had a gap, and every day
-        is equal when it is decided again, each epoch under its own settings."""
+        """Books end flat and equal the fills, no order was placed twice, each bar has one session, no reader had a gap, and every
+        day is equal when decided again, each epoch under its own settings."""
         fills = self.facts("fill.", Fill)
         entries = Counter(signal.id for signal in self.signals())
         trades = self.trades()

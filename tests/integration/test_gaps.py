@@ -70,7 +70,8 @@ def feed(up: instances.Instance) -> Iterator[Feed]:
 
 
 def test_a_restarted_tracker_is_degraded_as_before(tapewire: Run, up: instances.Instance, feed: Feed) -> None:
-    """The same session under the same number; the next gap is published under a new number of its own."""
+    """The same session under the same number; the next gap is published under a new number of its own. The day is equal when it is
+    decided again, with what was lost as lost."""
     feed.publish(1, 2, 3, 6, 7)
     assert eventually(lambda: feed.has_reached(7))
     before, published = feed.session(), feed.sessions_published()
@@ -87,3 +88,8 @@ def test_a_restarted_tracker_is_degraded_as_before(tapewire: Run, up: instances.
     assert eventually(lambda: sum(1 for _ in tapes.frames(Path(up.run), gaps)) == 2)
     gap_facts = [wire.decode(frame) for frame in tapes.frames(Path(up.run), gaps)]
     assert [(header.seq, body.first, body.last) for header, body in gap_facts] == [(1, 4, 5), (2, 9, 9)]  # type: ignore[union-attr]
+    proved, judged = tapewire("prove", "--run", up.run), tapewire("verify", "--run", up.run)
+    assert "2 bars lost by the bus, raw.bar.MNQ.1m.@1:4 to raw.bar.MNQ.1m.@1:5" in proved.stdout
+    assert "1 bar lost by the bus, raw.bar.MNQ.1m.@1:9" in proved.stdout
+    assert "equal" in judged.stdout
+    assert (proved.returncode, judged.returncode) == (1, 0)
