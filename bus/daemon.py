@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Body, Header
+from tapewire.bus.messages import Body, Header, Stage
 
 
 class Event(NamedTuple):
@@ -182,6 +182,7 @@ class Daemon(NamedTuple):
     admits requests of a kind, by the class of the body; any other kind as `Admission()`.
     venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
+    timed: the stage that it is for a bar, and the kind of input with which a bar comes; its heartbeat tells how long it took.
     jobs: verbs of its service that work on their argument alone, by name. shows: verbs that show a part of its core, which they
     must not change, as JSON can hold it.
     """
@@ -196,6 +197,7 @@ class Daemon(NamedTuple):
     public: PublicPolicy | None = None
     recover: tuple[str, ...] = ()
     durable: LogPolicy | None = None
+    timed: tuple[Stage, type[Body]] | None = None
     jobs: Mapping[str, Callable[[str], Job]] = MappingProxyType({})
     shows: Mapping[str, Callable[[Any], object]] = MappingProxyType({})
 

@@ -56,6 +56,7 @@ PUBLISHES: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.PUBLISHER: (topics.PUBLIC,),
     Role.BRIDGE: (topics.RAW,),
+    Role.DAYBOOK: (topics.FEED, topics.OPS),
 }
 _PROCESS = (topics.BEAT, topics.RESEND, topics.GAP, topics.ALARM)
 OWN: Mapping[Role, tuple[str, ...]] = {

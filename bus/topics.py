@@ -30,6 +30,8 @@ RESEND = "sys.resend."
 GAP = "sys.gap."
 ALARM = "sys.alarm."
 WELCOME = "sys.welcome."
+FEED = "feed.status."
+OPS = "ops.event."
 
 
 def bar(instrument: str, timeframe: str = "1m") -> str:
@@ -44,6 +46,11 @@ def timeframe(instrument: str, minutes: int) -> str:
 def of(domain: str, subject: str) -> str:
     """The topic of one subject in a domain: `of(SESSION, "MNQ")` is `session.MNQ.`."""
     return f"{domain}{subject}."
+
+
+def technical(topic: str) -> bool:
+    """Whether it tells of processes or of the feed, not of the market. It changes from run to run, so no comparison reads it."""
+    return topic.startswith((SYS, FEED, OPS))
 
 
 def matches(topic: str, prefixes: tuple[str, ...]) -> bool:

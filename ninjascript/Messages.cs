@@ -597,6 +597,32 @@ namespace Tapewire
         }
     }
 
+    /// <summary>When the bridge (a bar) or the venue (a command) began and ended its work, by the clock of this PC.</summary>
+    public sealed class Lap
+    {
+        public string Stage, Instrument;
+        public long BarNs, InNs, OutNs;
+
+        public PackMap ToMap()
+        {
+            var map = new PackMap(5);
+            map.Add("stage", Stage);
+            map.Add("instrument", Instrument);
+            map.Add("bar_ns", BarNs);
+            map.Add("in_ns", InNs);
+            map.Add("out_ns", OutNs);
+            return map;
+        }
+
+        public static Lap From(Fields from)
+        {
+            return new Lap
+            {
+                Stage = from.Str("stage"), Instrument = from.Str("instrument"), BarNs = from.Time("bar_ns"), InNs = from.Time("in_ns"), OutNs = from.Time("out_ns"),
+            };
+        }
+    }
+
     public sealed class Beat : Body
     {
         public string Name;
@@ -605,6 +631,7 @@ namespace Tapewire
         public long Received, Sent, Healed, Lost;
         public string Note = "";
         public long Failed, Queued, Dropped;
+        public List<Lap> Laps = new List<Lap>();
 
         public override string Type { get { return "beat"; } }
 
@@ -623,6 +650,7 @@ namespace Tapewire
             to.Add("failed", Failed);
             to.Add("queued", Queued);
             to.Add("dropped", Dropped);
+            to.Add("laps", Laps.ConvertAll(lap => (object)lap.ToMap()));
         }
 
         public override void Read(Fields from)
@@ -640,6 +668,7 @@ namespace Tapewire
             Failed = from.Int("failed", 0);
             Queued = from.Int("queued", 0);
             Dropped = from.Int("dropped", 0);
+            Laps = from.Inner("laps").ConvertAll(Lap.From);
         }
     }
 

@@ -1,6 +1,8 @@
 // What the parts of the transport need of it, so that none of them uses a socket or NetMQ itself.
 
 using System;
+using System.Collections.Generic;
+using System.Diagnostics;
 using System.Threading;
 
 namespace Tapewire
@@ -16,6 +18,8 @@ namespace Tapewire
         /// <summary>Bars and alarms that were dropped, the oldest first, because too many waited. Never a message to the gate.</summary>
         public long Dropped;
 
+        public readonly Laps Laps = new Laps();
+
         long _pending;
 
         /// <summary>Messages that the gate has not acknowledged, and bars that have not gone out. Any thread.</summary>
@@ -29,6 +33,46 @@ namespace Tapewire
 
         /// <summary>A line for the chart's corner.</summary>
         public override string ToString() { return "sent " + Sent + " failed " + Failed + " queued " + Waiting + " dropped " + Dropped; }
+    }
+
+    /// <summary>
+    /// When our work for a bar or a command began and ended, until the next heartbeat tells it. Times are those of the performance counter: the clock
+    /// of .NET Framework advances in steps of up to 16 ms. The poller's thread only.
+    /// </summary>
+    public sealed class Laps
+    {
+        public const int Most = 512; // between two heartbeats; of more the newest are told
+
+        readonly Queue<Lap> _laps = new Queue<Lap>();
+
+        public static Lap Begin(string stage, string instrument, long barNs)
+        {
+            return new Lap { Stage = stage, Instrument = instrument, BarNs = barNs, InNs = Stopwatch.GetTimestamp() };
+        }
+
+        /// <summary>The work is done.</summary>
+        public void Note(Lap lap)
+        {
+            if (_laps.Count == Most) _laps.Dequeue();
+            lap.OutNs = Stopwatch.GetTimestamp();
+            _laps.Enqueue(lap);
+        }
+
+        /// <summary>Those since the last call, in UTC.</summary>
+        public List<Lap> Take()
+        {
+            var laps = new List<Lap>(_laps);
+            _laps.Clear();
+            long now = Stopwatch.GetTimestamp(), nowNs = UnixTime.NowNs();
+            foreach (Lap lap in laps)
+            {
+                lap.InNs = nowNs - Ns(now - lap.InNs);
+                lap.OutNs = nowNs - Ns(now - lap.OutNs);
+            }
+            return laps;
+        }
+
+        static long Ns(long counted) { return (long)(counted * (1e9 / Stopwatch.Frequency)); }
     }
 
     /// <summary>Who is at the other end of a socket.</summary>

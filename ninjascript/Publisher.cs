@@ -30,6 +30,7 @@ namespace Tapewire
             public string Topic;
             public Bar Bar;
             public long AfterMessage, SinceMs, HoldMs;
+            public Lap Lap;
         }
 
         readonly IPoller _poller;
@@ -68,6 +69,7 @@ namespace Tapewire
             var held = new HeldBar
             {
                 From = from, Topic = TopicOf(bar), Bar = bar, SinceMs = _poller.NowMs, HoldMs = holdMs, AfterMessage = _link.LastMessage,
+                Lap = Laps.Begin("bridge", bar.Instrument, bar.CloseNs),
             };
             if (_numbering.Ready) Number(held);
             else _unnumbered.Enqueue(held);
@@ -135,6 +137,7 @@ namespace Tapewire
             _poller.Counters.Delivered();
             Send(held.Topic, held.Bar, held.Bar.CloseNs);
             _poller.Counters.Bars++;
+            if (held.Bar.Phase != "historical") _poller.Counters.Laps.Note(held.Lap);
         }
 
         static string TopicOf(Bar bar)
@@ -175,6 +178,7 @@ namespace Tapewire
             beat.Failed = _poller.Counters.Failed;
             beat.Queued = _poller.Counters.Waiting;
             beat.Dropped = _poller.Counters.Dropped;
+            beat.Laps = _poller.Counters.Laps.Take();
             _poller.Send(Peer.Bus, Wire.Topic("sys.beat.nt."), Wire.Encode(_numbering.Unnumbered(), beat));
         }
 

@@ -26,6 +26,7 @@ namespace Tapewire
         readonly Dictionary<string, Action> _onAcknowledged = new Dictionary<string, Action>();
         readonly Dictionary<string, Inbox> _inboxes = new Dictionary<string, Inbox>();
         readonly Limits _limits = new Limits();
+        readonly Dictionary<string, Lap> _began = new Dictionary<string, Lap>(); // by command, until the first report on it
         List<AccountFigures> _accounts; // as the gate has been told; null before the first hello
         long _leaseMs = -1, _boot, _lookedMs, _toldMs;
         int _killed;
@@ -140,6 +141,9 @@ namespace Tapewire
             if (acknowledged != null) _onAcknowledged[reference] = acknowledged;
             LastMessage = _outbox.Put(reference, Wire.Topic(topic), Wire.Encode(header, body), _poller.NowMs);
             _poller.Counters.Messages++;
+            if (!_began.TryGetValue(cause, out Lap began)) return;
+            _began.Remove(cause);
+            _poller.Counters.Laps.Note(began);
         }
 
         // --- in ---------------------------------------------------------------------------------------------------------------------
@@ -222,6 +226,7 @@ namespace Tapewire
             }
             bool repeat = !_memory.Take(message, instrument, id);
             if (repeat) _poller.Counters.Repeats++;
+            else if (_began.Count < Laps.Most) _began[message.Ref] = Laps.Begin("venue", instrument, message.Header.EventNs);
             Acknowledge(message);
             trader.Command(message, repeat);
         }

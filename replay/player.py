@@ -121,7 +121,9 @@ class Player(Process):
             self._send_report(body, bar.close_ns)
         self._until(lambda: not len(self.outbox), f"the gate to acknowledge the executions of {stamp}")
         stamped = msgspec.structs.replace(bar, position=self.venue.position(bar.instrument))
+        came_ns = self.clock.monotonic_ns()
         self.publish(topics.bar(bar.instrument), stamped, bar.close_ns)
+        self.laps.note("bridge", bar.instrument, bar.close_ns, came_ns, self.clock.monotonic_ns())
         self._until(lambda: self.done_ns.get(bar.instrument, 0) >= bar.close_ns, f"eval.done of {stamp}")
         self._until(lambda: self.awaited <= self.handled and not len(self.outbox), f"the orders of {stamp}")
         self.handled -= self.awaited
@@ -192,6 +194,8 @@ class Player(Process):
         self.venue.no_entries = self._unleased()
         for body in self.venue.on_order(event.body):
             self._send_report(body, event.header.event_ns, event.ref)
+        instrument = getattr(event.body, "instrument", SOURCE)
+        self.laps.note("venue", instrument, event.header.event_ns, self.woke_ns, self.clock.monotonic_ns())
         self.handled.add(getattr(event.body, "id", ""))
 
     def _unleased(self) -> str:

@@ -6,7 +6,7 @@ joins and splits the two, so bodies hold no routing. PROTOCOL.md documents the s
 Kinds, by where a message travels:
     `Fact`           published on the bus: events, proposals (`Intents`) and their decisions (`Decisions`)
     `Command`        published, and delivered to the venue until it acknowledges
-    `SystemMessage`  published under `sys.`: the state of the bus itself
+    `SystemMessage`  published under `sys.`, `feed.` and `ops.`: the state of the bus, of the feed and of the run
     `LinkMessage`    on the venue link alone: the venue's reports, acknowledgements, the lease
     `GateRequest`    sent to the gate alone: kill switch and external signals
     `CoreEvent`      from a process to its own core; in the log of that daemon, never on a socket
@@ -43,7 +43,7 @@ from tapewire.bus.messages.market import Bar, CrossBar, Position, TimeframeBar
 from tapewire.bus.messages.outside import Arm, ExternalAnswer, ExternalSignal, IngressEvent, Kill
 from tapewire.bus.messages.public import PublicSignal, PublicTrade
 from tapewire.bus.messages.session import Flow, IbHistory, Levels, Range, Scores, Session
-from tapewire.bus.messages.system import Alarm, Beat, Gap, Resend
+from tapewire.bus.messages.system import Alarm, Beat, FeedStatus, Gap, Lap, OpsEvent, Resend
 from tapewire.bus.messages.venue import (
     AccountFigures,
     Accounts,
@@ -67,10 +67,12 @@ from tapewire.bus.messages.words import (
     Confidence,
     DayType,
     Direction,
+    FeedState,
     FirstSide,
     IngressError,
     IngressState,
     LinkName,
+    OpsKind,
     OrderStatus,
     PatternKind,
     PatternSubtype,
@@ -78,6 +80,7 @@ from tapewire.bus.messages.words import (
     Reason,
     Regime,
     Role,
+    Stage,
     StopRounding,
     TradingState,
     Verb,
@@ -114,6 +117,8 @@ __all__ = [
     "ExternalAnswer",
     "ExternalSignal",
     "Fact",
+    "FeedState",
+    "FeedStatus",
     "Fill",
     "FirstSide",
     "Flow",
@@ -129,12 +134,15 @@ __all__ = [
     "Intent",
     "Intents",
     "Kill",
+    "Lap",
     "Lease",
     "Levels",
     "LinkMessage",
     "LinkName",
     "LinkState",
     "MoveBracket",
+    "OpsEvent",
+    "OpsKind",
     "OrderEvent",
     "OrderStatus",
     "OrderUpdate",
@@ -161,6 +169,7 @@ __all__ = [
     "Service",
     "Session",
     "Signal",
+    "Stage",
     "StopRounding",
     "StrategyDay",
     "Suppressed",
@@ -198,7 +207,7 @@ Fact: TypeAlias = (
     | PublicTrade
 )
 Command: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
-SystemMessage: TypeAlias = Beat | Resend | Gap | Alarm
+SystemMessage: TypeAlias = Beat | Resend | Gap | Alarm | FeedStatus | OpsEvent
 LinkMessage: TypeAlias = Hello | Accounts | OrderUpdate | Execution | Lease | Ack
 GateRequest: TypeAlias = Kill | Arm | ExternalSignal
 CoreEvent: TypeAlias = LinkState | Due | Begun

@@ -41,6 +41,24 @@ Role: TypeAlias = Literal["ENTRY", "EXIT", "STOP", "TARGET", "SESSION_END", "FOR
 LinkName: TypeAlias = Literal["venue", "journal"]
 """A connection that the gate watches: to NinjaTrader, or to the logger."""
 
+FeedState: TypeAlias = Literal["connected", "delayed", "silent"]
+"""What is known of an instrument's bars: they come, they come late, or they do not come."""
+
+OpsKind: TypeAlias = Literal[
+    "started",
+    "stopped",
+    "connected",
+    "disconnected",
+    "session_opened",
+    "session_closed",
+    "settings_changed",
+    "error",
+]
+"""What an operational event tells."""
+
+Stage: TypeAlias = Literal["bridge", "tracker", "evaluator", "gate", "venue"]
+"""What a bar passes on its way to an order; the venue is where the gate's command arrives."""
+
 Verb: TypeAlias = Literal[
     "ping",
     "state",

@@ -68,6 +68,7 @@ def daemon(conf: Conf) -> Daemon:
         requests=("gate",),
         serves="evaluator",
         recover=(topics.SESSION, topics.DECISION),
+        timed=("evaluator", Session),
         shows={"strategies": lambda core: core.shown()},
     )
 

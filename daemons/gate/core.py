@@ -92,6 +92,7 @@ def daemon(conf: Conf) -> Daemon:
             journal=True,
             latch=LATCH,
         ),
+        timed=("gate", Intents),
     )
 
 

@@ -37,6 +37,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control, limits
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
+from tapewire.daemons.shell.laps import Laps
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
@@ -84,6 +85,8 @@ class Process:
         self.sequencer: Sequencer[Taken] = Sequencer(name, complete=True, heal_ns=int(conf.bus.heal_s * SECOND_NS))
         self.entrance = Entrance(conf.epoch, self.clock, self.doors.allow, logger)
         self.received = self.sent = 0
+        self.laps = Laps()
+        self.woke_ns = self.clock.monotonic_ns()  # when the round's messages had come (monotonic)
         self.beats: dict[str, int] = {}  # when each process was last heard (monotonic)
         self.beat_notes: dict[str, str] = {}  # what each reported with it
         self.note = "starting"
@@ -112,6 +115,9 @@ class Process:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._signals.close()
+        if self.stopping:
+            self.note = "stopped"  # readers need not wait for the silence
+            Process.beat(self)
         self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
@@ -153,7 +159,9 @@ class Process:
         """
         until_ns = min(self._next_beat_ns, self.next_timer_ns()) - self.clock.monotonic_ns()
         wait_ms = max(0, min(int(timeout_s * 1000), -(-until_ns // 1_000_000)))
-        for socket, _ in self.poller.poll(wait_ms):
+        arrived = self.poller.poll(wait_ms)
+        self.woke_ns = self.clock.monotonic_ns()
+        for socket, _ in arrived:
             self.handlers[socket]()
         now_ns = self.clock.monotonic_ns()
         if not self._whole:
@@ -225,18 +233,10 @@ class Process:
     def beat(self) -> None:
         """Publish a heartbeat: this process is alive, and has written so far."""
         now_ns = self.clock.now_ns()
-        body = Beat(
-            name=self.name,
-            pid=os.getpid(),
-            started_ns=self.started_ns,
-            wall_ns=now_ns,
-            last={topic: (self.stamper.epoch, seq) for topic, seq in self.stamper.last.items()},
-            received=self.received,
-            sent=self.sent,
-            healed=self.sequencer.healed,
-            lost=self.sequencer.lost,
-            note=self.note,
-        )
+        last = {topic: (self.stamper.epoch, seq) for topic, seq in self.stamper.last.items()}
+        counted = (self.received, self.sent, self.sequencer.healed, self.sequencer.lost)
+        laps = self.laps.take(now_ns - self.clock.monotonic_ns())
+        body = Beat(self.name, os.getpid(), self.started_ns, now_ns, last, *counted, self.note, laps=laps)
         topic = topics.of(topics.BEAT, self.name)
         self.facts_out.send_multipart((topic.encode(), self.passing(topic, body, now_ns)))
 
@@ -272,9 +272,8 @@ class Process:
         self._writable = True
 
     def _facts(self) -> None:
-        now_ns = self.clock.monotonic_ns()
         for frames in sockets.arrived(self.facts_in, BATCH):
-            self._fact(frames, now_ns)
+            self._fact(frames, self.woke_ns)
 
     def _fact(self, frames: list[bytes], now_ns: int) -> None:
         if frames[0] == WELCOME:

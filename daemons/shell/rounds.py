@@ -26,7 +26,7 @@ from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
 from tapewire.bus.errors import InvariantError, Poisoned
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Body, Control, Header
+from tapewire.bus.messages import Body, Control, Header, Stage
 from tapewire.bus.voice import Voice
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import audit, control, venue_link
@@ -34,6 +34,7 @@ from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.intake import Intake
 from tapewire.daemons.shell.jobs import Jobs, Send
+from tapewire.daemons.shell.laps import bar_of
 from tapewire.daemons.shell.notes import Notes
 from tapewire.daemons.shell.outgoing import Outgoing
 from tapewire.daemons.shell.process import Process
@@ -105,6 +106,8 @@ class Rounds(Process):
                 self.step(event)
             self._strike("said", events)
             self._deliver(now_ns)
+            if self.daemon.timed is not None:
+                self._time(*self.daemon.timed, events)
             self._strike("sent", events)
             self._log_noted()
         if self.venue is not None:
@@ -166,6 +169,13 @@ class Rounds(Process):
             case Reply():
                 assert self.service is not None, f"{self.name} answers and serves nothing"
                 self.service.answer(event, topic, frame)
+
+    def _time(self, stage: Stage, kind: type[Body], events: Sequence[Event]) -> None:
+        """Note when the round's bars came and were done."""
+        out_ns = self.clock.monotonic_ns()
+        for event in events:
+            if type(event.body) is kind and (bar := bar_of(event.body)) is not None:
+                self.laps.note(stage, *bar, self.woke_ns, out_ns)
 
     def _deliver(self, now_ns: int) -> None:
         self.outgoing.deliver(now_ns)

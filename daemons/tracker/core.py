@@ -92,4 +92,5 @@ def daemon(conf: Conf) -> Daemon:
         subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
         recover=(topics.RAW,),
+        timed=("tracker", Bar),
     )
