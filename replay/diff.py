@@ -4,7 +4,8 @@
 if a message differs because its cause differs, the cause is the first difference. One early difference explains a thousand later
 ones, so only that one is reported, with the chain of messages from it back to the bar.
 
-Heartbeats and alarms (`sys.`) describe processes, not the market, and are not compared.
+Heartbeats, alarms, the feed's status and operational events (`sys.`, `feed.`, `ops.`) describe processes, not the market, and are
+not compared.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def _compared(a: Path, b: Path) -> Iterator[list[str]]:
     kinds = {tapes.kept(a), tapes.kept(b)}
     if "none" in kinds:
         return
-    names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not name.startswith(topics.SYS)]
+    names = [name for name in dict.fromkeys((*tapes.topics(a), *tapes.topics(b))) if not topics.technical(name)]
     if kinds == {"all"}:
         yield names
         return

@@ -115,7 +115,8 @@ def recorded(instance: Instance) -> str:
         return ""
     kinds = (("bars", topics.RAW), ("signals", topics.SIGNAL), ("trades", topics.TRADE), ("gaps", topics.GAP))
     counts = ", ".join(f"{_under(records, prefix):,} {kind}" for kind, prefix in kinds)
-    return f"{sum(records.values()):,} messages recorded: {counts}"
+    total = sum(count for topic, count in records.items() if not topics.technical(topic))
+    return f"{total:,} messages recorded: {counts}"
 
 
 def _under(records: dict[str, int], prefix: str) -> int:

@@ -9,6 +9,7 @@
     performance.json      what the day brought; `closed` once it is over
     report.html           the report of a run, of this day alone
     stamps.jsonl          when this machine saw each signal, order, acknowledgement and fill
+    latency.jsonl         when each stage began and ended its work for each bar
 
 `book` folds facts into days, and `files` (with `live` and `sums`) turns a day into the content of its files; all are pure. `follow`
 reads the journal, `folders` writes, and `process` is the daemon around them. A day can be written again at any time and is

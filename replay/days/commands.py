@@ -1,4 +1,4 @@
-"""The commands `day` and `month`: they print what stands in the folders of a run, and write nothing."""
+"""The commands `day`, `month` and `latency`: they print what stands in the folders of a run, and write nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import typer
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE
+from tapewire.daemons.operator.latency import BUDGET_MS, figures
 from tapewire.daemons.operator.tables import aligned
 from tapewire.replay.commands import JsonOption, out
-from tapewire.replay.days import folders, month
+from tapewire.replay.days import folders, month, timing
 from tapewire.replay.days.files import Init, Performance
 from tapewire.replay.days.month import MonthSummary
 from tapewire.strategies.figures import shown
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(day)
     app.command(name="month")(month_of)
+    app.command()(latency)
 
 
 def day(
@@ -79,6 +81,24 @@ def month_of(
             out.print(line, markup=False)
     if show and not webbrowser.open((folder / "summary.html").as_uri()):
         raise ConfError(f"no browser could be started here; open {folder / 'summary.html'}")
+
+
+def latency(
+    date: Annotated[str | None, typer.Argument(help="YYYY-MM-DD; without it the last day that has a folder.")] = None,
+    run: RunOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how long the bars of a day took, hop by hop, from NinjaTrader to the decision and the order."""
+    path = _run(run)
+    chosen = _date(path, date)
+    ways = timing.ways(folders.place(path, chosen))
+    found = figures(ways)
+    if as_json:
+        told = {"session": chosen, "bars": len(ways), "budget_ms": BUDGET_MS, "hops": found}
+        out.print_json(msgspec.json.encode(told).decode())
+    else:
+        for line in timing.lines(chosen, len(ways), found):
+            out.print(line, markup=False)
 
 
 def day_lines(folder: Path, done: Performance, begun: Init, trades: list[dict[str, Any]]) -> Iterator[str]:

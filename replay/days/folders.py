@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import msgspec
 
 from tapewire.bus import disk, private
 from tapewire.bus.errors import DataError
+from tapewire.bus.messages import Lap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.days import files, month
 from tapewire.replay.days.book import DayFacts
@@ -19,6 +20,7 @@ from tapewire.replay.days.files import Init, Performance
 FOLDER = "days"
 STAMPS = "stamps.jsonl"
 VERDICT = "verdict.json"
+LATENCY = "latency.jsonl"
 GROWING = (".csv", ".jsonl")
 
 T = TypeVar("T")
@@ -80,6 +82,7 @@ class Folders:
         self._run = run
         self._conf = conf
         self._stamps: dict[str, dict[str, int]] = {}
+        self._mended: set[str] = set()  # dates whose file of latencies ends with a whole line
 
     def stamp(self, date: str, message: str, wall_ns: int) -> None:
         """Keep when a message was seen. The first time counts."""
@@ -87,10 +90,22 @@ class Folders:
         if message in stamps:
             return
         stamps[message] = wall_ns
-        path = _made(place(self._run, date)) / STAMPS
+        self._append(date, STAMPS, msgspec.json.encode(Arrival(message, wall_ns)) + b"\n")
+
+    def passed(self, date: str, laps: Iterable[Lap]) -> None:
+        """Keep how long bars took."""
+        path = place(self._run, date) / LATENCY
+        if date not in self._mended:
+            self._mended.add(date)
+            if path.exists():
+                _mend(path)
+        self._append(date, LATENCY, b"".join(msgspec.json.encode(lap) + b"\n" for lap in laps))
+
+    def _append(self, date: str, name: str, lines: bytes) -> None:
+        path = _made(place(self._run, date)) / name
         with disk.writing(path), path.open("ab") as file:
             os.chmod(file.fileno(), private.FILE)
-            file.write(msgspec.json.encode(Arrival(message, wall_ns)) + b"\n")
+            file.write(lines)
 
     def write(self, day: DayFacts, before: DayFacts | None, *, closed: bool) -> None:
         """Bring a day's folder, and its month, to what is known now.
@@ -138,10 +153,7 @@ class Folders:
     def _known_stamps(self, date: str) -> dict[str, int]:
         if date not in self._stamps:
             path = place(self._run, date) / STAMPS
-            whole = _whole_lines(path.read_bytes()) if path.exists() else b""
-            if path.exists() and path.stat().st_size > len(whole):
-                with disk.writing(path):
-                    os.truncate(path, len(whole))
+            whole = _mend(path) if path.exists() else b""
             found: dict[str, int] = {}
             for line in _stamps(whole):
                 found.setdefault(line.message, line.wall_ns)
@@ -184,8 +196,14 @@ def _common(there: bytes, content: bytes) -> int:
     return length
 
 
-def _whole_lines(content: bytes) -> bytes:
-    return content[: content.rfind(b"\n") + 1]
+def _mend(path: Path) -> bytes:
+    """Cut off a torn last line. Returns what is left."""
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        with disk.writing(path):
+            os.truncate(path, len(whole))
+    return whole
 
 
 def _stamps(content: bytes) -> Iterator[Arrival]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,10 @@ import msgspec
 import structlog
 
 from tapewire.bus import private, sockets, topics, wire
-from tapewire.bus.daemon import ref
+from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import JournalError, PeerError, Transient
 from tapewire.bus.journal import scan
-from tapewire.bus.messages import Header
+from tapewire.bus.messages import Header, Lap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 from tapewire.replay import tapes
@@ -31,6 +33,7 @@ from tapewire.replay.days.book import Book, DayFacts
 from tapewire.replay.days.files import STAMPED, over_ns
 from tapewire.replay.days.folders import FOLDER, Folders
 from tapewire.replay.days.follow import Follower
+from tapewire.replay.days.witness import Witness
 from tapewire.replay.tapes import SUFFIX
 from tapewire.replay.verify.evening import Evening
 from tapewire.strategies.clock import SECOND_NS
@@ -70,7 +73,7 @@ class Days:
             for before, day in zip([None, *past], past, strict=False):
                 if day.begun:
                     self.folders.write(day, before, closed=True)
-            self._passed(past)
+            self._over(past)
             return True
         self._first = False
         for day in self.book.settle():
@@ -81,7 +84,7 @@ class Days:
                 self._write(self.book.days[date], closed=True)
                 self._open.discard(date)
                 self.closed.append(date)
-        self._passed(self.book.forget())
+        self._over(self.book.forget())
         return more
 
     def finish(self, now_ns: int) -> None:
@@ -97,7 +100,12 @@ class Days:
         self.folders.stamp(date, ref(topic, header), wall_ns)
         self.book.touch(date)
 
-    def _passed(self, past: list[DayFacts]) -> None:
+    def passed(self, laps: Iterable[Lap]) -> None:
+        """A heartbeat has told how long bars took."""
+        for date, of_date in groupby(laps, key=lambda lap: self.book.date_of(lap.bar_ns)):
+            self.folders.passed(date, of_date)
+
+    def _over(self, past: list[DayFacts]) -> None:
         """These days take no more, and a later start need not read them again."""
         for day in past:
             self.folders.forget(day.date)
@@ -125,7 +133,8 @@ class Daybook(Process):
         self._quiet_from_ns = self.clock.monotonic_ns() + QUIET_NS
         self._old = numbers(run_dir / tapes.FOLDER)
         # Beside the numbered facts: nothing is requested again here, because a late arrival would be a wrong time.
-        self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), STAMPED)
+        self.witness = Witness(self, run_dir, self.days.passed)
+        self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), (*STAMPED, *self.witness.topics))
         self.listen(self._passing, self._arrived)
         self.evening = Evening(run_dir, logger, wanted=conf.bus.clock_runs)
         if ALARM in tapes.topics(run_dir, ALARM) and (last := list(tapes.frames(run_dir, ALARM))):
@@ -138,6 +147,7 @@ class Daybook(Process):
         now_ns = self.clock.monotonic_ns()
         if now_ns < self._next_round_ns:
             return
+        self.witness.look()
         before = self.days.book.changes
         more = self.days.round(self.clock.now_ns(), quiet=now_ns > self._quiet_from_ns)
         if self.days.book.changes != before:
@@ -153,19 +163,26 @@ class Daybook(Process):
         return self._next_round_ns
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "newest": self.days.book.newest, "unread": self.days.book.unread}
+        return {
+            **super().state(),
+            "newest": self.days.book.newest,
+            "unread": self.days.book.unread,
+            "latency": self.witness.latency(),
+        }
 
     def _arrived(self) -> None:
-        now_ns = self.clock.now_ns()
+        wall_ns = self.clock.now_ns()
         for frames in sockets.arrived(self._passing, BATCH):
             if frames[0] == WELCOME:
                 continue
             try:
-                topic, header, _ = wire.decode_message(frames)
+                topic, header, body = wire.decode_message(frames)
             except PeerError:
                 continue  # the logger counts it
-            if (header.epoch, header.seq) > self._old.get(topic, (0, 0)):
-                self.days.arrived(topic, header, now_ns)
+            if not topic.startswith(STAMPED):
+                self.witness.take(Event(topic, header, body), wall_ns)
+            elif (header.epoch, header.seq) > self._old.get(topic, (0, 0)):
+                self.days.arrived(topic, header, wall_ns)
 
 
 def numbers(journal: Path) -> dict[str, tuple[int, int]]:

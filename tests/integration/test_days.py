@@ -68,7 +68,8 @@ def both(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 def content(run: Path, date: str) -> dict[str, Any]:
     """A day's folder, without the times that only the daybook of a run over the bus could measure."""
     found: dict[str, Any] = {path.name: path.read_bytes() for path in folders.place(run, date).iterdir()}
-    found.pop("stamps.jsonl", None)
+    for measured in ("stamps.jsonl", "latency.jsonl"):
+        found.pop(measured, None)
     rows = [json.loads(line) for line in found["trades.jsonl"].splitlines()]
     for row in rows:
         row["live"]["elapsed_ms"] = None

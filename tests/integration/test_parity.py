@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tapewire.daemons.operator.latency import HOPS
 from tests.integration.conftest import Run, run
 from tests.shared import SHARED, needs_shared
 
@@ -61,6 +62,18 @@ def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable
     assert journal(a) == journal(b)
     assert results(a) == results(b)
     assert tapewire("diff", a, b).returncode == 0
+
+
+def test_the_latency_of_a_replay_is_shown_hop_by_hop(tapewire: Run, first: Callable[..., Any]) -> None:
+    """Each stage of the real chain has its figures, although no message of the chain has a time of the clock."""
+    _, replayed = first("--strategies", "pipeline")
+    text, told = tapewire("latency", "--run", replayed), tapewire("latency", "--run", replayed, "--json")
+
+    found = json.loads(told.stdout)
+    assert list(found["hops"]) == list(HOPS)
+    assert found["bars"] >= found["hops"]["to decision"]["count"] > found["hops"]["to signal"]["count"] > 0
+    assert f"{found['session']}: {found['bars']:,} bars, milliseconds\n" in text.stdout
+    assert "a bar to signal: p99 " in text.stdout
 
 
 def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any], bars: Path, tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator import instances, supervise
+from tapewire.replay import tapes
 from tests.integration.conftest import home_in, live, run
-from tests.integration.test_processes import status
+from tests.integration.test_processes import eventually, status
 
 pytestmark = pytest.mark.slow
 
@@ -67,3 +69,34 @@ def test_the_doctor_names_a_stopped_daemon(standing: instances.Instance) -> None
     assert {check["name"] for check in json.loads(before.stdout) if check["state"] == "broken"} == {"bridge"}
     assert frozen.returncode == 1
     assert "evaluator control" in {check["name"] for check in json.loads(frozen.stdout) if check["state"] == "broken"}
+
+
+def published(standing: instances.Instance, prefix: str) -> list[dict[str, Any]]:
+    """The journal of these topics, as the tap prints it."""
+    topic = f"{prefix}."
+    count = sum(1 for name in tapes.topics(Path(standing.run), topic) for _ in tapes.frames(Path(standing.run), name))
+    done = run("tap", topic, "--since", "all", "--json", "--count", count) if count else None
+    return [json.loads(line) for line in done.stdout.splitlines()] if done is not None else []
+
+
+def test_a_start_is_told_as_events(standing: instances.Instance) -> None:
+    """Of the run, and of each daemon with its first heartbeat; without a bridge the feed of its instrument is silent."""
+
+    def started() -> set[str]:
+        return {each["subject"] for each in published(standing, "ops.event") if each["event"] == "started"}
+
+    assert eventually(lambda: started() >= {"run", *supervise.DAEMONS})
+    assert eventually(lambda: [each["status"] for each in published(standing, "feed.status.MNQ")] == ["silent"])
+
+
+def test_a_restart_is_told_as_two_events(standing: instances.Instance) -> None:
+    """The daemon stops in order and says so; neither the daybook's own restart nor another's tells anything twice."""
+    before = len(published(standing, "ops.event"))
+    for name in ("daybook", "publisher"):
+        assert run("restart", name).returncode == 0
+
+    def told() -> list[tuple[str, str]]:
+        return [(each["event"], each["subject"]) for each in published(standing, "ops.event")[before:]]
+
+    assert eventually(lambda: told()[-1:] == [("started", "publisher")])
+    assert told() == [("started", "daybook"), ("stopped", "publisher"), ("started", "publisher")]

@@ -67,15 +67,25 @@ SHELLS = {
 }
 PURE_IN_SHELL_ROOMS = {
     "daemons.shell.audit",
+    "daemons.shell.laps",
     "daemons.shell.watch",
     "daemons.operator.doctor.bridge",
     "daemons.operator.doctor.contracts",
     "daemons.operator.doctor.findings",
     "daemons.operator.doctor.hours",
+    "daemons.operator.latency",
     "daemons.operator.snapshot",
     "daemons.operator.tables",
 }
-CORES_OF_REPLAY = {"replay.venue", "replay.loop", "replay.days.book", "replay.days.live", "replay.days.sums"}
+CORES_OF_REPLAY = {
+    "replay.venue",
+    "replay.loop",
+    "replay.days.book",
+    "replay.days.events",
+    "replay.days.feed",
+    "replay.days.live",
+    "replay.days.sums",
+}
 
 # What a core may use of the standard library and of others. All of it is a function of its arguments.
 PURE = {

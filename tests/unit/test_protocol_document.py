@@ -174,14 +174,15 @@ def test_what_is_not_published_is_named_below_the_table():
     ] == []
 
 
-ROOMS = ("tracker", "evaluator", "gate", "publisher", "logger")
+ROOMS = {name: ROOT / "daemons" / name for name in ("tracker", "evaluator", "gate", "publisher", "logger")} | {
+    "daybook": ROOT / "replay" / "days"
+}
 
 
-def made_in(room):
+def made_in(place):
     """The tags of all messages that the code of a room builds, and the topic domains that it names."""
     kinds = {kind.__name__: kind.__struct_config__.tag for kind in get_args(Body)}
     tags, domains = set(), set()
-    place = ROOT / "daemons" / room
     for path in list(place.rglob("*.py")) or [place.with_suffix(".py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -197,7 +198,7 @@ def test_each_topic_has_the_writers_of_the_code():
 
     Every daemon writes the topics of each (`beat`, `resend`, `gap`) through its process.
     """
-    made = {room: made_in(room) for room in ROOMS}
+    made = {room: made_in(place) for room, place in ROOMS.items()}
     bridge = "".join(path.read_text("utf-8") for path in (ROOT / "ninjascript").glob("*.cs"))
     rows = [row for row in rows_of_topics() if "each" not in row[1]]
     writers = {topic: set() for topic, _, _ in rows}

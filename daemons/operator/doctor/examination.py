@@ -79,6 +79,7 @@ def _hops(instance: Instance, run: Path, conf: Conf) -> list[Check]:
         ("turned away", lambda: locks.strangers(way())),
         ("heartbeats", lambda: hops.beats(instance)),
         ("history", lambda: hops.history(way())),
+        ("latency", lambda: hops.latency(way())),
         ("gate log", lambda: hops.gate_log(run)),
         ("trading", lambda: hops.trading(conf)),
     ]

@@ -8,6 +8,7 @@ import shutil
 import time
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from tapewire.bus import disk as disks
@@ -19,6 +20,7 @@ from tapewire.bus.messages import Beat
 from tapewire.daemons.operator import instances, status, supervise
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok
 from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.operator.latency import BUDGET_MS, DECISION, SIGNAL, HopFigures, slowest
 from tapewire.daemons.settings.structs import Conf
 
 FREE_BYTES = 1 << 30
@@ -86,6 +88,22 @@ def history(way: Access) -> Found:
     with zmq.Context() as context, History(context, way.to("history"), deadline_s=HOP_S) as journal:
         lengths = journal.topics()
     return ok(f"{len(lengths)} topics, {sum(length.records for length in lengths)} records")
+
+
+def latency(way: Access) -> Found:
+    """The budget of a bar's way to its signal, or to the decision that there is none, over the newest bars."""
+    with zmq.Context() as context:
+        report = request_control(context, way.to("control.daybook"), "state")["latency"]
+    hops = msgspec.convert(report["hops"], dict[str, HopFigures])
+    name = SIGNAL if SIGNAL in hops else DECISION
+    if name not in hops:
+        return ok("no bar yet")
+    found = hops[name]
+    text = f"a bar {name}: p50 {found.p50_ms:g}, p99 {found.p99_ms:g}, worst {found.worst_ms:g} ms of {found.count:,}"
+    if found.p99_ms <= BUDGET_MS:
+        return ok(f"{text}; the budget is {BUDGET_MS:g} ms")
+    remedy = f"most of it at `{slowest(hops)}` (`tapewire latency`): see what else this machine does, and [bus] pin"
+    return broken(f"{text}; the budget is {BUDGET_MS:g} ms", remedy)
 
 
 def gate_log(run: Path) -> Found:
