@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, DataError, suggest
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.operator.commands import InstrumentsOption
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.calendar import calendar_for
+from tapewire.daemons.settings.calendar import FILE, calendar_for
 from tapewire.replay import runs
 from tapewire.replay.commands import JsonOption, bar, err, out
 from tapewire.replay.options import reads_files
@@ -115,6 +116,7 @@ def convert(
         origin = normal.provenance(root, series, source, sources, told)
         path = normal.write(folder, series, origin, form)
         written.append({"file": str(path), "root": root, "contracts": series.contracts, "bars": len(series.bars)})
+    _keep_calendar(paths, folder)
     if as_json:
         out.print(msgspec.json.encode(written).decode(), markup=False)
         return
@@ -129,6 +131,16 @@ def formats() -> None:
     for each in FORMATS:
         out.print(each.NAME, markup=False)
     out.print("and any CSV, described by --mapping FILE", markup=False)
+
+
+def _keep_calendar(paths: list[Path], folder: Path) -> None:
+    """Put the special days of a recording beside its bars, as they would be those of the exchange otherwise."""
+    beside = [(path if path.is_dir() else path.parent) / FILE for path in paths]
+    known = {each.read_bytes() for each in beside if each.exists()}
+    if len(known) > 1:
+        err.print(f"note: the folders have different {FILE}; none is kept, put the right one into {folder}", markup=False)
+    elif known:
+        disk.replace(folder / FILE, known.pop())
 
 
 def _left_out(gathered: Gathered) -> list[str]:

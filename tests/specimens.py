@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tapewire.replay.sources import formats
-from tapewire.replay.sources.stamps import to_utc
 from tapewire.replay.sources.table import Bars, Content, Options, Ticks
+from tapewire.replay.sources.zones import to_utc
 from tests.shared import SHARED
 
 SPECIMENS = SHARED / "recordings"

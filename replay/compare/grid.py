@@ -23,7 +23,7 @@ from tapewire.bus.errors import ConfError, DataError
 from tapewire.replay.compare import region, turns
 from tapewire.replay.compare.history import AccountFill, AccountHistory, AccountTurn, is_playback, once
 from tapewire.replay.compare.region import Order
-from tapewire.replay.sources.stamps import zone_named
+from tapewire.replay.sources.zones import zone_named
 from tapewire.strategies.clock import SECOND_NS
 
 Kind = Literal["Executions", "Trades"]

@@ -28,7 +28,6 @@ class BarList(Sequence[Bar]):
         self._instrument = instrument
         self._bars = bars
         self._beside = tuple(beside)
-        self._places = [_places(bars.stamp, other.stamp) for _, other in beside]
         self._first = first
 
     def __len__(self) -> int:
@@ -71,8 +70,9 @@ class BarList(Sequence[Bar]):
     def _cross(self, start: int, stop: int) -> Iterator[tuple[CrossBar, ...]]:
         """What stands beside each bar."""
         beside: list[list[CrossBar]] = [[] for _ in range(stop - start)]
-        for (root, other), places in zip(self._beside, self._places, strict=True):
-            there = places[start:stop]
+        stamps = self._bars.stamp[start:stop]
+        for root, other in self._beside:
+            there = _places(stamps, other.stamp)
             at = np.flatnonzero(there >= 0)
             for slot, row in zip(at.tolist(), _columns(other, there[at]), strict=True):
                 beside[slot].append(CrossBar(root, *row[1:]))
@@ -112,5 +112,7 @@ def _known(side: Whole) -> list[int | None]:
 
 def _places(stamps: Whole, others: Whole) -> Whole:
     """Where each stamp stands among others; -1 where it does not."""
-    at = np.minimum(np.searchsorted(others, stamps), max(len(others) - 1, 0))
-    return np.where(others[at] == stamps, at, -1).astype(np.int32) if len(others) else np.full(len(stamps), -1)
+    if not len(others):
+        return np.full(len(stamps), -1)
+    at = np.minimum(np.searchsorted(others, stamps), len(others) - 1)
+    return np.where(others[at] == stamps, at, -1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tapewire.replay.sources import text
+from tapewire.replay.sources import cells, text
 from tapewire.replay.sources.table import MINUTE_S, Bars, Flags, Part, Ticks, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 PRICES = ("open", "high", "low", "close")
 FLOW = ("ask", "bid", "up", "down")
-WANTED = {**dict.fromkeys(PRICES, text.PRICE), "volume": text.CONTRACTS}
+WANTED = {**dict.fromkeys(PRICES, cells.PRICE), "volume": cells.CONTRACTS}
 PERIODS = (3_600, 1_800, 900, 600, 300, 240, 180, 120, MINUTE_S, 30, 15, 10, 5, 1)
 FEW = 10
 NEARLY_ALL = 0.99

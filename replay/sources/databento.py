@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text
 from tapewire.replay.sources.table import MINUTE_S, UTC, Bad, Content, Flags, Head, Options, Part, Progress, Ticks, Unwanted
 
 NAME = "Databento CSV"
@@ -29,14 +27,13 @@ TRADE = "T"
 SIDES = {"B": 1, "A": -1}
 OUTRIGHT = re.compile(r"[A-Z0-9]{1,4}?([FGHJKMNQUVXZ]\d{1,2}|\.[cnv]\.\d+)")
 CONTINUOUS = re.compile(r"\.[cnv]\.0$")  # the contract in front; any other rank stays as it is written
-PRETTY = "YYYY-MM-DDThh:mm:ss.fffffffffZ"
-NO_TIME = f"not a time in ISO with Z, or in nanoseconds; {text.AGAIN}"
+NO_TIME = f"not a time in ISO with Z, or in nanoseconds; {cells.AGAIN}"
 SCALE = 10**9
 NONE = 2**63 - 1
 
 
 def recognise(head: Head) -> str:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     if layout is None or not {*SIGN} <= {*layout.names}:
         return ""
     for what, needed in (("bars", BARS), ("trades", TRADES)):
@@ -46,18 +43,18 @@ def recognise(head: Head) -> str:
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     assert layout is not None
-    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
-    words: dict[str, text.Words] = {name: text.Words() for name in ("symbol", "action", "side") if name in layout.names}
+    first = dict(zip(layout.names, layouts.first_row(head, layout), strict=False))
+    words: dict[str, cells.Words] = {name: cells.Words() for name in ("symbol", "action", "side") if name in layout.names}
     trades = {*TRADES} <= {*layout.names}
-    wanted: dict[str, text.Wanted] = {
+    wanted: dict[str, cells.Wanted] = {
         "ts_event": _stamp(first.get("ts_event", "")),
-        **dict.fromkeys(("rtype", "instrument_id"), text.CONTRACTS),
-        **{name: text.Wanted(convert, "") for name, convert in words.items()},
+        **dict.fromkeys(("rtype", "instrument_id"), cells.CONTRACTS),
+        **{name: cells.Wanted(convert, "") for name, convert in words.items()},
         **(_of_trades(layout, first) if trades else _of_bars(first)),
     }
-    text.need(head.path, layout, tuple(wanted), "download the schema ohlcv-1m, ohlcv-1s or trades")
+    layouts.need(head.path, layout, tuple(wanted), "download the schema ohlcv-1m, ohlcv-1s or trades")
     table = text.read(head, layout, wanted, progress, "ts_event")
     groups = _contracts(head, table, words["symbol"].words if "symbol" in words else [""])
     if trades:
@@ -78,41 +75,37 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     )
 
 
-def _of_bars(first: dict[str, str]) -> dict[str, text.Wanted]:
-    return {**dict.fromkeys(BARS, _price(first.get("open", ""))), "volume": text.CONTRACTS}
+def _of_bars(first: dict[str, str]) -> dict[str, cells.Wanted]:
+    return {**dict.fromkeys(BARS, _price(first.get("open", ""))), "volume": cells.CONTRACTS}
 
 
-def _of_trades(layout: text.Layout, first: dict[str, str]) -> dict[str, text.Wanted]:
+def _of_trades(layout: layouts.Layout, first: dict[str, str]) -> dict[str, cells.Wanted]:
     price = _price(first.get("price", ""))
     loose = price._replace(convert=_or_none(price.convert))  # a row that is no trade has no price
     quote = [name for name in QUOTE if name in layout.names]
-    sequence = {"sequence": text.CONTRACTS} if "sequence" in layout.names else {}
-    return {**dict.fromkeys(("price", *quote), loose), "size": text.CONTRACTS, **sequence}
+    sequence = {"sequence": cells.CONTRACTS} if "sequence" in layout.names else {}
+    return {**dict.fromkeys(("price", *quote), loose), "size": cells.CONTRACTS, **sequence}
 
 
-def _stamp(first: str) -> text.Wanted:
-    if first.isdigit():
-        return text.Wanted(stamps.unix, NO_TIME, exact=True)
-    if len(first) == len(PRETTY):
-        return stamps.fixed(PRETTY, NO_TIME)
-    return text.Wanted(stamps.iso, NO_TIME)
+def _stamp(first: str) -> cells.Wanted:
+    return cells.Wanted(stamps.unix, NO_TIME) if first.isdigit() else stamps.shaped(first, NO_TIME)
 
 
-def _price(first: str) -> text.Wanted:
+def _price(first: str) -> cells.Wanted:
     """A column of prices: decimal, or integers where the first one has no point."""
-    return text.Wanted(_nanos, text.PRICE.why, exact=True) if first.lstrip("-").isdigit() else text.PRICE
+    return cells.Wanted(_nanos, cells.PRICE.why) if first.lstrip("-").isdigit() else cells.PRICE
 
 
-def _nanos(cells: pd.Series[Any]) -> tuple[text.Column, Flags]:
+def _nanos(column: cells.Cells) -> tuple[cells.Column, Flags]:
     """Integers times 1e9; the greatest stands for none."""
-    values, wrong = stamps.integers(cells)
+    values, wrong = cells.integers(column)
     return values / SCALE, wrong | (values == NONE)
 
 
-def _or_none(convert: text.Convert) -> text.Convert:
-    def loose(cells: pd.Series[Any]) -> tuple[text.Column, Flags]:
-        values, wrong = convert(cells)
-        return np.where(wrong, np.nan, values), np.zeros(len(cells), np.bool_)
+def _or_none(convert: cells.Convert) -> cells.Convert:
+    def loose(column: cells.Cells) -> tuple[cells.Column, Flags]:
+        values, wrong = convert(column)
+        return np.where(wrong, np.nan, values), np.zeros(len(column), np.bool_)
 
     return loose
 
@@ -155,7 +148,7 @@ def _period_s(head: Head, table: text.Table) -> int:
     return PERIODS_S[kinds[0]] if kinds else MINUTE_S
 
 
-def _trades(head: Head, table: text.Table, rows: Flags, words: dict[str, text.Words]) -> Ticks:
+def _trades(head: Head, table: text.Table, rows: Flags, words: dict[str, cells.Words]) -> Ticks:
     """The trades among some rows, in the exchange's order."""
     column = table.columns
     kinds = np.array([word == TRADE for word in words["action"].words], np.bool_)[column["action"][rows]]
@@ -164,7 +157,7 @@ def _trades(head: Head, table: text.Table, rows: Flags, words: dict[str, text.Wo
         table.told.append(f"{head.path.name}: {int((~kinds).sum()):,} rows left out whose action is not {TRADE} (a trade)")
         at = at[kinds]
     nothing = np.isnan(column["price"][at])
-    table.bad.extend(Bad(int(table.line[row]), "price", "", text.PRICE.why) for row in at[nothing])
+    table.bad.extend(Bad(int(table.line[row]), "price", "", cells.PRICE.why) for row in at[nothing])
     at = at[~nothing]
     stamp = column["ts_event"][at]
     order = np.lexsort((column.get("sequence", table.line)[at], stamp))

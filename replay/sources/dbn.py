@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import databento, text
+from tapewire.replay.sources import databento, layouts, unpack
 from tapewire.replay.sources.table import Content, Head, Options, Progress
 
 NAME = "Databento DBN"
@@ -28,7 +28,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         table = Path(folder) / f"{head.path.name}.csv"
         rest = _convert(head.path, table, lambda share: progress(share * SHARE))
         try:
-            written = text.head_of(table)
+            written = layouts.head_of(table)
             if not databento.recognise(written):
                 raise DataError(f"{head.path}: neither bars nor trades; download ohlcv-1m, ohlcv-1s or trades")
             content = databento.read(written, options, lambda share: progress(SHARE + share * (1 - SHARE)))
@@ -57,7 +57,7 @@ def _convert(path: Path, table: Path, progress: Progress) -> int:
             map_symbols=True,
         )
         try:
-            for piece in text.pieces(path, PIECE, progress):
+            for piece in unpack.pieces(path, PIECE, progress):
                 transcoder.write(piece)
             transcoder.flush()
             rest = len(transcoder.buffer())

@@ -9,9 +9,8 @@ import datetime as dt
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from tapewire.replay.sources import proof
+from tapewire.replay.sources import proof, zones
 from tapewire.replay.sources.series import SHOWN, Series, plain, unnamed
 from tapewire.replay.sources.table import EXCHANGE, Bad, Bars, Flags, Whole
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
@@ -160,8 +159,7 @@ def _prints(series: Series) -> list[str]:
 
 
 def _shown(bars: Bars, at: int) -> str:
-    wall = pd.Timestamp(int(bars.stamp[at]), tz="UTC").tz_convert(EXCHANGE)
-    return f"{wall:%Y-%m-%d %H:%M} New York"
+    return f"{zones.at(int(bars.stamp[at]), EXCHANGE):%Y-%m-%d %H:%M} New York"
 
 
 def _date(day: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text
 from tapewire.replay.sources.table import EXCHANGE, Content, Head, Options, Progress, Unwanted
 
 NAME = "FirstRate"
@@ -26,8 +26,8 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     assert first is not None
     if not first[1]:
         raise Unwanted(f"{head.path}: daily bars, which are not for intraday rules; take the file of one minute")
-    wanted = {"stamp": stamps.fixed("YYYY-MM-DD hh:mm:ss", f"not a time such as yyyy-MM-dd HH:mm:ss; {text.AGAIN}")}
-    table = text.read(head, text.Layout(CELLS), wanted | columns.WANTED, progress, "stamp")
+    wanted = {"stamp": stamps.fixed("YYYY-MM-DD hh:mm:ss", f"not a time such as yyyy-MM-dd HH:mm:ss; {cells.AGAIN}")}
+    table = text.read(head, layouts.Layout(CELLS), wanted | columns.WANTED, progress, "stamp")
     stamp = table.columns["stamp"]
     if ADJUSTED.search(head.path.name):
         table.told.append(f"{head.path.name}: its name says that the prices are adjusted; unadjusted ones lie on the tick grid")

@@ -10,6 +10,7 @@ from tapewire.replay.sources import (
     dbn,
     firstrate,
     journal,
+    layouts,
     mapping,
     multicharts,
     ncd,
@@ -18,7 +19,6 @@ from tapewire.replay.sources import (
     nrd,
     sierra_scid,
     sierra_text,
-    text,
     tradingview,
     volumetric,
 )
@@ -66,7 +66,7 @@ def recognised(path: Path, options: Options) -> Recognised | None:
 
     A mapping says how every file of text is read.
     """
-    head = text.head_of(path)
+    head = layouts.head_of(path)
     if options.mapping and head.text is not None:
         return Recognised(head, cast(Format, mapping), f"described by {options.mapping}")
     for reader in FORMATS:

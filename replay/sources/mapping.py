@@ -13,17 +13,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-import pandas as pd
 from msgspec import Meta, Struct
 
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.daemons.settings.files import read_table, remedy
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text, zones
 from tapewire.replay.sources.table import UTC, Content, Flags, Head, Options, Progress, Ticks, Whole
 
 NAME = "table with a mapping"
 KEYS = "MAPPING.md beside tapewire/replay/sources/mapping.py has them all"
-AGAIN = f"correct the form in the mapping; {text.AGAIN}"
+AGAIN = f"correct the form in the mapping; {cells.AGAIN}"
 ISO, UNIX, TRADE = "iso", "unix", "trade"
 BAR_KEYS = ("open", "high", "low", "close", "volume", "ask_volume", "bid_volume", "up_ticks", "down_ticks")
 TRADE_KEYS = ("price", "size", "side", "bid", "ask")
@@ -102,10 +101,10 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     described = Path(options.mapping)
     mapping = load(described)
     layout = _layout(head, mapping, described)
-    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
-    words = {"instrument": text.Words(), "side": text.Words()}
+    first = dict(zip(layout.names, layouts.first_row(head, layout), strict=False))
+    words = {"instrument": cells.Words(), "side": cells.Words()}
     time = _time(mapping.stamp)
-    wanted = {name: time.get(name) or _cells(name, words) for name in layout.names if name}
+    wanted = {name: time.get(name) or _wanted(name, words) for name in layout.names if name}
     table = text.read(head, layout, wanted, progress, "stamp")
     stamp = np.zeros(len(table.line), np.int64)
     for name in time:
@@ -119,7 +118,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         raise ConfError(f"{described}, zone {mapping.zone!r}: the stamps of {head.path.name} carry theirs; leave the key out")
     groups: list[tuple[str, Flags | slice]] = [(mapping.instrument, slice(None))]
     if "instrument" in table.columns:
-        groups = list(text.groups(words["instrument"], table.columns["instrument"]))
+        groups = list(cells.groups(words["instrument"], table.columns["instrument"]))
     return Content(
         parts=[
             part
@@ -128,7 +127,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
                 name, _trades(mapping, table, stamp, rows, words["side"]) if trades else columns.bars(table, stamp, rows)
             )
         ],
-        clock=UTC if carried else mapping.zone and stamps.zone_named(mapping.zone),
+        clock=UTC if carried else mapping.zone and zones.zone_named(mapping.zone),
         stamps=mapping.stamps,
         period_s=0 if trades else mapping.period_s,
         assumed=not carried,
@@ -178,7 +177,7 @@ def _fault(mapping: Mapping) -> tuple[str, object, str] | None:
         return "stamp.form", stamp.form, f"no form that strptime knows; write {ISO}, {UNIX}, or a form such as %d.%m.%Y %H:%M"
     if mapping.zone:
         try:
-            stamps.zone_named(mapping.zone)
+            zones.zone_named(mapping.zone)
         except ConfError:
             return "zone", mapping.zone, "not a time zone; write an IANA name such as America/Chicago, Europe/Berlin, UTC"
     if len(mapping.separator) > 1 or mapping.separator in ('"', "\n", "\r"):
@@ -209,10 +208,10 @@ def _fault(mapping: Mapping) -> tuple[str, object, str] | None:
     return None
 
 
-def _works(convert: text.Convert) -> bool:
+def _works(convert: stamps.OneByOne) -> bool:
     """Whether a form can be used at all."""
     try:
-        convert(pd.Series(["1"]))
+        convert(["1"])
     except (ValueError, re.error):
         return False
     return True
@@ -225,24 +224,24 @@ def _places(mapping: Mapping) -> dict[str, str | int]:
     return {key: column for key, column in keys.items() if column is not None}
 
 
-def _layout(head: Head, mapping: Mapping, path: Path) -> text.Layout:
+def _layout(head: Head, mapping: Mapping, path: Path) -> layouts.Layout:
     """The layout of the table: the columns that are wanted have the names of this module, the others none."""
     number = mapping.skip
     while number < len(head.lines) and not head.lines[number].strip():
         number += 1
     line = head.lines[number] if number < len(head.lines) else ""
-    separator = mapping.separator or text.separator_of(line)
+    separator = mapping.separator or layouts.separator_of(line)
     if separator == mapping.decimal:
         raise ConfError(f"{path}, decimal {separator!r}: {head.path.name} is separated by it; name another separator; {KEYS}")
-    cells = text.fields_of(line, separator)
+    cells = layouts.fields_of(line, separator)
     while cells and not cells[-1]:
         cells.pop()
     first = number + 2 if mapping.header else number + 1
-    written = text.Layout(tuple(cell.lower() for cell in cells), separator, mapping.decimal, first)
+    written = layouts.Layout(tuple(cell.lower() for cell in cells), separator, mapping.decimal, first)
     names = [""] * len(cells)
     for key, column in _places(mapping).items():
         if isinstance(column, str):
-            text.need(head.path, written, [column.lower()], f"correct {key} in {path}")
+            layouts.need(head.path, written, [column.lower()], f"correct {key} in {path}")
             at = written.names.index(column.lower())
         else:
             at = column - 1
@@ -254,14 +253,14 @@ def _layout(head: Head, mapping: Mapping, path: Path) -> text.Layout:
     return written._replace(names=tuple(names))
 
 
-def _time(stamp: Stamp) -> dict[str, text.Wanted]:
+def _time(stamp: Stamp) -> dict[str, cells.Wanted]:
     if stamp.column is None:
         return {
             "date": stamps.repeated(stamps.pattern(stamp.date_form), f"not a date as {stamp.date_form}; {AGAIN}"),
             "time": stamps.repeated(stamps.clock_pattern(stamp.time_form), f"not a time as {stamp.time_form}; {AGAIN}"),
         }
     if stamp.form == UNIX:
-        return {"stamp": text.Wanted(stamps.unix, f"not a number of seconds or parts of them since 1970; {AGAIN}", exact=True)}
+        return {"stamp": cells.Wanted(stamps.unix, f"not a number of seconds or parts of them since 1970; {AGAIN}")}
     why = f"not a time as {stamp.form}; {AGAIN}"
     return {"stamp": stamps.fixed(stamps.PLAIN, why, stamps.iso) if stamp.form == ISO else stamps.written(stamp.form, why)}
 
@@ -272,13 +271,13 @@ def _carries_zone(stamp: Stamp, first: str) -> bool:
     return stamp.form == UNIX or "%z" in stamp.form or (stamp.form == ISO and stamps.zoned(first))
 
 
-def _cells(name: str, words: dict[str, text.Words]) -> text.Wanted:
+def _wanted(name: str, words: dict[str, cells.Words]) -> cells.Wanted:
     if name in words:
-        return text.Wanted(words[name], "")
-    return text.PRICE if name in PRICES else text.CONTRACTS
+        return cells.Wanted(words[name], "")
+    return cells.PRICE if name in PRICES else cells.CONTRACTS
 
 
-def _trades(mapping: Mapping, table: text.Table, stamp: Whole, rows: Flags | slice, words: text.Words) -> Ticks:
+def _trades(mapping: Mapping, table: text.Table, stamp: Whole, rows: Flags | slice, words: cells.Words) -> Ticks:
     ticks = columns.ticks(table, stamp, rows)
     if ticks.side is None:
         return ticks

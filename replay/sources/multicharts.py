@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text
 from tapewire.replay.sources.table import Content, Head, Options, Progress, Unwanted
 
 NAME = "MultiCharts QuoteManager export"
@@ -17,12 +17,12 @@ VOLUMES = {"totalvolume": "volume", "volume": "volume", "vol": "volume"}
 SIDES = {"upvolume": "ask", "up": "ask", "downvolume": "bid", "down": "bid"}
 NAMED = re.compile(r"(?:[A-Z]+\.)?([A-Z0-9]{1,6})(?= .*-|-)")
 QUOTES = re.compile(r"-(Bid|Ask)\b", re.IGNORECASE)
-NO_DATE = f"not a date such as 2013/1/31; describe the file with --mapping; {text.AGAIN}"
-NO_TIME = f"not a time such as 09:31:00; {text.AGAIN}"
+NO_DATE = f"not a date such as 2013/1/31; describe the file with --mapping; {cells.AGAIN}"
+NO_TIME = f"not a time such as 09:31:00; {cells.AGAIN}"
 
 
 def recognise(head: Head) -> str:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     if layout is None or layout.names[: len(FIRST)] != FIRST or not head.lines[layout.first - 2].lstrip().startswith('"'):
         return ""
     return (
@@ -33,21 +33,21 @@ def recognise(head: Head) -> str:
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     assert layout is not None
     if quotes := QUOTES.search(head.path.name):
         raise Unwanted(f"{head.path}: its name says quotes at the {quotes[1].lower()}, and only trades make bars; export Trade")
     layout = layout._replace(names=tuple((VOLUMES | SIDES).get(name.replace(" ", ""), name) for name in layout.names))
-    text.need(head.path, layout, FIRST, "export the symbol again")
+    layouts.need(head.path, layout, FIRST, "export the symbol again")
     sides = {"ask", "bid"} <= {*layout.names}
     volumes = (("volume",) if "volume" in layout.names else ()) + (("ask", "bid") if sides else ())
-    text.need(head.path, layout, volumes or ("volume",), "export the symbol with its volume")
-    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
+    layouts.need(head.path, layout, volumes or ("volume",), "export the symbol with its volume")
+    first = dict(zip(layout.names, layouts.first_row(head, layout), strict=False))
     wanted = {
-        "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
+        "date": stamps.repeated(stamps.date, NO_DATE),
         "time": stamps.time_of_day(first.get("time", ""), NO_TIME),
-        **dict.fromkeys(columns.PRICES, text.PRICE),
-        **dict.fromkeys(volumes, text.CONTRACTS),
+        **dict.fromkeys(columns.PRICES, cells.PRICE),
+        **dict.fromkeys(volumes, cells.CONTRACTS),
     }
     table = text.read(head, layout, wanted, progress)
     stamp = table.columns["date"] + table.columns["time"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text
 from tapewire.replay.sources.table import MINUTE_S, UTC, Content, Head, Options, Progress, Unwanted
 
 NAME = "NinjaTrader export"
@@ -52,9 +52,9 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     if quotes := QUOTES.search(head.path.name):
         side = quotes[1].lower()
         raise Unwanted(f"{head.path}: its name says quotes at the {side}, and only trades make bars; {AGAIN}")
-    wanted = {"stamp": stamps.fixed(kind.form, f"not a time such as {kind.written.partition(';')[0]}; {text.AGAIN}")}
-    wanted |= {name: text.CONTRACTS if name in ("volume", "size") else text.PRICE for name in kind.cells[1:]}
-    layout = text.Layout(kind.cells, ";", text.decimal_of(head.lines, ";"))
+    wanted = {"stamp": stamps.fixed(kind.form, f"not a time such as {kind.written.partition(';')[0]}; {cells.AGAIN}")}
+    wanted |= {name: cells.CONTRACTS if name in ("volume", "size") else cells.PRICE for name in kind.cells[1:]}
+    layout = layouts.Layout(kind.cells, ";", layouts.decimal_of(head.lines, ";"))
     table = text.read(head, layout, wanted, progress, "stamp")
     stamp = table.columns["stamp"]
     trades = kind is not MINUTES
@@ -73,7 +73,7 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
 def _kind(head: Head) -> Kind | None:
     """The layout of the first of some rows that has one: the very first may be damaged."""
     for line in head.lines[:5]:
-        cells = text.fields_of(line, ";")
+        cells = layouts.fields_of(line, ";")
         for kind in KINDS:
             if cells and kind.fits(cells):
                 return kind

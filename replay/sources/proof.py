@@ -12,12 +12,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import stamps
+from tapewire.replay.sources import zones
 from tapewire.replay.sources.table import EXCHANGE, UTC, Flags, Floats, Whole
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
 
@@ -168,7 +168,7 @@ def best(stamp: Whole, volume: Whole, ends: Sequence[bool] = (False, True)) -> S
     """
     fitting: list[tuple[int, float, StampClock]] = []
     for at_open, zone in product(ends, ZONES):
-        utc, skipped = stamps.to_utc(stamp, zone)
+        utc, skipped = zones.to_utc(stamp, zone)
         found = evidence(utc[~skipped] + MINUTE_NS * at_open, volume[~skipped])
         if found.fits and 4 * len(found.contrary) < found.days:
             rise = round(found.rise / found.best, 1) if found.best else 0.0
@@ -179,12 +179,12 @@ def best(stamp: Whole, volume: Whole, ends: Sequence[bool] = (False, True)) -> S
 
 def written(close: Whole, clock: StampClock) -> Whole:
     """The stamps that a file has for these closes."""
-    return stamps.from_utc(close - MINUTE_NS * clock.at_open, clock.zone)
+    return zones.from_utc(close - MINUTE_NS * clock.at_open, clock.zone)
 
 
 def new_york(close: Whole) -> tuple[Whole, Whole]:
     """Closes as New York dates (days since 1970) and minutes after midnight; a bar that closes at midnight is 24:00 of its day."""
-    wall = written(close, StampClock(EXCHANGE)) // MINUTE_NS
+    wall: Any = (written(close, StampClock(EXCHANGE)) // MINUTE_NS).astype(np.int32)  # enough until the year 6000
     day = (wall - 1) // 1440
     return day, wall - day * 1440
 

@@ -7,22 +7,22 @@ field, value and remedy, unless the user allows so many (`--skip-bad`). Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from tapewire.bus.bounds import MAX_PRICE
 from tapewire.bus.errors import DataError
 from tapewire.daemons.market.ticks import NEARLY
-from tapewire.replay.sources import candles, stamps
+from tapewire.replay.sources import candles, stamps, zones
+from tapewire.replay.sources.cells import AGAIN
 from tapewire.replay.sources.recording import Ignored
 from tapewire.replay.sources.table import MINUTE_S, Bad, Bars, Content, Flags, Floats, Options, Part, Stamps, Ticks, Whole
-from tapewire.replay.sources.text import AGAIN
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS
 
+PIECE = 1 << 15  # bars
 BEGINNING = 1_000  # rows that rule out most of what is looked for
 SHOWN = 5  # bad rows that an error or a report names; the rest is counted
 FEW_LATE = 30  # rows that a feed sends late; so many and a tenth of a file are no late rows
@@ -64,7 +64,7 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
     rows = _forward(path, _scaled(part.rows, options.multiplier), options, told)
     if options.multiplier is None:
         _check_scale(path, rows, tick)
-    utc, skipped = stamps.to_utc(rows.stamp, zone)
+    utc, skipped = zones.to_utc(rows.stamp, zone)
     bad = [
         Bad(int(rows.line[at]), "stamp", written(rows.stamp[at]), f"no such time in {zone}, whose clock skips it; {AGAIN}")
         for at in np.flatnonzero(skipped)
@@ -81,9 +81,9 @@ def of(path: Path, content: Content, part: Part, tick: float, options: Options) 
         bars = replace(rows, stamp=utc if at_close else utc + content.period_s * SECOND_NS).only(~skipped)
         good, ignored = _rising(path, bars, zone)
         bars = bars.only(good)
-        wrong, reasons = _impossible(bars, tick, options, content.period_s, zone)
-        bars = bars.only(~wrong)
-        bad += reasons
+        checked = [_impossible(piece, tick, options, content.period_s, zone) for piece in _pieces(bars)]
+        bars = bars.only(~np.concatenate([wrong for wrong, _ in checked]))
+        bad += [each for _, reasons in checked for each in reasons]
         if content.period_s != options.seconds:
             bars = candles.joined(path, bars, content.period_s, options.seconds)
             told.append(f"{path.name}: bars of {content.period_s} s, joined to bars of {options.seconds} s")
@@ -108,7 +108,7 @@ def clock(path: Path, content: Content, options: Options) -> str:
         ConfError: the user's is no zone. DataError: nothing says it.
     """
     if options.zone and content.assumed:
-        return stamps.zone_named(options.zone)
+        return zones.zone_named(options.zone)
     if not content.clock:
         raise DataError(
             f"{path}: nothing in it says which zone its stamps are in; say --zone, such as America/Chicago or America/New_York"
@@ -125,7 +125,7 @@ def ends(content: Content, options: Options) -> Stamps:
 def unused(path: Path, content: Content, options: Options) -> list[str]:
     """What a user says of the clock of a file that tells it itself."""
     told: list[str] = []
-    if options.zone and not content.assumed and stamps.zone_named(options.zone) != content.clock:
+    if options.zone and not content.assumed and zones.zone_named(options.zone) != content.clock:
         told.append(f"{path.name}: its stamps carry their zone ({content.clock}); --zone {options.zone} is not used")
     if options.stamps and ends(content, options) != options.stamps:
         what = "trades" if content.stamps == "trade" else f"bars stamped at the {content.stamps}"
@@ -178,7 +178,11 @@ def _scaled(rows: Bars | Ticks, multiplier: float | None) -> Bars | Ticks:
         return rows
     names = ("price", "bid", "ask") if isinstance(rows, Ticks) else ("open", "high", "low", "close")
     # Nine decimals hold every tick there is; they drop what multiplying a binary fraction adds.
-    scaled = {name: np.round(column * multiplier, 9) for name in names if (column := getattr(rows, name)) is not None}
+    scaled = {
+        name: np.round(np.multiply(column, multiplier, dtype=np.float64), 9)
+        for name in names
+        if (column := getattr(rows, name)) is not None
+    }
     return replace(rows, **scaled)
 
 
@@ -189,10 +193,10 @@ def _check_scale(path: Path, rows: Bars | Ticks, tick: float) -> None:
         DataError: that is so of many different prices.
     """
     beginning = (rows.price if isinstance(rows, Ticks) else rows.high)[:BEGINNING]
-    if (np.round(beginning / tick) % 10).any():
+    if (np.round(np.divide(beginning, tick, dtype=np.float64)) % 10).any():
         return  # as in nearly every file
     prices = np.unique(rows.price if isinstance(rows, Ticks) else np.concatenate((rows.high, rows.low)))
-    counts = prices / tick
+    counts = np.divide(prices, tick, dtype=np.float64)
     if len(prices) < DIFFERENT or (np.abs(counts - np.round(counts)) > NEARLY).any():
         return
     whole = np.round(counts).astype(np.int64)
@@ -247,7 +251,7 @@ def _late(path: Path, bad: Sequence[Bad], bars: Bars, zone: str) -> tuple[list[B
         if each.stamp is None or not at:
             unread.append(each)
             continue
-        stamp = int(stamps.to_utc(np.array([each.stamp]), zone)[0][0])
+        stamp = int(zones.to_utc(np.array([each.stamp]), zone)[0][0])
         last = int(bars.stamp[at - 1])
         if stamp > last:
             unread.append(each)
@@ -257,7 +261,13 @@ def _late(path: Path, bad: Sequence[Bad], bars: Bars, zone: str) -> tuple[list[B
 
 
 def _local(stamp_ns: int, zone: str) -> str:
-    return str(pd.Timestamp(int(stamp_ns), tz="UTC").tz_convert(zone).tz_localize(None).isoformat())
+    return zones.at(int(stamp_ns), zone).replace(tzinfo=None).isoformat()
+
+
+def _pieces(bars: Bars) -> Iterator[Bars]:
+    """The bars in pieces that a processor keeps at hand while it checks them; one if there are none."""
+    for first in range(0, max(len(bars), 1), PIECE):
+        yield bars.between(first, first + PIECE)
 
 
 def _impossible(bars: Bars, tick: float, options: Options, period_s: int, zone: str) -> tuple[Flags, list[Bad]]:
@@ -305,7 +315,7 @@ def _impossible_trades(trades: Ticks, tick: float, options: Options) -> tuple[Fl
 
 def _no_price(values: Floats, tick: float, options: Options) -> list[tuple[Flags, str]]:
     """What no price can be, and why: in points, with the remedy."""
-    count = values / tick
+    count = np.divide(values, tick, dtype=np.float64)
     checks = [
         (
             np.abs(count - np.round(count)) > NEARLY,

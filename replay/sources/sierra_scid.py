@@ -11,11 +11,10 @@ import datetime as dt
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import columns, sierra, text
+from tapewire.replay.sources import columns, sierra, unpack
 from tapewire.replay.sources.sierra_text import contract
 from tapewire.replay.sources.stamps import END_NS, FIRST_NS
 from tapewire.replay.sources.table import UTC, Bad, Content, Floats, Head, Options, Progress, Whole
@@ -89,7 +88,7 @@ def _records(head: Head, told: list[str], progress: Progress) -> Iterator[NDArra
             f"{AGAIN}, or export it as bar text"
         )
     rest = b""
-    for number, piece in enumerate(text.pieces(head.path, PIECE * RECORD.itemsize, progress)):
+    for number, piece in enumerate(unpack.pieces(head.path, PIECE * RECORD.itemsize, progress)):
         content = rest + piece[size if number == 0 else 0 :]
         whole = len(content) - len(content) % RECORD.itemsize
         rest = content[whole:]
@@ -135,12 +134,12 @@ def _columns(records: NDArray[np.void], line: Whole) -> sierra.Records:
 
 def _decimal(prices: NDArray[np.float32]) -> Floats:
     """The shortest decimal numbers that stand for these floats: 1.08765 for 1.0876500606536865."""
-    codes, uniques = pd.factorize(prices)
+    uniques, codes = np.unique(prices, return_inverse=True)
     # A multiple of 1/256 (the steps of treasuries) is exact as it is, and has more decimals than its shortest form.
     decimals: Floats = np.array(
         [float(price) if float(price) * 256 % 1 == 0 else float(str(price)) for price in uniques], np.float64
     )
-    return decimals[np.asarray(codes, np.int64)]
+    return decimals[codes]
 
 
 def _remedy(head: Head) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from tapewire.replay.sources import columns, sierra, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, sierra, stamps, text
 from tapewire.replay.sources.table import Content, Head, Options, Progress
 
 NAME = "Sierra Chart bar text"
@@ -16,8 +16,8 @@ NEEDED = ("date", "time", "open", "high", "low", "last", "volume")
 OTHER = {"#oftrades": "numberoftrades", "trades": "numberoftrades"}
 MORE = ("numberoftrades", "bidvolume", "askvolume")
 NAMED = re.compile(r"(?:[FC]\.US\.)?([A-Z0-9]{1,4}?[FGHJKMNQUVXZ]\d{1,2})(?=[-_. ])")
-NO_DATE = f"not a date such as 2025/12/8; {text.AGAIN}"
-NO_TIME = f"not a time such as 09:31:00; {text.AGAIN}"
+NO_DATE = f"not a date such as 2025/12/8; {cells.AGAIN}"
+NO_TIME = f"not a time such as 09:31:00; {cells.AGAIN}"
 
 
 def recognise(head: Head) -> str:
@@ -29,12 +29,12 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     layout = _layout(head)
     assert layout is not None
     more = [name for name in MORE if layout.names.count(name) == 1]
-    first = dict(zip(layout.names, text.first_row(head, layout), strict=False))
+    first = dict(zip(layout.names, layouts.first_row(head, layout), strict=False))
     wanted = {
-        "date": stamps.repeated(stamps.pattern("%Y/%m/%d"), NO_DATE),
+        "date": stamps.repeated(stamps.date, NO_DATE),
         "time": stamps.time_of_day(first.get("time", ""), NO_TIME),
-        **dict.fromkeys(NEEDED[2:6], text.PRICE),
-        **dict.fromkeys(("volume", *more), text.CONTRACTS),
+        **dict.fromkeys(NEEDED[2:6], cells.PRICE),
+        **dict.fromkeys(("volume", *more), cells.CONTRACTS),
     }
     table = text.read(head, layout, wanted, progress)
     column = table.columns
@@ -68,9 +68,9 @@ def contract(name: str) -> str:
     return found[1] if found else ""
 
 
-def _layout(head: Head) -> text.Layout | None:
+def _layout(head: Head) -> layouts.Layout | None:
     """The columns by the names of today's export; an older one writes `# of Trades` and `Bid Volume`."""
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     if layout is None:
         return None
     names = tuple(name.replace(" ", "") for name in layout.names)

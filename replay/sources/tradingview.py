@@ -7,40 +7,38 @@ of indicators are not read, and two may have one name.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from tapewire.replay.sources import columns, stamps, text
+from tapewire.replay.sources import cells, columns, layouts, stamps, text
 from tapewire.replay.sources.table import UTC, Content, Flags, Head, Options, Progress, Unwanted
 
 NAME = "TradingView chart export"
 FIRST = ("time", *columns.PRICES)
 NAMED = re.compile(r"(?:^|_)([A-Z0-9]{1,4}?)(?:1!|([FGHJKMNQUVXZ])20(\d\d))(?=,| |\.|$)")
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-NO_TIME = f"not a time in Unix seconds or as ISO with an offset; {text.AGAIN}"
+NO_TIME = f"not a time in Unix seconds or as ISO with an offset; {cells.AGAIN}"
 
 
 def recognise(head: Head) -> str:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     return f"its header begins with {','.join(FIRST)}" if layout is not None and layout.names[: len(FIRST)] == FIRST else ""
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     assert layout is not None
-    first = (text.first_row(head, layout) or [""])[0]
+    first = (layouts.first_row(head, layout) or [""])[0]
     if DAY.fullmatch(first):
         raise Unwanted(f"{head.path}: daily bars, which are not for intraday rules; export the chart of one minute")
     iso = stamps.ISO.fullmatch(first)
     wanted = {
-        "time": text.Wanted(stamps.iso, NO_TIME) if iso else text.Wanted(stamps.unix, NO_TIME, exact=True),
-        **dict.fromkeys(columns.PRICES, text.PRICE),
+        "time": stamps.shaped(first, NO_TIME) if iso else cells.Wanted(stamps.unix, NO_TIME),
+        **dict.fromkeys(columns.PRICES, cells.PRICE),
     }
     volume = "volume" in layout.names
     if volume:
-        wanted["volume"] = text.Wanted(_volume, text.CONTRACTS.why)
+        wanted["volume"] = cells.Wanted(_volume, cells.CONTRACTS.why)
     table = text.read(head, layout, wanted, progress, "time")
     stamp = table.columns["time"]
     if not volume:
@@ -62,8 +60,10 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     )
 
 
-def _volume(cells: pd.Series[Any]) -> tuple[text.Column, Flags]:
+def _volume(column: cells.Cells) -> tuple[cells.Column, Flags]:
     """Contracts; a chart writes NaN for a bar without volume."""
-    if cells.dtype.kind in "iu":
-        return text.whole(cells)
-    return text.whole(cells.where(~cells.astype(str).str.strip().str.lower().isin(("nan", "")), 0))
+    values, wrong = cells.contracts(column)
+    if wrong.any():
+        rest = np.flatnonzero(wrong)
+        wrong[rest] = [text.lower() not in ("nan", "") for text in column.at(rest).texts()]
+    return values, wrong

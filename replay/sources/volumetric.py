@@ -12,19 +12,18 @@ import re
 import numpy as np
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import stamps, text
+from tapewire.replay.sources import cells, layouts, stamps, text
 from tapewire.replay.sources.table import EXCHANGE, MINUTE_S, UTC, Bars, Content, Flags, Head, Options, Part, Progress
 
 NAME = "NinjaTrader volumetric export"
 NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid")
 PERIOD = re.compile(r"(volumetric|minute)_1|1 ?min(ute)?", re.IGNORECASE)
 PRICES = ("open", "high", "low", "close")
-STAMP = "YYYY-MM-DDThh:mm:ss.fff"
-NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {text.AGAIN}"
+NO_TIME = f"not a time; write YYYY-MM-DDTHH:MM:00.000, Eastern wall time; {cells.AGAIN}"
 
 
 def recognise(head: Head) -> str:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     if layout is None:
         return ""
     sides = {"vol_ask", "vol_bid", "timestamp"}
@@ -35,30 +34,29 @@ def recognise(head: Head) -> str:
 
 
 def read(head: Head, options: Options, progress: Progress) -> Content:
-    layout = text.layout_of(head)
+    layout = layouts.layout_of(head)
     assert layout is not None
-    text.need(head.path, layout, NEEDED, f"export the volumetric series with these columns: {', '.join(NEEDED)}, session_date")
-    names, periods = text.Words(), text.Words()
+    layouts.need(head.path, layout, NEEDED, f"export the volumetric series with these columns: {', '.join(NEEDED)}, session_date")
+    first = dict(zip(layout.names, layouts.first_row(head, layout), strict=False))
+    names, periods = cells.Words(), cells.Words()
     wanted = {
-        "timestamp": stamps.fixed(STAMP, NO_TIME, stamps.iso),
-        "instrument": text.Wanted(names, ""),
-        "period": text.Wanted(periods, ""),
-        **dict.fromkeys(PRICES, text.PRICE),
-        **dict.fromkeys(("volume", "vol_ask", "vol_bid"), text.CONTRACTS),
+        "timestamp": stamps.shaped(first.get("timestamp", ""), NO_TIME),
+        "instrument": cells.Wanted(names, ""),
+        "period": cells.Wanted(periods, ""),
+        **dict.fromkeys(PRICES, cells.PRICE),
+        **dict.fromkeys(("volume", "vol_ask", "vol_bid"), cells.CONTRACTS),
     }
     dated = "session_date" in layout.names
     if dated:
-        wanted["session_date"] = stamps.checked("YYYY-MM-DD", f"not a date; write YYYY-MM-DD; {text.AGAIN}")
+        wanted["session_date"] = stamps.fixed("YYYY-MM-DD", f"not a date; write YYYY-MM-DD; {cells.AGAIN}")._replace(runs=True)
     table = text.read(head, layout, wanted, progress, "timestamp")
     _check_names(head, table, names)
     if not dated:
         table.told.append(f"{head.path.name}: no column session_date; the stamps alone say which trade date a bar belongs to")
     _check_periods(head, table, periods)
-    has_zone = any(
-        stamps.zoned(cell) for line in head.lines[layout.first - 1 :][:1] for cell in text.fields_of(line, layout.separator)
-    )
+    has_zone = stamps.zoned(first.get("timestamp", ""))
     return Content(
-        parts=[Part(name, _bars(table, rows)) for name, rows in text.groups(names, table.columns["instrument"])],
+        parts=[Part(name, _bars(table, rows)) for name, rows in cells.groups(names, table.columns["instrument"])],
         clock=UTC if has_zone else EXCHANGE,
         stamps="close",
         period_s=MINUTE_S,
@@ -86,9 +84,11 @@ def _bars(table: text.Table, rows: Flags) -> Bars:
     )
 
 
-def _check_names(head: Head, table: text.Table, names: text.Words) -> None:
+def _check_names(head: Head, table: text.Table, names: cells.Words) -> None:
     """One file has one root, in whichever contracts."""
-    roots = [(name.split(" ")[0], name, int(table.line[rows][0])) for name, rows in text.groups(names, table.columns["instrument"])]
+    roots = [
+        (name.split(" ")[0], name, int(table.line[rows][0])) for name, rows in cells.groups(names, table.columns["instrument"])
+    ]
     for root, name, line in roots[1:]:
         if root != roots[0][0]:
             raise DataError(
@@ -96,8 +96,8 @@ def _check_names(head: Head, table: text.Table, names: text.Words) -> None:
             )
 
 
-def _check_periods(head: Head, table: text.Table, periods: text.Words) -> None:
-    for period, rows in text.groups(periods, table.columns["period"]):
+def _check_periods(head: Head, table: text.Table, periods: cells.Words) -> None:
+    for period, rows in cells.groups(periods, table.columns["period"]):
         if not PERIOD.fullmatch(period):
             where = f"{head.path}, line {table.line[rows][0]}, period {period!r}"
             raise DataError(f"{where}: only Volumetric_1 (one minute) can be read; export that series")

@@ -1,6 +1,7 @@
 """`tapewire data` and the options of files, as a user types them: what is printed, what is written, which status."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,12 +62,16 @@ def test_a_converted_folder_gives_the_run_of_the_original(tmp_path: Path) -> Non
 
 @needs_shared
 def test_a_converted_file_says_where_it_comes_from(tmp_path: Path) -> None:
-    """File, hash, zone, the end of the bar, and how contracts were joined stand beside the CSV."""
-    source = RECORDINGS / "firstrate" / "NQ_1min_sample.csv"
+    """File, hash, zone, the end of the bar, and how contracts were joined stand beside the CSV, and its special days."""
+    source = tmp_path / "there" / "NQ_1min_sample.csv"
+    source.parent.mkdir()
+    shutil.copy(RECORDINGS / "firstrate" / source.name, source)
+    (source.parent / "calendar.json").write_text('{"half_days": {"2027-03-11": "13:00"}}')
 
     done = tapewire("data", "convert", source, "--out", tmp_path, "--format", "csv", "--instrument", "NQ")
 
     assert done.returncode == 0
+    assert (tmp_path / "calendar.json").read_bytes() == (source.parent / "calendar.json").read_bytes()
     origin = json.loads((tmp_path / "NQ.provenance.json").read_text())
     (file,) = origin["sources"]
     assert (file["file"], file["zone"], file["stamps"], len(file["sha256"])) == (source.name, "America/New_York", "open", 64)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import ncd
+from tapewire.replay.sources.layouts import head_of
 from tapewire.replay.sources.table import Bars, Content, Options, Ticks
-from tapewire.replay.sources.text import head_of
 from tests import ncd_writer
 from tests.ncd_writer import MinuteRecord, TickRecord, placed
 

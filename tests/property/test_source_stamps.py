@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.replay.sources import stamps, text
+from tapewire.replay.sources import cells, layouts, stamps, text
 
 FORM = "YYYY-MM-DDThh:mm:ss.fffffffffZ"
 MOMENTS = st.tuples(st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2199, 12, 31)), st.integers(0, 999))
 SECOND_NS = 1_000_000_000
 
 
-def table(folder: Path, wanted: text.Wanted, *cells: str) -> text.Table:
+def table(folder: Path, wanted: cells.Wanted, *cells: str) -> text.Table:
     path = folder / "stamps.csv"
     path.write_text("".join(f"{cell}\n" for cell in cells))
-    head = text.head_of(path)
-    return text.read(head, text.Layout(("stamp",)), {"stamp": wanted}, lambda _: None)
+    head = layouts.head_of(path)
+    return text.read(head, layouts.Layout(("stamp",)), {"stamp": wanted}, lambda _: None)
 
 
 @given(st.lists(MOMENTS, min_size=1, max_size=20))
@@ -78,7 +78,7 @@ def test_a_stamp_is_found_in_rows_of_any_shape(tmp_path, rows):
     path = tmp_path / "stamps.csv"
     path.write_text("".join(row.format(cell) + "\n" for row in rows))
 
-    read = text.read(text.head_of(path), text.Layout(("stamp",)), {"stamp": stamps.fixed(stamps.PLAIN, "no")}, lambda _: None)
+    read = text.read(layouts.head_of(path), layouts.Layout(("stamp",)), {"stamp": stamps.fixed(stamps.PLAIN, "no")}, lambda _: None)
 
     assert (len(read.columns["stamp"]), read.bad) == (len(rows), [])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import text
+from tapewire.replay.sources import unpack
 from tapewire.replay.sources.table import Unwanted
 from tests.shared import needs_shared
 from tests.specimens import bars, expected, only, read, same, specimen, trades, written
@@ -224,7 +224,7 @@ class TestDbn:
     def test_a_missing_library_is_named_with_its_remedy(self, tmp_path, monkeypatch, library, name, words):
         """Few need the vendor's library, so it is an extra."""
         monkeypatch.setitem(sys.modules, library, None)
-        content = text.ZSTD + b"\0" * 60 if name.endswith("zst") else b"DBN\x03" + b"\0" * 60
+        content = unpack.ZSTD + b"\0" * 60 if name.endswith("zst") else b"DBN\x03" + b"\0" * 60
 
         with pytest.raises(DataError, match=words):
             read(written(tmp_path / name, content))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import db, formats, ncd_bars, ncd_records, ncd_ticks, stamps
+from tapewire.replay.sources import db, formats, ncd_bars, ncd_records, ncd_ticks, zones
 from tapewire.replay.sources.table import EXCHANGE, Bars, Content, Options, Ticks
 from tests import ncd_writer
 from tests.ncd_writer import MinuteRecord, TickRecord, WrittenBar, placed
@@ -308,7 +308,7 @@ def test_recorded_sessions_are_the_same_bars_as_in_their_export(tmp_path, root, 
     (part,) = content(SHARED / f"data/ninjatrader/{root}_Volumetric_1.csv").parts
     export = part.rows
     assert isinstance(export, Bars)
-    utc, _ = stamps.to_utc(export.stamp, EXCHANGE)
+    utc, _ = zones.to_utc(export.stamp, EXCHANGE)
     chicago = pd.DatetimeIndex(utc.astype("datetime64[ns]")).tz_localize("UTC").tz_convert("America/Chicago").tz_localize(None)
     columns = (export.open.tolist(), export.high.tolist(), export.low.tolist(), export.close.tolist(), export.volume.tolist())
     bars = map(WrittenBar, chicago.to_pydatetime(), *columns)
@@ -317,7 +317,7 @@ def test_recorded_sessions_are_the_same_bars_as_in_their_export(tmp_path, root, 
     read = [content(path).parts[0].rows for path in paths]
 
     assert db.files(tmp_path, (root,)).files == sorted(paths)
-    again, _ = stamps.to_utc(np.concatenate([rows.stamp for rows in read]), "America/Chicago")
+    again, _ = zones.to_utc(np.concatenate([rows.stamp for rows in read]), "America/Chicago")
     assert again.tolist() == utc.tolist()
     for name in ("open", "high", "low", "close", "volume"):
         assert np.concatenate([getattr(rows, name) for rows in read]).tolist() == getattr(export, name).tolist()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.replay.sources import proof, stamps
+from tapewire.replay.sources import proof, zones
 from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.table import Whole
 from tapewire.strategies.clock import MINUTE_NS
@@ -58,7 +58,7 @@ def test_a_wrong_clock_is_refused_with_the_right_one(zone, at_open, dates):
     """Stamps of another zone or of the other end, read as New York's closes, are refused, and the options read them."""
     close, volume = market(dates)
     written = proof.written(close, StampClock(zone, at_open))
-    misread, _ = stamps.to_utc(written, "America/New_York")
+    misread, _ = zones.to_utc(written, "America/New_York")
 
     with pytest.raises(DataError) as refused:
         proof.check("a", misread, volume, RIGHT)
@@ -80,7 +80,7 @@ def test_stamps_of_the_open_are_told_from_closes():
 def test_a_day_session_alone_has_its_hours(zone):
     """Without the night there is no break to look at; the first minute must be 09:31."""
     close, volume = market(SPRING, day_only=True)
-    misread, _ = stamps.to_utc(proof.written(close, StampClock(zone)), "America/New_York")
+    misread, _ = zones.to_utc(proof.written(close, StampClock(zone)), "America/New_York")
 
     with pytest.raises(DataError, match=f"say --zone {zone}"):
         proof.check("a", misread, volume, RIGHT)
@@ -151,7 +151,7 @@ def test_standard_time_without_summer_is_named():
     close, volume = market(
         ("2026-03-04", "2026-03-05", "2026-03-06", *(f"2026-03-{day:02}" for day in (9, 10, 11, 12, 13, 16, 17)))
     )
-    misread, _ = stamps.to_utc(proof.written(close, StampClock("Etc/GMT+5")), "America/New_York")
+    misread, _ = zones.to_utc(proof.written(close, StampClock("Etc/GMT+5")), "America/New_York")
 
     with pytest.raises(DataError, match=r"say --zone Etc/GMT\+5"):
         proof.check("a", misread, volume, RIGHT)
