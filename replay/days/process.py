@@ -131,16 +131,16 @@ class Daybook(Process):
         private.folder(run_dir / FOLDER)  # a run that keeps days has its report before the first bar
         self._next_round_ns = 0
         self._quiet_from_ns = self.clock.monotonic_ns() + QUIET_NS
-        self._old = numbers(run_dir / tapes.FOLDER)
+        # The broker hands a new reader the last message of each topic, long after it was sent: that is no arrival.
+        self._old = numbers(run_dir / tapes.FOLDER, STAMPED)
         # Beside the numbered facts: nothing is requested again here, because a late arrival would be a wrong time.
         self.witness = Witness(self, run_dir, self.days.passed)
         self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), (*STAMPED, *self.witness.topics))
         self.listen(self._passing, self._arrived)
         self.evening = Evening(run_dir, logger, wanted=conf.bus.clock_runs)
-        if ALARM in tapes.topics(run_dir, ALARM) and (last := list(tapes.frames(run_dir, ALARM))):
-            header, _ = wire.decode(last[-1])
-            if header.epoch == conf.epoch:
-                self.stamper.resume(ALARM, header.seq)
+        epoch, seq = numbers(run_dir / tapes.FOLDER, (ALARM,)).get(ALARM, (0, 0))
+        if epoch == conf.epoch:
+            self.stamper.resume(ALARM, seq)
 
     def catch_up(self) -> None:
         """A round, if one is due: once a second, or at once while the journal holds more."""
@@ -185,13 +185,10 @@ class Daybook(Process):
                 self.days.arrived(topic, header, wall_ns)
 
 
-def numbers(journal: Path) -> dict[str, tuple[int, int]]:
-    """The last number of each topic of which arrivals are kept.
-
-    The broker hands a new reader the last message of each topic, long after it was sent: that is no arrival.
-    """
+def numbers(journal: Path, prefixes: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """The last number of each topic with one of these prefixes; none of a journal that the logger has not begun."""
     found: dict[str, tuple[int, int]] = {}
-    for path in (path for prefix in STAMPED for path in journal.glob(f"{prefix}*{SUFFIX}")):
+    for path in (path for prefix in prefixes for path in journal.glob(f"{prefix.removesuffix('.')}*{SUFFIX}")):
         with suppress(JournalError):  # the follower tells it
             for last in deque(scan(path), maxlen=1):
                 header = msgspec.msgpack.decode(last, type=Header)

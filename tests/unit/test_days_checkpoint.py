@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from tapewire.bus.journal import Journal
 from tapewire.replay.days import checkpoint, folders
 from tapewire.replay.days.book import KEPT
+from tapewire.replay.days.files import STAMPED
 from tapewire.replay.days.process import Days, numbers
 from tests.runs import Tape, bar, conf, session, signal
 
@@ -141,4 +142,4 @@ def test_a_note_that_cannot_be_read_counts_for_nothing(run: Path) -> None:
 
 def test_a_message_that_the_journal_has_is_no_arrival(run: Path) -> None:
     """The broker hands it to a daybook that starts; the time would be wrong."""
-    assert numbers(run / "journal") == {"signal.MNQ.": (1, DATES)}
+    assert numbers(run / "journal", STAMPED) == {"signal.MNQ.": (1, DATES)}
