@@ -37,6 +37,10 @@ def ref(topic: str, header: Header) -> str:
     return f"{topic}@{header.epoch}:{header.seq}"
 
 
+BEGINS = "-"
+"""The cause of a `Publish` that begins a chain: no message led to it, whatever event the core was given."""
+
+
 class Publish(NamedTuple):
     """Publish it. Cause and event time are the triggering event's, unless a cause or a time (`at_ns`, not 0) is given."""
 
@@ -167,6 +171,17 @@ class PublicPolicy(NamedTuple):
     sink: Callable[[str], Sink] | None = None
 
 
+class Accepted(NamedTuple):
+    """What a core is to take because a person asked for it, and what the person is told once its outputs are published.
+
+    body: None if the core has it already.
+    """
+
+    topic: str
+    body: Body | None
+    reply: object
+
+
 Job: TypeAlias = Generator[object | None, None, None]
 """An answer that takes a while: yields None after each slice of work, and then a value that JSON can hold.
 
@@ -182,9 +197,11 @@ class Daemon(NamedTuple):
     admits requests of a kind, by the class of the body; any other kind as `Admission()`.
     venue: it owns the venue link. public: it owns the public port.
     recover: journal topics (prefixes) that rebuild its state on start; empty with `durable`, which keeps its own fsynced log.
+    owns: topics of its own that are among those: facts that a person made it publish, and that its core takes again when it starts.
     timed: the stage that it is for a bar, and the kind of input with which a bar comes; its heartbeat tells how long it took.
     jobs: verbs of its service that work on their argument alone, by name. shows: verbs that show a part of its core, which they
-    must not change, as JSON can hold it.
+    must not change, as JSON can hold it; what `state` shows comes before the messages. takes: verbs whose argument its core takes
+    as an event; they change nothing themselves, and raise Refused.
     """
 
     name: str
@@ -200,6 +217,8 @@ class Daemon(NamedTuple):
     timed: tuple[Stage, type[Body]] | None = None
     jobs: Mapping[str, Callable[[str], Job]] = MappingProxyType({})
     shows: Mapping[str, Callable[[Any], object]] = MappingProxyType({})
+    owns: tuple[str, ...] = ()
+    takes: Mapping[str, Callable[[Any, str], Accepted]] = MappingProxyType({})
 
     def admission(self, body: Body) -> Admission:
         """How this request is admitted."""

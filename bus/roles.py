@@ -40,7 +40,7 @@ VENUE = "nt"  # the name of the bridge's key, and its routing id
 
 # Topic prefixes that a role may publish. `sys.` topics of its own name come on top: OWN.
 PUBLISHES: Mapping[Role, tuple[str, ...]] = {
-    Role.TRACKER: (topics.SESSION, topics.TIMEFRAME),
+    Role.TRACKER: (topics.SESSION, topics.TIMEFRAME, topics.LEVELS),
     Role.EVALUATOR: (topics.INTENT, topics.EVAL_DONE, topics.SUPPRESSED),
     Role.GATE: (
         topics.DECISION,
@@ -67,7 +67,7 @@ OWN: Mapping[Role, tuple[str, ...]] = {
 _PEOPLE = frozenset({Role.READER, Role.OPERATOR})
 # What a role may send to a port that answers, by the type of the body; `control` by its verb, too.
 CONTROL: Mapping[str, frozenset[Role]] = dict.fromkeys(
-    ("stop", "start", "pause", "step", "speed", "seek"), frozenset({Role.OPERATOR})
+    ("stop", "init", "start", "pause", "step", "speed", "seek"), frozenset({Role.OPERATOR})
 )
 _CONTROL = {"control": _PEOPLE}
 _HISTORY = DAEMONS | _PEOPLE | {Role.BRIDGE}

@@ -8,6 +8,7 @@ from __future__ import annotations
 RAW = "raw."
 TIMEFRAME = "bar."
 SESSION = "session."
+LEVELS = "levels."
 INTENT = "intent."
 DECISION = "decision."
 EVAL_DONE = "eval.done."

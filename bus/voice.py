@@ -6,13 +6,15 @@
     Command    `cause`, else the triggering event   the triggering event's
     Reply      always the request                   the request's
 
+The cause BEGINS of a Publish is none.
+
 The runner, recovery, a backtest and `MemoryBus` differ in what they do with an output. They agree on its header, because a fold
 must give each message the number and the name that it had the first time.
 """
 
 from __future__ import annotations
 
-from tapewire.bus.daemon import Event, Output, Publish, Reply, ref
+from tapewire.bus.daemon import BEGINS, Event, Output, Publish, Reply, ref
 from tapewire.bus.messages import Header
 from tapewire.bus.stamp import Stamper
 
@@ -38,5 +40,5 @@ class Voice:
         led, event_ns = ref(event.topic, event.header), event.header.event_ns
         if isinstance(output, Publish):  # nearly all are, and a backtest spends its time here: unpacked, not looked up
             topic, _, cause, at_ns = output
-            return self._stamp(topic, at_ns or event_ns, cause or led)
+            return self._stamp(topic, at_ns or event_ns, ("" if cause == BEGINS else cause) if cause else led)
         return self._stamp(output.topic, event_ns, led if isinstance(output, Reply) else output.cause or led)

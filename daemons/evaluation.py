@@ -18,9 +18,10 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Job, Request
 from tapewire.bus.errors import ConfError, Refused
-from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Bar, Header, Intent, Intents, Position, Session
+from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Bar, GivenLevels, Header, Intent, Intents, Levels, Position, Session
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.evaluator.core import Evaluator
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker.core import Tracker
@@ -39,12 +40,14 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
 
     bars: closed bars of one traded instrument, oldest first; the signal is that of the last one. position: of the account at its
     close; without it the bar's own. An earlier bar without a position counts as flat. settings: values by name that replace those
-    of the preset in force (`edge_fade.ib_under_points`), as `--set` names them.
+    of the preset in force (`edge_fade.ib_under_points`), as `--set` names them. levels: given for the last bar's trade date, as
+    `init` of the tracker takes them.
     """
 
     bars: tuple[Bar, ...]
     position: Position | None = None
     settings: dict[str, Any] = {}
+    levels: Levels | None = None
 
 
 def daemon(conf: Conf) -> Daemon:
@@ -96,7 +99,12 @@ def _fresh(conf: Conf, asked: Question) -> tuple[Tracker, Evaluator]:
     calendars = {symbol: conf.calendar_of(symbol)}
     try:
         preset = load.changed(conf.preset, asked.settings)
-        return Tracker(calendars), Evaluator({symbol: conf.instruments[symbol]}, preset, calendars)
+        tracker = Tracker(calendars)
+        if asked.levels is not None:
+            date, _ = SessionClock(calendars[symbol]).read(asked.bars[-1].close_ns)
+            given = GivenLevels(symbol, date.date, asked.levels)
+            tracker.step(Event(topics.of(topics.LEVELS, symbol), Header(PROTOCOL_VERSION, "evaluate", 1, 1, 0), given))
+        return tracker, Evaluator({symbol: conf.instruments[symbol]}, preset, calendars)
     except ConfError as error:
         raise Refused("SETTINGS", str(error)) from None
 

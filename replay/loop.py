@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.daemon import Command, Daemon, Event, Publish, Reply, Request, ref
 from tapewire.bus.errors import ConfError, Poisoned, TapewireError, raised_at
-from tapewire.bus.messages import Bar, Body, Gap, Header
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Body, Gap, GivenLevels, Header
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
 from tapewire.replay.venue import Venue, VenueReport
@@ -70,6 +70,7 @@ class Loop:
         self._named = {participant.name: participant for participant, _ in self._prefixes}
         self._services = _services(daemons, self._named)
         self._gate = next((self._named[daemon.name] for daemon in daemons if daemon.venue), None)
+        self._owners = [(self._named[daemon.name], daemon.owns) for daemon in daemons if daemon.owns]
         self._routes: dict[str, tuple[Participant, ...]] = {}
         self._bar_topics: dict[str, str] = {}
 
@@ -86,7 +87,19 @@ class Loop:
         self._publish(topic, self._nt.header(topic, bar.close_ns), replace(bar, position=self._venue.position(name)))
         self._drain()
 
-    def lose(self, lost: Gap) -> None:
+    def told(self, fact: Gap | GivenLevels) -> None:
+        """What a journal tells beside its bars."""
+        if isinstance(fact, Gap):
+            self._lose(fact)
+            return
+        topic = topics.of(topics.LEVELS, fact.instrument)
+        for owner, prefixes in self._owners:
+            if topics.matches(topic, prefixes):
+                body = replace(fact, after_ns=None)
+                self._queue.append((owner, Event(topic, Header(PROTOCOL_VERSION, owner.name, self._nt.epoch, 0, 0), body)))
+        self._drain()
+
+    def _lose(self, lost: Gap) -> None:
         """Bars were lost for good: their numbers are left out, and each reader has a gap, as a process would."""
         topic = lost.topic
         first = self._nt.last.get(topic, 0) + 1
@@ -180,14 +193,16 @@ class Loop:
             self._queue.append((gate, Event(topic, self._nt.header(topic, event_ns, cause), word, VENUE_SOURCE)))
 
 
-def run(daemons: list[Daemon], venue: Venue, inputs: Iterable[Bar | Gap], record: Record | None = None, epoch: int = 1) -> None:
-    """Play all bars and losses through the daemons, to the end of the data. Arguments as for `Loop`."""
+def run(
+    daemons: list[Daemon], venue: Venue, inputs: Iterable[Bar | Gap | GivenLevels], record: Record | None = None, epoch: int = 1
+) -> None:
+    """Play all bars, and what was told between them, through the daemons, to the end of the data. Arguments as for `Loop`."""
     loop = Loop(daemons, venue, record, epoch)
     for each in inputs:
-        if isinstance(each, Gap):
-            loop.lose(each)
-        else:
+        if isinstance(each, Bar):
             loop.bar(each)
+        else:
+            loop.told(each)
     loop.finish()
 
 

@@ -21,7 +21,7 @@ from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import History, request_control
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Refused, Transient
-from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Gap, Hello, Lease
+from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Gap, GivenLevels, Hello, Lease
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
@@ -67,6 +67,7 @@ class Player(Process):
         self._lease_ns = self.clock.monotonic_ns()
         self._greeted = Lease()
         self.reading = access.local(run, "reader")
+        self.steering = access.local(run, "operator")
         self.pace: Pace | None = None
         self.verbs = dict.fromkeys(Pace().verbs, _refusing("NOT_STARTED", "the replay's daemons are still starting"))
         self.link = sockets.requester(self.context, self.access.to("venue"), SOURCE)
@@ -76,14 +77,14 @@ class Player(Process):
 
     def play(
         self,
-        inputs: Iterable[Bar | Gap],
+        inputs: Iterable[Bar | Gap | GivenLevels],
         *,
         pace: Pace | None = None,
         played: Callable[[Bar], None] = lambda _: None,
         told: Callable[[str], None] = lambda _: None,
         ends: bool = True,
     ) -> None:
-        """Play all bars. A gap leaves out the numbers of the bars that were lost, so that each reader finds the hole.
+        """Play all bars, and what was told between them.
 
         Args:
             pace: when each bar is due, and what a person says about it; None: as fast as the daemons go.
@@ -97,8 +98,8 @@ class Player(Process):
         self.verbs = dict(pace.verbs)
         number = -1
         for bar in inputs:
-            if isinstance(bar, Gap):
-                self.stamper.resume(bar.topic, self.stamper.last.get(bar.topic, 0) + bar.last - bar.first + 1)
+            if not isinstance(bar, Bar):
+                self._tell(bar)
                 continue
             number += 1
             self._hold(bar, pace, told)
@@ -239,6 +240,22 @@ class Player(Process):
             if self.clock.monotonic_ns() > until_ns:
                 raise Transient(f"waited {PATIENCE_S:g} s for {what}; `tapewire status` and the logs show which process hangs")
             self.pump(pause_s)
+
+    def _tell(self, fact: Gap | GivenLevels) -> None:
+        """What a journal tells beside its bars. Of a loss the readers find the hole; levels are given as a person gives them."""
+        if isinstance(fact, Gap):
+            self.stamper.resume(fact.topic, self.stamper.last.get(fact.topic, 0) + fact.last - fact.first + 1)
+            return
+        levels = {name: price for name, price in msgspec.structs.asdict(fact.levels).items() if price is not None}
+        argument = msgspec.json.encode({"instrument": fact.instrument, "date": fact.session, "levels": levels}).decode()
+        self._until(lambda: self._taken(argument), f"the tracker to take the levels of {fact.session}", pause_s=0.02)
+
+    def _taken(self, argument: str) -> bool:
+        try:
+            request_control(self.context, self.steering.to("tracker"), "init", argument, timeout_s=1.0)
+        except Transient:
+            return False
+        return True
 
     def _hold(self, bar: Bar, pace: Pace, told: Callable[[str], None]) -> None:
         """Wait until the bar is due. Heartbeats, the venue link and the control port go on meanwhile, however long it takes."""

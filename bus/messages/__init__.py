@@ -42,7 +42,7 @@ from tapewire.bus.messages.intents import (
 from tapewire.bus.messages.market import Bar, CrossBar, Position, TimeframeBar
 from tapewire.bus.messages.outside import Arm, ExternalAnswer, ExternalSignal, IngressEvent, Kill
 from tapewire.bus.messages.public import PublicSignal, PublicTrade
-from tapewire.bus.messages.session import Flow, IbHistory, Levels, Range, Scores, Session
+from tapewire.bus.messages.session import Flow, GivenLevels, IbHistory, Levels, Range, Scores, Session
 from tapewire.bus.messages.system import Alarm, Beat, FeedStatus, Gap, Lap, OpsEvent, Resend
 from tapewire.bus.messages.venue import (
     AccountFigures,
@@ -124,6 +124,7 @@ __all__ = [
     "Flow",
     "Gap",
     "GateRequest",
+    "GivenLevels",
     "Header",
     "Hello",
     "HistoryRequest",
@@ -190,6 +191,7 @@ Fact: TypeAlias = (
     Bar
     | TimeframeBar
     | Session
+    | GivenLevels
     | Intents
     | Decisions
     | EvalDone

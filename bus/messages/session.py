@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from tapewire.bus.bounds import TimeNs
 from tapewire.bus.messages.market import Bar
 from tapewire.bus.messages.words import DayType, FirstSide, Regime
 
@@ -65,6 +66,19 @@ class Levels(Struct, frozen=True):
     pdc: float | None = None
 
 
+class GivenLevels(Struct, frozen=True, tag="given_levels"):
+    """Levels that a person gave for a trade date. Each stands where the bars give none; a later message replaces all of them.
+
+    session: the trade date, YYYY-MM-DD. after_ns: close of the instrument's last bar when the tracker took them, 0 before the
+    first: they hold from the next bar on. None until the tracker has taken them.
+    """
+
+    instrument: str
+    session: str
+    levels: Levels
+    after_ns: TimeNs | None = None
+
+
 class IbHistory(Struct, frozen=True):
     """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are kept.
 
@@ -97,6 +111,7 @@ class Session(Struct, frozen=True, tag="session"):
     ema20, ema50, ema200, atr14: of one-minute bars, night included, carried from date to date; points, None until they have
     as many bars as their name states.
     missing_cross: cross instruments of earlier bars of the trade date that have no bar at this stamp.
+    given: the levels that stand as a person gave them (`given_levels`), since no bar gives them.
     """
 
     bar: Bar
@@ -140,3 +155,4 @@ class Session(Struct, frozen=True, tag="session"):
     ema200: float | None = None
     atr14: float | None = None
     missing_cross: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()

@@ -64,6 +64,7 @@ Verb: TypeAlias = Literal[
     "state",
     "stop",
     "parameters",
+    "init",
     "evaluate",
     "strategies",
     "health",

@@ -35,7 +35,7 @@ from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap
 from tapewire.daemons.evaluator import shown
 from tapewire.daemons.evaluator.exits import ExitRules, Held
 from tapewire.daemons.market import ticks as rounding
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.clock import Calendar, session_id
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import Conf, Instrument, Preset
@@ -69,7 +69,7 @@ def daemon(conf: Conf) -> Daemon:
         serves="evaluator",
         recover=(topics.SESSION, topics.DECISION),
         timed=("evaluator", Session),
-        shows={"strategies": lambda core: core.shown()},
+        shows={"strategies": lambda core: core.shown(), "state": lambda core: core.sessions()},
     )
 
 
@@ -115,6 +115,11 @@ class Evaluator:
     def shown(self) -> dict[str, Any]:
         """What each desk holds, by instrument, as JSON can hold it. Changes nothing."""
         return {symbol: desk.shown() for symbol, desk in self._desks.items()}
+
+    def sessions(self) -> dict[str, Any]:
+        """The same by the session's id; of a desk without a bar nothing."""
+        found = ((session_id(desk.date, symbol), desk) for symbol, desk in self._desks.items() if desk.date)
+        return {name: {"session_id": name, **desk.shown()} for name, desk in found}
 
 
 class RequestedEntry(NamedTuple):

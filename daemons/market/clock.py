@@ -28,6 +28,11 @@ class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
     corrected: tuple[str, ...] = ()
 
 
+def session_id(date: str, instrument: str) -> str:
+    """How the session of an instrument on a trade date is named: `2027-02-24-MNQ`."""
+    return f"{date}-{instrument}"
+
+
 class TradeDate(NamedTuple):
     """One trade date. closes: the RTH close in minutes after midnight; equal to RTH_OPEN on a holiday, which has no RTH."""
 

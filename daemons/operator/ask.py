@@ -41,10 +41,18 @@ class Asked(NamedTuple):
     does: str
 
 
-_STATE = Asked("state", "[PREFIX]", "the last message written on each topic with this prefix")
+_STATE = Asked("state", "[PREFIX]", "its sessions, and the last message written on each topic; with a prefix only these messages")
 _PARAMETERS = Asked("parameters", "", "the preset in force")
 SERVICES: Mapping[str, tuple[Asked, ...]] = {
-    "tracker": (_STATE, _PARAMETERS),
+    "tracker": (
+        _STATE,
+        _PARAMETERS,
+        Asked(
+            "init",
+            "JSON",
+            'levels of yours for a trade date: {"date": "2027-02-24", "levels": {"pdh": 21000.25}}',
+        ),
+    ),
     "evaluator": (
         _STATE,
         _PARAMETERS,

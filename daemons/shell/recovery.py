@@ -184,7 +184,7 @@ def of_history(
         if isinstance(event.body, Gap) and topics.matches(event.body.topic, daemon.recover):
             lost.setdefault(event.body.topic, []).append(event)
     names = [length.topic for prefix in daemon.recover for length in history.topics(prefix)]
-    answers = [topic for topic in names if not topics.matches(topic, subscribe)]
+    answers = [topic for topic in names if not topics.matches(topic, (*subscribe, *daemon.owns))]
     given = {event.header.cause: event for topic in answers for event in _events(history, topic, folds.get(topic, 0))}
     heard = sorted({*names, *lost} - {*answers})
     facts = [

@@ -14,6 +14,7 @@ What a death at each place costs:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,9 +25,9 @@ import structlog
 
 from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
-from tapewire.bus.errors import InvariantError, Poisoned
+from tapewire.bus.errors import InvariantError, Poisoned, Refused
 from tapewire.bus.journal import Journal
-from tapewire.bus.messages import Body, Control, Header, Stage
+from tapewire.bus.messages import PROTOCOL_VERSION, Body, Control, Header, Report, Stage
 from tapewire.bus.voice import Voice
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import audit, control, venue_link
@@ -82,6 +83,7 @@ class Rounds(Process):
         self.notes = None if daemon.durable is None else Notes(self, self.intake, self.watch, daemon.durable)
         self.public = None if daemon.public is None else PublicPort(self, daemon.public, run)
         self._latest: dict[str, Body] = {}
+        self._promised: list[tuple[Send, Report]] = []
         self._noted: list[tuple[str, str, Body]] = []
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -104,6 +106,7 @@ class Rounds(Process):
                 self._strike("sync", events)
             for event in events:
                 self.step(event)
+            self._keep_promises()
             self._strike("said", events)
             self._deliver(now_ns)
             if self.daemon.timed is not None:
@@ -233,14 +236,38 @@ class Rounds(Process):
         """A verb of the service: answered now, or by a job."""
         if question.verb in self.jobs.kinds:
             self.jobs.take(question, send)
+        elif question.verb in self.daemon.takes:
+            self._take_over(question, send)
         else:
             shows = {verb: partial(self._shown, show) for verb, show in self.daemon.shows.items()}
-            own: control.Answers = {"state": self._state, "parameters": self._parameters, **shows}
+            own: control.Answers = {**shows, "state": self._state, "parameters": self._parameters}
             about = control.NONE if self.venue is None else Readiness(self, self.venue).answers
-            send(control.answered(question, {**own, **about}, self.jobs.kinds))
+            send(control.answered(question, {**own, **about}, (*self.jobs.kinds, *self.daemon.takes)))
+
+    def _take_over(self, question: Control, send: Send) -> None:
+        """A verb whose argument the core takes in this round. The person is told when its outputs are published."""
+        try:
+            accepted = self.daemon.takes[question.verb](self.core, question.argument)
+        except Refused as refused:
+            send(Report(question.id, False, str(refused)))
+            return
+        report = Report(question.id, True, json.dumps(accepted.reply))
+        if accepted.body is None:
+            send(report)
+            return
+        header = Header(PROTOCOL_VERSION, self.name, self.stamper.epoch, 0, 0)
+        self.intake.note(Event(accepted.topic, header, accepted.body), wire.encode(header, accepted.body))
+        self._promised.append((send, report))
+
+    def _keep_promises(self) -> None:
+        for send, report in self._promised:
+            send(report)
+        self._promised.clear()
 
     def _state(self, prefix: str) -> object:
-        return msgspec.to_builtins({topic: body for topic, body in self._latest.items() if topic.startswith(prefix)})
+        show = self.daemon.shows.get("state")
+        first = {} if show is None or prefix else {"sessions": self._shown(show, "")}
+        return {**first, **msgspec.to_builtins({topic: body for topic, body in self._latest.items() if topic.startswith(prefix)})}
 
     def _shown(self, show: Callable[[Any], object], _: str) -> object:
         return show(self.core)

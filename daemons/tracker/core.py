@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import Daemon, Event, Output, Publish
-from tapewire.bus.messages import Bar, Gap
+from tapewire.bus.daemon import BEGINS, Daemon, Event, Output, Publish
+from tapewire.bus.messages import Bar, Gap, GivenLevels
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import init, shown
 from tapewire.daemons.tracker.session_model import SessionModel
 from tapewire.daemons.tracker.timeframes import Timeframe
 
@@ -54,14 +55,27 @@ class Tracker:
         return sum(feed.model.refused for feed in self._feeds.values())
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Fold a `Bar`. A `Gap` in a raw topic degrades its instrument. Anything else changes nothing."""
+        """Fold a `Bar`. A `Gap` in a raw topic degrades its instrument, `GivenLevels` become a fact. Anything else does nothing."""
         body = event.body
         if type(body) is Bar:
             return self._bar(event.topic, body)
         if type(body) is Gap and body.topic in self._feeds:
             # This process or the logger lost bars. A recovery reports the logger's loss in the same way (bus/recall.py).
             self._feeds[body.topic].model.distrust()
+        if type(body) is GivenLevels and (model := self.model(body.instrument)) is not None:
+            given = model.give(body)
+            return (Publish(topics.of(topics.LEVELS, body.instrument), given, BEGINS, given.after_ns or 0),)
         return ()
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Those that are tracked."""
+        return tuple(feed.instrument for feed in self._feeds.values())
+
+    def model(self, instrument: str) -> SessionModel | None:
+        """The session model of an instrument; None for one that is not tracked."""
+        feed = self._feeds.get(topics.bar(instrument))
+        return None if feed is None else feed.model
 
     def _bar(self, topic: str, bar: Bar) -> Sequence[Output]:
         feed = self._feeds.get(topic)
@@ -91,6 +105,9 @@ def daemon(conf: Conf) -> Daemon:
         core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, conf.tracker.timeframes),
         subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
-        recover=(topics.RAW,),
+        recover=(topics.RAW, topics.LEVELS),
         timed=("tracker", Bar),
+        owns=(topics.LEVELS,),
+        takes={"init": init.accepted},
+        shows={"state": shown.sessions},
     )

@@ -1,12 +1,14 @@
 """The price levels a session starts with (playbook 1.3): the night's highs and lows, and the previous session's.
 
-A level holds the bars so far: the night's levels change until 09:30, then stand. They are built from bars alone; a platform's own
-"prior day high" is another number.
+A level holds the bars so far: the night's levels change until 09:30, then stand. They are built from bars: a platform's own "prior
+day high" is another number. Where no bar gives a level, one that a person gave stands, and is told as given.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from tapewire.bus.messages import Bar, Levels
 
@@ -15,6 +17,9 @@ OVERNIGHT = (-359, 570)
 ASIA = (-239, 0)
 LONDON = (121, 300)
 PREMARKET = (361, 570)
+
+NAMES = Levels.__struct_fields__
+NOTHING = Levels()
 
 
 class Previous(NamedTuple):
@@ -51,9 +56,11 @@ class Extremes:
 
 
 class NightLevels:
-    """The levels of one trade date, from the bars so far."""
+    """The levels of one trade date, from the bars so far. from_person: what a person gave.
+    given: the names of those that stand.
+    """
 
-    __slots__ = ("_asia", "_london", "_overnight", "_premarket", "_previous", "levels")
+    __slots__ = ("_asia", "_london", "_overnight", "_premarket", "_previous", "from_person", "given", "levels")
 
     def __init__(self, previous: Previous | None) -> None:
         self._previous = previous
@@ -61,6 +68,13 @@ class NightLevels:
         self._asia = Extremes(ASIA)
         self._london = Extremes(LONDON)
         self._premarket = Extremes(PREMARKET)
+        self.from_person = NOTHING
+        self.given: tuple[str, ...] = ()
+        self.levels = self._levels()
+
+    def give(self, levels: Levels) -> None:
+        """Levels of a person, in place of all that were given before."""
+        self.from_person = levels
         self.levels = self._levels()
 
     def fold(self, at: int, bar: Bar) -> None:
@@ -74,7 +88,7 @@ class NightLevels:
 
     def _levels(self) -> Levels:
         previous = self._previous
-        return Levels(
+        computed = Levels(
             overnight_high=self._overnight.high,
             overnight_low=self._overnight.low,
             asia_high=self._asia.high,
@@ -87,3 +101,9 @@ class NightLevels:
             pdl=previous.low if previous else None,
             pdc=previous.close if previous else None,
         )
+        if self.from_person is NOTHING:
+            return computed
+        missing = {name: getattr(self.from_person, name) for name in NAMES if getattr(computed, name) is None}
+        stand = {name: price for name, price in missing.items() if price is not None}
+        self.given = tuple(stand)
+        return replace(computed, **stand)

@@ -8,7 +8,9 @@ moving averages advance.
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar, DayType, Flow, Scores, Session
+from msgspec.structs import replace
+
+from tapewire.bus.messages import Bar, DayType, Flow, GivenLevels, Levels, Scores, Session
 from tapewire.daemons.market.clock import SessionClock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
 from tapewire.daemons.tracker.averages import Averages
@@ -128,7 +130,7 @@ class SessionState:
 class SessionModel:
     """The session model of one instrument.
 
-    late: bars ignored because their stamp was not later than the last accepted one.
+    last: the newest record. late: bars ignored because their stamp was not later than the last accepted one.
     refused: bars ignored because a price was not a finite number; they degrade the session.
     """
 
@@ -139,11 +141,13 @@ class SessionModel:
         "_distrusted",
         "_flow",
         "_gaps",
+        "_given",
         "_history",
         "_hole",
         "_last_ns",
         "_previous",
         "_today",
+        "last",
         "late",
         "refused",
     )
@@ -160,8 +164,34 @@ class SessionModel:
         self._hole = False  # bars were lost between the last one and the next
         self._degraded = False
         self._distrusted = ""  # a trade date that was degraded before its first bar
+        self._given: list[GivenLevels] = []  # those that no bar has followed yet, and those of dates to come
+        self.last: Session | None = None
         self.late = 0
         self.refused = 0
+
+    @property
+    def last_ns(self) -> int:
+        """The close of the last bar; 0 before the first."""
+        return self._last_ns or 0
+
+    @property
+    def waiting(self) -> int:
+        """How many given levels no bar of their date has followed yet."""
+        return len(self._given)
+
+    def given(self, session: str) -> Levels | None:
+        """The last levels that a person gave for a trade date, None without any."""
+        waiting = [given.levels for given in self._given if given.session == session]
+        if waiting or self._today is None or self._today.day.date != session:
+            return waiting[-1] if waiting else None
+        return self._today.night.from_person
+
+    def give(self, given: GivenLevels) -> GivenLevels:
+        """Take levels of a person: they hold from the next bar on. Returns them with the bar after which they came."""
+        if given.after_ns is None:
+            given = replace(given, after_ns=self.last_ns)
+        self._given.append(given)
+        return given
 
     def distrust(self) -> None:
         """Bars were lost for good: degrade the trade dates before and after the hole (ARCHITECTURE.md, invariant 3)."""
@@ -184,9 +214,12 @@ class SessionModel:
         if today is None or today.day.date != day.date:
             today = self._open(day)
         self._hole = False
+        if self._given:
+            self._take_given(today, bar.close_ns)
         today.vwap_eth.fold(typical(bar), bar.volume)
         self._averages.fold(bar)
-        return self._record(today, at, bar)
+        self.last = self._record(today, at, bar)
+        return self.last
 
     def _open(self, day: TradeDate) -> SessionState:
         """Begin a trade date. R and levels of the last one become history."""
@@ -198,6 +231,16 @@ class SessionModel:
             self._history.add(r)
         self._today = SessionState(day, self._previous)
         return self._today
+
+    def _take_given(self, today: SessionState, close_ns: int) -> None:
+        """Levels that were given before this bar. Those of dates that are over are forgotten."""
+        waiting: list[GivenLevels] = []
+        for given in self._given:
+            if given.session == today.day.date and (given.after_ns or 0) < close_ns:
+                today.night.give(given.levels)
+            elif given.session >= today.day.date:
+                waiting.append(given)
+        self._given = waiting
 
     def _record(self, today: SessionState, at: int, bar: Bar) -> Session:
         """Advance the model by one bar and return its record. Fields that describe an RTH bar are empty outside RTH."""
@@ -264,4 +307,5 @@ class SessionModel:
             averages.ema200.value,
             averages.atr14,
             today.cross.fold(bar.cross),
+            today.night.given,
         )

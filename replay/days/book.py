@@ -11,7 +11,20 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import ref
-from tapewire.bus.messages import Bar, Fill, Gap, Header, IbHistory, Levels, OrderEvent, PlaceOrder, Reject, Signal, Trade
+from tapewire.bus.messages import (
+    Bar,
+    Fill,
+    Gap,
+    GivenLevels,
+    Header,
+    IbHistory,
+    Levels,
+    OrderEvent,
+    PlaceOrder,
+    Reject,
+    Signal,
+    Trade,
+)
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.replay.attendance import Attendance
 from tapewire.replay.report.facts import Minute
@@ -31,6 +44,7 @@ class Sessions(Minute, frozen=True):
 
     levels: Levels = Levels()
     history: IbHistory = IbHistory()
+    given: tuple[str, ...] = ()
 
 
 class Opening(Struct, frozen=True):
@@ -41,6 +55,7 @@ class Opening(Struct, frozen=True):
     closes: int
     levels: Levels
     history: IbHistory
+    given: tuple[str, ...] = ()
 
 
 class Recorded(Struct, frozen=True):
@@ -55,10 +70,10 @@ class Recorded(Struct, frozen=True):
 class DayFacts:
     """What the journal holds of one trade date.
 
-    bars, minutes, openings: by instrument; minutes are those of RTH. numbers: of the bars' messages. lost: how many messages of the
-    topic are missing right before a bar, by the bar's place. unheard: numbers that the tracker never got. told: by topic, in the
-    order of their numbers. epochs: starts of the run in which the date was tracked. begun: something other than the warm-up of a
-    later date happened on it.
+    bars, minutes, openings, given: by instrument; minutes are those of RTH. numbers: of the bars' messages. lost: how many messages
+    of the topic are missing right before a bar, by the bar's place. unheard: numbers that the tracker never got. told: by topic, in
+    the order of their numbers. epochs: starts of the run in which the date was tracked. begun: something other than the warm-up of
+    a later date happened on it.
     """
 
     def __init__(self, date: str) -> None:
@@ -67,6 +82,7 @@ class DayFacts:
         self.numbers: dict[str, list[Number]] = {}
         self.lost: dict[str, dict[int, int]] = {}
         self.unheard: dict[str, set[Number]] = {}
+        self.given: dict[str, list[GivenLevels]] = {}
         self.minutes: dict[str, list[Minute]] = {}
         self.openings: dict[str, Opening] = {}
         self.attendance = Attendance()
@@ -91,6 +107,7 @@ class DayFacts:
 READ = (
     "raw.bar.",
     f"{topics.GAP}{READER}",
+    topics.LEVELS,
     topics.SESSION,
     topics.SIGNAL,
     topics.REJECT,
@@ -103,6 +120,7 @@ READ = (
 
 _header = msgspec.msgpack.Decoder(Header)
 _bar = msgspec.msgpack.Decoder(Bar)
+_given = msgspec.msgpack.Decoder(GivenLevels)
 _gap = msgspec.msgpack.Decoder(Gap)
 _session = msgspec.msgpack.Decoder(Sessions)
 _told = msgspec.msgpack.Decoder(Signal | Reject | Trade | OrderEvent | Fill | PlaceOrder)
@@ -146,6 +164,8 @@ class Book:
                 return self._bar(topic, _header.decode(frame), _bar.decode(frame))
             if topic.startswith(topics.GAP):
                 return self._gap(_gap.decode(frame))
+            if topic.startswith(topics.LEVELS):
+                return self._levels(_given.decode(frame))
             if topic.startswith(topics.SESSION):
                 return self._session(topic, _header.decode(frame), _session.decode(frame))
             return self._fact(topic, _header.decode(frame), frame)
@@ -211,6 +231,11 @@ class Book:
                 self.changed.add(day.date)
         return ""
 
+    def _levels(self, given: GivenLevels) -> str:
+        if (day := self._day(given.session)) is not None:
+            day.given.setdefault(given.instrument, []).append(given)
+        return given.session
+
     def _session(self, topic: str, header: Header, at: Sessions) -> str:
         if (day := self._day(at.session)) is None:
             return at.session
@@ -219,7 +244,7 @@ class Book:
             day.epochs.append(header.epoch)
         known = day.openings.get(name)
         if known is None or (at.rth and not known.rth):
-            day.openings[name] = Opening(at.bar.close_ns, at.rth, at.closes, at.levels, at.history)
+            day.openings[name] = Opening(at.bar.close_ns, at.rth, at.closes, at.levels, at.history, at.given)
         day.attendance.minute(topic, at)
         if at.rth:
             day.minutes.setdefault(name, []).append(at)

@@ -107,7 +107,9 @@ def day_lines(folder: Path, done: Performance, begun: Init, trades: list[dict[st
     yield f"{done.session} {date:%A}, {'closed' if done.closed else 'open'}; {folder}"
     for name, opening in begun.instruments.items():
         known = (opening["levels"] or {}).items()
-        levels = ", ".join(f"{level} {shown(price)}" for level, price in known if price is not None)
+        told = opening.get("levels_given", ())
+        given = {level: f"{shown(price)} (given)" if level in told else shown(price) for level, price in known if price is not None}
+        levels = ", ".join(f"{level} {price}" for level, price in given.items())
         note = next((each.note for each in done.sessions if each.instrument == name), "no session yet")
         yield f"{name}: {done.bars.get(name, 0):,} bars; {note}"
         yield f"  levels: {levels or 'none known'}"

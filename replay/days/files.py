@@ -13,7 +13,7 @@ from msgspec import Struct
 
 import tapewire
 from tapewire.bus import topics
-from tapewire.bus.messages import PROTOCOL_VERSION, Bar, CrossBar, Signal, Trade
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, CrossBar, GivenLevels, Signal, Trade
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.replay import excursion, lines, outputs
 from tapewire.replay.attendance import SessionCount
@@ -100,7 +100,9 @@ def _instrument(day: DayFacts, name: str, conf: Conf) -> dict[str, Any]:
     closes = RTH_CLOSE if opening is None else opening.closes
     return {
         "levels": None if opening is None else msgspec.to_builtins(opening.levels),
+        "levels_given": [] if opening is None else list(opening.given),
         "levels_as_of": None if opening is None else utc(opening.as_of_ns),
+        "given": [_given(each) for each in day.given.get(name, ())],
         "ib_history": None if opening is None else msgspec.to_builtins(opening.history),
         "calendar": {
             "product": "" if terms is None else terms.calendar,
@@ -110,6 +112,12 @@ def _instrument(day: DayFacts, name: str, conf: Conf) -> dict[str, Any]:
         },
         "terms": None if terms is None else msgspec.to_builtins(terms),
     }
+
+
+def _given(given: GivenLevels) -> dict[str, Any]:
+    """What a person gave, and the close of the bar after which it came; null before the first."""
+    levels = {name: price for name, price in msgspec.structs.asdict(given.levels).items() if price is not None}
+    return {"after": utc(given.after_ns) if given.after_ns else None, "levels": levels}
 
 
 def content(day: DayFacts, before: DayFacts | None, conf: Conf, begun: Init, stamps: Stamps, *, closed: bool) -> dict[str, bytes]:

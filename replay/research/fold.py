@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tapewire.bus.messages import Bar, Body, Gap, Header, Intents, Session
+from tapewire.bus.messages import Bar, Body, Header, Intents, Session
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, runs
+from tapewire.replay.sources.recording import Told
 from tapewire.strategies import registry
 from tapewire.strategies.roster import Independent
 
@@ -74,9 +75,9 @@ class Fold:
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
         return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
 
-    def lose(self, lost: Gap) -> None:
-        """Bars were lost for good before the next one."""
-        self._loop.lose(lost)
+    def told(self, fact: Told) -> None:
+        """What a journal tells beside its bars."""
+        self._loop.told(fact)
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Session:

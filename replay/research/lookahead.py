@@ -24,13 +24,13 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Bar, Gap
+from tapewire.bus.messages import Bar
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tapewire.replay.research import withheld
 from tapewire.replay.research.fold import BarResult, Fold, fields
 from tapewire.replay.research.watch import Use
-from tapewire.replay.sources.recording import Input, Recording, inputs
+from tapewire.replay.sources.recording import Input, Recording, Told, inputs
 from tapewire.strategies import registry
 
 MOST_BARS = 500_000
@@ -202,14 +202,14 @@ class Comparison:
 
 
 def _folded(
-    conf: Conf, bars: Sequence[Bar], facts: Mapping[int, Sequence[Gap]], progress: Callable[[int], None] | None = None
+    conf: Conf, bars: Sequence[Bar], facts: Mapping[int, Sequence[Told]], progress: Callable[[int], None] | None = None
 ) -> Iterator[BarResult]:
     fold = Fold(conf)
     every = max(1, len(bars) // 200)
     at = 0
     for each in inputs(bars, facts):
-        if isinstance(each, Gap):
-            fold.lose(each)
+        if not isinstance(each, Bar):
+            fold.told(each)
             continue
         at += 1
         yield fold.bar(each)

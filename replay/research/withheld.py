@@ -17,10 +17,11 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, TapewireError
-from tapewire.bus.messages import Bar, Gap
+from tapewire.bus.messages import Bar, Gap, GivenLevels
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research.fold import BarResult, Fold
 from tapewire.replay.research.watch import PlugInWatch, Use
+from tapewire.replay.sources.recording import Input
 from tapewire.strategies import registry
 
 PATIENCE_S = 10.0
@@ -40,12 +41,12 @@ class Broken(Struct, frozen=True, array_like=True, tag=True):
 
 
 _answers: msgspec.msgpack.Decoder[Decided | Broken] = msgspec.msgpack.Decoder(Decided | Broken)
-_inputs: msgspec.msgpack.Decoder[Bar | Gap] = msgspec.msgpack.Decoder(Bar | Gap)
+_inputs: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Bar | Gap | GivenLevels)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def steps(conf: Conf, inputs: Iterable[Bar | Gap]) -> Iterator[Decided]:
-    """The other process's decisions on each bar. It has no answer to a gap.
+def steps(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
+    """The other process's decisions on each bar. It has no answer to what is told beside bars.
 
     Raises:
         ConfError: it cannot build the strategies, or it ended in the middle.
@@ -59,7 +60,7 @@ def steps(conf: Conf, inputs: Iterable[Bar | Gap]) -> Iterator[Decided]:
         for each in inputs:
             try:
                 here.send_bytes(_encode(each))
-                if isinstance(each, Gap):
+                if not isinstance(each, Bar):
                     continue
                 answer = _answers.decode(here.recv_bytes())
             except (EOFError, OSError) as error:
@@ -97,8 +98,8 @@ def _serve(connection: Connection, configuration: bytes) -> None:
             given = _inputs.decode(connection.recv_bytes())
         except EOFError:
             return
-        if isinstance(given, Gap):
-            fold.lose(given)
+        if not isinstance(given, Bar):
+            fold.told(given)
             continue
         watch.deciding = True
         step = fold.bar(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.errors import DataError
-from tapewire.bus.messages import Bar, CrossBar, Gap
+from tapewire.bus.messages import Bar, CrossBar, Gap, GivenLevels, Levels
+from tapewire.replay.sources.recording import Input
 from tapewire.strategies.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN, SECOND_NS
 
 INIT = "session_init.json"
@@ -26,8 +28,14 @@ class _Hours(Struct, frozen=True):
     holiday: bool = False
 
 
+class _Given(Struct, frozen=True):
+    after: str | None
+    levels: Levels
+
+
 class _Instrument(Struct, frozen=True):
     calendar: _Hours = _Hours()
+    given: tuple[_Given, ...] = ()
 
 
 class _Init(Struct, frozen=True):
@@ -62,13 +70,15 @@ def closes(found: Sequence[Path], symbol: str) -> dict[str, int]:
     return {date: RTH_OPEN if each.holiday else _minutes(each.closes) for date, each in hours.items()}
 
 
-def facts(path: Path, symbol: str) -> Iterator[Bar | Gap]:
-    """The bars of one day and instrument, with a gap for each loss.
+def facts(path: Path, symbol: str) -> Iterator[Input]:
+    """The bars of one day and instrument, with a gap for each loss, and levels where a person gave some.
 
     Raises:
         DataError: a line cannot be read; the text names file and line.
     """
     beside: dict[str, Mapping[str, dict[str, str]]] = {}
+    init = _init(path.parent)
+    given = deque(init.instruments[symbol].given if symbol in init.instruments else ())
     for line, row in enumerate(_rows(path), 2):
         if not row["phase"]:
             continue  # it only stood beside another instrument's bar
@@ -84,6 +94,8 @@ def facts(path: Path, symbol: str) -> Iterator[Bar | Gap]:
                     beside[name] = {each["timestamp"]: each for each in _rows(_bars(path.parent, name))}
             cross = tuple(_made(CrossBar, beside[name][row["timestamp"]], instrument=name) for name in names)
             close_ns = _ns(row["timestamp"])
+            while given and (given[0].after is None or _ns(given[0].after) < close_ns):
+                yield GivenLevels(symbol, init.session, given.popleft().levels)
             yield _made(Bar, row, instrument=symbol, open_ns=close_ns - MINUTE_NS, close_ns=close_ns, cross=cross)
         except (ValueError, KeyError, msgspec.ValidationError) as error:
             raise DataError(f"{path}, line {line}: {error}; `tapewire restart daybook` writes the day again") from error

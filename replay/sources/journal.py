@@ -5,6 +5,7 @@ A run's folder holds a tape for every topic; `raw.bar.<SYMBOL>.1m.tape` are the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from msgspec import Struct
 from tapewire.bus import journal, topics, wire
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import DataError, JournalError, PeerError
-from tapewire.bus.messages import Bar, CrossBar, Gap
+from tapewire.bus.messages import Bar, CrossBar, Gap, GivenLevels
 from tapewire.bus.recall import recall
+from tapewire.replay.sources.recording import Input
 from tapewire.replay.sources.table import UTC, Bars, Content, Head, Options, Part, Progress, Whole
 from tapewire.replay.tapes import FOLDER, SUFFIX, kept
 
@@ -53,8 +55,8 @@ def by_symbol(path: Path) -> dict[str, Path]:
     return {name.removesuffix(".1m"): tape for name, tape in names if name.endswith(".1m")}
 
 
-def heard(tape: Path) -> Iterator[Bar | Gap]:
-    """The bars of a tape as the run's tracker took them, with a gap for each loss.
+def heard(tape: Path) -> Iterator[Input]:
+    """The bars of a tape as the run's tracker took them, with a gap for each loss, and levels where a person gave some.
 
     Raises:
         DataError: the tape, or the one of the tracker's gaps, is damaged.
@@ -70,21 +72,29 @@ def heard(tape: Path) -> Iterator[Bar | Gap]:
     before = (start[0], start[1] - 1)
     if any((gap.body.of_epoch, gap.body.first) < start for gap in gaps if isinstance(gap.body, Gap)):
         before = (0, 0)
+    given = deque(event.body for event in _events(_beside(tape, topics.LEVELS)) if isinstance(event.body, GivenLevels))
     for recalled in recall(topic, _with(first, facts), gaps, reader=READER, after=before):
         body = recalled.event.body
+        while isinstance(body, Bar) and given and (given[0].after_ns or 0) < body.close_ns:
+            yield given.popleft()
         if isinstance(body, Bar | Gap):
             yield body
 
 
 def closes(tape: Path) -> dict[str, int]:
     """When RTH ended on each trade date of the run, in minutes after midnight, by the sessions beside a tape of bars."""
-    sessions = tape.with_name(f"{topics.SESSION}{tape.name.removeprefix(BARS).removesuffix(f'.1m{SUFFIX}')}{SUFFIX}")
+    sessions = _beside(tape, topics.SESSION)
     if not sessions.exists():
         return {}
     try:
         return {at.session: at.closes for at in map(_closes.decode, journal.scan(sessions))}
     except (JournalError, msgspec.MsgspecError) as error:
         raise DataError(f"{sessions}: {error}") from error
+
+
+def _beside(tape: Path, prefix: str) -> Path:
+    """The tape of the same instrument's topic with another prefix."""
+    return tape.with_name(f"{prefix}{tape.name.removeprefix(BARS).removesuffix(f'.1m{SUFFIX}')}{SUFFIX}")
 
 
 def _events(tape: Path) -> Iterator[Event]:

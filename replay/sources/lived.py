@@ -2,7 +2,8 @@
 
 Nothing is proved or doubted here as with files of others: the bars have been through the bus. A bar keeps every field, except that
 its number counts from 0 as in every recording, and that the venue of the new run says what the account holds. History that a chart
-loaded stays history: no entry is decided on it. A bar that the tracker never got is left out, and is a gap in its place.
+loaded stays history: no entry is decided on it. A bar that the tracker never got is left out, and is a gap in its place. Levels
+that a person gave are given again.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
+from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError
-from tapewire.bus.messages import Bar, Gap
+from tapewire.bus.messages import Bar, Gap, GivenLevels
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.replay.sources import dayfolder, journal
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.pages import PagedBars
-from tapewire.replay.sources.reading import Reading, days
-from tapewire.replay.sources.recording import Recording, SourceFile
+from tapewire.replay.sources.reading import Reading, days, listed
+from tapewire.replay.sources.recording import Input, Recording, SourceFile, Told
 from tapewire.replay.tapes import wall
 from tapewire.strategies.clock import RTH_CLOSE, RTH_OPEN, hhmm
 
 SAID = ("instrument", "start", "end")  # the options that mean something here
-SHOWN = 3
 
-Facts: TypeAlias = Iterator[Bar | Gap]
+Facts: TypeAlias = Iterator[Input]
 
 
 class Lived(NamedTuple):
     """A run's record of one instrument.
 
-    symbol: the instrument of the bars. files: by name under the path, in their order, what gives each one's bars and gaps.
+    symbol: the instrument of the bars. files: by name under the path, in their order, what gives each one's content.
     closes: by trade date, the close of RTH in minutes after midnight.
     """
 
@@ -127,20 +128,24 @@ class _Kept:
     def __init__(self, instrument: str, options: Options) -> None:
         self.taken = Counter[str]()
         self.accepted = Counter[str]()
-        self.facts: dict[int, tuple[Gap, ...]] = {}
+        self.facts: dict[int, tuple[Told, ...]] = {}
         self._instrument = instrument
         self._first, self._last = options.start or "0", options.end or "9"
         self._clock = SessionClock(Calendar())  # a trade date depends on no calendar
         self._again = self._history = self._lost = 0
         self._holes: list[str] = []
+        self._given: list[str] = []
 
     def bars(self, files: Mapping[str, Callable[[], Facts]]) -> Iterator[Bar]:
         """The bars that are wanted."""
         number, last_ns = 0, 0
-        before: list[Gap] = []
+        before: list[Told] = []
         for name, each in ((name, each) for name, facts in files.items() for each in facts()):
             if isinstance(each, Gap):
-                before.append(each)
+                before.append(replace(each, topic=topics.bar(self._instrument)))
+                continue
+            if isinstance(each, GivenLevels):
+                before.append(replace(each, instrument=self._instrument))
                 continue
             self.taken[name] += 1
             if each.close_ns <= last_ns:
@@ -148,12 +153,11 @@ class _Kept:
                 continue
             last_ns = each.close_ns
             if not self._first <= self._clock.read(each.close_ns)[0].date <= self._last:
-                before.clear()
+                before = [fact for fact in before if isinstance(fact, GivenLevels)]
                 continue
             if before:
+                self._note(before, each)
                 self.facts[number] = tuple(before)
-                self._lost += sum(gap.last - gap.first + 1 for gap in before)
-                self._holes.append(wall(each.close_ns))
                 before.clear()
             historical = each.phase == "historical"
             self._history += historical
@@ -162,11 +166,19 @@ class _Kept:
             self.accepted[name] += 1
             number += 1
 
+    def _note(self, before: list[Told], bar: Bar) -> None:
+        gaps = [fact for fact in before if isinstance(fact, Gap)]
+        self._lost += sum(gap.last - gap.first + 1 for gap in gaps)
+        self._holes += [wall(bar.close_ns)] if gaps else []
+        self._given += [fact.session for fact in before if isinstance(fact, GivenLevels)]
+
     def notes(self, path: Path, symbol: str) -> Iterator[str]:
         """What a person should know of it."""
         if self._lost:
-            places = ", ".join(self._holes[:SHOWN]) + (f" and {len(self._holes) - SHOWN} more" if len(self._holes) > SHOWN else "")
+            places = listed(self._holes)
             yield f"{path}: {self._lost:,} bars of {symbol} were lost on the way, before {places}; their trade dates take no entry"
+        if self._given:
+            yield f"{path}: levels of {symbol} were given for {listed(dict.fromkeys(self._given))}; they hold from the same bars on"
         if self._history:
             yield f"{path}: {self._history:,} bars of {symbol} are history that a chart loaded; no entry is decided on them"
         if self._again:

@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from tapewire.bus.messages import Bar, Gap
+from tapewire.bus.messages import Bar, Gap, GivenLevels
 
-Input: TypeAlias = Bar | Gap
-"""What a run takes of a recording: a bar, or that bars were lost for good before the next one."""
+Told: TypeAlias = Gap | GivenLevels
+"""What a run's journal tells beside its bars: bars were lost for good before the next one, or a person gave levels."""
+Input: TypeAlias = Bar | Told
+"""What a run takes of a recording."""
 
 
 class Ignored(Struct, frozen=True):
@@ -45,14 +47,14 @@ class Recording(Struct, frozen=True):
     ignored: tuple[Ignored, ...] = ()
     files: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = ()
-    facts: Mapping[int, tuple[Gap, ...]] = {}
+    facts: Mapping[int, tuple[Told, ...]] = {}
 
     def inputs(self) -> Iterator[Input]:
         """Bars and facts in their order."""
         return inputs(self.bars, self.facts)
 
 
-def inputs(bars: Iterable[Bar], facts: Mapping[int, Sequence[Gap]]) -> Iterator[Input]:
+def inputs(bars: Iterable[Bar], facts: Mapping[int, Sequence[Told]]) -> Iterator[Input]:
     """Bars of a recording from its first on, with the facts before each."""
     for number, bar in enumerate(bars):
         yield from facts.get(number, ())

@@ -31,6 +31,7 @@ from tapewire.bus.messages import (
     Fill,
     Flow,
     Gap,
+    GivenLevels,
     Header,
     Hello,
     HistoryRequest,
@@ -802,5 +803,19 @@ EXAMPLES |= {
             timeframe="5s",
             ticks=12,
         ),
+    ),
+}
+
+# Levels of a person came later: the fact, and a session in which one of them stands.
+EXAMPLES |= {
+    "given_levels": (
+        "levels.MNQ.",
+        head("tracker", 1),
+        GivenLevels("MNQ", "2026-02-27", Levels(overnight_high=21_020.25, pdh=21_055.0, pdl=20_850.75), BAR_NS),
+    ),
+    "session - with a given level": (
+        "session.MNQ.",
+        head("tracker", 95, BAR_REF),
+        structs.replace(EXAMPLES["session - of a bar with delta and ticks"][2], given=("pdh",)),
     ),
 }

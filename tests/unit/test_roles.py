@@ -71,7 +71,7 @@ CONTROLS = {
     "state": ("reader", "operator"),
     "parameters": ("reader", "operator"),
     **dict.fromkeys(("evaluate", "strategies", "health", "ready", "connection_test", "accounts"), ("reader", "operator")),
-    **dict.fromkeys(("stop", "start", "pause", "step", "speed", "seek"), ("operator",)),
+    **dict.fromkeys(("stop", "init", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
 REQUESTS = {
     "gate": {"intents": ("evaluator",), "kill": ("operator",), "arm": ("operator",), "external_signal": ("external", "operator")},
