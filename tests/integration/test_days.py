@@ -13,28 +13,39 @@ from typing import Any
 import msgspec
 import pytest
 
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, GivenLevels, Levels
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
-from tapewire.replay import runs
+from tapewire.replay import runs, tapes
 from tapewire.replay.days import folders
 from tapewire.replay.days.process import Days
 from tapewire.replay.player import Player
 from tests.integration.conftest import home_in, run
+from tests.integration.test_parity import journal
 from tests.stages import lines_of_days
 
 pytestmark = pytest.mark.slow
 
-EVERY = 137  # bars between two kills: twenty of them, by day and by night
+EVERY = 130  # bars between two kills: twenty of them, by day and by night
 DATES = ["2026-03-02", "2026-03-03"]
+GIVEN = {  # in the first night, and in the second date after its tracker has died
+    300: (GivenLevels("MNQ", DATES[0], Levels(pdh=21_500.0, london_high=21_400.0)),),
+    1_600: (
+        GivenLevels("MNQ", DATES[1], Levels(pdc=21_300.0)),
+        GivenLevels("MNQ", DATES[1], Levels(pdh=21_550.0, london_low=20_100.0)),
+    ),
+}
 UNSEEN = ("decision", "order", "acknowledgement", "entry_fill", "exit_fill")
 
 
 @pytest.fixture(scope="module")
 def both(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """A backtest, and a run over the bus of the same bars in which the daybook is killed twenty times, and the logger with it."""
+    """A backtest, and a run over the bus of the same bars, with levels of a person in both.
+
+    In the second the daybook is killed twenty times, every third time the logger with it, and three times everything at once.
+    """
     folder = tmp_path_factory.mktemp("days")
     with home_in(folder):
         preset = configuration.preset("seed", ["pipeline"])
@@ -42,26 +53,28 @@ def both(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
         recording, calendar = runs.read(bars, "MNQ", lambda share: None)
         conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base))
+        recording = msgspec.structs.replace(recording, facts=GIVEN)
         undisturbed, disturbed = folder / "undisturbed", runs.prepare(folder / "disturbed")
         runs.backtest(conf, recording, undisturbed, lambda share: None)
         configuration.write(conf, disturbed)
-        killed = 0
+        killed: list[int] = []
         with runs.supervised(conf, disturbed, lambda text: None) as instance:
 
             def strike(bar: Bar) -> None:
-                nonlocal killed
-                if bar.index % EVERY == 0:
-                    pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
-                    for name in ("daybook",) if bar.index % (3 * EVERY) else ("daybook", "logger"):
-                        if pids[name]:
-                            os.kill(pids[name], signal.SIGKILL)
-                            killed += name == "daybook"
+                moment, rest = divmod(bar.index, EVERY)
+                if rest or not moment:
+                    return
+                pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
+                for name in pids if moment % 7 == 3 else ("daybook", "logger")[: 1 if moment % 3 else 2]:
+                    if pids[name]:
+                        os.kill(pids[name], signal.SIGKILL)
+                        killed.append(moment)
 
             with Player(conf, disturbed, runs.venue(conf), logs.configure("replay")) as player:
                 player.join()
-                player.play(recording.bars, played=strike)
+                player.play(recording.inputs(), played=strike)
                 player.finish()
-        assert killed >= 10
+        assert len(set(killed)) >= 15
         yield undisturbed, disturbed
 
 
@@ -98,6 +111,16 @@ def test_killing_the_daybook_changes_no_final_content(both: tuple[Path, Path], t
     assert json.loads((month / "summary.json").read_bytes())["figures"]["trades"] > 100
     for name in ("summary.json", "summary.html"):
         assert (month / name).read_bytes() == (folders.place(tmp_path, "2026-03") / name).read_bytes()
+
+
+def test_killing_everything_changes_no_message(both: tuple[Path, Path]) -> None:
+    """The journal is the backtest's, with what a person gave at the same bars."""
+    undisturbed, disturbed = both
+
+    assert journal(disturbed) == journal(undisturbed)
+    assert [given for facts in GIVEN.values() for given in facts] == [
+        msgspec.structs.replace(each, after_ns=None) for each in tapes.facts(disturbed, "levels.", GivenLevels)
+    ]
 
 
 def test_the_days_lines_are_the_backtests(both: tuple[Path, Path]) -> None:
