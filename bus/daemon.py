@@ -165,10 +165,14 @@ class PublicPolicy(NamedTuple):
     """A daemon whose facts on topics with `prefix` also go out on the public port.
 
     sink: given the run's folder, what writes them as files. Only what is published now is written, nothing that a fold repeats.
+    feed: they are kept as the public feed, and served in tiers. queries: what subscribers may ask, by verb: the answer, as JSON can
+    hold it, given what returns the bodies of the last so many trade dates that the asker may see, and the argument. Raises Refused.
     """
 
     prefix: str = topics.PUBLIC
     sink: Callable[[str], Sink] | None = None
+    feed: bool = False
+    queries: Mapping[str, Callable[[Callable[[int], Sequence[Body]], str], object]] = MappingProxyType({})
 
 
 class Accepted(NamedTuple):

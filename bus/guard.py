@@ -34,7 +34,7 @@ from zmq.utils import z85
 from tapewire.bus import access, roles
 from tapewire.bus.bounds import max_received
 from tapewire.bus.endless import Endless
-from tapewire.bus.keys import NAME, Keys
+from tapewire.bus.keys import NAME, Key, Keys
 from tapewire.bus.monitor import MONITORED, Monitor, Turned, Why, event
 from tapewire.bus.roles import Role
 
@@ -48,23 +48,22 @@ WELCOME = b"200"
 class Guard:
     """The handler and the monitors of one context.
 
-    keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. version: rises when
-    the keys have changed; what was derived from them is out of date then. endless: is to hear of the messages that come.
+    keys: the run's; a change of their folder is noticed at the next handshake, and by `refresh`. endless: is to hear of the
+    messages that come.
 
     All methods are for the thread that owns the sockets. Close the guard before the context's sockets.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys) -> None:
         self.keys = keys
-        self.version = 0
         self.endless = Endless()
         self._lock = threading.Lock()
         self._counts: dict[tuple[str, Why], int] = {}
         self._last: dict[tuple[str, Why], Turned] = {}
         self._news: list[Turned] = []
-        self._gone = False
+        self._gone: set[Key] = set()
         self._fault = ""
-        self._bound: list[tuple[zmq.Socket[bytes], tuple[str, ...]]] = []
+        self._bound: list[tuple[zmq.Socket[bytes], str, tuple[str, ...]]] = []
         self._rebind: list[tuple[zmq.Socket[bytes], str]] = []
         self._tries: Counter[str] = Counter()
         self._monitors: dict[zmq.Socket[bytes], Monitor] = {}
@@ -96,20 +95,31 @@ class Guard:
         with self._lock:
             self._new_monitors.append((port, monitor))
         self._bell.send(b"")
-        self._bound.append((socket, tuple(address for address in addresses if address.startswith("tcp://"))))
+        self._bound.append((socket, port, tuple(address for address in addresses if address.startswith("tcp://"))))
         for address in sorted(addresses, reverse=True):  # tcp first: a port that is taken shows there
             self._bind(socket, address)
 
+    @property
+    def version(self) -> int:
+        """Rises when the keys have changed; what was derived from them is out of date then."""
+        return self.keys.version
+
     def role(self, name: str) -> Role | None:
-        """The role of the peer that a message came from; None if its key was revoked."""
+        """The role of the peer that a message came from; None if its key was revoked or has expired."""
         key = self.keys.named(name)
         return None if key is None else key.role
+
+    def may(self, name: str, port: str) -> bool:
+        """Whether the key with this name still lets its owner in at a port."""
+        key = self.keys.named(name)
+        return key is not None and key.may_connect(port)
 
     def refresh(self) -> list[Turned]:
         """Look at the keys again, and cut off the owner of a key that is gone. To be called about once a second.
 
-        libzmq has no way to close one connection. So each tcp address is unbound, which closes all of its connections, and bound
-        again: those who still have a key come back at once, and recover what they missed as after any loss.
+        libzmq has no way to close one connection. So each tcp address that such a key opens is unbound, which closes all of its
+        connections, and bound again: those who still have a key come back at once, and recover what they missed as after any loss.
+        The ports of the public are left alone. Their owner closes one connection itself, and thousands of others stay.
 
         Returns:
             The first peer of each port and reason that was turned away since the last call.
@@ -117,11 +127,13 @@ class Guard:
         self._look()
         self._look_for_endless()
         with self._lock:
-            gone, self._gone = self._gone, False
+            gone, self._gone = self._gone, set()
             news, self._news = self._news, []
         if gone:
             self._bound = [each for each in self._bound if not each[0].closed]
-            for socket, addresses in self._bound:
+            for socket, port, addresses in self._bound:
+                if port in roles.PUBLIC or not any(key.may_connect(port) for key in gone):
+                    continue
                 for address in addresses:
                     with suppress(zmq.ZMQError):  # unbound already, and not bound again yet
                         socket.unbind(address)
@@ -167,7 +179,7 @@ class Guard:
         """End the thread. From now on nobody new comes in."""
         if self._bell.closed:
             return
-        for socket, _ in self._bound:
+        for socket, _, _ in self._bound:
             if not socket.closed:
                 socket.disable_monitor()  # libzmq would wait for ever for a monitor that nobody reads
         self._bell.send(b"end")
@@ -188,10 +200,7 @@ class Guard:
 
     def _look(self) -> None:
         with self._lock:
-            before = self.keys.stamp
-            self._gone = self.keys.refresh() or self._gone
-            if self.keys.stamp != before:
-                self.version += 1
+            self._gone |= self.keys.refresh()
 
     def _look_for_endless(self) -> None:
         ports = {fd: (inode, each.port) for each in [*self._monitors.values()] for fd, inode in [*each.outside.items()]}
@@ -243,11 +252,13 @@ class Guard:
             key = self.keys.named(shown)
             if key is not None and not hmac.compare_digest(key.phrase, credentials[1]):
                 key = None
-        if key is not None and roles.may_connect(key.role, port):
+        if key is not None and key.may_connect(port):
             reply = (WELCOME, b"", key.name.encode())
         else:
-            why = Why.UNKNOWN if key is None else Why.ROLE
-            self._turn_away(Turned(port, why, address.decode("latin-1"), shown if key is None else key.name, time.time()))
+            late = self.keys.expired(shown) if key is None else None
+            why = Why.ROLE if key is not None else Why.UNKNOWN if late is None else Why.EXPIRED
+            known = key or late
+            self._turn_away(Turned(port, why, address.decode("latin-1"), shown if known is None else known.name, time.time()))
             reply = (LATER, why.value.encode(), b"")
         handler.send_multipart((peer, empty, version, request, *reply, b""))
 

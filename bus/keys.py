@@ -9,21 +9,23 @@ and no byte of them leaves the kernel, so nothing has to be encrypted.
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import hashlib
 import os
 import re
+import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import zmq
 from msgspec import Struct
 
-from tapewire.bus import disk, private
+from tapewire.bus import disk, private, roles
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, VENUE, Role
+from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, TIERS, VENUE, Role, SubscriberTier
 
 FOLDER = "keys"
 SUFFIX = ".key"
@@ -39,15 +41,26 @@ Stamp = tuple[tuple[str, int, int, int, int], ...]
 
 
 class Key(Struct, frozen=True):
-    """A key. public, secret: Z85, 40 characters each."""
+    """A key. public, secret: Z85, 40 characters each.
+
+    tier: of a subscriber. expires: the first moment at which it lets nobody in, UTC; None for never.
+    """
 
     name: str
     role: Role
     public: str
     secret: str
+    tier: SubscriberTier | None = None
+    expires: dt.datetime | None = None
 
     def __repr__(self) -> str:
         return f"Key({self.name}, {self.role}, {self.public})"
+
+    def may_connect(self, port: str) -> bool:
+        """Whether its owner may open a connection to a port."""
+        if self.tier is not None and port not in TIERS[self.tier]:
+            return False
+        return roles.may_connect(self.role, port)
 
     @property
     def phrase(self) -> bytes:
@@ -68,47 +81,68 @@ class Pair(Struct, frozen=True):
 class Keys:
     """The keys in a run's folder. Changes of the folder show after `refresh`; one object may be read from several threads.
 
-    stamp: changes with the folder. broken: why a file of the folder is no key, by its name. Such a key lets nobody in.
+    version: rises with every change. broken: why a file of the folder is no key, by its name. Such a key lets nobody in, and
+    neither does one that has expired.
+
+    Args:
+        now_s: the wall clock, seconds since 1970; keys expire by it.
 
     Raises:
         ConfError: the daemons' own pair is missing or broken.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, now_s: Callable[[], float] = time.time) -> None:
         self.folder = run / FOLDER
         self.server = _pair(self.folder / f"{SERVER}{SUFFIX}")
         self.broken: Mapping[str, str] = {}
-        self.stamp: Stamp | None = None
+        self.version = 0
+        self._now_s = now_s
+        self._stamp: Stamp | None = None
+        self._all: Mapping[str, Key] = {}
         self._by_name: Mapping[str, Key] = {}
         self._by_public: Mapping[str, Key] = {}
+        self._expired: Mapping[str, Key] = {}
+        self._until_s = 0.0
         self.refresh()
 
-    def refresh(self) -> bool:
-        """Read the folder again if it has changed. Returns whether a key that stood there is gone."""
+    def refresh(self) -> frozenset[Key]:
+        """Read the folder again if it has changed. Returns the keys that let somebody in until now, and do not any more."""
+        now_s = self._now_s()
         try:
             stamp = _stamp(self.folder)
-            if stamp == self.stamp:
-                return False
-            found, broken = read(self.folder)
+            if stamp == self._stamp and now_s < self._until_s:
+                return frozenset()
+            if stamp != self._stamp:
+                found, self.broken = read(self.folder)
+                self._all = {key.name: key for key in found}
         except OSError:  # no file can be opened now: the next call looks again
-            return False
-        self.stamp, self.broken = stamp, broken
-        gone = not self._by_public.keys() <= {key.public for key in found}
-        self._by_name = {key.name: key for key in found}
-        self._by_public = {key.public: key for key in found}
+            return frozenset()
+        ends = {key: key.expires.timestamp() for key in self._all.values() if key.expires is not None}
+        valid = [key for key in self._all.values() if ends.get(key, now_s + 1) > now_s]
+        self._until_s = min((at_s for at_s in ends.values() if at_s > now_s), default=float("inf"))
+        gone = frozenset(key for public, key in self._by_public.items() if public not in {each.public for each in valid})
+        self._stamp = stamp
+        self.version += 1
+        self._by_name = {key.name: key for key in valid}
+        self._by_public = {key.public: key for key in valid}
+        self._expired = {key.public: key for key in self._all.values() if key not in valid}
         return gone
 
     def all(self) -> list[Key]:
-        """Every key, by name."""
-        return [self._by_name[name] for name in sorted(self._by_name)]
+        """Every key, by name; those that have expired, too."""
+        return [self._all[name] for name in sorted(self._all)]
 
     def named(self, name: str) -> Key | None:
-        """The key with this name."""
+        """The key with this name, unless it has expired."""
         return self._by_name.get(name)
 
     def with_public(self, public: str) -> Key | None:
-        """The key with this public half."""
+        """The key with this public half, unless it has expired."""
         return self._by_public.get(public)
+
+    def expired(self, public: str) -> Key | None:
+        """The key with this public half, if it has expired."""
+        return self._expired.get(public)
 
 
 def make(run: Path) -> None:
@@ -125,8 +159,11 @@ def make(run: Path) -> None:
             _write(folder / f"{name}{SUFFIX}", name, {"role": role})
 
 
-def new(run: Path, name: str, role: Role) -> Key:
+def new(run: Path, name: str, role: Role, *, tier: SubscriberTier | None = None, expires: dt.datetime | None = None) -> Key:
     """Make a key for a person or a program.
+
+    Args:
+        tier: of a subscriber, PREMIUM if it is not given. expires: from when on it lets nobody in.
 
     Raises:
         ConfError: the name is no name, is taken, or is one of a run's own; or the role is none for people.
@@ -137,7 +174,23 @@ def new(run: Path, name: str, role: Role) -> Key:
         raise ConfError(f"key {name!r}: every run has this key; choose another name")
     if role not in FOR_PEOPLE:
         raise ConfError(f"role {role.value!r}: a new key is for one of {', '.join(sorted(FOR_PEOPLE))}")
+    if role is Role.SUBSCRIBER:
+        return _make(run, name, role, tier=tier or SubscriberTier.PREMIUM, expires=expires)
     return _make(run, name, role)
+
+
+def renew(run: Path, name: str, *, tier: SubscriberTier, expires: dt.datetime | None) -> Key:
+    """Give a subscriber another tier or another end; the pair stays, and with it the file that he has.
+
+    Raises:
+        ConfError: there is no such key, or it is no subscriber's.
+    """
+    key = find(run, name)
+    if key.role is not Role.SUBSCRIBER:
+        raise ConfError(f"key {name!r} has the role {key.role.value}; only a subscriber's is renewed")
+    fields = _fields(key.name, key.role, tier, expires) | {"public": key.public, "secret": key.secret}
+    disk.replace(run / FOLDER / f"{name}{SUFFIX}", _lines(fields).encode())
+    return find(run, name)
 
 
 def bridge(run: Path) -> Key:
@@ -167,21 +220,21 @@ def find(run: Path, name: str) -> Key:
         ConfError: there is none.
     """
     keys = Keys(run)
-    if (key := keys.named(name)) is None:
+    names = {each.name: each for each in keys.all()}
+    if (key := names.get(name)) is None:
         if name in keys.broken:
             raise ConfError(keys.broken[name])
-        names = [each.name for each in keys.all()]
         raise ConfError(f"no key {name!r}{suggest(name, names)}; `tapewire keys list` shows all")
     return key
 
 
-def export(run: Path, key: Key, path: Path, *, host: str, base_port: int) -> None:
-    """Write the file that a key's owner needs to reach this run over tcp."""
+def export(run: Path, key: Key, path: Path, *, host: str, base_port: int, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write the file that a key's owner needs to reach this run over tcp. more: further fields for his own program."""
     head = (
         f"# The key of {key.name} (role {key.role}) for tapewire. Whoever has this file can speak as {key.name}: keep it private.\n"
     )
-    fields = {"name": key.name, "role": key.role.value, "public": key.public, "secret": key.secret}
-    fields |= {"server": Keys(run).server.public, "host": host}
+    fields = _fields(key.name, key.role, key.tier, key.expires) | {"public": key.public, "secret": key.secret}
+    fields |= {"server": Keys(run).server.public, "host": host, **more}
     disk.replace(path, f"{head}{_lines(fields)}base_port = {base_port}\n".encode())
 
 
@@ -215,7 +268,10 @@ def parse(path: Path) -> Key:
         role = Role(str(fields.get("role")))
     except ValueError:
         raise ConfError(f"{path}: role is none of those known: {', '.join(Role)}") from None
-    return Key(_text(path, fields, "name"), role, _half(path, fields, "public"), _half(path, fields, "secret"))
+    name, public, secret = _text(path, fields, "name"), _half(path, fields, "public"), _half(path, fields, "secret")
+    if role is not Role.SUBSCRIBER:
+        return Key(name, role, public, secret)
+    return Key(name, role, public, secret, _tier(path, fields), _expiry(path, fields))
 
 
 def server_of(path: Path) -> tuple[str, str, int]:
@@ -231,12 +287,42 @@ def server_of(path: Path) -> tuple[str, str, int]:
     return _half(path, fields, "server"), _text(path, fields, "host"), port
 
 
-def _make(run: Path, name: str, role: Role) -> Key:
+def _make(run: Path, name: str, role: Role, *, tier: SubscriberTier | None = None, expires: dt.datetime | None = None) -> Key:
     path = Keys(run).folder / f"{name}{SUFFIX}"
     if path.exists():
         raise ConfError(f"key {name!r} exists; revoke it first, or choose another name")
-    _write(path, name, {"role": role})
+    _write(path, name, _fields(name, role, tier, expires))
     return parse(path)
+
+
+def _fields(name: str, role: Role, tier: SubscriberTier | None, expires: dt.datetime | None) -> dict[str, str]:
+    fields = {"name": name, "role": role.value}
+    if tier is not None:
+        fields["tier"] = tier.value
+    if expires is not None:
+        fields["expires"] = expires.astimezone(dt.UTC).isoformat()
+    return fields
+
+
+def _tier(path: Path, fields: Mapping[str, object]) -> SubscriberTier:
+    try:
+        return SubscriberTier(str(fields.get("tier", SubscriberTier.PREMIUM.value)))
+    except ValueError:
+        raise ConfError(f"{path}: tier is none of those known: {', '.join(SubscriberTier)}") from None
+
+
+def _expiry(path: Path, fields: Mapping[str, object]) -> dt.datetime | None:
+    text = fields.get("expires")
+    if text is None:
+        return None
+    try:
+        expires = dt.datetime.fromisoformat(str(text))
+        expires.timestamp()
+    except (ValueError, OverflowError):
+        expires = None
+    if expires is None or expires.tzinfo is None:
+        raise ConfError(f'{path}: expires is no moment in UTC, such as "2027-01-31T00:00:00+00:00"')
+    return expires
 
 
 def _write(path: Path, name: str, more: Mapping[str, str]) -> None:

@@ -41,14 +41,15 @@ class Why(StrEnum):
 
     NO_LOCK: no greeting of the current protocol, or another mechanism: not a program of ours. GAVE_UP: it left, or was silent for
     too long, before it had shown a key. WRONG_SERVER: it expects the daemons of another run. UNKNOWN: its key is none of this run,
-    or was revoked. ROLE: its key may not connect to this port. FULL: too many others had not shown a key, or the process has no
-    descriptor to spare. ENDLESS: it was in, and sent a message without an end (bus/endless.py).
+    or was revoked. EXPIRED: its key has expired. ROLE: its key may not connect to this port. FULL: too many others had not shown a
+    key, or the process has no descriptor to spare. ENDLESS: it was in, and sent a message without an end (bus/endless.py).
     """
 
     NO_LOCK = "no_lock"
     GAVE_UP = "gave_up"
     WRONG_SERVER = "wrong_server"
     UNKNOWN = "unknown_key"
+    EXPIRED = "expired"
     ROLE = "role"
     FULL = "full"
     ENDLESS = "endless"

@@ -16,8 +16,8 @@ class Role(StrEnum):
     """What a key is for.
 
     The first seven are the daemons. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`).
-    READER: `tap`, `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the port
-    `public` only.
+    READER: `tap`, `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the public
+    ports of its tier, and nothing else.
     """
 
     BROKER = "broker"
@@ -32,6 +32,14 @@ class Role(StrEnum):
     READER = "reader"
     EXTERNAL = "external"
     SUBSCRIBER = "subscriber"
+
+
+class SubscriberTier(StrEnum):
+    """What a subscriber gets. PREMIUM: signals and trades as they come. DELAYED: the same later. FREE: summaries."""
+
+    PREMIUM = "premium"
+    DELAYED = "delayed"
+    FREE = "free"
 
 
 DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER, Role.DAYBOOK})
@@ -83,6 +91,7 @@ ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "evaluator": _CONTROL,
     "venue": dict.fromkeys(("hello", "accounts", "order_update", "execution", "ack"), frozenset({Role.BRIDGE})),
     "history": {"topics_request": _HISTORY, "history_request": _HISTORY},
+    "public.ask": {"control": _PEOPLE | {Role.SUBSCRIBER}},
 }
 # Who may connect to the other ports. At `backfill` the bridge replies to the daemons' side.
 CONNECTS: Mapping[str, frozenset[Role]] = {
@@ -90,7 +99,18 @@ CONNECTS: Mapping[str, frozenset[Role]] = {
     "broker.out": DAEMONS | _PEOPLE | {Role.BRIDGE},
     "backfill": frozenset({Role.BRIDGE}),
     "public": _PEOPLE | {Role.SUBSCRIBER},
+    "public.delayed": _PEOPLE | {Role.SUBSCRIBER},
+    "public.free": _PEOPLE | {Role.SUBSCRIBER},
 }
+# The public ports of each tier; a key of one tier is let in at no other's.
+TIERS: Mapping[SubscriberTier, frozenset[str]] = {
+    SubscriberTier.PREMIUM: frozenset({"public", "public.ask"}),
+    SubscriberTier.DELAYED: frozenset({"public.delayed", "public.ask"}),
+    SubscriberTier.FREE: frozenset({"public.free", "public.ask"}),
+}
+PUBLIC = frozenset[str]().union(*TIERS.values())
+"""Every port that a subscriber may be let in at."""
+
 CONTROL_PORT = "control."
 
 

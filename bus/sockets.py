@@ -95,6 +95,16 @@ def responder(context: zmq.Context[zmq.Socket[bytes]], door: Door, *, hwm: int =
     return socket
 
 
+def outside_responder(context: zmq.Context[zmq.Socket[bytes]], door: Door, *, hwm: int) -> zmq.Socket[bytes]:
+    """ROUTER for many people outside, of whom none may take the place of another: no peer takes over a routing id in use."""
+    socket = _socket(context, zmq.ROUTER)
+    socket.setsockopt(zmq.SNDHWM, hwm)
+    socket.setsockopt(zmq.RCVHWM, hwm)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    door.bind(socket)
+    return socket
+
+
 def page_server(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """ROUTER of the history service: a `responder` whose peers cannot leave more than `PAGES_HWM` pages unread."""
     return responder(context, door, hwm=PAGES_HWM)

@@ -52,6 +52,7 @@ OURS = (
         "run.json",
         "gate.log",
         "gate.began",
+        "feed",
         "supervisord.pid",
         "faults",
         "killed",

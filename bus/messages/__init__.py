@@ -41,7 +41,7 @@ from tapewire.bus.messages.intents import (
 )
 from tapewire.bus.messages.market import Bar, CrossBar, Position, TimeframeBar
 from tapewire.bus.messages.outside import Arm, ExternalAnswer, ExternalSignal, IngressEvent, Kill
-from tapewire.bus.messages.public import PublicSignal, PublicTrade
+from tapewire.bus.messages.public import PublicSignal, PublicSummary, PublicTrade
 from tapewire.bus.messages.session import Flow, GivenLevels, IbHistory, Levels, Range, Scores, Session
 from tapewire.bus.messages.system import Alarm, Beat, FeedStatus, Gap, Lap, OpsEvent, Resend
 from tapewire.bus.messages.venue import (
@@ -156,6 +156,7 @@ __all__ = [
     "Position",
     "PositionChanged",
     "PublicSignal",
+    "PublicSummary",
     "PublicTrade",
     "Quality",
     "Range",
@@ -207,6 +208,7 @@ Fact: TypeAlias = (
     | ExternalAnswer
     | PublicSignal
     | PublicTrade
+    | PublicSummary
 )
 Command: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
 SystemMessage: TypeAlias = Beat | Resend | Gap | Alarm | FeedStatus | OpsEvent

@@ -1,4 +1,4 @@
-"""Topics `public.`: signals and trades for subscribers."""
+"""Topics `public.`: signals, trades and summaries for subscribers."""
 
 from __future__ import annotations
 
@@ -47,3 +47,25 @@ class PublicTrade(Struct, frozen=True, tag="public_trade"):
     exit_price: Price
     reason: str
     ticks: int
+
+
+class PublicSummary(Struct, frozen=True, tag="public_summary"):
+    """What a trade date or a month brought, per contract and before costs. The last one of a period counts.
+
+    period: YYYY-MM-DD or YYYY-MM. session: its last trade date so far. days: trade dates in it. signals: approved entries. won,
+    lost: trades with more and with less than 0 ticks. ticks: of all trades together. drawdown: the largest fall of their running
+    sum from its highest value, which begins at 0. profit_factor: ticks won by ticks lost; None without a lost one.
+    """
+
+    instrument: str
+    session: str
+    period: str
+    days: int
+    signals: int
+    trades: int
+    won: int
+    lost: int
+    ticks: int
+    drawdown: int
+    profit_factor: float | None = None
+    by_strategy: dict[str, int] = {}

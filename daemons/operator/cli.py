@@ -28,6 +28,8 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "keys": ("keys",),
     "accounts": ("accounts",),
     "ask": ("ask",),
+    "subscribers": ("subscribers",),
+    "audit": ("audit",),
     "install": ("bridge",),
     "schedule": ("schedule",),
     "upkeep": ("restart", "logs"),

@@ -34,6 +34,7 @@ from tapewire.daemons.settings.structs import (
     Preset,
     Publishing,
     RiskLimits,
+    Subscribers,
     Tracking,
     Trading,
 )
@@ -41,7 +42,7 @@ from tapewire.strategies.clock import minute_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
 
-SECTIONS = ("bus", "trading", "tracker", "publisher", "ingress", "risk")
+SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "ingress", "risk")
 
 
 class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,6 +193,7 @@ def load(
     trading: dict[str, Any] = {}
     tracker: dict[str, Any] = {}
     publisher: dict[str, Any] = {}
+    subscribers: dict[str, Any] = {}
     ingress: dict[str, Any] = {}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
@@ -201,7 +203,14 @@ def load(
             if section == "risk":
                 limits = rails.laid_over(limits, values)
             else:
-                sections = {"bus": bus, "trading": trading, "tracker": tracker, "publisher": publisher, "ingress": ingress}
+                sections = {
+                    "bus": bus,
+                    "trading": trading,
+                    "tracker": tracker,
+                    "publisher": publisher,
+                    "subscribers": subscribers,
+                    "ingress": ingress,
+                }
                 sections[section].update(values)
     limits = caps.applied(limits)
     where = f"preset {preset.name!r} + {files} [risk]"
@@ -219,6 +228,7 @@ def load(
         trading=convert(trading, Trading, f"{where} [trading]"),
         tracker=convert(tracker, Tracking, f"{where} [tracker]"),
         publisher=convert(publisher, Publishing, f"{where} [publisher]"),
+        subscribers=convert(subscribers, Subscribers, f"{where} [subscribers]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
         instruments=defined.table,
         traded=tuple(traded),

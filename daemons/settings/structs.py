@@ -26,6 +26,9 @@ PORTS: Mapping[str, int] = {
     "history": 14,
     "backfill": 16,
     "public": 20,
+    "public.delayed": 21,
+    "public.free": 22,
+    "public.ask": 23,
 }
 PORT_BLOCK = 100  # the base ports of runs side by side are so far apart
 
@@ -44,9 +47,11 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     journal_s: after so long without a message of the logger the gate refuses entries until the logger is back. last_values_mib:
     memory of the broker for the last message of each topic. reader_mib: a reader that leaves so much unread is disconnected.
     clock_runs: market time goes on with this machine's clock while no message comes. Off in a replay, where a pause takes no time.
+    public_host: where the ports of subscribers are bound; empty for `host`.
     """
 
     host: str = "127.0.0.1"
+    public_host: str = ""
     base_port: int = 5550
     pin: str | int = "auto"
     beat_s: float = 1.0
@@ -59,7 +64,8 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
 
     def address(self, name: str) -> str:
         """The tcp address of a named port (a key of PORTS)."""
-        return f"tcp://{self.host}:{self.base_port + PORTS[name]}"
+        host = self.public_host if self.public_host and name.startswith("public") else self.host
+        return f"tcp://{host}:{self.base_port + PORTS[name]}"
 
 
 class Trading(Struct, frozen=True, forbid_unknown_fields=True):
@@ -282,6 +288,24 @@ class Publishing(Struct, frozen=True, forbid_unknown_fields=True):
     signal_files: str = ""
 
 
+class Subscribers(Struct, frozen=True, forbid_unknown_fields=True):
+    """The public feed with its tiers (daemons/shell/public.py). Off, only the port `public` is there, without numbers and proof.
+
+    delay_s: seconds of market time by which the tier `delayed` is late. keep_days: days that the feed stays on the disk, and can be
+    asked for.
+    """
+
+    enabled: bool = False
+    delay_s: float = 300.0
+    keep_days: int = 90
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delay_s <= 86_400:
+            raise ValueError(f"delay_s = {self.delay_s:g}: write seconds, more than 0 and at most 86400")
+        if self.keep_days < 1:
+            raise ValueError(f"keep_days = {self.keep_days}: write 1 or more")
+
+
 class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
     """External signals (daemons/gate/external/ingress.py). They are off by default.
 
@@ -341,6 +365,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     tracker: Tracking = Tracking()
     publisher: Publishing = Publishing()
+    subscribers: Subscribers = Subscribers()
     ingress: Ingress = Ingress()
     rolls: tuple[RollTable, ...] = ()
 

@@ -1,47 +1,70 @@
-"""The public port: what subscribers outside may read, and files of it where the daemon's value asks for them."""
+"""The public side of a daemon: its public facts to subscribers, and as files where the daemon's value asks for them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tapewire.bus import sockets
-from tapewire.bus.backlog import Backlog
 from tapewire.bus.daemon import PublicPolicy
-from tapewire.bus.messages import Body
-from tapewire.bus.subscriptions import Subscriptions
-from tapewire.daemons.shell.process import BATCH, Process
+from tapewire.bus.messages import Body, Header
+from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.process import Process
+from tapewire.daemons.shell.tiers import Tiers
+from tapewire.daemons.shell.watch import Watch
 
 PORT = "public"
 
 
-class PublicPort:
-    """Sends a daemon's public facts to whoever is connected. What nobody reads is gone: the journal has it.
+class PublicSide:
+    """Sends a daemon's public facts to whoever is connected. Without a feed, what nobody reads is gone: the journal has it.
 
     Args:
-        run: the run's folder.
+        run: the run's folder. watch: market time as the process has it.
     """
 
-    def __init__(self, process: Process, policy: PublicPolicy, run: Path) -> None:
-        self._socket = process.bind(sockets.public_out, process.doors.both(PORT))
-        self._backlog = Backlog(process.doors.both(PORT).addresses, process.conf.bus.reader_mib << 20)
-        self._subscriptions = Subscriptions()
-        self._role = process.doors.guard.role
+    def __init__(self, process: Process, policy: PublicPolicy, run: Path, watch: Watch) -> None:
+        self._outlet = Outlet(process, PORT)
+        self._tiers = Tiers(process, policy, run, self._outlet, watch) if policy.feed else None
         self._logger = process.logger
         self._prefix = policy.prefix
         self._sink = None if policy.sink is None else policy.sink(str(run))
-        process.listen(self._socket, self._subscribed)
 
-    def watch(self) -> None:
-        """End the connections of readers whose key was revoked. To be called about once a second."""
-        self._subscriptions.revoked(lambda who: self._role(who) is not None)
+    def open(self) -> None:
+        """The past is known: from now on facts are new."""
+        if self._tiers is not None:
+            self._tiers.open()
 
-    def publish(self, topic: str, body: Body, frame: bytes) -> None:
-        """Send a fact, if its topic is public, and write its file. A file that fails is logged and stops nothing."""
+    def take(self, topic: str, header: Header, body: Body, frame: bytes, *, folding: bool) -> None:
+        """Send a fact, if its topic is public, and write its file. A file that fails is logged and stops nothing.
+
+        Args:
+            folding: it is of the past. A feed that has it already leaves it out; nobody gets it now.
+        """
         if not topic.startswith(self._prefix):
             return
-        self._socket.send_multipart((topic.encode(), frame))
-        if cut := self._backlog.sent(len(topic) + len(frame)):
-            self._logger.warning("reader_cut", readers=cut, total=self._backlog.cut)
+        if self._tiers is not None:
+            self._tiers.take(topic, header, body, frame, folding=folding)
+        elif not folding:
+            self._outlet.send((topic.encode(), frame))
+        if not folding:
+            self._write(body)
+
+    def pass_time(self, now_ns: int) -> None:
+        """Send what is due by now. To be called after each round. now_ns: monotonic."""
+        if self._tiers is not None:
+            self._tiers.pass_time(now_ns)
+
+    def watch(self) -> None:
+        """Look after the readers. To be called about once a second."""
+        self._outlet.watch()
+        if self._tiers is not None:
+            self._tiers.watch()
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        if self._tiers is not None:
+            self._tiers.close()
+
+    def _write(self, body: Body) -> None:
         if self._sink is None:
             return
         try:
@@ -51,9 +74,3 @@ class PublicPort:
             return
         if place is not None:
             self._logger.info(self._sink.name, path=str(place))
-
-    def _subscribed(self) -> None:
-        """libzmq keeps what it reports until it is taken."""
-        for who, fd, asked in sockets.subscriptions(self._socket, BATCH):
-            if self._subscriptions.reported(who, fd, asked):
-                self._logger.warning("subscriptions_cut", key=who, total=self._subscriptions.cut)

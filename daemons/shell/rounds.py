@@ -39,7 +39,7 @@ from tapewire.daemons.shell.laps import bar_of
 from tapewire.daemons.shell.notes import Notes
 from tapewire.daemons.shell.outgoing import Outgoing
 from tapewire.daemons.shell.process import Process
-from tapewire.daemons.shell.public import PublicPort
+from tapewire.daemons.shell.public import PublicSide
 from tapewire.daemons.shell.readiness import Readiness
 from tapewire.daemons.shell.service import Service
 from tapewire.daemons.shell.venue_link import VenueLink
@@ -81,7 +81,7 @@ class Rounds(Process):
                 self, self.intake, lambda: link.halted(self.core), lambda: link.books(self.core), self.started_ns
             )
         self.notes = None if daemon.durable is None else Notes(self, self.intake, self.watch, daemon.durable)
-        self.public = None if daemon.public is None else PublicPort(self, daemon.public, run)
+        self.public = None if daemon.public is None else PublicSide(self, daemon.public, run, self.watch)
         self._latest: dict[str, Body] = {}
         self._promised: list[tuple[Send, Report]] = []
         self._noted: list[tuple[str, str, Body]] = []
@@ -115,6 +115,8 @@ class Rounds(Process):
             self._log_noted()
         if self.venue is not None:
             self.venue.acknowledge()
+        if self.public is not None and not self.folding:
+            self.public.pass_time(now_ns)
         self._deliver(now_ns)
         self.jobs.advance()
 
@@ -155,12 +157,12 @@ class Rounds(Process):
         topic, body = output.topic, output.body
         self.ring.keep(topic, header.epoch, header.seq, frame)
         self._latest[topic] = body
+        if self.public is not None:
+            self.public.take(topic, header, body, frame, folding=self.folding)
         if not self.folding:
             self.say(topic, frame)
             if isinstance(body, audit.NOTED):
                 self._noted.append((ref(topic, header), header.cause, body))
-            if self.public is not None:
-                self.public.publish(topic, body, frame)
         match output:
             case Publish():
                 return

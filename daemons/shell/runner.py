@@ -63,6 +63,8 @@ class Runner(Rounds):
             self.service.open()
         if self.venue is not None:
             self.venue.open()
+        if self.public is not None:
+            self.public.open()
         self.release()
         self.note = "ready"
         self.watch.open(self.clock.monotonic_ns())
@@ -212,3 +214,5 @@ def run(make: Callable[[Conf], Daemon], conf: Conf, run_dir: Path, logger: struc
         finally:
             if runner.log is not None:
                 runner.log.close()
+            if runner.public is not None:
+                runner.public.close()

@@ -19,6 +19,8 @@ from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError
 from tapewire.bus.messages import Verb
 from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.publisher import queries
+from tapewire.daemons.settings import load as configuration
 from tapewire.replay.pace import Pace
 from tests.integration.conftest import Run, processes_with
 
@@ -110,7 +112,8 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     about = ("health", "ready", "connection_test", "accounts")
     services = {"tracker": service, "evaluator": (*service, "strategies", "evaluate"), "gate": (*service, *about)}
     ports = services | {f"control.{name}": control for name in supervise.DAEMONS}
-    assert {verb for verbs in ports.values() for verb in verbs} | set(Pace().verbs) == set(get_args(Verb))
+    of_subscribers = {"since", *queries.of(configuration.read(Path(up.run)))}  # tests/integration/test_subscribers.py asks them
+    assert {verb for verbs in ports.values() for verb in verbs} | set(Pace().verbs) | of_subscribers == set(get_args(Verb))
 
     operator = access.local(Path(up.run), "operator")
     with zmq.Context() as context:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tapewire.daemons.operator import holders, supervise
+from tapewire.daemons.settings.structs import PORTS
 
 HOST, WANTED = "127.0.0.1", 24_500
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -79,6 +80,6 @@ def test_a_port_of_this_process_and_a_claim_are_told() -> None:
     finally:
         supervise.release(HOST, base)
 
-    assert claimed.startswith(f"{base} to {base + 20} claimed by pid {os.getpid()} `")
+    assert claimed.startswith(f"{base} to {base + max(PORTS.values())} claimed by pid {os.getpid()} `")
     assert bound.startswith(f"{base} by pid {os.getpid()} `")
     assert not supervise.in_use(HOST, base)

@@ -143,7 +143,12 @@ def test_every_closed_set_is_listed_with_its_words():
 def test_every_topic_domain_is_documented():
     """Every domain of tapewire.bus.topics has a place in section 3, or in section 1 for the welcome."""
     written = section("3. Topics") + section("1. Transport")
-    domains = {value for name, value in vars(topics).items() if name.isupper()} - {topics.SYS, topics.RAW, topics.PUBLIC}
+    domains = {value for name, value in vars(topics).items() if name.isupper()} - {
+        topics.SYS,
+        topics.RAW,
+        topics.PUBLIC,
+        topics.SUMMARY,
+    }
 
     assert [domain for domain in sorted(domains) if f"`{domain}" not in written] == []
     assert all(f"`{domain}" in written for domain in (topics.bar("<instrument>"), "public.signal.", "public.trade."))
@@ -217,7 +222,9 @@ def test_the_verbs_are_those_that_processes_answer():
     table = section("7. History and control")
 
     assert set(
-        re.findall(r"^\| `(\w+)` \| (?:every control port|`tracker`|`evaluator`|`gate`|`control.replay`)", table, re.MULTILINE)
+        re.findall(
+            r"^\| `(\w+)` \| (?:every control port|`tracker`|`evaluator`|`gate`|`control.replay`|`public.ask`)", table, re.MULTILINE
+        )
     ) == set(get_args(Verb))
 
 

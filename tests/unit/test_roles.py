@@ -70,6 +70,7 @@ CONTROLS = {
     "ping": ("reader", "operator"),
     "state": ("reader", "operator"),
     "parameters": ("reader", "operator"),
+    **dict.fromkeys(("since", "today", "history", "performance", "session"), ("reader", "operator")),
     **dict.fromkeys(("evaluate", "strategies", "health", "ready", "connection_test", "accounts"), ("reader", "operator")),
     **dict.fromkeys(("stop", "init", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
@@ -82,6 +83,9 @@ REQUESTS = {
     "broker.in": {},
     "broker.out": {},
     "public": {},
+    "public.delayed": {},
+    "public.free": {},
+    "public.ask": {},
     "backfill": {},
     "control.replay": {},
     **{f"control.{name}": {} for name in DAEMONS},
@@ -97,7 +101,7 @@ CONNECTIONS = {
     "venue": ("bridge",),
     "history": (*READING, "operator"),
     "backfill": ("bridge",),
-    "public": ("reader", "operator", "subscriber"),
+    **dict.fromkeys(("public", "public.delayed", "public.free", "public.ask"), ("reader", "operator", "subscriber")),
     "control.replay": ("reader", "operator"),
     **{f"control.{name}": ("reader", "operator") for name in DAEMONS},
     "no.such.port": (),
@@ -134,7 +138,10 @@ def test_a_role_sends_only_what_its_ports_take(role: Role) -> None:
     verbs = {(port, verb) for port in REQUESTS for verb in CONTROLS if roles.may_ask(role, port, "control", verb)}
 
     assert allowed == {(port, kind) for port, taken in REQUESTS.items() for kind, who in taken.items() if role.value in who}
-    assert verbs == {(port, verb) for port in CONTROLLED for verb, who in CONTROLS.items() if role.value in who}
+    controlled = {(port, verb) for port in CONTROLLED for verb, who in CONTROLS.items() if role.value in who}
+    asking = ("subscriber", "reader", "operator")
+    asked = {("public.ask", verb) for verb, who in CONTROLS.items() if role.value in (asking if "reader" in who else who)}
+    assert verbs == controlled | asked
     assert roles.may_ask(role, "gate", "control", "stae") is (role.value in ("reader", "operator"))  # its reply lists the verbs
 
 

@@ -86,7 +86,7 @@ def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
     for last, count in turned:
         total += count
         age_s = now_s - last.at_s
-        if last.why in (Why.NO_LOCK, Why.GAVE_UP) or age_s > RECENT_S:
+        if last.why in (Why.NO_LOCK, Why.GAVE_UP, Why.EXPIRED) or age_s > RECENT_S:
             continue
         return broken(f"{last.port}: {_who(last)} was turned away {count} times, last {age_s:.0f} s ago", _remedy(last))
     return ok(f"{total} peers were turned away, none with a key in the last minute")

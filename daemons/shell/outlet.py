@@ -1,0 +1,60 @@
+"""A port that people outside subscribe to: what nobody reads is gone, and who does not read costs a bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tapewire.bus import connections, sockets
+from tapewire.bus.backlog import Backlog
+from tapewire.bus.subscriptions import Subscriptions
+from tapewire.daemons.shell.process import BATCH, Process
+
+
+class Outlet:
+    """Sends messages to whoever is connected and has subscribed.
+
+    port: its name. messages, bytes: sent to each reader so far, by the name of his key.
+    """
+
+    def __init__(self, process: Process, port: str) -> None:
+        door = process.doors.both(port)
+        self.port = port
+        self.messages: Counter[str] = Counter()
+        self.bytes: Counter[str] = Counter()
+        self._socket = process.bind(sockets.public_out, door)
+        self._backlog = Backlog(door.addresses, process.conf.bus.reader_mib << 20)
+        self._subscriptions = Subscriptions()
+        self._guard = process.doors.guard
+        self._logger = process.logger
+        process.listen(self._socket, self._subscribed)
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Send a message; its topic is the first frame."""
+        sockets.send(self._socket, frames)
+        size = sum(map(len, frames))
+        if cut := self._backlog.sent(size):
+            self._logger.warning("reader_cut", port=self.port, readers=cut, total=self._backlog.cut)
+
+    def count(self, frames: Sequence[bytes]) -> None:
+        """Note for each reader that he has got this."""
+        readers = self._subscriptions.readers(frames[0])
+        self.messages.update(readers)
+        size = sum(map(len, frames))
+        self.bytes.update({who: count * size for who, count in readers.items()})
+
+    def connected(self) -> Counter[str]:
+        """How many connections each reader has that has subscribed, by the name of his key."""
+        return self._subscriptions.readers(b"")
+
+    def watch(self) -> None:
+        """End the connections of readers whose key lets them in here no more. To be called about once a second."""
+        self._subscriptions.revoked(lambda who: self._guard.may(who, self.port))
+
+    def _subscribed(self) -> None:
+        """libzmq keeps what it reports until it is taken."""
+        for who, fd, asked in sockets.subscriptions(self._socket, BATCH):
+            if who and not self._guard.may(who, self.port):  # it was let in before
+                connections.end(fd)
+            elif self._subscriptions.reported(who, fd, asked):
+                self._logger.warning("subscriptions_cut", key=who, total=self._subscriptions.cut)

@@ -1,0 +1,281 @@
+"""The public feed in its three tiers, and the port where subscribers ask (PROTOCOL.md 15).
+
+    public          premium     every line when it is published
+    public.delayed  delayed     the same lines, `delay_s` of market time later
+    public.free     free        summaries
+    public.ask      all         what he has missed, and queries; each with what his tier may see by now
+
+A line is the topic, the map as on the bus, and its place in the feed (bus/feed.py). It is on the disk before anybody gets it. What
+a subscriber has missed he asks for, so nothing here is sent twice.
+
+Market time decides what is due, and so a replay gives what a live day gives. If the market falls silent for `SILENT_NS`, this
+machine's clock goes on in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter, deque
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import zmq
+
+from tapewire.bus import feed, feed_files, sockets, wire
+from tapewire.bus.daemon import PublicPolicy
+from tapewire.bus.errors import ConfError, PeerError, Refused
+from tapewire.bus.feed import HEAD, FeedLine
+from tapewire.bus.feed_files import FeedLog
+from tapewire.bus.messages import Body, Control, Header, PublicSignal, PublicSummary, PublicTrade, Report
+from tapewire.bus.roles import SubscriberTier
+from tapewire.daemons.shell import control
+from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.process import Process
+from tapewire.daemons.shell.usage import Usage
+from tapewire.daemons.shell.watch import Watch
+from tapewire.strategies.clock import SECOND_NS
+
+if TYPE_CHECKING:
+    from nacl.signing import SigningKey
+
+ASK = "public.ask"
+STATE = b"public.state."
+FREE = "public.summary."
+HOUR_NS = 3_600 * SECOND_NS
+SILENT_NS = 120 * SECOND_NS
+PAGE, PAGE_BYTES = 200, 256 << 10
+QUESTIONS = 20  # that a key may ask in a second
+ROUND = 8  # questions answered before the facts are looked at again
+UNREAD = 8  # answers that a peer may leave unread
+
+_packed = msgspec.msgpack.Encoder().encode
+
+
+class Tiers:
+    """The feed of a run, and its readers.
+
+    Args:
+        premium: the port `public`. watch: market time as the process has it.
+
+    Raises:
+        JournalError: the feed on the disk is not what was written. Transient: a port is taken.
+    """
+
+    def __init__(self, process: Process, policy: PublicPolicy, run: Path, premium: Outlet, watch: Watch) -> None:
+        self._process = process
+        self._policy = policy
+        self._conf = process.conf.subscribers
+        self._watch = watch
+        self._feed = FeedLog(run)
+        self._key = self._signing_key(run)
+        self._out = {
+            SubscriberTier.PREMIUM: premium,
+            SubscriberTier.DELAYED: Outlet(process, "public.delayed"),
+            SubscriberTier.FREE: Outlet(process, "public.free"),
+        }
+        self._last = dict.fromkeys(SubscriberTier, 0)  # the last number that each tier has been sent
+        self._due: deque[tuple[int, FeedLine]] = deque()
+        self._now_ns = 0
+        self._contracts: dict[str, str] = {}
+        self._asked: Counter[str] = Counter()
+        self._usage = Usage(run / feed_files.FOLDER, process.clock)
+        self._ask = process.bind(partial(sockets.outside_responder, hwm=UNREAD), process.doors.both(ASK))
+        process.listen(self._ask, self._questions)
+        for name, size in self._feed.torn.items():
+            process.logger.warning("feed_mended", file=name, bytes=size)
+        self._load()
+
+    def open(self) -> None:
+        """The past is known. What became due before has been sent, or is asked for by its number."""
+        self._reach(self._process.clock.monotonic_ns())
+        while self._due and self._due[0][0] <= self._now_ns:
+            self._sent(SubscriberTier.DELAYED, self._due.popleft()[1])
+
+    def take(self, topic: str, header: Header, body: Body, frame: bytes, *, folding: bool) -> None:
+        """Put a public fact into the feed, and send it to those who get it at once.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
+        if not isinstance(body, PublicSignal | PublicTrade | PublicSummary):
+            return
+        before = self._feed.date
+        line = self._feed.add(topic, frame, header.epoch, header.seq, body.session)
+        if line is None:
+            return
+        if isinstance(body, PublicSignal) and body.contract:
+            self._contracts[body.instrument] = body.contract
+        self._now_ns = max(self._now_ns, header.event_ns)
+        self._added(line, header.event_ns, free=topic.startswith(FREE), folding=folding)
+        if before != self._feed.date:
+            for date in self._feed.forget(feed_files.days_before(self._feed.date, self._conf.keep_days)):
+                self._process.logger.info("feed_forgotten", date=date)
+        if isinstance(body, PublicSummary):
+            self._sign(closed=True, folding=folding)
+
+    def pass_time(self, now_ns: int) -> None:
+        """Send what has become due, and sign what an hour has brought."""
+        self._reach(now_ns)
+        while self._due and self._due[0][0] <= self._now_ns:
+            self._send(SubscriberTier.DELAYED, self._due.popleft()[1])
+        head, last = self._feed.head, self._feed.last
+        if last is not None and (head is None or head.market_ns // HOUR_NS < self._now_ns // HOUR_NS):
+            self._sign(closed=last.topic.startswith(FREE), folding=False)
+
+    def watch(self) -> None:
+        """Say to every subscriber where his stream stands, and note who is there."""
+        self._asked.clear()
+        here: Counter[str] = Counter()
+        for tier, outlet in self._out.items():
+            outlet.watch()
+            outlet.send((STATE, _packed(self._state(tier))))
+            here += outlet.connected()
+        self._usage.note(here, [*self._out.values()])
+
+    def close(self) -> None:
+        """Write down who was there, and close the feed."""
+        self._usage.write()
+        self._feed.close()
+
+    def _signing_key(self, run: Path) -> SigningKey | None:
+        try:
+            return feed_files.signing_key(run)
+        except ConfError as error:  # who reads the signals has them, and no proof
+            self._process.logger.error("feed_not_signed", error=str(error))
+            return None
+
+    # --- sending --------------------------------------------------------------------------------------------------------------
+
+    def _send(self, tier: SubscriberTier, line: FeedLine) -> None:
+        place = _packed({"number": line.number, "previous": line.previous})
+        frames = (line.topic.encode(), line.frame, place)
+        outlet = self._out[tier]
+        outlet.send(frames)
+        outlet.count(frames)
+        self._sent(tier, line)
+
+    def _sent(self, tier: SubscriberTier, line: FeedLine) -> None:
+        self._last[tier] = max(self._last[tier], line.number)
+
+    def _added(self, line: FeedLine, market_ns: int, *, free: bool, folding: bool) -> None:
+        """A new line: to some at once, to others later. One of the past was sent, or is asked for."""
+        self._due.append((market_ns + int(self._conf.delay_s * SECOND_NS), line))
+        at_once = (SubscriberTier.PREMIUM, SubscriberTier.FREE) if free else (SubscriberTier.PREMIUM,)
+        for tier in at_once:
+            if folding:
+                self._sent(tier, line)
+            else:
+                self._send(tier, line)
+
+    def _sign(self, *, closed: bool, folding: bool) -> None:
+        if self._key is None:
+            return
+        line = self._feed.sign(self._key, market_ns=self._now_ns, closed=closed)
+        if line is not None:
+            self._added(line, self._now_ns, free=closed, folding=folding)
+
+    def _reach(self, now_ns: int) -> None:
+        self._now_ns = max(self._now_ns, self._watch.market_ns, self._watch.estimated_ns(now_ns) - SILENT_NS)
+
+    def _load(self) -> None:
+        """What the feed has: the numbers that each tier knows, and what may not be due yet."""
+        for date in self._feed.dates(2):
+            for line in self._feed.lines(date):
+                if line.topic == HEAD:
+                    head = feed.head_of(line)
+                    self._added(line, head.market_ns, free=head.closed, folding=True)
+                    continue
+                header, body = wire.decode(line.frame)
+                if isinstance(body, PublicSignal) and body.contract:
+                    self._contracts[body.instrument] = body.contract
+                self._added(line, header.event_ns, free=line.topic.startswith(FREE), folding=True)
+
+    # --- answers --------------------------------------------------------------------------------------------------------------
+
+    def _questions(self) -> None:
+        guard = self._process.doors.guard
+        for who, (peer, *rest) in sockets.from_peers(self._ask, ROUND, guard):
+            if not guard.may(who, ASK):
+                continue
+            if peer[:1] != b"\0":
+                # The name of another peer would bring its answers here.
+                self._process.entrance.refuse(who, PeerError("a subscriber with a routing id of its own; leave it to the library"))
+                continue
+            body = self._process.entrance.body(ASK, who, rest)
+            if not isinstance(body, Control):
+                continue
+            self._asked[who] += 1
+            if self._asked[who] > QUESTIONS:
+                report = Report(body.id, False, f"RATE: more than {QUESTIONS} questions in a second; ask again in one")
+            else:
+                report = control.answered(body, self._answers(who))
+            with suppress(zmq.ZMQError):  # he has gone, or does not read
+                sockets.send(self._ask, (peer, b"", b"control.", self._process.passing("control.", report, 0)), sockets.NOBLOCK)
+
+    def _answers(self, who: str) -> control.Answers:
+        key = self._process.doors.guard.keys.named(who)
+        tier = key.tier if key is not None and key.tier is not None else SubscriberTier.PREMIUM
+        see = partial(self._visible, tier)
+        queries = {verb: partial(query, see) for verb, query in self._policy.queries.items()}
+        return {"state": lambda _: self._state(tier), "since": partial(self._since, tier), **queries}
+
+    def _state(self, tier: SubscriberTier) -> dict[str, Any]:
+        return {
+            "type": "state",
+            "tier": tier.value,
+            "delay_s": self._conf.delay_s if tier is SubscriberTier.DELAYED else 0.0,
+            "contracts": dict(self._contracts),
+            "number": self._last[tier],
+            "market_ns": self._now_ns,
+            "key": "" if self._key is None else feed_files.public_text(self._key),
+        }
+
+    def _since(self, tier: SubscriberTier, argument: str) -> dict[str, Any]:
+        """What follows a number, a page at most. `more`: ask again from the last number."""
+        if not (argument.isascii() and argument.isdigit() and len(argument) < 19):
+            raise Refused("NUMBER", f"{argument[:20]!r} is no number of a line; write the last one that you have, 0 for none")
+        found: list[dict[str, Any]] = []
+        size = 0
+        last = int(argument)
+        for line in self._feed.since(last):
+            if line.number > self._last[tier]:
+                break
+            shown = self._shown(line)
+            if len(found) == PAGE or (found and size > PAGE_BYTES):
+                break
+            last = line.number
+            if tier is SubscriberTier.FREE and not self._is_free(line):
+                continue
+            size += len(shown["frame"])
+            found.append(shown)
+        return {"lines": found, "last": last, "more": last < self._last[tier]}
+
+    def _shown(self, line: FeedLine) -> dict[str, Any]:
+        late = False
+        if line.topic != HEAD:
+            body = wire.decode(line.frame)[1]
+            late = isinstance(body, PublicSignal) and body.valid_until_ns <= self._now_ns
+        return {
+            "number": line.number,
+            "topic": line.topic,
+            "previous": line.previous,
+            "frame": base64.b64encode(line.frame).decode(),
+            "expired": late,
+        }
+
+    def _is_free(self, line: FeedLine) -> bool:
+        return feed.head_of(line).closed if line.topic == HEAD else line.topic.startswith(FREE)
+
+    def _visible(self, tier: SubscriberTier, days: int) -> list[Body]:
+        """The messages of the last trade dates that a tier may see by now; the free one those of dates that are over."""
+        found: list[Body] = []
+        for date in self._feed.dates(days):
+            for line in self._feed.lines(date):
+                if line.number > self._last[tier]:
+                    return found
+                if line.topic != HEAD:
+                    found.append(wire.decode(line.frame)[1])
+        return found
