@@ -32,7 +32,7 @@ def test_a_message_is_one_flat_map():
     "body, pairs, marker",
     [
         pytest.param(Resend("a.", 1, 2, 3), 11, b"\x8b", id="up to 15 pairs: one byte"),
-        pytest.param(bar(position=Position("Sim101")), 21, b"\xde\x00\x15", id="16 pairs and more: three bytes"),
+        pytest.param(bar(position=Position("Sim101")), 24, b"\xde\x00\x18", id="16 pairs and more: three bytes"),
     ],
 )
 def test_the_map_has_the_number_of_its_pairs(body, pairs, marker):
