@@ -78,7 +78,7 @@ class History:
         asked = TopicsRequest(f"topics-{next(self._ids)}", prefix)
         self._send([asked])
         while True:
-            body = self._receive(lambda: self._send([asked]))
+            body = self._reply(lambda: self._send([asked]))
             if isinstance(body, Topics) and body.id == asked.id:
                 return body.topics
 
@@ -92,7 +92,7 @@ class History:
         while not pager.done:
             self._send(pager.requests())
             aside = self._aside.get(topic)
-            body = aside.pop(0) if aside else self._receive(lambda: self._send(pager.resend()))
+            body = aside.pop(0) if aside else self._reply(lambda: self._send(pager.resend()))
             if not isinstance(body, Page):
                 continue
             if body.topic == topic:
@@ -104,6 +104,13 @@ class History:
     def _send(self, asked: Sequence[HistoryRequest | TopicsRequest]) -> None:
         for each in asked:
             self.socket.send_multipart(request_frames(each))
+
+    def _reply(self, again: Callable[[], None]) -> Body:
+        """The next reply. Raises Transient: the logger has too many readers."""
+        body = self._receive(again)
+        if isinstance(body, Report) and not body.ok:
+            raise Transient(f"the logger at {self.address} refuses: {body.text}")
+        return body
 
     def _receive(self, again: Callable[[], None]) -> Body:
         clock = WallClock()

@@ -22,14 +22,16 @@ from typing import Any
 import structlog
 import zmq
 
-from tapewire.bus import sockets, topics
+from tapewire.bus import roles, sockets, topics
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import JournalError, Transient
 from tapewire.bus.journal import JournalLost
-from tapewire.bus.messages import Alarm, Body, HistoryRequest, Topics, TopicsRequest
+from tapewire.bus.messages import Alarm, Body, HistoryRequest, Report, Topics, TopicsRequest
+from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import Process, Stopped
+from tapewire.daemons.shell.readers import Readers
 from tapewire.daemons.shell.tape import Tape
 from tapewire.daemons.shell.watch import NOT_WHOLE
 from tapewire.strategies.clock import SECOND_NS
@@ -52,6 +54,7 @@ class Logger(Process):
         self._next_sync_ns = 0
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
+        self.readers = Readers(conf.bus.history_readers, self._gone)
         for door in self.doors.apart(HISTORY):
             socket = self.bind(sockets.page_server, door)
             self.listen(socket, partial(self._asked, socket))
@@ -102,20 +105,42 @@ class Logger(Process):
             self.faults.strike(step, event_ns)
 
     def state(self) -> dict[str, Any]:
-        return {**super().state(), "records": {topic: len(journal) for topic, journal in self.tape.files.items()}}
+        return {
+            **super().state(),
+            "records": {topic: len(journal) for topic, journal in self.tape.files.items()},
+            "readers": self.readers.count(self.clock.monotonic_ns()),
+            "refused_readers": self.readers.refused,
+        }
 
     def _asked(self, socket: zmq.Socket[bytes]) -> None:
         for who, (sender, *rest) in sockets.from_peers(socket, 1, self.doors.guard):
             asked = self.entrance.body(HISTORY, who, rest)
-            if isinstance(asked, TopicsRequest):
-                answer: Body = Topics(asked.id, self.tape.lengths(asked.prefix))
-            elif isinstance(asked, HistoryRequest):
-                answer = self.tape.page(asked)
-            else:
+            if not isinstance(asked, TopicsRequest | HistoryRequest):
                 return
+            ours = self.doors.guard.role(who) in roles.DAEMONS | {Role.BRIDGE}
+            answer: Body
+            if not self.readers.admit((socket, sender), self.clock.monotonic_ns(), ours=ours):
+                answer = Report(
+                    asked.id, False, f"BUSY: {self.readers.most} readers of the history at a time; try again in a minute"
+                )
+            elif isinstance(asked, TopicsRequest):
+                answer = Topics(asked.id, self.tape.lengths(asked.prefix))
+            else:
+                answer = self.tape.page(asked)
             with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
                 frames = (sender, b"", b"history.", self.passing("history.", answer, 0))
                 sockets.send(socket, frames, sockets.NOBLOCK)
+
+    def _gone(self, reader: Any) -> bool:
+        """Whether a reader has closed its connection: a reply to no request, which it ignores, does not reach it."""
+        socket, sender = reader
+        try:
+            sockets.send(socket, (sender, b"", b"history.", self.passing("history.", Report("", True, ""), 0)), sockets.NOBLOCK)
+        except zmq.Again:
+            return False  # it does not read, and is there
+        except zmq.ZMQError:
+            return True
+        return False
 
 
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zmq
 from msgspec import Struct
@@ -31,7 +31,8 @@ class DaemonStatus(Struct, frozen=True):
     state: of its process, as supervisord names it. uptime_s, beat_age_s: in seconds; None without a heartbeat of this process.
     last: the topic with the highest number that it has published, as `topic@epoch:seq`; empty if it publishes none. note: its own
     state, "ready" in regular operation. received, healed, lost: messages since the process started. turned_away: peers that did not
-    get in, since the process started; None if it does not reply. instance: the run's name.
+    get in, since the process started; None if it does not reply. instance: the run's name. readers, refused_readers: of the logger
+    only; who has asked for history within the last minute, and requests that found no room.
     """
 
     name: str
@@ -46,6 +47,8 @@ class DaemonStatus(Struct, frozen=True):
     lost: int
     turned_away: int | None = None
     instance: str = ""
+    readers: int | None = None
+    refused_readers: int | None = None
 
     @property
     def healthy(self) -> bool:
@@ -90,6 +93,7 @@ def collect(instance: Instance) -> RunStatus:
         name = each["name"]
         beat = beats.get(name)
         fresh = beat if beat is not None and beat.pid == each["pid"] else None
+        state = None if fresh is None else reported(way, name)
         rows.append(
             DaemonStatus(
                 name=name,
@@ -102,18 +106,21 @@ def collect(instance: Instance) -> RunStatus:
                 received=0 if fresh is None else fresh.received,
                 healed=0 if fresh is None else fresh.healed,
                 lost=0 if fresh is None else fresh.lost,
-                turned_away=None if fresh is None else turned_away(way, name),
+                turned_away=None if state is None else int(state["turned_away"]),
                 instance=instance.name,
+                readers=None if state is None else state.get("readers"),
+                refused_readers=None if state is None else state.get("refused_readers"),
             )
         )
     return RunStatus(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)
 
 
-def turned_away(way: Access, name: str) -> int | None:
-    """How many peers a daemon has turned away at its ports; None if it does not reply."""
+def reported(way: Access, name: str) -> dict[str, Any] | None:
+    """What a daemon reports of itself; None if it does not reply."""
     try:
         with zmq.Context() as context:
-            return int(request_control(context, way.to(f"control.{name}"), "state", timeout_s=REPLY_S)["turned_away"])
+            report: dict[str, Any] = request_control(context, way.to(f"control.{name}"), "state", timeout_s=REPLY_S)
+            return report
     except (Transient, PeerError):
         return None
 
@@ -156,6 +163,10 @@ def lines(status: RunStatus) -> Iterator[tuple[str, bool]]:
         *map(_cells, rows),
     ]
     yield from zip(aligned(table), (True, *(row.healthy for row in rows)), strict=True)
+    for row in rows:
+        if row.readers is not None:
+            refused = f", {row.refused_readers} requests refused" if row.refused_readers else ""
+            yield f"history: {row.readers} readers within the last minute{refused}", not row.refused_readers
     if bridge is None:
         yield "bridge: no heartbeat since the broker started", True
         return

@@ -46,6 +46,7 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
 
     journal_s: after so long without a message of the logger the gate refuses entries until the logger is back. last_values_mib:
     memory of the broker for the last message of each topic. reader_mib: a reader that leaves so much unread is disconnected.
+    history_readers: who may read the journal at the same time, beside the run's own daemons.
     clock_runs: market time goes on with this machine's clock while no message comes. Off in a replay, where a pause takes no time.
     public_host: where the ports of subscribers are bound; empty for `host`.
     """
@@ -60,6 +61,7 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     ring: int = 4096
     last_values_mib: int = 32
     reader_mib: int = 64
+    history_readers: int = 32
     clock_runs: bool = True
 
     def address(self, name: str) -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
-from tapewire.bus.errors import ConfError
+from tapewire.bus import access
+from tapewire.bus.client import History
+from tapewire.bus.errors import ConfError, Transient
 from tapewire.daemons.operator import instances, supervise
+from tapewire.daemons.settings.structs import Bus
 from tapewire.replay import tapes
 from tests.integration.conftest import home_in, live, run
 from tests.integration.test_processes import eventually, status
@@ -69,6 +75,30 @@ def test_the_doctor_names_a_stopped_daemon(standing: instances.Instance) -> None
     assert {check["name"] for check in json.loads(before.stdout) if check["state"] == "broken"} == {"bridge"}
     assert frozen.returncode == 1
     assert "evaluator control" in {check["name"] for check in json.loads(frozen.stdout) if check["state"] == "broken"}
+
+
+def test_readers_of_the_history_are_bounded_and_counted(standing: instances.Instance) -> None:
+    """One more is refused with the reason and counted; once one has gone, there is room at once."""
+    line = access.local(Path(standing.run), "reader").to("history")
+    with zmq.Context() as context, ExitStack() as opened:
+        readers = [opened.enter_context(History(context, line, deadline_s=20)) for _ in range(Bus().history_readers + 1)]
+        answered = [read(reader) for reader in readers]
+        with pytest.raises(Transient, match="BUSY: 32 readers of the history at a time"):
+            readers[answered.index(False)].topics()
+        counted = run("status").stdout
+    with zmq.Context() as context, History(context, line, deadline_s=20) as after:
+        assert eventually(lambda: read(after))
+
+    assert answered[0]
+    assert re.search(r"history: \d+ readers within the last minute, \d+ requests refused", counted)
+
+
+def read(history: History) -> bool:
+    """Whether the logger lets this reader read."""
+    try:
+        return bool(history.topics())
+    except Transient:
+        return False
 
 
 def published(standing: instances.Instance, prefix: str) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ SHELLS = {
 PURE_IN_SHELL_ROOMS = {
     "daemons.shell.audit",
     "daemons.shell.laps",
+    "daemons.shell.readers",
     "daemons.shell.watch",
     "daemons.operator.doctor.bridge",
     "daemons.operator.doctor.contracts",
