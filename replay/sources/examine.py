@@ -17,13 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from tapewire.bus.errors import DataError, TapewireError, suggest
-from tapewire.replay.sources import db, doubts, formats, journal, normal, proof, series
+from tapewire.replay.sources import db, doubts, formats, journal, normal, proof, series, tradedates
+from tapewire.replay.sources.doubts import Times
 from tapewire.replay.sources.formats import Recognised
 from tapewire.replay.sources.normal import Source
 from tapewire.replay.sources.proof import StampClock
 from tapewire.replay.sources.reading import Reading, days, root_of, usual_name
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Bad, Bars, Content, Options, Part, Progress, Ticks, Unwanted, Whole
+from tapewire.replay.sources.unpack import PACKED
 from tapewire.strategies.clock import MINUTE_NS
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of mallopt(3)
@@ -56,8 +58,7 @@ class Examined:
     @property
     def unread(self) -> str:
         """How a file in no known format is listed."""
-        state = self.other if self.path.stat().st_size else "empty"
-        return f"{self.name} ({state})" if state else self.name
+        return f"{self.name} ({self.other})" if self.other else self.name
 
     def fail(self, error: TapewireError) -> None:
         """Keep why the file cannot be used. In a folder, a sound file of another kind is left out, which is told."""
@@ -94,9 +95,11 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         and not each.name.endswith(normal.BESIDE)
         and not any(part.startswith(".") for part in each.relative_to(path).parts)
     )
+    there: dict[Path, Path] = {}
     for each in found:
-        if each.suffix == ".gz" and each.with_suffix("") in found:
-            raise DataError(f"{each.parent} holds both {each.stem} and {each.name}; remove one, so that it is clear which counts")
+        other = there.setdefault(each.with_suffix("") if each.suffix in PACKED else each, each)
+        if other != each:
+            raise DataError(f"{each.parent} holds both {other.name} and {each.name}; remove one, so that it is clear which counts")
     if not found:
         raise DataError(f"{path} holds nothing; name a file with bars or trades, or a folder that holds some")
     return found, []
@@ -322,13 +325,17 @@ def _doubt(each: Examined, reading: Reading) -> None:
         return
     parts: list[tuple[str, Series]] = []
     for root, part in each.parts:
-        times = doubts.Times(*proof.new_york(part.bars.stamp))
+        times = Times(*proof.new_york(part.bars.stamp))
         dated, odd = each.content.dated, each.odd_clock
         wrong, bad = doubts.closed(part, times, reading.now, dated=dated, odd_clock=odd, always_from=reading.always_from(root))
         each.bad += bad
-        kept = series.only(part, ~wrong)
+        try:
+            kept, times = _dated(each, root, series.only(part, ~wrong), times.only(~wrong), reading)
+        except DataError as error:
+            each.error = error
+            return
         parts.append((root, kept))
-        each.told += doubts.strange(kept, times.only(~wrong))
+        each.told += doubts.strange(kept, times)
     each.parts = parts
     try:
         each.told += series.refuse(
@@ -336,3 +343,17 @@ def _doubt(each: Examined, reading: Reading) -> None:
         )
     except DataError as error:
         each.error = error
+
+
+def _dated(each: Examined, root: str, part: Series, times: Times, reading: Reading) -> tuple[Series, Times]:
+    """The bars whose date is that of their stamp, where the file writes one. Raises DataError: the clock contradicts the dates."""
+    content = each.content
+    assert content is not None
+    if content.dates is None or not len(part.bars) or (times.day >= reading.always_from(root)).any():
+        return part, times
+    declared = StampClock(series.clock(each.path, content, reading.options), series.ends(content, reading.options) == "open")
+    bad, told = tradedates.check(each.path, part.bars, times, content.dates, declared, believed=not content.assumed)
+    each.bad += bad
+    each.told += told
+    keep = ~np.isin(part.bars.line, [row.line for row in bad]) if bad else np.ones(len(part.bars), np.bool_)
+    return series.only(part, keep), times.only(keep)

@@ -20,6 +20,7 @@ from tapewire.replay.sources import (
     sierra_scid,
     sierra_text,
     tradingview,
+    unpack,
     volumetric,
 )
 from tapewire.replay.sources.table import Format, Head, Options
@@ -76,9 +77,10 @@ def recognised(path: Path, options: Options) -> Recognised | None:
 
 
 def other(path: Path) -> str:
-    """What a file in no known format is, with the remedy, where its first bytes tell; else empty."""
-    with path.open("rb") as file:
-        head = file.read(max(map(len, OTHERS)))
+    """What a file in no known format is, with the remedy, where its first bytes tell; else nothing."""
+    head = unpack.beginning(path, max(map(len, OTHERS)))
+    if not head:
+        return "empty"
     return next((words for magic, words in OTHERS.items() if head.startswith(magic)), "")
 
 

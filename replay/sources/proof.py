@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,7 +141,8 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[
     """
     found = evidence(close, volume)
     if not found.telling:
-        return [f"{file}: too few bars to check their clock ({_in_words(declared)})"]
+        why = "they show neither the daily break nor the opening of the day session"
+        return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}), as {why}"]
     if found.fits and not found.contrary:
         return []
     fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))

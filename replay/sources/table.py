@@ -147,6 +147,13 @@ class Part(NamedTuple):
     rows: Bars | Ticks
 
 
+class WrittenDates(NamedTuple):
+    """The trade dates that a file writes beside its stamps, where they change: lines from which on each holds, days since 1970."""
+
+    lines: Whole
+    days: Whole
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A file that has been read.
@@ -157,7 +164,7 @@ class Content:
     told: sentences about what was corrected or left out, for the user. bad: rows that were not read.
     rows: data rows in the file. dated: something else than the stamps names the same dates (a file name).
     checked: tapewire wrote the file after everything had been checked.
-    tick: the price step that the file names, 0 if it names none.
+    tick: the price step that the file names, 0 if it names none. dates: None if it writes none.
     """
 
     parts: list[Part]
@@ -171,6 +178,7 @@ class Content:
     dated: bool = False
     checked: bool = False
     tick: float = 0.0
+    dates: WrittenDates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import cells, layouts, stamps, text
-from tapewire.replay.sources.table import EXCHANGE, MINUTE_S, UTC, Bars, Content, Flags, Head, Options, Part, Progress
+from tapewire.replay.sources.table import EXCHANGE, MINUTE_S, UTC, Bars, Content, Flags, Head, Options, Part, Progress, WrittenDates
 
 NAME = "NinjaTrader volumetric export"
 NEEDED = ("timestamp", "instrument", "period", "open", "high", "low", "close", "volume", "vol_ask", "vol_bid")
@@ -64,6 +64,9 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
         told=table.told,
         bad=table.bad,
         rows=table.rows,
+        dates=WrittenDates(table.runs["session_date"].lines, table.runs["session_date"].values // stamps.DAY_NS)
+        if table.runs
+        else None,
     )
 
 

@@ -47,7 +47,7 @@ def test_a_row_becomes_a_bar_of_the_traded_instrument(tmp_path):
 )
 def test_wall_time_is_new_york_time(tmp_path, stamp, utc_s):
     """Both sides of a clock change are read by the rules of America/New_York."""
-    export(tmp_path, GOOD.replace("2027-02-24T09:31:00.000", stamp))
+    export(tmp_path, GOOD.replace("2027-02-24T09:31:00.000", stamp).replace("2027-02-24", stamp[:10]))
 
     assert read(tmp_path).bars[0].close_ns == utc_s * 1_000_000_000
 
@@ -121,7 +121,7 @@ def test_volume_without_order_flow_is_a_bar(tmp_path):
 def test_progress_runs_to_one(tmp_path):
     """The caller receives shares of the input that never fall and end at 1."""
     stamps = [f"2027-02-{day}T{minute // 60:02}:{minute % 60:02}" for day in range(22, 26) for minute in range(1020)]
-    export(tmp_path, *(stamp + GOOD[16:] for stamp in stamps))
+    export(tmp_path, *(stamp + GOOD[16:].replace("2027-02-24", stamp[:10]) for stamp in stamps))
     shares: list[float] = []
 
     gather.recording(tmp_path, "MNQ", reading(), shares.append)
@@ -251,11 +251,12 @@ def test_a_file_that_is_no_export_is_refused(tmp_path, name, content, complaint)
     assert str(tmp_path / name) in str(refused.value)
 
 
-def test_a_folder_without_a_known_file_is_listed(tmp_path):
-    """The error names the files in the folder."""
-    (tmp_path / "NQ_Minute_1.csv").write_text("")
+@pytest.mark.parametrize("name, content", [("NQ_Minute_1.csv", b""), ("NQ_Minute_1.csv.gz", gzip.compress(b""))])
+def test_a_folder_without_a_known_file_is_listed(tmp_path, name, content):
+    """The error names the files in the folder; an empty one is called so, packed or not."""
+    (tmp_path / name).write_bytes(content)
 
-    with pytest.raises(DataError, match=r"no bars, as no file is in a format that can be read; it holds NQ_Minute_1.csv \(empty\)"):
+    with pytest.raises(DataError, match=rf"no bars, as no file is in a format that can be read; it holds {name} \(empty\)"):
         read(tmp_path)
 
 
@@ -322,11 +323,12 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(tmp_path):
         read(tmp_path)
 
 
-def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path):
+@pytest.mark.parametrize("packing", [".gz", ".bz2", ".zst"])
+def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path, packing):
     """The reader does not guess between two recordings."""
-    export(tmp_path, GOOD).with_suffix(".csv.gz").write_bytes(gzip.compress(b""))
+    export(tmp_path, GOOD).with_suffix(f".csv{packing}").write_bytes(b"")
 
-    with pytest.raises(DataError, match=r"holds both NQ_Volumetric_1\.csv and NQ_Volumetric_1\.csv\.gz; remove one"):
+    with pytest.raises(DataError, match=rf"holds both NQ_Volumetric_1\.csv and NQ_Volumetric_1\.csv\{packing}; remove one"):
         read(tmp_path)
 
 
