@@ -177,10 +177,10 @@ class Book:
         """The trade date of a market time."""
         return self._clock.read(at_ns)[0].date
 
-    def before(self, date: str) -> DayFacts | None:
-        """The day before this one, if it is kept."""
-        earlier = [each for each in self.days if each < date]
-        return self.days[max(earlier)] if earlier else None
+    def after(self, date: str) -> DayFacts | None:
+        """The day after this one, if there is one yet."""
+        later = [each for each in self.days if each > date]
+        return self.days[min(later)] if later else None
 
     def settle(self) -> list[DayFacts]:
         """The days that have changed since the last call and have begun, in order."""

@@ -120,25 +120,22 @@ def _given(given: GivenLevels) -> dict[str, Any]:
     return {"after": utc(given.after_ns) if given.after_ns else None, "levels": levels}
 
 
-def content(day: DayFacts, before: DayFacts | None, conf: Conf, begun: Init, stamps: Stamps, *, closed: bool) -> dict[str, bytes]:
+def content(day: DayFacts, after: DayFacts | None, conf: Conf, begun: Init, stamps: Stamps, *, closed: bool) -> dict[str, bytes]:
     """The files of a day by name, except stamps.jsonl.
 
     Args:
-        before: the trade date before it, for a trade that lasted over night. begun: its session_init.json. closed: the day is over.
+        after: the trade date after it, in which a trade over night ends. begun: its session_init.json. closed: the day is over.
     """
     signals, rejects, trades = day.signals(), day.rejects(), day.trades()
-    measures = _measures(day, before, conf.instruments)
+    measures = _measures(day, after, conf.instruments)
     done = performance(day, closed=closed)
-    steps = Steps(day, conf, stamps)
+    steps = Steps(day, after, conf, stamps)
     found = {
         "session_init.json": pretty(begun),
         **_bars(day, begun.main),
         "signals.jsonl": _lines(map(lines.signal, signals)),
         "rejects.jsonl": _lines(map(lines.reject, rejects)),
-        "trades.jsonl": _lines(
-            {**lines.trade(trade, measures[trade.id]), "live": steps.of(told, trade)}
-            for told, trade in sorted(day.of(Trade), key=lambda each: each[1].exit_ns)
-        ),
+        "trades.jsonl": _lines({**lines.trade(trade, measures[trade.id]), "live": steps.of(trade)} for trade in trades),
         "performance.json": pretty(done),
     }
     drawn = tuple(_drawn(day, name, trades, signals) for name in sorted({trade.instrument for trade in trades}))
@@ -268,9 +265,9 @@ def _lines(rows: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
-def _measures(day: DayFacts, before: DayFacts | None, instruments: Mapping[str, Instrument]) -> dict[str, Measures]:
-    days = [each for each in (before, day) if each is not None]
-    entries = {each.order_id: each for of in days for each in of.signals() if each.action in lines.ENTRIES}
+def _measures(day: DayFacts, after: DayFacts | None, instruments: Mapping[str, Instrument]) -> dict[str, Measures]:
+    days = [each for each in (day, after) if each is not None]
+    entries = {each.order_id: each for each in day.signals() if each.action in lines.ENTRIES}
     found: dict[str, Measures] = {}
     prices: dict[str, list[Prices]] = {}
     for trade in day.trades():

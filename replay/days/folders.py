@@ -107,7 +107,7 @@ class Folders:
             os.chmod(file.fileno(), private.FILE)
             file.write(lines)
 
-    def write(self, day: DayFacts, before: DayFacts | None, *, closed: bool) -> None:
+    def write(self, day: DayFacts, after: DayFacts | None, *, closed: bool) -> None:
         """Bring a day's folder, and its month, to what is known now.
 
         A closed day of which the journal has lost bars stays as it is.
@@ -120,7 +120,8 @@ class Folders:
             return
         folder = _made(place(self._run, day.date))
         begun = files.init(day, self._conf, _if_readable(folder / "session_init.json", Init))
-        found = files.content(day, before, self._conf, begun, self._known_stamps(day.date), closed=closed or known is not None)
+        stamps = {**(self._known_stamps(after.date) if after is not None else {}), **self._known_stamps(day.date)}
+        found = files.content(day, after, self._conf, begun, stamps, closed=closed or known is not None)
         for name, content in found.items():
             path = folder / name
             if path.suffix in GROWING:

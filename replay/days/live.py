@@ -31,19 +31,22 @@ UNANSWERED = (OrderStatus.PENDING, OrderStatus.REJECTED)
 class Steps:
     """The steps of a day's orders, found by what a trade knows of them."""
 
-    def __init__(self, day: DayFacts, conf: Conf, stamps: Stamps) -> None:
+    def __init__(self, day: DayFacts, after: DayFacts | None, conf: Conf, stamps: Stamps) -> None:
+        days = [day] if after is None else [day, after]
         self._conf = conf
         self._stamps = stamps
         self._decisions = {each.order_id: (told, each) for told, each in reversed(day.of(Signal)) if each.action in ENTRIES}
         self._orders = {each.id: told for told, each in reversed(day.of(PlaceOrder))}
         answered = ((told, each) for told, each in reversed(day.of(OrderEvent)) if each.status not in UNANSWERED)
         self._answers = {each.order_id: told for told, each in answered}
-        fills = list(reversed(day.of(Fill)))
-        self._entries = {each.order_id: told for told, each in fills if each.role == "ENTRY"}
-        self._by_cause = {told.cause: told for told, _ in fills if told.cause}
-        self._bars = {name: {bar.close_ns: bar for bar in bars} for name, bars in day.bars.items()}
+        fills = [fill for each in days for fill in each.of(Fill)]
+        self._entries = {each.order_id: told for told, each in reversed(fills) if each.role == "ENTRY"}
+        self._closing: dict[tuple[str, int, bool], list[tuple[Recorded, Fill]]] = {}
+        for told, each in fills:
+            self._closing.setdefault((each.instrument, each.bar_ns, each.qty < 0), []).append((told, each))
+        self._bars = {name: {bar.close_ns: bar for each in days for bar in each.bars.get(name, ())} for name in day.bars}
 
-    def of(self, told: Recorded, trade: Trade) -> dict[str, Any]:
+    def of(self, trade: Trade) -> dict[str, Any]:
         """The steps of one trade."""
         decision, signal = self._decisions.get(trade.id, (None, None))
         entry = self._entries.get(trade.id)
@@ -52,7 +55,7 @@ class Steps:
             "order": self._orders.get(trade.id),
             "acknowledgement": self._answers.get(trade.id),
             "entry_fill": entry,
-            "exit_fill": self._by_cause.get(told.cause),
+            "exit_fill": self._exit(trade),
         }
         decided, filled = (None if step is None else self._stamps.get(step.name) for step in (decision, entry))
         entered, left = self._slippage(trade, signal, self._bars.get(trade.instrument, {}))
@@ -65,6 +68,12 @@ class Steps:
             "exit_slippage": left,
             "slippage_ticks": None if unknown else round(((entered or 0) + (left or 0)) / (terms.tick if terms else 1), 2),
         }
+
+    def _exit(self, trade: Trade) -> Recorded | None:
+        """The last fill that closed it. A trade's cause is its entry's, so the fill is found by its bar and side."""
+        fills = self._closing.get((trade.instrument, trade.exit_ns, trade.direction == LONG), [])
+        own = [told for told, fill in fills if fill.order_id == trade.id]  # a bracket names its entry
+        return next(reversed(own or [told for told, _ in fills]), None)
 
     def _when(self, told: Recorded) -> dict[str, Any]:
         at_ns = self._stamps.get(told.name)

@@ -70,9 +70,9 @@ class Days:
         more = self._follower.round()
         if self._first and more:  # until the journal has been read once, the folders hold more than we know
             past = self.book.forget()
-            for before, day in zip([None, *past], past, strict=False):
+            for day, after in zip(past, [*past[1:], self.book.after(self.book.dropped)], strict=False):
                 if day.begun:
-                    self.folders.write(day, before, closed=True)
+                    self.folders.write(day, after, closed=True)
             self._over(past)
             return True
         self._first = False
@@ -117,7 +117,7 @@ class Days:
         self._known = checkpoint.write(self._run, self._known, dropped, self._follower.behind(dropped), read)
 
     def _write(self, day: DayFacts, *, closed: bool = False) -> None:
-        self.folders.write(day, self.book.before(day.date), closed=closed)
+        self.folders.write(day, self.book.after(day.date), closed=closed)
         if not closed and not self.folders.is_closed(day.date):
             self._open.add(day.date)
 

@@ -134,6 +134,7 @@ def test_the_days_lines_are_the_backtests(both: tuple[Path, Path]) -> None:
         for name in ("signals.jsonl", "trades.jsonl")
     }
     assert any(trade["live"]["elapsed_ms"] is not None for trade in trades)
+    assert all(trade["live"]["exit_fill"]["market"] == trade["exit_time"] for trade in trades)
 
 
 def test_the_commands_show_what_stands_there(both: tuple[Path, Path], home: Path) -> None:
@@ -150,6 +151,24 @@ def test_the_commands_show_what_stands_there(both: tuple[Path, Path], home: Path
     assert f"2026-03: {len(DATES)} days\n" in month.stdout
     assert wrong.returncode == 78
     assert "it has 2026-03-02 to 2026-03-03 (2 days)" in wrong.stderr
+
+
+def test_a_browser_opens_the_report(both: tuple[Path, Path], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that BROWSER names, with the day's page or the month's; where none starts, the file is named."""
+    _, disturbed = both
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    run("day", DATES[0], "--run", disturbed, "--open"), run("month", "--run", disturbed, "--open")
+    monkeypatch.setenv("BROWSER", "/bin/false")
+
+    failed = run("day", "--run", disturbed, "--open")
+
+    page, summary = folders.place(disturbed, DATES[0]) / "report.html", folders.place(disturbed, "2026-03") / "summary.html"
+    assert (tmp_path / "opened").read_text().splitlines() == [page.as_uri(), summary.as_uri()]
+    assert failed.returncode == 78
+    assert f"open {folders.place(disturbed, DATES[1]) / 'report.html'}" in failed.stderr
 
 
 def test_a_run_that_goes_on_has_its_report(both: tuple[Path, Path], home: Path) -> None:

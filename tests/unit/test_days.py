@@ -136,7 +136,7 @@ def test_a_trade_tells_when_each_step_happened(tmp_path: Path) -> None:
         tape.publish("fill.MNQ.", at(661), Fill("E1", "T-661", "MNQ", "Sim", 1, 100.25, "ENTRY", at(661), 661), "x@1:1"),
         tape.publish("fill.MNQ.", at(665), Fill("E2", "T-661", "MNQ", "Sim", -1, 103.0, "TARGET", at(665), 665), "x@1:2"),
     ]
-    tape.publish("trade.MNQ.", at(665), trade(661, 665, 426), "x@1:2")
+    tape.publish("trade.MNQ.", at(665), trade(661, 665, 426), "x@1:1")
     tape.close()
     days = Days(run, conf())
     for number, name in enumerate(names):
@@ -156,6 +156,27 @@ def test_a_trade_tells_when_each_step_happened(tmp_path: Path) -> None:
         "exit_slippage": 0.0,
         "slippage_ticks": 1.0,
     }
+
+
+def test_a_trade_over_night_has_its_exit(tmp_path: Path) -> None:
+    """It belongs to the date of its entry; fill, slippage and excursion come from the evening, which is the next date's."""
+    run = tmp_path / "run"
+    tape = Tape(run)
+    for minute in (1010, 1011, 1084, 1085, 1086):
+        tape.publish("raw.bar.MNQ.1m.", at(minute), bar(minute))
+    tape.publish("signal.MNQ.", at(1010), replace(signal(1010), order_id="T-1011"))
+    tape.publish("fill.MNQ.", at(1011), Fill("E1", "T-1011", "MNQ", "Sim", 1, 100.25, "ENTRY", at(1011), 1), "x@1:1")
+    left = tape.publish("fill.MNQ.", at(1085), Fill("E2", "X-1", "MNQ", "Sim", -1, 99.0, "EXIT", at(1085), 4), "x@1:2")
+    tape.publish("trade.MNQ.", at(1085), replace(trade(1011, 1085, -374, reason="TIME"), exit_price=99.0), "x@1:1")
+    tape.close()
+    days = Days(run, conf())
+    days.folders.stamp("2027-02-25", left, LATE_NS)
+    drained(days, EARLY_NS)
+
+    (row,) = rows((run / FOLDER / "trades.jsonl").read_bytes())
+
+    assert row["live"]["exit_fill"] == {"market": "2027-02-24T18:05:00", "wall": "2027-02-24T23:00:00.000Z"}
+    assert (row["live"]["exit_slippage"], row["mae"]) == (1.0, 1.25)
 
 
 def test_a_trade_of_which_nothing_was_seen_has_nulls(tmp_path: Path) -> None:
