@@ -92,7 +92,7 @@ class EpochFold:
             header = self._voice.header(event, output)
             if isinstance(output, Request) and isinstance(output.body, Intents):
                 asked.append(output.body)
-            if not output.topic.startswith(topics.SYS) and self._dates.of(header.event_ns) == self._date:
+            if output.topic.startswith(record.JUDGED[self.daemon.name]) and self._dates.of(header.event_ns) == self._date:
                 self.given.setdefault(output.topic, {})[header.epoch, header.seq] = wire.encode(header, output.body)
         return asked
 
@@ -168,6 +168,11 @@ def of_epoch(given: Given, epoch: int) -> Given:
     """The messages of one epoch."""
     found = {topic: {at: frame for at, frame in numbers.items() if at[0] == epoch} for topic, numbers in given.items()}
     return {topic: numbers for topic, numbers in found.items() if numbers}
+
+
+def judgeable(published: Given, given: Given) -> Given:
+    """What was published, without bars that were made of last trades: the journal keeps no trades, so none comes out again."""
+    return {topic: found for topic, found in published.items() if topic in given or not topic.startswith(topics.TIMEFRAME)}
 
 
 def published(run: Path, daemon: str, date: str) -> Given:

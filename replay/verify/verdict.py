@@ -90,7 +90,7 @@ class _Judgement:
     def found(self, epoch: Epoch, daemon: str, given: Given) -> tuple[list[Mismatch], Given]:
         """Where that differs from what was published, and what only the logger lost."""
         number = epoch.conf.epoch
-        published = again.of_epoch(self.published[daemon], number)
+        published = again.judgeable(again.of_epoch(self.published[daemon], number), given)
         return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole)
 
     def checked(self) -> dict[str, int]:

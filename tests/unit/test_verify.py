@@ -259,6 +259,15 @@ def test_a_field_that_a_later_version_added_is_no_difference(run: Path) -> None:
     assert verdict.judge(run, FIRST).verdict == "equal"
 
 
+def test_bars_that_were_made_of_trades_are_not_judged(run: Path) -> None:
+    """The journal keeps no trades, so these bars cannot come out again."""
+    frame = next(scan(judged.tape(run, "session.MNQ.")))
+    with Journal.open(judged.tape(run, "bar.MNQ.5s.")) as made:
+        made.append(frame)
+
+    assert verdict.judge(run, FIRST).verdict == "equal"
+
+
 def test_a_day_is_judged_by_itself(run: Path) -> None:
     """A difference of the day before, which took a message away, is not told of the next day again."""
     judged.rewritten(judged.tape(run, "position.MNQ."), lambda number, frame: None if number == 3 else frame)
