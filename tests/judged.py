@@ -75,6 +75,15 @@ def rewritten(path: Path, change: Callable[[int, bytes], bytes | None]) -> None:
             journal.append(each)
 
 
+def altered(run: Path, topic: str, number: int, **fields: object) -> None:
+    """Change fields of one record of the journal, counted from 0."""
+
+    def change(at: int, frame: bytes) -> bytes:
+        return frame if at != number else msgspec.msgpack.encode(msgspec.msgpack.decode(frame) | fields)
+
+    rewritten(tape(run, topic), change)
+
+
 def tape(run: Path, topic: str) -> Path:
     return run / "journal" / f"{topic.removesuffix('.')}.tape"
 

@@ -153,6 +153,15 @@ def covers(told: Sequence[Gap], topic: str, at: Number) -> bool:
     return any(gap.topic == topic and gap.of_epoch == at[0] and gap.first <= at[1] <= gap.last for gap in told)
 
 
+def pruned(run: Path) -> str:
+    """The first bar of a journal whose beginning was taken away; empty if nothing was."""
+    for topic in tapes.topics(run, f"{topics.RAW}bar."):
+        first = next(tapes.frames(run, topic), None)
+        if first is not None and number(first)[1] > 1:
+            return name(topic, number(first))
+    return ""
+
+
 def number(frame: bytes) -> Number:
     header = _header.decode(frame)
     return header.epoch, header.seq

@@ -55,7 +55,7 @@ def then(run: Path, epoch: Epoch) -> Conf | None:
     """The settings that the epoch's daemons read last; None if they are not kept, or are those of the file."""
     digest = _read_last(run, epoch)
     content = None if digest is None else lives.settings(run, digest)
-    if content is None or content == _file(epoch):
+    if content is None or not any(_differences(content, _file(epoch))):
         return None
     return configuration.decoded(content, run / lives.FOLDER / f"settings-{digest}.json")
 
@@ -65,10 +65,15 @@ def _settings(run: Path, epoch: Epoch) -> tuple[FieldDifference, ...]:
     here = _file(epoch)
     for digest in dict.fromkeys(life.settings for life in _lives(run, epoch)):
         content = lives.settings(run, digest)
-        if content is not None and content != here:
-            for each in diff.fields_of("", _map(content), _map(here)):
-                found.setdefault(each.path, each)
+        for each in () if content is None else _differences(content, here):
+            found.setdefault(each.path, each)
     return tuple(found.values())
+
+
+def _differences(before: bytes, now: bytes) -> Iterator[FieldDifference]:
+    """The values that differ. Where an epoch begins in the journal is no setting."""
+    if before != now:
+        yield from (each for each in diff.fields_of("", _map(before), _map(now)) if not each.path.startswith(("since.", "folds.")))
 
 
 def _lives(run: Path, epoch: Epoch) -> list[Life]:

@@ -62,15 +62,6 @@ def settings(run: Path, change: Change) -> None:
     (run / "run.json").write_text(json.dumps(content))
 
 
-def altered(run: Path, topic: str, number: int, **fields: Any) -> None:
-    """Change fields of one record of the journal."""
-
-    def change(at: int, frame: bytes) -> bytes:
-        return frame if at != number else msgspec.msgpack.encode(msgspec.msgpack.decode(frame) | fields)
-
-    judged.rewritten(judged.tape(run, topic), change)
-
-
 def first(found: DayVerdict) -> tuple[str, str]:
     """Class and name of the first message that differs."""
     assert found.first is not None
@@ -117,7 +108,7 @@ def test_an_altered_setting_that_decides_nothing_is_found_as_well(run: Path) -> 
 def test_one_altered_bar_is_named(run: Path) -> None:
     """The session was made of another bar: its name, the field, and both values."""
     before = next(iter(tapes.facts(run, judged.BARS, dict)))["close"]  # type: ignore[type-abstract]
-    altered(run, judged.BARS, 0, close=before + 1)
+    judged.altered(run, judged.BARS, 0, close=before + 1)
 
     found = verdict.judge(run, FIRST)
 
@@ -131,7 +122,7 @@ def test_one_altered_fill_is_named_with_its_distance(run: Path, where: str) -> N
     """Booked and reported prices, how far they are apart, and how far each is from the simulated venue's."""
     price = next(tapes.facts(run, topics.FILL, Fill)).price
     if where == "journal":
-        altered(run, "fill.MNQ.", 0, price=price + 2.5)
+        judged.altered(run, "fill.MNQ.", 0, price=price + 2.5)
     else:
         judged.rewritten(run / judged.LOG, lambda number, record: _worse(record, price))
 
@@ -206,7 +197,7 @@ def test_a_strategy_that_raises_today_is_told(run: Path, monkeypatch: pytest.Mon
 
 def test_a_changed_message_without_another_reason_is_the_record(run: Path) -> None:
     """A trade in the journal that is not what its fills give."""
-    altered(run, "trade.MNQ.", 2, net_cents=123_456)
+    judged.altered(run, "trade.MNQ.", 2, net_cents=123_456)
 
     found = verdict.judge(run, FIRST)
 
@@ -238,7 +229,7 @@ def test_a_run_of_an_earlier_version_is_judged(run: Path) -> None:
     """It has noted no versions: equal is equal, and a difference says that the reason is not known."""
     shutil.rmtree(run / lives.FOLDER)
     equal = verdict.judge(run, FIRST)
-    altered(run, "trade.MNQ.", 2, net_cents=123_456)
+    judged.altered(run, "trade.MNQ.", 2, net_cents=123_456)
 
     found = verdict.judge(run, FIRST)
 
@@ -304,6 +295,16 @@ def test_what_only_the_logger_lost_comes_out_again(run: Path) -> None:
     assert found.first is None
     assert found.verdict == "equal"
     assert sorted(found.unrecorded) == ["decision.MNQ.@1:3", "session.MNQ.@1:31"]
+
+
+def test_a_journal_without_its_beginning_proves_nothing(run: Path) -> None:
+    """The second day rests on the first one's range and close, which are gone: that is no difference, and no proof."""
+    judged.rewritten(judged.tape(run, judged.BARS), lambda number, frame: None if number < 60 else frame)
+
+    found = verdict.judge(run, SECOND)
+
+    assert (found.verdict, found.first) == ("unproved", None)
+    assert "the journal begins with raw.bar.MNQ.1m.@1:61" in found.summary
 
 
 def test_without_the_gates_log_nothing_is_proved(run: Path) -> None:
