@@ -18,13 +18,14 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Job, Request
 from tapewire.bus.errors import ConfError, Refused
-from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Bar, GivenLevels, Header, Intent, Intents, Levels, Position, Session
+from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Bar, GivenLevels, Header, Intent, Intents, Position, Session
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.evaluator.core import Evaluator
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker.core import Tracker
+from tapewire.daemons.tracker.init import levels_of
 
 MOST_BARS = 5_000
 SLICE = 16  # bars folded before the stream is looked at again: about a millisecond
@@ -47,7 +48,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
     bars: tuple[Bar, ...]
     position: Position | None = None
     settings: dict[str, Any] = {}
-    levels: Levels | None = None
+    levels: dict[str, float] = {}
 
 
 def daemon(conf: Conf) -> Daemon:
@@ -100,9 +101,9 @@ def _fresh(conf: Conf, asked: Question) -> tuple[Tracker, Evaluator]:
     try:
         preset = load.changed(conf.preset, asked.settings)
         tracker = Tracker(calendars)
-        if asked.levels is not None:
+        if asked.levels:
             date, _ = SessionClock(calendars[symbol]).read(asked.bars[-1].close_ns)
-            given = GivenLevels(symbol, date.date, asked.levels)
+            given = GivenLevels(symbol, date.date, levels_of(asked.levels))
             tracker.step(Event(topics.of(topics.LEVELS, symbol), Header(PROTOCOL_VERSION, "evaluate", 1, 1, 0), given))
         return tracker, Evaluator({symbol: conf.instruments[symbol]}, preset, calendars)
     except ConfError as error:

@@ -58,7 +58,7 @@ def made(run: Path, conf: Conf, recording: Recording, venue: Venue | None = None
     daemons = [makers.maker(name)(conf) for name in makers.CORES]
     with Journal.open(run / LOG) as log:
         daemons = [each._replace(core=_Logged(each, log)) if each.name == "gate" else each for each in daemons]
-        loop.run(daemons, venue or runs.venue(conf), recording.bars, keeper.record)
+        loop.run(daemons, venue or runs.venue(conf), recording.inputs(), keeper.record)
     keeper.close()
     for name in makers.CORES:
         lives.note(run, name, conf, structlog.get_logger())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,7 +54,7 @@ def accepted(core: Tracker, argument: str) -> Accepted:
     date = _date(asked.date, today)
     if model.waiting >= MOST:
         raise Refused("TOO_MANY", f"{MOST} have been given and no bar has followed; wait for one")
-    levels = _levels(asked.levels)
+    levels = levels_of(asked.levels)
     fact = None if model.given(date) == levels else GivenLevels(instrument, date, levels)
     return Accepted(topics.of(topics.LEVELS, instrument), fact, {"status": "ok", "session_id": session_id(date, instrument)})
 
@@ -84,7 +85,12 @@ def _date(asked: str, today: str) -> str:
     return date
 
 
-def _levels(given: dict[str, float]) -> Levels:
+def levels_of(given: Mapping[str, float]) -> Levels:
+    """Levels by their names.
+
+    Raises:
+        Refused: a name is none, a price is none, or a high is below its low.
+    """
     for name, price in given.items():
         if name not in NAMES:
             raise Refused("LEVELS", f"{name[:40]!r} is no level; there are {', '.join(NAMES)}")

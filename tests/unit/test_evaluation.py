@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tapewire.bus.messages import Bar, Body, Header, Intents, Position
+from tapewire.bus.daemon import Event
+from tapewire.bus.messages import Bar, Body, Header, Intents, Position, Session
 from tapewire.bus.testing import bar, eastern
 from tapewire.daemons import evaluation
 from tapewire.daemons.evaluator import core as evaluator
@@ -109,6 +110,8 @@ def doubts() -> Iterator[tuple[str, str]]:
     yield "SETTINGS", question(bars, settings={"edge_fade.no_such": 1})
     yield "SETTINGS", question(bars, settings={"exits.exit_time": "25:00"})
     yield "SETTINGS", question(bars, settings={"conflict": [[]]})
+    yield "LEVELS", question(bars, levels={"pdx": 100.0})
+    yield "LEVELS", question(bars, levels={"asia_high": 100.0, "asia_low": 101.0})
     yield "WARM_UP", question([msgspec.structs.replace(each, phase="historical") for each in bars])
     yield "WORKING", question(bars, position=Position("Replay", working=("O-1",)))
     yield "NO_SETUP", question(bars)
@@ -133,6 +136,25 @@ def test_settings_of_the_question_count_for_it_alone() -> None:
 
     assert (first["signal"]["action"], first["signal"]["reason"]) == ("EXIT", "DAILY_LOSS")
     assert second["code"] == "NO_SETUP"
+
+
+def test_levels_of_the_question_stand_as_those_of_init() -> None:
+    """From the first bar on, for this question alone; strategies see them in the session."""
+    conf = configured("seed")
+    seen: list[tuple[str, ...]] = []
+
+    class Watched(evaluation.Evaluator):
+        def step(self, event: Event) -> Any:
+            assert isinstance(event.body, Session)
+            seen.append(event.body.given)
+            return super().step(event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "Evaluator", Watched)
+        reply(conf, question(quiet()[:2], levels={"pdh": 22_000.0}))
+        reply(conf, question(quiet()[:1]))
+
+    assert seen == [("pdh",), ("pdh",), ()]
 
 
 def test_a_question_that_takes_too_long_ends_with_none() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tapewire.bus import topics, wire
 from tapewire.bus.journal import Journal, scan
-from tapewire.bus.messages import Execution, Fill, Gap, Header
+from tapewire.bus.messages import Execution, Fill, Gap, GivenLevels, Header, Levels
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import lives, recovery
@@ -23,6 +23,7 @@ from tapewire.replay.days import folders
 from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.verify import text, verdict, versions
+from tapewire.replay.verify.record import Dates
 from tapewire.replay.verify.verdict import DayVerdict
 from tapewire.strategies import pipeline
 from tapewire.strategies.clock import new_york
@@ -267,6 +268,22 @@ def test_a_day_is_judged_by_itself(run: Path) -> None:
 
     assert first(found[0]) == ("record", "position.MNQ.@1:4")
     assert found[1].verdict == "equal"
+
+
+def test_levels_of_a_person_are_folded_at_the_same_bar(played: tuple[Conf, Recording], tmp_path: Path) -> None:
+    """For the date and for the next one, given between two bars and after the last one of a date: both days come out again."""
+    conf, recording = played
+    of_second = next(number for number, bar in enumerate(recording.bars) if Dates().of(bar.close_ns) == SECOND)
+    facts = {
+        20: (GivenLevels("MNQ", FIRST, Levels(pdh=200.0)), GivenLevels("MNQ", SECOND, Levels(pdl=50.0))),
+        of_second: (GivenLevels("MNQ", SECOND, Levels(london_high=150.0)),),
+    }
+    run = judged.made(tmp_path / "run", conf, msgspec.structs.replace(recording, facts=facts))
+
+    found = [verdict.judge(run, date) for date in (FIRST, SECOND)]
+
+    assert [(each.verdict, each.summary) for each in found] == [("equal", each.summary) for each in found]
+    assert [each.checked.get("levels") for each in found] == [3, None]
 
 
 def test_ten_bars_that_the_bridge_dropped_are_lost_and_equal(played: tuple[Conf, Recording], tmp_path: Path) -> None:
