@@ -53,6 +53,7 @@ OURS = (
         "gate.log",
         "gate.began",
         "feed",
+        "mirror.json",
         "supervisord.pid",
         "faults",
         "killed",

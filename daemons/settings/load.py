@@ -31,6 +31,7 @@ from tapewire.daemons.settings.structs import (
     Conf,
     Ingress,
     Instrument,
+    Mirroring,
     Preset,
     Publishing,
     RiskLimits,
@@ -42,7 +43,7 @@ from tapewire.strategies.clock import minute_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
 
-SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "ingress", "risk")
+SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "risk")
 
 
 class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,6 +195,7 @@ def load(
     tracker: dict[str, Any] = {}
     publisher: dict[str, Any] = {}
     subscribers: dict[str, Any] = {}
+    mirror: dict[str, Any] = {}
     ingress: dict[str, Any] = {}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
@@ -209,6 +211,7 @@ def load(
                     "tracker": tracker,
                     "publisher": publisher,
                     "subscribers": subscribers,
+                    "mirror": mirror,
                     "ingress": ingress,
                 }
                 sections[section].update(values)
@@ -229,6 +232,7 @@ def load(
         tracker=convert(tracker, Tracking, f"{where} [tracker]"),
         publisher=convert(publisher, Publishing, f"{where} [publisher]"),
         subscribers=convert(subscribers, Subscribers, f"{where} [subscribers]"),
+        mirror=convert(mirror, Mirroring, f"{where} [mirror]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
         instruments=defined.table,
         traded=tuple(traded),

@@ -308,6 +308,23 @@ class Subscribers(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"keep_days = {self.keep_days}: write 1 or more")
 
 
+class Mirroring(Struct, frozen=True, forbid_unknown_fields=True):
+    """Stores to which the daybook copies a run's dated files (replay/mirror). URLs as fsspec takes them; empty for none.
+
+    public: for the public feed. private: for the days' folders, with the account in them. every_s: seconds between two passes.
+    """
+
+    public: str = ""
+    private: str = ""
+    every_s: float = 60.0
+
+    def __post_init__(self) -> None:
+        if self.public and self.public == self.private:
+            raise ValueError(f"public and private are both {self.public!r}: the days' folders hold the account; write two places")
+        if not 1 <= self.every_s <= 86_400:
+            raise ValueError(f"every_s = {self.every_s:g}: write seconds from 1 to 86400")
+
+
 class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
     """External signals (daemons/gate/external/ingress.py). They are off by default.
 
@@ -368,6 +385,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tracker: Tracking = Tracking()
     publisher: Publishing = Publishing()
     subscribers: Subscribers = Subscribers()
+    mirror: Mirroring = Mirroring()
     ingress: Ingress = Ingress()
     rolls: tuple[RollTable, ...] = ()
 

@@ -34,6 +34,7 @@ from tapewire.replay.days.files import STAMPED, over_ns
 from tapewire.replay.days.folders import FOLDER, Folders
 from tapewire.replay.days.follow import Follower
 from tapewire.replay.days.witness import Witness
+from tapewire.replay.mirror.passes import Passes
 from tapewire.replay.tapes import SUFFIX
 from tapewire.replay.verify.evening import Evening
 from tapewire.strategies.clock import SECOND_NS
@@ -138,6 +139,7 @@ class Daybook(Process):
         self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), (*STAMPED, *self.witness.topics))
         self.listen(self._passing, self._arrived)
         self.evening = Evening(run_dir, logger, wanted=conf.bus.clock_runs)
+        self.mirror = Passes(run_dir, conf.mirror, logger)
         epoch, seq = numbers(run_dir / tapes.FOLDER, (ALARM,)).get(ALARM, (0, 0))
         if epoch == conf.epoch:
             self.stamper.resume(ALARM, seq)
@@ -155,6 +157,7 @@ class Daybook(Process):
         self._next_round_ns = now_ns + (0 if more else ROUND_NS)
         while self.days.closed:
             self.evening.over(self.days.closed.pop(0), now_ns)
+        self.mirror.look(now_ns)
         if (alarm := self.evening.look(now_ns)) is not None:
             self.logger.error(alarm.name, text=alarm.text)
             self.publish(ALARM, alarm, self.clock.now_ns())
@@ -217,6 +220,7 @@ def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
                 process.pump(ROUND_S)
         except Stopped:
             process.evening.stop()
+            process.mirror.stop()
             process.days.finish(process.clock.now_ns())
             logger.info("stopped", newest=process.days.book.newest)
             return 0

@@ -7,9 +7,7 @@ no daybook ran is judged at the next start.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -18,12 +16,11 @@ import structlog
 
 from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Alarm
-from tapewire.replay.days import folders
+from tapewire.replay.days import folders, helper
 from tapewire.replay.days.files import Performance
 from tapewire.strategies.clock import SECOND_NS
 
 SETTLE_NS = 5 * SECOND_NS
-LOWEST = 19
 LOG = Path("logs") / "verify.log"
 
 
@@ -56,7 +53,7 @@ class Evening:
             return self._told(status)
         if self._process is None and self._waiting and self._waiting[0][0] <= now_ns:
             self._date = self._waiting.popleft()[1]
-            self._process = _started(self._run, self._date)
+            self._process = helper.start(self._run, ("verify", self._date, "--run", str(self._run)), LOG)
         return None
 
     def stop(self) -> None:
@@ -76,17 +73,6 @@ class Evening:
             return Alarm("not_judged", f"{self._date}: {why}")
         self._logger.info("judged", session=self._date, verdict=found.verdict)
         return None if found.verdict == "equal" else Alarm(found.verdict, found.summary)
-
-
-def _started(run: Path, date: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "tapewire", "verify", date, "--run", str(run)]
-    log = run / LOG
-    log.parent.mkdir(exist_ok=True)
-    with log.open("ab") as file:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
-    with suppress(OSError):  # it has ended already
-        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST)
-    return process
 
 
 def _unjudged(run: Path) -> str:

@@ -21,7 +21,7 @@ from tapewire.bus.journal import scan
 from tapewire.bus.messages import Bar, Header, PublicSignal, PublicSummary, PublicTrade
 from tapewire.daemons.operator import subscribers
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS, Conf, Subscribers
+from tapewire.daemons.settings.structs import PORTS, Conf, Mirroring, Subscribers
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
@@ -65,7 +65,8 @@ def stage(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stag
 
 def played(bars: Path, folder: Path) -> Stage:
     conf, recording = prepared("subscribers", bars)
-    conf = msgspec.structs.replace(conf, subscribers=Subscribers(enabled=True))
+    mirror = Mirroring(f"file://{folder}/public", f"file://{folder}/private", every_s=1)
+    conf = msgspec.structs.replace(conf, subscribers=Subscribers(enabled=True), mirror=mirror)
     run = runs.prepare(folder / "out")
     configuration.write(conf, run)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -247,3 +248,20 @@ def test_answers_are_what_the_tier_may_see(stage: Stage) -> None:
         assert [total for _, total in told[name]["equity"]][-1:] == [told[name]["ticks"]][: len(expected)]
     assert stage.answers["p"]["today"]["session"] == last
     assert stage.answers["f"]["strategies"][0]["name"] == "Pipeline"
+
+
+def test_the_mirror_has_the_feed_and_the_days(stage: Stage, tapewire: Run) -> None:
+    """The daybook made passes while the run went on; one by hand brings the rest. No private file lies in the public place."""
+    public, private = stage.run.parent / "public", stage.run.parent / "private"
+    before = sorted(path.name for path in public.rglob("*.jsonl"))
+
+    ended = tapewire("mirror", "--run", stage.run)
+
+    assert ended.returncode == 0, ended.stderr
+    assert before
+    feed = {path.stem.replace("-", "/"): path.read_bytes() for path in (stage.run / "feed").glob("2*.jsonl")}
+    there = {path.relative_to(public).as_posix(): path.read_bytes() for path in public.rglob("*") if path.is_file()}
+    assert there == {f"{date}/feed.jsonl": content for date, content in feed.items()}
+    for path in (path for path in private.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (stage.run / "days" / path.relative_to(private)).read_bytes()
+    assert len([*private.rglob("trades.jsonl")]) == len(feed)
