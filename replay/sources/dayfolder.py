@@ -1,4 +1,7 @@
-"""The folders of a run's days (replay/days) as a recording: `bars.csv` and `bars_flow.csv`, which may have been moved or copied."""
+"""The folders of a run's days (replay/days) as a recording: `bars.csv` and `bars_flow.csv`, which may have been moved or copied.
+
+Runs read them through `lived.py`. As a format among others (`recognise`, `read`) they are here for `tapewire data`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Bar, CrossBar, Gap, GivenLevels, Levels
+from tapewire.replay.sources import journal
 from tapewire.replay.sources.recording import Input
+from tapewire.replay.sources.table import Content, Head, Options, Progress
 from tapewire.strategies.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN, SECOND_NS
 
+NAME = "tapewire days"
 INIT = "session_init.json"
 LOST = "lost"  # the phase of a bar that the journal has and the run's tracker never got
 PLACES = ("", "*/", "*/*/", "*/*/*/", "days/*/*/*/")  # a day, a month, a year, all days, or their run
@@ -51,6 +57,20 @@ def folders(path: Path) -> list[Path]:
         if found:
             return sorted(found, key=lambda folder: _init(folder).session)
     return []
+
+
+def recognise(head: Head) -> str:
+    name = head.path.name
+    ours = name.startswith("bars") and not name.startswith("bars_flow") and head.path.with_name(INIT).exists()
+    return "it is the bars of a run's day, beside its session_init.json" if ours else ""
+
+
+def read(head: Head, options: Options, progress: Progress) -> Content:
+    path = head.path
+    symbol = _init(path.parent).main if path.name == "bars.csv" else path.name.removeprefix("bars.").removesuffix(".csv")
+    bars = [each for each in facts(path, symbol) if isinstance(each, Bar)]
+    progress(1.0)
+    return journal.content(bars)
 
 
 def symbols(found: Sequence[Path]) -> list[str]:
@@ -113,6 +133,8 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
     try:
         with path.open(newline="") as bars, flow.open(newline="") as more:
             for line, (row, rest) in enumerate(zip(csv.DictReader(bars), csv.DictReader(more), strict=True), 2):
+                if any(None in (*each, *each.values()) for each in (row, rest)):
+                    raise ValueError(f"line {line} has fewer or more cells than the first line")
                 if row["timestamp"] != rest["timestamp"]:
                     raise ValueError(f"line {line} is of {row['timestamp']}, and of {rest['timestamp']} in {flow.name}")
                 yield {"phase": "", "cross": "", "lost": "", **row, **rest}

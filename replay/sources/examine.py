@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tapewire.bus.errors import DataError, TapewireError, suggest
-from tapewire.replay.sources import db, doubts, formats, journal, normal, proof, series, tradedates
+from tapewire.replay.sources import dayfolder, db, doubts, formats, journal, normal, proof, series, tradedates
 from tapewire.replay.sources.doubts import Times
 from tapewire.replay.sources.formats import Recognised
 from tapewire.replay.sources.normal import Source
@@ -84,6 +84,8 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some")
     if tapes := journal.tapes(path):
         return tapes, []
+    if days_of_run := dayfolder.folders(path):
+        return [each for symbol in dayfolder.symbols(days_of_run) for each in dayfolder.files(days_of_run, symbol)], []
     if db.looks_like(path):
         return _database(path, reading)
     found = sorted(

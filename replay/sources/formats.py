@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 from tapewire.replay.sources import (
     databento,
+    dayfolder,
     dbn,
     firstrate,
     journal,
@@ -30,6 +31,7 @@ FORMATS: tuple[Format, ...] = tuple(
     for module in (
         normal,
         journal,
+        dayfolder,
         volumetric,
         ninjatrader_export,
         ncd,

@@ -139,6 +139,11 @@ def read(head: Head, options: Options, progress: Progress) -> Content:
     except JournalError as error:
         raise DataError(f"{path}: {error}") from error
     progress(1.0)
+    return content(bars)
+
+
+def content(bars: Sequence[Bar]) -> Content:
+    """Bars of one instrument, and those that stand beside them, as columns."""
     if not bars:
         return Content([], UTC, "close", assumed=False)
     close = np.array([bar.close_ns for bar in bars], np.int64)

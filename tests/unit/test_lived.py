@@ -17,7 +17,7 @@ from tapewire.replay import runs, tapes
 from tapewire.replay.days import folders
 from tapewire.replay.days.process import Days
 from tapewire.replay.research.sessions import sessions
-from tapewire.replay.sources import synthetic
+from tapewire.replay.sources import gather, synthetic
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tests.runs import SESSION, Tape, at, bar, conf, session
@@ -80,6 +80,19 @@ def test_a_journal_and_its_days_hold_the_recordings_bars(both: tuple[Path, Path]
     assert read(folders.place(days, "2026-03-03")).bars == read(run, start="2026-03-03").bars
     assert read(run, start="2026-03-03").bars[0].index == 0
     assert [bool(each.facts) for each in (read(run), read(days))] == [False, False]
+
+
+def test_the_days_convert_as_any_other_format(both: tuple[Path, Path], tmp_path: Path) -> None:
+    """For a person who wants them in one file: bars, order flow and the bars beside them, of all dates."""
+    export, run = both
+    shutil.copytree(run / "journal", tmp_path / "run" / "journal")
+    found = gather.gather([with_days(tmp_path / "run")], runs.reading(Options()), lambda share: None)
+    original = gather.gather([export], runs.reading(Options()), lambda share: None)
+
+    assert sorted(found.series) == sorted(original.series) == ["ES", "NQ", "YM"]
+    for root, series in original.series.items():
+        for column in ("stamp", "close", "volume", "ask", "bid"):
+            assert (getattr(found.series[root].bars, column) == getattr(series.bars, column)).all()
 
 
 @pytest.mark.parametrize("how", [lambda run: run, with_days], ids=["journal", "days"])
@@ -167,11 +180,23 @@ def test_an_option_for_files_of_others_is_refused(tmp_path: Path) -> None:
         read(journal(tmp_path / "run", bar(571)), zone="UTC", roll="none")
 
 
-def test_a_harmed_day_is_named_with_its_line(tmp_path: Path) -> None:
-    """A day's file that a person has edited."""
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("bars.csv", ",101.0,", ",many,", r"bars.csv, line 2: .*high"),
+        ("bars.csv", "2027-02-24T14:31:00Z", "2027-02-24T14:30:00Z", r"line 2 is of .*14:30:00Z, and of .*14:31:00Z in bars_flow"),
+        ("bars_flow.csv", ",realtime,,", "", r"bars.csv: line 2 has fewer or more cells"),
+        ("bars_flow.csv", ",realtime,,", ",realtime,GC,", r"bars.GC.csv: .*No such file"),
+        ("session_init.json", '"main": "MNQ"', '"main": 1', r"session_init.json: .*main"),
+    ],
+)
+def test_a_harmed_day_is_named_with_its_line(tmp_path: Path, name: str, old: str, new: str, words: str) -> None:
+    """A day's file that a person has edited; no bar goes missing unseen."""
     run = with_days(journal(tmp_path / "run", bar(571), bar(572)))
-    path = folders.place(run, SESSION) / "bars.csv"
-    path.write_text(path.read_text().replace(",101.0,", ",many,", 1))
+    path = folders.place(run, SESSION) / name
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
 
-    with pytest.raises(DataError, match=r"bars.csv, line 2: .*high"):
+    with pytest.raises(DataError, match=words):
         read(run)
