@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgpack
 import pytest
 
 from tapewire.daemons.operator import supervise
@@ -32,6 +29,7 @@ from tests.stages import GO, Stage, kill
 pytestmark = [pytest.mark.slow, needs_mono]
 
 DATES = ["2026-03-02", "2026-03-03"]
+CHECK = Path(__file__).parents[2] / "examples" / "check_bars.py"
 START = 925  # the bar before which the chart is loaded: before the first open
 PATIENCE_S = 60.0
 ROOM = 5  # bars that may wait in the bridge
@@ -65,27 +63,25 @@ def test_a_run_in_which_every_daemon_was_killed_is_equal(killed: Path) -> None:
     assert run("prove", DATES[1], "--run", killed).returncode == 0
 
 
-def test_another_program_can_check_the_record_of_the_bars(killed: Path) -> None:
-    """With nothing of ours: the file's records by their lengths, their digests, and the cause that each session names."""
-    record = json.loads(run("prove", DATES[1], "--run", killed, "--json").stdout)
-    (found,) = record["instruments"]
-    recorded = {hashlib.sha256(each).hexdigest() for each in payloads(killed / found["file"])}
-    sessions = map(msgpack.unpackb, payloads(killed / "journal" / f"session.{found['instrument']}.tape"))
-    causes = {f"session.{found['instrument']}.@{each['epoch']}:{each['seq']}": each["cause"] for each in sessions}
+def test_another_program_can_check_the_record_of_the_bars(killed: Path, tmp_path: Path) -> None:
+    """With nothing of ours but the files; a record that is not of this day's bars is found."""
+    record = run("prove", DATES[1], "--run", killed, "--json").stdout
+    (tmp_path / "true.json").write_text(record)
+    (tmp_path / "false.json").write_text(record.replace(json.loads(record)["instruments"][0]["bars"][7]["sha256"], "0" * 64))
 
-    assert record["complete"]
-    assert len(found["bars"]) == found["sent"] == found["decided"] > 1300
-    assert {bar["sha256"] for bar in found["bars"]} <= recorded
-    assert all(causes[bar["session"]] == bar["bar"] for bar in found["bars"])
+    true, false = (check(tmp_path / name, killed) for name in ("true.json", "false.json"))
+
+    assert (true.returncode, true.stdout) == (
+        0,
+        f"{len(json.loads(record)['instruments'][0]['bars'])} bars of {DATES[1]} are as recorded\n",
+    )
+    assert false.returncode == 1
+    assert "is not the one in journal/raw.bar.MNQ.1m.tape" in false.stdout
 
 
-def payloads(path: Path) -> Iterator[bytes]:
-    content = path.read_bytes()
-    at = content.index(b"\n") + 1
-    while at < len(content):
-        (length,) = struct.unpack_from("<I", content, at)
-        yield content[at + 8 : at + 8 + length]
-        at += 8 + length
+def check(record: Path, of: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", str(CHECK), str(record), str(of)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_first_day_was_judged_by_itself(killed: Path) -> None:
@@ -164,9 +160,13 @@ def closed(bridge: Bridge, where: Path, bars: int) -> None:
     for _ in range(bars):
         before = decided(where)
         bridge.do("bar")
-        until = time.monotonic() + PATIENCE_S
-        while decided(where) == before:
-            assert time.monotonic() < until, f"nothing was decided after {before} bars"
+        until(lambda seen=before: decided(where) > seen, f"a bar was decided after {before}")
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < ends, f"waited in vain until {what}"
 
 
 def decided(where: Path) -> int:
