@@ -68,11 +68,15 @@ class Subscriptions:
                 self._forget(other)
         return self._full(who) and self._end(fd)
 
-    def readers(self, topic: bytes) -> Counter[str]:
-        """How many connections get a message of this topic, by the name of their key. Those that have ended are forgotten."""
+    def readers(self, topic: bytes | None = None) -> Counter[str]:
+        """How many connections get a message of this topic, or of any, by the name of their key. Those that ended are forgotten."""
         for fd in [fd for fd, held in self._held.items() if connections.inode(fd) != held.inode]:
             self._forget(fd)
-        return Counter(held.who for held in self._held.values() if any(map(topic.startswith, held.prefixes)))
+        return Counter(
+            held.who
+            for held in self._held.values()
+            if (held.prefixes if topic is None else any(map(topic.startswith, held.prefixes)))
+        )
 
     def revoked(self, known: Callable[[str], bool]) -> int:
         """End the connections of owners who are not known any more. Returns their number."""

@@ -45,7 +45,7 @@ class Outlet:
 
     def connected(self) -> Counter[str]:
         """How many connections each reader has that has subscribed, by the name of his key."""
-        return self._subscriptions.readers(b"")
+        return self._subscriptions.readers()
 
     def watch(self) -> None:
         """End the connections of readers whose key lets them in here no more. To be called about once a second."""

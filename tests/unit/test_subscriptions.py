@@ -103,3 +103,17 @@ def test_a_revoked_owner_is_ended(door: Door) -> None:
 def test_a_report_without_a_connection_changes_nothing(door: Door) -> None:
     """libzmq's own unsubscription for a reader that has gone."""
     assert not door.subscriptions.reported("", -1, b"\x00raw.")
+
+
+def test_readers_are_counted_by_key_and_topic(door: Door) -> None:
+    """A connection that has ended, or that has taken its subscription back, is none."""
+    one, two, other = (door.connection() for _ in range(3))
+    for who, fd, prefix in (("anna", one, b"public."), ("anna", two, b"public.signal."), ("paul", other, b"public.trade.")):
+        door.subscriptions.reported(who, fd, b"\x01" + prefix)
+
+    assert door.subscriptions.readers(b"public.signal.MNQ.") == {"anna": 2}
+    assert door.subscriptions.readers(b"public.trade.MNQ.") == {"anna": 1, "paul": 1}
+    assert door.subscriptions.readers() == {"anna": 2, "paul": 1}
+    door.hangs_up(one)
+    door.subscriptions.reported("paul", other, b"\x00public.trade.")
+    assert door.subscriptions.readers() == {"anna": 1}
