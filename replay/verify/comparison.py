@@ -6,7 +6,7 @@ A message that only the logger lost is no difference either; it is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,12 +73,13 @@ def different(a: bytes, b: bytes) -> bool:
 
 
 def differences(
-    daemon: str, epoch: int, published: Given, given: Given, lost: Sequence[Gap], *, whole: bool
+    daemon: str, epoch: int, published: Given, given: Given, lost: Sequence[Gap], *, whole: bool, cut: Callable[[str, Number], bool]
 ) -> tuple[list[Mismatch], Given]:
     """The first difference of each topic of one daemon in one epoch, and the messages that only the logger lost.
 
     Args:
         lost: what the logger has reported as lost. whole: nothing more is written about the date; otherwise a topic may be behind.
+        cut: whether a message lies behind all that was recorded of its topic in an epoch that was killed.
     """
     found: list[Mismatch] = []
     unrecorded: Given = {}
@@ -91,7 +92,7 @@ def differences(
                 continue
             if not whole and (at > ends[0] or at > ends[1]):
                 break
-            if a is None and b is not None and record.covers(lost, topic, at):
+            if a is None and b is not None and (record.covers(lost, topic, at) or cut(topic, at)):
                 unrecorded.setdefault(topic, {})[at] = b
                 continue
             found.append(Mismatch(daemon, epoch, topic, at, *diff.same_moment(a, b)))

@@ -153,6 +153,12 @@ def covers(told: Sequence[Gap], topic: str, at: Number) -> bool:
     return any(gap.topic == topic and gap.of_epoch == at[0] and gap.first <= at[1] <= gap.last for gap in told)
 
 
+def end(run: Path, topic: str, epoch: int) -> Number:
+    """The last number of a topic in an epoch; 0 if it has none."""
+    found = tapes.frames(run, topic) if topic in tapes.topics(run, topic) else ()
+    return max((at for at in map(number, found) if at[0] == epoch), default=(epoch, 0))
+
+
 def pruned(run: Path) -> str:
     """The first bar of a journal whose beginning was taken away; empty if nothing was."""
     for topic in tapes.topics(run, f"{topics.RAW}bar."):

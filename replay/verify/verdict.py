@@ -27,7 +27,7 @@ from tapewire.replay.verify.bars import LostBars
 from tapewire.replay.verify.causes import WORDS, Explained
 from tapewire.replay.verify.comparison import Mismatch, Ways
 from tapewire.replay.verify.fills import FillsOfDay
-from tapewire.replay.verify.record import JUDGED, Dates, Epoch
+from tapewire.replay.verify.record import JUDGED, Dates, Epoch, Number
 from tapewire.replay.verify.versions import Versions
 
 GATE = "gate"
@@ -42,8 +42,8 @@ class DayVerdict(Struct, frozen=True):
 
     verdict: unproved if a part of the record is missing, which `unjudged` names. summary: the verdict in one line. closed: nothing
     more is expected of the date. checked: messages that came out as they were published, by kind. lost: bars. unrecorded: messages
-    that only the logger lost; they come out again. code: files of the deciding code that have changed since, if any. divergences:
-    in how many topics a message differs.
+    that only the logger lost, or that it had not written when everything was killed; they come out again. code: files of the
+    deciding code that have changed since, if any. divergences: in how many topics a message differs.
     """
 
     session: str
@@ -92,7 +92,12 @@ class _Judgement:
         """Where that differs from what was published, and what only the logger lost."""
         number = epoch.conf.epoch
         published = again.judgeable(again.of_epoch(self.published[daemon], number), given)
-        return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole)
+        killed = not again.ended(epoch)
+
+        def cut(topic: str, at: Number) -> bool:
+            return killed and at > record.end(self.run, topic, number)
+
+        return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole, cut=cut)
 
     def checked(self) -> dict[str, int]:
         """How many messages of each kind came out as they were published."""

@@ -20,6 +20,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import lives, recovery
 from tapewire.replay import runs, tapes
 from tapewire.replay.days import folders
+from tapewire.replay.days.process import Days
 from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.verify import text, verdict, versions
@@ -322,6 +323,22 @@ def test_a_journal_without_its_beginning_proves_nothing(run: Path) -> None:
 
     assert (found.verdict, found.first) == ("unproved", None)
     assert "the journal begins with raw.bar.MNQ.1m.@1:61" in found.summary
+
+
+@pytest.mark.parametrize(("in_order", "answer"), [(False, "equal"), (True, "diverged")], ids=["killed", "stopped in order"])
+def test_what_was_not_written_when_everything_was_killed_comes_out_again(run: Path, in_order: bool, answer: str) -> None:
+    """The journal may lack the last messages of an epoch that was killed, and of no other."""
+    for topic in ("fill.MNQ.", "public.trade.MNQ."):
+        last = len(list(scan(judged.tape(run, topic)))) - 1
+        judged.rewritten(judged.tape(run, topic), lambda number, frame, last=last: None if number == last else frame)  # type: ignore[misc]
+    if in_order:
+        judged.stopped(run)
+    Days(run, configuration.read(run)).finish(1 << 62)
+
+    found = verdict.judge(run, SECOND)
+
+    assert found.verdict == answer
+    assert len(found.unrecorded) == (0 if in_order else 2)
 
 
 def test_without_the_gates_log_nothing_is_proved(run: Path) -> None:
