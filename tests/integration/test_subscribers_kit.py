@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,16 +19,23 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from tapewire.bus import wire
+from tapewire.bus.journal import scan
 from tapewire.bus.messages import Bar
+from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Subscribers
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
+from tests import bridges
 from tests.integration.conftest import home_in
 from tests.integration.test_files import prepared
 from tests.integration.test_processes import eventually
 from tests.integration.test_subscribers import EXAMPLES, HEAD, exported, lines, texts
+from tests.mono import needs_mono
+from tests.mono import program as program
+from tests.stages import GO, Stage
 
 pytestmark = pytest.mark.slow
 
@@ -208,3 +216,32 @@ def test_node_prints_the_same_to_the_last_digit(kit: Kit) -> None:
         for name, value in line["message"].items():
             if isinstance(value, int | str | float):
                 assert each[name] == (str(value) if name.endswith("_ns") and value > 2**53 else value), name
+
+
+@needs_mono
+def test_a_signal_goes_from_a_bar_in_ninjatrader_to_a_subscriber(home: Path, program: Path, bars: Path, tmp_path: Path) -> None:
+    """Through the C# bridge and every daemon: a premium subscriber's file has the public signals of a backtest, in order."""
+    conf = msgspec.structs.replace(bridges.conf(["pipeline"]), subscribers=Subscribers(enabled=True))
+    stage = Stage(program, bars, tmp_path, conf, 1_200)
+    keepers: list[subprocess.Popen[bytes]] = []
+
+    def strike(instance: Instance, bar: int) -> str:
+        if not keepers:
+            key = exported(Path(instance.run), tmp_path, "anna", "premium")
+            keepers.append(subprocess.Popen([sys.executable, EXAMPLES / "keep.py", key, tmp_path / "anna.jsonl"]))
+        if bar > 1_100:  # what came so far is with her before the run ends
+            sent = len(lines(Path(instance.run)))
+            assert eventually(lambda: len(texts(tmp_path / "anna.jsonl")) >= sent)
+        return GO
+
+    run = stage.play(strike=strike)
+    for keeper in keepers:
+        keeper.kill()
+        keeper.wait()
+
+    measure = [wire.decode(frame)[1] for frame in scan(stage.measure() / "journal" / f"{SIGNAL}tape")]
+    kept = [json.loads(text) for text in texts(tmp_path / "anna.jsonl")]
+    got = [wire.decode(b64decode(line["frame"]))[1] for line in kept if line["topic"] == SIGNAL]
+    assert [line["previous"] for line in kept] == [line["previous"] for line in lines(run)][: len(kept)]
+    assert len(got) > 20
+    assert got == measure[: len(got)]
