@@ -95,8 +95,8 @@ class Loop:
         topic = topics.of(topics.LEVELS, fact.instrument)
         for owner, prefixes in self._owners:
             if topics.matches(topic, prefixes):
-                body = replace(fact, after_ns=None)
-                self._queue.append((owner, Event(topic, Header(PROTOCOL_VERSION, owner.name, self._nt.epoch, 0, 0), body)))
+                header = Header(PROTOCOL_VERSION, owner.name, self._nt.epoch, 0, 0)  # without a number, as a person gives them
+                self._queue.append((owner, Event(topic, header, fact)))
         self._drain()
 
     def _lose(self, lost: Gap) -> None:

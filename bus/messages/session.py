@@ -70,13 +70,13 @@ class GivenLevels(Struct, frozen=True, tag="given_levels"):
     """Levels that a person gave for a trade date. Each stands where the bars give none; a later message replaces all of them.
 
     session: the trade date, YYYY-MM-DD. after_ns: close of the instrument's last bar when the tracker took them, 0 before the
-    first: they hold from the next bar on. None until the tracker has taken them.
+    first: they hold from the next bar on.
     """
 
     instrument: str
     session: str
     levels: Levels
-    after_ns: TimeNs | None = None
+    after_ns: TimeNs = 0
 
 
 class IbHistory(Struct, frozen=True):

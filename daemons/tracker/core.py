@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tapewire.bus import topics
 from tapewire.bus.daemon import BEGINS, Daemon, Event, Output, Publish
 from tapewire.bus.messages import Bar, Gap, GivenLevels
@@ -63,8 +65,10 @@ class Tracker:
             # This process or the logger lost bars. A recovery reports the logger's loss in the same way (bus/recall.py).
             self._feeds[body.topic].model.distrust()
         if type(body) is GivenLevels and (model := self.model(body.instrument)) is not None:
-            given = model.give(body)
-            return (Publish(topics.of(topics.LEVELS, body.instrument), given, BEGINS, given.after_ns or 0),)
+            # Without a number it is a person's wish, which becomes a fact now; with one it is the fact of an earlier life.
+            given = body if event.header.seq else replace(body, after_ns=model.last_ns)
+            model.give(given)
+            return (Publish(topics.of(topics.LEVELS, body.instrument), given, BEGINS, given.after_ns),)
         return ()
 
     @property

@@ -8,8 +8,6 @@ moving averages advance.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from tapewire.bus.messages import Bar, DayType, Flow, GivenLevels, Levels, Scores, Session
 from tapewire.daemons.market.clock import SessionClock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
@@ -186,12 +184,9 @@ class SessionModel:
             return waiting[-1] if waiting else None
         return self._today.night.from_person
 
-    def give(self, given: GivenLevels) -> GivenLevels:
-        """Take levels of a person: they hold from the next bar on. Returns them with the bar after which they came."""
-        if given.after_ns is None:
-            given = replace(given, after_ns=self.last_ns)
+    def give(self, given: GivenLevels) -> None:
+        """Take levels of a person: they hold for bars after `given.after_ns`."""
         self._given.append(given)
-        return given
 
     def distrust(self) -> None:
         """Bars were lost for good: degrade the trade dates before and after the hole (ARCHITECTURE.md, invariant 3)."""
@@ -236,7 +231,7 @@ class SessionModel:
         """Levels that were given before this bar. Those of dates that are over are forgotten."""
         waiting: list[GivenLevels] = []
         for given in self._given:
-            if given.session == today.day.date and (given.after_ns or 0) < close_ns:
+            if given.session == today.day.date and given.after_ns < close_ns:
                 today.night.give(given.levels)
             elif given.session >= today.day.date:
                 waiting.append(given)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from msgspec.structs import replace
-
 from tapewire.bus import topics
 from tapewire.bus.daemon import Event
-from tapewire.bus.messages import Bar, Gap, Session
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Gap, GivenLevels, Header, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay.sources.recording import Input
+
+UNNUMBERED = Header(PROTOCOL_VERSION, "tracker", 0, 0, 0)  # given again, as a person gives them
 
 
 def sessions(conf: Conf, inputs: Iterable[Input]) -> Iterator[Session]:
@@ -26,7 +26,8 @@ def sessions(conf: Conf, inputs: Iterable[Input]) -> Iterator[Session]:
         elif isinstance(each, Gap):
             topic = topics.of(topics.GAP, "tracker")
         else:
-            topic, each = topics.of(topics.LEVELS, each.instrument), replace(each, after_ns=None)
-        for output in core.step(Event(topic, stamper.header(topic, at_ns), each)):
+            topic = topics.of(topics.LEVELS, each.instrument)
+        header = UNNUMBERED if isinstance(each, GivenLevels) else stamper.header(topic, at_ns)
+        for output in core.step(Event(topic, header, each)):
             if isinstance(output.body, Session):
                 yield output.body

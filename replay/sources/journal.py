@@ -75,7 +75,7 @@ def heard(tape: Path) -> Iterator[Input]:
     given = deque(event.body for event in _events(_beside(tape, topics.LEVELS)) if isinstance(event.body, GivenLevels))
     for recalled in recall(topic, _with(first, facts), gaps, reader=READER, after=before):
         body = recalled.event.body
-        while isinstance(body, Bar) and given and (given[0].after_ns or 0) < body.close_ns:
+        while isinstance(body, Bar) and given and given[0].after_ns < body.close_ns:
             yield given.popleft()
         if isinstance(body, Bar | Gap):
             yield body

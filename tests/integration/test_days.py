@@ -119,7 +119,7 @@ def test_killing_everything_changes_no_message(both: tuple[Path, Path]) -> None:
 
     assert journal(disturbed) == journal(undisturbed)
     assert [given for facts in GIVEN.values() for given in facts] == [
-        msgspec.structs.replace(each, after_ns=None) for each in tapes.facts(disturbed, "levels.", GivenLevels)
+        msgspec.structs.replace(each, after_ns=0) for each in tapes.facts(disturbed, "levels.", GivenLevels)
     ]
 
 
