@@ -206,6 +206,8 @@ class Daemon(NamedTuple):
     jobs: verbs of its service that work on their argument alone, by name. shows: verbs that show a part of its core, which they
     must not change, as JSON can hold it; what `state` shows comes before the messages. takes: verbs whose argument its core takes
     as an event; they change nothing themselves, and raise Refused.
+    ticks: prefixes of last trades that it wants, behind everything else; what is lost of them is a `Gap` to its core, and no
+    recovery brings them back.
     """
 
     name: str
@@ -223,6 +225,7 @@ class Daemon(NamedTuple):
     shows: Mapping[str, Callable[[Any], object]] = MappingProxyType({})
     owns: tuple[str, ...] = ()
     takes: Mapping[str, Callable[[Any, str], Accepted]] = MappingProxyType({})
+    ticks: tuple[str, ...] = ()
 
     def admission(self, body: Body) -> Admission:
         """How this request is admitted."""

@@ -6,6 +6,8 @@ Each topic has exactly one writer. One function per kind of topic, so that no ca
 from __future__ import annotations
 
 RAW = "raw."
+BAR = "raw.bar."
+TICK = "raw.tick."
 TIMEFRAME = "bar."
 SESSION = "session."
 LEVELS = "levels."
@@ -37,12 +39,17 @@ OPS = "ops.event."
 
 
 def bar(instrument: str, timeframe: str = "1m") -> str:
-    return f"raw.bar.{instrument}.{timeframe}."
+    return f"{BAR}{instrument}.{timeframe}."
 
 
-def timeframe(instrument: str, minutes: int) -> str:
-    """Where the tracker publishes an instrument's bars of several minutes: `timeframe("MNQ", 5)` is `bar.MNQ.5m.`."""
-    return f"{TIMEFRAME}{instrument}.{minutes}m."
+def timeframe(instrument: str, word: str) -> str:
+    """Where the tracker publishes an instrument's longer bars: `timeframe("MNQ", "5m")` is `bar.MNQ.5m.`."""
+    return f"{TIMEFRAME}{instrument}.{word}."
+
+
+def tick(instrument: str) -> str:
+    """Where NinjaTrader publishes an instrument's last trades."""
+    return of(TICK, instrument)
 
 
 def of(domain: str, subject: str) -> str:

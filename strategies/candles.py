@@ -10,7 +10,7 @@ bucket without bars makes no candle.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from tapewire.bus.messages import Bar
 
@@ -29,6 +29,7 @@ class Candle(NamedTuple, Generic[K]):
     """A closed candle. bucket: the name its bars came under. bars: how many. Prices in points, volumes in contracts.
 
     ask_volume, bid_volume: None if one of the bars has none; likewise delta, up_ticks and down_ticks, which only `FlowCandles` has.
+    ticks: trades, if it is made of them.
     """
 
     bucket: K
@@ -43,6 +44,11 @@ class Candle(NamedTuple, Generic[K]):
     delta: int | None = None
     up_ticks: int | None = None
     down_ticks: int | None = None
+    ticks: int | None = None
+
+
+Part: TypeAlias = Bar | Candle[Any]
+"""What a candle is made of: one-minute bars, or shorter candles (daemons/tracker/trades.py)."""
 
 
 class Candles(Generic[K]):
@@ -59,7 +65,7 @@ class Candles(Generic[K]):
         self._ask: int | None = None
         self._bid: int | None = None
 
-    def fold(self, bucket: K, bar: Bar, *, last: bool) -> tuple[Candle[K], ...]:
+    def fold(self, bucket: K, bar: Part, *, last: bool) -> tuple[Candle[K], ...]:
         """Take a bar and return the candles that it closes, oldest first, at most two.
 
         Args:
@@ -76,13 +82,17 @@ class Candles(Generic[K]):
             self._begin(bucket, bar)
         return (*closed, self._finish()) if last else closed
 
-    def _begin(self, bucket: K, bar: Bar) -> None:
+    def close(self) -> tuple[Candle[K], ...]:
+        """Close the open candle, if there is one: its bucket is over, and no bar says so."""
+        return (self._finish(),) if self._bars else ()
+
+    def _begin(self, bucket: K, bar: Part) -> None:
         self._bucket = bucket
         self._bars = 1
         self._open, self._high, self._low, self._close = bar.open, bar.high, bar.low, bar.close
         self._volume, self._ask, self._bid = bar.volume, bar.ask_volume, bar.bid_volume
 
-    def _add(self, bar: Bar) -> None:
+    def _add(self, bar: Part) -> None:
         self._bars += 1
         if bar.high > self._high:
             self._high = bar.high
@@ -102,20 +112,23 @@ class Candles(Generic[K]):
 class FlowCandles(Candles[K]):
     """Candles with all order flow: apart from the others, because no strategy reads these sums and each bar would pay for them."""
 
-    __slots__ = ("_delta", "_down", "_up")
+    __slots__ = ("_delta", "_down", "_ticks", "_up")
 
-    def _begin(self, bucket: K, bar: Bar) -> None:
+    def _begin(self, bucket: K, bar: Part) -> None:
         super()._begin(bucket, bar)
         self._delta, self._up, self._down = bar.delta, bar.up_ticks, bar.down_ticks
+        self._ticks = None if isinstance(bar, Bar) else bar.ticks
 
-    def _add(self, bar: Bar) -> None:
+    def _add(self, bar: Part) -> None:
         super()._add(bar)
         self._delta = added(self._delta, bar.delta)
         self._up = added(self._up, bar.up_ticks)
         self._down = added(self._down, bar.down_ticks)
+        if not isinstance(bar, Bar):
+            self._ticks = added(self._ticks, bar.ticks)
 
     def _finish(self) -> Candle[K]:
-        return super()._finish()._replace(delta=self._delta, up_ticks=self._up, down_ticks=self._down)
+        return super()._finish()._replace(delta=self._delta, up_ticks=self._up, down_ticks=self._down, ticks=self._ticks)
 
 
 def added(sum: int | None, part: int | None) -> int | None:

@@ -39,7 +39,7 @@ from tapewire.bus.messages.intents import (
     Signal,
     Suppressed,
 )
-from tapewire.bus.messages.market import Bar, CrossBar, Position, TimeframeBar
+from tapewire.bus.messages.market import Bar, CrossBar, Position, Tick, TimeframeBar
 from tapewire.bus.messages.outside import Arm, ExternalAnswer, ExternalSignal, IngressEvent, Kill
 from tapewire.bus.messages.public import PublicSignal, PublicSummary, PublicTrade
 from tapewire.bus.messages.session import Flow, GivenLevels, IbHistory, Levels, Range, Scores, Session
@@ -176,6 +176,7 @@ __all__ = [
     "StrategyDay",
     "Suppressed",
     "SystemMessage",
+    "Tick",
     "TimeframeBar",
     "TopicLength",
     "Topics",
@@ -190,6 +191,7 @@ __all__ = [
 
 Fact: TypeAlias = (
     Bar
+    | Tick
     | TimeframeBar
     | Session
     | GivenLevels

@@ -100,3 +100,28 @@ class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
     down_ticks: Volume | None = None
     timeframe: str = ""
     ticks: int | None = None
+
+
+class Tick(Struct, frozen=True, tag="tick"):
+    """A last trade, or a window of them summed up.
+
+    at_ns: of the last trade. price: of the last trade. size: contracts, of all of them. bid, ask: the quote at the last trade, None
+    where it is not known. trades: how many. open, high, low: of the window; None for a single trade, whose price they are.
+    ask_volume, bid_volume: contracts bought at the ask, sold at the bid; up_ticks, down_ticks: trades at a price above, below that
+    of the trade before. None where nobody knows.
+    """
+
+    instrument: str
+    at_ns: TimeNs
+    price: Price
+    size: Volume
+    bid: Price | None = None
+    ask: Price | None = None
+    trades: Volume = 1
+    open: Price | None = None
+    high: Price | None = None
+    low: Price | None = None
+    ask_volume: Volume | None = None
+    bid_volume: Volume | None = None
+    up_ticks: Volume | None = None
+    down_ticks: Volume | None = None

@@ -23,6 +23,7 @@ class Beat(Struct, frozen=True, tag="beat"):
 
     failed, queued, dropped: of the bridge only; messages that found a socket's queue full, that wait, and that were given up.
     laps: since the last heartbeat.
+    ticks, ticks_lost: last trades; of the bridge those that it sent and gave up, of a reader those that it took and lacks.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Beat(Struct, frozen=True, tag="beat"):
     queued: int = 0
     dropped: int = 0
     laps: tuple[Lap, ...] = ()
+    ticks: int = 0
+    ticks_lost: int = 0
 
 
 class Resend(Struct, frozen=True, tag="resend"):

@@ -113,7 +113,7 @@ def recorded(instance: Instance) -> str:
             records: dict[str, int] = request_control(context, line, "state", timeout_s=1.0)["records"]
     except (Transient, PeerError, ConfError):
         return ""
-    kinds = (("bars", topics.RAW), ("signals", topics.SIGNAL), ("trades", topics.TRADE), ("gaps", topics.GAP))
+    kinds = (("bars", topics.BAR), ("signals", topics.SIGNAL), ("trades", topics.TRADE), ("gaps", topics.GAP))
     counts = ", ".join(f"{_under(records, prefix):,} {kind}" for kind, prefix in kinds)
     total = sum(count for topic, count in records.items() if not topics.technical(topic))
     return f"{total:,} messages recorded: {counts}"

@@ -12,6 +12,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.market.hours import EntryTimes
+from tapewire.daemons.market.periods import period
 from tapewire.daemons.market.ticks import HIGHEST, price
 from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.programs import Program
@@ -21,6 +22,8 @@ from tapewire.strategies.roster import Conflict
 PORTS: Mapping[str, int] = {
     "broker.in": 0,
     "broker.out": 1,
+    "ticks.in": 2,
+    "ticks.out": 3,
     "gate": 12,
     "venue": 13,
     "history": 14,
@@ -38,7 +41,6 @@ MAX_SYMBOL = 8
 SYMBOL = re.compile(f"[A-Z0-9]{{1,{MAX_SYMBOL}}}")
 
 LEAST_DAYS = 40
-LONGEST_MIN = 720  # minutes of a timeframe; midnight and the evening would cut a longer bucket into parts without meaning
 
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +51,7 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     history_readers: who may read the journal at the same time, beside the run's own daemons.
     clock_runs: market time goes on with this machine's clock while no message comes. Off in a replay, where a pause takes no time.
     public_host: where the ports of subscribers are bound; empty for `host`.
+    journal_ticks: the logger records last trades as well.
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +66,7 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     reader_mib: int = 64
     history_readers: int = 32
     clock_runs: bool = True
+    journal_ticks: bool = False
 
     def address(self, name: str) -> str:
         """The tcp address of a named port (a key of PORTS)."""
@@ -102,20 +106,18 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
 class Tracking(Struct, frozen=True, forbid_unknown_fields=True):
     """What the tracker publishes besides the sessions, and how much history it reads.
 
-    timeframes: bars of these numbers of minutes, each on its own topic (daemons/tracker/timeframes.py). history_days: how far back
-    an epoch reads the journal (daemons/shell/epochs.py), in days; no model needs more than twenty sessions.
+    timeframes: bars of these timeframes, each on its own topic (daemons/market/periods.py): minutes as numbers, others as words.
+    Those shorter than a minute, and all of an instrument that is not traded, are made of trades. history_days: how far back an
+    epoch reads the journal (daemons/shell/epochs.py), in days; no model needs more than twenty sessions.
     """
 
-    timeframes: tuple[int, ...] = ()
+    timeframes: tuple[int | str, ...] = ()
     history_days: int = 90
 
     def __post_init__(self) -> None:
         if self.history_days < LEAST_DAYS:
             raise ValueError(f"history_days = {self.history_days}: models need twenty sessions; write {LEAST_DAYS} or more")
-        for minutes in self.timeframes:
-            if not 2 <= minutes <= LONGEST_MIN:
-                raise ValueError(f"timeframes: {minutes} is not a number of minutes from 2 to {LONGEST_MIN}")
-        if len(set(self.timeframes)) < len(self.timeframes):
+        if len({period(each) for each in self.timeframes}) < len(self.timeframes):
             raise ValueError(f"timeframes: {list(self.timeframes)} names one twice; name each once")
 
 

@@ -42,7 +42,7 @@ from tapewire.daemons.shell.tape import Tape
 Make = Callable[[Conf], Daemon]
 
 FOLDER = "epochs"
-FOLDED = (topics.RAW, topics.SESSION, topics.DECISION, topics.SIGNAL, topics.TRADE)
+FOLDED = (topics.BAR, topics.SESSION, topics.DECISION, topics.SIGNAL, topics.TRADE)
 TOPIC = "epoch."
 
 
@@ -198,7 +198,7 @@ def _journal(folder: Path, days: int) -> tuple[dict[str, tuple[int, int]], dict[
     tape = Tape(folder)
     try:
         since = {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
-        newest = max((_at_ns(tape.files[topic], -1) for topic in since if topic.startswith(topics.RAW)), default=0)
+        newest = max((_at_ns(tape.files[topic], -1) for topic in since if topic.startswith(topics.BAR)), default=0)
         from_ns = newest - days * DAY_NS
         folds = {topic: _first(tape.files[topic], from_ns) for topic in since if topics.matches(topic, FOLDED)}
         return since, {topic: first for topic, first in folds.items() if first}

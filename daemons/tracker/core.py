@@ -1,24 +1,31 @@
 """The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else.
 
-The tracker also publishes bars of the longer timeframes in the run's configuration. No daemon decides from them: they are for
-people and for subscribers outside the chain.
+The tracker also publishes bars of the other timeframes in the run's configuration, from one-minute bars or from last trades. No
+daemon decides from them: they are for people and for subscribers outside the chain. Trades are not in the journal, unless a setting
+says so; so no recovery folds them, and what they were made into goes on with the numbers that the journal has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import BEGINS, Daemon, Event, Output, Publish
-from tapewire.bus.messages import Bar, Gap, GivenLevels
+from tapewire.bus.messages import Bar, Gap, GivenLevels, Tick
 from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.periods import Period, period
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import init, shown
 from tapewire.daemons.tracker.session_model import SessionModel
 from tapewire.daemons.tracker.timeframes import Timeframe
+from tapewire.daemons.tracker.trades import TradeBars
+
+MINUTE = "1m"  # of what is traded, it is on `raw.bar.`
+USUAL = "equity"
 
 
 class Feed(NamedTuple):
@@ -38,14 +45,24 @@ class Tracker:
     timeframes that are not tracked. All three are counted and otherwise ignored.
     """
 
-    __slots__ = ("_feeds", "foreign")
+    __slots__ = ("_feeds", "_periods", "_products", "_traded", "_trades", "foreign")
 
-    def __init__(self, calendars: Mapping[str, Calendar], timeframes: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        calendars: Mapping[str, Calendar],
+        timeframes: Sequence[int | str] = (),
+        products: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """
         Args:
-            calendars: of each instrument. timeframes: lengths in minutes of the longer bars to publish for each.
+            calendars: of each tracked instrument. timeframes: of the further bars to publish (daemons/market/periods.py). products:
+            the calendar's name of every instrument that is defined; trades of others are foreign.
         """
-        self._feeds = {topics.bar(name): self._feed(name, calendar, timeframes) for name, calendar in calendars.items()}
+        self._periods = sorted(map(period, timeframes), key=_length)
+        self._products = products
+        self._traded = frozenset(calendars)
+        self._feeds = {topics.bar(name): self._feed(name, calendar) for name, calendar in calendars.items()}
+        self._trades: dict[str, TradeBars] = {}
         self.foreign = 0
 
     @property
@@ -57,13 +74,20 @@ class Tracker:
         return sum(feed.model.refused for feed in self._feeds.values())
 
     def step(self, event: Event) -> Sequence[Output]:
-        """Fold a `Bar`. A `Gap` in a raw topic degrades its instrument, `GivenLevels` become a fact. Anything else does nothing."""
+        """Fold a `Bar` or a `Tick`. A `Gap` in bars degrades their instrument, `GivenLevels` become a fact; the rest is nothing."""
         body = event.body
         if type(body) is Bar:
             return self._bar(event.topic, body)
+        if type(body) is Tick:
+            return self._tick(event.topic, body)
         if type(body) is Gap and body.topic in self._feeds:
             # This process or the logger lost bars. A recovery reports the logger's loss in the same way (bus/recall.py).
-            self._feeds[body.topic].model.distrust()
+            feed = self._feeds[body.topic]
+            feed.model.distrust()
+            for each in feed.timeframes:
+                each.lost()
+        elif type(body) is Gap and body.topic in self._trades:
+            self._trades[body.topic].lost()
         if type(body) is GivenLevels and (model := self.model(body.instrument)) is not None:
             # Without a number it is a person's wish, which becomes a fact now; with one it is the fact of an earlier life.
             given = body if event.header.seq else replace(body, after_ns=model.last_ns)
@@ -96,22 +120,49 @@ class Tracker:
         longer = [Publish(each.topic, closed) for each in feed.timeframes for closed in each.fold(day.date, at, bar)]
         return (session_record, *longer)
 
-    def _feed(self, instrument: str, calendar: Calendar, timeframes: Sequence[int]) -> Feed:
-        longer = tuple(Timeframe(instrument, minutes) for minutes in sorted(timeframes))
+    def _tick(self, topic: str, tick: Tick) -> Sequence[Output]:
+        bars = self._trades.get(topic)
+        if bars is None:
+            if topic != topics.tick(tick.instrument) or tick.instrument not in self._products:
+                self.foreign += 1
+                return ()
+            bars = self._trades[topic] = self._of_trades(tick.instrument)
+        return [Publish(topic, bar) for topic, bar in bars.fold(tick)]
+
+    def _feed(self, instrument: str, calendar: Calendar) -> Feed:
+        longer = [each for each in self._periods if not each.needs_trades and each.word != MINUTE]
         clock = SessionClock(calendar)
-        return Feed(instrument, topics.of(topics.SESSION, instrument), clock, SessionModel(clock), longer)
+        made = tuple(Timeframe(instrument, each, self._product(instrument)) for each in longer)
+        return Feed(instrument, topics.of(topics.SESSION, instrument), clock, SessionModel(clock), made)
+
+    def _of_trades(self, instrument: str) -> TradeBars:
+        """Of a traded instrument only what is shorter than its minutes; of others, whose minutes nobody follows, all."""
+        periods = [each for each in self._periods if each.needs_trades or instrument not in self._traded]
+        made = tuple(Timeframe(instrument, each, self._product(instrument), trades=True) for each in periods)
+        return TradeBars(SessionClock(Calendar()), made)
+
+    def _product(self, instrument: str) -> str:
+        return self._products.get(instrument, USUAL)
+
+
+def _length(of: Period) -> tuple[bool, int]:
+    """Shorter timeframes first; those by the calendar last, in the order of the configuration."""
+    return not of.seconds, of.seconds
 
 
 def daemon(conf: Conf) -> Daemon:
     """The tracker of a run, for the instruments it trades."""
+    products = {symbol: terms.calendar for symbol, terms in conf.instruments.items()}
+    timeframes = conf.tracker.timeframes
     return Daemon(
         name="tracker",
-        core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, conf.tracker.timeframes),
-        subscribe=(topics.RAW, topics.GAP),
+        core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, timeframes, products),
+        subscribe=(topics.BAR, topics.GAP),
         serves="tracker",
-        recover=(topics.RAW, topics.LEVELS),
+        recover=(topics.BAR, topics.LEVELS),
         timed=("tracker", Bar),
         owns=(topics.LEVELS,),
         takes={"init": init.accepted},
         shows={"state": shown.sessions},
+        ticks=(topics.TICK,) if timeframes else (),
     )

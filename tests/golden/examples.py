@@ -72,6 +72,7 @@ from tapewire.bus.messages import (
     StopRounding,
     StrategyDay,
     Suppressed,
+    Tick,
     TimeframeBar,
     TopicLength,
     Topics,
@@ -823,6 +824,13 @@ EXAMPLES |= {
             ticks=12,
         ),
     ),
+    "tick": ("raw.tick.NQ.", head("nt", 812), Tick("NQ", BAR_NS - 1, 21005.75, 3, 21005.5, 21005.75, ask_volume=3, bid_volume=0)),
+    "tick - nothing known besides": ("raw.tick.NQ.", head("nt", 813), Tick("NQ", BAR_NS, 21005.5, 1)),
+    "tick - a window of trades": (
+        "raw.tick.NQ.",
+        head("nt", 815),
+        Tick("NQ", BAR_NS, 21005.5, 70_000, 21005.25, 21005.75, 41, 21005.0, 21006.25, 21004.75, 40_000, 29_500, 12, 14),
+    ),
 }
 
 # Levels of a person came later: the fact, and a session in which one of them stands.
@@ -838,3 +846,10 @@ EXAMPLES |= {
         structs.replace(EXAMPLES["session - of a bar with delta and ticks"][2], given=("pdh",)),
     ),
 }
+
+BEAT = EXAMPLES["beat"][2]
+EXAMPLES["beat - of a bridge that sends trades"] = (
+    "sys.beat.nt.",
+    head("nt", BAR_NS, event_ns=BAR_NS),
+    structs.replace(BEAT, ticks=70_000, ticks_lost=12),
+)

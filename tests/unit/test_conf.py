@@ -41,11 +41,13 @@ def test_a_live_configuration_refuses_unlimited_strategies() -> None:
         ({"tradin": {"enabled": True}}, ["tradin", "trading"]),
         ({"bus": {"base_port": "high"}}, ["base_port", "int"]),
         ({"tracker": {"timeframe": [5]}}, ["[tracker]", "timeframe", "timeframes"]),
-        ({"tracker": {"timeframes": [5, 1]}}, ["[tracker]", "timeframes", "1", "2 to 720"]),
-        ({"tracker": {"timeframes": [721]}}, ["[tracker]", "timeframes", "721", "2 to 720"]),
+        ({"tracker": {"timeframes": [5, "7s"]}}, ["[tracker]", "timeframes", "'7s'", "seconds that divide a minute"]),
+        ({"tracker": {"timeframes": ["13h"]}}, ["[tracker]", "timeframes", "'13h'", "hours to 12"]),
+        ({"tracker": {"timeframes": [721]}}, ["[tracker]", "timeframes", "721", "1 to 720"]),
         ({"ingress": {"ttl_s": 400.0}}, ["[ingress]", "ttl_s = 400", "max_ttl_s = 300"]),
         ({"ingress": {"max_sl_points": 0}}, ["[ingress]", "max_sl_points", "1 or more"]),
         ({"tracker": {"timeframes": [5, 15, 5]}}, ["[tracker]", "timeframes", "[5, 15, 5]", "once"]),
+        ({"tracker": {"timeframes": [5, "5m"]}}, ["[tracker]", "timeframes", "[5, '5m']", "once"]),
     ],
 )
 def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], names: list[str]) -> None:

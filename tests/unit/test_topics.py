@@ -10,7 +10,8 @@ def test_topics_are_spelled_in_one_place():
     assert topics.bar("MNQ") == "raw.bar.MNQ.1m."
     assert topics.bar("ES", "5m") == "raw.bar.ES.5m."
     assert topics.of(topics.SESSION, "MNQ") == "session.MNQ."
-    assert topics.timeframe("MNQ", 15) == "bar.MNQ.15m."
+    assert topics.timeframe("MNQ", "15m") == "bar.MNQ.15m."
+    assert topics.tick("MNQ") == "raw.tick.MNQ."
 
 
 @pytest.mark.parametrize("domain", [value for name, value in vars(topics).items() if name.isupper()])

@@ -223,4 +223,4 @@ def test_instruments_have_buckets_of_their_own():
 
     made = {output.topic: output.body for output in said if isinstance(output.body, TimeframeBar)}
     assert {topic: each.volume for topic, each in made.items()} == {"bar.MNQ.5m.": 150, "bar.MES.5m.": 35}
-    assert set(made) == {topics.timeframe("MNQ", 5), topics.timeframe("MES", 5)}
+    assert set(made) == {topics.timeframe("MNQ", "5m"), topics.timeframe("MES", "5m")}

@@ -203,7 +203,7 @@ def _no_bars(snapshot: Snapshot, name: str) -> Found:
     if not snapshot.bridge.fresh:
         return _behind("bridge")
     published = snapshot.bridge.beat.last if snapshot.bridge.beat is not None else {}
-    others = sorted(topic.removeprefix(f"{topics.RAW}bar.").rstrip(".") for topic in published if topic.startswith(topics.RAW))
+    others = sorted(topic.removeprefix(topics.BAR).rstrip(".") for topic in published if topic.startswith(topics.BAR))
     if others and f"{name}.1m" not in others:
         return broken(
             f"none of {name}; the bridge sends {', '.join(others)}",
