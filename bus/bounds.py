@@ -33,6 +33,9 @@ MAX_FRAMES: Final = 8
 MAX_SUBSCRIPTION: Final = 4 << 10
 """Longest frame in bytes that a reader may send. A subscription costs libzmq 50 bytes of memory for each of its own."""
 
+MAX_TICK: Final = 4 << 10
+"""Longest frame in bytes of a last trade."""
+
 MAX_QUESTION: Final = 64 << 10
 """Longest frame in bytes that a port takes which is only asked for history, or by the verbs of `control`."""
 
@@ -44,6 +47,8 @@ _RECEIVED: Mapping[str, int] = {
     "venue": _FACT,
     "backfill": MAX_FRAME,
     "broker.out": MAX_SUBSCRIPTION,
+    "ticks.in": MAX_TICK,
+    "ticks.out": MAX_SUBSCRIPTION,  # their number has no limit here
     "public": MAX_SUBSCRIPTION,
 }
 

@@ -271,6 +271,17 @@ class Guard:
             self._last[at] = turned
 
 
+def both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """The states of two guards of one process as one."""
+    return {
+        "turned_away": one["turned_away"] + other["turned_away"],
+        "turned_away_last": [*one["turned_away_last"], *other["turned_away_last"]],
+        "broken_keys": one["broken_keys"],
+        "unbound": sorted({*one["unbound"], *other["unbound"]}),
+        "guard_fault": one["guard_fault"] or other["guard_fault"],
+    }
+
+
 class Door(NamedTuple):
     """Where a port is bound."""
 

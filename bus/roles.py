@@ -63,7 +63,7 @@ PUBLISHES: Mapping[Role, tuple[str, ...]] = {
         topics.INGRESS,
     ),
     Role.PUBLISHER: (topics.PUBLIC,),
-    Role.BRIDGE: (topics.RAW,),
+    Role.BRIDGE: (topics.BAR,),
     Role.DAYBOOK: (topics.FEED, topics.OPS),
 }
 _PROCESS = (topics.BEAT, topics.RESEND, topics.GAP, topics.ALARM)
@@ -97,6 +97,8 @@ ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
 CONNECTS: Mapping[str, frozenset[Role]] = {
     "broker.in": frozenset({*PUBLISHES, *OWN}) - {Role.BROKER},
     "broker.out": DAEMONS | _PEOPLE | {Role.BRIDGE},
+    "ticks.in": frozenset({Role.BRIDGE}),
+    "ticks.out": _PEOPLE | {Role.TRACKER, Role.LOGGER},
     "backfill": frozenset({Role.BRIDGE}),
     "public": _PEOPLE | {Role.SUBSCRIBER},
     "public.delayed": _PEOPLE | {Role.SUBSCRIBER},

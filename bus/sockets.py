@@ -23,6 +23,8 @@ FACTS_HWM = 20_000
 REQUESTS_HWM = 10_000
 # Pages of history queued per peer. A page is the longest message that we write; a reader has a few under way and asks again.
 PAGES_HWM = 64
+# Last trades queued per peer. They are dropped before anything else, and an old one has no value.
+TICKS_HWM = 1_000
 LINGER_MS = 500  # how long a stopping process may go on sending
 RECONNECT_MS = 50
 RECONNECT_MAX_MS = 500
@@ -58,6 +60,33 @@ def broker_out(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socke
 def public_out(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
     """XPUB that subscribers of the public streams connect to. A slow one loses only its own messages."""
     return _welcoming(context, door)
+
+
+def ticks_in(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
+    """SUB to which the feed of last trades connects. SUB, because it lets no other topic through."""
+    socket = _socket(context, zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, TICKS_HWM)
+    door.bind(socket)
+    socket.setsockopt(zmq.SUBSCRIBE, topics.TICK.encode())
+    return socket
+
+
+def ticks_out(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
+    """PUB to which readers of last trades connect. A slow one loses trades, and nobody waits for it."""
+    socket = _socket(context, zmq.PUB)
+    socket.setsockopt(zmq.SNDHWM, TICKS_HWM)
+    door.bind(socket)
+    return socket
+
+
+def tick_reader(context: zmq.Context[zmq.Socket[bytes]], line: Line, prefixes: tuple[str, ...]) -> zmq.Socket[bytes]:
+    """A reader of last trades."""
+    socket = _socket(context, zmq.SUB)
+    socket.setsockopt(zmq.RCVHWM, TICKS_HWM)
+    for prefix in prefixes:
+        socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
+    line.connect(socket)
+    return socket
 
 
 def publisher(context: zmq.Context[zmq.Socket[bytes]], line: Line) -> zmq.Socket[bytes]:

@@ -21,6 +21,7 @@ from tapewire.bus.backlog import Backlog
 from tapewire.bus.bounds import MAX_MESSAGE, MAX_TOPIC, Bound, OutOfBounds, Refusals
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.guard import both
 from tapewire.bus.lastvalue import LastValues
 from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Resend
 from tapewire.bus.ring import Resends, Ring
@@ -32,6 +33,7 @@ from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import pin
+from tapewire.daemons.shell.relay import TickRelay
 from tapewire.daemons.shell.signals import Signals
 from tapewire.strategies.clock import SECOND_NS
 
@@ -49,6 +51,7 @@ class Broker:
     def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
         self.conf = conf
         self.logger = logger
+        cores = os.sched_getaffinity(0)
         pin(conf, NAME)  # before the context: its threads stay where they are born
         self.clock = WallClock()
         self.started_ns = self.clock.now_ns()
@@ -72,6 +75,8 @@ class Broker:
             self.incoming = sockets.broker_in(self.context, self.doors.both("broker.in"))
             self.outgoing = sockets.broker_out(self.context, self.doors.both("broker.out"))
             self.control = sockets.responder(self.context, self.doors.inside(CONTROL))
+            apart = cores - os.sched_getaffinity(0) or cores  # off the chain's core, if there is another one
+            self.relay = TickRelay(self.context, run_dir, conf.bus, sorted(apart), logger)
         except zmq.ZMQError as error:
             self.doors.close()
             self.context.destroy(linger=0)
@@ -98,10 +103,12 @@ class Broker:
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
                 self.doors.watch(self.logger)
+                self.relay.ring()
                 self.subscriptions.revoked(lambda who: self.doors.guard.role(who) is not None)
                 self._beat()
         self.logger.info("stopped", forwarded=self.forwarded)
         signals.close()
+        self.relay.close()
         self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         return 0
@@ -205,7 +212,7 @@ class Broker:
         refused: messages that are no fact, or longer than a fact may be. refusals: of its control port, by code. dropped: facts
         that their sender's key may not publish. last_values, last_bytes, last_dropped: topics with a last value, their bytes, and
         values that found no room. cut: readers disconnected because they did not read. subscriptions_cut: connections ended for too
-        many subscriptions, or because their key was revoked.
+        many subscriptions, or because their key was revoked. ticks: last trades forwarded.
         """
         return {
             "name": NAME,
@@ -220,7 +227,8 @@ class Broker:
             "last_dropped": self.last.dropped,
             "cut": self.backlog.cut,
             "subscriptions_cut": self.subscriptions.cut,
-            **self.doors.guard.state(),
+            "ticks": self.relay.forwarded,
+            **both(self.doors.guard.state(), self.relay.state()),
             **limits.state(),
         }
 

@@ -2,7 +2,7 @@
 
 One file per topic because a topic has one writer and one order. So the same run leaves the same bytes, whatever the processes'
 timing was, and a hole in a file is a hole in the numbers. Heartbeats and resend requests are not kept: they are not about the
-market and change with every run.
+market and change with every run. Last trades are kept only if a setting says so (`bus.journal_ticks`).
 
 Each batch is flushed to the operating system at once, so a killed process loses nothing. It is synced to the disk once a second, so
 a power cut loses at most that. The gate must lose nothing: it syncs its own log before it publishes.
@@ -29,6 +29,7 @@ from tapewire.bus.journal import JournalLost
 from tapewire.bus.messages import Alarm, Body, HistoryRequest, Report, Topics, TopicsRequest
 from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import ticks
 from tapewire.daemons.shell.faults import Faults
 from tapewire.daemons.shell.process import Process, Stopped
 from tapewire.daemons.shell.readers import Readers
@@ -55,6 +56,8 @@ class Logger(Process):
         self._newest_ns = 0  # market time, of what is written
         self.faults = Faults("logger", conf.faults, run_dir)
         self.readers = Readers(conf.bus.history_readers, self._gone)
+        if conf.bus.journal_ticks:
+            ticks.read(self, (topics.TICK,), self._tick)
         for door in self.doors.apart(HISTORY):
             socket = self.bind(sockets.page_server, door)
             self.listen(socket, partial(self._asked, socket))
@@ -64,6 +67,10 @@ class Logger(Process):
         self.tape.append(event.topic, event.header.epoch, event.header.seq, frame)
         self._strike("append", event.header.event_ns)
         self._newest_ns = max(self._newest_ns, event.header.event_ns)
+
+    def _tick(self, event: Event, frame: bytes) -> None:
+        if frame:  # not a gap: the numbers tell of it
+            self.tape.append(event.topic, event.header.epoch, event.header.seq, frame)
 
     def finish_round(self, now_ns: int) -> None:
         self.tape.flush()

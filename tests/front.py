@@ -23,6 +23,8 @@ from tests.unit.test_roles import CONNECTIONS
 OWNERS = {
     "broker.in": "broker",
     "broker.out": "broker",
+    "ticks.in": "broker",
+    "ticks.out": "broker",
     "gate": "gate",
     "venue": "gate",
     "history": "logger",
@@ -32,7 +34,7 @@ OWNERS = {
     **{f"control.{name}": name for name in makers.NAMES},
 }
 PLAYER = {"control.replay": "replay"}
-BOUND = {"broker.in": zmq.XSUB, "broker.out": zmq.XPUB, "public": zmq.XPUB}
+BOUND = {"broker.in": zmq.XSUB, "broker.out": zmq.XPUB, "ticks.in": zmq.XSUB, "ticks.out": zmq.XPUB, "public": zmq.XPUB}
 
 
 class Front:

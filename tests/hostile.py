@@ -40,10 +40,11 @@ from tests.fuzz import TOPICS, Fuzz
 
 ADDED = ("sys.alarm.broker.tape", "ingress.answer.tape")  # by an attack: that a key was misused, and that signals are off
 FAR = 1 << 62  # an epoch that is no time of any clock
-READS = ("broker.out", "public")
-KINDS = {"broker.in": b"PUB", "broker.out": b"SUB", "public": b"SUB"}
+WRITES = ("broker.in", "ticks.in")
+READS = ("broker.out", "ticks.out", "public")
+KINDS = {**dict.fromkeys(WRITES, b"PUB"), **dict.fromkeys(READS, b"SUB")}
 SERVICES = ("gate", "venue", "history", "tracker", "evaluator", *(f"control.{name}" for name in makers.NAMES))
-PLACES = ("broker.in", *READS, *SERVICES)
+PLACES = (*WRITES, *READS, *SERVICES)
 UNSEEN = 100  # one turn in so many is taken without a key
 DRAINED = 50
 
@@ -122,7 +123,7 @@ class Attack:
                 peer = self._context.socket(zmq.XSUB)
                 peer.setsockopt(zmq.LINGER, 0)
                 line.connect(peer)
-            elif port == "broker.in":
+            elif port in WRITES:
                 peer = sockets.publisher(self._context, line)
                 assert peer.poll(strangers.PATIENCE_MS), f"{port} does not listen"
             else:

@@ -32,7 +32,8 @@ class DaemonStatus(Struct, frozen=True):
     last: the topic with the highest number that it has published, as `topic@epoch:seq`; empty if it publishes none. note: its own
     state, "ready" in regular operation. received, healed, lost: messages since the process started. turned_away: peers that did not
     get in, since the process started; None if it does not reply. instance: the run's name. readers, refused_readers: of the logger
-    only; who has asked for history within the last minute, and requests that found no room.
+    only; who has asked for history within the last minute, and requests that found no room. ticks, ticks_lost: last trades that it
+    took, and lacks.
     """
 
     name: str
@@ -49,6 +50,8 @@ class DaemonStatus(Struct, frozen=True):
     instance: str = ""
     readers: int | None = None
     refused_readers: int | None = None
+    ticks: int = 0
+    ticks_lost: int = 0
 
     @property
     def healthy(self) -> bool:
@@ -59,7 +62,7 @@ class BridgeStatus(Struct, frozen=True):
     """The bridge in NinjaTrader, by its last heartbeat.
 
     beat_age_s: by this machine's clock. note: "ready", or what stops entries there. sent, failed, queued, dropped: bars, alarms and
-    messages to the gate, as in `beat` (PROTOCOL.md 12).
+    messages to the gate, as in `beat` (PROTOCOL.md 12). ticks, ticks_lost: last trades that it sent, and gave up.
     """
 
     name: str
@@ -69,10 +72,13 @@ class BridgeStatus(Struct, frozen=True):
     failed: int
     queued: int
     dropped: int
+    ticks: int = 0
+    ticks_lost: int = 0
 
     @classmethod
     def of(cls, beat: Beat) -> BridgeStatus:
-        return cls(beat.name, round(age_s(beat), 1), beat.note, beat.sent, beat.failed, beat.queued, beat.dropped)
+        counts = (beat.sent, beat.failed, beat.queued, beat.dropped, beat.ticks, beat.ticks_lost)
+        return cls(beat.name, round(age_s(beat), 1), beat.note, *counts)
 
 
 class RunStatus(NamedTuple):
@@ -110,6 +116,8 @@ def collect(instance: Instance) -> RunStatus:
                 instance=instance.name,
                 readers=None if state is None else state.get("readers"),
                 refused_readers=None if state is None else state.get("refused_readers"),
+                ticks=0 if fresh is None else fresh.ticks,
+                ticks_lost=0 if fresh is None else fresh.ticks_lost,
             )
         )
     return RunStatus(rows, BridgeStatus.of(beats[BRIDGE]) if BRIDGE in beats else None)
@@ -167,10 +175,14 @@ def lines(status: RunStatus) -> Iterator[tuple[str, bool]]:
         if row.readers is not None:
             refused = f", {row.refused_readers} requests refused" if row.refused_readers else ""
             yield f"history: {row.readers} readers within the last minute{refused}", not row.refused_readers
+    readers = [row for row in rows if row.ticks or row.ticks_lost]
+    yield from ((f"{row.name}: {row.ticks} ticks taken, {row.ticks_lost} lost", True) for row in readers)
     if bridge is None:
         yield "bridge: no heartbeat since the broker started", True
         return
     counted = f"{bridge.sent} sent, {bridge.failed} failed, {bridge.queued} queued, {bridge.dropped} dropped"
+    if bridge.ticks or bridge.ticks_lost:
+        counted += f"; {bridge.ticks} ticks sent, {bridge.ticks_lost} lost"
     yield f"bridge: {bridge.note}, heartbeat {bridge.beat_age_s:.1f} s, {counted}", not bridge.dropped
 
 

@@ -39,8 +39,11 @@ def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: 
     after_ns = None if since is None else since_ns(since)
     with zmq.Context() as context:
         # Subscribe first, then request the history; a message that both deliver is dropped by its number.
-        reader = sockets.subscriber(context, access.local(Path(instance.run), "reader").to("broker.out"), prefixes, hwm=QUEUE)
+        way = access.local(Path(instance.run), "reader")
+        reader = sockets.subscriber(context, way.to("broker.out"), prefixes, hwm=QUEUE)
         reader.setsockopt(zmq.LINGER, 0)
+        if any(prefix.startswith(topics.TICK) for prefix in prefixes):  # only who asks for them: they can be thousands a second
+            way.to("ticks.out").connect(reader)
         try:
             stream = _messages(context, instance, reader, prefixes, after_ns)
             if rate:

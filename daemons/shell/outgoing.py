@@ -10,7 +10,8 @@ import zmq
 from tapewire.bus import sockets
 from tapewire.bus.outbox import Outbox
 from tapewire.daemons.shell.intake import Intake
-from tapewire.daemons.shell.process import BATCH, NEVER_NS, Process
+from tapewire.daemons.shell.process import BATCH, Process
+from tapewire.daemons.shell.ticks import NEVER_NS
 
 
 class Outgoing:

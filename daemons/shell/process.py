@@ -39,10 +39,10 @@ from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.entrance import Entrance
 from tapewire.daemons.shell.laps import Laps
 from tapewire.daemons.shell.signals import Signals
+from tapewire.daemons.shell.ticks import NEVER_NS, NoTicks
 from tapewire.strategies.clock import SECOND_NS
 
 Taken = tuple[Event, bytes]
-NEVER_NS = 1 << 62
 CHAIN = frozenset({"broker", "tracker", "evaluator", "gate", "nt"})  # nt: the player, in NinjaTrader's place
 WELCOME = topics.WELCOME.encode()
 BATCH = 512  # messages taken from a socket in one round, before control and timers are looked at again
@@ -91,6 +91,7 @@ class Process:
         self.beat_notes: dict[str, str] = {}  # what each reported with it
         self.note = "starting"
         self.verbs: control.Answers = {}  # of its control port, beside those that every process has
+        self.ticks = NoTicks()  # until `ticks.read`
         self.stopping = False
         self._next_beat_ns = 0
         self._welcome = False
@@ -157,7 +158,7 @@ class Process:
         Raises:
             Stopped: SIGTERM, SIGINT or a stop request arrived.
         """
-        until_ns = min(self._next_beat_ns, self.next_timer_ns()) - self.clock.monotonic_ns()
+        until_ns = min(self._next_beat_ns, self.next_timer_ns(), self.ticks.next_ns) - self.clock.monotonic_ns()
         wait_ms = max(0, min(int(timeout_s * 1000), -(-until_ns // 1_000_000)))
         arrived = self.poller.poll(wait_ms)
         self.woke_ns = self.clock.monotonic_ns()
@@ -167,6 +168,7 @@ class Process:
         if not self._whole:
             self._heal(now_ns)
         self.finish_round(now_ns)
+        self.ticks.round()
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
             self.doors.watch(self.logger)
@@ -204,6 +206,7 @@ class Process:
             "repeats": self.sequencer.repeats,
             "healed": self.sequencer.healed,
             "lost": self.sequencer.lost,
+            **self.ticks.state(),
         }
 
     # --- writing --------------------------------------------------------------------------------------------------------------
@@ -236,7 +239,7 @@ class Process:
         last = {topic: (self.stamper.epoch, seq) for topic, seq in self.stamper.last.items()}
         counted = (self.received, self.sent, self.sequencer.healed, self.sequencer.lost)
         laps = self.laps.take(now_ns - self.clock.monotonic_ns())
-        body = Beat(self.name, os.getpid(), self.started_ns, now_ns, last, *counted, self.note, laps=laps)
+        body = Beat(self.name, os.getpid(), self.started_ns, now_ns, last, *counted, self.note, laps=laps, **self.ticks.counts())
         topic = topics.of(topics.BEAT, self.name)
         self.facts_out.send_multipart((topic.encode(), self.passing(topic, body, now_ns)))
 

@@ -27,13 +27,14 @@ from pathlib import Path
 import structlog
 import zmq
 
+from tapewire.bus import topics
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Daemon, Event, LogPolicy
 from tapewire.bus.errors import JournalError, Poisoned
 from tapewire.bus.journal import JournalLost
 from tapewire.bus.messages import Ack, Gap
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell import epochs, recovery
+from tapewire.daemons.shell import epochs, recovery, ticks
 from tapewire.daemons.shell.process import Stopped
 from tapewire.daemons.shell.recovery import ASKED, FACT, Carried
 from tapewire.daemons.shell.rounds import Rounds
@@ -66,6 +67,8 @@ class Runner(Rounds):
         if self.public is not None:
             self.public.open()
         self.release()
+        if self.daemon.ticks:
+            ticks.read(self, self.daemon.ticks, self._tick)
         self.note = "ready"
         self.watch.open(self.clock.monotonic_ns())
         self.logger.info("ready", folded=folded, pending=self.pending())
@@ -151,6 +154,7 @@ class Runner(Rounds):
                     if request in past.answers:
                         self.outgoing.answered(request)
                         self.step(past.answers.pop(request))
+            self._go_on(history)
         if not new:
             self._begin()
         return count
@@ -172,6 +176,15 @@ class Runner(Rounds):
             self.poller.unregister(socket)
             del self.handlers[socket]
         return bool(socket.poll(0))
+
+    def _go_on(self, history: History) -> None:
+        """What was made of trades goes on with the numbers that the journal has: no fold makes it again."""
+        for length in history.topics(topics.TIMEFRAME) if self.daemon.ticks else ():
+            if length.epoch == self.stamper.epoch:
+                self.stamper.resume(length.topic, length.seq)
+
+    def _tick(self, event: Event, frame: bytes) -> None:
+        self.step(event)
 
     # --- both -----------------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from tapewire.bus.daemon import Event
 from tapewire.bus.messages import AccountFigures, Accounts, Ack, Hello, Lease, LinkState
 from tapewire.bus.outbox import Outbox
 from tapewire.daemons.shell.intake import Intake
-from tapewire.daemons.shell.process import BATCH, NEVER_NS, Process
+from tapewire.daemons.shell.process import BATCH, Process
+from tapewire.daemons.shell.ticks import NEVER_NS
 from tapewire.strategies.clock import SECOND_NS
 
 PORT = "venue"

@@ -82,6 +82,8 @@ REQUESTS = {
     "history": dict.fromkeys(("topics_request", "history_request"), (*READING, "operator")),
     "broker.in": {},
     "broker.out": {},
+    "ticks.in": {},
+    "ticks.out": {},
     "public": {},
     "public.delayed": {},
     "public.free": {},
@@ -95,6 +97,8 @@ CONTROLLED = ("gate", "tracker", "evaluator", "control.replay", *(f"control.{nam
 CONNECTIONS = {
     "broker.in": ("daybook", "tracker", "evaluator", "gate", "publisher", "logger", "bridge", "reader"),
     "broker.out": (*READING, "operator"),
+    "ticks.in": ("bridge",),
+    "ticks.out": ("tracker", "logger", "reader", "operator"),
     "tracker": ("reader", "operator"),
     "evaluator": ("reader", "operator"),
     "gate": ("evaluator", "reader", "operator", "external"),
