@@ -56,6 +56,9 @@ namespace Tapewire
         /// <summary>The newest bar has order flow.</summary>
         public bool Flow { get; private set; }
 
+        /// <summary>The trades of the primary, if the chart sends them; null if not. It knows how often a bar's price has moved.</summary>
+        public TickFeed Ticks;
+
         /// <summary>A bar of the primary has closed.</summary>
         /// <param name="position">The account's position now; null if it is not known, and no strategy trades on such a bar.</param>
         public void OnPrimary(Bars bars, int index, string phase, PositionReport position, long nowMs)
@@ -63,6 +66,7 @@ namespace Tapewire
             Bar bar = Read(bars, index);
             bar.Phase = phase;
             bar.Position = position;
+            Ticks?.Tell(bar);
             lock (_lock)
             {
                 Release();

@@ -21,6 +21,7 @@ namespace Tapewire
             switch (type)
             {
                 case "bar": return new Bar();
+                case "tick": return new Tick();
                 case "hello": return new Hello();
                 case "accounts": return new Accounts();
                 case "order_update": return new OrderUpdate();
@@ -181,6 +182,60 @@ namespace Tapewire
             Position = position == null ? null : PositionReport.From(position);
             Phase = from.Str("phase", "realtime");
             Delta = from.DeltaOrNull("delta");
+            UpTicks = from.VolumeOrNull("up_ticks");
+            DownTicks = from.VolumeOrNull("down_ticks");
+        }
+    }
+
+    /// <summary>
+    /// A last trade, or a window of them summed up: then Open, High and Low are its prices, and null otherwise. Price, Bid and Ask are
+    /// those of the last trade. Null: nobody knows.
+    /// </summary>
+    public sealed class Tick : Body
+    {
+        public string Instrument;
+        public long AtNs;
+        public double Price;
+        public long Size;
+        public double? Bid, Ask;
+        public long Trades = 1;
+        public double? Open, High, Low;
+        public long? AskVolume, BidVolume, UpTicks, DownTicks;
+
+        public override string Type { get { return "tick"; } }
+
+        public override void Write(PackMap to)
+        {
+            to.Add("instrument", Instrument);
+            to.Add("at_ns", AtNs);
+            to.Add("price", Price);
+            to.Add("size", Size);
+            to.Add("bid", Bid);
+            to.Add("ask", Ask);
+            to.Add("trades", Trades);
+            to.Add("open", Open);
+            to.Add("high", High);
+            to.Add("low", Low);
+            to.Add("ask_volume", AskVolume);
+            to.Add("bid_volume", BidVolume);
+            to.Add("up_ticks", UpTicks);
+            to.Add("down_ticks", DownTicks);
+        }
+
+        public override void Read(Fields from)
+        {
+            Instrument = from.Str("instrument");
+            AtNs = from.Time("at_ns");
+            Price = from.Price("price");
+            Size = from.Volume("size");
+            Bid = from.PriceOrNull("bid");
+            Ask = from.PriceOrNull("ask");
+            Trades = from.VolumeOrNull("trades") ?? 1;
+            Open = from.PriceOrNull("open");
+            High = from.PriceOrNull("high");
+            Low = from.PriceOrNull("low");
+            AskVolume = from.VolumeOrNull("ask_volume");
+            BidVolume = from.VolumeOrNull("bid_volume");
             UpTicks = from.VolumeOrNull("up_ticks");
             DownTicks = from.VolumeOrNull("down_ticks");
         }
@@ -630,7 +685,7 @@ namespace Tapewire
         public List<Numbered> Last = new List<Numbered>();
         public long Received, Sent, Healed, Lost;
         public string Note = "";
-        public long Failed, Queued, Dropped;
+        public long Failed, Queued, Dropped, Ticks, TicksLost;
         public List<Lap> Laps = new List<Lap>();
 
         public override string Type { get { return "beat"; } }
@@ -651,6 +706,8 @@ namespace Tapewire
             to.Add("queued", Queued);
             to.Add("dropped", Dropped);
             to.Add("laps", Laps.ConvertAll(lap => (object)lap.ToMap()));
+            to.Add("ticks", Ticks);
+            to.Add("ticks_lost", TicksLost);
         }
 
         public override void Read(Fields from)
@@ -669,6 +726,8 @@ namespace Tapewire
             Queued = from.Int("queued", 0);
             Dropped = from.Int("dropped", 0);
             Laps = from.Inner("laps").ConvertAll(Lap.From);
+            Ticks = from.Int("ticks", 0);
+            TicksLost = from.Int("ticks_lost", 0);
         }
     }
 

@@ -76,7 +76,7 @@ namespace Tapewire
     }
 
     /// <summary>Who is at the other end of a socket.</summary>
-    enum Peer { Bus, Gate, Journal, Requester }
+    enum Peer { Bus, Ticks, Gate, Journal, Requester }
 
     /// <summary>
     /// What the transport's parts need of it. The poller's thread only, except NowMs and Enqueue, which any thread may call.

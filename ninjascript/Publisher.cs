@@ -38,6 +38,7 @@ namespace Tapewire
         readonly Journal _journal;
         readonly Charts _charts;
         readonly VenueLink _link;
+        readonly Ticker _ticker;
         readonly long _startedNs = UnixTime.NowNs();
         readonly Ring _ring = new Ring();
         readonly Allowance _allowance = new Allowance();
@@ -46,13 +47,14 @@ namespace Tapewire
         readonly Dictionary<string, long> _lastSent = new Dictionary<string, long>();
         readonly Dictionary<string, long> _raisedMs = new Dictionary<string, long>();
 
-        public Publisher(IPoller poller, Numbering numbering, Journal journal, Charts charts, VenueLink link)
+        public Publisher(IPoller poller, Numbering numbering, Journal journal, Charts charts, VenueLink link, Ticker ticker)
         {
             _poller = poller;
             _numbering = numbering;
             _journal = journal;
             _charts = charts;
             _link = link;
+            _ticker = ticker;
         }
 
         /// <summary>The broker has subscribed to us.</summary>
@@ -179,6 +181,8 @@ namespace Tapewire
             beat.Queued = _poller.Counters.Waiting;
             beat.Dropped = _poller.Counters.Dropped;
             beat.Laps = _poller.Counters.Laps.Take();
+            beat.Ticks = _ticker.Sent;
+            beat.TicksLost = _ticker.Lost;
             _poller.Send(Peer.Bus, Wire.Topic("sys.beat.nt."), Wire.Encode(_numbering.Unnumbered(), beat));
         }
 

@@ -6,6 +6,7 @@ using System.Collections.Generic;
 using System.ComponentModel.DataAnnotations;
 using System.IO;
 using NinjaTrader.Core;
+using NinjaTrader.Data;
 using NinjaTrader.NinjaScript.DrawingTools;
 #endregion
 
@@ -21,8 +22,10 @@ namespace NinjaTrader.NinjaScript.Indicators
     {
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
+        Tapewire.TickFeed _ticks; // null: the chart sends no trades
         string _instrument = "", _phase = "historical", _told = "", _refused = "";
         long _shownMs;
+        bool _timed; // its bars have a length
 
         #region Settings
         [NinjaScriptProperty]
@@ -41,6 +44,15 @@ namespace NinjaTrader.NinjaScript.Indicators
         [NinjaScriptProperty]
         [Display(Name = "Folder", Order = 4, GroupName = "tapewire", Description = "Folder of bridge.txt and tapewire.key; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
+
+        [NinjaScriptProperty]
+        [Display(Name = "Ticks", Order = 5, GroupName = "tapewire", Description = "Send last trades with bid and ask, on a chart of any bars")]
+        public bool WithTicks { get; set; }
+
+        [NinjaScriptProperty]
+        [Range(0, 1000)]
+        [Display(Name = "Tick window, ms", Order = 6, GroupName = "tapewire", Description = "Trades of so long are sent as one, with their volume summed; 0: each trade")]
+        public int TickWindowMs { get; set; }
         #endregion
 
         protected override void OnStateChange()
@@ -57,6 +69,8 @@ namespace NinjaTrader.NinjaScript.Indicators
                     BasePort = 5550;
                     Symbol = "";
                     Folder = "";
+                    WithTicks = false;
+                    TickWindowMs = 100;
                     break;
                 case State.DataLoaded:
                     Guard(Load);
@@ -73,14 +87,20 @@ namespace NinjaTrader.NinjaScript.Indicators
         void Load()
         {
             _refused = Tapewire.BarFeed.Refusal(Bars.BarsPeriod);
+            _timed = Tapewire.BarFeed.Minutes(Bars.BarsPeriod) > 0;
             if (_refused != "") Log("tapewire: " + _refused, Cbi.LogLevel.Error);
-            if (Tapewire.BarFeed.Minutes(Bars.BarsPeriod) == 0) return; // bars without a length; others are for `tapewire backfill`
+            if (!_timed && !WithTicks) return; // bars without a length; others are for `tapewire backfill`
             _instrument = Symbol == "" ? Instrument.MasterInstrument.Name : Symbol;
             string folder = Folder == "" ? Path.Combine(Globals.UserDataDir, "tapewire") : Folder;
             var settings = new Tapewire.TransportSettings { Host = DaemonHost, BasePort = BasePort, Folder = folder };
             TimeZoneInfo zone = Globals.GeneralOptions.TimeZoneInfo;
             Tapewire.Transport transport = Tapewire.Transport.Open(settings, this);
             _feed = new Tapewire.BarFeed(_instrument, new string[0], zone, 0, bar => Send(transport, bar));
+            if (WithTicks)
+            {
+                _feed.Ticks = _ticks = new Tapewire.TickFeed(_instrument, TickWindowMs, transport.Publish);
+                transport.BeginTicks();
+            }
             _transport = transport; // the feed keeps it, and it ignores what comes after the end
         }
 
@@ -102,8 +122,23 @@ namespace NinjaTrader.NinjaScript.Indicators
             {
                 Tapewire.Transport transport = _transport;
                 if (transport == null && _refused != "") Draw.TextFixed(this, "tapewire", _refused, TextPosition.BottomRight);
-                if (transport != null && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, transport.NowMs);
+                if (transport != null && _timed && BarsInProgress == 0) _feed.OnPrimary(Bars, CurrentBar, _phase, null, transport.NowMs);
             });
+        }
+
+        /// <summary>NinjaTrader calls it for quotes as well.</summary>
+        protected override void OnMarketData(MarketDataEventArgs marketDataUpdate)
+        {
+            Tapewire.TickFeed ticks = _ticks;
+            Tapewire.Transport transport = _transport;
+            if (ticks == null || transport == null || State != State.Realtime || marketDataUpdate.MarketDataType != MarketDataType.Last) return;
+            MarketDataEventArgs trade = marketDataUpdate;
+            Guard(() => ticks.OnTrade(_feed.ToNs(trade.Time), trade.Price, trade.Volume, trade.Bid, trade.Ask, transport.NowMs));
+        }
+
+        protected override void OnConnectionStatusUpdate(Cbi.ConnectionStatusEventArgs connectionStatusUpdate)
+        {
+            if (connectionStatusUpdate.Status != Cbi.ConnectionStatus.Connected && _ticks != null) _ticks.Interrupt();
         }
 
         void Guard(Action action)
@@ -125,17 +160,18 @@ namespace NinjaTrader.NinjaScript.Indicators
         {
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
+            if (_ticks != null) _ticks.Tick(transport.NowMs);
             string trouble = transport.Trouble;
             bool news = trouble != _told;
             if (!news && transport.NowMs - _shownMs < 1000) return;
             _told = trouble;
             _shownMs = transport.NowMs;
             if (news && trouble != "") Log("tapewire: " + trouble, Cbi.LogLevel.Error);
-            string text = transport.Counters + (_refused == "" ? "" : "\n" + _refused) + (trouble == "" ? "" : "\n" + trouble);
+            string text = transport.Counters + (_ticks == null ? "" : " " + transport.Ticks) + (_refused == "" ? "" : "\n" + _refused) + (trouble == "" ? "" : "\n" + trouble);
             Later(() => Draw.TextFixed(this, "tapewire", text, TextPosition.BottomRight));
         }
 
-        string Tapewire.IParticipant.Chart { get { return _feed == null ? "" : _feed.Chart(Bars); } }
+        string Tapewire.IParticipant.Chart { get { return _feed == null || !_timed ? "" : _feed.Chart(Bars); } }
 
         long Tapewire.IParticipant.ChartLength { get { return _feed == null ? 0 : _feed.LastIndex + 1; } }
 

@@ -30,6 +30,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         Tapewire.Transport _transport;
         Tapewire.BarFeed _feed;
         Tapewire.Book _book;
+        Tapewire.TickFeed _ticks; // null: the chart sends no trades
         List<Action<Tapewire.Book>> _early = new List<Action<Tapewire.Book>>(); // reports before the book has recovered; null after
         string _instrument = "", _contract = "", _account = "", _halted = "", _phase = "historical", _told = "", _refused = "";
         string[] _cross = new string[0];
@@ -74,6 +75,15 @@ namespace NinjaTrader.NinjaScript.Strategies
         [NinjaScriptProperty]
         [Display(Name = "Folder", Order = 8, GroupName = "tapewire", Description = "Folder of bridge.txt and tapewire.key; empty: tapewire under NinjaTrader's user folder")]
         public string Folder { get; set; }
+
+        [NinjaScriptProperty]
+        [Display(Name = "Ticks", Order = 9, GroupName = "tapewire", Description = "Send last trades with bid and ask, too")]
+        public bool WithTicks { get; set; }
+
+        [NinjaScriptProperty]
+        [Range(0, 1000)]
+        [Display(Name = "Tick window, ms", Order = 10, GroupName = "tapewire", Description = "Trades of so long are sent as one, with their volume summed; 0: each trade")]
+        public int TickWindowMs { get; set; }
         #endregion
 
         // --- states -------------------------------------------------------------------------------------------------------------
@@ -123,6 +133,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             GraceMs = 250;
             HoldMs = 250;
             Folder = "";
+            WithTicks = false;
+            TickWindowMs = 100;
         }
 
         /// <summary>Literals only, as NinjaTrader requires: it reads these calls to load the series before the script runs.</summary>
@@ -153,6 +165,11 @@ namespace NinjaTrader.NinjaScript.Strategies
             TimeZoneInfo zone = Globals.GeneralOptions.TimeZoneInfo;
             Tapewire.Transport transport = Tapewire.Transport.Open(settings, this);
             _feed = new Tapewire.BarFeed(_instrument, _cross, zone, GraceMs, bar => transport.Publish(this, bar, HoldMs));
+            if (WithTicks)
+            {
+                _feed.Ticks = _ticks = new Tapewire.TickFeed(_instrument, TickWindowMs, transport.Publish);
+                transport.BeginTicks();
+            }
             _book = new Tapewire.Book(
                 _instrument, _account, transport.Memory, closeNs => _feed.IndexOf(BarsArray[0], closeNs),
                 (body, eventNs, cause, acknowledged) => transport.Deliver(_instrument, body, eventNs, cause, acknowledged), transport.Raise);
@@ -288,6 +305,16 @@ namespace NinjaTrader.NinjaScript.Strategies
             return side == MarketPosition.Flat ? 0 : side == MarketPosition.Long ? PositionAccount.Quantity : -PositionAccount.Quantity;
         }
 
+        /// <summary>NinjaTrader calls it for each series, and for quotes as well.</summary>
+        protected override void OnMarketData(MarketDataEventArgs marketDataUpdate)
+        {
+            Tapewire.TickFeed ticks = _ticks;
+            Tapewire.Transport transport = _transport;
+            if (ticks == null || transport == null || !_live || BarsInProgress != 0 || marketDataUpdate.MarketDataType != MarketDataType.Last) return;
+            MarketDataEventArgs trade = marketDataUpdate;
+            Guard(() => ticks.OnTrade(_feed.ToNs(trade.Time), trade.Price, trade.Volume, trade.Bid, trade.Ask, transport.NowMs));
+        }
+
         // --- commands (the poller's thread) ---------------------------------------------------------------------------------------
 
         string Tapewire.ITrader.Instrument { get { return _instrument; } }
@@ -381,6 +408,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Tapewire.Transport transport = _transport;
             if (transport == null) return;
             _feed.Tick(transport.NowMs);
+            if (_ticks != null) _ticks.Tick(transport.NowMs);
             OnBook(book => book.Tick(transport.NowMs, transport.LeaseAgeMs));
             TellTrouble(transport.Trouble);
             if (transport.NowMs - _lastLightsMs < 1000) return;
@@ -589,6 +617,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             Guard(() =>
             {
                 _connected = connectionStatusUpdate.Status == ConnectionStatus.Connected;
+                if (!_connected && _ticks != null) _ticks.Interrupt();
                 Tapewire.Transport transport = _transport;
                 if (_connected && _live && transport != null) transport.SendHello();
             });
@@ -709,7 +738,7 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (age > Tapewire.Checks.LeaseMs) why += "  no lease for " + age / 1000 + " s: entries are cancelled and refused, stops and targets stay";
             Tapewire.Counters counters = transport.Counters;
             return string.Join(" ", lights) + "  bars " + counters.Bars + " orders " + _book.Entries + " fills " + _book.Fills + " refused " + _book.Refusals
-                + " " + counters + why + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);
+                + " " + counters + (_ticks == null ? "" : " " + transport.Ticks) + why + (transport.Trouble == "" ? "" : "\n" + transport.Trouble);
         }
 
         static string Light(string name, bool on) { return on ? name.ToUpperInvariant() : name; }

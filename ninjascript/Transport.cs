@@ -2,11 +2,12 @@
 //
 //     XPUB   -> broker.in     bars, beats, alarms; the first one waits for the broker's subscription
 //     SUB    <- broker.out    requests to resend
+//     XPUB   -> ticks.in      last trades, if a chart sends them
 //     DEALER <> venue         the link with the gate, as `nt`: commands and leases in, messages out until they are acknowledged
 //     DEALER <> history       the journal: where numbering continues after a restart, and how far the journal has our bars
 //     DEALER <> backfill      a chart's bars, page by page, on request
 //
-// Four parts do the work: Numbering (with Journal), Charts, VenueLink, Publisher.
+// Five parts do the work: Numbering (with Journal), Charts, VenueLink, Publisher, Ticker.
 
 using System;
 using System.Collections.Generic;
@@ -46,7 +47,7 @@ namespace Tapewire
     {
         public const string Source = "nt", Version = "1";
         const int TickMs = 20, BeatMs = 1000, ParticipantMs = 100;
-        const int LinkHwm = 10000, BusHwm = 20000;
+        const int LinkHwm = 10000, BusHwm = 20000, TicksHwm = 1000;
 
         static readonly object Owners = new object();
         static readonly byte[] Empty = new byte[0];
@@ -64,16 +65,17 @@ namespace Tapewire
         readonly Charts _charts;
         readonly VenueLink _link;
         readonly Publisher _publisher;
+        readonly Ticker _ticker;
 
         readonly object _entrance = new object();
         NetMQPoller _poller;
         NetMQQueue<Action> _work;
         bool _closed; // under _entrance
-        XPublisherSocket _busOut;
+        XPublisherSocket _busOut, _ticks;
         SubscriberSocket _busIn;
         DealerSocket _gate, _history, _backfill;
         int _users;
-        bool _linked, _connected;
+        bool _linked, _connected, _ticking;
         long _nextBeatMs, _nextParticipantMs;
         string _fault = "";
 
@@ -86,7 +88,8 @@ namespace Tapewire
             _numbering = new Numbering(this, _memory, _journal, settings.HistoryMs, () => _publisher.Number());
             _charts = new Charts(this, _numbering);
             _link = new VenueLink(this, _numbering, _charts, _memory);
-            _publisher = new Publisher(this, _numbering, _journal, _charts, _link);
+            _ticker = new Ticker(this, _numbering);
+            _publisher = new Publisher(this, _numbering, _journal, _charts, _link, _ticker);
         }
 
         public Counters Counters { get { return _counters; } }
@@ -142,6 +145,7 @@ namespace Tapewire
         void Start()
         {
             _busOut = new XPublisherSocket();
+            _ticks = new XPublisherSocket();
             _busIn = new SubscriberSocket();
             _gate = new DealerSocket();
             _history = new DealerSocket();
@@ -155,6 +159,7 @@ namespace Tapewire
                 socket.Options.MaxMsgSize = Bounds.MaxFrame; // a longer frame ends the connection
             }
             _busOut.Options.SendHighWatermark = BusHwm;
+            _ticks.Options.SendHighWatermark = TicksHwm;
             _busIn.Options.ReceiveHighWatermark = BusHwm;
             _gate.Options.SendHighWatermark = LinkHwm;
             _gate.Options.ReceiveHighWatermark = LinkHwm;
@@ -165,6 +170,7 @@ namespace Tapewire
             _work = new NetMQQueue<Action>();
             _poller = new NetMQPoller();
             _busOut.ReceiveReady += (sender, e) => Guard(Subscribed);
+            _ticks.ReceiveReady += (sender, e) => Guard(TicksSubscribed);
             _busIn.ReceiveReady += (sender, e) => Guard(ReadBus);
             _gate.ReceiveReady += (sender, e) => Guard(ReadGate);
             _history.ReceiveReady += (sender, e) => Guard(ReadJournal);
@@ -173,6 +179,7 @@ namespace Tapewire
             var timer = new NetMQTimer(TimeSpan.FromMilliseconds(TickMs));
             timer.Elapsed += (sender, e) => Guard(Tick);
             _poller.Add(_busOut);
+            _poller.Add(_ticks);
             _poller.Add(_busIn);
             _poller.Add(_gate);
             _poller.Add(_history);
@@ -182,7 +189,7 @@ namespace Tapewire
             _poller.RunAsync("tapewire", true);
         }
 
-        IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _busOut, _busIn, _gate, _history, _backfill }; }
+        IEnumerable<NetMQSocket> Sockets() { return new NetMQSocket[] { _busOut, _ticks, _busIn, _gate, _history, _backfill }; }
 
         /// <summary>The entrance first, then poller, sockets and queue; never on the poller's own thread, never under a lock.</summary>
         void Stop()
@@ -225,7 +232,7 @@ namespace Tapewire
         void Dispose()
         {
             Shut();
-            foreach (IDisposable each in new IDisposable[] { _poller, _busOut, _busIn, _gate, _history, _backfill, _work, _memory })
+            foreach (IDisposable each in new IDisposable[] { _poller, _busOut, _ticks, _busIn, _gate, _history, _backfill, _work, _memory })
                 try
                 {
                     if (each != null) each.Dispose();
@@ -268,6 +275,22 @@ namespace Tapewire
             Enqueue(() => _publisher.Publish(from, bar, holdMs));
         }
 
+        /// <summary>A chart sends trades from now on: connects to the port that takes them, which nobody needs otherwise.</summary>
+        public void BeginTicks()
+        {
+            Enqueue(() =>
+            {
+                if (!_ticking && _connected) _ticks.Connect(Address(2));
+                _ticking = true;
+            });
+        }
+
+        /// <summary>Sends a last trade, or a window of them, if there is room; else an older one is dropped.</summary>
+        public void Publish(Tick tick) { _ticker.Take(tick); }
+
+        /// <summary>Trades that went out, and that were dropped here.</summary>
+        public string Ticks { get { return "ticks " + _ticker.Sent + " lost " + _ticker.Lost; } }
+
         /// <summary>Sends a message to the gate until it is acknowledged; then runs `acknowledged` on the poller's thread (null: nothing).</summary>
         public void Deliver(string instrument, Body body, long eventNs, string cause, Action acknowledged)
         {
@@ -306,6 +329,7 @@ namespace Tapewire
         bool IPoller.Send(Peer to, byte[] topic, byte[] frame)
         {
             if (to == Peer.Bus) return _busOut.TrySendMultipartBytes(topic, frame);
+            if (to == Peer.Ticks) return _ticks.TrySendMultipartBytes(topic, frame);
             DealerSocket socket = to == Peer.Gate ? _gate : to == Peer.Journal ? _history : _backfill;
             return socket.TrySendMultipartBytes(Empty, topic, frame);
         }
@@ -431,6 +455,7 @@ namespace Tapewire
         {
             act(_busOut, Address(0));
             act(_busIn, Address(1));
+            if (_ticking) act(_ticks, Address(2));
             act(_history, Address(14));
             act(_backfill, Address(16));
             if (_linked) act(_gate, Address(13));
@@ -446,6 +471,12 @@ namespace Tapewire
         {
             while (_busOut.TryReceiveFrameBytes(out byte[] frame)) _publisher.Subscribed(frame.Length > 0 && frame[0] == 1);
             _nextBeatMs = 0;
+        }
+
+        /// <summary>The broker's subscription, which XPUB itself follows.</summary>
+        void TicksSubscribed()
+        {
+            while (_ticks.TryReceiveFrameBytes(out byte[] _)) { }
         }
 
         void ReadBus()

@@ -20,8 +20,8 @@ namespace Tapewire.Testing
     {
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", Closes = "", DaemonHost = "127.0.0.1";
         public double Cash = 150000;
-        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin;
-        public bool Inline, CrossFirst, Volumetric = true, WithCross = true;
+        public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin, TickWindowMs = 100;
+        public bool Inline, CrossFirst, Volumetric = true, WithCross = true, WithTicks;
         public Terms Terms;
 
         /// <summary>What the chart calls its bars; null: one minute. The data stay the same.</summary>
@@ -130,6 +130,8 @@ namespace Tapewire.Testing
             bridge.HoldMs = _options.HoldMs;
             bridge.WithCross = _options.WithCross;
             bridge.LargestOrder = 1000;
+            bridge.WithTicks = _options.WithTicks;
+            bridge.TickWindowMs = _options.TickWindowMs;
             bridge.Folder = _options.Folder;
             _added.Clear();
             bridge.Enter(State.Configure);
@@ -155,6 +157,8 @@ namespace Tapewire.Testing
             indicator.DaemonHost = _options.DaemonHost;
             indicator.BasePort = _options.BasePort;
             indicator.Folder = _options.Folder;
+            indicator.WithTicks = _options.WithTicks;
+            indicator.TickWindowMs = _options.TickWindowMs;
             indicator.Enter(State.Configure);
             indicator.Enter(State.DataLoaded);
             lock (Sync)
@@ -228,6 +232,20 @@ namespace Tapewire.Testing
         public void Finish()
         {
             lock (Sync) _broker.Finish();
+        }
+
+        /// <summary>A trade in the minute of bar `at`, so many seconds after its begin, with the quote before it, as NinjaTrader tells of both.</summary>
+        public void Print(int at, double seconds, double price, long size, double bid, double ask)
+        {
+            DateTime time = _primary.GetTime(at).AddMinutes(-1).AddSeconds(seconds);
+            lock (Sync)
+                foreach (MarketDataType type in new[] { MarketDataType.Bid, MarketDataType.Ask, MarketDataType.Last })
+                    for (int series = 0; series < Script.BarsArray.Length; series++)
+                        Script.Quote(series, new MarketDataEventArgs
+                        {
+                            Ask = ask, Bid = bid, Price = type == MarketDataType.Bid ? bid : type == MarketDataType.Ask ? ask : price, Volume = size,
+                            Time = time, Instrument = _primary.Instrument, MarketDataType = type,
+                        });
         }
 
         /// <summary>Closes the bar in every series that has it.</summary>

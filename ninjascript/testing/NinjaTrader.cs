@@ -193,7 +193,16 @@ namespace NinjaTrader.Data
         public int Value = 1, BaseBarsPeriodValue = 1;
     }
 
-    public class MarketDataEventArgs : EventArgs { }
+    public enum MarketDataType { Ask, Bid, Last, DailyHigh, DailyLow, DailyVolume, LastClose, Opening, OpenInterest, Settlement, Unknown }
+
+    public class MarketDataEventArgs : EventArgs
+    {
+        public double Ask, Bid, Price;
+        public long Volume;
+        public DateTime Time;
+        public Instrument Instrument;
+        public MarketDataType MarketDataType;
+    }
 
     /// <summary>
     /// The template of a chart: CME's index futures, 18:00 to 17:00 New York, but for the days in Closes, which close early, or not at all where the
@@ -319,6 +328,7 @@ namespace NinjaTrader.NinjaScript
 
         protected virtual void OnStateChange() { }
         protected virtual void OnBarUpdate() { }
+        protected virtual void OnMarketData(MarketDataEventArgs marketDataUpdate) { }
         protected virtual void OnConnectionStatusUpdate(ConnectionStatusEventArgs connectionStatusUpdate) { }
 
         public void Print(object text)
@@ -348,6 +358,12 @@ namespace NinjaTrader.NinjaScript
             BarsInProgress = series;
             CurrentBars[series] = index;
             OnBarUpdate();
+        }
+
+        public void Quote(int series, MarketDataEventArgs e)
+        {
+            BarsInProgress = series;
+            OnMarketData(e);
         }
 
         public void Connected(ConnectionStatusEventArgs e) { OnConnectionStatusUpdate(e); }

@@ -128,7 +128,7 @@ namespace Tapewire.Testing
         /// <summary>
         /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
         /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
-        /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), names
+        /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), print SECONDS PRICE SIZE BID ASK (a trade in the bar that closes next), storm N (so many trades at once), names
         /// (a name server answers from now on; with `--nameless 1` none did), quit.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
@@ -180,6 +180,8 @@ namespace Tapewire.Testing
                 if (host.Script != null) host.Close(chart.Next);
                 chart.Next++;
             }
+            else if (words[0] == "print") host.Print(chart.Next, Decimal(words[1]), Decimal(words[2]), (long)Decimal(words[3]), Decimal(words[4]), Decimal(words[5]));
+            else if (words[0] == "storm") Storm(host, chart.Next, int.Parse(words[1], CultureInfo.InvariantCulture));
             else if (words[0] == "unload") host.Unload();
             else if (words[0] == "load") host.Load(chart.Next);
             else if (words[0] == "indicator") host.LoadIndicator(chart.Next);
@@ -192,6 +194,18 @@ namespace Tapewire.Testing
             else if (words[0] == "lights") Tell(host.Bridge);
             else if (words[0] == "corner") Console.WriteLine(host.Script.Corner);
             else if (words[0] == "printed") foreach (string line in host.Script.Printed) Console.WriteLine(line);
+        }
+
+        static double Decimal(string word) { return double.Parse(word, CultureInfo.InvariantCulture); }
+
+        /// <summary>So many trades as fast as they can be told, within the minute of a bar.</summary>
+        static void Storm(Host host, int at, int trades)
+        {
+            for (int trade = 0; trade < trades; trade++)
+            {
+                double price = 21000 + trade % 8 * 0.25;
+                host.Print(at, 60.0 * trade / trades, price, 1, price - 0.25, price);
+            }
         }
 
         /// <summary>The lines of the input as they come, and `quit` at its end.</summary>
@@ -291,6 +305,8 @@ namespace Tapewire.Testing
                 DaemonHost = Text("host", "127.0.0.1"),
                 BasePort = Int("base-port", 6550),
                 GraceMs = Int("grace", 250),
+                WithTicks = Flag("ticks"),
+                TickWindowMs = Int("tick-window", 100),
                 HoldMs = Int("hold", 30000),
                 Historical = Int("historical", 0),
                 Invented = Int("invent", 0),
@@ -304,6 +320,7 @@ namespace Tapewire.Testing
                 },
             };
             Publisher.MostBars = Int("most-bars", Publisher.MostBars);
+            Ticker.Most = Int("most-ticks", Ticker.Most);
             Book.LapseMs = Int("lapse", (int)Book.LapseMs);
             options.Period = Period(Text("period", ""));
             options.Luck.Partial = Flag("partial");
