@@ -50,13 +50,13 @@ def decimals(signs: NDArray[np.uint8], starts: Whole, ends: Whole, decimal: str)
     """
     lengths = ends - starts
     shortest, longest = (int(lengths.min()), int(lengths.max())) if len(lengths) else (1, 1)
-    last, point, place = _split(_words(signs, ends, lengths, 0), decimal)
+    last, point, place = _split(_words(signs, ends, lengths, 0, longest), decimal)
     good = _all_digits(last)
     if longest <= WORD:
         whole = _value(last)
     else:
-        before, earlier, its_place = _split(_words(signs, ends, lengths, WORD), decimal)
-        raw = _words(signs, ends, lengths, WORD)
+        before, earlier, its_place = _split(_words(signs, ends, lengths, WORD, longest), decimal)
+        raw = _words(signs, ends, lengths, WORD, longest)
         # Where the last word has the decimal sign, the sign before that word moves into it, and all before it by one.
         last = np.where(point, (last & ~_BYTE) | (raw >> _TOP), last)
         before = np.where(point, (raw << _UP) | np.uint64(ord("0")), before)
@@ -69,8 +69,7 @@ def decimals(signs: NDArray[np.uint8], starts: Whole, ends: Whole, decimal: str)
         good &= lengths > point
     values: Floats = whole.astype(np.float64)
     if point.any():
-        first = int(place[0])
-        values /= _POWERS[first] if (place == first).all() else _POWERS[place]
+        values /= _POWERS[place]
     return values, good
 
 
@@ -78,10 +77,10 @@ def whole(signs: NDArray[np.uint8], starts: Whole, ends: Whole) -> tuple[Whole, 
     """Cells of digits alone, as numbers below 2^63, and which of the cells are such. See `decimals`."""
     lengths = ends - starts
     longest = int(lengths.max()) if len(lengths) else 0
-    word = _words(signs, ends, lengths, 0)
+    word = _words(signs, ends, lengths, 0, longest)
     good, values = _all_digits(word), _value(word)
     for at in range(WORD, min(longest, 3 * WORD), WORD):
-        word = _words(signs, ends, lengths, at)
+        word = _words(signs, ends, lengths, at, longest)
         good &= _all_digits(word)
         values += _value(word) * np.uint64(10**at)
     if not len(lengths) or int(lengths.min()) < 1 or longest >= LONGEST_WHOLE:
@@ -96,15 +95,16 @@ def words_at(signs: NDArray[np.uint8], places: Whole) -> Words:
     return words
 
 
-def _words(signs: NDArray[np.uint8], ends: Whole, lengths: Whole, behind: int) -> Words:
+def _words(signs: NDArray[np.uint8], ends: Whole, lengths: Whole, behind: int, longest: int) -> Words:
     """The eight signs before so many signs behind a cell's end; `0` where the cell has begun later."""
-    words: Words = words_at(signs, ends - (WORD + behind))
-    if not len(words):
+    if longest <= WORD:
+        bits = (lengths * WORD).view(np.uint64)
+        words = words_at(signs, ends - lengths)
+        words <<= np.uint64(64) - bits
+        words |= _ZEROS >> bits
         return words
-    shortest, longest = int(lengths.min()) - behind, int(lengths.max()) - behind
-    if shortest >= WORD:
-        return words
-    keep = _ENDS[min(max(longest, 0), WORD)] if shortest == longest else _ENDS[np.clip(lengths - behind, 0, WORD)]
+    words = words_at(signs, ends - (WORD + behind))
+    keep = _ENDS[np.clip(lengths - behind, 0, WORD)]
     words &= keep
     words |= _ZEROS & ~keep
     return words
@@ -118,13 +118,12 @@ def _split(words: Words, decimal: str) -> tuple[Words, Flags, Any]:
             moved = (words & BEGINNINGS[at]) << _UP
             moved |= words & ~BEGINNINGS[at + 1]
             moved |= np.uint64(ord("0"))
-            return moved, np.ones(len(words), np.bool_), np.full(len(words), WORD - 1 - at)
+            return moved, np.ones((), np.bool_), np.full((), WORD - 1 - at)
     different = words ^ np.uint64(ord(decimal) * _ONES)
     found = ~(((different & _SEVEN) + _SEVEN) | different | _SEVEN)  # the highest bit of each byte that is the sign
     point = found != 0
-    nowhere = np.zeros(len(words), np.int64)
     if not point.any():
-        return words, point, nowhere
+        return words, np.zeros((), np.bool_), np.zeros((), np.int64)
     bit = (found & (~found + _ONE)) >> _TO_BYTES
     below = bit - _ONE
     moved = (words & ~(below | (bit * _BYTE))) | ((words & below) << _UP) | np.uint64(ord("0"))

@@ -16,6 +16,7 @@ from tapewire.replay.sources.table import EXCHANGE, Bad, Bars, Flags, Whole
 from tapewire.strategies.clock import EVENING, MINUTE_NS, RTH_CLOSE, RTH_OPEN, hhmm
 
 SATURDAY, SUNDAY, FRIDAY = 5, 6, 4
+SAMPLE = 50_000  # bars that tell the usual range
 FAR = 15  # how many usual bar ranges a print is beyond its neighbours
 FLAT = 10  # minutes without volume in a row that are worth a line
 
@@ -77,11 +78,11 @@ def jumps(bars: Bars, name: str, session: Whole) -> list[str]:
     """Jumps between two sessions that are larger than any move within one. session: the trade date of each bar."""
     if len(bars) < 2:
         return []
-    gap = np.diff(bars.stamp)
-    first = np.diff(session) != 0
+    first = session[1:] != session[:-1]
     apart = bars.open[1:] - bars.close[:-1]
-    usual = np.append(bars.high - bars.low, np.abs(apart[~first & (gap == MINUTE_NS)]))
-    found = np.flatnonzero(first & (np.abs(apart) > usual.max(initial=0.0)))
+    follows = ~first & (bars.stamp[1:] - bars.stamp[:-1] == MINUTE_NS)
+    usual = max((bars.high - bars.low).max(), np.abs(apart[follows]).max(initial=0.0))
+    found = np.flatnonzero(first & (np.abs(apart) > usual))
     told = [
         f"{name}: the price jumps by {apart[at]:+g} from {_date(session[at])} to {_date(session[at + 1])}, more than any minute "
         "moved; if a contract was rolled there, the levels of the day before are off by as much"
@@ -145,7 +146,8 @@ def _prints(series: Series) -> list[str]:
     bars, name = series.bars, series.file.name
     if len(bars) < 20:
         return []
-    usual = float(np.median(bars.high - bars.low))
+    some = slice(None, None, len(bars) // SAMPLE + 1)
+    usual = float(np.median(bars.high[some] - bars.low[some]))
     middle = slice(1, -1)
     over = bars.high[middle] - np.maximum(bars.high[:-2], bars.high[2:])
     under = np.minimum(bars.low[:-2], bars.low[2:]) - bars.low[middle]

@@ -29,7 +29,7 @@ from tapewire.replay.sources.unpack import PACKED
 from tapewire.strategies.clock import MINUTE_NS
 
 M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of mallopt(3)
-LARGE, KEPT, USUAL = 1 << 22, 1 << 26, 1 << 17  # bytes
+LARGE, KEPT, USUAL = 1 << 23, 1 << 27, 1 << 17  # bytes
 OURS = ("calendar.json", "instruments.toml")
 TEXTS = (".md", ".html", ".toml")  # what stands beside recordings and is none
 
@@ -40,7 +40,7 @@ class Examined:
     contract. error: why it cannot be used.
 
     named: the path names this file, not a folder around it. odd_clock: its stamps carry a zone that the market's day contradicts;
-    they are believed, and that is told.
+    they are believed, and that is told. times: of the bars of each series by its id, until they are doubted.
     """
 
     path: Path
@@ -54,6 +54,7 @@ class Examined:
     error: TapewireError | None = None
     named: bool = False
     odd_clock: bool = False
+    times: dict[int, Times] = field(default_factory=dict)
 
     @property
     def unread(self) -> str:
@@ -304,14 +305,21 @@ def _prove(root: str, group: list[tuple[Examined, Series]], reading: Reading) ->
     assert first.content is not None
     at_open = series.ends(first.content, reading.options) == "open"
     declared = StampClock(series.clock(first.path, first.content, reading.options), at_open)
-    stamps = np.concatenate([part.bars.stamp for _, part in group])
-    volume = np.concatenate([part.bars.volume for _, part in group])
+    for each, part in group:
+        each.times[id(part)] = Times(*proof.new_york(part.bars.stamp))
+    if len(group) == 1:
+        bars, times = group[0][1].bars, first.times[id(group[0][1])]
+        stamps, volume = bars.stamp, bars.volume
+    else:
+        stamps = np.concatenate([part.bars.stamp for _, part in group])
+        volume = np.concatenate([part.bars.volume for _, part in group])
+        times = Times(*map(np.concatenate, zip(*(each.times[id(part)] for each, part in group), strict=True)))
     always_from = reading.always_from(root)
-    if always_from < proof.NEVER and (proof.new_york(stamps)[0] >= always_from).any():
+    if always_from < proof.NEVER and (times.day >= always_from).any():
         first.told.append(f"{first.name}: {root} trades around the clock, so nothing proves the clock of its bars")
         return
     try:
-        first.told += proof.check(str(first.path), stamps, volume, declared)
+        first.told += proof.check(str(first.path), stamps, volume, declared, times)
     except DataError as error:
         if first.content.assumed:
             first.error = error
@@ -327,7 +335,7 @@ def _doubt(each: Examined, reading: Reading) -> None:
         return
     parts: list[tuple[str, Series]] = []
     for root, part in each.parts:
-        times = Times(*proof.new_york(part.bars.stamp))
+        times = each.times.pop(id(part))
         dated, odd = each.content.dated, each.odd_clock
         wrong, bad = doubts.closed(part, times, reading.now, dated=dated, odd_clock=odd, always_from=reading.always_from(root))
         each.bad += bad

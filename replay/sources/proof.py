@@ -30,6 +30,7 @@ MOST_STRAY = 5  # bars in the break on a day that are single bad prints, not a c
 MOST_BAD = 30  # so many are no prints
 DAYS = ((380, RTH_CLOSE - RTH_OPEN + 1), (404, 406))  # minutes from the first bar of a day session to its last, 16:00 or 16:15
 FEWEST = 60  # bars that make a day one
+PIECE = 1 << 15  # bars that a processor keeps at hand
 NEVER = 1 << 40  # a day that does not come
 OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
@@ -129,17 +130,18 @@ def day_of(date: dt.date) -> int:
     return (date - EPOCH).days
 
 
-def check(file: str, close: Whole, volume: Whole, declared: StampClock) -> list[str]:
+def check(file: str, close: Whole, volume: Whole, declared: StampClock, times: tuple[Whole, Whole] | None = None) -> list[str]:
     """Compare bars with the market's day.
 
     Args:
         file: for the text. close: nanoseconds UTC under the declared clock. volume: of the same bars.
+        times: of the closes, if `new_york` has told them already.
     Returns:
         A sentence if there is too little to go by.
     Raises:
         DataError: the bars contradict the clock; it names what was seen, and the options under which they fit.
     """
-    found = evidence(close, volume)
+    found = evidence(close, volume, times)
     if not found.telling:
         why = "they show neither the daily break nor the opening of the day session"
         return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}), as {why}"]
@@ -186,25 +188,33 @@ def written(close: Whole, clock: StampClock) -> Whole:
 
 def new_york(close: Whole) -> tuple[Whole, Whole]:
     """Closes as New York dates (days since 1970) and minutes after midnight; a bar that closes at midnight is 24:00 of its day."""
-    wall: Any = (written(close, StampClock(EXCHANGE)) // MINUTE_NS).astype(np.int32)  # enough until the year 6000
-    day = (wall - 1) // 1440
-    return day, wall - day * 1440
+    day: Any = np.empty(len(close), np.int32)
+    minute: Any = np.empty(len(close), np.int32)
+    for start in range(0, len(close), PIECE):
+        piece = slice(start, start + PIECE)
+        wall = (written(close[piece], StampClock(EXCHANGE)) // MINUTE_NS).astype(np.int32)
+        day[piece] = (wall - 1) // 1440
+        minute[piece] = wall - day[piece] * 1440
+    return day, minute
 
 
 def resting(day: Whole, minute: Whole) -> Flags:
     """Which closes, as `new_york` gives them, lie in the daily break. Until 2015 it began up to half an hour later."""
-    return (minute > BREAK + np.where(day < SHORTER, LONGER, 0)) & (minute <= EVENING)
+    within: Flags = (minute > BREAK) & (minute <= EVENING)
+    return within & ((day >= SHORTER) | (minute > BREAK + LONGER)) if len(day) and day.min() < SHORTER else within
 
 
-def evidence(close: Whole, volume: Whole) -> Evidence:
-    """What the bars look like; see `Evidence`."""
-    day, minute = new_york(close)
+def evidence(close: Whole, volume: Whole, times: tuple[Whole, Whole] | None = None) -> Evidence:
+    """What the bars look like; see `Evidence`. times: as in `check`."""
+    day, minute = new_york(close) if times is None else times
     dates, at = _numbered(day)
     # Saturday and Sunday have no break; 1970-01-01 was a Thursday.
     counts = np.bincount(at, minlength=len(dates))
     weekday = ((dates + 3) % 7 < 5) & (counts >= FEWEST)
-    traded = (volume > 0) | (not volume.any())
-    in_break = np.bincount(at[resting(day, minute) & traded], minlength=len(dates))[weekday]
+    rest = np.flatnonzero(resting(day, minute))
+    if volume.any():
+        rest = rest[volume[rest] > 0]
+    in_break = np.bincount(at[rest], minlength=len(dates))[weekday]
     near = (minute >= BREAK - 29) & (minute <= EVENING + 30)
     date_near, minute_near = at[near], minute[near]
 
@@ -219,7 +229,7 @@ def evidence(close: Whole, volume: Whole) -> Evidence:
     late = around & has(BREAK + 1) & ~has(EVENING + 1)
     dense = number(BREAK - 9, BREAK - 1) + number(EVENING + 2, EVENING + 10) == 18  # a minute that is missing there is a sign
     contrary = (in_break >= MOST_BAD) | ((in_break > MOST_STRAY) & ~around) | ((early | late) & dense)
-    usual = weekday[at]
+    usual = slice(None) if weekday.all() else weekday[at]
     peak, best, rise = _rise(minute[usual], volume[usual])
     return Evidence(
         days=int(weekday.sum()),

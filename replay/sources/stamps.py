@@ -70,20 +70,20 @@ class _Places:
 
     def fit(self, words: Sequence[Words]) -> Flags:
         """Which rows have digits and signs where the form has them."""
-        fits = np.ones(len(words[0]), np.bool_)
+        fits = np.ones(1, np.bool_)
         for at, ((mask, value), (digits, zeros), (_, sixes)) in enumerate(
             zip(self._written, self._digits, self._sixes, strict=True)
         ):
             word = words[at]
-            fits &= ((word & mask) == value) & (((word + sixes) & digits) == zeros)
+            fits = fits & ((word & mask) == value) & (((word + sixes) & digits) == zeros)
         return fits
 
     def number(self, words: Sequence[Words], letter: str) -> Whole:
         """The number whose digits stand at a letter's places."""
         where = self._at[letter]
         if not where:
-            return np.full(len(words[0]), FIRST_DAY.get(letter, 0), np.int64)
-        value = np.zeros(len(words[0]), np.uint64)
+            return np.full(1, FIRST_DAY.get(letter, 0), np.int64)
+        value = np.zeros(1, np.uint64)
         while where:
             at, two = where[0], len(where) > 1 and where[1] == where[0] + 1 and where[0] % WORD < WORD - 1
             digits = words[at // WORD] >> np.uint64(8 * (at % WORD))
@@ -92,19 +92,19 @@ class _Places:
                 digits *= np.uint64(10 * 256 + 1)
                 digits >>= np.uint64(8)
                 digits &= np.uint64(0xFF)
-            value *= np.uint64(100 if two else 10)
-            value += digits
+            value = value * np.uint64(100 if two else 10) + digits
             where = where[1 + two :]
         return value.view(np.int64)
 
-    def dates(self, words: Sequence[Words]) -> Whole:
+    def dates(self, words: Sequence[Words], rows: int) -> Whole:
         """Where each run of rows of one date begins."""
-        changed = np.zeros(max(len(words[0]) - 1, 0), np.bool_)
-        for at, (mask, _) in enumerate(self._dated):
-            if mask:
-                day = words[at] & mask
-                changed |= day[1:] != day[:-1]
-        return np.flatnonzero(np.concatenate((np.ones(min(len(words[0]), 1), np.bool_), changed)))
+        changed = np.zeros(rows, np.bool_)
+        changed[:1] = True
+        for (mask, _), word in zip(self._dated, words, strict=True):
+            if mask and len(word) == rows:
+                day = word & mask
+                changed[1:] |= day[1:] != day[:-1]
+        return np.flatnonzero(changed)
 
 
 def fixed(form: str, why: str, otherwise: OneByOne | None = None) -> Wanted:
@@ -125,10 +125,12 @@ def fixed(form: str, why: str, otherwise: OneByOne | None = None) -> Wanted:
         return since, wrong | (since < FIRST_NS // DAY_NS) | (since >= END_NS // DAY_NS)
 
     def convert(column: Cells) -> tuple[Column, Flags]:
-        words = column.words(places.count)
+        # A word that is the same in all rows, as seconds and their parts are in bars of minutes, is looked at once.
+        words = [word[:1] if (word == word[:1]).all() else word for word in column.words(places.count)]
         wrong = ~places.fit(words) | (column.ends - column.starts != places.size)
-        starts = places.dates(words)
-        first_days, first_wrong = days_of([word[starts] for word in words])
+        starts = places.dates(words, len(column))
+        of_starts = days_of([word if len(word) < len(column) else word[starts] for word in words])
+        first_days, first_wrong = np.broadcast_to(of_starts[0], starts.shape), np.broadcast_to(of_starts[1], starts.shape)
         counts = np.diff(starts, append=len(column))
         seconds: Whole = np.repeat(first_days * DAY_S, counts)
         if first_wrong.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import zoneinfo
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tapewire.replay.sources.table import UTC, Flags, Whole
 from tapewire.strategies.clock import SECOND_NS
 
 DAY_S = 86_400
+PIECE = 1 << 13  # stamps, of which most lie between two changes of an offset
 SHORT_ZONES = {
     "ET": "America/New_York",
     "EST": "America/New_York",
@@ -57,9 +58,9 @@ def to_utc(stamp: Whole, zone: str) -> tuple[Whole, Flags]:
     if len(offsets) == 1:
         return stamp - offsets[0], none
     # Each offset holds for a span of wall time: two overlap where an hour is repeated, none holds where one is skipped.
-    first = np.searchsorted(starts[1:] + offsets[:-1], stamp, side="right")
-    second = np.searchsorted((starts + offsets)[1:], stamp, side="right")
-    utc: Whole = stamp - offsets[first]
+    first = _reached(starts[1:] + offsets[:-1], stamp)
+    second = _reached((starts + offsets)[1:], stamp)
+    utc = _moved(stamp, -offsets, first)
     repeated = np.flatnonzero(second > first)
     for rows in np.split(repeated, np.flatnonzero(np.diff(repeated) > 1) + 1):
         back = np.flatnonzero(np.diff(stamp[rows]) < 0)
@@ -74,13 +75,31 @@ def from_utc(stamp: Whole, zone: str) -> Whole:
     if zone == UTC or not len(stamp):
         return stamp
     starts, offsets = _offsets(zone, stamp)
-    wall: Whole = stamp + offsets[np.searchsorted(starts[1:], stamp, side="right")]
-    return wall
+    return _moved(stamp, offsets, _reached(starts[1:], stamp))
 
 
 def at(stamp_ns: int, zone: str) -> dt.datetime:
     """A moment on a zone's clock, to the second."""
     return dt.datetime.fromtimestamp(stamp_ns // SECOND_NS, zoneinfo.ZoneInfo(zone))
+
+
+def _reached(edges: Whole, stamp: Whole) -> Whole:
+    """How many of some rising moments each stamp has reached."""
+    reached: Any = np.empty(len(stamp), np.int16)
+    for start in range(0, len(stamp), PIECE):
+        piece = stamp[start : start + PIECE]
+        low, high = np.searchsorted(edges, (piece.min(), piece.max()), side="right")
+        reached[start : start + PIECE] = low if low == high else np.searchsorted(edges, piece, side="right")
+    return reached  # type: ignore[no-any-return]
+
+
+def _moved(stamp: Whole, offsets: Whole, which: Whole) -> Whole:
+    """Each stamp moved by one of the offsets; piece by piece, as the processor keeps a piece at hand."""
+    moved = np.empty(len(stamp), np.int64)
+    for start in range(0, len(stamp), PIECE):
+        piece = slice(start, start + PIECE)
+        np.add(stamp[piece], offsets[which[piece]], out=moved[piece])
+    return moved
 
 
 def _offsets(zone: str, stamp: Whole) -> Offsets:
