@@ -22,6 +22,7 @@ class Outlet:
         self.port = port
         self.messages: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
+        self._uncounted: dict[bytes, tuple[int, int]] = {}  # by topic: messages and bytes
         self._socket = process.bind(sockets.public_out, door)
         self._backlog = Backlog(door.addresses, process.conf.bus.reader_mib << 20)
         self._subscriptions = Subscriptions()
@@ -37,11 +38,9 @@ class Outlet:
             self._logger.warning("reader_cut", port=self.port, readers=cut, total=self._backlog.cut)
 
     def count(self, frames: Sequence[bytes]) -> None:
-        """Note for each reader that he has got this."""
-        readers = self._subscriptions.readers(frames[0])
-        self.messages.update(readers)
-        size = sum(map(len, frames))
-        self.bytes.update({who: count * size for who, count in readers.items()})
+        """Note for those who have subscribed by the next `watch` that they have got this."""
+        messages, size = self._uncounted.get(frames[0], (0, 0))
+        self._uncounted[frames[0]] = (messages + 1, size + sum(map(len, frames)))
 
     def connected(self) -> Counter[str]:
         """How many connections each reader has that has subscribed, by the name of his key."""
@@ -49,6 +48,11 @@ class Outlet:
 
     def watch(self) -> None:
         """End the connections of readers whose key lets them in here no more. To be called about once a second."""
+        for topic, (messages, size) in self._uncounted.items():
+            for who, count in self._subscriptions.readers(topic).items():
+                self.messages[who] += count * messages
+                self.bytes[who] += count * size
+        self._uncounted.clear()
         self._subscriptions.revoked(lambda who: self._guard.may(who, self.port))
 
     def _subscribed(self) -> None:

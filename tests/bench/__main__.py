@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import backfill, chain, codec, durable, hop, hostile, journal, lockstep, loop, recordings, rivals
+from tests.bench import backfill, chain, codec, durable, fanout, hop, hostile, journal, lockstep, loop, recordings, rivals
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "chain": chain.run,
     "durable": durable.run,
     "lockstep": lockstep.run,
+    "fanout": fanout.run,
     "backfill": backfill.run,
     "recordings": recordings.run,
     "rivals": rivals.run,
