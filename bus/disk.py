@@ -92,3 +92,12 @@ def final(name: str) -> str:
     """The name that an unfinished file was to have; any other name as it is."""
     found = re.fullmatch(r"\.(.+?)(?:\.\d+)?\.unfinished", name)
     return name if found is None else found[1]
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new or renamed entry durable: fsync of a file does not cover its name."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,6 +1,6 @@
 """An append-only file of records. Its writer may be killed at any byte without losing a finished record.
 
-    file    = magic line, record, record, ...
+    file    = first line, record, record, ...
     record  = u32 length, u32 crc32 of the payload, payload        (little-endian; a payload is 1 byte to 8 MiB)
 
 A length of 0 is never valid: file systems leave runs of zeros behind after a power cut, and crc32 of nothing is 0.
@@ -12,6 +12,9 @@ can explain, is no crash of ours: the file is set aside as `<name>.quarantined`,
 Appends are buffered; `flush` hands them to the operating system (enough against a kill), `sync` to the disk (enough against a
 power cut). One process writes; `scan` lets any other read along.
 
+The oldest records may be compressed (bus/archive.py); the first line then says at which place the file goes on. A place counts the
+bytes of a file that was never compressed, so it stays the same. `scan` reads both parts as one; an open `Journal` is the rest.
+
 A file that is deleted, moved or replaced while its journal is open is written anew before the next write, or by `restore`. The open
 descriptor still holds every byte, so nothing is lost. What lies in its place is set aside as `<name>.replaced`. A file that was cut
 short cannot be written anew: `JournalLost`. Bytes that another process adds behind the end are not looked at; the next write covers
@@ -22,7 +25,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -30,13 +32,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, NoReturn
 
-from tapewire.bus import disk, private
+from tapewire.bus import archive, disk, private
 from tapewire.bus.errors import JournalError
+from tapewire.bus.records import CONTINUED, HEAD, MAGIC, MAX_RECORD, START, continued
 
-MAGIC = b"tapewire journal 1\n"
-MAX_RECORD = 8 << 20  # the longest message (wire.py) twice: a log writes something around it
-
-_HEAD = struct.Struct("<II")
 _FLUSH_AT = 1 << 18
 _READ_AT_ONCE = 1 << 18
 _COPY_AT_ONCE = 1 << 22
@@ -55,8 +54,9 @@ class Journal:
     whole records only, and every further write raises again.
     """
 
-    def __init__(self, path: Path, fd: int, starts: array[int], size: int) -> None:
+    def __init__(self, path: Path, fd: int, starts: array[int], size: int, line: _FirstLine) -> None:
         """Use `Journal.open`."""
+        self._line = line
         self.path = path
         self._name = os.fspath(path)  # looked at before every write
         self._fd = fd
@@ -100,25 +100,36 @@ class Journal:
         except BlockingIOError as error:
             raise JournalError(f"{path}: another process is writing this journal; stop it first (tapewire down)") from error
         starts: array[int] = array("Q")
-        size = len(MAGIC)
         with os.fdopen(os.dup(fd), "rb") as file:
-            if _fresh(path, file):
+            line = _first_line(path, file)
+            if line is None:
+                first = continued(archive.end(path)) if archive.beside(path).exists() else MAGIC
                 os.ftruncate(fd, 0)
-                _write_all(fd, MAGIC, 0)
+                _write_all(fd, first, 0)
                 os.fsync(fd)
+                file.seek(0)
+                line = _first_line(path, file)
+                assert line is not None
+                size = line.length
             else:
+                size = line.length
                 for offset, payload in _records(path, file):
                     if isinstance(payload, _Damage):
                         _repair(path, fd, payload, len(starts))
                         break
                     starts.append(offset)
-                    size = offset + _HEAD.size + len(payload)
+                    size = offset + HEAD.size + len(payload)
         if new:
-            _sync_directory(path.parent)
-        return cls(path, fd, starts, size)
+            disk.sync_folder(path.parent)
+        return cls(path, fd, starts, size, line)
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    @property
+    def begins(self) -> int:
+        """The place of its first record: behind what is compressed."""
+        return self._line.place
 
     def __enter__(self) -> Journal:
         return self
@@ -135,10 +146,10 @@ class Journal:
             raise ValueError(f"record of {len(record)} bytes; a journal takes 1 to {MAX_RECORD}")
         if self._broken:
             raise JournalError(self._broken)
-        self._buffer += _HEAD.pack(len(record), zlib.crc32(record))
+        self._buffer += HEAD.pack(len(record), zlib.crc32(record))
         self._buffer += record
         self._starts.append(self._size)
-        self._size += _HEAD.size + len(record)
+        self._size += HEAD.size + len(record)
         if len(self._buffer) >= _FLUSH_AT:
             self.flush()
         return len(self._starts) - 1
@@ -209,7 +220,7 @@ class Journal:
             if os.path.lexists(self.path):
                 self.path.rename(_unused(self.path, "replaced"))
             unfinished.rename(self.path)
-            _sync_directory(self.path.parent)
+            disk.sync_folder(self.path.parent)
         except OSError:
             os.close(fd)
             unfinished.unlink(missing_ok=True)
@@ -217,6 +228,25 @@ class Journal:
         os.close(self._fd)
         self._fd = fd
         self._place = _place(os.fstat(fd))
+
+    def cut(self, count: int) -> None:
+        """Leave out the first `count` records, which the archive holds now, and close. A kill leaves the old file or the new one.
+
+        Raises:
+            DiskError: the disk refuses; the file is as it was.
+        """
+        self.flush()
+        first = self._starts[count] if count < len(self._starts) else self._size
+        with disk.whole(self.path) as file:
+            file.write(continued(self._line.place + first - self._line.length))
+            for at in range(first, self._size, _COPY_AT_ONCE):
+                file.write(os.pread(self._fd, min(_COPY_AT_ONCE, self._size - at), at))
+            file.flush()
+            os.fsync(file.fileno())
+        disk.sync_folder(self.path.parent)
+        os.close(self._fd)
+        self._fd = -1
+        self._broken = f"{self.path}: this journal was closed"
 
     def set_aside(self) -> Path | None:
         """Close it and rename the file to `<name>.quarantined`, so that no process starts from it by accident. Returns that path.
@@ -230,7 +260,7 @@ class Journal:
                 self.path.rename(aside)
             except FileNotFoundError:
                 aside.touch(private.FILE)
-            _sync_directory(self.path.parent)
+            disk.sync_folder(self.path.parent)
         except OSError:
             return None
         return aside
@@ -271,8 +301,8 @@ class Journal:
                 raise disk.refused(self.path, error) from error
             for position in range(start, ahead):
                 at = self._starts[position] - first
-                record = block[at + _HEAD.size : self._after(position) - first]
-                if block[at : at + _HEAD.size] != _HEAD.pack(len(record), zlib.crc32(record)):
+                record = block[at + HEAD.size : self._after(position) - first]
+                if block[at : at + HEAD.size] != HEAD.pack(len(record), zlib.crc32(record)):
                     raise JournalError(
                         f"{self.path}: record {position} at byte {first + at} was good when the file was opened and is not any "
                         "more; stop, check the disk, restore the file from a copy"
@@ -310,21 +340,73 @@ def scan(path: Path) -> Iterator[bytes]:
 
 
 def scan_from(path: Path, offset: int) -> Iterator[tuple[int, bytes]]:
-    """As `scan`, each record with the byte offset behind it, from such an offset on; 0 is the beginning."""
+    """As `scan`, each record with the place behind it, from such a place on; 0 is the beginning."""
     try:
         with path.open("rb") as file:
-            if _fresh(path, file):
+            line = _first_line(path, file)
+            if line is None:
                 return
-            file.seek(max(offset, len(MAGIC)))
+            if offset < line.place > START:
+                yield from archive.scan_from(path, offset, line.place)
+            ahead = line.place - line.length  # of a place before its byte
+            file.seek(max(offset, line.place) - ahead)
             for number, (at, payload) in enumerate(_records(path, file)):
                 if not isinstance(payload, _Damage):
-                    yield at + _HEAD.size + len(payload), payload
+                    yield ahead + at + HEAD.size + len(payload), payload
                 elif not payload.torn:
                     raise JournalError(f"{payload.text(path, number)}; restore it from a copy")
     except FileNotFoundError as error:
         raise JournalError(f"{path}: there is no such journal; check the path") from error
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def begins(path: Path) -> int:
+    """The place at which a journal's file begins: behind what is compressed. Raises JournalError: it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            line = _first_line(path, file)
+            return START if line is None else line.place
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def extent(path: Path) -> int:
+    """The place behind the last byte of a journal. Raises OSError, JournalError: it cannot be read."""
+    with path.open("rb") as file:
+        line = _first_line(path, file)
+        size = os.fstat(file.fileno()).st_size
+        return size if line is None else line.place + size - line.length
+
+
+def before(path: Path, place: int, most: int) -> bytes:
+    """At most so many bytes before a place, as a file that was never compressed has them; fewer where older ones are gone.
+
+    Raises:
+        OSError, JournalError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        line = _first_line(path, file)
+        if line is None:
+            return b""
+        start = max(0, place - most)
+        packed = MAGIC[start:place]
+        if start < line.place > START:
+            frames = [frame for frame in archive.index(path, line.place) if frame.end > start and frame.start < place]
+            if frames:
+                content = b"".join(archive.content(path, frame) for frame in frames)
+                packed += content[max(0, start - frames[0].start) : place - frames[0].start]
+        ahead = line.place - line.length
+        first = max(start, line.place)
+        file.seek(first - ahead)
+        return packed + file.read(max(0, place - first))
+
+
+class _FirstLine(NamedTuple):
+    """place: of the first record. length: of the line."""
+
+    place: int
+    length: int
 
 
 class _Damage(NamedTuple):
@@ -338,13 +420,19 @@ class _Damage(NamedTuple):
         return f"{path}: record {number} at byte {self.offset} is damaged, and what follows it is not a torn last write"
 
 
-def _fresh(path: Path, file: BinaryIO) -> bool:
-    """Whether the file is empty: no byte, or part of the magic line (its writer was killed). Otherwise reads past that line."""
+def _first_line(path: Path, file: BinaryIO) -> _FirstLine | None:
+    """What the first line says; None for an empty file: no byte, or part of the line (its writer was killed). Reads past it."""
     magic = file.read(len(MAGIC))
     if magic == MAGIC:
-        return False
+        return _FirstLine(START, len(MAGIC))
     if MAGIC.startswith(magic):
-        return True
+        return None
+    if CONTINUED.startswith(magic):
+        line = magic + file.read(len(continued(0)) - len(magic))
+        try:
+            return _FirstLine(int(line.removeprefix(CONTINUED), 16), len(line))
+        except ValueError as error:
+            raise JournalError(f"{path}: its first line is damaged ({line!r}); restore it from a copy") from error
     if magic.startswith(MAGIC.rstrip(b"1\n")):
         raise JournalError(
             f"{path}: journal format {magic[-2:-1].decode('ascii', 'replace')}, this program reads 1; use a matching version"
@@ -357,14 +445,14 @@ def _records(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes | _Damage]
     size = os.fstat(file.fileno()).st_size
     offset = file.tell()
     while offset < size:
-        head = file.read(_HEAD.size)
-        if len(head) == _HEAD.size:
-            length, crc = _HEAD.unpack(head)
-            if 0 < length <= min(MAX_RECORD, size - offset - _HEAD.size):
+        head = file.read(HEAD.size)
+        if len(head) == HEAD.size:
+            length, crc = HEAD.unpack(head)
+            if 0 < length <= min(MAX_RECORD, size - offset - HEAD.size):
                 payload = file.read(length)
                 if zlib.crc32(payload) == crc:
                     yield offset, payload
-                    offset += _HEAD.size + length
+                    offset += HEAD.size + length
                     continue
         file.seek(offset)
         rest = file.read(size - offset)
@@ -376,11 +464,11 @@ def _is_torn(rest: bytes) -> bool:
     """Whether the end of a file is one unfinished record (or a run of zeros), with no good record behind its first byte."""
     if not rest.strip(b"\0"):
         return True
-    if len(rest) > _HEAD.size + MAX_RECORD:
+    if len(rest) > HEAD.size + MAX_RECORD:
         return False
-    for at in range(1, len(rest) - _HEAD.size):
-        length, crc = _HEAD.unpack_from(rest, at)
-        if 0 < length <= len(rest) - at - _HEAD.size and zlib.crc32(rest[at + _HEAD.size : at + _HEAD.size + length]) == crc:
+    for at in range(1, len(rest) - HEAD.size):
+        length, crc = HEAD.unpack_from(rest, at)
+        if 0 < length <= len(rest) - at - HEAD.size and zlib.crc32(rest[at + HEAD.size : at + HEAD.size + length]) == crc:
             return False
     return True
 
@@ -394,11 +482,11 @@ def _repair(path: Path, fd: int, damage: _Damage, number: int) -> None:
             os.fsync(torn.fileno())
         os.ftruncate(fd, damage.offset)
         os.fsync(fd)
-        _sync_directory(path.parent)
+        disk.sync_folder(path.parent)
         return
     aside = _unused(path, "quarantined")
     path.rename(aside)
-    _sync_directory(path.parent)
+    disk.sync_folder(path.parent)
     raise JournalError(
         f"{damage.text(path, number)}; the file was set aside as {aside.name} with {number} good records before the damage. "
         f"Check the disk, then restore {path.name} from a copy, or start without it and reconcile by hand"
@@ -425,12 +513,3 @@ def _write_all(fd: int, data: bytes | bytearray, at: int) -> None:
         done = 0
         while done < len(view):
             done += os.pwrite(fd, view[done:], at + done)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a new or renamed entry durable: fsync of a file does not cover its name."""
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -114,7 +114,7 @@ class Logger(Process):
     def state(self) -> dict[str, Any]:
         return {
             **super().state(),
-            "records": {topic: len(journal) for topic, journal in self.tape.files.items()},
+            "records": {topic: len(reel) for topic, reel in self.tape.reels.items()},
             "readers": self.readers.count(self.clock.monotonic_ns()),
             "refused_readers": self.readers.refused,
         }

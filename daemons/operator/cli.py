@@ -33,6 +33,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "install": ("bridge",),
     "schedule": ("schedule",),
     "upkeep": ("restart", "logs"),
+    "prune": ("prune",),
 }
 """The operator's modules with the commands that each registers."""
 

@@ -37,7 +37,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import recovery
 from tapewire.daemons.shell.aside import Aside
-from tapewire.daemons.shell.tape import Tape
+from tapewire.daemons.shell.tape import Reel, Tape
 
 Make = Callable[[Conf], Daemon]
 
@@ -198,20 +198,20 @@ def _journal(folder: Path, days: int) -> tuple[dict[str, tuple[int, int]], dict[
     tape = Tape(folder)
     try:
         since = {topic: end for topic, end in tape.ends.items() if end != (0, 0)}
-        newest = max((_at_ns(tape.files[topic], -1) for topic in since if topic.startswith(topics.BAR)), default=0)
+        newest = max((_at_ns(tape.reels[topic], -1) for topic in since if topic.startswith(topics.BAR)), default=0)
         from_ns = newest - days * DAY_NS
-        folds = {topic: _first(tape.files[topic], from_ns) for topic in since if topics.matches(topic, FOLDED)}
+        folds = {topic: _first(tape.reels[topic], from_ns) for topic in since if topics.matches(topic, FOLDED)}
         return since, {topic: first for topic, first in folds.items() if first}
     finally:
         tape.close()
 
 
-def _first(journal: Journal, from_ns: int) -> int:
+def _first(reel: Reel, from_ns: int) -> int:
     """The first record at or after this market time."""
-    return bisect_left(range(len(journal)), from_ns, key=lambda record: _at_ns(journal, record))
+    return bisect_left(range(len(reel)), from_ns, key=lambda record: _at_ns(reel, record))
 
 
-def _at_ns(journal: Journal, record: int) -> int:
-    frame = journal.last() if record < 0 else next(journal.read(record, 1))
+def _at_ns(reel: Reel, record: int) -> int:
+    frame = reel.last() if record < 0 else next(reel.read(record, 1))
     assert frame is not None
     return wire.decode(frame)[0].event_ns

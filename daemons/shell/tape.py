@@ -5,16 +5,44 @@ The logger writes it; an epoch that begins reads how far each topic went.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from tapewire.bus import private, wire
+from tapewire.bus import archive, private, wire
 from tapewire.bus.bounds import MAX_FRAME
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import HistoryRequest, Page, TopicLength
+from tapewire.bus.records import START
 
 MAX_PAGE = 1_000
 MAX_PAGE_BYTES = MAX_FRAME // 2  # a longer page is cut; the reader requests the rest
 SUFFIX = ".tape"
+
+
+class Reel:
+    """One topic: its compressed records, then those of its file. Positions count from the first record that is kept."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._frames = archive.index(journal.path, journal.begins) if journal.begins > START else []
+        self._packed = sum(frame.records for frame in self._frames)
+
+    def __len__(self) -> int:
+        return self._packed + len(self._journal)
+
+    def read(self, start: int, count: int) -> Iterator[bytes]:
+        """At most `count` records from position `start` on."""
+        for frame in self._frames:
+            first = frame.before
+            if first + frame.records > start and first < start + count:
+                yield from islice(archive.records(self._journal.path, frame), max(0, start - first), start + count - first)
+        if start + count > self._packed:
+            yield from self._journal.read(max(0, start - self._packed), start + count - max(start, self._packed))
+
+    def last(self) -> bytes | None:
+        """The newest record; None if there is none."""
+        return next(self.read(len(self) - 1, 1), None) if len(self) else None
 
 
 class Tape:
@@ -24,6 +52,7 @@ class Tape:
         folder.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
         self.folder = folder
         self.files: dict[str, Journal] = {}
+        self.reels: dict[str, Reel] = {}
         self.ends: dict[str, tuple[int, int]] = {}
         self._dirty: set[str] = set()
         self._unsynced: set[str] = set()
@@ -70,33 +99,35 @@ class Tape:
             for journal in self.files.values():
                 journal.close()
             self.files.clear()
+            self.reels.clear()
             self._dirty.clear()
             self._unsynced.clear()
 
     def lengths(self, prefix: str) -> tuple[TopicLength, ...]:
         return tuple(
-            TopicLength(topic, len(self.files[topic]), *self.ends[topic])
-            for topic in sorted(self.files)
+            TopicLength(topic, len(self.reels[topic]), *self.ends[topic])
+            for topic in sorted(self.reels)
             if topic.startswith(prefix)
         )
 
     def page(self, asked: HistoryRequest) -> Page:
-        journal = self.files.get(asked.topic)
-        if journal is None:
+        reel = self.reels.get(asked.topic)
+        if reel is None:
             return Page(asked.id, asked.topic, asked.start, (), 0)
         frames: list[bytes] = []
         size = 0
-        for frame in journal.read(asked.start, min(max(asked.count, 0), MAX_PAGE)):
+        for frame in reel.read(asked.start, min(max(asked.count, 0), MAX_PAGE)):
             size += len(frame)
             if frames and size > MAX_PAGE_BYTES:
                 break
             frames.append(frame)
-        return Page(asked.id, asked.topic, asked.start, tuple(frames), len(journal))
+        return Page(asked.id, asked.topic, asked.start, tuple(frames), len(reel))
 
     def _open(self, topic: str) -> None:
         journal = Journal.open(self.folder / f"{topic.removesuffix('.')}{SUFFIX}")
         self.files[topic] = journal
-        last = journal.last()
+        self.reels[topic] = Reel(journal)
+        last = self.reels[topic].last()
         if last is None:
             self.ends[topic] = (0, 0)
         else:

@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.bus import disk, private
+from tapewire.bus.errors import JournalError
+from tapewire.bus.journal import before
 from tapewire.replay.days import folders
 from tapewire.replay.days.follow import Continuation
 
@@ -59,7 +61,7 @@ def proved(run: Path, known: Checkpoint) -> bool:
         return all(_before(journal / name, each.place.offset) == each.before for name, each in known.places.items()) and all(
             _digest(run, name) == digest for name, digest in known.folders.items()
         )
-    except OSError:
+    except (OSError, JournalError):
         return False
 
 
@@ -82,10 +84,7 @@ def write(run: Path, known: Checkpoint, dropped: str, places: dict[str, Continua
 
 
 def _before(path: Path, offset: int) -> str:
-    with path.open("rb") as file:
-        start = max(0, offset - PROVED)
-        file.seek(start)
-        return hashlib.sha256(file.read(offset - start)).hexdigest()
+    return hashlib.sha256(before(path, offset, PROVED)).hexdigest()
 
 
 def _digest(run: Path, name: str) -> str:

@@ -108,5 +108,5 @@ def changed(before: Any, after: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {before} -> {after}"
 
 
-TOPICS = (topics.BEAT, topics.ALARM, topics.GAP, topics.SESSION, f"{topics.RAW}bar.")
+TOPICS = (topics.BEAT, topics.ALARM, topics.GAP, topics.SESSION, topics.BAR)
 """What feed and events are made of."""

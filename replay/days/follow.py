@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tapewire.bus import topics
-from tapewire.bus.journal import scan_from
+from tapewire.bus.journal import extent, scan_from
 from tapewire.replay.days.book import READ, START, Book, Reached
 from tapewire.replay.tapes import SUFFIX
 
@@ -16,7 +16,7 @@ AT_ONCE = 2_000  # records of one topic in a round
 
 
 class Continuation(NamedTuple):
-    """Where a file is read on: the byte behind what was read, and how far its topic had been read by then."""
+    """Where a file is read on: the place behind what was read, and how far its topic had been read by then."""
 
     offset: int = 0
     reached: Reached = START
@@ -69,7 +69,7 @@ class Follower:
     def _read(self, path: Path) -> bool:
         name = path.name
         start = self._offsets.get(name, 0)
-        if path.stat().st_size <= start:
+        if extent(path) <= start:
             return False
         topic, book = _topic(name), self._book
         firsts = self._firsts.setdefault(name, {})

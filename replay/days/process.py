@@ -22,7 +22,7 @@ import structlog
 from tapewire.bus import private, sockets, topics, wire
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import JournalError, PeerError, Transient
-from tapewire.bus.journal import scan
+from tapewire.bus.journal import extent, scan
 from tapewire.bus.messages import Header, Lap
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
@@ -202,7 +202,7 @@ def numbers(journal: Path, prefixes: tuple[str, ...]) -> dict[str, tuple[int, in
 def complete(run: Path, conf: Conf) -> None:
     """The days of a run that has ended. Its daybook has written them, unless it was stopped before it could."""
     journal = run / "journal"
-    sizes = {path.name: path.stat().st_size for path in journal.glob("*.tape") if path.name.startswith(TOPICS)}
+    sizes = {path.name: extent(path) for path in journal.glob("*.tape") if path.name.startswith(TOPICS)}
     if sizes and checkpoint.load(run).read != sizes:
         Days(run, conf).finish(time.time_ns())
 

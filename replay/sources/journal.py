@@ -18,6 +18,7 @@ from tapewire.bus.daemon import Event
 from tapewire.bus.errors import DataError, JournalError, PeerError
 from tapewire.bus.messages import Bar, CrossBar, Gap, GivenLevels
 from tapewire.bus.recall import recall
+from tapewire.bus.records import CONTINUED, MAGIC
 from tapewire.replay.sources.recording import Input
 from tapewire.replay.sources.table import UTC, Bars, Content, Head, Options, Part, Progress, Whole
 from tapewire.replay.tapes import FOLDER, SUFFIX, kept
@@ -121,7 +122,7 @@ def _about(event: Event, topic: str) -> bool:
 
 
 def recognise(head: Head) -> str:
-    if not head.raw.startswith(journal.MAGIC):
+    if not head.raw.startswith((MAGIC, CONTINUED)):
         return ""
     return "it is a tape of tapewire's journal" + (" with bars" if head.path.name.startswith(BARS) else "")
 

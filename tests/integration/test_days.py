@@ -137,6 +137,34 @@ def test_the_days_lines_are_the_backtests(both: tuple[Path, Path]) -> None:
     assert all(trade["live"]["exit_fill"]["market"] == trade["exit_time"] for trade in trades)
 
 
+def test_a_compressed_run_reads_as_it_did(both: tuple[Path, Path], tmp_path: Path, home: Path) -> None:
+    """After `prune`, diff, explain, report, a backtest of it and a daybook that starts again have what they had before."""
+    undisturbed, disturbed = both
+    other = tmp_path / "other"
+    shutil.copytree(undisturbed, other)
+    assert run("prune", "--run", other, "--compress", "0d", "--yes").returncode == 0
+    packed, signal_id = tmp_path / "packed", lines_of_days(disturbed)["signals.jsonl"][-1]["id"]
+    shutil.copytree(disturbed, packed)
+    dry = run("prune", "--run", packed, "--compress", "0d")
+    done = run("prune", "--run", packed, "--compress", "0d", "--yes")
+    (packed / folders.FOLDER / "read.json").unlink()
+    days = Days(packed, conf_of(packed))
+    while days.round(0, quiet=False):
+        pass
+    days.round(1 << 62, quiet=True)
+    for name, source in (("of_whole", disturbed), ("of_packed", packed)):
+        assert run("backtest", "--data", source, "--strategies", "pipeline", "--out", tmp_path / name).returncode == 0
+
+    assert "would compress" in dry.stdout
+    assert "freed" in done.stdout
+    assert {path.stat().st_size for path in (packed / "journal").glob("*.tape")} == {41}
+    assert run("diff", undisturbed, other).returncode == 0
+    assert run("diff", tmp_path / "of_whole", tmp_path / "of_packed").returncode == 0
+    assert run("explain", signal_id, "--run", packed).stdout == run("explain", signal_id, "--run", disturbed).stdout != ""
+    assert [content(packed, date) for date in DATES] == [content(disturbed, date) for date in DATES]
+    assert run("report", packed).returncode == 0
+
+
 def test_the_commands_show_what_stands_there(both: tuple[Path, Path], home: Path) -> None:
     """`day` without a date is the last one, `month` sums both, and a wrong date is told with those that there are."""
     _, disturbed = both

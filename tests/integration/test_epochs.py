@@ -22,6 +22,7 @@ from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.venue import Venue
 from tapewire.replay.verify import record, verdict
+from tests.integration.conftest import run
 from tests.integration.test_processes import eventually
 
 pytestmark = pytest.mark.slow
@@ -59,15 +60,19 @@ def test_a_run_that_died_as_a_whole_goes_on(home: Path, bars: Path, tmp_path: Pa
 
 
 def test_three_starts_in_a_row_leave_a_run_as_it_is(home: Path, bars: Path, tmp_path: Path) -> None:
-    """Without events in between, the state of the first epoch reaches the fourth."""
+    """Without events in between, the state of the first epoch reaches the fourth. The whole journal is compressed in between: the
+    daemons go on with it, and its days are equal when decided again."""
     stage = Stage(bars, tmp_path)
 
     half = stage.until_open(after=600)
     stage.play(stage.bars[:half], ends=False)
     stage.play([], ends=False)
+    done = run("prune", "--run", stage.run, "--compress", "0d", "--yes")
     stage.play([], ends=False, dies=True)
     stage.play(stage.bars[half:])
 
+    assert done.returncode == 0, done.stderr
+    assert list((stage.run / "journal").glob("*.zst"))
     assert stage.epoch == 4
     assert stage.trades() == list(tapes.facts(stage.measure, "trade.", Trade))
     stage.adds_up()

@@ -11,7 +11,8 @@ import pytest
 
 from tapewire.bus import journal
 from tapewire.bus.errors import JournalError
-from tapewire.bus.journal import MAGIC, MAX_RECORD, Journal, JournalLost, scan
+from tapewire.bus.journal import Journal, JournalLost, scan
+from tapewire.bus.records import MAGIC, MAX_RECORD
 from tapewire.bus.wire import MAX_FRAME
 
 THREE = [b"one", b"two" * 100, b"three"]

@@ -33,6 +33,7 @@ GATE_FLOORS: tuple[tuple[str, ...], ...] = (
 # Edges of the bus: modules with a socket, a file or a clock behind them.
 BUS_EDGES = {
     "bus.access",
+    "bus.archive",
     "bus.backlog",
     "bus.connections",
     "bus.client",
@@ -107,6 +108,7 @@ PURE = {
     "msgspec",
     "operator",
     "re",
+    "struct",
     "types",
     "typing",
     "zlib",

@@ -35,7 +35,9 @@ def disk(run: Path) -> Found:
         return broken(f"{run} is not writable, so the journal cannot grow", "make the user who runs the daemons its owner")
     free = shutil.disk_usage(run).free
     if free < FREE_BYTES:
-        return broken(f"{free >> 20} MiB free at {run}", f"free at least {FREE_BYTES >> 20} MiB")
+        return broken(
+            f"{free >> 20} MiB free at {run}", f"free at least {FREE_BYTES >> 20} MiB; `tapewire prune` compresses old days"
+        )
     return ok(f"{run} writable, {free >> 30} GiB free")
 
 
