@@ -213,6 +213,38 @@ def _prove(line: FeedLine, key: VerifyKey, where: str) -> FeedHead:
     return head
 
 
+class _Received(Struct):
+    """What a subscriber has noted beside a line. received_ns: when he got it, UTC ns; 0 where he did not note it."""
+
+    frame: bytes
+    received_ns: int = 0
+
+
+class _Moment(Struct):
+    """The market time of a message, or of a head."""
+
+    event_ns: int = 0
+    market_ns: int = 0
+
+
+_received_decoder = msgspec.json.Decoder(_Received)
+_moment_decoder = msgspec.msgpack.Decoder(_Moment)
+
+
+def lateness(texts: Iterable[bytes]) -> list[float]:
+    """How many seconds after its market time each line was received, where the subscriber has noted that; of a checked feed."""
+    found = []
+    for text in texts:
+        try:
+            line = _received_decoder.decode(text)
+            at = _moment_decoder.decode(line.frame)
+        except msgspec.MsgspecError:  # his own note, or a message without a time
+            continue
+        if line.received_ns:
+            found.append((line.received_ns - (at.event_ns or at.market_ns)) / 1e9)
+    return found
+
+
 def verify_key(text: str) -> VerifyKey:
     """The public half of a signing key, from its base64 text.
 

@@ -40,6 +40,7 @@ def audit(
     try:
         found = feed.check(_texts(files), feed.verify_key(_key(key)), _heads(heads))
         _end(found, open_=open_)
+        late = sorted(feed.lateness(_texts(files)))
     except ImportError:
         raise ConfError("a proof needs PyNaCl: pip install 'tapewire[subscribers]'") from None
     except DataError as error:
@@ -49,12 +50,19 @@ def audit(
             out.print(f"not what was signed: {error}", markup=False)
         raise typer.Exit(1) from None
     if json:
-        out.print(msgspec.json.encode({"equal": True, **found._asdict()}).decode(), markup=False)
+        told = {"late_s": _of(late) if late else None}
+        out.print(msgspec.json.encode({"equal": True, **found._asdict(), **told}).decode(), markup=False)
         return
     left = f", {found.last - found.signed} lines after the last head" if found.last > found.signed else ""
-    out.print(
-        f"whole: lines {found.first:,} to {found.last:,}, {found.heads:,} heads, signed to {found.signed:,}{left}", markup=False
-    )
+    signed = f"{found.heads:,} heads, signed to {found.signed:,}{left}"
+    out.print(f"whole: lines {found.first:,} to {found.last:,}, {signed}", markup=False)
+    if late:
+        shown = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in _of(late).items())
+        out.print(f"received after the market time of each line: {shown}", markup=False)
+
+
+def _of(late: list[float]) -> dict[str, float]:
+    return {"least": late[0], "median": late[len(late) // 2], "most": late[-1]}
 
 
 def _end(found: Checked, *, open_: bool) -> None:

@@ -162,6 +162,19 @@ def test_what_is_no_line_is_refused_with_its_place(text: bytes):
         feed.check([text], KEY.verify_key)
 
 
+def test_how_late_lines_came_is_what_the_subscriber_noted():
+    """From the market time of the message, or of the head; a line without a note does not count."""
+    frames = [msgspec.msgpack.encode({"event_ns": 1_000_000_000}), msgspec.msgpack.encode({"market_ns": 2_000_000_000})]
+    kept = [msgspec.json.encode({"frame": frame, "received_ns": 302_500_000_000}) for frame in frames]
+
+    others = [
+        msgspec.json.encode({"frame": frames[0]}),
+        msgspec.json.encode({"frame": b"?", "received_ns": 1}),
+        b'{"received_ns": "x"}',
+    ]
+    assert feed.lateness([*kept, *others]) == [301.5, 300.5]
+
+
 @pytest.mark.parametrize("text", ["", "x", "AAAA", "ä" * 44, base64.b64encode(bytes(31)).decode()])
 def test_what_is_no_public_key_is_refused(text: str):
     with pytest.raises(ConfError, match="is no public key"):
