@@ -66,12 +66,6 @@ def made(run: Path, conf: Conf, recording: Recording, venue: Venue | None = None
     return run
 
 
-def stopped(run: Path) -> None:
-    """Close the gate's log as a gate that is told to stop does."""
-    with Journal.open(run / LOG) as log:
-        log.append(msgspec.msgpack.encode(recovery.Carried(b"").entry))
-
-
 def rewritten(path: Path, change: Callable[[int, bytes], bytes | None]) -> None:
     """Write a journal's file again with other records; None leaves one out."""
     records = [changed for number, each in enumerate(scan(path)) if (changed := change(number, each)) is not None]

@@ -7,11 +7,8 @@ folded for the state that they leave; if they came out otherwise, the date still
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import msgspec
 
 from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Daemon, Event, Output, Request
@@ -161,14 +158,6 @@ def of_log(run: Path, epoch: Epoch, date: str, published: Given, conf: Conf | No
 def log_of(epoch: Epoch) -> LogFile:
     """The gate's log of an epoch."""
     return LogFile(path_of_log(epoch))
-
-
-def ended(epoch: Epoch) -> bool:
-    """Whether the gate was stopped in order: then it has written down what the epoch leaves, and the logger everything before."""
-    if not path_of_log(epoch).exists():
-        return False
-    last = deque(log_of(epoch).read(), maxlen=1)
-    return any(msgspec.msgpack.decode(each, type=recovery.Entry).way == recovery.CARRIED for each in last)
 
 
 def path_of_log(epoch: Epoch) -> Path:

@@ -9,7 +9,8 @@ bridge had to drop leaves out. So what is missing shows, and where it was lost:
     tracker   a record, and the tracker reports a gap                         the session is degraded
     logger    no record, and only the logger reports a gap                    the bar was decided on
     record    no record, and nobody reports a gap                             the journal was changed later
-    run       a record, and no session or no end of its decision              the run ended before
+    run       a record, and no session or no end of its decision; or a hole   the run ended before
+              in `index` where the bridge began new numbers
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ WHY = {
     "record": "the journal lacks them and no reader has reported a loss: it was changed after it was written",
     "run": "the run ended before they were decided",
 }
+UNSEEN = "the run ended, and the bridge began new numbers: if it had sent them, nothing has recorded them"
 
 Who = Literal["bridge", "bus", "tracker", "logger", "record", "run"]
 
@@ -165,7 +167,7 @@ def _of_topic(run: Path, topic: str, date: str) -> BarsOfInstrument | None:
     told = {reader: [gap for gap in record.gaps(run, reader) if gap.topic == topic] for reader in ("tracker", "logger")}
     holes = list(_holes(topic, previous, [(at, bar) for at, _, bar in recorded], told, _alarm(run)))
     lost = (*holes, *_undecided(topic, rows, told["tracker"]))
-    sent = len(recorded) + sum(each.count for each in holes if each.who != "bridge")
+    sent = len(recorded) + sum(each.count for each in holes if each.who not in ("bridge", "run"))
     dropped = sum(each.count for each in holes if each.who == "bridge")
     digest = hashlib.sha256(b"".join(msgspec.json.encode(row) + b"\n" for row in rows)).hexdigest()
     return BarsOfInstrument(
@@ -223,8 +225,11 @@ def _holes(
             yield LostBars(who, part[1] - part[0] + 1, first, last, utc(bar.close_ns), WHY[who], _gap_names(told, who))
         step = 0 if previous is None else bar.index - previous[1].index - 1 - len(missing)
         if step > 0 and previous is not None and bar.close_ns > previous[1].close_ns:
-            first_index = previous[1].index + 1 + len(missing)
-            yield LostBars("bridge", step, str(first_index), str(bar.index - 1), utc(bar.close_ns), WHY["bridge"], dropped)
+            first_index, last_index = str(previous[1].index + 1 + len(missing)), str(bar.index - 1)
+            if previous[0][0] == epoch:
+                yield LostBars("bridge", step, first_index, last_index, utc(bar.close_ns), WHY["bridge"], dropped)
+            else:
+                yield LostBars("run", step, first_index, last_index, utc(bar.close_ns), UNSEEN)
         previous = (at, bar)
 
 

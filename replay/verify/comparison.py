@@ -73,13 +73,20 @@ def different(a: bytes, b: bytes) -> bool:
 
 
 def differences(
-    daemon: str, epoch: int, published: Given, given: Given, lost: Sequence[Gap], *, whole: bool, cut: Callable[[str, Number], bool]
+    daemon: str,
+    epoch: int,
+    published: Given,
+    given: Given,
+    lost: Sequence[Gap],
+    *,
+    whole: bool,
+    cut: Callable[[str, Number, bytes], bool],
 ) -> tuple[list[Mismatch], Given]:
     """The first difference of each topic of one daemon in one epoch, and the messages that only the logger lost.
 
     Args:
         lost: what the logger has reported as lost. whole: nothing more is written about the date; otherwise a topic may be behind.
-        cut: whether a message lies behind all that was recorded of its topic in an epoch that was killed.
+        cut: whether a message lies behind all that the logger wrote in the epoch, as if it had been killed there.
     """
     found: list[Mismatch] = []
     unrecorded: Given = {}
@@ -92,7 +99,7 @@ def differences(
                 continue
             if not whole and (at > ends[0] or at > ends[1]):
                 break
-            if a is None and b is not None and (record.covers(lost, topic, at) or cut(topic, at)):
+            if a is None and b is not None and (record.covers(lost, topic, at) or cut(topic, at, b)):
                 unrecorded.setdefault(topic, {})[at] = b
                 continue
             found.append(Mismatch(daemon, epoch, topic, at, *diff.same_moment(a, b)))

@@ -32,6 +32,7 @@ from tapewire.daemons.shell import recovery
 from tapewire.replay import tapes
 from tapewire.replay.venue import Venue
 from tapewire.replay.verify import again, record
+from tapewire.replay.verify.again import Given
 from tapewire.replay.verify.record import Dates, Epoch
 
 ENTRY, FOREIGN = "ENTRY", "FOREIGN"
@@ -86,10 +87,14 @@ class FillsOfDay(Struct, frozen=True):
     dollars: float = 0.0
 
 
-def measure(run: Path, epochs: Sequence[Epoch], date: str) -> FillsOfDay:
-    """The fills of a date. Without a gate's log there are none to measure."""
+def measure(run: Path, epochs: Sequence[Epoch], date: str, sent: Given) -> FillsOfDay:
+    """The fills of a date. Without a gate's log there are none to measure.
+
+    Args:
+        sent: the gate's messages of the date, its commands among them.
+    """
     executions, foreign = _executions(epochs, date)
-    commands = _commands(run, date)
+    commands = _commands(sent)
     strategies = {each.order_id: each.strategy for each in _facts(run, topics.SIGNAL, Signal, date)}
     details = {each.order_id: each.detail for each in _facts(run, topics.ORDER, OrderEvent, date) if each.detail}
     bars: dict[str, list[Bar]] = {}
@@ -128,15 +133,10 @@ def _executions(epochs: Iterable[Epoch], date: str) -> tuple[list[Execution], in
     return ours, len(found) - len(ours)
 
 
-def _commands(run: Path, date: str) -> list[Sent]:
+def _commands(sent: Given) -> list[Sent]:
     decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
-    dates = Dates()
-    found = [
-        (record.header_of(frame).event_ns, decoder.decode(frame))
-        for topic in tapes.topics(run, topics.COMMAND)
-        for frame in record.frames(run, topic, date, dates).values()
-    ]
-    return sorted(found, key=lambda each: each[0])
+    frames = (frame for topic, found in sent.items() if topic.startswith(topics.COMMAND) for frame in found.values())
+    return sorted(((record.header_of(frame).event_ns, decoder.decode(frame)) for frame in frames), key=lambda each: each[0])
 
 
 def _facts(run: Path, prefix: str, kind: type[T], date: str) -> list[T]:

@@ -159,6 +159,15 @@ def end(run: Path, topic: str, epoch: int) -> Number:
     return max((at for at in map(number, found) if at[0] == epoch), default=(epoch, 0))
 
 
+def newest_ns(run: Path, epoch: Epoch) -> int:
+    """The market time of the last bar that was recorded in an epoch."""
+    found = 0
+    for topic in tapes.topics(run, f"{topics.RAW}bar."):
+        held = (frame for frame in tapes.frames(run, topic) if epoch.holds(topic, number(frame)))
+        found = max(found, max((header_of(frame).event_ns for frame in held), default=0))
+    return found
+
+
 def pruned(run: Path) -> str:
     """The first bar of a journal whose beginning was taken away; empty if nothing was."""
     for topic in tapes.topics(run, f"{topics.RAW}bar."):

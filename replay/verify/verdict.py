@@ -86,16 +86,18 @@ class _Judgement:
         published = again.of_epoch(self.published[daemon], epoch.conf.epoch)
         if daemon == GATE:
             return again.of_log(self.run, epoch, self.date, published, conf)
-        return again.of_journal(self.run, epoch, makers.maker(daemon), self.date, published, conf, self.unrecorded)
+        return again.of_journal(
+            self.run, epoch, makers.maker(daemon), self.date, published, conf, again.of_epoch(self.unrecorded, epoch.conf.epoch)
+        )
 
     def found(self, epoch: Epoch, daemon: str, given: Given) -> tuple[list[Mismatch], Given]:
         """Where that differs from what was published, and what only the logger lost."""
         number = epoch.conf.epoch
         published = again.judgeable(again.of_epoch(self.published[daemon], number), given)
-        killed = not again.ended(epoch)
+        newest_ns = record.newest_ns(self.run, epoch)
 
-        def cut(topic: str, at: Number) -> bool:
-            return killed and at > record.end(self.run, topic, number)
+        def cut(topic: str, at: Number, frame: bytes) -> bool:
+            return at > record.end(self.run, topic, number) and record.header_of(frame).event_ns >= newest_ns
 
         return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole, cut=cut)
 
@@ -109,6 +111,11 @@ class _Judgement:
             same = sum(at in published and not comparison.different(published[at], frame) for at, frame in messages.items())
             found[kind] = found.get(kind, 0) + same
         return found
+
+    def sent(self) -> Given:
+        """The gate's messages: as published, and those that were not recorded."""
+        published = self.published[GATE]
+        return {topic: {**self.unrecorded.get(topic, {}), **published.get(topic, {})} for topic in {*published, *self.unrecorded}}
 
     def all_published(self) -> Given:
         """What every daemon has published on the date."""
@@ -170,7 +177,7 @@ def judge(run: Path, date: str) -> DayVerdict:
     closed = _closed(run, date, known[-1])
     judgement = _Judgement(run, date, record.of_epochs(run), whole=closed)
     lost = tuple(each for of in bars.prove(run, date).instruments for each in of.lost)
-    measured = fills.measure(run, judgement.epochs, date)
+    measured = fills.measure(run, judgement.epochs, date, judgement.sent())
     changes = {epoch.conf.epoch: versions.of(run, epoch) for epoch in judgement.epochs}
     first = _first(judgement, changes, lost, measured)
     code = tuple(sorted({path for each in changes.values() for paths in each.code.values() for path in paths}))

@@ -106,6 +106,17 @@ def test_a_hole_in_the_bars_own_numbers_is_the_bridges(run: Run) -> None:
     assert (found.sent, found.dropped) == (8, 3)
 
 
+def test_bars_between_two_numberings_of_the_bridge_are_the_runs(run: Run) -> None:
+    """Everything had ended: whether the bridge sent them, nobody knows."""
+    run.bar(1)
+    run.bar(2)
+    later = bar("11:05", index=5)
+    with Journal.open(judged.tape(run.path, judged.BARS)) as journal:
+        journal.append(wire.encode(Header(1, "nt", 2, 1, later.close_ns), later))
+
+    assert lost(run.proved())[0] == ("run", 2, "3")
+
+
 def test_a_bar_that_the_tracker_did_not_get_is_the_trackers(run: Run) -> None:
     """It is in the journal, and the tracker reports it as lost; the next one's decision had not ended with the run."""
     for number in range(1, MINUTES + 1):
