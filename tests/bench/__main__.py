@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench import backfill, chain, codec, durable, fanout, hop, hostile, journal, lockstep, loop, recordings, rivals
+from tests.bench import backfill, chain, codec, durable, fanout, hop, hostile, journal, lockstep, loop, recordings, rivals, ticks
 from tests.bench.figures import Figure, table
 from tests.bench.ours import Recorded
 
@@ -26,6 +26,7 @@ BENCHES: dict[str, Callable[..., list[Figure]]] = {
     "lockstep": lockstep.run,
     "fanout": fanout.run,
     "backfill": backfill.run,
+    "ticks": ticks.run,
     "recordings": recordings.run,
     "rivals": rivals.run,
     "hostile": hostile.run,

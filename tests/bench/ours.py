@@ -87,15 +87,18 @@ def lengths(conf: Conf, bars: Iterable[Bar]) -> Lengths:
 
 
 @contextmanager
-def running(conf: Conf, run: Path) -> Iterator[Conf]:
-    """The supervised daemons of a run on free ports, for the duration of the block. Yields the configuration with its ports."""
+def running(conf: Conf, run: Path, **sections: dict[str, object]) -> Iterator[Conf]:
+    """The supervised daemons of a run on free ports, for the duration of the block. Yields the configuration with its ports.
+
+    sections: changes to other sections of the configuration than [bus].
+    """
     base = supervise.free_base_port(conf.bus.host, PORTS_FROM)
     conf = configuration.load(
         "replay",
         instance=f"bench-{base}",
         traded=conf.traded,
         preset=conf.preset,
-        changes={"bus": {"base_port": base, "pin": conf.bus.pin}},
+        changes={"bus": {"base_port": base, "pin": conf.bus.pin}, **sections},
     )
     run.mkdir()
     configuration.write(conf, run)

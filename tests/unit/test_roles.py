@@ -53,7 +53,19 @@ WRITERS = {
 }
 # Topics that nobody publishes: of the other links, of no family, and names that only begin like one.
 NOBODY = (
-    *("venue.MNQ.", "venue.nt.", "operator.word.", "lease.", "ack.", "request.", "history.", "control.", "due.", "epoch."),
+    *(
+        "venue.MNQ.",
+        "venue.nt.",
+        "raw.tick.MNQ.",
+        "operator.word.",
+        "lease.",
+        "ack.",
+        "request.",
+        "history.",
+        "control.",
+        "due.",
+        "epoch.",
+    ),
     *("sys.welcome.", "sys.", "sys.beat.", "sys.beat.gate", "sys.beat.gate.x.", "sys.word.gate.", "chart.MNQ.1m."),
     *("", ".", "other.", "raw", "rawbar.", "sessions.MNQ.", "eval.", "publicity.", "Session.MNQ."),
 )
