@@ -6,16 +6,19 @@ import json
 import os
 import signal
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tapewire.bus.messages import Bar, Fill, OrderEvent, OrderStatus, PositionChanged
+from tapewire.bus import topics
+from tapewire.bus.messages import Bar, Fill, OpsEvent, OrderEvent, OrderStatus, PositionChanged
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.operator.latency import HOPS, figures
 from tapewire.replay import tapes
 from tapewire.replay.chaos import used_twice
-from tapewire.replay.days import folders
+from tapewire.replay.days import folders, timing
 from tapewire.replay.verify import verdict
 from tests import bridges
 from tests.integration.test_parity import REAL, SYNTH, journal
@@ -43,7 +46,18 @@ def test_the_bridge_leaves_the_journal_of_a_replay(home: Path, program: Path, ba
         if name != "intents.jsonl"
     }
     assert [verdict.judge(run, date).verdict for date in folders.dates(run)] == ["equal", "equal"]
+    told_beside_the_journal(run)
     assert journal(stage.again(run / "days" if inline else run, tmp_path / "again")) == journal(measure)
+
+
+def told_beside_the_journal(run: Path) -> None:
+    """The daybook told of the bridge and of both sessions, and has every stage's time for bars, NinjaTrader's two among them."""
+    told = Counter((each.event, each.subject) for each in tapes.facts(run, topics.OPS, OpsEvent))
+    assert told["connected", "nt"] == 1
+    assert told["session_opened", "MNQ"] == told["session_closed", "MNQ"] == 2
+    assert tapes.topics(run, topics.FEED) == ["feed.status.MNQ."]
+    ways = [way for date in folders.dates(run) for way in timing.ways(folders.place(run, date))]
+    assert list(figures(ways)) == list(HOPS)
 
 
 @pytest.mark.parametrize("luck", [("--late", 1), ("--partial", 1, "--late", 1, "--inline", 1)], ids=["late", "late and in parts"])
