@@ -49,7 +49,7 @@ def beside(journal: Path) -> Path:
 
 def pack(content: bytes, start: int, records: int, first_ns: int, last_ns: int) -> bytes:
     """Whole records as a frame; unpacked again before it is returned, because the journal's own bytes will be removed."""
-    zstd = _zstd()
+    zstd = library()
     packed: bytes = zstd.compress(content, LEVEL)
     if zstd.decompress(packed) != content:
         raise JournalError("zstd does not give back what it has packed; check the memory of this machine")
@@ -102,10 +102,10 @@ def content(journal: Path, frame: PackedFrame) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(frame.at)
-            found: bytes = _zstd().decompress(file.read(frame.size))
+            found: bytes = library().decompress(file.read(frame.size))
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror})") from error
-    except _zstd().ZstdError as error:
+    except library().ZstdError as error:
         raise _damaged(path, frame.start) from error
     if len(found) != frame.end - frame.start:
         raise _damaged(path, frame.start)
@@ -136,7 +136,7 @@ def _damaged(path: Path, place: int) -> JournalError:
     return JournalError(f"{path}: damaged behind place {place}; restore it from a copy")
 
 
-def _zstd() -> Any:
+def library() -> Any:
     """Moved of Python from 3.14 on; before, the same modules from backports.zstd."""
     if sys.version_info >= (3, 14):
         from compression import zstd

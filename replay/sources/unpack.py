@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
+from tapewire.bus import archive
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources.table import Progress
 
@@ -57,22 +57,10 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         elif magic[:3] == b"BZh":
             yield cast(BinaryIO, bz2.BZ2File(raw)), raw
         elif magic == ZSTD:
-            zstd = _zstd(path)
+            zstd = archive.library()
             try:
                 yield cast(BinaryIO, zstd.ZstdFile(raw)), raw
             except zstd.ZstdError as error:
                 raise DataError(f"{path}: unreadable ({error}); copy or export it again") from error
         else:
             yield raw, raw
-
-
-def _zstd(path: Path) -> Any:
-    """The library for files that are packed with zstd, as Databento packs its files."""
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
-    except ImportError as error:
-        raise DataError(f"{path}: packed with zstd; pip install 'tapewire[dbn]', or unpack it with zstd -d") from error
-    return zstd
