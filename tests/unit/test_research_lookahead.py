@@ -12,15 +12,16 @@ import pytest
 
 from tapewire.bus import testing
 from tapewire.bus.errors import ConfError
-from tapewire.bus.messages import Bar, Session
+from tapewire.bus.messages import Bar, Gap, GivenLevels, Levels, Session
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import lookahead, withheld
 from tapewire.replay.research.fold import BarResult, Fold, fields
 from tapewire.replay.research.lookahead import Analysis, Comparison
+from tapewire.replay.research.sessions import sessions
 from tapewire.replay.research.watch import Use
 from tapewire.replay.research.withheld import Decided
-from tapewire.replay.sources.recording import Recording
+from tapewire.replay.sources.recording import Input, Recording
 from tapewire.strategies import registry
 from tapewire.strategies.pipeline import Pipeline
 from tapewire.strategies.protocol import Proposal
@@ -45,16 +46,22 @@ def settings(*strategies: str) -> Conf:
     return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset("seed", strategies))
 
 
-def here(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
+def here(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
     """Bar by bar, in this process: honest about what is compared, without the wait for another one."""
     fold = Fold(conf)
-    return (Decided(fold.bar(bar), ()) for bar in bars)
+    return (Decided(fold.bar(each), ()) for each in inputs if isinstance(each, Bar))
 
 
-def analyse(conf: Conf, apart: lookahead.Apart = here, count: int = 5, data: Path | None = None) -> Analysis:
+def analyse(
+    conf: Conf,
+    apart: lookahead.Apart = here,
+    count: int = 5,
+    data: Path | None = None,
+    recording: Recording | None = None,
+) -> Analysis:
     return lookahead.analyse(
         conf,
-        Recording("MNQ", "NQ", BARS),
+        recording or Recording("MNQ", "NQ", BARS),
         count=count,
         seed=1,
         data=data,
@@ -88,6 +95,19 @@ def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(m
     assert "no input differs" in difference.cause
 
 
+def test_losses_and_given_levels_come_at_the_same_bar_in_every_fold() -> None:
+    """In this process, in the one that gets a bar at a time, and up to every cut: no session differs."""
+    given = GivenLevels("MNQ", "2026-03-03", Levels(pdh=21_500.0))
+    recording = Recording("MNQ", "NQ", BARS, facts={10: (given,), 20: (Gap("raw.bar.MNQ.1m.", 1, 1, 3, "tracker"),)})
+    inside = [(s.given, s.degraded) for s in sessions(settings("pipeline"), recording.inputs())]
+
+    analysis = analyse(settings("pipeline"), withheld.steps, recording=recording)
+
+    assert inside == [((), False)] * 10 + [(("pdh",), False)] * 10 + [(("pdh",), True)] * 15
+    assert analysis.differences == ()
+    assert analysis.decided < 15
+
+
 @pytest.mark.parametrize(
     ("use", "verdict"),
     [
@@ -101,7 +121,7 @@ def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(m
 def test_reading_beside_the_stream_counts_while_deciding_or_from_the_recording(use: Use, verdict: str) -> None:
     """What is read while a plug-in is imported and built is only told: it may be its own parameters."""
 
-    def reads(conf: Conf, bars: Iterable[Bar]) -> Iterator[Decided]:
+    def reads(conf: Conf, bars: Iterable[Input]) -> Iterator[Decided]:
         for at, told in enumerate(here(conf, bars)):
             yield Decided(told.step, (use,) if at == 0 else ())
 
