@@ -6,6 +6,7 @@
 The arguments are the record and the run's folder. Reads the journal's files by itself: a first line, then records of 4 bytes
 length, 4 bytes CRC-32 (little-endian) and the message. Checks that each bar is in its file with the digest of the record, that
 numbers have no hole but those that the record tells, that the session names the bar as its cause, and that the decision has ended.
+Days that `tapewire prune` has compressed stand in a file beside, NAME.tape.zst, and are not read here.
 """
 
 import hashlib

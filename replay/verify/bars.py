@@ -118,7 +118,7 @@ def prove(run: Path, date: str) -> Completeness:
     Raises:
         ConfError: there is no journal.
     """
-    tracked = tapes.topics(run, f"{topics.RAW}bar.")
+    tracked = tapes.topics(run, topics.BAR)
     found = tuple(each for topic in tracked if (each := _of_topic(run, topic, date)) is not None)
     return Completeness(FORMAT, date, bool(found) and all(each.complete for each in found), found)
 

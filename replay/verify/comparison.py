@@ -116,7 +116,7 @@ class Ways:
 
     def __init__(self, run: Path, date: str, published: Given, given: Given) -> None:
         dates = Dates()
-        raw = {topic: record.frames(run, topic, date, dates) for topic in tapes.topics(run, f"{topics.RAW}bar.")}
+        raw = {topic: record.frames(run, topic, date, dates) for topic in tapes.topics(run, topics.BAR)}
         self._published = {**raw, **published}
         self._given = given
 

@@ -88,9 +88,11 @@ class EpochJournal:
         return tuple(TopicLength(topic, 0, 0, 0) for topic in tapes.topics(self._run, prefix))
 
     def read(self, topic: str, start: int = 0) -> Iterator[bytes]:
-        """Frames from record `start` on, oldest first."""
+        """Frames from record `start` on, oldest first; all of a topic whose beginning was removed, as positions count no more."""
         if topic not in tapes.topics(self._run, topic):
             return
+        if start and (first := next(tapes.frames(self._run, topic), None)) is not None and number(first)[1] > 1:
+            start = 0
         end = None if self._until is None else self._until.get(topic, (0, 0))
         besides = deque(sorted(self._besides.get(topic, {}).items()))
         for frame in islice(tapes.frames(self._run, topic), start, None):
@@ -162,7 +164,7 @@ def end(run: Path, topic: str, epoch: int) -> Number:
 def newest_ns(run: Path, epoch: Epoch) -> int:
     """The market time of the last bar that was recorded in an epoch."""
     found = 0
-    for topic in tapes.topics(run, f"{topics.RAW}bar."):
+    for topic in tapes.topics(run, topics.BAR):
         held = (frame for frame in tapes.frames(run, topic) if epoch.holds(topic, number(frame)))
         found = max(found, max((header_of(frame).event_ns for frame in held), default=0))
     return found
@@ -170,7 +172,7 @@ def newest_ns(run: Path, epoch: Epoch) -> int:
 
 def pruned(run: Path) -> str:
     """The first bar of a journal whose beginning was taken away; empty if nothing was."""
-    for topic in tapes.topics(run, f"{topics.RAW}bar."):
+    for topic in tapes.topics(run, topics.BAR):
         first = next(tapes.frames(run, topic), None)
         if first is not None and number(first)[1] > 1:
             return name(topic, number(first))
@@ -201,10 +203,12 @@ def dates_of(run: Path) -> list[str]:
     """The trade dates of a run's bars, in order.
 
     Raises:
-        ConfError: it has no journal, or no bar.
+        ConfError: it has no journal, no bar, or a backtest's journal without all bars.
     """
+    if (kept := tapes.kept(run)) != "all":
+        raise ConfError(f"{run} ran with --journal {kept}, so bars are missing; a verdict needs a run that keeps all")
     dates = Dates()
-    tracked = tapes.topics(run, f"{topics.RAW}bar.")
+    tracked = tapes.topics(run, topics.BAR)
     found = {dates.of(_header.decode(frame).event_ns) for topic in tracked for frame in tapes.frames(run, topic)}
     if not found:
         raise ConfError(f"{run} has no bar yet; a verdict needs a day")

@@ -158,7 +158,7 @@ class _Judgement:
         if any(again.of_epoch(each, epoch.conf.epoch) for each in self.published.values()):
             return True
         dates = Dates()
-        raw = ((topic, frame) for topic in tapes.topics(self.run, f"{topics.RAW}bar.") for frame in tapes.frames(self.run, topic))
+        raw = ((topic, frame) for topic in tapes.topics(self.run, topics.BAR) for frame in tapes.frames(self.run, topic))
         return any(
             epoch.holds(topic, record.number(frame)) and dates.of(record.header_of(frame).event_ns) == self.date
             for topic, frame in raw

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tapewire.bus import topics, wire
+from tapewire.bus.errors import ConfError
 from tapewire.bus.journal import Journal, scan
 from tapewire.bus.messages import Execution, Fill, Gap, GivenLevels, Header, Levels
 from tapewire.daemons.settings import load as configuration
@@ -24,7 +25,7 @@ from tapewire.replay.days.process import Days
 from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
 from tapewire.replay.verify import text, verdict, versions
-from tapewire.replay.verify.record import Dates
+from tapewire.replay.verify.record import Dates, EpochJournal
 from tapewire.replay.verify.verdict import DayVerdict
 from tapewire.strategies import pipeline
 from tapewire.strategies.clock import new_york
@@ -325,6 +326,16 @@ def test_a_journal_without_its_beginning_proves_nothing(run: Path) -> None:
     assert "the journal begins with raw.bar.MNQ.1m.@1:61" in found.summary
 
 
+def test_a_topic_whose_beginning_was_removed_is_read_from_what_is_left(run: Path) -> None:
+    """The place where the epoch began to read counts from a beginning that is gone."""
+    journal = EpochJournal(run, None)
+    whole = [len(list(journal.read(judged.BARS, start))) for start in (0, 30)]
+    judged.rewritten(judged.tape(run, judged.BARS), lambda number, frame: None if number < 40 else frame)
+
+    assert whole == [120, 90]
+    assert len(list(journal.read(judged.BARS, 30))) == 80
+
+
 @pytest.mark.parametrize(
     ("topic", "answer"), [("intent.MNQ.", "equal"), ("trade.MNQ.", "diverged")], ids=["of the last bar", "of an earlier bar"]
 )
@@ -339,6 +350,14 @@ def test_only_at_the_last_bar_a_message_may_be_missing(run: Path, topic: str, an
 
     assert found.verdict == answer
     assert len(found.unrecorded) == (answer == "equal")
+
+
+def test_a_backtest_without_all_bars_is_refused(run: Path) -> None:
+    """What it left out would be taken for a loss."""
+    tapes.mark(run, "decisions")
+
+    with pytest.raises(ConfError, match="--journal decisions"):
+        verdict.judge(run, FIRST)
 
 
 def test_without_the_gates_log_nothing_is_proved(run: Path) -> None:
