@@ -350,18 +350,25 @@ class Process:
 
 
 def pin(conf: Conf, name: str) -> None:
-    """Keep the decision chain on one core: waking a process on another core is most of the cost of a hop.
-
-    The logger and the publisher stay free. They read most facts; on the chain's core they would take their turns between a bar and
-    its order.
-    """
-    choice = conf.bus.pin
-    cores = sorted(os.sched_getaffinity(0))
-    if choice == "off" or len(cores) < 2 or name not in CHAIN:
-        return
-    core = own_core(cores, conf.bus.base_port) if choice == "auto" else int(choice)
+    """Keep the decision chain on one core, and the other daemons off it."""
     with suppress(OSError):  # a core that does not exist on this machine: run unpinned
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores_of(name, conf.bus.pin, conf.bus.base_port, sorted(os.sched_getaffinity(0))))
+
+
+def cores_of(name: str, choice: str | int, base_port: int, cores: Sequence[int]) -> set[int]:
+    """The cores on which a process of a run works.
+
+    Waking a process on another core is most of the cost of a hop, so the decision chain has one core. The scheduler tends to wake a
+    reader where its writer runs. So the logger and the others, which read most facts, would take their turns between a bar and its
+    order if they were not kept off that core.
+
+    Args:
+        choice: the setting `bus.pin`. cores: those of this process, one at least.
+    """
+    if choice == "off" or len(cores) < 2:
+        return {*cores}
+    core = own_core(cores, base_port) if choice == "auto" else int(choice)
+    return {core} if name in CHAIN else {*cores} - {core}
 
 
 def own_core(cores: Sequence[int], base_port: int) -> int:

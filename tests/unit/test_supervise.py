@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tapewire.daemons.operator import supervise
-from tapewire.daemons.shell.process import own_core
+from tapewire.daemons.shell.process import cores_of, own_core
 
 HOST, WANTED = "127.0.0.1", 23_500
 
@@ -56,3 +56,19 @@ def test_runs_side_by_side_keep_their_chains_on_different_cores(count: int) -> N
     assert live != first
     assert first != second
     assert {own_core(cores, 6550 + 100 * number) for number in range(2 * count)} == set(cores)
+
+
+@pytest.mark.parametrize("choice", ["auto", 11])
+def test_only_the_decision_chain_works_on_its_core(choice: str | int) -> None:
+    """The logger and the others would take their turns between a bar and its order."""
+    chain = [cores_of(name, choice, 5550, [10, 11]) for name in ("broker", "tracker", "evaluator", "gate", "nt")]
+    others = [cores_of(name, choice, 5550, [10, 11]) for name in ("logger", "publisher", "daybook")]
+
+    assert all(len(cores) == 1 and cores == chain[0] for cores in chain)
+    assert all(cores == {10, 11} - chain[0] for cores in others)
+
+
+@pytest.mark.parametrize(("choice", "cores"), [("off", [10, 11]), ("auto", [10])])
+def test_without_pinning_or_a_second_core_all_share_all(choice: str, cores: list[int]) -> None:
+    """A process that was kept off the only core could not run."""
+    assert cores_of("gate", choice, 5550, cores) == cores_of("logger", choice, 5550, cores) == {*cores}
