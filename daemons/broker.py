@@ -22,6 +22,7 @@ from tapewire.bus.bounds import MAX_MESSAGE, MAX_TOPIC, Bound, OutOfBounds, Refu
 from tapewire.bus.clock import WallClock
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import both
+from tapewire.bus.inlets import Inlets
 from tapewire.bus.lastvalue import LastValues
 from tapewire.bus.messages import PROTOCOL_VERSION, Alarm, Beat, Control, Header, Resend
 from tapewire.bus.ring import Resends, Ring
@@ -65,6 +66,7 @@ class Broker:
         self.forwarded = self.refused = 0
         self.faults = Faults(NAME, conf.faults, run_dir)
         self.stopping = False
+        self.inlets = Inlets()
         self.stamper = Stamper(NAME, self.started_ns)  # a broker that starts again has forgotten its numbers
         self.ring = Ring(conf.bus.ring)
         self.resends = Resends(self.ring)
@@ -86,20 +88,17 @@ class Broker:
         """Forward until told to stop."""
         signals = Signals(self._stop)
         signals.open()
-        poller = zmq.Poller()
-        for socket in (signals.socket, self.control, self.outgoing, self.incoming):
-            poller.register(socket, zmq.POLLIN)
+        inlets = self.inlets
+        inlets.add(signals.socket, signals.drain)
+        inlets.add(self.control, self._controlled)
+        inlets.add(self.outgoing, self._subscribed)
+        inlets.add(self.incoming, self._forward)
         beat_ns = int(self.conf.bus.beat_s * SECOND_NS)
         next_beat_ns = self.clock.monotonic_ns()
         self.logger.info("ready", base_port=self.conf.bus.base_port)
         while not self.stopping:
-            for socket, _ in poller.poll(max(0, (next_beat_ns - self.clock.monotonic_ns()) // 1_000_000)):
-                if socket is self.incoming:
-                    self._forward()
-                elif socket is self.outgoing:
-                    self._subscribed()
-                elif socket is self.control:
-                    self._controlled()
+            for handler in inlets.wait(max(0, (next_beat_ns - self.clock.monotonic_ns()) // 1_000_000)):
+                handler()
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
                 self.doors.watch(self.logger)
@@ -109,11 +108,13 @@ class Broker:
         self.logger.info("stopped", forwarded=self.forwarded)
         signals.close()
         self.relay.close()
+        inlets.close()
         self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         return 0
 
     def _forward(self) -> None:
+        self.inlets.used(self.outgoing)
         for who, frames in sockets.from_peers(self.incoming, BATCH, self.doors.guard):
             if len(frames) != 2 or len(frames[0]) > MAX_TOPIC or len(frames[1]) > MAX_MESSAGE:  # no reader would take it
                 self._refuse(frames)
@@ -171,6 +172,7 @@ class Broker:
 
     def _say(self, topic: str, frame: bytes) -> None:
         frames = [topic.encode(), frame]
+        self.inlets.used(self.outgoing)
         sockets.send(self.outgoing, frames)
         self.last.keep(topic, frame)
         self._count(frames)

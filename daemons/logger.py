@@ -136,13 +136,13 @@ class Logger(Process):
                 answer = self.tape.page(asked)
             with suppress(zmq.ZMQError):  # the asker has gone, or does not read: it asks again
                 frames = (sender, b"", b"history.", self.passing("history.", answer, 0))
-                sockets.send(socket, frames, sockets.NOBLOCK)
+                self.send(socket, frames, sockets.NOBLOCK)
 
     def _gone(self, reader: Any) -> bool:
         """Whether a reader has closed its connection: a reply to no request, which it ignores, does not reach it."""
         socket, sender = reader
         try:
-            sockets.send(socket, (sender, b"", b"history.", self.passing("history.", Report("", True, ""), 0)), sockets.NOBLOCK)
+            self.send(socket, (sender, b"", b"history.", self.passing("history.", Report("", True, ""), 0)), sockets.NOBLOCK)
         except zmq.Again:
             return False  # it does not read, and is there
         except zmq.ZMQError:

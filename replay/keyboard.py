@@ -23,7 +23,7 @@ _NAMES = {b" ": "space", b"\x1b[A": "up", b"\x1b[B": "down", b"\x1b[C": "right",
 
 
 class Keyboard:
-    """A terminal's keys, which a poller can wait for.
+    """A terminal's keys, which a process can wait for.
 
     Args:
         descriptor: of the terminal. actions: what to do, by the key's name: space, up, down, right, left. Other keys do nothing.

@@ -142,7 +142,7 @@ class Player(Process):
 
     def hear(self, keyboard: Keyboard) -> None:
         """Act on the keys of a terminal, until it has gone."""
-        keyboard.gone = lambda: self.ignore(keyboard)
+        keyboard.gone = lambda: self.inlets.remove(keyboard)
         self.listen(keyboard, keyboard.read)
 
     # --- the venue link ---------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Player(Process):
 
     def _send(self, frames: list[bytes]) -> None:
         with suppress(zmq.Again):
-            self.link.send_multipart(frames, zmq.NOBLOCK)
+            self.send(self.link, frames, sockets.NOBLOCK)
 
     # --- Process ----------------------------------------------------------------------------------------------------------------
 

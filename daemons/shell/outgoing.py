@@ -51,7 +51,7 @@ class Outgoing:
         for service, socket in self._sockets.items():
             for frames in self._outboxes[service].due(now_ns):
                 with suppress(zmq.Again):  # its high-water mark: the next round tries again
-                    sockets.send(socket, frames, sockets.NOBLOCK)
+                    self._process.send(socket, frames, sockets.NOBLOCK)
 
     def next_ns(self) -> int:
         """When (monotonic) the next request is due."""

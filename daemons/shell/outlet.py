@@ -23,6 +23,7 @@ class Outlet:
         self.messages: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self._uncounted: dict[bytes, tuple[int, int]] = {}  # by topic: messages and bytes
+        self._send = process.send
         self._socket = process.bind(sockets.public_out, door)
         self._backlog = Backlog(door.addresses, process.conf.bus.reader_mib << 20)
         self._subscriptions = Subscriptions()
@@ -32,7 +33,7 @@ class Outlet:
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send a message; its topic is the first frame."""
-        sockets.send(self._socket, frames)
+        self._send(self._socket, frames)
         size = sum(map(len, frames))
         if cut := self._backlog.sent(size):
             self._logger.warning("reader_cut", port=self.port, readers=cut, total=self._backlog.cut)

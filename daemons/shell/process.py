@@ -1,13 +1,13 @@
 """The thin shell every process on the bus shares: sockets, signals, heartbeats, numbering, healing, the control port.
 
-One thread, one poller, and `pump` is the only place that waits. What a process does with a fact is its own (`take`); what else it
-listens to, it adds with `listen`. Everything here concerns messages as such:
+One thread, and `pump` is the only place that waits (bus/inlets.py). What a process does with a fact is its own (`take`); what
+else it listens to, it adds with `listen`. Everything here concerns messages as such:
 
     writing     each fact gets the next number of its topic and is kept in a ring for resends
     reading     facts are delivered in the order of their numbers; a hole is requested, and if it does not heal it becomes a `Gap`
     beating     once a second: its name, and the last number of every topic it writes (so that a lost last message shows, too)
     control     a port of its own, looked at first in every round, so that `stop` never queues behind work
-    stopping    SIGTERM wakes the poller through a file descriptor and ends the loop at once
+    stopping    SIGTERM wakes the process through a file descriptor and ends the loop at once
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event, ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import Door
+from tapewire.bus.inlets import Handler, Inlets
 from tapewire.bus.keys import Keys
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
 from tapewire.bus.ring import Resends, Ring
@@ -77,8 +78,7 @@ class Process:
         self.access = access.local(run, name, keys)
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.doors = Doors(self.context, run, conf.bus, keys)
-        self.poller = zmq.Poller()
-        self.handlers: dict[object, Callable[[], None]] = {}
+        self.inlets = Inlets()
         self.stamper = Stamper(name, conf.epoch)
         self.ring = Ring(conf.bus.ring)
         self.resends = Resends(self.ring)
@@ -119,6 +119,7 @@ class Process:
         if self.stopping:
             self.note = "stopped"  # readers need not wait for the silence
             Process.beat(self)
+        self.inlets.close()
         self.doors.close()
         self.context.destroy(linger=sockets.LINGER_MS)
         os.sched_setaffinity(0, self._cores)  # a player's process goes on without it
@@ -143,14 +144,9 @@ class Process:
         for frames in backlog:
             self._fact(frames, now_ns)
 
-    def listen(self, socket: Any, handler: Callable[[], None]) -> None:
+    def listen(self, socket: Any, handler: Handler) -> None:
         """Call `handler` from `pump` whenever the socket is readable."""
-        self.poller.register(socket, zmq.POLLIN)
-        self.handlers[socket if isinstance(socket, zmq.Socket) else socket.fileno()] = handler
-
-    def ignore(self, socket: Any) -> None:
-        """Listen to it no more."""
-        self.poller.unregister(socket)
+        self.inlets.add(socket, handler)
 
     def pump(self, timeout_s: float) -> None:
         """One round: wait at most `timeout_s` (less if a timer is due), handle what arrived, heal, finish the round, beat.
@@ -160,10 +156,10 @@ class Process:
         """
         until_ns = min(self._next_beat_ns, self.next_timer_ns(), self.ticks.next_ns) - self.clock.monotonic_ns()
         wait_ms = max(0, min(int(timeout_s * 1000), -(-until_ns // 1_000_000)))
-        arrived = self.poller.poll(wait_ms)
+        arrived = self.inlets.wait(wait_ms)
         self.woke_ns = self.clock.monotonic_ns()
-        for socket, _ in arrived:
-            self.handlers[socket]()
+        for handler in arrived:
+            handler()
         now_ns = self.clock.monotonic_ns()
         if not self._whole:
             self._heal(now_ns)
@@ -224,7 +220,7 @@ class Process:
 
     def say(self, topic: str, frame: bytes) -> None:
         """Publish a stamped fact."""
-        sockets.send(self.facts_out, (topic.encode(), frame))
+        self.send(self.facts_out, (topic.encode(), frame))
         self.sent += 1
 
     def publish(self, topic: str, body: Body, event_ns: int, cause: str = "") -> str:
@@ -241,13 +237,18 @@ class Process:
         laps = self.laps.take(now_ns - self.clock.monotonic_ns())
         body = Beat(self.name, os.getpid(), self.started_ns, now_ns, last, *counted, self.note, laps=laps, **self.ticks.counts())
         topic = topics.of(topics.BEAT, self.name)
-        self.facts_out.send_multipart((topic.encode(), self.passing(topic, body, now_ns)))
+        self.send(self.facts_out, (topic.encode(), self.passing(topic, body, now_ns)))
 
     # --- for parts and subclasses ---------------------------------------------------------------------------------------------
 
     def passing(self, topic: str, body: Body, now_ns: int) -> bytes:
         """Encode what is numbered by the clock and kept nowhere, because an old one has no value: beats, leases, reports."""
         return wire.encode(Header(PROTOCOL_VERSION, self.name, self.stamper.epoch, now_ns, now_ns), body)
+
+    def send(self, socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> None:
+        """Send a message by a socket that `pump` listens to. Raises as `sockets.send` does."""
+        self.inlets.used(socket)
+        sockets.send(socket, frames, flags)
 
     def bind(self, make: Callable[[Any, Door], zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
         """Bind a port of this run.
@@ -275,8 +276,12 @@ class Process:
         self._writable = True
 
     def _facts(self) -> None:
+        room = BATCH
         for frames in sockets.arrived(self.facts_in, BATCH):
+            room -= 1
             self._fact(frames, self.woke_ns)
+        if room:
+            self.inlets.emptied(self.facts_in)
 
     def _fact(self, frames: list[bytes], now_ns: int) -> None:
         if frames[0] == WELCOME:
@@ -323,7 +328,7 @@ class Process:
     def _heal(self, now_ns: int) -> None:
         for wanted in self.sequencer.missing(now_ns):
             topic = topics.of(topics.RESEND, self.name)
-            self.facts_out.send_multipart((topic.encode(), self.passing(topic, wanted, self.clock.now_ns())))
+            self.send(self.facts_out, (topic.encode(), self.passing(topic, wanted, self.clock.now_ns())))
             self.logger.info("asked_again", topic=wanted.topic, first=wanted.first, last=wanted.last)
         for gap, released in self.sequencer.given_up(now_ns):
             self.logger.error("gap", topic=gap.topic, epoch=gap.of_epoch, first=gap.first, last=gap.last)
@@ -342,7 +347,7 @@ class Process:
             if isinstance(body, Control):
                 report = self.passing("control.", self._report(body), 0)
                 with suppress(zmq.ZMQError):  # the asker has gone or does not read; that is its own affair
-                    sockets.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
+                    self.send(self.control, (sender, b"", b"control.", report), sockets.NOBLOCK)
 
     def _report(self, asked: Control) -> Report:
         self.stopping = self.stopping or asked.verb == "stop"

@@ -168,13 +168,11 @@ class Runner(Rounds):
         """Wait for a reply while control, heartbeats and signals go on."""
         if socket.poll(0):
             return True
-        self.poller.register(socket, zmq.POLLIN)
-        self.handlers[socket] = lambda: None
+        self.listen(socket, lambda: None)
         try:
             self.pump(timeout_s)
         finally:
-            self.poller.unregister(socket)
-            del self.handlers[socket]
+            self.inlets.remove(socket)
         return bool(socket.poll(0))
 
     def _go_on(self, history: History) -> None:

@@ -80,4 +80,4 @@ class Service:
         peer = sender.removeprefix(OUTSIDE).encode("latin-1")
         # The sender is gone, or does not read (a ROUTER would wait for room): it resends and gets the stored answer.
         with suppress(zmq.ZMQError):
-            sockets.send(socket, (peer, *frames), sockets.NOBLOCK)
+            self._process.send(socket, (peer, *frames), sockets.NOBLOCK)

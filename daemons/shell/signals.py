@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT, which wake a poller: a process that waits for messages ends at once when it is told to."""
+"""SIGTERM and SIGINT, which wake a process: one that waits for messages ends at once when it is told to."""
 
 from __future__ import annotations
 

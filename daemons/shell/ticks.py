@@ -19,6 +19,7 @@ from tapewire.bus import bounds, sockets, topics, wire
 from tapewire.bus.access import Access
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError
+from tapewire.bus.inlets import Inlets
 from tapewire.bus.messages import Gap, Header, Tick
 from tapewire.bus.wire import Message
 from tapewire.daemons.shell.entrance import Entrance
@@ -79,7 +80,7 @@ class TickReader(NoTicks):
     """The trades that a process reads.
 
     Args:
-        name: the process. socket: a `sockets.tick_reader`, which `poller` is to watch. take: gets each trade with its frame, and
+        name: the process. socket: a `sockets.tick_reader`, which `inlets` are to watch. take: gets each trade with its frame, and
         before it a `Gap` for what was lost, with an empty frame.
     """
 
@@ -87,7 +88,7 @@ class TickReader(NoTicks):
         self,
         name: str,
         socket: zmq.Socket[bytes],
-        poller: zmq.Poller,
+        inlets: Inlets,
         entrance: Entrance,
         take: Callable[[Event, bytes], None],
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
@@ -95,12 +96,12 @@ class TickReader(NoTicks):
         super().__init__()
         self._name = name
         self._socket = socket
-        self._poller = poller
+        self._inlets = inlets
         self._entrance = entrance
         self._take = take
         self._monotonic_ns = monotonic_ns
         self._there = False
-        poller.register(socket, zmq.POLLIN)
+        inlets.add(socket, self.came)
 
     def came(self) -> None:
         """The socket is readable."""
@@ -112,14 +113,14 @@ class TickReader(NoTicks):
             if self._monotonic_ns() < self.next_ns:
                 return
             self.next_ns = NEVER_NS
-            self._poller.register(self._socket, zmq.POLLIN)
+            self._inlets.add(self._socket, self.came)
         elif not self._there:
             return
         self._there = False
         rest_ns = self._slice()
         if rest_ns:
             self.next_ns = self._monotonic_ns() + rest_ns
-            self._poller.unregister(self._socket)  # nothing wakes the process for trades until then
+            self._inlets.remove(self._socket)  # nothing wakes the process for trades until then
 
     def _slice(self) -> int:
         """Take what has come, for a while. Returns how long to look away then; 0 if all was taken."""
@@ -159,8 +160,7 @@ class Reads(Protocol):
     name: str
     context: zmq.Context[zmq.Socket[bytes]]
     access: Access
-    poller: zmq.Poller
-    handlers: dict[object, Callable[[], None]]
+    inlets: Inlets
     entrance: Entrance
     ticks: NoTicks
 
@@ -168,8 +168,7 @@ class Reads(Protocol):
 def read(process: Reads, prefixes: tuple[str, ...], take: Callable[[Event, bytes], None]) -> None:
     """Let a process read last trades from now on."""
     socket = sockets.tick_reader(process.context, process.access.to("ticks.out"), prefixes)
-    reader = process.ticks = TickReader(process.name, socket, process.poller, process.entrance, take)
-    process.handlers[socket] = reader.came
+    process.ticks = TickReader(process.name, socket, process.inlets, process.entrance, take)
 
 
 def tick(frames: list[bytes]) -> Message:

@@ -213,7 +213,9 @@ class Tiers:
             else:
                 report = control.answered(body, self._answers(who))
             with suppress(zmq.ZMQError):  # he has gone, or does not read
-                sockets.send(self._ask, (peer, b"", b"control.", self._process.passing("control.", report, 0)), sockets.NOBLOCK)
+                self._process.send(
+                    self._ask, (peer, b"", b"control.", self._process.passing("control.", report, 0)), sockets.NOBLOCK
+                )
 
     def _answers(self, who: str) -> control.Answers:
         key = self._process.doors.guard.keys.named(who)

@@ -102,7 +102,7 @@ class VenueLink:
             assert self._socket is not None
             ack = self._process.passing("ack.", Ack(ref), self._process.clock.now_ns())
             with suppress(zmq.ZMQError):
-                sockets.send(self._socket, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
+                self._process.send(self._socket, (sender, b"", b"ack.", ack), sockets.NOBLOCK)
 
     def next_ns(self) -> int:
         """When (monotonic) the lease or an order is due."""
@@ -147,7 +147,7 @@ class VenueLink:
     def _send(self, frames: list[bytes]) -> bool:
         assert self._socket is not None
         try:
-            sockets.send(self._socket, (VENUE_PEER, *frames), sockets.NOBLOCK)
+            self._process.send(self._socket, (VENUE_PEER, *frames), sockets.NOBLOCK)
         except zmq.ZMQError:  # no such peer, or its queue is full: the outbox has it and tries again
             return False
         return True

@@ -46,6 +46,7 @@ BUS_EDGES = {
     "bus.journal",
     "bus.keys",
     "bus.private",
+    "bus.inlets",
     "bus.sockets",
     "bus.subscriptions",
     "bus.testing",

@@ -10,6 +10,7 @@ import zmq
 from tapewire.bus import topics, wire
 from tapewire.bus.clock import WallClock
 from tapewire.bus.daemon import Event
+from tapewire.bus.inlets import Inlets
 from tapewire.bus.messages import Body, Gap, Header, Tick
 from tapewire.bus.testing import bar
 from tapewire.daemons.shell import logs
@@ -43,8 +44,8 @@ class Reader:
         self.now_ns = 0
         self.taken: list[Event] = []
         self.entrance = Entrance(1, WallClock(), allow, logs.configure("test"))
-        self.poller = zmq.Poller()
-        self.reader = TickReader("tracker", socket, self.poller, self.entrance, self.take, lambda: self.now_ns)
+        self.inlets = Inlets()
+        self.reader = TickReader("tracker", socket, self.inlets, self.entrance, self.take, lambda: self.now_ns)
         self.tick_ns = tick_ns
 
     def take(self, event: Event, frame: bytes) -> None:
@@ -56,9 +57,9 @@ class Reader:
             self.feed.send_multipart(each)
 
     def round(self) -> None:
-        """As `Process.pump`: what the poller reports, then the end of the round."""
-        if self.poller.poll(0):
-            self.reader.came()
+        """As `Process.pump`: what the inlets report, then the end of the round."""
+        for handler in self.inlets.wait(0):
+            handler()
         self.reader.round()
 
 
@@ -122,7 +123,7 @@ def test_in_a_storm_most_of_the_time_is_left_to_everything_else(reader: Reader) 
     reader.send(*(frames(seq) for seq in range(1, 201)))
     reader.round()
     took = len(reader.taken)
-    slept = [bool(reader.poller.poll(0))]
+    slept = [bool(reader.inlets.wait(0))]
     reader.round()  # for a bar, while it rests
 
     assert 20 <= took < 40

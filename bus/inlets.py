@@ -1,0 +1,103 @@
+"""What a process waits for: all its sockets, and what else can be read, in one call to the kernel.
+
+`zmq.Poller` asks libzmq about every socket before it waits and again afterwards, and each question is two system calls. Here the
+kernel watches the descriptor that libzmq has for each socket (epoll), and only a socket that it names is asked.
+
+Such a descriptor (ZMQ_FD) says that something has happened to its socket: perhaps a message has come. Any use of the socket may
+take that sign away while a message is there. So a socket that was used is asked before the next wait (`used`). Those whose handlers
+are called are used by that.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any, cast
+
+import zmq
+
+Handler = Callable[[], None]
+
+_EVENTS = int(zmq.EVENTS)
+_READABLE = int(zmq.POLLIN)
+_AT_ONCE = 64  # descriptors that one call reports; the rest waits for the next one
+
+
+class _Source:
+    """Something to wait for. rank: which one is handled first. socket: None for a plain descriptor."""
+
+    __slots__ = ("handler", "rank", "socket")
+
+    def __init__(self, rank: int, socket: zmq.Socket[bytes] | None, handler: Handler) -> None:
+        self.rank = rank
+        self.socket = socket
+        self.handler = handler
+
+    def readable(self) -> bool:
+        return self.socket is None or cast(int, self.socket.getsockopt(_EVENTS)) & _READABLE != 0
+
+
+class Inlets:
+    """The sockets of one process, and its other descriptors. Handlers are called in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._added = 0
+        self._by_fd: dict[int, _Source] = {}
+        self._by_socket: dict[zmq.Socket[bytes], _Source] = {}
+        self._used: dict[_Source, None] = {}
+
+    def add(self, source: Any, handler: Handler) -> None:
+        """Wait for a ZeroMQ socket, or for anything with a `fileno`; `handler` is to read it."""
+        self._added += 1
+        if isinstance(source, zmq.Socket):
+            added = _Source(self._added, source, handler)
+            self._by_socket[source] = added
+            self._used[added] = None  # what has come already gives no sign
+        else:
+            added = _Source(self._added, None, handler)
+        fd = source.fileno()
+        self._by_fd[fd] = added
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def remove(self, source: Any) -> None:
+        """Wait for it no more."""
+        fd = source.fileno()
+        self._epoll.unregister(fd)
+        self._used.pop(self._by_fd.pop(fd), None)
+        if isinstance(source, zmq.Socket):
+            del self._by_socket[source]
+
+    def used(self, socket: zmq.Socket[bytes]) -> None:
+        """Something was sent by this socket, outside its handler. One that is not waited for is ignored."""
+        if (source := self._by_socket.get(socket)) is not None:
+            self._used[source] = None
+
+    def emptied(self, socket: zmq.Socket[bytes]) -> None:
+        """The handler has read this socket until libzmq said that there is no more."""
+        self._used.pop(self._by_socket[socket], None)
+
+    def wait(self, timeout_ms: int) -> list[Handler]:
+        """The handlers of what can be read, after `timeout_ms` at the latest. May return none before."""
+        ready: list[_Source] = []
+        if self._used:
+            ready = [source for source in self._used if source.readable()]
+            self._used.clear()
+        for fd, _ in self._epoll.poll(0 if ready else timeout_ms / 1000, _AT_ONCE):
+            source = self._by_fd[fd]
+            if source not in ready and source.readable():
+                ready.append(source)
+        if len(ready) > 1:
+            ready.sort(key=_rank)
+        for source in ready:
+            if source.socket is not None:
+                self._used[source] = None
+        return [source.handler for source in ready]
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._epoll.close()
+
+
+def _rank(source: _Source) -> int:
+    return source.rank
