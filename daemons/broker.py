@@ -115,23 +115,27 @@ class Broker:
 
     def _forward(self) -> None:
         self.inlets.used(self.outgoing)
+        faulty, room = bool(self.faults), BATCH
         for who, frames in sockets.from_peers(self.incoming, BATCH, self.doors.guard):
+            room -= 1
             if len(frames) != 2 or len(frames[0]) > MAX_TOPIC or len(frames[1]) > MAX_MESSAGE:  # no reader would take it
                 self._refuse(frames)
             elif not self._may_publish(who, frames[0]):
                 self._drop(who, frames[0])
             else:
-                if self.faults:
+                if faulty:
                     self._strike("receive", frames)
                     self._strike("speak", frames)
                 sockets.send(self.outgoing, frames)
-                if self.faults:
+                if faulty:
                     self._strike("sent", frames)
                 self.forwarded += 1
                 self.last.keep(frames[0].decode("latin-1"), frames[1])
                 self._count(frames)
                 if frames[0].startswith(RESEND):
                     self._resend(who, frames[1])
+        if room:
+            self.inlets.emptied(self.incoming)
 
     def _strike(self, step: str, frames: list[bytes]) -> None:
         if not frames[0].startswith(topics.SYS.encode()):

@@ -26,7 +26,7 @@ from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.process import Process, Taken
+from tapewire.daemons.shell.process import BATCH, Process, Taken
 from tapewire.replay.keyboard import Keyboard
 from tapewire.replay.pace import Pace
 from tapewire.replay.venue import Venue
@@ -166,11 +166,7 @@ class Player(Process):
         self.outbox.put(ref(topic, header), [b"", topic.encode(), frame], self.clock.monotonic_ns())
 
     def _linked(self) -> None:
-        while True:
-            try:
-                frames = self.link.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for frames in sockets.arrived(self.link, BATCH):
             try:
                 topic, header, body = wire.decode_message(frames[-2:])
             except PeerError as error:

@@ -52,9 +52,10 @@ class Intake:
         """Take a fact from the bus, and then the requests that have waited for it."""
         self._take(FACT, b"", event, frame)
         self._reached(event)
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            self._take_after_facts(*each)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                self._take_after_facts(*each)
 
     def request(self, sender: bytes, event: Event, frame: bytes, *, reused: bool = False) -> None:
         """Take a request that came to the service and is not a repeat that has been answered.

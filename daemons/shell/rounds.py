@@ -69,6 +69,7 @@ class Rounds(Process):
         self.folding = True
         self.log: Journal | None = None
         self.faults = Faults(daemon.name, conf.faults, run)
+        self._faulty = bool(self.faults)
         self.voice = Voice(self.stamper)
         self.watch = Watch(conf.bus.journal_s, self.clock.monotonic_ns(), runs=conf.bus.clock_runs)
         self.intake = Intake(daemon, self.clock, self.watch, logger, reads=bool(subscribe))
@@ -113,11 +114,12 @@ class Rounds(Process):
                 self._time(*self.daemon.timed, events)
             self._strike("sent", events)
             self._log_noted()
+        else:
+            self._deliver(now_ns)
         if self.venue is not None:
             self.venue.acknowledge()
         if self.public is not None and not self.folding:
             self.public.pass_time(now_ns)
-        self._deliver(now_ns)
         self.jobs.advance()
 
     def step(self, event: Event) -> None:
@@ -188,7 +190,7 @@ class Rounds(Process):
             self.notes.note(venue_link.TOPIC, changed)
 
     def _strike(self, step: str, events: Sequence[Event]) -> None:
-        if self.faults:
+        if self._faulty:
             for event in events:
                 self.faults.strike(step, event.header.event_ns, event.topic)
 

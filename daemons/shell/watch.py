@@ -13,6 +13,7 @@ from tapewire.strategies.clock import SECOND_NS
 
 JOURNAL = "journal.link."
 DUE = "due."
+_TIMELESS = (Gap, Due)
 NOT_WHOLE = "journal not whole: "  # begins the note of a logger's beat while a file of the journal is not as written
 
 
@@ -39,7 +40,7 @@ class Watch:
     def heard(self, event: Event, now_ns: int) -> None:
         """A core takes this event. A Gap carries wall-clock time and a Due an estimate; neither advances market time."""
         body = event.body
-        if event.header.event_ns > self.market_ns and not isinstance(body, Gap | Due):
+        if event.header.event_ns > self.market_ns and not isinstance(body, _TIMELESS):
             self.market_ns, self._heard_ns = event.header.event_ns, now_ns
         if isinstance(body, LinkState) and event.topic == JOURNAL:
             self.journal_up = body.up
