@@ -13,6 +13,7 @@ import pytest
 import zmq
 
 from tapewire.bus import access, keys, sockets, topics, wire
+from tapewire.bus import roles as rules
 from tapewire.bus.access import Line
 from tapewire.bus.client import History, Reader, request_frames, request_reply
 from tapewire.bus.journal import scan
@@ -86,9 +87,10 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
 
 
 def test_every_port_that_is_bound_is_tried_here(standing: Standing) -> None:
-    """The sockets in the run's folder, but for supervisord's, and the tcp ports of PROTOCOL.md 1."""
+    """The sockets in the run's folder, but for supervisord's, and the tcp ports of PROTOCOL.md 1. Those that a run has with
+    subscribers only are tried in test_subscribers_locked.py."""
     assert {path.name for path in standing.folder.iterdir()} == {*OWNERS, "supervisord.sock"}
-    assert set(PORTS) == {*OUTSIDE, "backfill"}
+    assert set(PORTS) - (rules.PUBLIC - {"public"}) == {*OUTSIDE, "backfill"}
 
 
 @pytest.mark.parametrize("stranger", list(dict.fromkeys([*OVER_TCP, *INSIDE])))

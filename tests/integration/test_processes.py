@@ -110,7 +110,7 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     """PROTOCOL.md 7 lists them; a service answers its own. `stop` is requested last."""
     control, service = ("ping", "state", "stop"), ("state", "parameters")
     about = ("health", "ready", "connection_test", "accounts")
-    services = {"tracker": service, "evaluator": (*service, "strategies", "evaluate"), "gate": (*service, *about)}
+    services = {"tracker": (*service, "init"), "evaluator": ("strategies", *service, "evaluate"), "gate": (*service, *about)}
     ports = services | {f"control.{name}": control for name in supervise.DAEMONS}
     of_subscribers = {"since", *queries.of(configuration.read(Path(up.run)))}  # tests/integration/test_subscribers.py asks them
     assert {verb for verbs in ports.values() for verb in verbs} | set(Pace().verbs) | of_subscribers == set(get_args(Verb))
@@ -119,10 +119,12 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
     with zmq.Context() as context:
         with pytest.raises(PeerError, match="NO_ACCOUNTS: the venue is not connected"):
             request_control(context, operator.to("gate"), "accounts")
+        with pytest.raises(PeerError, match="INVALID"):
+            request_control(context, operator.to("tracker"), "init")
         for port, verbs in ports.items():
             line = operator.to(port)
             with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
                 request_control(context, line, "stae")
             for verb in verbs:
-                if verb != "accounts":
+                if verb not in ("accounts", "init"):
                     assert isinstance(request_control(context, line, verb), dict)
