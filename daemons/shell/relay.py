@@ -51,7 +51,7 @@ class TickRelay:
     ) -> None:
         self.forwarded = 0
         self._heard = False  # trades came since the relay looked
-        self._ending = False
+        self._asked = self._ending = False
         self._fault: Exception | None = None
         self._guard: Callable[[], dict[str, Any]] = dict
         self._ready = threading.Event()
@@ -81,10 +81,12 @@ class TickRelay:
             while True:
                 count = int.from_bytes(self._bell.recv_multipart(zmq.NOBLOCK)[0], "little") // FRAMES
                 self._heard = self._heard or count > 0
+                self._asked = False
                 self.forwarded += count
-        with suppress(zmq.Again):  # it has not answered the last time yet
-            self._bell.send(COUNT, zmq.NOBLOCK)
-            self._bell.send(END, zmq.NOBLOCK)
+        if not self._asked:  # else it has not come to the last ring yet
+            self._asked = True
+            self._bell.send(COUNT)
+            self._bell.send(END)
 
     def state(self) -> dict[str, Any]:
         """What its guard counts, as `Guard.state` has it."""
@@ -108,30 +110,27 @@ class TickRelay:
     def _run(self, run: Path, bus: Bus, cores: Sequence[int], logger: structlog.stdlib.BoundLogger) -> None:
         try:
             step_aside(cores)
-            with zmq.Context() as context, Doors(context, run, bus) as doors:
-                self._guard = doors.guard.state
-                self._forward(context, doors, logger)
+            context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+            try:
+                with Doors(context, run, bus) as doors:
+                    self._guard = doors.guard.state
+                    self._forward(context, doors, logger)
+            finally:
+                context.destroy(linger=0)
         except Exception as error:  # told to the broker's thread, which ends the process
             self._fault = error
         self._ready.set()
 
     def _forward(self, context: zmq.Context[zmq.Socket[bytes]], doors: Doors, logger: structlog.stdlib.BoundLogger) -> None:
-        incoming = outgoing = None
-        try:
-            incoming = sockets.ticks_in(context, doors.both("ticks.in"))
-            outgoing = sockets.ticks_out(context, doors.both("ticks.out"))
-            self._ready.set()
-            while not self._ending:
-                zmq.proxy_steerable(incoming, outgoing, None, self._inside)
-                heard, self._heard = self._heard, False
-                for suspect in doors.guard.endless.suspects if heard else ():
-                    doors.guard.endless.heard(suspect)  # messages came, so what came by a connection was messages
-                doors.watch(logger)
-        finally:
-            doors.close()
-            for socket in (incoming, outgoing):
-                if socket is not None:
-                    socket.close(linger=0)
+        incoming = sockets.ticks_in(context, doors.both("ticks.in"))
+        outgoing = sockets.ticks_out(context, doors.both("ticks.out"))
+        self._ready.set()
+        while not self._ending:
+            zmq.proxy_steerable(incoming, outgoing, None, self._inside)
+            heard, self._heard = self._heard, False
+            for suspect in doors.guard.endless.suspects if heard else ():
+                doors.guard.endless.heard(suspect)  # messages came, so what came by a connection was messages
+            doors.watch(logger)
 
 
 def step_aside(cores: Sequence[int]) -> None:
