@@ -324,7 +324,7 @@ def _prove(root: str, group: list[tuple[Examined, Series]], reading: Reading) ->
         if first.content.assumed:
             first.error = error
             return
-        first.told.append(f"{error}; the zone stands in the stamps and was believed")
+        first.told.append(f"{str(error).rpartition('; say ')[0] or error}; the zone stands in the stamps and was believed")
         for each, _ in group:
             each.odd_clock = True
 
