@@ -21,7 +21,7 @@ from tapewire.daemons.shell import limits
 
 RECENT_S = 60.0
 EXPORT = "write it again with `tapewire keys export NAME --to FOLDER`, NinjaTrader's with `tapewire keys bridge --to FOLDER`"
-BRIDGE_PORTS = frozenset({"broker.in", "venue", "backfill"})
+BRIDGE_PORTS = frozenset({"broker.in", "ticks.in", "venue", "backfill"})
 
 
 def keys(run: Path) -> Found:
