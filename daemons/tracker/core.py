@@ -164,5 +164,13 @@ def daemon(conf: Conf) -> Daemon:
         owns=(topics.LEVELS,),
         takes={"init": init.accepted},
         shows={"state": shown.sessions},
-        ticks=(topics.TICK,) if timeframes else (),
+        ticks=_wanted(conf),
     )
+
+
+def _wanted(conf: Conf) -> tuple[str, ...]:
+    """Which trades the timeframes of a run need: all for bars of seconds; else those of instruments without minutes."""
+    periods = [period(each) for each in conf.tracker.timeframes]
+    if any(each.needs_trades for each in periods):
+        return (topics.TICK,)
+    return tuple(topics.tick(name) for name in conf.instruments if name not in conf.traded) if periods else ()

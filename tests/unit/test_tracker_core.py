@@ -521,6 +521,22 @@ def test_no_decodable_bar_makes_the_tracker_raise(rows):
 # --- the daemon ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "timeframes, wanted, unwanted",
+    [([], [], ["MNQ", "NQ"]), (["5s"], ["MNQ", "NQ"], []), ([5, "1d"], ["NQ"], ["MNQ"])],
+    ids=["no timeframe", "seconds", "minutes"],
+)
+def test_the_daemon_reads_only_the_trades_that_it_needs(timeframes, wanted, unwanted):
+    """Of a traded instrument none for minutes: those it has."""
+    changes = {"tracker": {"timeframes": timeframes}}
+    run = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(conf.preset_names()[0]), changes=changes)
+
+    read = daemon(run).ticks
+
+    assert all(topics.matches(topics.tick(name), read) for name in wanted)
+    assert not any(topics.matches(topics.tick(name), read) for name in unwanted)
+
+
 def test_the_daemon_reads_raw_bars_and_gaps_and_recovers_from_the_journal():
     """Its state is a fold of bars and of what a person gave, so those topics rebuild it; nobody asked for trades."""
     run = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(conf.preset_names()[0]))
