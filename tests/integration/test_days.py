@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,10 @@ def both(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
                     return
                 pids = {each["name"]: each["pid"] for each in supervise.processes(instance)}
                 for name in pids if moment % 7 == 3 else ("daybook", "logger")[: 1 if moment % 3 else 2]:
-                    if pids[name]:
-                        os.kill(pids[name], signal.SIGKILL)
-                        killed.append(moment)
+                    with suppress(ProcessLookupError):  # it is being started again
+                        if pids[name]:
+                            os.kill(pids[name], signal.SIGKILL)
+                            killed.append(moment)
 
             with Player(conf, disturbed, runs.venue(conf), logs.configure("replay")) as player:
                 player.join()
