@@ -18,6 +18,7 @@ from typing import Any, cast
 import structlog
 import zmq
 
+from tapewire.bus import sockets
 from tapewire.bus.keys import Keys
 from tapewire.bus.sockets import FACTS_HWM
 from tapewire.daemons.settings.structs import PORTS, Bus
@@ -67,6 +68,7 @@ class Ours:
         parts = SimpleNamespace(doors=self.doors, conf=SimpleNamespace(bus=bus), logger=self.logger)
         parts.bind = lambda make, door: make(context, door)
         parts.listen = self._listen
+        parts.send = lambda socket, frames, flags=0: sockets.send(socket, frames, flags)
         self.outlet = Outlet(cast(Process, parts), "public")
 
     def _listen(self, socket: Any, handler: Callable[[], None]) -> None:

@@ -48,10 +48,10 @@ def facts() -> Iterator[tuple[str, str, bytes]]:
         ("nt", BARS, head(), bar(close=math.nan)),
         ("tracker", "session.MNQ.", head(epoch=2), session()),
         ("tracker", "session.MNQ.", head(epoch=FAR), session()),
-        ("nt", "sys.beat.nt.", head(), Beat("nt", 1, 0, 0, {BARS: (1, FAR), f"raw.{'x' * 300}.": (1, 1)})),
+        ("nt", "sys.beat.nt.", head(), Beat("nt", 1, 0, 0, {BARS: (1, FAR), f"raw.bar.{'x' * 300}.": (1, 1)})),
         ("tracker", "sys.beat.tracker.", head(), Beat("tracker", 1, 0, 0, {"session.MNQ.": (FAR, 1)})),
         ("nt", f"raw.{'long' * 60}.", head(), Alarm("a", "b")),
-        ("nt", "raw." + "deep." * 30, head(), Alarm("a", "b")),
+        ("nt", "raw.bar." + "deep." * 30, head(), Alarm("a", "b")),
         ("gate", "trade.XYZ.", head(), msgspec.structs.replace(trade, instrument="XYZ")),  # type: ignore[type-var]
         ("gate", "trade.MNQ.", head(), msgspec.structs.replace(trade, exit_price=math.inf)),  # type: ignore[type-var]
     ]

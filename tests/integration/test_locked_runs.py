@@ -68,7 +68,7 @@ def test_an_exported_key_is_good_after_restarts(tapewire: Run, up: instances.Ins
 
     anna = access.remote(tmp_path / "anna.key", PORTS.__getitem__)
     with zmq.Context() as context, History(context, anna.to("history"), deadline_s=20) as history:
-        assert history.topics() == ()
+        assert {each.topic.partition(".")[0] for each in history.topics()} <= {"feed", "ops"}
 
 
 def test_a_gate_whose_port_is_taken_says_so_and_comes_when_it_is_free(tapewire: Run, up: instances.Instance) -> None:
