@@ -18,6 +18,7 @@ from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tapewire.replay.sources.series import Series
 from tapewire.replay.sources.table import Bars, Options, Progress
 
+LISTED = 3  # reasons why there is nothing
 COMPANIONS = ("NQ", "ES", "YM")  # roots whose bars stand beside those of a traded one
 
 
@@ -93,6 +94,8 @@ def recording(path: Path, instrument: str, reading: Reading, progress: Progress)
         said = (("--from", options.start), ("--to", options.end), ("--contract", options.contract))
         cut = ", ".join(f"{name} {value}" for name, value in said if value)
         remedy = f"check {cut}" if cut else "say --instrument for what is there"
+        if not gathered.series and not cut:
+            there, remedy = "no bars at all", "; ".join(gathered.told[:LISTED]) or "export the series again, with at least one"
         raise DataError(f"{path}: no bars of {root}, which {instrument} trades on; it holds {there}; {remedy}")
     beside = [(name, gathered.series[name].bars) for name in COMPANIONS if name != root and name in gathered.series]
     roots = [root, *(name for name, _ in beside)]

@@ -74,6 +74,8 @@ def _kind(head: Head) -> Kind | None:
     """The layout of the first of some rows that has one: the very first may be damaged."""
     for line in head.lines[:5]:
         cells = layouts.fields_of(line, ";")
+        if cells[-1:] == [""]:
+            cells.pop()
         for kind in KINDS:
             if cells and kind.fits(cells):
                 return kind

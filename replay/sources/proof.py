@@ -32,6 +32,7 @@ DAYS = ((380, RTH_CLOSE - RTH_OPEN + 1), (404, 406))  # minutes from the first b
 FEWEST = 60  # bars that make a day one
 PIECE = 1 << 15  # bars that a processor keeps at hand
 NEVER = 1 << 40  # a day that does not come
+FEW_DAYS = 2  # on which news at another minute may have moved the market more than an opening
 OPENING = 4.0  # the volume of 09:31 is nine times that of the minutes before, London's opening doubles it
 ZONES = (
     UTC,
@@ -102,6 +103,11 @@ class Evidence(NamedTuple):
         return 2 * self.broken >= self.days or (not self.around and self.best > max(2 * self.rise, OPENING))
 
     @property
+    def hinted(self) -> bool:
+        """Volume alone speaks against the clock, and 09:31 is not there to compare with: news may have come at another minute."""
+        return self.misplaced and not (self.around or self.broken or self.day_only or self.rise)
+
+    @property
     def ahead(self) -> bool:
         """Closes are a minute early, as stamps of the open read as closes are."""
         if self.around:
@@ -147,6 +153,9 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock, times: t
         return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}), as {why}"]
     if found.fits and not found.contrary:
         return []
+    if found.hinted and found.days <= FEW_DAYS:
+        rise = f"the volume rises most at {hhmm(found.peak)} New York time; if that was the opening, say another --zone"
+        return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}): {rise}"]
     fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))
     if found.fits and fitting in (None, declared):
         raise DataError(f"{file}: {_mixed(found)}")

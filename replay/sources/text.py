@@ -156,7 +156,7 @@ class _Rows(NamedTuple):
     """Data rows of a block that have as many cells as the header names.
 
     signs: of the block. line: the rows' numbers. starts: of the rows. stops: of each column, where the rows' cells end.
-    lines: in the block, all told. blanks: a cell may begin with one.
+    lines: in the block, all told. blanks: a cell may begin or end with one.
     """
 
     signs: NDArray[np.uint8]
@@ -185,7 +185,9 @@ def _rows(path: Path, block: _Block, first: int, layout: Layout, table: Table) -
     stops = np.flatnonzero(newline | (signs[start:end] == ord(separator)))
     lines = int(np.count_nonzero(newline))
     line = np.arange(first + skipped, first + skipped + lines, dtype=np.int64)
-    blanks = b" " in content and (signs[start] == BLANK or any(before + b" " in content for before in (separator, b"\n")))
+    blanks = b" " in content and (
+        signs[start] == BLANK or any(pair in content for sign in (separator, b"\n") for pair in (sign + b" ", b" " + sign))
+    )
     even = _even(stops, newline, lines, width)
     ends = (stops[newline[stops]] if even is None else even[:, -1]) + start
     stops += start
@@ -259,10 +261,11 @@ def _columns(
 
 
 def _cells(rows: _Rows, column: int, decimal: str) -> Cells:
-    starts = rows.stops[column - 1] + 1 if column else rows.starts
+    starts, ends = rows.stops[column - 1] + 1 if column else rows.starts, rows.stops[column]
     if rows.blanks:
         starts = starts + (rows.signs[starts] == BLANK)
-    return Cells(rows.signs, starts, rows.stops[column], decimal)
+        ends = ends - ((rows.signs[ends - 1] == BLANK) & (ends > starts))
+    return Cells(rows.signs, starts, ends, decimal)
 
 
 def _unquoted(content: bytes, separator: str) -> bytes:

@@ -176,3 +176,15 @@ def test_the_break_was_shorter_until_2015():
     assert proof.check("a", np.sort(np.append(close, quarter)), np.append(volume, np.ones(15, np.int64)), RIGHT) == []
     assert not proof.resting(*proof.new_york(quarter)).any()
     assert proof.resting(*proof.new_york(quarter + (after - before).days * 86_400 * 10**9)).all()
+
+
+def test_a_few_hours_without_the_opening_are_not_refused_by_their_volume():
+    """News at 08:30 moves the market more than anything else that the file has; that is told, and the file is read."""
+    close, volume = market(SPRING)
+    _, minute = proof.new_york(close)
+    some = (close < close[0] + 16 * 60 * MINUTE_NS) & (minute > 420) & (minute < 560)
+    volume = np.where(minute == 511, 9000, volume)[some]
+
+    (told,) = proof.check("a", close[some], volume, RIGHT)
+
+    assert "the volume rises most at 08:31 New York time; if that was the opening, say another --zone" in told

@@ -260,6 +260,23 @@ def test_a_folder_without_a_known_file_is_listed(tmp_path, name, content):
         read(tmp_path)
 
 
+def test_what_was_left_out_is_the_reason_for_no_bars(tmp_path):
+    """A folder of quotes alone holds no bars, and the error says what to export."""
+    (tmp_path / "NQ 03-27.Bid.txt").write_text("20270224 143100;100;101;100;101;9\n")
+
+    with pytest.raises(DataError, match=r"it holds no bars at all; .*quotes at the bid, .*; export Minute or Tick"):
+        read(tmp_path)
+
+
+def test_blanks_around_cells_and_a_separator_at_the_end_do_not_count(tmp_path):
+    """Spreadsheets and editors leave them."""
+    export(tmp_path, GOOD)
+    plain = list(read(tmp_path).bars)
+    export(tmp_path, GOOD.replace(",", " , ") + " ,")
+
+    assert list(read(tmp_path).bars) == plain
+
+
 def test_an_empty_folder_is_named(tmp_path):
     """The error names the empty folder."""
     with pytest.raises(DataError, match="holds nothing; name a file"):
