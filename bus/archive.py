@@ -137,7 +137,7 @@ def _damaged(path: Path, place: int) -> JournalError:
 
 
 def library() -> Any:
-    """Moved of Python from 3.14 on; before, the same modules from backports.zstd."""
+    """Part of Python from 3.14 on; before, the same module from backports.zstd."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
