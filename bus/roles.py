@@ -63,7 +63,7 @@ PUBLISHES: Mapping[Role, tuple[str, ...]] = {
         topics.INGRESS,
     ),
     Role.PUBLISHER: (topics.PUBLIC,),
-    Role.BRIDGE: (topics.BAR,),
+    Role.BRIDGE: (topics.RAW,),
     Role.DAYBOOK: (topics.FEED, topics.OPS),
 }
 _PROCESS = (topics.BEAT, topics.RESEND, topics.GAP, topics.ALARM)
@@ -127,6 +127,8 @@ def may_connect(role: Role, port: str) -> bool:
 
 def may_publish(role: Role, name: str, topic: str) -> bool:
     """Whether the key `name` of this role may publish a topic."""
+    if topic.startswith(topics.TICK):  # it has ports of its own
+        return False
     return topic.startswith(PUBLISHES.get(role, ())) or any(topic == topics.of(each, name) for each in OWN.get(role, ()))
 
 

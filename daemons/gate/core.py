@@ -73,7 +73,7 @@ def daemon(conf: Conf) -> Daemon:
     It reads bars only for a prop-firm program with a rule about open equity, and sessions only where external signals are accepted:
     these do not carry their bar, as the evaluator's intents do. Nothing else here reads either.
     """
-    bars = (topics.BAR,) if conf.program is not None and conf.program.sees_open_equity else ()
+    bars = (topics.RAW,) if conf.program is not None and conf.program.sees_open_equity else ()
     sessions = (topics.SESSION,) if conf.ingress.enabled else ()
 
     return Daemon(

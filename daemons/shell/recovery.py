@@ -183,7 +183,8 @@ def of_history(
     for event, _ in gaps:
         if isinstance(event.body, Gap) and topics.matches(event.body.topic, daemon.recover):
             lost.setdefault(event.body.topic, []).append(event)
-    names = [length.topic for prefix in daemon.recover for length in history.topics(prefix)]
+    found = [length.topic for prefix in daemon.recover for length in history.topics(prefix)]
+    names = [topic for topic in found if not topic.startswith(topics.TICK)]  # recorded trades make no state
     answers = [topic for topic in names if not topics.matches(topic, (*subscribe, *daemon.owns))]
     given = {event.header.cause: event for topic in answers for event in _events(history, topic, folds.get(topic, 0))}
     heard = sorted({*names, *lost} - {*answers})

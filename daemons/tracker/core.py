@@ -157,9 +157,9 @@ def daemon(conf: Conf) -> Daemon:
     return Daemon(
         name="tracker",
         core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, timeframes, products),
-        subscribe=(topics.BAR, topics.GAP),
+        subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
-        recover=(topics.BAR, topics.LEVELS),
+        recover=(topics.RAW, topics.LEVELS),
         timed=("tracker", Bar),
         owns=(topics.LEVELS,),
         takes={"init": init.accepted},

@@ -538,11 +538,11 @@ def test_the_daemon_reads_only_the_trades_that_it_needs(timeframes, wanted, unwa
 
 
 def test_the_daemon_reads_raw_bars_and_gaps_and_recovers_from_the_journal():
-    """Its state is a fold of bars and of what a person gave, so those topics rebuild it; nobody asked for trades."""
+    """Its state is a fold of the raw topics and of what a person gave, so those topics rebuild it."""
     run = conf.load("replay", instance="test", traded=["MNQ"], preset=conf.preset(conf.preset_names()[0]))
 
     tracker = daemon(run)
 
     assert (tracker.name, tracker.serves) == ("tracker", "tracker")
-    assert (tracker.subscribe, tracker.recover) == (("raw.bar.", "sys.gap."), ("raw.bar.", "levels."))
+    assert (tracker.subscribe, tracker.recover) == (("raw.", "sys.gap."), ("raw.", "levels."))
     assert tracker.core.step(event(bar("09:31")))
