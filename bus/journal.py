@@ -336,7 +336,8 @@ def scan(path: Path) -> Iterator[bytes]:
     Raises:
         JournalError: it cannot be read, is not a journal, or is damaged before its tail; the records before that come first.
     """
-    return (record for _, record in scan_from(path, 0))
+    for _, record in scan_from(path, 0):
+        yield record
 
 
 def scan_from(path: Path, offset: int) -> Iterator[tuple[int, bytes]]:

@@ -360,7 +360,7 @@ class Gate:
         account, at_ns = self.conf.trading.account, event.header.event_ns
         found = self.disputes.compare(hello, account, at_ns, self.book, self.orders, self.conf.traded)
         alarms = [facts.alarm("reconcile", text) for text in found.texts]
-        adopted = (output for execution in found.adopted for output in self._execute(execution))
+        adopted = [output for execution in found.adopted for output in self._execute(execution)]
         return [*alarms, *adopted, *self._blotter.hours(hello), *self._blotter.accounts(hello.figures, at_ns)]
 
     def _overdue(self, due: Due) -> list[Output]:
