@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from mypy_extensions import mypyc_attr
+
 from tapewire.bus.messages import PROTOCOL_VERSION, Header
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stamper:
     """Makes headers for one source in one epoch."""
 

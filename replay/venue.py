@@ -29,6 +29,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from tapewire.bus.errors import ConfError, InvariantError
 from tapewire.bus.messages import (
     Action,
@@ -79,6 +81,7 @@ class InstrumentBook:
     cached: Position | None = None
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Venue:
     """The simulated venue for one account.
 

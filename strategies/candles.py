@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from mypy_extensions import mypyc_attr
+
 from tapewire.bus.messages import Bar
 
 K = TypeVar("K")
@@ -51,6 +53,7 @@ Part: TypeAlias = Bar | Candle[Any]
 """What a candle is made of: one-minute bars, or shorter candles (daemons/tracker/trades.py)."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Candles(Generic[K]):
     """One-minute bars in, closed candles out. One candle is open at a time."""
 

@@ -25,6 +25,8 @@ import math
 from collections import deque
 from typing import Literal
 
+from mypy_extensions import mypyc_attr
+
 from tapewire.bus.messages import Bar
 
 Method = Literal["simple", "wilder"]
@@ -35,6 +37,7 @@ def typical(bar: Bar) -> float:
     return (bar.high + bar.low + bar.close) / 3
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Vwap:
     """VWAP and deviation over all bars folded, in points, as the tracker publishes them.
 
@@ -70,6 +73,7 @@ class Vwap:
         self._begun = True
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Bands:
     """VWAP and deviation as VWAP Bounce uses them. Both are None until there are two bars and volume.
 
@@ -116,6 +120,7 @@ class Bands:
         return None if vwap is None or sigma is None else (vwap - k * sigma, vwap + k * sigma)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Rsi:
     """Relative strength index of a series of closes: `100 - 100 / (1 + average gain / average loss)`, 100 without losses.
 
@@ -154,6 +159,7 @@ class Rsi:
         self.value = 100.0 if self._loss == 0 else 100.0 - 100.0 / (1.0 + self._gain / self._loss)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Ema:
     """Exponential moving average: `ema += (value - ema) * 2 / (period + 1)`. None until there are `period` values.
 
@@ -187,6 +193,7 @@ class Ema:
             self.value = self._average
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Mean:
     """The mean of the last `length` whole numbers (volumes); None until there are that many."""
 

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 import structlog
 import zmq
+from mypy_extensions import mypyc_attr
 
 from tapewire.bus import access, roles, sockets, topics, wire
 from tapewire.bus.bounds import Bound, OutOfBounds
@@ -53,6 +54,7 @@ class Stopped(Exception):
     """Raised out of `pump` when SIGTERM, SIGINT or a stop request has arrived."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Process:
     """A named participant of a run. Use as a context manager; subclasses decide what to do with facts and requests."""
 

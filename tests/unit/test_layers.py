@@ -107,6 +107,7 @@ PURE = {
     "itertools",
     "math",
     "msgspec",
+    "mypy_extensions",
     "operator",
     "re",
     "struct",
