@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from tapewire import form
 from tapewire.bus import private
 from tapewire.bus.errors import TapewireError, Transient
 from tapewire.daemons import makers
@@ -26,6 +27,8 @@ def main() -> int:
     arguments = parser.parse_args()
     private.limit()
     logger = logs.configure(arguments.name)
+    if form.WHY:
+        logger.warning("interpreted", why=form.WHY)
     files = limits.raise_open_files()
     if not limits.enough_files(files):
         logger.warning("few_open_files", limit=files, needed=limits.NEEDED_FILES, remedy=limits.RAISE)

@@ -11,3 +11,5 @@ and an sdist hold plain folders. Nothing is imported here, so that a daemon load
 """
 
 __version__ = "0.1.0"
+
+from tapewire import form as form  # decides where all other modules come from, so it comes first

@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from mypy_extensions import mypyc_attr
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish, Request
@@ -73,6 +74,7 @@ def daemon(conf: Conf) -> Daemon:
     )
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Evaluator:
     """The core: one desk per traded instrument.
 

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 import tapewire
+from tapewire import form
 from tapewire.bus import disk, private
 from tapewire.bus.errors import Interrupted, TapewireError
 
@@ -59,13 +60,14 @@ def application(first: str = "") -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"tapewire {tapewire.__version__}")
+        typer.echo(f"tapewire {tapewire.__version__}, {form.told()}")
         raise typer.Exit
 
 
 def _application(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and form of the code, and exit."),
     ] = False,
 ) -> None:
     """The wire between NinjaTrader 8 and Python: supervised trading daemons on a ZeroMQ bus."""

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tapewire import form
 from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.clock import Calendar
@@ -241,6 +242,7 @@ def load(
         fill=fill,
         fill_empty=fill_empty,
         rolls=_roll_tables(),
+        form=form.FORM,
     )
     for name in ("ring", "last_values_mib", "reader_mib"):
         if (given := getattr(conf.bus, name)) < 1:

@@ -366,7 +366,8 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
     topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
     counted from 0 (daemons/shell/epochs.py). rolls: the contract months; without a table no month is named or checked. fill,
-    fill_empty: the fill model of the simulated venue, and whether bars with volume 0 fill (playbook 5.1).
+    fill_empty: the fill model of the simulated venue, and whether bars with volume 0 fill (playbook 5.1). form: the form of the
+    code that made this configuration, "compiled" or "interpreted".
     """
 
     instance: str
@@ -390,6 +391,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mirror: Mirroring = Mirroring()
     ingress: Ingress = Ingress()
     rolls: tuple[RollTable, ...] = ()
+    form: str = ""
 
     def calendar_of(self, symbol: str) -> Calendar:
         """Half days and holidays of one instrument."""

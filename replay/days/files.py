@@ -33,7 +33,7 @@ STAMPED = (topics.SIGNAL, topics.COMMAND, topics.ORDER, topics.FILL)
 """Topics of which stamps.jsonl has every message."""
 
 # Settings that are no choice of a person's, change with every start, or stand in session_init.json elsewhere.
-UNTOLD = ("calendar", "calendars", "since", "folds", "faults", "rolls", "instruments", "epoch")
+UNTOLD = ("calendar", "calendars", "since", "folds", "faults", "rolls", "instruments", "epoch", "form")
 
 
 class Performance(Struct, frozen=True):

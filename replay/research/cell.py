@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tapewire import bus, daemons, strategies
+from tapewire import bus, daemons, form, strategies
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Alarm, Body, Header, Reject, Session, Trade
 from tapewire.daemons.evaluator import core as evaluator
@@ -147,7 +147,7 @@ def code_digest(names: tuple[str, ...]) -> str:
     """The digest of all source that decides, and of the plug-ins among these strategies."""
     packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies, reading)]
     sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
-    sources += [(module.__name__, Path(str(module.__file__))) for module in (loop, venue, sys.modules[__name__])]
+    sources += [(module.__name__, form.source(module)) for module in (loop, venue, sys.modules[__name__])]
     for name in registry.packages(names):
         file = Path(str(inspect.getsourcefile(registry.load(name))))
         files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]

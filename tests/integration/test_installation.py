@@ -67,7 +67,7 @@ def test_an_sdist_holds_the_package_as_plain_files(built: Built) -> None:
     assert {name for name in names if name.startswith("tapewire/")} == expected()
     assert {name.partition("/")[0] for name in names} == {
         *("tapewire", "tapewire.egg-info", "PKG-INFO"),
-        *("setup.cfg", "pyproject.toml", "README.md", "LICENSE"),
+        *("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"),
     }
 
 

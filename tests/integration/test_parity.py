@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tapewire import form
 from tapewire.bus import topics
 from tapewire.daemons.operator.latency import HOPS
-from tests.integration.conftest import Run, run
+from tests.integration.conftest import TAPEWIRE, Run, run
 from tests.shared import SHARED, needs_shared
 
 pytestmark = pytest.mark.slow
@@ -87,6 +89,23 @@ def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any]
     again = both(tapewire, bars, tmp_path, "--strategies", "pipeline")
 
     assert tuple(made(folder) for folder in again) == before
+
+
+@pytest.mark.skipif(form.FORM != form.COMPILED, reason="tapewire is not compiled here, so there is one form only")
+@pytest.mark.parametrize("options", [(), ("--strategies", "pipeline")])
+def test_the_interpreted_form_leaves_the_bytes_of_the_compiled(
+    home: Path, first: Callable[..., Any], bars: Path, tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Journal and results; `run.json` says which form made which."""
+    compiled, _ = first(*options)
+    monkeypatch.setenv("TAPEWIRE_COMPILE", "0")
+    words = (TAPEWIRE, "backtest", "--data", bars, "--instrument", "MNQ", *options, "--out", tmp_path / "c")
+
+    subprocess.run([str(word) for word in words], check=True, capture_output=True, timeout=240)
+
+    assert made(tmp_path / "c") == made(compiled)
+    forms = [json.loads((folder / "run.json").read_text())["form"] for folder in (compiled, tmp_path / "c")]
+    assert forms == [form.COMPILED, form.INTERPRETED]
 
 
 def test_the_synthetic_sessions_trade(home: Path, first: Callable[..., Any]) -> None:

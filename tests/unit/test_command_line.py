@@ -12,6 +12,7 @@ import pytest
 import typer
 
 import tapewire
+from tapewire import form
 from tapewire.daemons.operator import cli
 
 INSTALLED = (str(Path(sys.executable).with_name("tapewire")),)
@@ -29,10 +30,10 @@ def run(program: tuple[str, ...], *arguments: str, cwd: Path | None = None, **va
 
 @both
 def test_it_tells_its_version(program: tuple[str, ...]) -> None:
-    """Both ways to start it print the version of the package."""
+    """Both ways to start it print the version of the package and the form of its code."""
     done = run(program, "--version")
 
-    assert (done.returncode, done.stdout) == (0, f"tapewire {tapewire.__version__}\n")
+    assert (done.returncode, done.stdout) == (0, f"tapewire {tapewire.__version__}, {form.told()}\n")
 
 
 @both

@@ -95,7 +95,9 @@ def kind_of(thing: object) -> type:
 
 def attributes(thing: object) -> dict[str, Any]:
     """Everything that an object holds, by its name without the underscore."""
-    names = [*getattr(thing, "__dict__", ()), *(name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ()))]
+    listed = ("__slots__", "__mypyc_attrs__")  # a compiled class has the second
+    kinds = type(thing).__mro__
+    names = [*getattr(thing, "__dict__", ()), *(name for kind in kinds for each in listed for name in getattr(kind, each, ()))]
     return {name.lstrip("_"): getattr(thing, name) for name in names}
 
 
