@@ -121,7 +121,7 @@ def narrow(column: NDArray[Any]) -> NDArray[Any]:
         return column
     with np.errstate(over="ignore"):
         small = column.astype(kind)
-    return small if np.array_equal(small, column) else column
+    return small if bool((small == column).all()) else column
 
 
 def wide(column: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from tapewire.replay.sources import unpack
 from tapewire.replay.sources.cells import AGAIN, BLANK, Cells, Column, Wanted, changes
 from tapewire.replay.sources.digits import PADDING
 from tapewire.replay.sources.layouts import UTF16, Layout
-from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole, narrow
+from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
 
 BLOCK = 1 << 20
 AHEAD = 64  # pieces for which a column has room at first
@@ -76,7 +76,7 @@ def read(head: Head, layout: Layout, wanted: Mapping[str, Wanted], progress: Pro
         if not len(rows.line):
             continue
         line, pieces = _columns(rows, layout, wanted, table, stamp, runs)
-        lines.add(narrow(line))
+        lines.add(line)
         for name, piece in pieces.items():
             columns[name].add(piece)
     table.line = lines.whole()
@@ -182,9 +182,11 @@ def _rows(path: Path, block: _Block, first: int, layout: Layout, table: Table) -
         start, end, separator = PADDING, len(content) - PADDING, _UNIT
     signs = np.frombuffer(content, np.uint8)
     newline = signs[start:end] == NEWLINE
-    stops = np.flatnonzero(newline | (signs[start:end] == ord(separator)))
+    found = signs[start:end] == ord(separator)
+    found |= newline
+    stops = np.flatnonzero(found)
     lines = int(np.count_nonzero(newline))
-    line = np.arange(first + skipped, first + skipped + lines, dtype=np.int64)
+    line: Any = np.arange(first + skipped, first + skipped + lines, dtype=np.int32)
     blanks = b" " in content and (
         signs[start] == BLANK or any(pair in content for sign in (separator, b"\n") for pair in (sign + b" ", b" " + sign))
     )
@@ -218,8 +220,8 @@ def _rows(path: Path, block: _Block, first: int, layout: Layout, table: Table) -
         keep[at] = False
     table.rows += int(keep.sum())
     starts, ends = starts[keep], ends[keep]
-    found = separators[np.minimum(before[keep][:, None] + np.arange(width), len(separators) - 1)]
-    return _Rows(signs, line[keep], starts, np.minimum(found, ends[:, None]).T, lines + skipped, blanks)
+    stops = separators[np.minimum(before[keep][:, None] + np.arange(width), len(separators) - 1)]
+    return _Rows(signs, line[keep], starts, np.minimum(stops, ends[:, None]).T, lines + skipped, blanks)
 
 
 def _even(stops: Whole, newline: Flags, lines: int, width: int) -> Whole | None:
