@@ -137,9 +137,12 @@ def test_ten_bars_that_the_bridge_lost_are_told_and_equal(home: Path, program: P
             bridge = Bridge(program, conf, where, data, tmp_path / "nt", *options)
             bridge.done()
             closed(bridge, where, 60)
+        before = decided(where)
+        until(lambda: bridge.do("lights")[0].startswith("bus "), "the bridge saw that the broker is gone")
         for _ in range(ROOM + 10):
             bridge.do("bar")
         with bridges.daemons(where, ("broker",)), bridges.daemons(where, others):
+            until(lambda: decided(where) == before + ROOM, "the bars that had room were decided")
             closed(bridge, where, 20)
             bridges.wait_until_read(where)
             bridge.close()
