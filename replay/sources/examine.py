@@ -319,14 +319,26 @@ def _prove(root: str, group: list[tuple[Examined, Series]], reading: Reading) ->
         first.told.append(f"{first.name}: {root} trades around the clock, so nothing proves the clock of its bars")
         return
     try:
-        first.told += proof.check(str(first.path), stamps, volume, declared, times)
+        first.told += proof.check(str(first.path), stamps, volume, declared, times, said=bool(reading.options.zone))
     except DataError as error:
         if first.content.assumed:
-            first.error = error
+            first.error = _by_dates(first, group[0][1], declared) if "; say --" not in str(error) else None
+            first.error = first.error or error
             return
         first.told.append(f"{str(error).rpartition('; say ')[0] or error}; the zone stands in the stamps and was believed")
         for each, _ in group:
             each.odd_clock = True
+
+
+def _by_dates(each: Examined, part: Series, declared: StampClock) -> DataError | None:
+    """What the dates in a file say of its clock, where its hours say only that they are wrong."""
+    if each.content is None or each.content.dates is None:
+        return None
+    try:
+        tradedates.check(each.path, part.bars, each.times[id(part)], each.content.dates, declared, believed=False)
+    except DataError as error:
+        return error if "; the dates fit " in str(error) else None
+    return None
 
 
 def _doubt(each: Examined, reading: Reading) -> None:

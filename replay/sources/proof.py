@@ -136,12 +136,21 @@ def day_of(date: dt.date) -> int:
     return (date - EPOCH).days
 
 
-def check(file: str, close: Whole, volume: Whole, declared: StampClock, times: tuple[Whole, Whole] | None = None) -> list[str]:
+def check(
+    file: str,
+    close: Whole,
+    volume: Whole,
+    declared: StampClock,
+    times: tuple[Whole, Whole] | None = None,
+    *,
+    said: bool = False,
+) -> list[str]:
     """Compare bars with the market's day.
 
     Args:
         file: for the text. close: nanoseconds UTC under the declared clock. volume: of the same bars.
-        times: of the closes, if `new_york` has told them already.
+        times: of the closes, if `new_york` has told them already. said: a person named the zone; then volume alone refuses nothing
+        in a day or two, as news may have moved it.
     Returns:
         A sentence if there is too little to go by.
     Raises:
@@ -153,10 +162,11 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock, times: t
         return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}), as {why}"]
     if found.fits and not found.contrary:
         return []
-    if found.hinted and found.days <= FEW_DAYS:
+    fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))
+    few = found.hinted and found.days <= FEW_DAYS
+    if few and (said or fitting is None):
         rise = f"the volume rises most at {hhmm(found.peak)} New York time; if that was the opening, say another --zone"
         return [f"{Path(file).name}: nothing in these bars proves their clock ({_in_words(declared)}): {rise}"]
-    fitting = best(written(close, declared), volume, (declared.at_open, not declared.at_open))
     if found.fits and fitting in (None, declared):
         raise DataError(f"{file}: {_mixed(found)}")
     seen = _seen(found)
@@ -164,7 +174,8 @@ def check(file: str, close: Whole, volume: Whole, declared: StampClock, times: t
         raise DataError(f"{file}: {seen}: no time zone makes these stamps those of a CME future; check how the file was made")
     if fitting == declared:
         return []
-    raise DataError(f"{file}: {seen}: these stamps look like {_likely(fitting, declared)}; say {options(fitting, declared)}")
+    kept = f", or --zone {declared.zone} if there was news" if few else ""
+    raise DataError(f"{file}: {seen}: these stamps look like {_likely(fitting, declared)}; say {options(fitting, declared)}{kept}")
 
 
 def suggest(stamp: Whole, volume: Whole, *, at_open: bool) -> str:

@@ -178,13 +178,24 @@ def test_the_break_was_shorter_until_2015():
     assert proof.resting(*proof.new_york(quarter + (after - before).days * 86_400 * 10**9)).all()
 
 
-def test_a_few_hours_without_the_opening_are_not_refused_by_their_volume():
-    """News at 08:30 moves the market more than anything else that the file has; that is told, and the file is read."""
-    close, volume = market(SPRING)
+def morning(spike: int) -> tuple[Whole, Whole]:
+    """A day's bars from 07:01 to 09:19, whose volume rises most at a minute after midnight."""
+    close, volume = market(SPRING[:1])
     _, minute = proof.new_york(close)
-    some = (close < close[0] + 16 * 60 * MINUTE_NS) & (minute > 420) & (minute < 560)
-    volume = np.where(minute == 511, 9000, volume)[some]
+    some = (minute > 420) & (minute < 560)
+    return close[some], np.where(minute == spike, 9000, volume)[some]
 
-    (told,) = proof.check("a", close[some], volume, RIGHT)
 
-    assert "the volume rises most at 08:31 New York time; if that was the opening, say another --zone" in told
+def test_volume_that_no_zone_brings_to_the_opening_refuses_nothing():
+    """A few hours without 09:31: another minute had news. That is told, and the file is read."""
+    (told,) = proof.check("a", *morning(8 * 60 + 17), RIGHT)
+
+    assert "the volume rises most at 08:17 New York time; if that was the opening, say another --zone" in told
+
+
+def test_volume_that_looks_like_an_opening_is_believed_unless_the_zone_was_said():
+    """News at 08:30 looks like an opening in Chicago; whoever knows better says the zone."""
+    with pytest.raises(DataError, match="say --zone America/Chicago, or --zone America/New_York if there was news"):
+        proof.check("a", *morning(8 * 60 + 31), RIGHT)
+
+    assert len(proof.check("a", *morning(8 * 60 + 31), RIGHT, said=True)) == 1

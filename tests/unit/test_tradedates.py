@@ -44,6 +44,14 @@ def test_a_clock_that_contradicts_the_dates_is_refused_with_the_zone(tmp_path):
     assert len(read(tmp_path, zone="UTC").bars) == 211
 
 
+def test_dates_name_the_zone_where_the_hours_name_none(tmp_path):
+    """Bars of an afternoon in UTC fill the break; what they are is said by their dates."""
+    rows = minutes("10:00", "14:00", "2026-02-24", shift_h=5)
+
+    with pytest.raises(DataError, match="the dates fit UTC: say --zone UTC"):
+        read(export(tmp_path, rows))
+
+
 def test_one_wrong_date_is_a_bad_row(tmp_path):
     """Of many rows a single one is a mistake, not a clock."""
     rows = [*minutes("10:00", "12:00", "2026-02-24")]
