@@ -24,6 +24,7 @@ import structlog
 from msgspec import Struct
 
 import tapewire
+from tapewire import form
 from tapewire.bus import disk, private
 from tapewire.bus.errors import DataError, TapewireError
 from tapewire.daemons.settings.structs import Conf
@@ -53,7 +54,8 @@ class Life(Struct, frozen=True):
 
 
 class Code(Struct, frozen=True):
-    """Digests of the files, by path; and the versions of Python, of this package and of what decodes messages."""
+    """Digests of the files, by path; their form (tapewire/form.py), and the versions of Python, of this package and of what decodes
+    messages."""
 
     files: dict[str, str]
     versions: dict[str, str]
@@ -111,7 +113,12 @@ def present(strategies: Iterable[str]) -> Code:
     files = {path.relative_to(ROOT).as_posix(): path for room in ROOMS for path in _sources(ROOT / room)}
     for name, package in registry.packages(strategies).items():
         files |= {f"plug-in {name}: {place}": path for place, path in _plug_in(package)}
-    versions = {"python": platform.python_version(), "tapewire": tapewire.__version__, "msgspec": msgspec.__version__}
+    versions = {
+        "form": form.FORM,
+        "python": platform.python_version(),
+        "tapewire": tapewire.__version__,
+        "msgspec": msgspec.__version__,
+    }
     return Code({place: digest(files[place].read_bytes()) for place in sorted(files)}, versions)
 
 

@@ -38,7 +38,7 @@ def test_a_start_is_noted_with_copies_of_what_it_ran_with(run: Path) -> None:
     assert code is not None
     assert code.files["strategies/pipeline.py"] == lives.digest((lives.ROOT / "strategies" / "pipeline.py").read_bytes())
     assert not [path for path in code.files if path.startswith(("replay", "daemons/operator"))]
-    assert code.versions.keys() == {"python", "tapewire", "msgspec"}
+    assert code.versions.keys() == {"form", "python", "tapewire", "msgspec"}
     assert len(list((run / lives.FOLDER).iterdir())) == 3
     assert {path.stat().st_mode & 0o077 for path in (run / lives.FOLDER).iterdir()} == {0}
 
