@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))  # a build backend does not put the project's fold
 from tapewire import form  # noqa: E402
 
 MODULES = """
-    bus.bounds bus.client bus.clock bus.credit bus.lastvalue bus.outbox bus.ring bus.roles
+    bus.bounds bus.client bus.clock bus.credit bus.inlets bus.lastvalue bus.outbox bus.ring bus.roles
     bus.sequence bus.served bus.sockets bus.stamp bus.topics bus.voice bus.wire
     daemons.broker daemons.logger
     daemons.evaluator.core daemons.evaluator.exits
