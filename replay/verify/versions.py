@@ -46,7 +46,9 @@ def of(run: Path, epoch: Epoch) -> Versions:
         codes = [lives.code(run, digest) for digest in dict.fromkeys(life.code for life in noted)]
         known = known and bool(noted) and None not in codes
         files = {path for each in codes if each is not None for path in _changed(each, now)}
-        if its := tuple(sorted(path for path in files if path.startswith((f"daemons/{daemon}/", *SHARED)) or " " in path)):
+        if its := tuple(
+            sorted((path for path in files if path.startswith((f"daemons/{daemon}/", *SHARED)) or " " in path), key=_files_first)
+        ):
             code[daemon] = its
     return Versions(epoch.conf.epoch, known, code, _settings(run, epoch))
 
@@ -58,6 +60,10 @@ def then(run: Path, epoch: Epoch) -> Conf | None:
     if content is None or not any(_differences(content, _file(epoch))):
         return None
     return configuration.decoded(content, run / lives.FOLDER / f"settings-{digest}.json")
+
+
+def _files_first(what: str) -> tuple[bool, str]:
+    return " " in what, what
 
 
 def _settings(run: Path, epoch: Epoch) -> tuple[FieldDifference, ...]:
