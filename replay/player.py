@@ -245,6 +245,10 @@ class Player(Process):
         levels = {name: price for name, price in msgspec.structs.asdict(fact.levels).items() if price is not None}
         argument = msgspec.json.encode({"instrument": fact.instrument, "date": fact.session, "levels": levels}).decode()
         self._until(lambda: self._taken(argument), f"the tracker to take the levels of {fact.session}", pause_s=0.02)
+        # Nobody gives them a second time: until the journal has them, they live in the tracker alone.
+        topic = topics.of(topics.LEVELS, fact.instrument)
+        with History(self.context, self.reading.to("history"), wait=self._wait) as history:
+            self._until(lambda: self._is_kept(topic, history), f"the logger to keep the levels of {fact.session}", pause_s=0.02)
 
     def _taken(self, argument: str) -> bool:
         try:
@@ -252,6 +256,14 @@ class Player(Process):
         except Transient:
             return False
         return True
+
+    def _is_kept(self, topic: str, history: History) -> bool:
+        """Whether the journal has the tracker's last message of a topic."""
+        try:
+            last = request_control(self.context, self.reading.to("control.tracker"), "state", timeout_s=1.0)["last"].get(topic)
+        except (Transient, PeerError):
+            return False
+        return last is not None and any([kept.epoch, kept.seq] == last for kept in history.topics(topic))
 
     def _hold(self, bar: Bar, pace: Pace, told: Callable[[str], None]) -> None:
         """Wait until the bar is due. Heartbeats, the venue link and the control port go on meanwhile, however long it takes."""
