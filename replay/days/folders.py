@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +24,8 @@ STAMPS = "stamps.jsonl"
 VERDICT = "verdict.json"
 LATENCY = "latency.jsonl"
 GROWING = (".csv", ".jsonl")
+
+MOST_OPEN = 2  # the two that grow with every message, of one date
 
 T = TypeVar("T")
 
@@ -83,6 +87,8 @@ class Folders:
         self._conf = conf
         self._stamps: dict[str, dict[str, int]] = {}
         self._mended: set[str] = set()  # dates whose file of latencies ends with a whole line
+        self._open: dict[Path, FileIO] = {}  # what grows with every message
+        weakref.finalize(self, _close, self._open)
 
     def stamp(self, date: str, message: str, wall_ns: int) -> None:
         """Keep when a message was seen. The first time counts."""
@@ -102,10 +108,23 @@ class Folders:
         self._append(date, LATENCY, b"".join(msgspec.json.encode(lap) + b"\n" for lap in laps))
 
     def _append(self, date: str, name: str, lines: bytes) -> None:
-        path = _made(place(self._run, date)) / name
-        with disk.writing(path), path.open("ab") as file:
-            os.chmod(file.fileno(), private.FILE)
-            file.write(lines)
+        path = place(self._run, date) / name
+        with disk.writing(path):
+            file, written = self._appending(path), 0
+            while written < len(lines):
+                written += file.write(lines[written:])
+
+    def _appending(self, path: Path) -> FileIO:
+        """The open file: to open it takes longer than to write a line. One that was removed meanwhile is made anew."""
+        file = self._open.get(path)
+        if file is not None and os.fstat(file.fileno()).st_nlink:
+            return file
+        if file is not None or len(self._open) == MOST_OPEN:
+            _close(self._open)
+        _made(path.parent)
+        file = self._open[path] = FileIO(path, "ab")
+        os.chmod(file.fileno(), private.FILE)
+        return file
 
     def write(self, day: DayFacts, after: DayFacts | None, *, closed: bool) -> None:
         """Bring a day's folder, and its month, to what is known now.
@@ -213,6 +232,12 @@ def _stamps(content: bytes) -> Iterator[Arrival]:
             yield msgspec.json.decode(line, type=Arrival)
         except msgspec.MsgspecError:  # zeros after a power cut
             continue
+
+
+def _close(files: dict[Path, FileIO]) -> None:
+    for file in files.values():
+        file.close()
+    files.clear()
 
 
 def _made(folder: Path) -> Path:

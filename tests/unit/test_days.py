@@ -311,3 +311,16 @@ def test_a_run_that_has_ended_is_completed_once(tmp_path: Path) -> None:
 
     assert set(first) == FILES
     assert set(content(run / FOLDER)) == FILES - {"bars.csv"}
+
+
+def test_stamps_go_on_in_a_folder_that_was_removed(tmp_path: Path) -> None:
+    """The file stays open between two messages; one that nobody can find any more is begun anew."""
+    written = folders.Folders(tmp_path, conf())
+    path = tmp_path / FOLDER / "stamps.jsonl"
+    for number in range(3):
+        if number == 2:
+            shutil.rmtree(path.parent)
+        written.stamp(SESSION, f"signal.MNQ.@1:{number}", number)
+
+    assert [json.loads(line)["wall_ns"] for line in path.read_text().splitlines()] == [2]
+    assert path.stat().st_mode & 0o777 == 0o600
