@@ -209,7 +209,7 @@ class Limits:
             self.epoch(name, epoch, now())
         if event_ns > self._until_ns:
             self.time(name, event_ns, now())
-        if event_ns > self._reached_ns:
+        if event_ns > self._reached_ns and not topics.technical(name):  # those carry the time of a machine's clock
             self._reached_ns = event_ns
 
     def reached(self, event_ns: int) -> None:

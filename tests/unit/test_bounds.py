@@ -153,6 +153,18 @@ def test_a_recording_may_be_dated_ahead_of_the_clock():
     refused(Bound.TIME, limits.check, "raw.", 1, start_ns + 2 * REPLAY_AHEAD_NS + 1, lambda: NOW_NS)
 
 
+@pytest.mark.parametrize("name", ["ops.event.", "feed.status.MNQ.", "sys.gap.logger.", "sys.alarm.gate."])
+def test_what_carries_the_time_of_a_clock_reaches_no_market_time(name):
+    """It may come before the first bar. A recording that is dated ahead begins after it all the same, and goes on."""
+    start_ns = NOW_NS + 100 * DAY_NS
+    limits = Limits(RUN)
+    limits.check(name, 1, NOW_NS, lambda: NOW_NS)
+    limits.check("raw.", 1, start_ns, lambda: NOW_NS)
+    limits.check(name, 1, NOW_NS + 1, lambda: NOW_NS + 1)
+
+    limits.check("raw.", 1, start_ns + 60_000_000_000, lambda: NOW_NS + 1)
+
+
 def test_a_restarted_reader_keeps_the_time_that_it_had_reached():
     """The first message after a restart is not the first of the run."""
     limits = Limits(RUN)
