@@ -73,6 +73,10 @@ class Inlets:
         if (source := self._by_socket.get(socket)) is not None:
             self._used[source] = None
 
+    def doubt(self) -> None:
+        """Ask every socket before the next wait, once a second: a use that nobody told of may delay a message, but not for ever."""
+        self._used.update(dict.fromkeys(self._by_socket.values()))
+
     def emptied(self, socket: zmq.Socket[bytes]) -> None:
         """The handler has read this socket until libzmq said that there is no more."""
         self._used.pop(self._by_socket[socket], None)

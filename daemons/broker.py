@@ -101,6 +101,7 @@ class Broker:
                 handler()
             if self.clock.monotonic_ns() >= next_beat_ns:
                 next_beat_ns = self.clock.monotonic_ns() + beat_ns
+                inlets.doubt()
                 self.doors.watch(self.logger)
                 self.relay.ring()
                 self.subscriptions.revoked(lambda who: self.doors.guard.role(who) is not None)

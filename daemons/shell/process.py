@@ -169,6 +169,7 @@ class Process:
         self.ticks.round()
         if now_ns >= self._next_beat_ns:
             self._next_beat_ns = now_ns + int(self.conf.bus.beat_s * SECOND_NS)
+            self.inlets.doubt()
             self.doors.watch(self.logger)
             self.beat()
         if self.stopping:

@@ -148,3 +148,17 @@ def test_a_removed_socket_is_silent(pair: Callable[[], Ends], inlets: Inlets) ->
     inlets.used(ends.near)
 
     assert inlets.wait(0) == []
+
+
+def test_doubt_finds_a_message_whose_sign_somebody_took(pair: Callable[[], Ends], inlets: Inlets) -> None:
+    """A use of the socket that nobody told of: without doubt the message would lie there until the next one comes."""
+    ends = pair()
+    inlets.add(ends.near, lambda: None)
+    assert inlets.wait(0) == []
+    ends.far.send(b"x")
+    assert ends.near.getsockopt(zmq.EVENTS) & zmq.POLLIN
+    assert inlets.wait(0) == []
+
+    inlets.doubt()
+
+    assert len(inlets.wait(PATIENCE_MS)) == 1
