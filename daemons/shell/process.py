@@ -96,10 +96,9 @@ class Process:
         self.ticks = NoTicks()  # until `ticks.read`
         self.stopping = False
         self._next_beat_ns = 0
-        self._welcome = False
+        self._welcome = self._writable = False
         self._whole = True
         self._backlog: list[list[bytes]] | None = None
-        self._writable = False
         self._signals = Signals(self._stop)
         self.control_port = control_port or f"{roles.CONTROL_PORT}{name}"
         self.control = self.bind(sockets.responder, self.doors.inside(self.control_port))
