@@ -85,7 +85,7 @@ class FeedLog:
         for at, date in enumerate(dates):
             if at + 1 < len(dates) and self._first[dates[at + 1]] <= number + 1:
                 continue
-            yield from (line for line in _lines(self.folder / f"{date}{SUFFIX}") if line.number > number)
+            yield from (line for line in self.lines(date) if line.number > number)
 
     def lines(self, date: str) -> Iterator[FeedLine]:
         """The lines of a trade date."""
@@ -120,7 +120,7 @@ class FeedLog:
                 new = not path.exists()
                 self._file = (date, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, private.FILE))
                 if new:
-                    _sync_folder(self.folder)
+                    disk.sync_folder(self.folder)
             file = self._file[1]
             size = os.fstat(file).st_size
             try:
@@ -202,11 +202,3 @@ def _lines(path: Path) -> Iterator[FeedLine]:
 
 def _damaged(path: Path, why: str) -> JournalError:
     return JournalError(f"{path}: {why}; put back what was written, or move the folder away and begin a new feed")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -104,12 +104,18 @@ CONNECTS: Mapping[str, frozenset[Role]] = {
     "public.delayed": _PEOPLE | {Role.SUBSCRIBER},
     "public.free": _PEOPLE | {Role.SUBSCRIBER},
 }
-# The public ports of each tier; a key of one tier is let in at no other's.
-TIERS: Mapping[SubscriberTier, frozenset[str]] = {
-    SubscriberTier.PREMIUM: frozenset({"public", "public.ask"}),
-    SubscriberTier.DELAYED: frozenset({"public.delayed", "public.ask"}),
-    SubscriberTier.FREE: frozenset({"public.free", "public.ask"}),
+ASK = "public.ask"
+"""The port where subscribers of every tier ask."""
+
+STREAMS: Mapping[SubscriberTier, str] = {
+    SubscriberTier.PREMIUM: "public",
+    SubscriberTier.DELAYED: "public.delayed",
+    SubscriberTier.FREE: "public.free",
 }
+"""The port of each tier's stream."""
+
+# The public ports of each tier; a key of one tier is let in at no other's.
+TIERS: Mapping[SubscriberTier, frozenset[str]] = {tier: frozenset({port, ASK}) for tier, port in STREAMS.items()}
 PUBLIC = frozenset[str]().union(*TIERS.values())
 """Every port that a subscriber may be let in at."""
 

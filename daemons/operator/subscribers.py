@@ -15,14 +15,12 @@ from rich.console import Console
 from tapewire.bus import feed_files, keys
 from tapewire.bus.errors import ConfError
 from tapewire.bus.keys import Key
-from tapewire.bus.roles import Role, SubscriberTier
+from tapewire.bus.roles import ASK, STREAMS, Role, SubscriberTier
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.keys import RunOption, ToOption, conf_of, folder
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.shell import usage as usages
 
-STREAMS = {SubscriberTier.PREMIUM: "public", SubscriberTier.DELAYED: "public.delayed", SubscriberTier.FREE: "public.free"}
-ASK = "public.ask"
 NO_ADDRESS = ("127.", "localhost", "::1", "0.", "*", "[::]")
 
 out = Console(soft_wrap=True, highlight=False)

@@ -30,7 +30,7 @@ from tapewire.bus.errors import ConfError, PeerError, Refused
 from tapewire.bus.feed import HEAD, FeedLine
 from tapewire.bus.feed_files import FeedLog
 from tapewire.bus.messages import Body, Control, Header, PublicSignal, PublicSummary, PublicTrade, Report
-from tapewire.bus.roles import SubscriberTier
+from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
 from tapewire.daemons.shell import control
 from tapewire.daemons.shell.outlet import Outlet
 from tapewire.daemons.shell.process import Process
@@ -41,7 +41,6 @@ from tapewire.strategies.clock import SECOND_NS
 if TYPE_CHECKING:
     from nacl.signing import SigningKey
 
-ASK = "public.ask"
 STATE = b"public.state."
 FREE = "public.summary."
 HOUR_NS = 3_600 * SECOND_NS
@@ -73,8 +72,8 @@ class Tiers:
         self._key = self._signing_key(run)
         self._out = {
             SubscriberTier.PREMIUM: premium,
-            SubscriberTier.DELAYED: Outlet(process, "public.delayed"),
-            SubscriberTier.FREE: Outlet(process, "public.free"),
+            SubscriberTier.DELAYED: Outlet(process, STREAMS[SubscriberTier.DELAYED]),
+            SubscriberTier.FREE: Outlet(process, STREAMS[SubscriberTier.FREE]),
         }
         self._last = dict.fromkeys(SubscriberTier, 0)  # the last number that each tier has been sent
         self._due: deque[tuple[int, FeedLine]] = deque()
