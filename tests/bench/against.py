@@ -1,8 +1,8 @@
 """Another revision beside this one: both run the same benches, in turns, in one run. The report is ratios, this one to that one.
 
-The other revision is unpacked from git into a temporary folder, installed there by its own `make install` (compiled, if it can be), and
-kept for the next run. It runs this revision's benches where it can, so that both measure the same; else its own. Figures are compared
-by bench and name.
+The other revision is unpacked from git into a temporary folder, installed there by its own `make install` (compiled, if it can be),
+and kept for the next run. It runs this revision's benches where it can, so that both measure the same; else its own. Figures are
+compared by bench and name.
 """
 
 from __future__ import annotations
