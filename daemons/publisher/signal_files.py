@@ -3,9 +3,9 @@
     FOLDER/vreversal_20250213_135900.txt                          purchases only (classic)
     FOLDER/enhanced/enhanced_vreversal_buy_20250213_135900.txt    both directions
 
-Comments start with `#`; every other line is one KEY=VALUE. A file is written under another name and renamed, so a reader sees all
-of it or nothing. Two signals of one bar do not overwrite each other: the second file gets `_2` after its stamp. A duplicate signal
-writes nothing as long as its file exists.
+Comments start with `#`; every other line is one KEY=VALUE, the last one VALID_UNTIL. A file is written under another name and
+renamed, so a reader sees all of it or nothing. Two signals of one bar do not overwrite each other: the second file gets `_2`
+after its stamp. A duplicate signal writes nothing as long as its file exists.
 
 Only live signals are written, never those that a restarted publisher reads from the journal: a late file would be traded late.
 If the publisher dies between a signal and its file, the file is never written and no trade comes of it.
@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 
 from tapewire.bus.messages import Action, Body, Pattern, PublicSignal
-from tapewire.strategies.clock import new_york
+from tapewire.strategies.clock import SECOND_NS, new_york
 from tapewire.strategies.figures import shown
 
 SIDES = {Action.ENTER_LONG: "BUY", Action.ENTER_SHORT: "SELL"}
@@ -66,7 +66,7 @@ class SignalFiles:
 
 
 def text(signal: PublicSignal, pattern: Pattern) -> str:
-    """The content of the file: prices with two decimals or more, the confidence with three, times in New York."""
+    """The content of a file: prices with two decimals or more, confidence with three, times in New York, VALID_UNTIL in UTC."""
     score = 0.0 if signal.score is None else signal.score
     comments = (
         f"{_moment(signal):%Y-%m-%d %H:%M:%S} Eastern, {signal.instrument}",
@@ -99,6 +99,7 @@ def text(signal: PublicSignal, pattern: Pattern) -> str:
             "CONFIDENCE": f"{score:.3f}",
             "VOLUME_CONFIRMED": str(pattern.volume_confirmed).lower(),
         }
+    values |= {"INSTRUMENT": signal.instrument, "CONTRACT": signal.contract, "VALID_UNTIL": _utc(signal.valid_until_ns)}
     return "".join([*(f"# {each}\n" for each in comments), *(f"{key}={value}\n" for key, value in values.items())])
 
 
@@ -108,6 +109,10 @@ def _price(price: float | None) -> str:
 
 def _moment(signal: PublicSignal) -> dt.datetime:
     return new_york(signal.bar_ns)
+
+
+def _utc(at_ns: int) -> str:
+    return f"{dt.datetime.fromtimestamp(at_ns // SECOND_NS, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _clock(at_ns: int) -> str:

@@ -12,6 +12,8 @@ from tapewire.daemons.publisher.signal_files import SignalFiles
 from tests.candles import backtest, bars, mirrored, settings
 from tests.unit.test_strategies_v_reversal import BIDIRECTIONAL, CLASSIC, DAY, V1
 
+GOOD = {"INSTRUMENT": "ES", "CONTRACT": "ES 03-25", "VALID_UNTIL": "2025-02-13T19:29:00Z"}
+
 
 def signal(preset: str = BIDIRECTIONAL, *, sale: bool = False) -> PublicSignal:
     """The public signal of vector V1 (or V2), as a run publishes it."""
@@ -44,6 +46,7 @@ def test_vector_v1_as_a_classic_file(tmp_path: Path) -> None:
         "ORIGIN_HIGH": "6107.25",
         "BREAKOUT_HIGH": "6112.00",
         "CONFIDENCE": "0.800",
+        **GOOD,
     }
 
 
@@ -74,6 +77,7 @@ def test_both_directions_as_enhanced_files(tmp_path: Path, sale: bool, name: str
         "BREAKOUT_PRICE": breakout,
         "CONFIDENCE": "1.000",
         "VOLUME_CONFIRMED": "false",
+        **GOOD,
     }
 
 
