@@ -38,13 +38,18 @@ class Keeper:
 
     def __init__(self, key, path):
         self.key = key
-        self.file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - for the life of the program
+        self.file = open(path, "a+b")  # noqa: SIM115 - for the life of the program
         self.file.seek(0)
-        self.last = max((json.loads(text)["number"] for text in self.file), default=0)
+        self.last = 0
+        for text in self.file:
+            if not text.endswith(b"\n"):  # the disk was full, or the power went: it comes again
+                self.file.truncate(self.file.tell() - len(text))
+                break
+            self.last = json.loads(text)["number"]
 
     def write(self, line):
         """Append a line."""
-        self.file.write(json.dumps({**line, "received_ns": time.time_ns()}) + "\n")
+        self.file.write(json.dumps({**line, "received_ns": time.time_ns()}).encode() + b"\n")
         self.file.flush()
         self.last = line["number"]
 

@@ -21,7 +21,9 @@ namespace Tapewire.Testing
         public string Data, Instrument = "MNQ", Root = "NQ", Account = "Replay", Folder, BrokerFile = "", Month = "03-26", Closes = "", DaemonHost = "127.0.0.1";
         public double Cash = 150000;
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin, TickWindowMs = 100;
-        public bool Inline, CrossFirst, Volumetric = true, WithCross = true, WithTicks;
+        /// <summary>Load SignalFileTrader with this folder instead of the bridge; empty: the bridge. TradedAccount: its setting.</summary>
+        public string Signals = "", TradedAccount = "";
+        public bool Live, Inline, CrossFirst, Volumetric = true, WithCross = true, WithTicks;
         public Terms Terms;
 
         /// <summary>What the chart calls its bars; null: one minute. The data stay the same.</summary>
@@ -67,7 +69,7 @@ namespace Tapewire.Testing
         {
             _options = options;
             NinjaTrader.Core.Globals.UserDataDir = options.Folder;
-            Connection.PlaybackConnection = new Connection();
+            Connection.PlaybackConnection = options.Live ? null : new Connection();
             _account = Account.All.Find(each => each.Name == options.Account);
             if (_account == null) _account = AddAccount(options.Account, options.Cash, Provider.Playback);
             _primary = Series(options.Root, options.Instrument);
@@ -118,6 +120,11 @@ namespace Tapewire.Testing
         /// <summary>Loads the strategy as if it were enabled on a chart that ends before bar `next`.</summary>
         public void Load(int next)
         {
+            if (_options.Signals != "")
+            {
+                LoadTrader(next);
+                return;
+            }
             // NinjaTrader makes copies for its dialogs, which see SetDefaults and Terminated only.
             var copy = new TapewireBridge { Host = this };
             copy.Enter(State.SetDefaults);
@@ -145,6 +152,28 @@ namespace Tapewire.Testing
             {
                 Script = Bridge = bridge;
                 _broker.Strategy = bridge;
+                ToRealtime(next);
+            }
+        }
+
+        /// <summary>Loads the strategy for signal files.</summary>
+        void LoadTrader(int next)
+        {
+            var copy = new SignalFileTrader { Host = this };
+            copy.Enter(State.SetDefaults);
+            copy.Enter(State.Terminated);
+            var trader = new SignalFileTrader { Host = this, Account = _account, PositionAccount = _broker.Position };
+            trader.Enter(State.SetDefaults);
+            trader.Folder = _options.Signals;
+            trader.TradedAccount = _options.TradedAccount;
+            trader.Enter(State.Configure);
+            trader.BarsArray = new[] { _primary };
+            trader.CurrentBars = new int[1];
+            trader.Enter(State.DataLoaded);
+            lock (Sync)
+            {
+                Script = trader;
+                _broker.Strategy = trader;
                 ToRealtime(next);
             }
         }

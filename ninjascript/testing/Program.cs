@@ -128,8 +128,10 @@ namespace Tapewire.Testing
         /// <summary>
         /// Loads the strategy after `--from` bars, or after the last bar in the file `--broker`, and carries out the lines of its input. Each is
         /// answered with `done`: bar, load, unload, lost, connected, foreign N (a person trades N contracts), strip (a person cancels the
-        /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), print SECONDS PRICE SIZE BID ASK (a trade in the bar that closes next), storm N (so many trades at once), names
+        /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), print SECONDS PRICE SIZE BID ASK (a trade in the bar that closes next), storm N (so many trades at once), stands (the broker's state), names
         /// (a name server answers from now on; with `--nameless 1` none did), quit.
+        ///
+        /// With `--signals FOLDER` the strategy is SignalFileTrader, and `--live 1` gives it the time of this machine.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
         /// with `on NAME` is for that chart; `indicator` loads TapewireBars instead of the strategy.
@@ -191,6 +193,7 @@ namespace Tapewire.Testing
             else if (words[0] == "strip") host.Strip();
             else if (words[0] == "charge") host.Charge(double.Parse(words[1], CultureInfo.InvariantCulture));
             else if (words[0] == "account") Host.AddAccount(words[1], double.Parse(words[2], CultureInfo.InvariantCulture), NinjaTrader.Cbi.Provider.Provider1);
+            else if (words[0] == "stands") Console.WriteLine(host.Stands);
             else if (words[0] == "lights") Tell(host.Bridge);
             else if (words[0] == "corner") Console.WriteLine(host.Script.Corner);
             else if (words[0] == "printed") foreach (string line in host.Script.Printed) Console.WriteLine(line);
@@ -299,6 +302,9 @@ namespace Tapewire.Testing
                 Account = Text("account", "Replay"),
                 Folder = Text("folder", "."),
                 BrokerFile = Text("broker", ""),
+                Signals = Text("signals", ""),
+                TradedAccount = Text("traded", ""),
+                Live = Flag("live"),
                 Month = Text("month", "03-26"),
                 Closes = Text("closes", ""),
                 Cash = Number("cash", 150000),

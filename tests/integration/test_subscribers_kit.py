@@ -11,6 +11,7 @@ import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -113,6 +114,7 @@ def played(bars: Path, folder: Path, posts: Posts) -> Kit:
             "webhook": (EXAMPLES / "webhook.py", folder / "hook.toml"),
             "chat": (EXAMPLES / "chat.py", folder / "chat.toml"),
             "follow": (EXAMPLES / "follow.py",),
+            "files": (EXAMPLES / "files.py", folder / "signals"),
         }
         for name, (program, *more) in programs.items():
             stack.enter_context(
@@ -135,6 +137,7 @@ def played(bars: Path, folder: Path, posts: Posts) -> Kit:
         assert eventually(lambda: len(posts.got["chat"]) >= len(messages))
         assert eventually(lambda: len(texts(folder / "table.csv")) > len(signals))
         assert eventually(lambda: len(texts(folder / "follow.out")) >= len(feed))
+        assert eventually(lambda: len(texts(folder / "signals" / "feed.jsonl")) >= len(feed))
         assert eventually(lambda: not node(folder) or len(texts(folder / "node.out")) >= len(feed))
     return Kit(feed, folder, posts)
 
@@ -216,6 +219,50 @@ def test_node_prints_the_same_to_the_last_digit(kit: Kit) -> None:
         for name, value in line["message"].items():
             if isinstance(value, int | str | float):
                 assert each[name] == (str(value) if name.endswith("_ns") and value > 2**53 else value), name
+
+
+def test_each_signal_is_a_file_and_the_feed_is_kept_beside_them(kit: Kit) -> None:
+    """Whole, under its name; VALID_UNTIL is its last line."""
+    signals = [line for line in kit.feed if line["topic"] == SIGNAL]
+    files = sorted((kit.folder / "signals").glob("*"))
+
+    assert [path.name for path in files[:1]] == ["feed.jsonl"]
+    assert [int(path.stem[-9:]) for path in files[1:]] == [line["number"] for line in signals]
+    for path, line in zip(files[1:], signals, strict=True):
+        found = [text.split("=", 1) for text in texts(path) if not text.startswith("#")]
+        assert dict(found)["SIGNAL_ID"] == line["message"]["id"]
+        assert found[-1][0] == "VALID_UNTIL"
+    assert [json.loads(text)["previous"] for text in texts(kit.folder / "signals" / "feed.jsonl")] == [
+        line["previous"] for line in kit.feed
+    ]
+
+
+@needs_mono
+def test_the_files_make_the_same_trades_in_another_ninjatrader(kit: Kit, program: Path, bars: Path, tmp_path: Path) -> None:
+    """Each file is there when its bar closes: the strategy enters, protects and leaves as the sender does, tick for tick."""
+    files = {path.name.removeprefix("signal_")[:15]: path for path in sorted((kit.folder / "signals").glob("*.txt"))}
+    data = bridges.unpacked(bars, tmp_path / "data")
+    recording, _ = runs.read(bars, "MNQ", lambda share: None)
+    folder = tmp_path / "signals"
+    folder.mkdir()
+    contract = next(line["message"]["contract"] for line in kit.feed if line["topic"] == SIGNAL)
+    options = ("--signals", folder, "--traded", "Replay", "--month", contract.removeprefix("MNQ "))
+    chart = bridges.Bridge(program, bridges.conf(), None, data, tmp_path, *options)
+    try:
+        chart.done()
+        for bar in recording.bars[:1_050]:
+            stamp = f"{datetime.fromtimestamp(bar.close_ns // 10**9, UTC):%Y%m%d_%H%M%S}"
+            if stamp in files:
+                shutil.copy(files[stamp], folder)
+            chart.do("bar")
+    finally:
+        chart.kill()
+
+    trades = [line["message"]["ticks"] for line in kit.feed if line["topic"] == "public.trade.MNQ."]
+    made = [text.split(" | ") for text in texts(folder / "completed_trades.log")]
+    assert len(trades) > 10
+    assert [round(float(each[-1]) / 0.25) for each in made] == trades[: len(made)]
+    assert len(made) >= len(trades) - 1  # the end of the recording closes what is open
 
 
 @needs_mono
