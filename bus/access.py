@@ -20,7 +20,7 @@ import zmq
 
 from tapewire.bus import keys, private
 from tapewire.bus.errors import ConfError, Transient
-from tapewire.bus.keys import Key, Keys
+from tapewire.bus.keys import Credential, Key, Keys
 
 LINK = "sockets"
 SOCKETS = "tapewire-"  # begins the name of the folder of a run's sockets
@@ -36,13 +36,13 @@ class Line(NamedTuple):
     """
 
     address: str
-    key: Key
+    key: Key | Credential
     server: str = ""
 
     def connect(self, to: zmq.Socket[bytes]) -> None:
         """Show the key, and connect."""
         to.setsockopt(zmq.HANDSHAKE_IVL, RETRY_MS)
-        if self.server:
+        if self.server and isinstance(self.key, Key):
             to.setsockopt(zmq.CURVE_SERVERKEY, self.server.encode())
             to.setsockopt(zmq.CURVE_PUBLICKEY, self.key.public.encode())
             to.setsockopt(zmq.CURVE_SECRETKEY, self.key.secret.encode())
@@ -55,7 +55,7 @@ class Line(NamedTuple):
 class Access:
     """The ports of a run as one key's owner reaches them. Make one with `local` or `remote`."""
 
-    def __init__(self, key: Key, line: Callable[[str], Line]) -> None:
+    def __init__(self, key: Key | Credential, line: Callable[[str], Line]) -> None:
         self.key = key
         self._line = line
 
@@ -78,6 +78,12 @@ def local(run: Path, name: str, found: Keys | None = None) -> Access:
     if key is None:
         raise ConfError(f"{run / keys.FOLDER}: no key {name!r}; `tapewire up` makes the keys that a run needs")
     return Access(key, lambda port: Line(unix(folder, port), key))
+
+
+def lent(run: Path, credential: Credential) -> Access:
+    """The ports of a run on this machine, for a process that passes on what somebody has shown it. The daemons judge it."""
+    folder = place(run)
+    return Access(credential, lambda port: Line(unix(folder, port), credential))
 
 
 def remote(path: Path, ports: Callable[[str], int], *, host: str = "") -> Access:

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from tapewire.bus import disk, private, roles
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, TIERS, VENUE, Role, SubscriberTier
+from tapewire.bus.roles import CLIENTS, DAEMONS, FOR_PEOPLE, TIERS, VENUE, Role, SubscriberTier
 
 FOLDER = "keys"
 SUFFIX = ".key"
@@ -33,11 +33,26 @@ SERVER = "server"
 BRIDGE_FILE = "tapewire.key"  # the name that the bridge looks for
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
 OWN: Mapping[str, Role] = MappingProxyType(
-    {**{role.value: role for role in sorted(DAEMONS)}, VENUE: Role.BRIDGE, "operator": Role.OPERATOR, "reader": Role.READER}
+    {
+        **{role.value: role for role in sorted(DAEMONS | CLIENTS)},
+        VENUE: Role.BRIDGE,
+        "operator": Role.OPERATOR,
+        "reader": Role.READER,
+    }
 )
 """The keys that every run has, by name."""
 PASSING = (errno.ENOENT, errno.EMFILE, errno.ENFILE)  # the file was revoked meanwhile, or none can be opened now
 Stamp = tuple[tuple[str, int, int, int, int], ...]
+
+
+class Credential(Struct, frozen=True):
+    """What the owner of a key shows inside the machine. phrase: see `Key.phrase`."""
+
+    name: str
+    phrase: bytes
+
+    def __repr__(self) -> str:
+        return f"Credential({self.name})"
 
 
 class Key(Struct, frozen=True):
@@ -66,6 +81,11 @@ class Key(Struct, frozen=True):
     def phrase(self) -> bytes:
         """What the owner shows inside the machine."""
         return hashlib.blake2b(self.secret.encode(), person=b"tapewire local").hexdigest().encode()
+
+    @property
+    def token(self) -> str:
+        """Name and pass phrase as one word: what the owner shows over HTTP (`X-API-Key`)."""
+        return f"{self.name}.{self.phrase.decode()}"
 
 
 class Pair(Struct, frozen=True):

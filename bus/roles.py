@@ -15,9 +15,9 @@ from tapewire.bus import topics
 class Role(StrEnum):
     """What a key is for.
 
-    The first seven are the daemons. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`).
-    READER: `tap`, `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the public
-    ports of its tier, and nothing else.
+    The first seven are the daemons. API: the HTTP door, which reads; it acts by the keys of its callers. BRIDGE: NinjaTrader, or
+    the player in its place. OPERATOR: a person's commands (`kill`, `arm`). READER: `tap`, `status`, and other programs that read.
+    EXTERNAL: a sender of external signals. SUBSCRIBER: reads the public ports of its tier, and nothing else.
     """
 
     BROKER = "broker"
@@ -27,6 +27,7 @@ class Role(StrEnum):
     PUBLISHER = "publisher"
     LOGGER = "logger"
     DAYBOOK = "daybook"
+    API = "api"
     BRIDGE = "bridge"
     OPERATOR = "operator"
     READER = "reader"
@@ -43,6 +44,8 @@ class SubscriberTier(StrEnum):
 
 
 DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER, Role.DAYBOOK})
+CLIENTS = frozenset({Role.API})
+"""Daemons that a run may lack: they keep nothing, and no other daemon waits for them."""
 FOR_PEOPLE = frozenset({Role.OPERATOR, Role.READER, Role.EXTERNAL, Role.SUBSCRIBER})
 VENUE = "nt"  # the name of the bridge's key, and its routing id
 
@@ -69,16 +72,19 @@ PUBLISHES: Mapping[Role, tuple[str, ...]] = {
 _PROCESS = (topics.BEAT, topics.RESEND, topics.GAP, topics.ALARM)
 OWN: Mapping[Role, tuple[str, ...]] = {
     **dict.fromkeys((*DAEMONS, Role.BRIDGE), _PROCESS),
+    # Nothing of theirs is in the journal, so that it is the same without them.
+    **dict.fromkeys(CLIENTS, (topics.BEAT,)),
     Role.READER: (topics.RESEND,),
 }
 
 _PEOPLE = frozenset({Role.READER, Role.OPERATOR})
+_READING = _PEOPLE | CLIENTS
 # What a role may send to a port that answers, by the type of the body; `control` by its verb, too.
 CONTROL: Mapping[str, frozenset[Role]] = dict.fromkeys(
     ("stop", "init", "start", "pause", "step", "speed", "seek"), frozenset({Role.OPERATOR})
 )
-_CONTROL = {"control": _PEOPLE}
-_HISTORY = DAEMONS | _PEOPLE | {Role.BRIDGE}
+_CONTROL = {"control": _READING}
+_HISTORY = DAEMONS | _READING | {Role.BRIDGE}
 ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "gate": {
         "intents": frozenset({Role.EVALUATOR}),
@@ -96,7 +102,7 @@ ASKS: Mapping[str, Mapping[str, frozenset[Role]]] = {
 # Who may connect to the other ports. At `backfill` the bridge replies to the daemons' side.
 CONNECTS: Mapping[str, frozenset[Role]] = {
     "broker.in": frozenset({*PUBLISHES, *OWN}) - {Role.BROKER},
-    "broker.out": DAEMONS | _PEOPLE | {Role.BRIDGE},
+    "broker.out": DAEMONS | _READING | {Role.BRIDGE},
     "ticks.in": frozenset({Role.BRIDGE}),
     "ticks.out": _PEOPLE | {Role.TRACKER, Role.LOGGER},
     "backfill": frozenset({Role.BRIDGE}),
@@ -125,7 +131,7 @@ CONTROL_PORT = "control."
 def may_connect(role: Role, port: str) -> bool:
     """Whether a key of this role may open a connection to a port."""
     if port.startswith(CONTROL_PORT):
-        return role in _PEOPLE
+        return role in _READING
     if port in ASKS:
         return any(role in roles for roles in ASKS[port].values())
     return role in CONNECTS.get(port, ())
@@ -144,10 +150,10 @@ def may_ask(role: Role, port: str, kind: str, verb: str = "") -> bool:
     Args:
         kind: the type of the body, such as `intents`. verb: of a `control`.
     """
-    allowed = _PEOPLE if port.startswith(CONTROL_PORT) and kind == "control" else ASKS.get(port, {}).get(kind, frozenset())
+    allowed = _READING if port.startswith(CONTROL_PORT) and kind == "control" else ASKS.get(port, {}).get(kind, frozenset())
     return role in allowed and role in CONTROL.get(verb, allowed)
 
 
 def of_process(name: str) -> Role | None:
     """The role of a process by its name on the bus; None for a name that no process has."""
-    return Role.BRIDGE if name == VENUE else Role(name) if name in DAEMONS else None
+    return Role.BRIDGE if name == VENUE else Role(name) if name in DAEMONS | CLIENTS else None

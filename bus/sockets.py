@@ -141,9 +141,15 @@ def page_server(context: zmq.Context[zmq.Socket[bytes]], door: Door) -> zmq.Sock
     return responder(context, door, hwm=PAGES_HWM)
 
 
-def requester(context: zmq.Context[zmq.Socket[bytes]], line: Line, name: str = "") -> zmq.Socket[bytes]:
-    """DEALER towards a service. `name` is its routing id (empty: the library picks a fresh one, right for one-off tools)."""
+def requester(context: zmq.Context[zmq.Socket[bytes]], line: Line, name: str = "", *, waits: bool = True) -> zmq.Socket[bytes]:
+    """DEALER towards a service.
+
+    Args:
+        name: its routing id (empty: the library picks a fresh one, right for one-off tools). waits: what is sent before the service
+            is there waits for it; otherwise sending fails.
+    """
     socket = _socket(context, zmq.DEALER)
+    socket.setsockopt(zmq.IMMEDIATE, int(not waits))
     socket.setsockopt(zmq.SNDHWM, REQUESTS_HWM)
     socket.setsockopt(zmq.RCVHWM, REQUESTS_HWM)
     if name:

@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tapewire.daemons", description="Run one daemon of a run until it is told to stop."
     )
-    parser.add_argument("name", choices=makers.NAMES)
+    parser.add_argument("name", choices=makers.ALL)
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
     private.limit()
@@ -58,6 +58,11 @@ def start(name: str, run_dir: Path) -> int:
         from tapewire.replay.days import process
 
         return process.run(conf, run_dir, logger)
+    if name == "api":
+        makers.check(conf)
+        from tapewire.daemons.api import process as api
+
+        return api.run(conf, run_dir, logger)
     from tapewire.daemons.shell import lives, runner
 
     make = makers.maker(name)

@@ -6,8 +6,10 @@ Modules are named and not imported, because a process loads only its own daemon:
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, cast
 
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings.structs import Conf
 
 if TYPE_CHECKING:
@@ -22,6 +24,32 @@ CORES = {
 }
 # They stop in reverse: the daybook reads what the logger has written last.
 NAMES = ("broker", "daybook", "logger", *CORES)
+# Clients of the bus, each of which a run has if its settings enable it. They start last, and no other daemon waits for them.
+CLIENTS = ("api",)
+ALL = (*NAMES, *CLIENTS)
+
+
+EXTRAS = {"api": ("fastapi", "uvicorn", "httptools", "uvloop", "websockets")}
+"""What each of them needs that is installed with its extra."""
+
+
+def check(conf: Conf) -> None:
+    """Whether what the daemons of a run need is installed.
+
+    Raises:
+        ConfError: it is not; the text has the remedy.
+    """
+    for name in names(conf):
+        missing = [each for each in EXTRAS.get(name, ()) if importlib.util.find_spec(each) is None]
+        if missing:
+            raise ConfError(
+                f"the daemon {name} needs {', '.join(missing)}: pip install 'tapewire[{name}]', or set enabled = false in [{name}]"
+            )
+
+
+def names(conf: Conf) -> tuple[str, ...]:
+    """The daemons of a run, in the order in which they start."""
+    return (*NAMES, *(name for name in CLIENTS if getattr(conf, name).enabled))
 
 
 def maker(name: str) -> Make:

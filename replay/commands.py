@@ -120,6 +120,12 @@ def replay(
     ingress: Annotated[
         bool, typer.Option("--ingress", help="Accept external signals during the replay (`tapewire send`).")
     ] = False,
+    api: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Serve the HTTP door and its page on this port until the replay ends.")
+    ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="With --api: go on serving behind the last bar, until it is stopped.")
+    ] = False,
     as_json: JsonOption = False,
     *,
     source: Options,
@@ -133,7 +139,11 @@ def replay(
     )
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
-    play(conf, recording, out_dir, speed, as_json, control=control)
+    if api is not None:
+        conf = msgspec.structs.replace(conf, api=msgspec.structs.replace(conf.api, enabled=True, port=api))
+    elif hold:
+        raise ConfError("--hold goes on serving, so it needs --api PORT")
+    play(conf, recording, out_dir, speed, as_json, control=control, hold=hold)
 
 
 def demo(
@@ -357,7 +367,9 @@ def tell_read(recording: Recording) -> None:
         err.print(f"ignored: {more} more rows; all are listed in summary.json", markup=False)
 
 
-def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool, *, control: bool = False) -> None:
+def play(
+    conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: bool, *, control: bool = False, hold: bool = False
+) -> None:
     """Replay on the first free block of ports, so that it never shares one with live daemons or another replay."""
     try:
         fastness = paces.parsed_speed(speed)
@@ -368,7 +380,7 @@ def play(conf: Conf, recording: Recording, out_dir: Path, speed: str, as_json: b
     if control:
         err.print(f"waits before the first bar: start it with the space bar or `tapewire ask replay start`; {keyboard.HELP}")
     with bar() as (tell, progress):
-        summary = runs.replay(conf, recording, out_dir, progress, pace=pace, logger=logs.configure("replay"), tell=tell)
+        summary = runs.replay(conf, recording, out_dir, progress, pace=pace, logger=logs.configure("replay"), tell=tell, hold=hold)
     show(summary, tapes.facts(out_dir, ALARMS, Alarm), out_dir, as_json)
 
 

@@ -26,7 +26,7 @@ from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
 from tapewire.bus.stamp import Stamper
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.process import BATCH, Process, Taken
+from tapewire.daemons.shell.process import BATCH, Process, Stopped, Taken
 from tapewire.replay.keyboard import Keyboard
 from tapewire.replay.pace import Pace
 from tapewire.replay.venue import Venue
@@ -139,6 +139,12 @@ class Player(Process):
             Transient: a daemon lags behind for longer than PATIENCE_S.
         """
         self._until(self._all_read, "every daemon to have read everything", pause_s=0.02)
+
+    def hold_on(self) -> None:
+        """Stay behind the last bar, until the replay is stopped."""
+        with suppress(Stopped, KeyboardInterrupt):
+            while True:
+                self.pump(1.0)
 
     def hear(self, keyboard: Keyboard) -> None:
         """Act on the keys of a terminal, until it has gone."""

@@ -202,8 +202,12 @@ def replay(
     pace: Pace,
     logger: structlog.stdlib.BoundLogger,
     tell: Callable[[str], None],
+    hold: bool = False,
 ) -> Summary:
-    """Run the recording over the bus: supervised processes, in lockstep, at a pace that keys of the terminal may change."""
+    """Run the recording over the bus: supervised processes, in lockstep, at a pace that keys of the terminal may change.
+
+    hold: the daemons go on behind the last bar, until somebody stops the replay; it is whole then.
+    """
     prepare(out, keep="bars")
     configuration.write(conf, out)
     try:
@@ -220,6 +224,9 @@ def replay(
             player.play(recording.inputs(), pace=pace, played=lambda bar: done(), told=tell)
             tell("waiting for the journal")
             player.finish()
+            if hold:
+                tell("held; Ctrl-C or `tapewire ask replay stop` ends it")
+                player.hold_on()
     except (KeyboardInterrupt, Stopped):
         raise Interrupted(f"interrupted; the daemons are stopped; {_unfinished(out)}") from None
     return finish(out, conf, recording)

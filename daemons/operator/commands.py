@@ -113,7 +113,7 @@ def up(
             raise
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"
-    out.print(f"up: {len(supervise.DAEMONS)} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
+    out.print(f"up: {len(makers.names(conf))} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
     if wait:
         missing = starting.until_ready(instance, conf, timeout, told)
         for text in missing:

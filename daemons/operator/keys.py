@@ -98,6 +98,15 @@ def export(
 
 
 @app.command()
+def token(name: NameArgument, run: RunOption = LIVE) -> None:
+    """Print a key as one word, for the header X-API-Key of HTTP and for the page. Whoever has it can use the key."""
+    key = keys.find(folder(run), name)
+    if key.role not in FOR_PEOPLE:
+        raise ConfError(f"key {name!r}: the HTTP door takes keys of people; make one with `tapewire keys new NAME --role reader`")
+    out.print(key.token, markup=False)
+
+
+@app.command()
 def bridge(to: ToOption, run: RunOption = LIVE) -> None:
     """Write tapewire.key, the one file that NinjaTrader's folder needs. Makes the bridge's key if it was revoked."""
     run = folder(run)

@@ -30,10 +30,12 @@ from tapewire.bus.errors import ConfError, JournalError, PeerError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.operator import holders, instances
 from tapewire.daemons.operator.instances import Instance
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Conf
 from tapewire.daemons.shell import limits
 
 DAEMONS = makers.NAMES
+"""The daemons that every run has."""
 START_S = 30.0
 STOP_S = 20.0
 LOOK_S = 3.0  # a supervisord that does not say what runs within this time is shown as one that does not reply
@@ -67,8 +69,12 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         The registered run, and supervisord as our child process: wait for it after `stop`, or it stays a zombie until we end.
 
     Raises:
-        Transient: supervisord did not start; the text names the log to read.
+        Transient: supervisord did not start; the text names the log to read. ConfError: what a daemon needs is not installed.
     """
+    makers.check(conf)
+    if conf.api.enabled and not port_free(conf.api.host, conf.api.port):
+        held = holders.of_ports(conf.api.host, [conf.api.port])
+        raise Transient(f"the port of the api is in use: {held or AGAIN}; set port in [api], or --api of `tapewire replay`")
     run_dir = run_dir.resolve()
     private.folder(run_dir / "logs")
     socket = access.prepare(run_dir) / SOCKET
@@ -77,6 +83,7 @@ def start(conf: Conf, run_dir: Path, kind: str, *, attached: bool) -> tuple[Inst
         "TAPEWIRE_RUN": str(run_dir),
         "TAPEWIRE_SOCKET": str(socket),
         "TAPEWIRE_PYTHON": sys.executable,
+        **{f"TAPEWIRE_{name.upper()}": str(name in makers.names(conf)).lower() for name in makers.CLIENTS},
     }
     command = [sys.executable, "-P", "-W", "ignore", "-m", OVERSEER, "-c", str(conf_file())]
     if (conf.bus.host, conf.bus.base_port) not in _claims and not claim(conf.bus.host, conf.bus.base_port):
@@ -123,7 +130,7 @@ def wait_ready(instance: Instance, tick: Callable[[Sequence[str]], None] = lambd
     Raises:
         JournalError, ConfError: one has ended, and why. Transient: one is not ready within START_S.
     """
-    _wait_ready(instance, list(DAEMONS), tick)
+    _wait_ready(instance, list(names(instance)), tick)
     instances.register(msgspec.structs.replace(instance, ready=True))
 
 
@@ -184,8 +191,14 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
             found: Any = rpc.supervisor.getAllProcessInfo()
     except (OSError, xmlrpc.client.Fault, http.client.HTTPException):
         left = instances.daemons(instance.run)
-        return [{"name": name, "statename": state, "pid": left[name], "start": time.time()} for name in DAEMONS if name in left]
-    return sorted(found, key=lambda each: DAEMONS.index(each["name"]) if each["name"] in DAEMONS else 99)
+        return [{"name": name, "statename": state, "pid": left[name], "start": time.time()} for name in makers.ALL if name in left]
+    wanted = [each for each in found if each["name"] not in makers.CLIENTS or each["start"]]  # the others were never started
+    return sorted(wanted, key=lambda each: makers.ALL.index(each["name"]) if each["name"] in makers.ALL else 99)
+
+
+def names(instance: Instance) -> tuple[str, ...]:
+    """The daemons of a run, in the order in which they start."""
+    return makers.names(configuration.read(Path(instance.run)))
 
 
 def restart(instance: Instance, name: str) -> None:
@@ -211,7 +224,7 @@ def stop(instance: Instance) -> None:
         Transient: supervisord, or a daemon that it left behind, did not end within STOP_S and was killed.
     """
     with suppress(OSError, xmlrpc.client.Fault), remote(instance) as rpc:
-        for name in reversed(DAEMONS):  # one by one, as `shutdown` does, but that checks only once a second
+        for name in reversed(makers.ALL):  # one by one, as `shutdown` does, but that checks only once a second
             with suppress(xmlrpc.client.Fault):  # this daemon does not run
                 rpc.supervisor.stopProcess(name)
         rpc.supervisor.shutdown()
@@ -300,7 +313,8 @@ def release_all() -> None:
 
 def port_free(host: str, port: int) -> bool:
     """Whether this process could bind the port now."""
-    with sockets_of_python.socket() as probe:
+    family = sockets_of_python.AF_INET6 if ":" in host else sockets_of_python.AF_INET
+    with sockets_of_python.socket(family) as probe:
         probe.setsockopt(sockets_of_python.SOL_SOCKET, sockets_of_python.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

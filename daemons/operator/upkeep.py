@@ -16,6 +16,7 @@ from rich.console import Console
 from tapewire.bus import access, topics
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient, suggest
+from tapewire.daemons import makers
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import InstanceOption
 from tapewire.daemons.operator.instances import Instance
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def restart(
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(supervise.DAEMONS)}.")], instance: InstanceOption = None
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(makers.ALL)}.")], instance: InstanceOption = None
 ) -> None:
     """Stop one daemon in order, start it, and wait until it is ready. The others go on, and nothing is lost."""
     wanted, chosen = daemon(name), instances.choose(instance)
@@ -49,7 +50,7 @@ def logs(
 ) -> None:
     """Print the last lines of the daemons' logs; times are UTC."""
     run = Path(instances.choose(instance).run)
-    names = supervise.DAEMONS if name is None else (daemon(name),)
+    names = makers.ALL if name is None else (daemon(name),)
     files: dict[str, TextIO] = {}
     for each in names:
         if (path := log(run, each)).exists():
@@ -132,8 +133,8 @@ def _at(line: str) -> str:
 
 def daemon(name: str) -> str:
     """The name of a daemon. Raises ConfError: there is none of that name."""
-    if name not in supervise.DAEMONS:
-        raise ConfError(f"no daemon {name!r}{suggest(name, supervise.DAEMONS)}; known: {', '.join(supervise.DAEMONS)}")
+    if name not in makers.ALL:
+        raise ConfError(f"no daemon {name!r}{suggest(name, makers.ALL)}; known: {', '.join(makers.ALL)}")
     return name
 
 

@@ -28,6 +28,7 @@ from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
 from tapewire.daemons.settings.instruments import Instruments
 from tapewire.daemons.settings.programs import Program, SizeTable
 from tapewire.daemons.settings.structs import (
+    Api,
     Bus,
     Conf,
     Ingress,
@@ -44,7 +45,7 @@ from tapewire.strategies.clock import minute_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
 
-SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "risk")
+SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "api", "risk")
 
 
 class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -198,6 +199,7 @@ def load(
     subscribers: dict[str, Any] = {}
     mirror: dict[str, Any] = {}
     ingress: dict[str, Any] = {}
+    api: dict[str, Any] = {}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
         for section, values in layer.items():
@@ -214,6 +216,7 @@ def load(
                     "subscribers": subscribers,
                     "mirror": mirror,
                     "ingress": ingress,
+                    "api": api,
                 }
                 sections[section].update(values)
     limits = caps.applied(limits)
@@ -235,6 +238,7 @@ def load(
         subscribers=convert(subscribers, Subscribers, f"{where} [subscribers]"),
         mirror=convert(mirror, Mirroring, f"{where} [mirror]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
+        api=convert(api, Api, f"{where} [api]"),
         instruments=defined.table,
         traded=tuple(traded),
         preset=preset,

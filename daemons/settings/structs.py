@@ -42,6 +42,9 @@ SYMBOL = re.compile(f"[A-Z0-9]{{1,{MAX_SYMBOL}}}")
 
 LEAST_DAYS = 40
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""The hosts that only this machine reaches."""
+
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     """Addresses, time limits and memory of the processes. Times in seconds; ring in messages per topic.
@@ -347,6 +350,40 @@ class Ingress(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"ttl_s = {self.ttl_s:g}, max_ttl_s = {self.max_ttl_s:g}: write seconds, 0 < ttl_s <= max_ttl_s")
 
 
+class Api(Struct, frozen=True, forbid_unknown_fields=True):
+    """The HTTP door (daemons/api). It is off by default.
+
+    host, port: where it listens. certificate, private_key: files of TLS in PEM; empty for plain HTTP, which a host other than this
+    machine takes only with `plain_outside`. names: further host names by which it may be called, such as that of a proxy.
+    origins: origins whose pages may use it besides its own, such as "https://desk.example". requests_per_s: of one key; twice as
+    many may come at once. readers: how many streams are open at a time.
+    """
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8006
+    certificate: str = ""
+    private_key: str = ""
+    plain_outside: bool = False
+    names: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    requests_per_s: float = 50.0
+    readers: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port < 65_536:
+            raise ValueError(f"port = {self.port}: write a port from 1 to 65535")
+        if bool(self.certificate) != bool(self.private_key):
+            raise ValueError("certificate and private_key go together: name both files, or neither")
+        if self.host not in LOOPBACK and not (self.certificate or self.plain_outside):
+            raise ValueError(
+                f"host = {self.host!r} is reached from other machines, and without TLS the network reads every key: name "
+                "certificate and private_key, or write plain_outside = true if a proxy in front of it speaks TLS"
+            )
+        if self.requests_per_s <= 0 or self.readers < 1:
+            raise ValueError("requests_per_s and readers are more than 0")
+
+
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     """An injected death (daemons/shell/faults.py): the daemon, the step of its round, and the market time from which on it applies.
 
@@ -390,6 +427,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     subscribers: Subscribers = Subscribers()
     mirror: Mirroring = Mirroring()
     ingress: Ingress = Ingress()
+    api: Api = Api()
     rolls: tuple[RollTable, ...] = ()
     form: str = ""
 

@@ -16,7 +16,8 @@ from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import PORTS
 
 DAEMONS = {"broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger"}
-OWN = {*DAEMONS, "nt", "operator", "reader"}
+CLIENTS = {"api"}
+OWN = {*DAEMONS, *CLIENTS, "nt", "operator", "reader"}
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_run_has_a_key_for_each_daemon_the_bridge_and_two_people(run: Path) ->
     found = Keys(run)
 
     assert {key.name: key.role for key in found.all()} == {
-        **{name: Role(name) for name in DAEMONS},
+        **{name: Role(name) for name in DAEMONS | CLIENTS},
         "nt": Role.BRIDGE,
         "operator": Role.OPERATOR,
         "reader": Role.READER,
@@ -164,7 +165,7 @@ def test_a_name_is_given_once(run: Path) -> None:
     assert not {first.public, first.secret} & {second.public, second.secret}
 
 
-@pytest.mark.parametrize("role", sorted({*DAEMONS, "bridge"}))
+@pytest.mark.parametrize("role", sorted({*DAEMONS, *CLIENTS, "bridge"}))
 def test_a_role_of_a_process_is_given_to_nobody_else(role: str, run: Path) -> None:
     """What a daemon may do, only the daemon's own key may."""
     with pytest.raises(ConfError, match="a new key is for one of external, operator, reader, subscriber"):

@@ -19,6 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
     ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation"),
     ("daemons.operator",),
+    ("daemons.api",),
     ("replay",),
     ("daemons.__main__",),
 )
@@ -51,7 +52,7 @@ BUS_EDGES = {
     "bus.subscriptions",
     "bus.testing",
 }
-SHELL_ROOMS = ("daemons.shell", "daemons.operator")
+SHELL_ROOMS = ("daemons.shell", "daemons.operator", "daemons.api")
 SHELLS = {
     "daemons.__main__",
     "daemons.broker",
@@ -69,6 +70,7 @@ SHELLS = {
     "daemons.settings.overrides",
 }
 PURE_IN_SHELL_ROOMS = {
+    "daemons.api.memory",
     "daemons.shell.audit",
     "daemons.shell.laps",
     "daemons.shell.readers",

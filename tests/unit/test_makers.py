@@ -20,7 +20,7 @@ def test_supervisord_starts_exactly_these() -> None:
 
     programs = {section.partition(":")[2] for section in parser.sections() if section.startswith("program:")}
 
-    assert programs == set(makers.NAMES)
+    assert programs == set(makers.ALL)
 
 
 @pytest.mark.parametrize("name", makers.CORES)

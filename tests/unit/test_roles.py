@@ -18,6 +18,7 @@ NAMES = {
     "tracker": "tracker",
     "evaluator": "evaluator",
     "gate": "gate",
+    "api": "api",
     "publisher": "publisher",
     "logger": "logger",
     "bridge": "nt",
@@ -27,7 +28,8 @@ NAMES = {
     "subscriber": "paul",
 }
 DAEMONS = ("broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger")
-READING = (*DAEMONS, "bridge", "reader")
+CLIENTS = ("api",)
+READING = (*DAEMONS, *CLIENTS, "bridge", "reader")
 
 # The writer of each topic, as PROTOCOL.md 3 lists them.
 WRITERS = {
@@ -70,20 +72,22 @@ NOBODY = (
     *("", ".", "other.", "raw", "rawbar.", "sessions.MNQ.", "eval.", "publicity.", "Session.MNQ."),
 )
 OWN = {
-    "sys.beat.": (*DAEMONS, "bridge"),
+    "sys.beat.": (*DAEMONS, *CLIENTS, "bridge"),
     "sys.gap.": (*DAEMONS, "bridge"),
     "sys.alarm.": (*DAEMONS, "bridge"),
     "sys.resend.": (*DAEMONS, "bridge", "reader"),
 }
 SYS = [f"{family}{name}." for family in OWN for name in (*NAMES.values(), "stranger")]
 
+READERS = ("reader", "operator", *CLIENTS)
+
 # Who may send which message to which port, and which verb of `control`.
 CONTROLS = {
-    "ping": ("reader", "operator"),
-    "state": ("reader", "operator"),
-    "parameters": ("reader", "operator"),
-    **dict.fromkeys(("since", "today", "history", "performance", "session"), ("reader", "operator")),
-    **dict.fromkeys(("evaluate", "strategies", "health", "ready", "connection_test", "accounts"), ("reader", "operator")),
+    "ping": READERS,
+    "state": READERS,
+    "parameters": READERS,
+    **dict.fromkeys(("since", "today", "history", "performance", "session"), READERS),
+    **dict.fromkeys(("evaluate", "strategies", "health", "ready", "connection_test", "accounts"), READERS),
     **dict.fromkeys(("stop", "init", "start", "pause", "step", "speed", "seek"), ("operator",)),
 }
 REQUESTS = {
@@ -102,24 +106,24 @@ REQUESTS = {
     "public.ask": {},
     "backfill": {},
     "control.replay": {},
-    **{f"control.{name}": {} for name in DAEMONS},
+    **{f"control.{name}": {} for name in (*DAEMONS, *CLIENTS)},
     "no.such.port": {},
 }
-CONTROLLED = ("gate", "tracker", "evaluator", "control.replay", *(f"control.{name}" for name in DAEMONS))
+CONTROLLED = ("gate", "tracker", "evaluator", "control.replay", *(f"control.{name}" for name in (*DAEMONS, *CLIENTS)))
 CONNECTIONS = {
-    "broker.in": ("daybook", "tracker", "evaluator", "gate", "publisher", "logger", "bridge", "reader"),
+    "broker.in": ("daybook", "tracker", "evaluator", "gate", "publisher", "logger", *CLIENTS, "bridge", "reader"),
     "broker.out": (*READING, "operator"),
     "ticks.in": ("bridge",),
     "ticks.out": ("tracker", "logger", "reader", "operator"),
-    "tracker": ("reader", "operator"),
-    "evaluator": ("reader", "operator"),
-    "gate": ("evaluator", "reader", "operator", "external"),
+    "tracker": READERS,
+    "evaluator": READERS,
+    "gate": ("evaluator", *READERS, "external"),
     "venue": ("bridge",),
     "history": (*READING, "operator"),
     "backfill": ("bridge",),
     **dict.fromkeys(("public", "public.delayed", "public.free", "public.ask"), ("reader", "operator", "subscriber")),
-    "control.replay": ("reader", "operator"),
-    **{f"control.{name}": ("reader", "operator") for name in DAEMONS},
+    "control.replay": READERS,
+    **{f"control.{name}": READERS for name in (*DAEMONS, *CLIENTS)},
     "no.such.port": (),
 }
 
@@ -130,6 +134,7 @@ def test_the_tables_name_every_role_port_message_and_verb() -> None:
     """A new one needs a line here."""
     assert set(NAMES) == {role.value for role in Role}
     assert set(DAEMONS) == set(makers.NAMES)
+    assert set(CLIENTS) == set(makers.CLIENTS)
     assert set(PORTS) < set(CONNECTIONS) == set(REQUESTS)
     assert set(CONTROLS) == set(get_args(Verb))
 
@@ -158,7 +163,7 @@ def test_a_role_sends_only_what_its_ports_take(role: Role) -> None:
     asking = ("subscriber", "reader", "operator")
     asked = {("public.ask", verb) for verb, who in CONTROLS.items() if role.value in (asking if "reader" in who else who)}
     assert verbs == controlled | asked
-    assert roles.may_ask(role, "gate", "control", "stae") is (role.value in ("reader", "operator"))  # its reply lists the verbs
+    assert roles.may_ask(role, "gate", "control", "stae") is (role.value in READERS)  # its reply lists the verbs
 
 
 @every_role
@@ -174,6 +179,6 @@ def test_a_process_is_known_by_its_name() -> None:
     named = {name: roles.of_process(name) for name in (*NAMES.values(), "bridge", "stranger", "")}
 
     assert {name: role.value for name, role in named.items() if role is not None} == {
-        **{name: name for name in DAEMONS},
+        **{name: name for name in (*DAEMONS, *CLIENTS)},
         "nt": "bridge",
     }

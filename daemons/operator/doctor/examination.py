@@ -9,7 +9,8 @@ from pathlib import Path
 from tapewire.bus import access
 from tapewire.bus.access import Access
 from tapewire.bus.errors import TapewireError
-from tapewire.daemons.operator import gather, instances, supervise
+from tapewire.daemons import makers
+from tapewire.daemons.operator import gather, instances
 from tapewire.daemons.operator.doctor import bridge, hops, installation, locks
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding, Found, broken, ok, unknown
 from tapewire.daemons.operator.instances import Instance
@@ -73,7 +74,7 @@ def _hops(instance: Instance, run: Path, conf: Conf) -> list[Check]:
         ("disk", lambda: hops.disk(run)),
         ("supervisord", lambda: hops.supervised(instance)),
         ("bus", lambda: hops.bus(way())),
-        *((f"{name} control", lambda name=name: hops.control(way(), name)) for name in supervise.DAEMONS),
+        *((f"{name} control", lambda name=name: hops.control(way(), name)) for name in makers.names(conf)),
         ("bound", lambda: locks.bound(way())),
         ("open files", lambda: locks.open_files(way())),
         ("turned away", lambda: locks.strangers(way())),

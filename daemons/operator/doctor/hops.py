@@ -51,7 +51,7 @@ def supervised(instance: Instance) -> Found:
     ]
     if down:
         return broken(f"not running: {', '.join(down)}", "remove the cause, then `tapewire restart NAME`")
-    return ok(f"supervisord {instance.pid}, all {len(supervise.DAEMONS)} daemons running")
+    return ok(f"supervisord {instance.pid}, all {len(supervise.names(instance))} daemons running")
 
 
 def bus(way: Access) -> Found:

@@ -1,0 +1,123 @@
+"""Who calls: a key of the run by its token, how often it may, and what it may do.
+
+The token is the name and the pass phrase that the owner shows to the daemons inside the machine as well. So whatever changes
+something is sent on with the caller's own name and phrase, and the daemon that carries it out judges them (bus/roles.py). The key
+of this process reads and can do nothing else: a mistake in this program lends nobody a right.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tapewire.bus.keys import Credential, Key, Keys
+from tapewire.bus.roles import FOR_PEOPLE, Role
+from tapewire.daemons.api.problems import Problem
+
+HEADER = "X-API-Key"
+NOBODY = b"0" * 128  # compared where there is no such key, so that a wrong name takes as long as a wrong phrase
+FAILURES_PER_S = 2.0
+STRANGERS = 1_024  # addresses of which failures are remembered
+
+
+class Caller(NamedTuple):
+    """The owner of a key, as he has shown it."""
+
+    key: Key
+    credential: Credential
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def role(self) -> Role:
+        return self.key.role
+
+
+class Allotment:
+    """So many requests a second, and twice as many at once."""
+
+    __slots__ = ("_at_s", "_left", "_per_s")
+
+    def __init__(self, per_s: float) -> None:
+        self._per_s = per_s
+        self._left = 2 * per_s
+        self._at_s = 0.0
+
+    def take(self, now_s: float) -> float:
+        """0 if there is room for one more; otherwise the seconds until there is."""
+        self._left = min(2 * self._per_s, self._left + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._left >= 1:
+            self._left -= 1
+            return 0.0
+        return (1 - self._left) / self._per_s
+
+
+class Callers:
+    """The keys of a run, and how often each of them has called.
+
+    refused: how many calls had no valid key.
+
+    Args:
+        clock: seconds that only rise.
+    """
+
+    def __init__(self, keys: Keys, per_s: float, clock: Callable[[], float]) -> None:
+        self.refused = 0
+        self._keys = keys
+        self._per_s = per_s
+        self._clock = clock
+        self._buckets: dict[str, Allotment] = {}
+        self._strangers: OrderedDict[str, Allotment] = OrderedDict()
+
+    def known(self, token: str) -> Caller | None:
+        """The owner of a token; None if it is none, or its key is for no person, was revoked, or has expired."""
+        name, _, phrase = token.partition(".")
+        key = self._keys.named(name)
+        right = hmac.compare_digest(phrase.encode("utf-8", "replace"), NOBODY if key is None else key.phrase)
+        if not right or key is None or key.role not in FOR_PEOPLE:
+            return None
+        return Caller(key, Credential(key.name, key.phrase))
+
+    def still(self, caller: Caller) -> bool:
+        """Whether his key is still one of the run."""
+        return self._keys.named(caller.name) == caller.key
+
+    def admit(self, token: str | None, address: str, *roles: Role, limited: bool = True) -> Caller:
+        """The caller, if he may.
+
+        Args:
+            token: as he has shown it. address: where he calls from. roles: one of them is needed. limited: it counts for his rate.
+
+        Raises:
+            Problem: he may not, or calls too often.
+        """
+        caller = None if token is None else self.known(token)
+        if caller is None:
+            self.refused += 1
+            self._slow_down(self._stranger(address), "this address has shown too many wrong keys")
+            text = f"show a key of this run in the header {HEADER} (`tapewire keys token NAME`)"
+            raise Problem(401, "KEY", text, headers={"WWW-Authenticate": HEADER})
+        if limited:
+            self._slow_down(
+                self._buckets.setdefault(caller.name, Allotment(self._per_s)), f"the key {caller.name!r} calls too often"
+            )
+        if caller.role not in roles:
+            needed = " or ".join(role.value for role in roles)
+            raise Problem(403, "ROLE", f"the key {caller.name!r} has the role {caller.role.value}; this takes {needed}")
+        return caller
+
+    def _stranger(self, address: str) -> Allotment:
+        bucket = self._strangers.setdefault(address, Allotment(FAILURES_PER_S))
+        self._strangers.move_to_end(address)
+        if len(self._strangers) > STRANGERS:
+            self._strangers.popitem(last=False)
+        return bucket
+
+    def _slow_down(self, bucket: Allotment, why: str) -> None:
+        if (wait_s := bucket.take(self._clock())) > 0:
+            raise Problem(429, "RATE", why, headers={"Retry-After": str(int(wait_s) + 1)})

@@ -1,0 +1,97 @@
+"""What a reader who comes late is shown: the last facts of each topic, within bounds. The journal has all of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tapewire.bus import topics
+
+HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
+KEPT = {topics.SESSION: 1_500, topics.TIMEFRAME: 500}
+"""How many facts of each topic are kept, by the beginning of the topic. A trade date has at most 1,440 minutes."""
+KEPT_ELSE = 1_000
+KEPT_ONE = (topics.BEAT, topics.RISK, topics.POSITION, topics.FEED, topics.EVAL_DONE, topics.LEVELS)
+"""Of these only the last fact has a meaning."""
+LEFT_OUT = (topics.RESEND, topics.WELCOME, topics.BAR)
+"""Topics that no reader of the stream needs: what is requested again, and bars, which their `session` holds."""
+
+_decode = msgspec.msgpack.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class SeenFact(NamedTuple):
+    """A fact as it came over the bus. seen: which one it was, counted from the first."""
+
+    topic: str
+    epoch: int
+    seq: int
+    frame: bytes
+    seen: int = 0
+
+    @property
+    def text(self) -> bytes:
+        """The fact as JSON."""
+        fields: dict[str, Any] = _decode(self.frame)
+        head = {name: fields.pop(name) for name in HEADER if name in fields}
+        shown = {
+            "topic": self.topic,
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "ts": head["event_ns"] // 1_000_000,
+            "type": head["type"],
+            "cause": head["cause"],
+            "body": fields,
+        }
+        return _encode(shown)
+
+
+class Recent:
+    """The last facts of every topic. A fact that is not newer than the last one of its topic is left out.
+
+    lost: how many numbers were left out by those that came, since the beginning.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._topics: dict[str, deque[SeenFact]] = {}
+        self._seen = 0
+
+    def take(self, told: SeenFact) -> SeenFact | None:
+        """Keep a fact, numbered; None if it is none for the stream, or an old one."""
+        if told.topic.startswith(LEFT_OUT):
+            return None
+        kept = self._topics.get(told.topic)
+        if kept is None:
+            kept = self._topics[told.topic] = deque(maxlen=most(told.topic))
+        elif not told.topic.startswith(topics.BEAT):
+            last = kept[-1]
+            if (told.epoch, told.seq) <= (last.epoch, last.seq):
+                return None
+            if told.epoch == last.epoch:
+                self.lost += told.seq - last.seq - 1
+        self._seen += 1
+        told = told._replace(seen=self._seen)
+        kept.append(told)
+        return told
+
+    def last(self, prefix: str) -> Iterator[SeenFact]:
+        """The last fact of each topic with this prefix."""
+        for topic, kept in self._topics.items():
+            if topic.startswith(prefix):
+                yield kept[-1]
+
+    def all(self, prefixes: tuple[str, ...]) -> list[SeenFact]:
+        """What is kept of the topics with one of these prefixes, in the order in which it came."""
+        found: Iterable[SeenFact] = (each for topic, kept in self._topics.items() if topic.startswith(prefixes) for each in kept)
+        return sorted(found, key=lambda told: told.seen)
+
+
+def most(topic: str) -> int:
+    """How many facts of a topic are kept."""
+    if topic.startswith(KEPT_ONE):
+        return 1
+    return next((most for prefix, most in KEPT.items() if topic.startswith(prefix)), KEPT_ELSE)

@@ -1,0 +1,147 @@
+"""The api as a process of a run: one thread, in which an event loop serves, reads the bus, and beats."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import uvloop
+import zmq
+
+from tapewire.bus import sockets, topics
+from tapewire.bus.client import History
+from tapewire.bus.errors import Transient
+from tapewire.bus.messages import Header
+from tapewire.bus.roles import VENUE
+from tapewire.daemons.api import app, live, server
+from tapewire.daemons.api.door import OpenDoor
+from tapewire.daemons.api.memory import LEFT_OUT, SeenFact, most
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
+
+TURN_S = 0.05  # between two looks at the control port, the signals and the heartbeat
+JOURNAL_S = 10.0  # a logger that does not answer within this time is gone on without
+TECHNICAL = (topics.SYS, topics.FEED, topics.OPS)
+
+BRIDGE = topics.of(topics.BEAT, VENUE).encode()
+
+_header = msgspec.msgpack.Decoder(Header).decode
+
+
+class ApiProcess(Process):
+    """Serves until it is told to stop.
+
+    It reads the bus beside the shell's own readers: nothing is requested again here and no gap is told, so that the journal is the
+    same with it and without.
+    """
+
+    def __init__(self, conf: Conf, run: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        super().__init__("api", conf, run, subscribe=(), logger=logger)
+        self.listening = server.listening(conf.api)
+        self.door = OpenDoor(conf, run, self.access, self.doors.guard.keys, self.context, logger)
+        self._stream = sockets.subscriber(self.context, self.access.to("broker.out"), ("",))
+        self._joined = False
+
+    def remember(self) -> None:
+        """Wait for the subscription, then read what the journal has of the recent past."""
+        while not self._joined:
+            self._drain()
+            if not self._joined:
+                self.pump(0.02)
+        found: list[tuple[int, bool, SeenFact]] = []
+        try:
+            with History(self.context, self.access.to("history"), wait=self._wait, deadline_s=JOURNAL_S) as history:
+                for length in history.topics():
+                    if length.topic.startswith(LEFT_OUT):
+                        continue
+                    for frame in history.read(length.topic, max(0, length.records - most(length.topic))):
+                        header = _header(frame)
+                        told = SeenFact(length.topic, header.epoch, header.seq, frame)
+                        found.append((header.event_ns, not length.topic.startswith(topics.SESSION), told))
+        except Transient as error:
+            self.logger.warning("no_past", error=str(error))
+        for _, _, told in sorted(found, key=lambda each: each[:2]):
+            self.door.recent.take(told)
+
+    async def serve(self) -> None:
+        """Serve until it is stopped."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._stream.fileno(), self._drain_all)
+        serving = server.made(app.made(self.door), self.conf.api)
+        task = asyncio.create_task(serving.serve(sockets=[self.listening]))
+        watching = asyncio.create_task(live.watch(self.door))
+        try:
+            while not task.done():
+                self._drain_all()
+                self.pump(0.0)
+                await asyncio.sleep(TURN_S)
+        except Stopped:
+            pass
+        finally:
+            serving.should_exit = True
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            loop.remove_reader(self._stream.fileno())
+            self.door.close()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            **super().state(),
+            "streams": len(self.door.hub.listeners),
+            "streams_cut": self.door.hub.cut_off,
+            "stream_lost": self.door.recent.lost,
+            "refused_keys": self.door.callers.refused,
+        }
+
+    def _drain_all(self) -> None:
+        while self._drain() == BATCH:
+            pass
+
+    def _drain(self) -> int:
+        """Take what has come. Returns how much."""
+        count, told = 0, []
+        for frames in sockets.arrived(self._stream, BATCH):
+            count += 1
+            if frames[0] == WELCOME:
+                self._joined = True
+                continue
+            if frames[0] == BRIDGE:
+                self.door.bridge_beat()
+            if len(frames) == 2 and (fact := self._told(frames)) is not None:
+                told.append(fact)
+        self.door.hub.tell(told)
+        return count
+
+    def _told(self, frames: list[bytes]) -> SeenFact | None:
+        try:
+            header = _header(frames[1])
+        except msgspec.MsgspecError:
+            return None
+        return self.door.recent.take(SeenFact(frames[0].decode("ascii", "replace"), header.epoch, header.seq, frames[1]))
+
+    def _wait(self, socket: zmq.Socket[bytes], timeout_s: float) -> bool:
+        if not socket.poll(0):
+            self.pump(min(timeout_s, 0.005))
+        return bool(socket.poll(0))
+
+
+def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
+    """Serve until told to stop. Returns the exit status."""
+    with ApiProcess(conf, run_dir, logger) as process:
+        try:
+            process.join()
+            process.remember()
+            process.note = "ready"
+            process.beat()
+            logger.info("ready", address=f"{conf.api.host}:{conf.api.port}")
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(process.serve())
+        except Stopped:
+            pass
+        logger.info("stopped")
+        return 0

@@ -1,0 +1,135 @@
+"""uvicorn as this process needs it: it takes no signals, waits for nobody, and can end a connection at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from tapewire.bus.errors import Transient
+from tapewire.daemons.api.threshold import Application
+from tapewire.daemons.settings.structs import Api
+
+MOST_CONNECTIONS = 512  # one more is closed at once: a daemon needs its descriptors
+PATIENCE_S = 10.0  # for a whole request, and for one that follows on the same connection
+ANSWER_S = 30.0  # for an answer to be made, and to be read
+MAX_HEAD = 256 << 10  # bytes that come at once; a head that is longer ends the connection
+CLOSE_S = 2.0
+MAX_TOLD = 64 << 10  # what a reader of the stream may send
+
+
+class HttpConnection(HttpToolsProtocol):
+    """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader."""
+
+    _limit: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._wait(PATIENCE_S)
+
+    def data_received(self, data: bytes) -> None:
+        self._head += len(data)
+        if self._head > MAX_HEAD:
+            self.transport.abort()
+            return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait(PATIENCE_S)
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head = 0
+        self._wait(ANSWER_S)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait(PATIENCE_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._stop()
+        super().handle_websocket_upgrade()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop()
+        self._limit = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+
+class StreamConnection(WebSocketsSansIOProtocol):
+    """A connection that its handler can end at once: `scope["state"]["cut"]`. A close in order waits for who does not read."""
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.handshake_complete:
+            self.scope["state"]["cut"] = self.transport.abort
+
+
+class Server(uvicorn.Server):
+    """The server of one application on one socket; the process has the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def made(application: Application, settings: Api) -> Server:
+    """A server with these settings."""
+    config = uvicorn.Config(
+        application,
+        http=HttpConnection,
+        ws=StreamConnection,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=int(PATIENCE_S),
+        timeout_graceful_shutdown=int(CLOSE_S),
+        ws_max_size=MAX_TOLD,
+        ws_per_message_deflate=False,
+        ssl_certfile=settings.certificate or None,
+        ssl_keyfile=settings.private_key or None,
+    )
+    return Server(config)
+
+
+def listening(settings: Api) -> socket.socket:
+    """The bound socket.
+
+    Raises:
+        Transient: another process has the port.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        bound = socket.socket(family)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((settings.host, settings.port))
+        bound.listen(256)
+    except OSError as error:
+        raise Transient(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}; set port in [api]") from error
+    return bound

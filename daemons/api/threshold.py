@@ -1,0 +1,112 @@
+"""What every request passes before it is looked at: the host it names, the page it comes from, its length.
+
+A page of another server that a browser has open may send requests here. It has no key, and it cannot read the answers, because no
+header allows it. And yet it gets nowhere: its origin is refused. A name of its own that it points at this machine (DNS rebinding)
+is refused by the host that the request names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tapewire.bus.bounds import MAX_MESSAGE
+from tapewire.daemons.api.problems import Problem
+from tapewire.daemons.settings.structs import LOOPBACK, Api
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = MAX_MESSAGE - 1_024  # it travels on in a request of the bus
+SAFE = ("GET", "HEAD")
+HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Threshold:
+    """The application behind these checks.
+
+    turned_away: how many requests did not pass, by code.
+    """
+
+    def __init__(self, application: Application, settings: Api) -> None:
+        self.turned_away: dict[str, int] = {}
+        self._application = application
+        self._hosts = {*LOOPBACK, "[::1]", settings.host, *settings.names}
+        self._origins = set(settings.origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except Problem as problem:
+            self.turned_away[problem.code] = self.turned_away.get(problem.code, 0) + 1
+            await _refuse(problem, scope, receive, send)
+            return
+        await self._application(scope, _bounded(receive) if scope["type"] == "http" else receive, _with_headers(send))
+
+    def _check(self, scope: Scope) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1")
+        if _name(host) not in self._hosts:
+            raise Problem(421, "HOST", f"{host[:80]!r} is not a name of this server; add it to names in [api] if it is")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and urlsplit(origin).netloc != host and origin not in self._origins:
+            raise Problem(403, "ORIGIN", f"a page of {origin[:80]!r} may not use this server")
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            site = headers.get(b"sec-fetch-site", b"same-origin")
+            if not origin and site not in (b"same-origin", b"none"):
+                raise Problem(403, "ORIGIN", "a page of another server may not use this one")
+            length = headers.get(b"content-length", b"0")
+            if length.isdigit() and int(length) > MAX_BODY:
+                raise Problem(413, "LENGTH", f"a body has at most {MAX_BODY} bytes")
+
+
+def _name(host: str) -> str:
+    """A host without its port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The same, but a body without a length that grows too long ends the request."""
+    room = MAX_BODY
+
+    async def bounded() -> MutableMapping[str, Any]:
+        nonlocal room
+        message = await receive()
+        room -= len(message.get("body", b""))
+        if room < 0:
+            raise Problem(413, "LENGTH", f"a body has at most {MAX_BODY} bytes")
+        return message
+
+    return bounded
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *HEADERS]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        response = problem.response()
+        await send({"type": "websocket.http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "websocket.http.response.body", "body": response.body})
+        return
+    await problem.response()(scope, receive, _with_headers(send))
