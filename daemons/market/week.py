@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.strategies.clock import EVENING, FRIDAY
+from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.strategies.clock import DAY, EVENING, FRIDAY, RTH_CLOSE, RTH_OPEN
 
 SUNDAY = 6
 CLOSE = 17 * 60
 LATER = 15
+AFTER_HALF_DAY = 15  # minutes that a market still trades after an early close
 
 
 class TradingWeek(NamedTuple):
@@ -86,3 +88,14 @@ def hours_of(name: str, on: dt.date | None = None) -> TradingWeek:
     since, before = known.always_open_from, known.later_before
     later = on is not None and before is not None and on < before
     return TradingWeek(closes=CLOSE + LATER * later, weekend=since is not None and (on is None or on > since))
+
+
+def market_open(calendar: Calendar, week: TradingWeek, now_ns: int) -> bool:
+    """Whether a market trades: from 18:00 to 17:00 New York, on a half day until shortly after its close, crypto all week.
+
+    Holiday hours differ from holiday to holiday, so no bars are due on a holiday.
+    """
+    day, at = SessionClock(calendar).read(now_ns)
+    if day.closes == RTH_OPEN:
+        return False
+    return week.weekend or week.opens - DAY < at <= (week.closes if day.closes == RTH_CLOSE else day.closes + AFTER_HALF_DAY)

@@ -8,14 +8,11 @@ from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Bar, Beat, Risk, Session
-from tapewire.daemons.market.clock import Calendar, SessionClock
-from tapewire.daemons.market.week import TradingWeek, hours_of
+from tapewire.daemons.market.week import hours_of, market_open
 from tapewire.daemons.settings.structs import Conf
-from tapewire.strategies.clock import DAY, RTH_CLOSE, RTH_OPEN
 
 FRESH_S = 5.0  # a heartbeat younger than this is fresh; the gate's lease lasts as long
 STALE_S = 180.0  # three minutes without a bar in an open market
-AFTER_HALF_DAY = 15  # minutes that they still trade after an early close
 
 NO_LEASE, KILLED, HALTED = "no lease", "killed", "halted: "  # in the note of the bridge's heartbeat (PROTOCOL.md 12)
 
@@ -119,17 +116,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def age_s(self, bar: Bar) -> float:
         """Seconds since the bar closed, by this machine's clock; never below 0."""
         return max(0.0, (self.now_ns - bar.close_ns) / 1e9)
-
-
-def market_open(calendar: Calendar, week: TradingWeek, now_ns: int) -> bool:
-    """Whether a market trades: from 18:00 to 17:00 New York, on a half day until shortly after its close, crypto all week.
-
-    Holiday hours differ from holiday to holiday, so no bars are due on a holiday.
-    """
-    day, at = SessionClock(calendar).read(now_ns)
-    if day.closes == RTH_OPEN:
-        return False
-    return week.weekend or week.opens - DAY < at <= (week.closes if day.closes == RTH_CLOSE else day.closes + AFTER_HALF_DAY)
 
 
 def span(seconds: float) -> str:

@@ -17,9 +17,8 @@ from tapewire.bus import topics
 from tapewire.bus.daemon import Event
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Beat, FeedStatus, Header, Lap, OpsEvent
-from tapewire.daemons.market.week import hours_of
+from tapewire.daemons.market.week import hours_of, market_open
 from tapewire.daemons.operator.latency import figures, passage
-from tapewire.daemons.operator.snapshot import market_open
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs

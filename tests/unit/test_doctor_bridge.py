@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from tapewire.bus.messages import Beat, CrossBar, Position
 from tapewire.bus.testing import bar, eastern, session
 from tapewire.daemons.market.clock import Calendar
-from tapewire.daemons.market.week import TradingWeek, hours_of
+from tapewire.daemons.market.week import TradingWeek, hours_of, market_open
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding
-from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot, market_open, span
+from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot, span
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Bus, Trading
 from tests.gates import ACCOUNT, conf
