@@ -15,9 +15,10 @@ from tapewire.bus import topics
 class Role(StrEnum):
     """What a key is for.
 
-    The first seven are the daemons. API: the HTTP door, which reads; it acts by the keys of its callers. BRIDGE: NinjaTrader, or
-    the player in its place. OPERATOR: a person's commands (`kill`, `arm`). READER: `tap`, `status`, and other programs that read.
-    EXTERNAL: a sender of external signals. SUBSCRIBER: reads the public ports of its tier, and nothing else.
+    The first seven are the daemons. API: the HTTP door, which reads; it acts by the keys of its callers. ALERTS: tells people what
+    it reads. BRIDGE: NinjaTrader, or the player in its place. OPERATOR: a person's commands (`kill`, `arm`). READER: `tap`,
+    `status`, and other programs that read. EXTERNAL: a sender of external signals. SUBSCRIBER: reads the public ports of its tier,
+    and nothing else.
     """
 
     BROKER = "broker"
@@ -28,6 +29,7 @@ class Role(StrEnum):
     LOGGER = "logger"
     DAYBOOK = "daybook"
     API = "api"
+    ALERTS = "alerts"
     BRIDGE = "bridge"
     OPERATOR = "operator"
     READER = "reader"
@@ -44,7 +46,7 @@ class SubscriberTier(StrEnum):
 
 
 DAEMONS = frozenset({Role.BROKER, Role.TRACKER, Role.EVALUATOR, Role.GATE, Role.PUBLISHER, Role.LOGGER, Role.DAYBOOK})
-CLIENTS = frozenset({Role.API})
+CLIENTS = frozenset({Role.API, Role.ALERTS})
 """Daemons that a run may lack: they keep nothing, and no other daemon waits for them."""
 FOR_PEOPLE = frozenset({Role.OPERATOR, Role.READER, Role.EXTERNAL, Role.SUBSCRIBER})
 VENUE = "nt"  # the name of the bridge's key, and its routing id

@@ -63,6 +63,10 @@ def start(name: str, run_dir: Path) -> int:
         from tapewire.daemons.api import process as api
 
         return api.run(conf, run_dir, logger)
+    if name == "alerts":
+        from tapewire.daemons.alerts import process as alerts
+
+        return alerts.run(conf, run_dir, logger)
     from tapewire.daemons.shell import lives, runner
 
     make = makers.maker(name)

@@ -25,7 +25,7 @@ CORES = {
 # They stop in reverse: the daybook reads what the logger has written last.
 NAMES = ("broker", "daybook", "logger", *CORES)
 # Clients of the bus, each of which a run has if its settings enable it. They start last, and no other daemon waits for them.
-CLIENTS = ("api",)
+CLIENTS = ("api", "alerts")
 ALL = (*NAMES, *CLIENTS)
 
 

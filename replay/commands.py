@@ -126,6 +126,9 @@ def replay(
     hold: Annotated[
         bool, typer.Option("--hold", help="With --api: go on serving behind the last bar, until it is stopped.")
     ] = False,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Tell what happens, by the channels and rules of conf/live.toml (`tapewire alert`).")
+    ] = False,
     as_json: JsonOption = False,
     *,
     source: Options,
@@ -143,6 +146,11 @@ def replay(
         conf = msgspec.structs.replace(conf, api=msgspec.structs.replace(conf.api, enabled=True, port=api))
     elif hold:
         raise ConfError("--hold goes on serving, so it needs --api PORT")
+    if alerts:
+        from tapewire.daemons.alerts import senders
+
+        conf = msgspec.structs.replace(conf, alerts=msgspec.structs.replace(configuration.alerting(), enabled=True))
+        senders.check(conf.alerts)
     play(conf, recording, out_dir, speed, as_json, control=control, hold=hold)
 
 

@@ -28,6 +28,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "ready": ("ready",),
     "keys": ("keys",),
     "accounts": ("accounts",),
+    "alert": ("alert",),
     "ask": ("ask",),
     "subscribers": ("subscribers",),
     "audit": ("audit",),

@@ -87,6 +87,10 @@ def up(
     undated = configuration.load("live", instance=name, traded=traded, preset=chosen, own=own, account=account)
     _check_account(undated)
     conf = dated(undated, dt.date.today())
+    if conf.alerts.enabled:
+        from tapewire.daemons.alerts import senders
+
+        senders.check(conf.alerts)
     tell_instruments(own)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     if base != conf.bus.base_port:

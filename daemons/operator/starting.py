@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from tapewire.daemons.operator import gather, ready, supervise
+from tapewire.daemons.operator import gather, ready
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings.structs import Conf
 
@@ -24,6 +24,7 @@ class Told:
         self._clock = clock
         self._start_s = clock()
         self._last = ""
+        self._daemons: tuple[str, ...] = ()
 
     def line(self, text: str) -> None:
         """Say this, unless it was the last thing said."""
@@ -32,8 +33,9 @@ class Told:
             self._say(f"{self._clock() - self._start_s:5.1f} s  {text}")
 
     def waiting(self, daemons: Sequence[str]) -> None:
-        """These daemons are not ready yet."""
-        up = [name for name in supervise.DAEMONS if name not in daemons]
+        """These daemons are not ready yet; the first time all of them."""
+        self._daemons = self._daemons or tuple(daemons)
+        up = [name for name in self._daemons if name not in daemons]
         self.line(f"up: {', '.join(up) or 'none yet'}; waiting for {', '.join(daemons)}")
 
 

@@ -35,9 +35,9 @@ class Instruments(NamedTuple):
         return self.table[symbol]
 
 
-def own_file() -> Path:
-    """The user's own table, which need not exist."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tapewire" / FILE
+def own_file(name: str = FILE) -> Path:
+    """A file of the user's own, which need not exist: the table of instruments, or another one beside it."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tapewire" / name
 
 
 def read(shipped: Path, named: Path | None = None) -> Instruments:

@@ -24,6 +24,7 @@ from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.settings import caps, overrides, rails
 from tapewire.daemons.settings import instruments as tables
+from tapewire.daemons.settings.alerting import Alerting
 from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
 from tapewire.daemons.settings.instruments import Instruments
 from tapewire.daemons.settings.programs import Program, SizeTable
@@ -45,7 +46,7 @@ from tapewire.strategies.clock import minute_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
 
-SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "api", "risk")
+SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "api", "alerts", "risk")
 
 
 class _RollFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,6 +201,7 @@ def load(
     mirror: dict[str, Any] = {}
     ingress: dict[str, Any] = {}
     api: dict[str, Any] = {}
+    alerts: dict[str, Any] = {}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
         for section, values in layer.items():
@@ -217,6 +219,7 @@ def load(
                     "mirror": mirror,
                     "ingress": ingress,
                     "api": api,
+                    "alerts": alerts,
                 }
                 sections[section].update(values)
     limits = caps.applied(limits)
@@ -239,6 +242,7 @@ def load(
         mirror=convert(mirror, Mirroring, f"{where} [mirror]"),
         ingress=convert(ingress, Ingress, f"{where} [ingress]"),
         api=convert(api, Api, f"{where} [api]"),
+        alerts=convert(alerts, Alerting, f"{where} [alerts]"),
         instruments=defined.table,
         traded=tuple(traded),
         preset=preset,
@@ -264,6 +268,13 @@ def load(
     for symbol in conf.traded:
         checked_strategies(symbol, conf.instruments[symbol], preset)
     return conf
+
+
+def alerting() -> Alerting:
+    """The section [alerts] of the live configuration. Raises ConfError."""
+    layers = (_read("base.toml"), _read("live.toml"))
+    table = {key: value for layer in layers for key, value in layer.get("alerts", {}).items()}
+    return convert(table, Alerting, "conf/base.toml + conf/live.toml [alerts]")
 
 
 def write(conf: Conf, run: Path) -> Path:

@@ -15,6 +15,7 @@ from tapewire.daemons.market.hours import EntryTimes
 from tapewire.daemons.market.periods import period
 from tapewire.daemons.market.ticks import HIGHEST, price
 from tapewire.daemons.market.week import product
+from tapewire.daemons.settings.alerting import Alerting
 from tapewire.daemons.settings.programs import Program
 from tapewire.strategies.roster import Conflict
 
@@ -428,6 +429,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mirror: Mirroring = Mirroring()
     ingress: Ingress = Ingress()
     api: Api = Api()
+    alerts: Alerting = Alerting()
     rolls: tuple[RollTable, ...] = ()
     form: str = ""
 

@@ -175,6 +175,6 @@ def test_every_invariant_has_tests() -> None:
 
 def test_the_architecture_lists_the_floors_that_are_proved() -> None:
     """Rooms by floor, from the ground up, as tests/unit/test_layers.py has them."""
-    rows = re.findall(r"^\| (\d) \| (.+?) \| .+ \|$", ARCHITECTURE, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", ARCHITECTURE, re.MULTILINE)
 
     assert [(int(number), tuple(re.findall(r"`([\w.]+)`", rooms))) for number, rooms in rows] == list(enumerate(FLOORS))

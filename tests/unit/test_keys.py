@@ -16,7 +16,7 @@ from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import PORTS
 
 DAEMONS = {"broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger"}
-CLIENTS = {"api"}
+CLIENTS = {"api", "alerts"}
 OWN = {*DAEMONS, *CLIENTS, "nt", "operator", "reader"}
 
 

@@ -18,6 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.settings",),
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
     ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation"),
+    ("daemons.alerts",),
     ("daemons.operator",),
     ("daemons.api",),
     ("replay",),
@@ -55,6 +56,11 @@ BUS_EDGES = {
 SHELL_ROOMS = ("daemons.shell", "daemons.operator", "daemons.api")
 SHELLS = {
     "daemons.__main__",
+    "daemons.alerts.addresses",
+    "daemons.alerts.courier",
+    "daemons.alerts.process",
+    "daemons.alerts.senders",
+    "daemons.alerts.state",
     "daemons.broker",
     "daemons.evaluation",
     "daemons.logger",

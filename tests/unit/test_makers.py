@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 
+import msgspec
 import pytest
 
 from tapewire.bus import roles
@@ -21,6 +22,18 @@ def test_supervisord_starts_exactly_these() -> None:
     programs = {section.partition(":")[2] for section in parser.sections() if section.startswith("program:")}
 
     assert programs == set(makers.ALL)
+
+
+@pytest.mark.parametrize("name", makers.CLIENTS)
+def test_a_client_of_the_bus_starts_where_its_section_says_so(name: str) -> None:
+    """Off by default; supervisord is told by a variable of its environment."""
+    parser = configparser.RawConfigParser()
+    parser.read(supervise.conf_file())
+    wanted = msgspec.structs.replace(conf(), **{name: msgspec.structs.replace(getattr(conf(), name), enabled=True)})
+
+    assert name not in makers.names(conf())
+    assert makers.names(wanted) == (*makers.NAMES, name)
+    assert parser.get(f"program:{name}", "autostart") == f"%(ENV_TAPEWIRE_{name.upper()})s"
 
 
 @pytest.mark.parametrize("name", makers.CORES)

@@ -19,6 +19,7 @@ NAMES = {
     "evaluator": "evaluator",
     "gate": "gate",
     "api": "api",
+    "alerts": "alerts",
     "publisher": "publisher",
     "logger": "logger",
     "bridge": "nt",
@@ -28,7 +29,7 @@ NAMES = {
     "subscriber": "paul",
 }
 DAEMONS = ("broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger")
-CLIENTS = ("api",)
+CLIENTS = ("api", "alerts")
 READING = (*DAEMONS, *CLIENTS, "bridge", "reader")
 
 # The writer of each topic, as PROTOCOL.md 3 lists them.

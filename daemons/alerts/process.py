@@ -1,0 +1,348 @@
+"""The alerts daemon: it reads the bus, asks the desk who is told what, and hands that to the couriers.
+
+A client of the bus: it publishes nothing but its heartbeat and what every reader says of its own losses, and nobody reads anything
+of it. It may be killed at any moment: the facts since then come from the journal.
+"""
+
+from __future__ import annotations
+
+import heapq
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import zmq
+
+from tapewire.bus import sockets, topics, wire
+from tapewire.bus.client import History
+from tapewire.bus.daemon import Event
+from tapewire.bus.disk import DiskError
+from tapewire.bus.errors import PeerError
+from tapewire.bus.messages import TopicLength
+from tapewire.daemons import makers
+from tapewire.daemons.alerts import addresses, senders, state
+from tapewire.daemons.alerts.alert import Alert
+from tapewire.daemons.alerts.courier import Courier, Delivery, Parcel
+from tapewire.daemons.alerts.desk import AlertDesk, Post
+from tapewire.daemons.alerts.state import PendingAlert, State
+from tapewire.daemons.market.week import hours_of, market_open
+from tapewire.daemons.settings.alerting import HEARTBEAT
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
+from tapewire.strategies.clock import SECOND_NS
+
+NAME = "alerts"
+READ = (
+    topics.SIGNAL,
+    topics.REJECT,
+    topics.ORDER,
+    topics.FILL,
+    topics.POSITION,
+    topics.TRADE,
+    topics.RISK,
+    topics.INGRESS,
+    topics.GAP,
+    topics.ALARM,
+    topics.FEED,
+    topics.OPS,
+)
+CLOCK = (topics.EVAL_DONE,)  # it tells that a bar is done, and with it market time; what was missed of it is not missed
+ROUND_S = 1.0
+ROUND_NS = int(ROUND_S * SECOND_NS)
+PAGE = 500
+STOP_S = 2.0
+PAUSE_S = 0.2
+PATIENCE_NS = 5 * SECOND_NS  # a hole that the journal has as well by then stays one
+
+
+class Alerts(Process):
+    """Reads, decides, hands over."""
+
+    def __init__(self, conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> None:
+        found = addresses.complete(conf.alerts)
+        sends = {name: senders.of(name, found, logger) for name in conf.alerts.channels}
+        super().__init__(NAME, conf, run_dir, subscribe=(), logger=logger)
+        self.run = run_dir
+        self.lost = 0
+        # Beside the numbered facts of a process: a client asks no writer to send anything again, it reads the journal.
+        self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), (*READ, *CLOCK))
+        self.listen(self._passing, self._arrived)
+        self._held: list[Event] = []  # what came while the journal is not read up to it
+        self._behind = True
+        self._joined = False
+        loaded = state.load(run_dir)
+        self.begun = loaded is not None or not state.place(run_dir).exists()  # else it is damaged: nothing old is told again
+        self.kept = State(read={**conf.since}) if loaded is None else loaded
+        calendars = {name: (conf.calendar_of(name), hours_of(conf.instruments[name].calendar)) for name in conf.traded}
+        self.desk = AlertDesk(
+            conf.alerts,
+            self.kept.memory,
+            live=conf.bus.clock_runs,
+            market_open=lambda name, at_ns: name in calendars and market_open(*calendars[name], at_ns),
+            daemons=[name for name in makers.names(conf) if name != NAME],
+        )
+        self.counts = {name: {"sent": 0, "failed": 0, "dropped": 0} for name in sends}
+        self.failing: set[str] = set()
+        self._changed = False
+        self._next_round_ns = 0
+        self._told: deque[Delivery] = deque()
+        self._wake, self._woken = socket.socketpair()
+        self._wake.setblocking(False)
+        self.listen(self._woken, self._hear)
+        self.couriers = {
+            name: Courier(name, send, conf.alerts.channels[name].per_minute, self._tell) for name, send in sends.items()
+        }
+        self.pulse = Pulse(found.get(HEARTBEAT), conf.alerts.heartbeat_s, logger)
+
+    # --- life ---------------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Go on where an earlier life has stopped: first what it has not delivered, then the facts that it has not seen."""
+        for courier in self.couriers.values():
+            courier.start()
+        for each in self.kept.waiting:
+            self._put(each)
+        while not self._joined:
+            self.pump(ROUND_S)
+        count = self.catch_up()
+        self.note = "ready"
+        self.beat()
+        self.logger.info("ready", missed=count, waiting=len(self.kept.waiting), channels=sorted(self.couriers))
+
+    def catch_up(self) -> int:
+        """Take from the journal what did not come over the bus, then what is held. Returns how many facts it was."""
+        count, until_ns = 0, self.clock.monotonic_ns() + PATIENCE_NS
+        while self._behind:
+            with History(self.context, self.access.to("history"), wait=self._wait) as history:
+                lengths = [length for prefix in READ for length in history.topics(prefix)]
+                if not self.begun:
+                    self.kept.read.update({length.topic: (length.epoch, length.seq) for length in lengths})
+                    self.begun = True
+                missed = [missed_of(history, length, self.kept.read.get(length.topic, (0, 0))) for length in lengths]
+                for _, event in heapq.merge(*missed, key=lambda each: each[0]):
+                    count += 1
+                    self._judge(event)
+            held, self._held, self._behind = self._held, [], False
+            patient = self.clock.monotonic_ns() < until_ns  # the logger may have the same hole, and heal it
+            for event in held:
+                self._passed(event, patient=patient)
+            if self._behind:
+                self.pump(PAUSE_S)
+        return count
+
+    def finish(self) -> None:
+        """What can be delivered at once is; the rest stays in the file."""
+        for courier in self.couriers.values():
+            courier.stop(STOP_S / len(self.couriers))
+        self._hear()
+        self._save()
+
+    # --- reading ------------------------------------------------------------------------------------------------------------
+
+    def _arrived(self) -> None:
+        for frames in sockets.arrived(self._passing, BATCH):
+            if frames[0] == WELCOME:
+                self._joined = True
+                continue
+            try:
+                event = Event(*wire.decode_message(frames))
+            except PeerError:
+                continue  # the logger counts it
+            if self._behind:
+                self._held.append(event)
+            else:
+                self._passed(event, patient=True)
+
+    def _passed(self, event: Event, *, patient: bool) -> None:
+        """A fact from the bus. One that leaves a hole waits until the journal has told what is missing, unless it is never told."""
+        if event.topic.startswith(CLOCK):
+            self._judge(event)
+            return
+        at, read = _number(event), self.kept.read.get(event.topic, (0, 0))
+        if at <= read:
+            return
+        missing = at[1] - 1 - (read[1] if at[0] == read[0] else 0)
+        if missing and (patient or self._behind):
+            self._behind = True
+            self._held.append(event)
+            return
+        if missing:
+            self.lost += missing
+            self.logger.error("lost", topic=event.topic, count=missing)
+        self._judge(event)
+
+    def finish_round(self, now_ns: int) -> None:
+        if self.note == "ready" and now_ns >= self._next_round_ns:
+            self._next_round_ns = now_ns + ROUND_NS
+            self._post(self.desk.look(now_ns, self.beats, self.beat_notes, self.clock.now_ns()))
+            self.pulse.look(now_ns, well=self.desk.well)
+            if self._changed:
+                self._save()
+
+    def next_timer_ns(self) -> int:
+        return self._next_round_ns
+
+    def state(self) -> dict[str, Any]:
+        queued = dict.fromkeys(self.couriers, 0)
+        for each in self.kept.waiting:
+            queued[each.channel] = queued.get(each.channel, 0) + 1
+        return {
+            **super().state(),
+            "channels": {
+                name: {**counts, "queued": queued[name], "failing": name in self.failing} for name, counts in self.counts.items()
+            },
+            "suppressed": self.desk.suppressed,
+            "missed": self.lost,
+            "pulses": self.pulse.count,
+        }
+
+    def _judge(self, event: Event) -> None:
+        self._changed = True  # written down with the next alert, or within a second
+        if not event.topic.startswith(CLOCK):
+            self.kept.read[event.topic] = _number(event)
+        self._post(self.desk.take(event))
+
+    def _wait(self, waiting: zmq.Socket[bytes], timeout_s: float) -> bool:
+        """Wait for a reply while control, heartbeats and signals go on."""
+        if waiting.poll(0):
+            return True
+        self.listen(waiting, lambda: None)
+        try:
+            self.pump(timeout_s)
+        finally:
+            self.inlets.remove(waiting)
+        return bool(waiting.poll(0))
+
+    # --- telling ------------------------------------------------------------------------------------------------------------
+
+    def _post(self, posts: Sequence[Post]) -> None:
+        """Keep them, write that down, and hand them over."""
+        new = []
+        for post in posts:
+            if post.channel not in self.couriers:
+                continue
+            self.kept.number += 1
+            new.append(PendingAlert(self.kept.number, post.channel, self._named(post.alert)))
+        if not new:
+            return
+        self.kept.waiting += new
+        for name in {each.channel for each in new}:
+            own = [each for each in self.kept.waiting if each.channel == name]
+            for each in own[: -state.MOST]:
+                self.kept.waiting.remove(each)
+                self.counts[name]["dropped"] += 1
+        self._save()
+        for each in new:
+            self._put(each)
+
+    def _named(self, alert: Alert) -> Alert:
+        """With the run's name, unless it is the one live run that most people have."""
+        if self.conf.instance == "live":
+            return alert
+        return msgspec.structs.replace(alert, title=f"[{self.conf.instance}] {alert.title}")
+
+    def _put(self, each: PendingAlert) -> None:
+        if each.channel in self.couriers:
+            self.couriers[each.channel].put(Parcel(each.number, each.alert))
+
+    def _tell(self, told: Delivery) -> None:
+        """In a courier's thread."""
+        self._told.append(told)
+        with suppress(BlockingIOError):  # enough signs are there
+            self._wake.send(b"\0")
+
+    def _hear(self) -> None:
+        self._woken.setblocking(False)
+        with suppress(BlockingIOError):
+            self._woken.recv(4096)
+        while self._told:
+            self._heard(self._told.popleft())
+        if self._changed:
+            self._save()
+
+    def _heard(self, told: Delivery) -> None:
+        name, counts = told.channel, self.counts[told.channel]
+        if told.over:
+            gone = {*told.numbers}
+            self.kept.waiting = [each for each in self.kept.waiting if each.number not in gone]
+            counts["dropped" if told.error else "sent"] += len(gone)
+            self._changed = True
+        if told.error:
+            counts["failed"] += 1
+            self.logger.warning("not_delivered", channel=name, error=told.error, again=not told.over)
+        if bool(told.error) != (name in self.failing):
+            (self.failing.add if told.error else self.failing.discard)(name)
+            self._post(self.desk.failed(name, works=not told.error))
+
+    def _save(self) -> None:
+        self._changed = False
+        try:
+            state.save(self.run, self.kept)
+        except DiskError as error:  # alerts go on: a full disk is when they are needed
+            self.logger.error("not_kept", error=str(error))
+
+
+class Pulse:
+    """Calls an outside service while all is well, in a thread of its own; it tells people when the calls stay away."""
+
+    def __init__(self, address: addresses.Address | None, every_s: float, logger: structlog.stdlib.BoundLogger) -> None:
+        self.count = 0
+        self._address = address
+        self._every_ns = int(every_s * SECOND_NS)
+        self._logger = logger
+        self._next_ns = 0
+        self._thread: threading.Thread | None = None
+
+    def look(self, now_ns: int, *, well: bool) -> None:
+        """Call it, if it is time."""
+        if self._address is None or not well or now_ns < self._next_ns or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._next_ns = now_ns + self._every_ns
+        self._thread = threading.Thread(target=self._call, args=(self._address,), name="alerts-heartbeat", daemon=True)
+        self._thread.start()
+
+    def _call(self, address: addresses.Address) -> None:
+        try:
+            senders.called(address)
+            self.count += 1
+        except Exception as error:
+            text = str(error) if isinstance(error, senders.Undelivered) else type(error).__name__
+            self._logger.warning("heartbeat_failed", error=text)
+
+
+def missed_of(history: History, length: TopicLength, read: tuple[int, int]) -> Iterator[tuple[int, Event]]:
+    """The facts of a topic behind the last one that was read, from the journal, each with its time. Read from its end backwards."""
+    found: list[Event] = []
+    count, start = PAGE, length.records
+    while (length.epoch, length.seq) > read and start > 0 and (not found or _number(found[0]) > read):
+        start = max(0, length.records - count)
+        found = [Event(length.topic, *wire.decode(frame)) for frame in history.read(length.topic, start)]
+        count *= 4
+    for event in found:
+        if read < _number(event) <= (length.epoch, length.seq):
+            yield event.header.event_ns, event
+
+
+def _number(event: Event) -> tuple[int, int]:
+    return event.header.epoch, event.header.seq
+
+
+def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
+    """Tell people until told to stop. Returns the exit status."""
+    with Alerts(conf, run_dir, logger) as process:
+        try:
+            process.join()
+            process.begin()
+            while True:
+                process.catch_up()
+                process.pump(ROUND_S)
+        except Stopped:
+            process.finish()
+            logger.info("stopped", **{name: counts["sent"] for name, counts in process.counts.items()})
+            return 0
