@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 FOLDER = "feed"
 SUFFIX = ".jsonl"
+ANCHORS = (".head", ".head.ots")
+"""The files of the head that closes a trade date, and of when it was seen outside (`tapewire anchor`)."""
+TAIL = 4_096  # bytes in which the last head of a file lies
 KEY = "feed.signing"  # in the folder of the run's keys
 
 
@@ -155,6 +158,17 @@ class FeedLog:
             if torn := len(end) - end.rfind(b"\n") - 1:
                 file.truncate(size - torn)
                 self.torn[path.name] = torn
+
+
+def closing(path: Path) -> FeedLine | None:
+    """The head with which a file ends; None unless it closes the trade date."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            last = feed.decoded(file.read().splitlines()[-1])
+        return last if last.topic == HEAD and feed.head_of(last).closed else None
+    except (OSError, IndexError, DataError):
+        return None
 
 
 def signing_key(run: Path) -> SigningKey:

@@ -32,6 +32,7 @@ OURS: Mapping[str, tuple[str, ...]] = {
     "ask": ("ask",),
     "subscribers": ("subscribers",),
     "audit": ("audit",),
+    "anchor": ("anchor",),
     "install": ("bridge",),
     "schedule": ("schedule",),
     "upkeep": ("restart", "logs"),

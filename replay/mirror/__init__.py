@@ -1,6 +1,7 @@
 """A run's dated files, copied to a store that is elsewhere: a folder, or any object store that fsspec reaches.
 
     PUBLIC/2026/11/27/feed.jsonl        the public feed: everything in it was published
+    PUBLIC/2026/11/27/412.head          the head that closes the date, and when it was seen outside (`tapewire anchor`)
     PRIVATE/2026/11/27/...              the day's folder: bars, signals, trades, account
 
 The two go to stores of their own, because the second is nobody's business. A pass copies what has changed and ends; the daybook

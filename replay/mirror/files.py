@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from tapewire.bus import feed, feed_files
+from tapewire.bus import feed_files
 from tapewire.bus.errors import DataError
 from tapewire.replay.days import folders
 from tapewire.replay.mirror.plan import Local
 
-TAIL = 4_096
 GROWING = folders.GROWING
 FEED = "feed.jsonl"
 
@@ -26,11 +24,15 @@ class DatedFile(NamedTuple):
 
 
 def public(run: Path) -> Iterator[DatedFile]:
-    """The feed, a file for each trade date, oldest first."""
+    """The feed, a file for each trade date, oldest first, and the anchors of those dates."""
     paths = sorted((run / feed_files.FOLDER).glob(f"[0-9]*{feed_files.SUFFIX}"))
     for path in paths:
-        final = path != paths[-1] or _closed(path)
-        yield from _source(path, "/".join((*path.stem.split("-"), FEED)), final=final)
+        final = path != paths[-1] or feed_files.closing(path) is not None
+        yield from _source(path, f"{path.stem.replace('-', '/')}/{FEED}", final=final)
+    for suffix in feed_files.ANCHORS:
+        for path in sorted((run / feed_files.FOLDER).glob(f"[0-9]*{suffix}")):
+            date, _, name = path.name.partition(".")
+            yield from _source(path, f"{date.replace('-', '/')}/{name}", final=True)
 
 
 def private(run: Path) -> Iterator[DatedFile]:
@@ -62,14 +64,3 @@ def _over(run: Path, date: str) -> bool:
     except DataError:
         return False
     return done is not None and done.closed
-
-
-def _closed(path: Path) -> bool:
-    """Whether a file of the feed ends with a head that closes its date."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            last = feed.decoded(file.read().splitlines()[-1])
-            return last.topic == feed.HEAD and feed.head_of(last).closed
-    except (OSError, IndexError, DataError):
-        return False
