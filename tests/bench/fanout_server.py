@@ -64,7 +64,7 @@ class Ours:
         self.handler: Callable[[], None] = lambda: None
         bus = Bus(base_port=port - PORTS["public"])
         self.doors = Doors(context, run, bus)
-        self.logger = structlog.get_logger()
+        self.logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))  # stdout is for answers
         parts = SimpleNamespace(doors=self.doors, conf=SimpleNamespace(bus=bus), logger=self.logger)
         parts.bind = lambda make, door: make(context, door)
         parts.listen = self._listen
