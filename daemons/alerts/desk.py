@@ -28,9 +28,7 @@ RECENT = 100
 LONGEST_BREAK_NS = 3 * SECOND_NS  # a clock that leaps further: this process itself has stood still
 STOPPED = "stopped"  # the note of a process's last heartbeat, if it ends in order
 
-SILENCE, FEED, RISK, POSITION, DIGEST, QUIET, CHANNEL = (
-    f"{OWN}{name}." for name in ("silence", "feed", "risk", "position", "digest", "quiet", "channel")
-)
+SILENCE, POSITION, DIGEST, QUIET, CHANNEL = (f"{OWN}{name}." for name in ("silence", "position", "digest", "quiet", "channel"))
 
 
 class Post(NamedTuple):

@@ -27,7 +27,7 @@ class SendingPace:
 
     def wait_s(self, now_s: float) -> float:
         """How long the next message must wait; 0 if it need not."""
-        return 0.0 if self.room(now_s) > 0 else MINUTE_S - (now_s - self._sent[0])
+        return 0.0 if self.room(now_s) > 0 else MINUTE_S - (now_s - self._sent[-self._most])
 
     def sent(self, now_s: float) -> None:
         """A message has been sent, or tried."""
