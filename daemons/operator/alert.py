@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-import structlog
 import typer
 from rich.console import Console
 
@@ -25,6 +24,7 @@ from tapewire.daemons.operator.commands import LIVE, JsonOption
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.alerting import BUILT_IN, HEARTBEAT, NAME, Alerting, Channel, Level
+from tapewire.daemons.shell import logs
 from tapewire.strategies.clock import NEW_YORK
 
 out = Console(soft_wrap=True, highlight=False)
@@ -179,7 +179,7 @@ def _try(name: str, known: Mapping[str, Address]) -> str:
         if name == HEARTBEAT:
             senders.called(known[name])
         elif name in BUILT_IN or name in known:
-            senders.of(name, known, structlog.get_logger().bind(daemon="alert"))(trial)
+            senders.of(name, known, logs.configure("alert"))(trial)
         else:
             return f"it has no address; run `tapewire alert add {name}`"
     except (Undelivered, ConfError) as error:
