@@ -17,7 +17,19 @@ import msgspec
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Event
-from tapewire.bus.messages import Alarm, EvalDone, FeedStatus, Fill, PositionChanged, Reject, Risk, Signal, Trade, TradingState
+from tapewire.bus.messages import (
+    Alarm,
+    EvalDone,
+    FeedStatus,
+    Fill,
+    PositionChanged,
+    Reason,
+    Reject,
+    Risk,
+    Signal,
+    Trade,
+    TradingState,
+)
 from tapewire.daemons.alerts import alert as alerts
 from tapewire.daemons.alerts.alert import OWN, Alert, money
 from tapewire.daemons.alerts.memory import Day, Memory, Open, Withheld
@@ -25,6 +37,7 @@ from tapewire.daemons.settings.alerting import Alerting, Level, within
 from tapewire.strategies.clock import MINUTE_NS, SECOND_NS, minute_of, new_york
 
 RECENT = 100
+TOLD_ELSEWHERE = frozenset({Reason.KILLED.value, Reason.TRADING_DISABLED.value})  # by an alarm; and nobody is told his own settings
 LONGEST_BREAK_NS = 3 * SECOND_NS  # a clock that leaps further: this process itself has stood still
 STOPPED = "stopped"  # the note of a process's last heartbeat, if it ends in order
 
@@ -179,7 +192,7 @@ class AlertDesk:
         before = self.memory.risk.get(body.account, (TradingState.ACTIVE.value, ""))
         now = (body.state.value, body.reason)
         self.memory.risk[body.account] = now
-        if now == before or "KILLED" in (body.reason, before[1]):  # of the kill switch the gate's alarms tell
+        if now == before or not TOLD_ELSEWHERE.isdisjoint((body.reason, before[1])):
             return
         active = body.state is TradingState.ACTIVE
         level = Level.INFO if active else Level.CRITICAL if body.state is TradingState.HALTED else Level.WARNING
@@ -263,7 +276,8 @@ class AlertDesk:
 
     def _posts(self, told: Sequence[Alert]) -> list[Post]:
         posts = [*self._over()]
-        for each in told:
+        now_ns = self.memory.now_ns
+        for each in (each if each.at_ns else msgspec.structs.replace(each, at_ns=now_ns) for each in told):
             if each.level is not Level.INFO:
                 day = self.memory.day
                 day.warnings[each.kind] = day.warnings.get(each.kind, 0) + 1

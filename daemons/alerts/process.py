@@ -88,7 +88,6 @@ class Alerts(Process):
             daemons=[name for name in makers.names(conf) if name != NAME],
         )
         self.counts = {name: {"sent": 0, "failed": 0, "dropped": 0} for name in sends}
-        self.failing: set[str] = set()
         self._changed = False
         self._next_round_ns = 0
         self._told: deque[Delivery] = deque()
@@ -195,7 +194,8 @@ class Alerts(Process):
         return {
             **super().state(),
             "channels": {
-                name: {**counts, "queued": queued[name], "failing": name in self.failing} for name, counts in self.counts.items()
+                name: {**counts, "queued": queued[name], "failing": name in self.kept.failing}
+                for name, counts in self.counts.items()
             },
             "suppressed": self.desk.suppressed,
             "missed": self.lost,
@@ -276,8 +276,8 @@ class Alerts(Process):
         if told.error:
             counts["failed"] += 1
             self.logger.warning("not_delivered", channel=name, error=told.error, again=not told.over)
-        if bool(told.error) != (name in self.failing):
-            (self.failing.add if told.error else self.failing.discard)(name)
+        if bool(told.error) != (name in self.kept.failing):
+            (self.kept.failing.add if told.error else self.kept.failing.discard)(name)
             self._post(self.desk.failed(name, works=not told.error))
 
     def _save(self) -> None:

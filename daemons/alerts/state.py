@@ -29,12 +29,14 @@ class PendingAlert(Struct, frozen=True):
 
 
 class State(Struct):
-    """read: by topic, epoch and number of the last fact that was judged. number: of the last alert that went to a channel."""
+    """read: by topic, epoch and number of the last fact that was judged. number: of the last alert that went to a channel. failing:
+    channels whose last try has failed."""
 
     read: dict[str, tuple[int, int]] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     waiting: list[PendingAlert] = field(default_factory=list)
     number: int = 0
+    failing: set[str] = field(default_factory=set)
 
 
 def place(run: Path) -> Path:

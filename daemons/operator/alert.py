@@ -34,6 +34,7 @@ InstanceOption = Annotated[
     str | None, typer.Option("--instance", help="Name of a run; without it the live settings, as they are now.")
 ]
 FAILED = 1
+DATED_NS = 10**17  # before the first bar market time counts from 1970
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +73,7 @@ def listed(
     if not alerting.enabled:
         out.print("alerts are off: write `enabled = true` under [alerts] in conf/live.toml")
     for each in recent:
-        at = f"{local(each.at_ns, NEW_YORK):%Y-%m-%d %H:%M:%S}" if each.at_ns else " " * 19
+        at = f"{local(each.at_ns, NEW_YORK):%Y-%m-%d %H:%M:%S}" if each.at_ns > DATED_NS else " " * 19
         text = f"  {each.text.splitlines()[0]}" if each.text else ""
         out.print(f"{at}  {each.level:<8}  {each.title}{text}", markup=False)
 
