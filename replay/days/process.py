@@ -8,6 +8,7 @@ the last days again, and what the folders hold already stays as it is; the days 
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -43,6 +44,7 @@ ALARM = topics.of(topics.ALARM, "daybook")
 QUIET_NS = 60 * SECOND_NS
 ROUND_S = 1.0  # what is in the journal is in the folders at most so much later
 ROUND_NS = int(ROUND_S * SECOND_NS)
+NICENESS = 10
 
 
 class Days:
@@ -207,8 +209,20 @@ def complete(run: Path, conf: Conf) -> None:
         Days(run, conf).finish(time.time_ns())
 
 
+def yield_to_others() -> None:
+    """Let this process, and those that it starts, wait whenever another one has something to do.
+
+    Nobody waits for the daybook, and each second it works in a burst. Where it shares a core with the decision chain, it must not take
+    the core away. It still has a tenth of a core that is always busy.
+    """
+    os.nice(NICENESS)
+    with suppress(AttributeError, OSError):  # a system without this policy: the niceness alone
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
     """Keep the days until told to stop. Returns the exit status."""
+    yield_to_others()  # before the context: its threads work as they are born
     with Daybook(conf, run_dir, logger) as process:
         try:
             process.join()
