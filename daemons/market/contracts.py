@@ -107,7 +107,7 @@ class Rolls:
         self.tables = tables
         self.roots = {**(roots or {})}
         self._symbols = sorted(self.roots, key=len, reverse=True)
-        self._cycles = {symbol: cycle for symbol in {*self.roots, *self.roots.values()} if (cycle := self._made(symbol))}
+        self._cycles: dict[str, Months | None] = {}  # of the symbols that were asked for
 
     def parse(self, text: str, today: dt.date) -> Contract | None:
         """The contract that a text names, as `read`; the symbol alone names the one in front. None: its root has no table.
@@ -116,7 +116,7 @@ class Rolls:
             DataError: as `read`. ConfError: the front of today is beyond the table.
         """
         symbol, contract = self.read(text, today)
-        return contract or (self.front(symbol, today) if symbol in self._cycles else None)
+        return contract or (self.front(symbol, today) if self._months(symbol) else None)
 
     def read(self, text: str, today: dt.date) -> tuple[str, Contract | None]:
         """A symbol, and the contract if a month is named: `MNQ 03-26`, `MNQH6`, `MNQH26`, `MNQ MAR26`, in any case.
@@ -157,7 +157,7 @@ class Rolls:
 
     def find_front(self, symbol: str, day: dt.date) -> Contract | None:
         """As `front`; None where that raises."""
-        cycle = self._cycles.get(symbol)
+        cycle = self._months(symbol)
         at = bisect_right(cycle.rolls, day) if cycle else 0
         if cycle is None or at == len(cycle.rolls) or cycle.rolls[at] - day >= _QUARTER:
             return None
@@ -175,7 +175,7 @@ class Rolls:
 
     def dates(self, contract: Contract) -> Roll | None:
         """Roll date and expiry of a contract; None if no table has it."""
-        cycle = self._cycles.get(contract.symbol)
+        cycle = self._months(contract.symbol)
         if cycle is None or contract not in cycle.contracts:
             return None
         at = cycle.contracts.index(contract)
@@ -183,18 +183,25 @@ class Rolls:
 
     def after(self, contract: Contract) -> Contract | None:
         """The next contract; None at the end of the table."""
-        cycle = self._cycles.get(contract.symbol)
+        cycle = self._months(contract.symbol)
         return next((each for each in cycle.contracts if each > contract), None) if cycle else None
 
     def expired(self, contract: Contract, at_ns: int) -> bool:
         """Whether trading in a contract has ended. One before the first of its table has; one without a table has not."""
-        cycle = self._cycles.get(contract.symbol)
+        cycle = self._months(contract.symbol)
         return cycle is not None and contract < self._live(cycle, at_ns)[0]
 
     def listed(self, contract: Contract, at_ns: int) -> bool:
         """Whether the exchange lists a contract already: it is one of the next months that have not expired."""
-        cycle = self._cycles.get(contract.symbol)
+        cycle = self._months(contract.symbol)
         return cycle is None or contract <= self._live(cycle, at_ns)[-1]
+
+    def _months(self, symbol: str) -> Months | None:
+        if symbol not in self._cycles:
+            if symbol not in self.roots and symbol not in self.roots.values():
+                return None
+            self._cycles[symbol] = self._made(symbol)
+        return self._cycles[symbol]
 
     def _made(self, symbol: str) -> Months | None:
         table, root = self.table(symbol), self.roots.get(symbol, symbol)
@@ -206,7 +213,7 @@ class Rolls:
         return Months(contracts, tuple(each.roll for each in dates), tuple(each.expiry for each in dates), table.listed)
 
     def _cycle(self, symbol: str) -> Months:
-        cycle = self._cycles.get(symbol)
+        cycle = self._months(symbol)
         if cycle is None:
             raise ConfError(f"{symbol}: conf/rolls.toml has no table for the root {self.roots.get(symbol, symbol)}; add one")
         return cycle
@@ -227,7 +234,7 @@ class Rolls:
             at = LETTERS.index(month["letter"]) + 1
         else:
             at = NAMES.index(month["name"]) + 1 if month["name"] in NAMES else 0
-        cycle = self._cycles.get(symbol)
+        cycle = self._months(symbol)
         held = sorted({each.month for each in cycle.contracts}) if cycle else range(1, 13)
         if at not in held:
             raise DataError(f"{text!r}: {symbol} has contracts of the months {', '.join(f'{each:02}' for each in held)}")

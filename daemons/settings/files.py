@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -24,13 +25,19 @@ REPLACED = {
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """A TOML file as a table. Raises ConfError if it is missing or no TOML."""
+    """A TOML file as a table of one's own; the values in it are to be read only. Raises ConfError if it is missing or no TOML."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return {**_parsed(path.read_text("utf-8"))}
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing; reinstall tapewire or restore the file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfError(f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> dict[str, Any]:
+    """Kept: a command reads the shipped tables several times, and to parse one takes longer than to read a session's bars."""
+    return tomllib.loads(text)
 
 
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
