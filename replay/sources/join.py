@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import candles
@@ -38,14 +39,14 @@ class Joined(NamedTuple):
 
     bars: Bars
     contracts: tuple[str, ...]
-    by: Whole
+    by: NDArray[np.integer[Any]]
     rolls: tuple[Change, ...]
     adjusted: bool = False
 
 
 def one(contract: str, bars: Bars) -> Joined:
     """A series of one contract."""
-    return Joined(bars, (contract,), np.zeros(len(bars), np.int64), ())
+    return Joined(bars, (contract,), np.broadcast_to(np.zeros(1, np.int16), len(bars)), ())
 
 
 class Merged(NamedTuple):

@@ -241,6 +241,8 @@ def _write_parquet(path: Path, series: Joined, origin: Provenance) -> None:
     numbers = [name for name in columns if name not in ("close", "contract")]
     unsealed = msgspec.structs.replace(origin, seal=UNSEALED)
     table, sink = arrow.table(columns), io.BytesIO()
+    # Every bar has every column that is written: without that word a reader looks for missing values.
+    table = table.cast(arrow.schema([field.with_nullable(False) for field in table.schema]))
     with parquet.ParquetWriter(
         sink,
         table.schema,
