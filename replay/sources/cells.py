@@ -29,12 +29,17 @@ Column: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One column of some rows. signs: UTF-8 with `digits.PADDING` bytes around it. starts, ends: of each cell."""
+    """One column of some rows.
+
+    signs: UTF-8 with `digits.PADDING` bytes around it. starts, ends: of each cell. lines: of the rows; all cells begin at `place`.
+    """
 
     signs: NDArray[np.uint8]
     starts: Whole
     ends: Whole
     decimal: str = "."
+    lines: digits.Lines | None = None
+    place: int = 0
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -65,7 +70,12 @@ class Cells:
 
     def words(self, count: int) -> list[digits.Words]:
         """The first signs of each cell, eight a word; what follows a cell's end is not cut off."""
-        return [digits.words_at(self.signs, self.starts + digits.WORD * number) for number in range(count)]
+        return [self.word(digits.WORD * number) for number in range(count)]
+
+    def word(self, behind: int = 0) -> digits.Words:
+        """The eight signs so far behind each cell's start."""
+        words = None if self.lines is None else self.lines.words(self.place + behind)
+        return digits.words_at(self.signs, self.starts + behind if behind else self.starts) if words is None else words
 
 
 Convert: TypeAlias = Callable[[Cells], tuple[Column, Flags]]
@@ -91,7 +101,7 @@ def price(cells: Cells) -> tuple[Column, Flags]:
 
 def decimals(cells: Cells) -> tuple[Column, Flags]:
     """Decimal numbers; what is not finite is none."""
-    values, good = digits.decimals(cells.signs, cells.starts, cells.ends, cells.decimal)
+    values, good = digits.decimals(cells.signs, cells.starts, cells.ends, cells.decimal, cells.word)
     if good.all():
         return values, ~good
     rest = np.flatnonzero(~good)
@@ -109,17 +119,20 @@ def decimals(cells: Cells) -> tuple[Column, Flags]:
 
 def whole(cells: Cells) -> tuple[Column, Flags]:
     """Whole numbers, 0 or more, below 10^15; `12.0` is one."""
-    values, good = digits.whole(cells.signs, cells.starts, cells.ends)
+    values, good = digits.whole(cells.signs, cells.starts, cells.ends, cells.word)
     for row, text in _others(cells, good):
         number = _number(text.replace(cells.decimal, "."))
         good[row] = math.isfinite(number) and number == math.floor(number)
         values[row] = min(max(int(number), -1), LARGEST) if good[row] else 0
-    return values, ~good | (values < 0) | (values >= LARGEST)
+    wrong = ~good
+    if len(values) and (values.min() < 0 or values.max() >= LARGEST):
+        wrong |= (values < 0) | (values >= LARGEST)
+    return values, wrong
 
 
 def integers(cells: Cells) -> tuple[Column, Flags]:
     """Whole numbers of 64 bits, to the last digit."""
-    values, good = digits.whole(cells.signs, cells.starts, cells.ends)
+    values, good = digits.whole(cells.signs, cells.starts, cells.ends, cells.word)
     for row, text in _others(cells, good):
         number = int(text) if INTEGER.fullmatch(text) else 1 << 63
         good[row] = -(1 << 63) <= number < 1 << 63

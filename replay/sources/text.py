@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from tapewire.bus.errors import DataError
 from tapewire.replay.sources import unpack
 from tapewire.replay.sources.cells import AGAIN, BLANK, Cells, Column, Wanted, changes
-from tapewire.replay.sources.digits import PADDING
+from tapewire.replay.sources.digits import PADDING, WORD, Lines
 from tapewire.replay.sources.layouts import UTF16, Layout
 from tapewire.replay.sources.table import Bad, Flags, Head, Progress, Whole
 
-BLOCK = 1 << 20
-AHEAD = 64  # pieces for which a column has room at first
+BLOCK = 1 << 21
+AHEAD = 128  # pieces for which a column has room at first
 NEWLINE = ord("\n")
 ROOM = bytes(PADDING)
 _UNIT = b"\x1f"
@@ -241,8 +241,10 @@ def _columns(
     """The wanted columns of data rows, without the rows that have a cell which cannot be converted."""
     refused = np.zeros(len(rows.line), np.bool_)
     columns: dict[str, Column] = {}
+    shortest = int((rows.stops[-1] - rows.starts).min())
+    lines = Lines(rows.signs, rows.starts, shortest + WORD)
     for name, each in wanted.items():
-        cells = _cells(rows, layout.names.index(name), layout.decimal)
+        cells = _cells(rows, layout.names.index(name), layout.decimal, lines)
         if each.runs:
             first = changes(cells)
             values, wrong = each.convert(cells.at(first))
@@ -262,12 +264,13 @@ def _columns(
     return rows.line[~refused], {name: column[~refused] for name, column in columns.items()}
 
 
-def _cells(rows: _Rows, column: int, decimal: str) -> Cells:
+def _cells(rows: _Rows, column: int, decimal: str, lines: Lines) -> Cells:
     starts, ends = rows.stops[column - 1] + 1 if column else rows.starts, rows.stops[column]
     if rows.blanks:
         starts = starts + (rows.signs[starts] == BLANK)
         ends = ends - ((rows.signs[ends - 1] == BLANK) & (ends > starts))
-    return Cells(rows.signs, starts, ends, decimal)
+    place = lines.place(starts)
+    return Cells(rows.signs, starts, ends, decimal, None if place is None else lines, place or 0)
 
 
 def _unquoted(content: bytes, separator: str) -> bytes:

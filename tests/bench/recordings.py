@@ -10,11 +10,9 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from tapewire.replay import runs
 from tapewire.replay.sources import synthetic
 from tests.bench import ours
 from tests.bench.figures import Figure, compared
@@ -26,7 +24,7 @@ BEFORE_MB = 555  # of a backtest over as many bars, before recordings were kept 
 TAPEWIRE = (sys.executable, "-m", "tapewire")
 SAFE = {**os.environ, "PYTHONSAFEPATH": "1"}
 BASELINE = "pandas.read_csv"
-# pandas in a process of its own: reading sets how glibc keeps memory, which makes pandas a third quicker or slower afterwards.
+# Each way in a process of its own, as people have it: reading sets how glibc keeps memory, and what one leaves free helps another.
 PANDAS = """
 import sys, time
 import pandas
@@ -34,6 +32,15 @@ for _ in sys.stdin:
     start = time.process_time()
     for file in sys.argv[1:]:
         pandas.read_csv(file, comment="#")
+    print(time.process_time() - start, flush=True)
+"""
+OURS = """
+import sys, time
+from pathlib import Path
+from tapewire.replay import runs
+for _ in sys.stdin:
+    start = time.process_time()
+    runs.read(Path(sys.argv[1]), sys.argv[2], lambda share: None)
     print(time.process_time() - start, flush=True)
 """
 # The command in a process of its own, which tells the most memory that it had.
@@ -46,7 +53,7 @@ sys.exit(status)
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """In turns in this process; CPU time for each bar of each instrument. `recorded` is too short for this and not used."""
+    """In turns; CPU time for each bar of each instrument. `recorded` is too short for this and not used."""
     plain, converted = folder / "recordings", folder / "converted"
     synthetic.generate(plain, sessions=SHORT if quick else SESSIONS, seed=ours.SEED, start=START)
     for packed in plain.glob("*.gz"):
@@ -56,17 +63,17 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     written = json.loads(subprocess.run(convert, env=SAFE, check=True, capture_output=True, text=True).stdout)
     bars = sum(each["bars"] for each in written)
 
-    ways: dict[str, Callable[[], float]] = {
-        "tapewire": lambda: _timed(plain),
-        "tapewire, converted to Parquet": lambda: _timed(converted),
+    ways = {
+        BASELINE: (PANDAS, *map(str, files)),
+        "tapewire": (OURS, str(plain), ours.INSTRUMENT),
+        "tapewire, converted to Parquet": (OURS, str(converted), ours.INSTRUMENT),
     }
-    taken: dict[str, list[float]] = {name: [] for name in (BASELINE, *ways)}
-    command = [sys.executable, "-c", PANDAS, *map(str, files)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=SAFE) as pandas:
-        ways = {BASELINE: lambda: _asked(pandas), **ways}
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    with ExitStack() as stack:
+        readers = {name: stack.enter_context(_reader(words)) for name, words in ways.items()}
         for number in range((1 if quick else ROUNDS) + 1):
-            for name, call in ways.items():
-                seconds = call()
+            for name, reader in readers.items():
+                seconds = _asked(reader)
                 if number:
                     taken[name].append(1e6 * seconds / bars)
     peak = _peak_mb([*TAPEWIRE, "backtest", "--data", str(plain), "--out", str(folder / "backtest")])
@@ -76,15 +83,13 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     ]
 
 
-def _timed(folder: Path) -> float:
-    """The seconds of this process that reading takes."""
-    start = time.process_time()
-    runs.read(folder, ours.INSTRUMENT, lambda share: None)
-    return time.process_time() - start
+def _reader(words: tuple[str, ...]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", *words]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=SAFE)
 
 
 def _asked(process: subprocess.Popen[str]) -> float:
-    """The seconds that pandas takes in its process."""
+    """The seconds of CPU time that a process takes to read once more."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")
