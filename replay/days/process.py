@@ -212,8 +212,8 @@ def complete(run: Path, conf: Conf) -> None:
 def yield_to_others() -> None:
     """Let this process, and those that it starts, wait whenever another one has something to do.
 
-    Nobody waits for the daybook, and each second it works in a burst. Where it shares a core with the decision chain, it must not take
-    the core away. It still has a tenth of a core that is always busy.
+    Nobody waits for the daybook, and each second it works in a burst. Where it shares a core with the decision chain, it must not
+    take the core away. It still has a tenth of a core that is always busy.
     """
     os.nice(NICENESS)
     with suppress(AttributeError, OSError):  # a system without this policy: the niceness alone
