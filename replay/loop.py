@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Command, Daemon, Event, Publish, Reply, Request, ref
 from tapewire.bus.errors import ConfError, Poisoned, TapewireError, raised_at
-from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Body, Gap, GivenLevels, Header
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Body, Gap, GivenLevels, Header, Position, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
 from tapewire.replay.venue import Venue, VenueReport
@@ -48,6 +48,13 @@ class Participant:
         self.stamp = stamper.header
 
 
+class Route(NamedTuple):
+    """Where the facts of a topic go: who subscribed, and what records them."""
+
+    readers: tuple[Participant, ...]
+    record: Record | None
+
+
 class Loop:
     """Daemons, a venue and a queue. `bar` takes one bar to the end; `finish` says that there are no more.
 
@@ -55,15 +62,23 @@ class Loop:
         daemons: fresh values, whose cores only this loop steps; at most one may own the venue link.
         venue: what fills orders.
         record: called with each published message, in the order of publishing.
-        epoch: of every source, as in the run's configuration.
+        epoch: of every source, as in the run's configuration. recorded: prefixes of the topics that are recorded.
 
     Raises:
         ConfError: a daemon uses a service that none of the others serves, or two serve the same.
     """
 
-    def __init__(self, daemons: list[Daemon], venue: Venue, record: Record | None = None, epoch: int = 1) -> None:
+    def __init__(
+        self,
+        daemons: list[Daemon],
+        venue: Venue,
+        record: Record | None = None,
+        epoch: int = 1,
+        recorded: tuple[str, ...] = ("",),
+    ) -> None:
         self._venue = venue
         self._record = record
+        self._recorded = recorded
         self._nt = Stamper(VENUE_SOURCE, epoch)
         self._queue: deque[tuple[Participant, Event]] = deque()
         self._prefixes = [(Participant(daemon, epoch), daemon.subscribe) for daemon in daemons]
@@ -71,21 +86,45 @@ class Loop:
         self._services = _services(daemons, self._named)
         self._gate = next((self._named[daemon.name] for daemon in daemons if daemon.venue), None)
         self._owners = [(self._named[daemon.name], daemon.owns) for daemon in daemons if daemon.owns]
-        self._routes: dict[str, tuple[Participant, ...]] = {}
+        self._routes: dict[str, Route] = {}
         self._bar_topics: dict[str, str] = {}
 
     def bar(self, bar: Bar) -> None:
         """One bar of a traded instrument, from the venue's fills to the last message that it leads to."""
-        name = bar.instrument
+        position = self._trade(bar)
+        topic = self._bar_topic(bar.instrument)
+        self._publish(topic, self._nt.header(topic, bar.close_ns), replace(bar, position=position))
+        self._drain()
+
+    def folded(self, bar: Bar, made: Event | None) -> None:
+        """As `bar`, where a tracker outside this loop, which has none, has published the bar's session: what this loop makes of it.
+
+        Args:
+            bar: with any position. made: its session with the same one; None for a bar that the tracker did not take.
+        """
+        position = self._trade(bar)
+        same = position == bar.position
+        stood = bar if same else replace(bar, position=position)
+        topic = self._bar_topic(bar.instrument)
+        if self._route(topic).readers:
+            self._give(Event(topic, self._nt.header(topic, bar.close_ns), stood))
+        if made is not None and isinstance(made.body, Session):
+            self._give(made if same else made._replace(body=replace(made.body, bar=stood)))
+        self._drain()
+
+    def _trade(self, bar: Bar) -> Position:
+        """The venue takes the bar, and the gate what follows. Returns the position after it."""
         words = self._venue.on_bar(bar)
         if words:
             self._hear(words, bar.close_ns, "")
             self._drain()
+        return self._venue.position(bar.instrument)
+
+    def _bar_topic(self, name: str) -> str:
         topic = self._bar_topics.get(name)
         if topic is None:
             topic = self._bar_topics[name] = topics.bar(name)
-        self._publish(topic, self._nt.header(topic, bar.close_ns), replace(bar, position=self._venue.position(name)))
-        self._drain()
+        return topic
 
     def told(self, fact: Gap | GivenLevels) -> None:
         """What a journal tells beside its bars."""
@@ -105,12 +144,13 @@ class Loop:
         first = self._nt.last.get(topic, 0) + 1
         last = first + lost.last - lost.first
         self._nt.resume(topic, last)
-        for reader in self._route(topic):
+        for reader in self._route(topic).readers:
             told = topics.of(topics.GAP, reader.name)
             gap = Gap(topic, self._nt.epoch, first, last, reader.name)
             header = reader.stamp(told, self._venue.now_ns)
-            if self._record is not None:
-                self._record(told, header, gap)
+            record = self._route(told).record
+            if record is not None:
+                record(told, header, gap)
             self._queue.append((reader, Event(told, header, gap)))
         self._drain()
 
@@ -121,7 +161,7 @@ class Loop:
 
     def _drain(self) -> None:
         """Deliver until the queue is empty. Facts, which nearly everything is, are published in place: it saves 3 % of a bar."""
-        queue, routes, record = self._queue, self._routes, self._record
+        queue, routes = self._queue, self._routes
         while queue:
             participant, event = queue.popleft()
             try:
@@ -134,16 +174,19 @@ class Loop:
             if not outputs:
                 continue
             for output in outputs:
-                header = participant.header(event, output)
                 if not isinstance(output, Publish):
-                    self._deliver(participant, event, output, header)
+                    self._deliver(participant, event, output, participant.header(event, output))
                     continue
                 topic, body, _, _ = output
+                route = routes.get(topic)
+                if route is None:
+                    route = self._route(topic)
+                readers, record = route
+                if not readers and record is None:
+                    continue  # nobody sees its number
+                header = participant.header(event, output)
                 if record is not None:
                     record(topic, header, body)
-                readers = routes.get(topic)
-                if readers is None:
-                    readers = self._route(topic)
                 if readers:
                     fact = Event(topic, header, body)
                     for reader in readers:
@@ -163,25 +206,27 @@ class Loop:
 
     def _publish(self, topic: str, header: Header, body: Body, to: Participant | None = None, sender: str = "") -> None:
         """Record it and queue it: for `to` as a request or an answer, for everyone else who subscribed as a fact."""
-        if self._record is not None:
-            self._record(topic, header, body)
-        queue = self._queue
+        record = self._route(topic).record
+        if record is not None:
+            record(topic, header, body)
         if to is not None:
-            queue.append((to, Event(topic, header, body, sender)))
-        readers = self._routes.get(topic)
-        if readers is None:
-            readers = self._route(topic)
-        if readers:
-            event = Event(topic, header, body)
-            for reader in readers:
-                if reader is not to:
-                    queue.append((reader, event))
+            self._queue.append((to, Event(topic, header, body, sender)))
+        if self._route(topic).readers:
+            self._give(Event(topic, header, body), to)
 
-    def _route(self, topic: str) -> tuple[Participant, ...]:
-        """The readers of a topic, worked out once."""
-        readers = tuple(reader for reader, prefixes in self._prefixes if prefixes and topics.matches(topic, prefixes))
-        self._routes[topic] = readers
-        return readers
+    def _give(self, event: Event, but: Participant | None = None) -> None:
+        """Queue it for everyone who subscribed, but for one."""
+        for reader in self._route(event.topic).readers:
+            if reader is not but:
+                self._queue.append((reader, event))
+
+    def _route(self, topic: str) -> Route:
+        """Where a topic goes, worked out once."""
+        route = self._routes.get(topic)
+        if route is None:
+            readers = tuple(reader for reader, prefixes in self._prefixes if prefixes and topics.matches(topic, prefixes))
+            route = self._routes[topic] = Route(readers, self._record if topics.matches(topic, self._recorded) else None)
+        return route
 
     def _hear(self, words: Iterable[VenueReport], event_ns: int, cause: str) -> None:
         """Queue the venue's messages for the gate, which alone receives them."""

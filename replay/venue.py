@@ -198,6 +198,11 @@ class Venue:
             )
         return book.cached
 
+    def idle(self, instrument: str) -> bool:
+        """Whether it holds no position and no order there: the next bars then have no effect on any order but one to come."""
+        book = self._books[instrument]
+        return book.held is None and book.entry is None and book.exit is None
+
     def snapshot(self) -> tuple[tuple[VenuePosition, ...], tuple[str, ...]]:
         """The venue's state for a Hello: open positions, and the ids of working orders."""
         positions = [(name, self.position(name)) for name in self._books]

@@ -79,13 +79,14 @@ class Roster:
     Attributes:
         lost: the proposals of this bar that `choose` did not choose, with the reason.
         strategies: those that still run, in priority order.
+        all_hours: those of them that keep their own hours.
         suppressing: those of them that report the setups they do not propose.
         failures: those that were switched off, oldest first.
     """
 
     def __init__(self, strategies: Sequence[Strategy], exit_time: str, conflict: Conflict = "priority") -> None:
         self.strategies = tuple(strategies)
-        self._all_hours = tuple(strategy for strategy in self.strategies if trades_all_hours(strategy))
+        self.all_hours = tuple(strategy for strategy in self.strategies if trades_all_hours(strategy))
         self.suppressing = tuple(strategy for strategy in self.strategies if isinstance(strategy, Suppresses))
         self._managing = {strategy.name: strategy for strategy in self.strategies if isinstance(strategy, Manages)}
         self.exit_minute = minute_of(exit_time)
@@ -104,7 +105,7 @@ class Roster:
                     strategy.start(s.session)
                 except FAILURES as error:
                     self._switch_off(strategy, "start", error)
-        for strategy in self.strategies if s.rth else self._all_hours:
+        for strategy in self.strategies if s.rth else self.all_hours:
             try:
                 strategy.update(s)
             except FAILURES as error:
@@ -116,13 +117,13 @@ class Roster:
 
     def keeps_own_hours(self, name: str) -> bool:
         """Whether the strategy of this display name trades all hours, and still runs."""
-        return any(strategy.name == name for strategy in self._all_hours)
+        return any(strategy.name == name for strategy in self.all_hours)
 
     def suppressed(self, s: Session) -> list[Suppression]:
         """The complete setups of this bar that their strategies do not propose. Call it before `choose`."""
         found: list[Suppression] = []
         for strategy in self.suppressing:
-            if isinstance(strategy, Suppresses) and (s.rth or strategy in self._all_hours):
+            if isinstance(strategy, Suppresses) and (s.rth or strategy in self.all_hours):
                 try:
                     for setup in strategy.suppressed(s):
                         proposal = _tradable(setup.proposal, strategy)
@@ -173,7 +174,7 @@ class Roster:
             return None
 
     def _proposing(self, s: Session) -> tuple[Strategy, ...]:
-        return self._all_hours if self.closing(s) else self.strategies
+        return self.all_hours if self.closing(s) else self.strategies
 
     def _proposal(self, strategy: Strategy, s: Session) -> Proposal | None:
         try:
@@ -191,7 +192,7 @@ class Roster:
 
     def _switch_off(self, strategy: Strategy, call: str, error: BaseException) -> None:
         self.strategies = tuple(each for each in self.strategies if each is not strategy)
-        self._all_hours = tuple(each for each in self._all_hours if each is not strategy)
+        self.all_hours = tuple(each for each in self.all_hours if each is not strategy)
         self.suppressing = tuple(each for each in self.suppressing if each is not strategy)
         self._managing.pop(strategy.name, None)
         self.failures.append(StrategyFailure(strategy.name, call, _why(error)))

@@ -114,6 +114,10 @@ class Evaluator:
                 desk.waiting.clear()
         return ()
 
+    def rests(self, s: Session) -> bool:
+        """Whether a bar can change no decision, as long as the account is flat there and has no working order."""
+        return self._desks[s.bar.instrument].rests(s)
+
     def shown(self) -> dict[str, Any]:
         """What each desk holds, by instrument, as JSON can hold it. Changes nothing."""
         return {symbol: desk.shown() for symbol, desk in self._desks.items()}
@@ -175,6 +179,12 @@ class Desk:
             "open_entry": self.open_entry,
             **shown.strategies(self.roster),
         }
+
+    def rests(self, s: Session) -> bool:
+        """As `Evaluator.rests`. No strategy takes a bar outside RTH but those of all hours, and those that a new date starts."""
+        if s.rth or s.session != self.date or self.roster.all_hours:
+            return False
+        return not (self.open_entry or self.waiting or self.hole)
 
     def session(self, event: Event, s: Session) -> Sequence[Output]:
         """Decide on a closed bar."""

@@ -7,27 +7,36 @@ the code that decides, plug-ins included. So a finished cell never has to be com
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire import bus, daemons, form, strategies
-from tapewire.bus.errors import ConfError
-from tapewire.bus.messages import Alarm, Body, Header, Reject, Session, Trade
+from tapewire.bus import topics
+from tapewire.bus.errors import ConfError, InvariantError
+from tapewire.bus.messages import Alarm, Body, Header, Reject, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.settings.structs import Conf, Instrument
-from tapewire.daemons.tracker import core as tracker
+from tapewire.daemons.settings.structs import Conf, Preset
 from tapewire.replay import loop, outputs, runs, venue
 from tapewire.replay import sources as reading
+from tapewire.replay.research import sessions
+from tapewire.replay.research.sessions import Folded, Stream
 from tapewire.replay.sources.options import Options
-from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
+
+SELDOM = (20_000, 50, 100)
+"""When a worker looks for garbage in cycles: by then a cell has allocated some megabytes."""
+
+RECORDED = (topics.TRADE, topics.REJECT, topics.ALARM)
+NOTHING = Preset(name="", description="", day_type="", strategies=())
 
 
 class Job(Struct, frozen=True):
@@ -64,55 +73,97 @@ class Result(Struct, frozen=True):
     off: tuple[str, ...]
 
 
-def compute(encoded: bytes) -> bytes:
-    """Run one cell: an encoded `Job` in, an encoded `Result` out. Bytes, so that any kind of worker can carry them.
+_jobs = msgspec.json.Decoder(tuple[Job, ...])
+
+
+def compute(encoded: bytes) -> list[bytes]:
+    """Run cells of one recording: `Job`s in, a `Result` of each out, both encoded, so that any kind of worker can carry them.
 
     Raises:
-        ConfError: this worker has another recording or other code than the job requires.
+        ConfError: this worker has another recording or other code than the jobs require.
     """
-    job = msgspec.json.decode(encoded, type=Job)
-    conf = job.conf
-    found = code_digest(conf.preset.strategies)
-    if found != job.code:
+    jobs = _jobs.decode(encoded)
+    first = jobs[0]
+    found = code_digest(first.conf.preset.strategies)
+    if found != first.code:
         raise ConfError(
-            f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
+            f"a worker has other code ({found[:12]}) than this command ({first.code[:12]}); install the same version there"
         )
-    recording = _recording(job.data, job.source, conf.traded[0], job.recording, tuple(conf.instruments.items()))
-    return msgspec.json.encode(run(conf, recording, job.key))
+    stream = _stream(first.data, first.source, first.recording, msgspec.json.encode(_shared(first.conf)))
+    return [msgspec.json.encode(result) for result in run([(job.key, job.conf) for job in jobs], stream)]
 
 
-def run(conf: Conf, recording: Recording, key: str) -> Result:
-    """Run the recording from its first bar to its last. Sessions do not start again: history, limits and drawdown carry over."""
-    days: dict[str, DayResult] = {}
-    trades: list[Trade] = []
-    off: list[str] = []
-    refused = 0
+def run(cells: Sequence[tuple[str, Conf]], stream: Stream) -> list[Result]:
+    """Run cells, by their keys, over a recording from its first bar to its last: one after another, and window by window.
 
-    def record(topic: str, header: Header, body: Body) -> None:
-        nonlocal refused
-        if type(body) is Session:
-            if body.i == 0:
-                days[body.session] = DayResult(body.session)
-        elif type(body) is Trade:
-            trades.append(body)
+    Sessions do not start again: history, limits and drawdown carry over. The bars are folded once for all cells, because nothing
+    that a cell may vary changes what the tracker makes of a bar. So all must have the settings of the stream.
+    """
+    if any(_shared(conf) != _shared(stream.conf) for _, conf in cells):
+        raise InvariantError("cells of one recording have different settings beside preset and fill")
+    playing = [CellRun(conf) for _, conf in cells]
+    days: dict[str, None] = {}
+    for window in stream.windows():
+        days |= dict.fromkeys(each.session.session for each in window if each.session is not None and each.session.i == 0)
+        for each in playing:
+            each.play(window)
+    return [each.result(key, days) for (key, _), each in zip(cells, playing, strict=True)]
+
+
+class CellRun:
+    """One cell: the cores behind the tracker, and a venue, as in a backtest. The bars come with their sessions."""
+
+    def __init__(self, conf: Conf) -> None:
+        decides, limits = evaluator.daemon(conf), gate.daemon(conf)
+        self._venue = runs.venue(conf)
+        self._loop = loop.Loop([decides, limits], self._venue, self._record, conf.epoch, RECORDED)
+        self._rests = decides.core.rests if isinstance(decides.core, evaluator.Evaluator) and not limits.subscribe else None
+        self._trades: list[Trade] = []
+        self._off: list[str] = []
+        self._refused = 0
+
+    def play(self, window: Sequence[Folded]) -> None:
+        """Take the next bars. Those that can change nothing are left out: at night a flat account of RTH strategies rests."""
+        rests, idle, take = self._rests, self._venue.idle, self._loop.folded
+        night = ""  # the date, while the account is at rest outside RTH
+        for bar, session, made in window:
+            if session is not None and not session.rth and rests is not None:
+                if session.session == night:
+                    continue
+                if idle(bar.instrument) and rests(session):
+                    night = session.session
+                    continue
+            night = ""
+            take(bar, made)
+
+    def result(self, key: str, days: Iterable[str]) -> Result:
+        """The recording has ended. days: its sessions with an RTH bar."""
+        self._loop.finish()
+        found = {session: DayResult(session) for session in days}
+        for trade in self._trades:
+            day = found.get(trade.session, DayResult(trade.session))
+            found[trade.session] = DayResult(
+                trade.session,
+                day.trades + 1,
+                day.wins + (trade.net_cents > 0),
+                day.gross_cents + trade.gross_cents,
+                day.net_cents + trade.net_cents,
+            )
+        drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in self._trades)
+        return Result(key, tuple(found[session] for session in sorted(found)), self._refused, drawdown, tuple(self._off))
+
+    def _record(self, topic: str, header: Header, body: Body) -> None:
+        if type(body) is Trade:
+            self._trades.append(body)
         elif type(body) is Reject:
-            refused += 1
+            self._refused += 1
         elif type(body) is Alarm and body.name == evaluator.STRATEGY_OFF:
-            off.append(body.text)
+            self._off.append(body.text)
 
-    daemons_of_run = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
-    loop.run(daemons_of_run, runs.venue(conf), recording.inputs(), record, conf.epoch)
-    for trade in trades:
-        day = days.get(trade.session, DayResult(trade.session))
-        days[trade.session] = DayResult(
-            trade.session,
-            day.trades + 1,
-            day.wins + (trade.net_cents > 0),
-            day.gross_cents + trade.gross_cents,
-            day.net_cents + trade.net_cents,
-        )
-    drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in trades)
-    return Result(key, tuple(days[session] for session in sorted(days)), refused, drawdown, tuple(off))
+
+def _shared(conf: Conf) -> Conf:
+    """The settings that all cells share: without those that a cell may vary."""
+    return replace(conf, preset=NOTHING, fill="")
 
 
 def key(conf: Conf, recording: str, code: str) -> str:
@@ -147,7 +198,7 @@ def code_digest(names: tuple[str, ...]) -> str:
     """The digest of all source that decides, and of the plug-ins among these strategies."""
     packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies, reading)]
     sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
-    sources += [(module.__name__, form.source(module)) for module in (loop, venue, sys.modules[__name__])]
+    sources += [(module.__name__, form.source(module)) for module in (loop, venue, sessions, sys.modules[__name__])]
     for name in registry.packages(names):
         file = Path(str(inspect.getsourcefile(registry.load(name))))
         files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]
@@ -159,11 +210,16 @@ def code_digest(names: tuple[str, ...]) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _recording(
-    data: str, source: Options, instrument: str, digest: str, instruments: tuple[tuple[str, Instrument], ...]
-) -> Recording:
-    """The recording, read once per worker."""
-    recording, _ = runs.read(Path(data), instrument, lambda share: None, source, dict(instruments))
+def _stream(data: str, source: Options, digest: str, shared: bytes) -> Stream:
+    """The recording, read once per worker. shared: the settings that all cells share."""
+    conf = msgspec.json.decode(shared, type=Conf)
+    recording, _ = runs.read(Path(data), conf.traded[0], lambda share: None, source, conf.instruments)
     if recording_digest(Path(data), source, [file.file for file in recording.files]) != digest:
         raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
-    return recording
+    gc.disable()  # nothing of a stream is garbage; looking for it takes half of the time
+    try:
+        return Stream(conf, recording)
+    finally:
+        gc.enable()
+        gc.freeze()
+        gc.set_threshold(*SELDOM)

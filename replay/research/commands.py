@@ -158,9 +158,10 @@ def sweep(
     missing = [job for job in planned if sweeping.finished(out_dir, job) is None]
     err.print(f"{len(planned)} cells: {len(planned) - len(missing)} there already, {len(missing)} to compute")
     if missing:
-        with bar() as (tell, progress), sweeping.workers(jobs, cluster) as executor:
+        with bar() as (tell, progress), sweeping.workers(jobs, cluster) as workers:
             tell("sweep")
-            sweeping.compute(out_dir, missing, executor, progress)
+            size = sweeping.batch(conf, recording, len(missing), workers.places)
+            sweeping.compute(out_dir, missing, workers.executor, progress, size)
     made = [(cell, sweeping.result(out_dir, job)) for cell, job in zip(cells, planned, strict=True)]
     swept = table.write(out_dir, conf, recording, axes, made, sessions_split)
     if as_json:

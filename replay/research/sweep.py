@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +25,23 @@ from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid
 from tapewire.replay.research.cell import Job, Result
 from tapewire.replay.research.grid import Cell
+from tapewire.replay.research.sessions import WINDOW
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
+from tapewire.strategies import registry
+
+MOST_AT_ONCE = 16
+"""Cells of one call of a worker: they share a fold, and an interruption loses them together."""
 
 OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
 CONNECT_S = "10s"
+
+
+class Workers(NamedTuple):
+    """Where cells are computed, and how many at the same time."""
+
+    executor: Executor
+    places: int
 
 
 def prepare(out: Path) -> None:
@@ -72,17 +85,23 @@ def result(out: Path, job: Job) -> Result:
     return found
 
 
-def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callable[[float], None]) -> None:
-    """Compute these cells and put each in place as soon as it is finished. An interruption keeps those that are.
+def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callable[[float], None], size: int = 1) -> None:
+    """Compute these cells, so many in one call of a worker, and put each in place as soon as its call is finished.
+
+    An interruption keeps those that are in place.
 
     Raises:
         ConfError: a worker cannot do it, or ended.
     """
-    futures = {executor.submit(cells.compute, msgspec.json.encode(job)): job for job in jobs}
+    batches = [jobs[at : at + size] for at in range(0, len(jobs), size)]
+    futures = {executor.submit(cells.compute, msgspec.json.encode(batch)): batch for batch in batches}
+    done = 0
     try:
-        for done, future in enumerate(as_completed(futures), 1):
-            disk.replace(out / "cells" / f"{futures[future].key}.json", future.result())
-            progress(done / len(futures))
+        for future in as_completed(futures):
+            for job, found in zip(futures[future], future.result(), strict=True):
+                disk.replace(out / "cells" / f"{job.key}.json", found)
+            done += len(futures[future])
+            progress(done / len(jobs))
     except (BrokenExecutor, CancelledError) as error:
         raise ConfError("a worker ended (out of memory?); sweep again with fewer --jobs, finished cells are kept") from error
     finally:
@@ -90,17 +109,27 @@ def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callab
             future.cancel()
 
 
+def batch(conf: Conf, recording: Recording, count: int, workers: int) -> int:
+    """How many cells a worker computes in one call: as many as share a fold of a recording that a worker does not keep whole.
+
+    Plug-ins stay alone in a run over a whole recording, as in a backtest: nobody knows what they keep in their modules.
+    """
+    if len(recording.bars) <= WINDOW or registry.packages(conf.preset.strategies):
+        return 1
+    return max(1, min(MOST_AT_ONCE, count // workers))
+
+
 @contextmanager
-def workers(count: int | None, cluster: str | None) -> Iterator[Executor]:
+def workers(count: int | None, cluster: str | None) -> Iterator[Workers]:
     """Where cells are computed: `count` processes here (all cores if None), or a Dask cluster by its address.
 
     Raises:
         ConfError: Dask is not installed, or nothing answers at the address.
     """
     if cluster is None:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count or os.cpu_count(), mp_context=context, initializer=_leave_interrupts) as pool:
-            yield pool
+        context, count = multiprocessing.get_context("spawn"), count or os.cpu_count() or 1
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts) as pool:
+            yield Workers(pool, count)
         return
     try:
         from distributed import Client
@@ -111,7 +140,7 @@ def workers(count: int | None, cluster: str | None) -> Iterator[Executor]:
     except (OSError, ValueError) as error:
         raise ConfError(f"--cluster {cluster}: no Dask scheduler answers ({error}); start one or leave the option out") from error
     with client:
-        yield client.get_executor()
+        yield Workers(client.get_executor(), max(1, len(client.nthreads())))
 
 
 def _leave_interrupts() -> None:

@@ -22,6 +22,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell, grid, sweep, table
 from tapewire.replay.research.cell import DayResult, Job, Result
 from tapewire.replay.research.grid import Axis
+from tapewire.replay.research.sessions import Stream
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording, SourceFile
 from tapewire.strategies.pipeline import Pipeline
@@ -54,10 +55,16 @@ class Here(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         self.computed += 1
-        job = msgspec.json.decode(args[0], type=Job)
+        jobs = msgspec.json.decode(args[0], type=tuple[Job, ...])
+        found = cell.run([(job.key, job.conf) for job in jobs], Stream(jobs[0].conf, self.recording))
         future: Future[Any] = Future()
-        future.set_result(msgspec.json.encode(cell.run(job.conf, self.recording, job.key)))
+        future.set_result([msgspec.json.encode(each) for each in found])
         return future
+
+
+def alone(conf: Conf, read: Recording) -> Result:
+    """One cell by itself."""
+    return cell.run([("key", conf)], Stream(conf, read))[0]
 
 
 def swept(out: Path, data: Path, share: float = 0.5) -> tuple[table.Sweep, int]:
@@ -156,7 +163,7 @@ def test_a_worker_with_other_code_refuses(data: Path) -> None:
     job = sweep.jobs(settings(), recording(data), data, Options(), CELLS[:1])[0]
 
     with pytest.raises(ConfError, match="a worker has other code"):
-        cell.compute(msgspec.json.encode(replace(job, code="0" * 64)))
+        cell.compute(msgspec.json.encode([replace(job, code="0" * 64)]))
 
 
 def test_a_wrong_cell_is_refused_before_any_is_computed(data: Path) -> None:
@@ -182,13 +189,13 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 def test_a_cell_counts_every_session_and_its_money_is_that_of_its_trades(data: Path) -> None:
     """Sessions without a trade are days of zeros, because they are days."""
-    busy = cell.run(settings(), recording(data), "key")
+    busy = alone(settings(), recording(data))
     idle = configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset("seed", ["edge_fade"]))
 
     assert [day.session for day in busy.days] == ["2026-03-03", "2026-03-04"]
     assert all(day.trades > 10 for day in busy.days)
     assert all(day.gross_cents - day.net_cents == day.trades * 124 for day in busy.days)
-    assert cell.run(idle, recording(data), "key").days == (DayResult("2026-03-03"), DayResult("2026-03-04"))
+    assert alone(idle, recording(data)).days == (DayResult("2026-03-03"), DayResult("2026-03-04"))
 
 
 def test_a_strategy_that_failed_is_reported_with_its_cell(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
