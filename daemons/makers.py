@@ -29,7 +29,7 @@ CLIENTS = ("api", "alerts")
 ALL = (*NAMES, *CLIENTS)
 
 
-EXTRAS = {"api": ("fastapi", "uvicorn", "httptools", "uvloop", "websockets")}
+EXTRAS = {"api": ("fastapi", "uvicorn", "httptools", "uvloop", "websockets", "prometheus_client")}
 """What each of them needs that is installed with its extra."""
 
 

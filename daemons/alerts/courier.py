@@ -15,6 +15,7 @@ from tapewire.daemons.alerts.alert import Alert
 from tapewire.daemons.alerts.senders import Send, Undelivered
 
 SINGLE = 5  # so many go one by one; more than that wait already because the channel is slow, and go together
+UNPACED = 1_000_000
 MOST = 200  # alerts that wait for one channel; beyond it the oldest is dropped
 
 
@@ -40,13 +41,15 @@ class Courier:
     What waits when the pace allows a message goes as one. A failure is tried again, behind longer and longer pauses.
 
     Args:
+        per_minute: how many messages are allowed; 0 for a channel that takes each alert at once, such as the log.
         tell: takes what became of an alert; called in the courier's thread.
     """
 
     def __init__(self, name: str, send: Send, per_minute: int, tell: Callable[[Delivery], None]) -> None:
         self.name = name
         self._send = send
-        self._pace = pace.SendingPace(per_minute)
+        self._pace = pace.SendingPace(per_minute or UNPACED)
+        self._single = SINGLE if per_minute else MOST
         self._tell = tell
         self._arrived: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
         self._waiting: deque[Parcel] = deque()
@@ -97,7 +100,7 @@ class Courier:
 
     def _deliver(self) -> float | None:
         """One message. Returns how long to wait before the next one."""
-        single = len(self._waiting) <= min(SINGLE, self._pace.room(time.monotonic()))
+        single = len(self._waiting) <= min(self._single, self._pace.room(time.monotonic()))
         entries = [self._waiting[0]] if single else [*self._waiting]
         error = ""
         self._pace.sent(time.monotonic())

@@ -32,7 +32,7 @@ from tapewire.daemons.alerts.courier import Courier, Delivery, Parcel
 from tapewire.daemons.alerts.desk import AlertDesk, Post
 from tapewire.daemons.alerts.state import PendingAlert, State
 from tapewire.daemons.market.week import hours_of, market_open
-from tapewire.daemons.settings.alerting import HEARTBEAT
+from tapewire.daemons.settings.alerting import HEARTBEAT, LOG
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 from tapewire.strategies.clock import SECOND_NS
@@ -94,9 +94,8 @@ class Alerts(Process):
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self.listen(self._woken, self._hear)
-        self.couriers = {
-            name: Courier(name, send, conf.alerts.channels[name].per_minute, self._tell) for name, send in sends.items()
-        }
+        paces = {name: 0 if name == LOG else channel.per_minute for name, channel in conf.alerts.channels.items()}
+        self.couriers = {name: Courier(name, send, paces[name], self._tell) for name, send in sends.items()}
         self.pulse = Pulse(found.get(HEARTBEAT), conf.alerts.heartbeat_s, logger)
 
     # --- life ---------------------------------------------------------------------------------------------------------------

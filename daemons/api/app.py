@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from tapewire import __version__
-from tapewire.daemons.api import live, operations, reading
+from tapewire.daemons.api import live, metrics, operations, reading
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.api.threshold import Threshold
@@ -31,7 +31,7 @@ def made(door: OpenDoor) -> Threshold:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
     app.add_exception_handler(Exception, _fault)
-    for router in (reading.router, operations.router):
+    for router in (reading.router, operations.router, metrics.router):
         app.include_router(router)
 
     @app.websocket("/stream")

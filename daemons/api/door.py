@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import structlog
 
 from tapewire import __version__
 from tapewire.bus import access, topics, wire
-from tapewire.bus.access import Access
+from tapewire.bus.access import Access, Line
 from tapewire.bus.client import Context
 from tapewire.bus.errors import Transient
 from tapewire.bus.keys import Keys
@@ -19,6 +20,7 @@ from tapewire.bus.messages import Beat, Risk, Session, Verb
 from tapewire.bus.roles import CONTROL_PORT, VENUE
 from tapewire.daemons.api.asking import AskedPort, VerbRefused
 from tapewire.daemons.api.callers import Caller, Callers
+from tapewire.daemons.api.measures import Contents, Passing
 from tapewire.daemons.api.memory import Recent
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.api.stream import Hub
@@ -46,6 +48,9 @@ class OpenDoor:
         self.logger = logger
         self.callers = Callers(keys, conf.api.requests_per_s, time.monotonic)
         self.recent = Recent()
+        self.passing = Passing()
+        self.contents = Contents(conf.traded)
+        self.counting = threading.Lock()  # one reads on in the journal for the metrics
         self.hub = Hub()
         self.bridge_s: float | None = None  # when a heartbeat of the bridge came that was not the broker's last value (monotonic)
         self._bridge_seen = False
@@ -108,8 +113,8 @@ class OpenDoor:
 
     def snapshot(self, gate: dict[str, Any] | None) -> Snapshot:
         """What the run's lights are judged by. gate: the state that the gate reports."""
-        risks, sessions = self._last(topics.RISK, Risk), self._last(topics.SESSION, Session)
-        beat = next(iter(self._last(topics.of(topics.BEAT, VENUE), Beat).values()), None)
+        risks, sessions = self.last(topics.RISK, Risk), self.last(topics.SESSION, Session)
+        beat = next(iter(self.last(topics.of(topics.BEAT, VENUE), Beat).values()), None)
         age_s = None if self.bridge_s is None else time.monotonic() - self.bridge_s
         return Snapshot(
             bridge=BridgeBeat(beat, age_s),
@@ -120,7 +125,12 @@ class OpenDoor:
             live=self.mode == "live",
         )
 
-    def _last(self, prefix: str, kind: type[Kind]) -> dict[str, Kind]:
+    @property
+    def history(self) -> Line:
+        """The way to the journal."""
+        return self._way.to("history")
+
+    def last(self, prefix: str, kind: type[Kind]) -> dict[str, Kind]:
         """The last fact of each topic with this prefix."""
         found = {told.topic: wire.decode(told.frame)[1] for told in self.recent.last(prefix)}
         return {topic: body for topic, body in found.items() if isinstance(body, kind)}

@@ -12,10 +12,10 @@ import structlog
 import uvloop
 import zmq
 
-from tapewire.bus import sockets, topics
+from tapewire.bus import sockets, topics, wire
 from tapewire.bus.client import History
-from tapewire.bus.errors import Transient
-from tapewire.bus.messages import Header
+from tapewire.bus.errors import PeerError, Transient
+from tapewire.bus.messages import Beat, Header
 from tapewire.bus.roles import VENUE
 from tapewire.daemons.api import app, live, server
 from tapewire.daemons.api.door import OpenDoor
@@ -27,6 +27,7 @@ TURN_S = 0.05  # between two looks at the control port, the signals and the hear
 JOURNAL_S = 10.0  # a logger that does not answer within this time is gone on without
 TECHNICAL = (topics.SYS, topics.FEED, topics.OPS)
 
+BEATS = topics.BEAT.encode()
 BRIDGE = topics.of(topics.BEAT, VENUE).encode()
 
 _header = msgspec.msgpack.Decoder(Header).decode
@@ -112,10 +113,19 @@ class ApiProcess(Process):
                 continue
             if frames[0] == BRIDGE:
                 self.door.bridge_beat()
+            if frames[0].startswith(BEATS):
+                self._laps(frames)
             if len(frames) == 2 and (fact := self._told(frames)) is not None:
                 told.append(fact)
         self.door.hub.tell(told)
         return count
+
+    def _laps(self, frames: list[bytes]) -> None:
+        """A heartbeat: how long bars took."""
+        with suppress(PeerError):
+            body = wire.decode_message(frames).body
+            if isinstance(body, Beat):
+                self.door.passing.take(body.laps, self.woke_ns)
 
     def _told(self, frames: list[bytes]) -> SeenFact | None:
         try:

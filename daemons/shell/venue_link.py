@@ -30,6 +30,7 @@ PROBE_NS = SECOND_NS // 4  # how often a missing venue is looked for
 NO_LINK: dict[str, Any] = {
     "venue": None,
     "venue_up": False,
+    "lease_age_s": None,
     "killed": False,
     "books": {},
 }  # the state of a daemon without a venue link
@@ -58,6 +59,7 @@ class VenueLink:
         self._hello: Hello | None = None  # the last of this epoch
         self._figures: tuple[AccountFigures, ...] = ()  # of the last hello, or of a later message
         self._next_lease_ns = 0
+        self._leased_ns: int | None = None  # when the venue was sent its last lease (monotonic); None while it is not there
         self._taken: list[tuple[bytes, str]] = []  # to acknowledge, once this round is on disk
         self._socket: zmq.Socket[bytes] | None = None
 
@@ -86,6 +88,7 @@ class VenueLink:
             lease = Lease(self._halted(), self._boot)
             self.up = self._send([b"", b"lease.", self._process.passing("lease.", lease, self._process.clock.now_ns())])
             self._next_lease_ns = now_ns + (SECOND_NS if self.up else PROBE_NS)
+            self._leased_ns = now_ns if self.up else None
         if self.up:
             for frames in self.outbox.due(now_ns):
                 self.up = self._send(frames) and self.up
@@ -121,7 +124,14 @@ class VenueLink:
             "charts": msgspec.to_builtins(hello.charts),
             "figures": msgspec.to_builtins(self._figures),
         }
-        return {"venue": venue, "venue_up": self.up, "killed": self._halted(), "books": self._books()}
+        age_s = None if self._leased_ns is None else round((self._process.clock.monotonic_ns() - self._leased_ns) / SECOND_NS, 3)
+        return {
+            "venue": venue,
+            "venue_up": self.up,
+            "lease_age_s": age_s,
+            "killed": self._halted(),
+            "books": self._books(),
+        }
 
     def _arrived(self) -> None:
         assert self._socket is not None

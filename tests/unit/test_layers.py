@@ -76,6 +76,7 @@ SHELLS = {
     "daemons.settings.overrides",
 }
 PURE_IN_SHELL_ROOMS = {
+    "daemons.api.measures",
     "daemons.api.memory",
     "daemons.shell.audit",
     "daemons.shell.laps",
