@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, Transient
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.settings import load as configuration
@@ -34,7 +34,7 @@ def mirror(
     """Copy a run's dated files to a store elsewhere, once: the public feed to one, the days' folders to another.
 
     `[mirror]` in the configuration lets the daybook do it every minute. A file is copied when it is new, has doubled, or its day is
-    over. Exit status 75 if a store is away: what is missing comes with the next pass.
+    over. Exit status 75 if a store is away: what is missing comes with the next pass. The other store gets its files.
     """
     path = Path(instances.for_money(run, LIVE).run)
     conf = configuration.read(path).mirror
@@ -45,13 +45,20 @@ def mirror(
         raise ConfError(
             f"{chosen[PUBLIC]} cannot be both: the days' folders hold the account, and the public feed is for everybody"
         )
+    away: list[Transient] = []
     for kind, url in chosen.items():
         if not url:
             continue
         sources = files.public(path) if kind == PUBLIC else files.private(path)
-        done = copying.copy(path, url, FsspecStore(url), sources, lambda name, size: _told(name, size, quiet=quiet))
+        try:
+            done = copying.copy(path, url, FsspecStore(url), sources, lambda name, size: _told(name, size, quiet=quiet))
+        except Transient as error:
+            away.append(error)
+            continue
         if not quiet or done.copied:
             out.print(f"{kind}: {done.copied} files, {done.bytes:,} bytes to {url}; {done.left} wait for their time", markup=False)
+    if away:
+        raise Transient("; ".join(map(str, away)))
 
 
 def _told(name: str, size: int, *, quiet: bool) -> None:

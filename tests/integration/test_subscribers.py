@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from base64 import b64decode, b64encode
@@ -15,10 +16,10 @@ import msgspec
 import pytest
 import zmq
 
-from tapewire.bus import access
+from tapewire.bus import access, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.journal import scan
-from tapewire.bus.messages import Bar, Header, PublicSignal, PublicSummary, PublicTrade
+from tapewire.bus.messages import Bar, Header, OrderEvent, PublicSignal, PublicSummary, PublicTrade, Reject
 from tapewire.daemons.operator import subscribers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORTS, Conf, Mirroring, Subscribers
@@ -36,6 +37,8 @@ HEAD = "public.head."
 KINDS = ("public.signal.MNQ.", "public.trade.MNQ.", "public.summary.MNQ.")
 UNSIGNED = "the feed does not end with a signed head: lines were cut off, or the trade date is not over"
 DELAY_NS = 300 * 1_000_000_000
+ACCOUNT = "Secret-4711"
+MOST_TRADES = 75  # of a session; the gate refuses the others
 STREAMS = {"premium": "public", "delayed": "public.delayed", "free": "public.free"}
 
 
@@ -43,7 +46,8 @@ class Stage(NamedTuple):
     """A replay that has been played to its end, with its subscribers.
 
     feed: the run's lines. arrived: what each tier's port brought, in order, each with the market time of the bar that had been
-    played when it was read. kept: the files of keep.py.
+    played when it was read. kept: the files of keep.py. asked: what a premium and a delayed subscriber were told meanwhile, and
+    when. away: what the stores had when the public one came back.
     """
 
     run: Path
@@ -53,11 +57,16 @@ class Stage(NamedTuple):
     end_ns: int
     kept: dict[str, list[dict[str, Any]]]
     answers: dict[str, Any]
+    asked: list[tuple[int, dict[str, Any]]]
+    away: dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
 def stage(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Two sessions. `stays` keeps the feed all the time; `leaves` is killed, and comes back 200 bars later."""
+    """Two sessions. `stays` keeps the feed all the time; `leaves` is killed, and comes back 200 bars later.
+
+    The public store is away for the whole first session: a file stands in its place.
+    """
     folder = tmp_path_factory.mktemp("subscribers")
     with home_in(folder):
         yield played(bars, folder)
@@ -66,12 +75,21 @@ def stage(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stag
 def played(bars: Path, folder: Path) -> Stage:
     conf, recording = prepared("subscribers", bars)
     mirror = Mirroring(f"file://{folder}/public", f"file://{folder}/private", every_s=1)
-    conf = msgspec.structs.replace(conf, subscribers=Subscribers(enabled=True), mirror=mirror)
+    conf = msgspec.structs.replace(
+        conf,
+        subscribers=Subscribers(enabled=True),
+        mirror=mirror,
+        trading=msgspec.structs.replace(conf.trading, account=ACCOUNT, unlimited=()),
+        preset=msgspec.structs.replace(conf.preset, risk=msgspec.structs.replace(conf.preset.risk, max_trades=MOST_TRADES)),
+    )
     run = runs.prepare(folder / "out")
     configuration.write(conf, run)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     arrived: dict[str, list[tuple[int, list[bytes]]]] = {tier: [] for tier in STREAMS}
     answers: dict[str, Any] = {}
+    meanwhile: list[tuple[int, dict[str, Any]]] = []
+    away: dict[str, list[str]] = {}
+    (folder / "public").touch()
     with runs.supervised(conf, run, lambda text: None), Player(conf, run, runs.venue(conf), logs.configure("replay")) as player:
         files = {name: exported(run, folder, name, tier) for name, tier in (("p", "premium"), ("d", "delayed"), ("f", "free"))}
         sockets_of = {tier: subscribed(context, file) for tier, file in zip(STREAMS, files.values(), strict=True)}
@@ -87,6 +105,12 @@ def played(bars: Path, folder: Path) -> Stage:
             if bar.index % 250 == 249:
                 due = sum(event_ns(line) + DELAY_NS <= bar.close_ns for line in lines(run))
                 assert eventually(lambda: (take(bar.close_ns), len(numbered(arrived["delayed"])) >= due)[1])
+                told = {name: asked(context, files[name], "history", "90") for name in ("p", "d")}
+                meanwhile.append((bar.close_ns, told))
+            if not away and len(days(run)) > 1:
+                assert eventually(lambda: (folder / "private").exists())
+                away.update({name: found(folder / name) for name in ("public", "private")})
+                (folder / "public").unlink()
             if bar.index == 1_000:
                 keepers["leaves"].kill()
                 keepers["leaves"].wait()
@@ -99,10 +123,10 @@ def played(bars: Path, folder: Path) -> Stage:
         player.play(recording.bars, played=after)
         player.finish()
         end_ns = recording.bars[-1].close_ns
-        found = lines(run)
-        assert eventually(lambda: (take(end_ns), len(numbered(arrived["premium"])) >= len(found))[1])
+        feed = lines(run)
+        assert eventually(lambda: (take(end_ns), len(numbered(arrived["premium"])) >= len(feed))[1])
         for name in keepers:
-            assert eventually(lambda name=name: len(texts(folder / f"{name}.jsonl")) >= len(found))
+            assert eventually(lambda name=name: len(texts(folder / f"{name}.jsonl")) >= len(feed))
         for name in ("p", "d", "f"):
             answers[name] = {verb: asked(context, files[name], verb) for verb in ("today", "performance", "session", "strategies")}
         for each in keepers.values():
@@ -110,7 +134,7 @@ def played(bars: Path, folder: Path) -> Stage:
             each.wait()
     context.destroy(linger=0)
     kept = {name: [json.loads(text) for text in texts(folder / f"{name}.jsonl")] for name in keepers}
-    return Stage(run, conf, found, arrived, end_ns, kept, answers)
+    return Stage(run, conf, feed, arrived, end_ns, kept, answers, meanwhile, away)
 
 
 def exported(run: Path, folder: Path, name: str, tier: str) -> Path:
@@ -144,6 +168,16 @@ def lines(run: Path) -> list[dict[str, Any]]:
     """The run's feed, as it stands on the disk."""
     found = [json.loads(text) for path in sorted((run / "feed").glob("2*.jsonl")) for text in texts(path)]
     return [{**line, "message": msgpack.unpackb(b64decode(line["frame"]))} for line in found]
+
+
+def days(run: Path) -> list[Path]:
+    """The files of the feed."""
+    return sorted((run / "feed").glob("2*.jsonl"))
+
+
+def found(store: Path) -> list[str]:
+    """The names in a store."""
+    return sorted(path.relative_to(store).as_posix() for path in store.rglob("*") if path.is_file())
 
 
 def message_of(line: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +252,7 @@ def test_a_kept_feed_proves_itself(stage: Stage, tapewire: Run, name: str) -> No
 
 
 def test_no_public_byte_tells_of_the_account(stage: Stage) -> None:
-    """No account, size, money, order or rejected intent: of every message only the fields of PROTOCOL.md 12."""
+    """Of every message only the fields of PROTOCOL.md 12, and none of them is an account, a size or money."""
     allowed = {"public_signal": PublicSignal, "public_trade": PublicTrade, "public_summary": PublicSummary}
     for _, frames in (each for arrived in stage.arrived.values() for each in arrived):
         message = msgpack.unpackb(frames[1])
@@ -229,9 +263,27 @@ def test_no_public_byte_tells_of_the_account(stage: Stage) -> None:
             assert set(message) == {"type", "session", "market_ns", "closed", "signature"}
         else:
             assert set(message) == {"type", "tier", "delay_s", "contracts", "number", "market_ns", "key"}
-    everything = b"".join(frame for arrived in stage.arrived.values() for _, frames in arrived for frame in frames)
-    for secret in (stage.conf.trading.account, *(path.stem for path in (stage.run / "journal").glob("reject.*"))):
-        assert not secret or secret.encode() not in everything
+
+
+def test_no_public_byte_names_what_is_private(stage: Stage) -> None:
+    """Of all that anybody outside can get: streams, answers, the kept feeds, the mirror's public place."""
+    kept = [(stage.run.parent / f"{name}.jsonl").read_bytes() for name in stage.kept]
+    streams = [frame for arrived in stage.arrived.values() for _, frames in arrived for frame in frames]
+    answers = [json.dumps(each).encode() for each in (stage.answers, [told for _, told in stage.asked])]
+    mirrored = [path.read_bytes() for path in (stage.run.parent / "public").rglob("*") if path.is_file()]
+    opened = [b64decode(line["frame"]) for line in stage.feed]
+    everything = b"\n".join([*kept, *streams, *answers, *mirrored, *opened])
+
+    rejects = [wire.decode(frame)[1] for path in (stage.run / "journal").glob("reject.*") for frame in scan(path)]
+    orders = [wire.decode(frame)[1] for path in (stage.run / "journal").glob("order.*") for frame in scan(path)]
+    refused = {each.id for each in rejects if isinstance(each, Reject)}
+    placed = {each.order_id for each in orders if isinstance(each, OrderEvent)}
+    assert refused
+    assert placed
+    for secret in (ACCOUNT, *refused, *(placed - {line["message"].get("id") for line in stage.feed})):
+        assert secret.encode() not in everything
+    for name in ("account", "size", "qty", "cents", "order_id", "equity_cents", "risk.", "order.", "fill.", "position.", "reject."):
+        assert not re.search(rf"(?<![a-z_.]){re.escape(name)}".encode(), everything), name
 
 
 def test_answers_are_what_the_tier_may_see(stage: Stage) -> None:
@@ -250,15 +302,36 @@ def test_answers_are_what_the_tier_may_see(stage: Stage) -> None:
     assert stage.answers["f"]["strategies"][0]["name"] == "Pipeline"
 
 
-def test_the_mirror_has_the_feed_and_the_days(stage: Stage, tapewire: Run) -> None:
-    """The daybook made passes while the run went on; one by hand brings the rest. No private file lies in the public place."""
+def test_the_delay_holds_for_questions_to_the_bar(stage: Stage) -> None:
+    """A delayed subscriber was told what was five minutes old, all of it and nothing else; a premium one at once."""
+    events = [(event_ns(line), line["message"]["id"]) for line in stage.feed if line["topic"] in KINDS[:2]]
+
+    assert len(stage.asked) > 5
+    for at, told in stage.asked:
+        ids = {name: {each["id"] for each in (*told[name]["signals"], *told[name]["trades"])} for name in told}
+        assert ids["d"] == {name for ns, name in events if ns + DELAY_NS <= at}
+        assert {name for ns, name in events if ns < at} <= ids["p"] <= {name for ns, name in events if ns <= at}
+
+
+def test_a_store_that_was_away_for_a_session_has_everything_when_it_is_back(stage: Stage, tapewire: Run) -> None:
+    """The daybook made passes all the time; one by hand brings the rest. The other store did not wait for it.
+
+    What went there is at most three times the final size, and no private file lies in the public place.
+    """
     public, private = stage.run.parent / "public", stage.run.parent / "private"
-    before = sorted(path.name for path in public.rglob("*.jsonl"))
+    before = found(public)
 
     ended = tapewire("mirror", "--run", stage.run)
 
     assert ended.returncode == 0, ended.stderr
+    assert (stage.away["public"], bool(stage.away["private"])) == ([], True)
     assert before
+    log = (stage.run / "logs" / "mirror.log").read_text()
+    assert "public" in log
+    for place in (public, private):
+        sent = re.findall(rf"([\d,]+) bytes to file://{place};", log + ended.stdout)
+        final = sum((place / name).stat().st_size for name in found(place))
+        assert 0 < final <= sum(int(size.replace(",", "")) for size in sent) <= 3 * final
     feed = {path.stem.replace("-", "/"): path.read_bytes() for path in (stage.run / "feed").glob("2*.jsonl")}
     there = {path.relative_to(public).as_posix(): path.read_bytes() for path in public.rglob("*") if path.is_file()}
     assert there == {f"{date}/feed.jsonl": content for date, content in feed.items()}
