@@ -1,8 +1,8 @@
 """What the peers of a publishing socket have subscribed to: libzmq keeps every subscription in memory and limits none.
 
-The socket reports each of them, and libzmq tells which connection a message came by. Who holds more than a reader needs loses the
-connection by which he asks for more; libzmq then forgets what it held. So does the owner of a revoked key, who may send nothing
-more and would still be served.
+The socket reports each of them, and libzmq tells which connection a message came by. Who holds more than a reader needs, or has
+more connections than he may, loses the connection by which he asks for more; libzmq then forgets what it held. So does the
+owner of a revoked key, who may send nothing more and would still be served.
 """
 
 from __future__ import annotations
@@ -33,12 +33,17 @@ class Subscriptions:
     """Counts subscriptions by key, and ends connections that have too many.
 
     cut: connections ended so far.
+
+    Args:
+        most: connections under one key; None for no limit.
     """
 
-    def __init__(self, shut: Callable[[int, int], bool] = connections.shut) -> None:
+    def __init__(self, shut: Callable[[int, int], bool] = connections.shut, *, most: int | None = None) -> None:
         self.cut = 0
+        self._most = most
         self._shut = shut
         self._held: dict[int, _Subscriber] = {}
+        self._connections: Counter[str] = Counter()
         self._count: Counter[str] = Counter()
         self._size: Counter[str] = Counter()
 
@@ -53,7 +58,10 @@ class Subscriptions:
         inode = connections.inode(fd)
         if fd in self._held and self._held[fd].inode != inode:
             self._forget(fd)
-        prefixes = self._held.setdefault(fd, _Subscriber(who, inode, set())).prefixes
+        if fd not in self._held:
+            self._held[fd] = _Subscriber(who, inode, set())
+            self._connections[who] += 1
+        prefixes = self._held[fd].prefixes
         prefix = frame[1:]
         if frame[:1] == b"\x00":
             if prefix in prefixes:
@@ -83,7 +91,8 @@ class Subscriptions:
         return sum(self._end(fd) for fd, held in [*self._held.items()] if not known(held.who))
 
     def _full(self, who: str) -> bool:
-        return self._count[who] > MAX_COUNT or self._size[who] > MAX_BYTES
+        crowded = self._most is not None and self._connections[who] > self._most
+        return crowded or self._count[who] > MAX_COUNT or self._size[who] > MAX_BYTES
 
     def _add(self, who: str, count: int, size: int) -> None:
         self._count[who] += count
@@ -91,6 +100,7 @@ class Subscriptions:
 
     def _forget(self, fd: int) -> int:
         held = self._held.pop(fd)
+        self._connections[held.who] -= 1
         self._add(held.who, -len(held.prefixes), -sum(map(len, held.prefixes)))
         return held.inode
 

@@ -300,18 +300,21 @@ class Subscribers(Struct, frozen=True, forbid_unknown_fields=True):
     """The public feed with its tiers (daemons/shell/public.py). Off, only the port `public` is there, without numbers and proof.
 
     delay_s: seconds of market time by which the tier `delayed` is late. keep_days: days that the feed stays on the disk, and can be
-    asked for.
+    asked for. connections: how many a subscriber may have at his tier's port at a time.
     """
 
     enabled: bool = False
     delay_s: float = 300.0
     keep_days: int = 90
+    connections: int = 8
 
     def __post_init__(self) -> None:
         if not 0 < self.delay_s <= 86_400:
             raise ValueError(f"delay_s = {self.delay_s:g}: write seconds, more than 0 and at most 86400")
         if self.keep_days < 1:
             raise ValueError(f"keep_days = {self.keep_days}: write 1 or more")
+        if self.connections < 1:
+            raise ValueError(f"connections = {self.connections}: write 1 or more")
 
 
 class Mirroring(Struct, frozen=True, forbid_unknown_fields=True):

@@ -26,7 +26,9 @@ class Outlet:
         self._send = process.send
         self._socket = process.bind(sockets.public_out, door)
         self._backlog = Backlog(door.addresses, process.conf.bus.reader_mib << 20)
-        self._subscriptions = Subscriptions()
+        subscribers = process.conf.subscribers
+        self._subscriptions = Subscriptions(most=subscribers.connections if subscribers.enabled else None)
+        self._cut: set[str] = set()
         self._guard = process.doors.guard
         self._logger = process.logger
         process.listen(self._socket, self._subscribed)
@@ -61,5 +63,6 @@ class Outlet:
         for who, fd, asked in sockets.subscriptions(self._socket, BATCH):
             if who and not self._guard.may(who, self.port):  # it was let in before
                 connections.end(fd)
-            elif self._subscriptions.reported(who, fd, asked):
-                self._logger.warning("subscriptions_cut", key=who, total=self._subscriptions.cut)
+            elif self._subscriptions.reported(who, fd, asked) and who not in self._cut:
+                self._cut.add(who)  # the first time: he may come again for ever
+                self._logger.warning("subscriptions_cut", port=self.port, key=who)

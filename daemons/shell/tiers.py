@@ -25,6 +25,8 @@ import msgspec
 import zmq
 
 from tapewire.bus import feed, feed_files, sockets, wire
+from tapewire.bus.backlog import Backlog
+from tapewire.bus.bounds import MAX_FRAME
 from tapewire.bus.daemon import PublicPolicy
 from tapewire.bus.errors import ConfError, PeerError, Refused
 from tapewire.bus.feed import HEAD, FeedLine
@@ -32,6 +34,7 @@ from tapewire.bus.feed_files import FeedLog
 from tapewire.bus.messages import Body, Control, Header, PublicSignal, PublicSummary, PublicTrade, Report
 from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
 from tapewire.daemons.shell import control
+from tapewire.daemons.shell.asking import Allowance
 from tapewire.daemons.shell.outlet import Outlet
 from tapewire.daemons.shell.process import Process
 from tapewire.daemons.shell.usage import Usage
@@ -46,9 +49,9 @@ FREE = "public.summary."
 HOUR_NS = 3_600 * SECOND_NS
 SILENT_NS = 120 * SECOND_NS
 PAGE, PAGE_BYTES = 200, 256 << 10
-QUESTIONS = 20  # that a key may ask in a second
-ROUND = 8  # questions answered before the facts are looked at again
-UNREAD = 8  # answers that a peer may leave unread
+ROUND, ROUND_NS = 8, SECOND_NS // 50  # questions answered, and time spent on it, before the facts are looked at again
+UNREAD, UNREAD_BYTES = 8, 16 << 20  # answers that a peer may leave unread, and bytes that all of them may
+LONGEST = MAX_FRAME - 4_096  # of an answer; subscribers' sockets may refuse a longer frame
 
 _packed = msgspec.msgpack.Encoder().encode
 
@@ -78,10 +81,12 @@ class Tiers:
         self._last = dict.fromkeys(SubscriberTier, 0)  # the last number that each tier has been sent
         self._due: deque[tuple[int, FeedLine]] = deque()
         self._now_ns = 0
-        self._contracts: dict[str, str] = {}
-        self._asked: Counter[str] = Counter()
+        self._named: list[tuple[int, str, str]] = []  # from which number on an instrument has which contract
+        self._allowance = Allowance()
         self._usage = Usage(run / feed_files.FOLDER, process.clock)
-        self._ask = process.bind(partial(sockets.outside_responder, hwm=UNREAD), process.doors.both(ASK))
+        door = process.doors.both(ASK)
+        self._ask = process.bind(partial(sockets.outside_responder, hwm=UNREAD), door)
+        self._backlog = Backlog(door.addresses, UNREAD_BYTES)
         process.listen(self._ask, self._questions)
         for name, size in self._feed.torn.items():
             process.logger.warning("feed_mended", file=name, bytes=size)
@@ -105,8 +110,7 @@ class Tiers:
         line = self._feed.add(topic, frame, header.epoch, header.seq, body.session)
         if line is None:
             return
-        if isinstance(body, PublicSignal) and body.contract:
-            self._contracts[body.instrument] = body.contract
+        self._name(line, body)
         self._now_ns = max(self._now_ns, header.event_ns)
         self._added(line, header.event_ns, free=topic.startswith(FREE), folding=folding)
         if before != self._feed.date:
@@ -126,7 +130,7 @@ class Tiers:
 
     def watch(self) -> None:
         """Say to every subscriber where his stream stands, and note who is there."""
-        self._asked.clear()
+        self._allowance.renew()
         here: Counter[str] = Counter()
         for tier, outlet in self._out.items():
             outlet.watch()
@@ -169,6 +173,13 @@ class Tiers:
             else:
                 self._send(tier, line)
 
+    def _name(self, line: FeedLine, body: Body) -> None:
+        """Note the contract of a signal, if it is another one. A tier is told of it when it gets the line."""
+        if isinstance(body, PublicSignal) and body.contract:
+            known = {instrument: contract for _, instrument, contract in self._named}
+            if known.get(body.instrument) != body.contract:
+                self._named.append((line.number, body.instrument, body.contract))
+
     def _sign(self, *, closed: bool, folding: bool) -> None:
         if self._key is None:
             return
@@ -188,14 +199,14 @@ class Tiers:
                     self._added(line, head.market_ns, free=head.closed, folding=True)
                     continue
                 header, body = wire.decode(line.frame)
-                if isinstance(body, PublicSignal) and body.contract:
-                    self._contracts[body.instrument] = body.contract
+                self._name(line, body)
                 self._added(line, header.event_ns, free=line.topic.startswith(FREE), folding=True)
 
     # --- answers --------------------------------------------------------------------------------------------------------------
 
     def _questions(self) -> None:
-        guard = self._process.doors.guard
+        guard, clock = self._process.doors.guard, self._process.clock
+        began_ns = clock.monotonic_ns()
         for who, (peer, *rest) in sockets.from_peers(self._ask, ROUND, guard):
             if not guard.may(who, ASK):
                 continue
@@ -206,15 +217,25 @@ class Tiers:
             body = self._process.entrance.body(ASK, who, rest)
             if not isinstance(body, Control):
                 continue
-            self._asked[who] += 1
-            if self._asked[who] > QUESTIONS:
-                report = Report(body.id, False, f"RATE: more than {QUESTIONS} questions in a second; ask again in one")
+            since_ns = clock.monotonic_ns()
+            if refusal := self._allowance.refusal(who):
+                report = Report(body.id, False, refusal)
             else:
                 report = control.answered(body, self._answers(who))
-            with suppress(zmq.ZMQError):  # he has gone, or does not read
-                self._process.send(
-                    self._ask, (peer, b"", b"control.", self._process.passing("control.", report, 0)), sockets.NOBLOCK
-                )
+            if len(report.text) > LONGEST:
+                report = Report(body.id, False, "SIZE: the answer is too long; ask for fewer days, or page with `since`")
+            self._reply(peer, report)
+            now_ns = clock.monotonic_ns()
+            self._allowance.worked(who, now_ns - since_ns)
+            if now_ns - began_ns > ROUND_NS:
+                return
+
+    def _reply(self, peer: bytes, report: Report) -> None:
+        frame = self._process.passing("control.", report, 0)
+        with suppress(zmq.ZMQError):  # he has gone, or does not read
+            self._process.send(self._ask, (peer, b"", b"control.", frame), sockets.NOBLOCK)
+        if cut := self._backlog.sent(len(frame)):
+            self._process.logger.warning("asker_cut", port=ASK, connections=cut, total=self._backlog.cut)
 
     def _answers(self, who: str) -> control.Answers:
         key = self._process.doors.guard.keys.named(who)
@@ -228,7 +249,7 @@ class Tiers:
             "type": "state",
             "tier": tier.value,
             "delay_s": self._conf.delay_s if tier is SubscriberTier.DELAYED else 0.0,
-            "contracts": dict(self._contracts),
+            "contracts": {instrument: contract for number, instrument, contract in self._named if number <= self._last[tier]},
             "number": self._last[tier],
             "market_ns": self._now_ns,
             "key": "" if self._key is None else feed_files.public_text(self._key),

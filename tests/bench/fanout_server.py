@@ -21,7 +21,7 @@ import zmq
 from tapewire.bus import sockets
 from tapewire.bus.keys import Keys
 from tapewire.bus.sockets import FACTS_HWM
-from tapewire.daemons.settings.structs import PORTS, Bus
+from tapewire.daemons.settings.structs import PORTS, Bus, Subscribers
 from tapewire.daemons.shell import limits
 from tapewire.daemons.shell.doors import Doors
 from tapewire.daemons.shell.outlet import Outlet
@@ -65,7 +65,8 @@ class Ours:
         bus = Bus(base_port=port - PORTS["public"])
         self.doors = Doors(context, run, bus)
         self.logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))  # stdout is for answers
-        parts = SimpleNamespace(doors=self.doors, conf=SimpleNamespace(bus=bus), logger=self.logger)
+        conf = SimpleNamespace(bus=bus, subscribers=Subscribers(enabled=True, connections=10_000))  # all have one key here
+        parts = SimpleNamespace(doors=self.doors, conf=conf, logger=self.logger)
         parts.bind = lambda make, door: make(context, door)
         parts.listen = self._listen
         parts.send = lambda socket, frames, flags=0: sockets.send(socket, frames, flags)

@@ -57,6 +57,19 @@ def test_a_connection_with_too_many_is_ended(door: Door) -> None:
     assert door.ended == [fd]
 
 
+def test_a_key_has_so_many_connections_and_no_more(door: Door) -> None:
+    """The one that comes too many is ended. When another has gone, there is room again."""
+    door.subscriptions = Subscriptions(door._shut, most=2)
+    first, second, third = (door.connection() for _ in range(3))
+    told = [door.subscriptions.reported("anna", fd, asked(0)) for fd in (first, second, second, third)]
+    door.hangs_up(first)
+
+    assert told == [False, False, False, True]
+    assert door.ended == [third]
+    assert not door.subscriptions.reported("anna", door.connection(), asked(0))
+    assert not door.subscriptions.reported("bert", door.connection(), asked(0))
+
+
 def test_long_ones_count_by_their_bytes(door: Door) -> None:
     """A subscription may have 4 KiB."""
     fd = door.connection()
