@@ -23,12 +23,12 @@ from tests.bench.figures import Figure, table
 
 INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
-ASKED = ("recordings", "rivals", "hostile")
+ASKED = ("recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
 
 
 def main() -> None:
-    """Run the named benches and print a table, or JSON. By default not `hostile`, `recordings`, nor rivals to install."""
+    """Run the named benches and print a table, or JSON. By default not `hostile`, `public`, `recordings`, nor rivals to install."""
     known = (*INSIDE, *PROGRAMS, *ASKED)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")

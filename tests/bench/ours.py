@@ -167,6 +167,17 @@ def on_core(core: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """Keep this process, and those that it starts, off the chain's core; afterwards restore its former cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before - {chain_core()} or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def now_us() -> float:
     """The clock of all measurements, in microseconds."""
     return time.perf_counter_ns() / 1000
