@@ -14,6 +14,7 @@ from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import limits, logs
 
+OUTSIDE = 5  # the niceness of the process to which anybody may connect: whatever comes, the decision chain goes first
 SUPERVISED = "TAPEWIRE_SOCKET"  # supervisord has started us
 
 
@@ -69,6 +70,8 @@ def start(name: str, run_dir: Path) -> int:
         return alerts.run(conf, run_dir, logger)
     from tapewire.daemons.shell import lives, runner
 
+    if name == "publisher" and conf.subscribers.enabled:
+        limits.give_way(OUTSIDE)
     make = makers.maker(name)
     lives.note(run_dir, name, conf, logger)
     return runner.run(make, conf, run_dir, logger)

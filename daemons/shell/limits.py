@@ -1,4 +1,4 @@
-"""What a daemon asks of the operating system when it starts: open files, and an end with its supervisor."""
+"""What a daemon asks of the operating system when it starts: open files, an end with its supervisor, a place behind others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 import signal
+from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -37,6 +38,18 @@ def end_with_parent() -> bool:
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return os.getppid() == parent != 1
+
+
+def give_way(niceness: int, *, batch: bool = False) -> None:
+    """Let the other processes of this machine go first. To be called before a context is made: its threads work as they are born.
+
+    Args:
+        batch: also wait whenever another one has something to do, for work that nobody waits for.
+    """
+    os.nice(niceness)
+    if batch:
+        with suppress(AttributeError, OSError):  # a system without this policy: the niceness alone
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def enough_files(limit: int) -> bool:

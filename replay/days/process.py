@@ -8,7 +8,6 @@ the last days again, and what the folders hold already stays as it is; the days 
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -26,6 +25,7 @@ from tapewire.bus.errors import JournalError, PeerError, Transient
 from tapewire.bus.journal import extent, scan
 from tapewire.bus.messages import Header, Lap
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell import limits
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 from tapewire.replay import tapes
 from tapewire.replay.days import checkpoint
@@ -209,20 +209,11 @@ def complete(run: Path, conf: Conf) -> None:
         Days(run, conf).finish(time.time_ns())
 
 
-def yield_to_others() -> None:
-    """Let this process, and those that it starts, wait whenever another one has something to do.
-
-    Nobody waits for the daybook, and each second it works in a burst. Where it shares a core with the decision chain, it must not
-    take the core away. It still has a tenth of a core that is always busy.
-    """
-    os.nice(NICENESS)
-    with suppress(AttributeError, OSError):  # a system without this policy: the niceness alone
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:
     """Keep the days until told to stop. Returns the exit status."""
-    yield_to_others()  # before the context: its threads work as they are born
+    # Nobody waits for the daybook, and each second it works in a burst. Where it shares a core with the decision chain, it must not
+    # take the core away. It still has a tenth of a core that is always busy.
+    limits.give_way(NICENESS, batch=True)
     with Daybook(conf, run_dir, logger) as process:
         try:
             process.join()
