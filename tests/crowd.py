@@ -17,6 +17,7 @@ import random
 import select
 import selectors
 import socket
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ TIERS = {SubscriberTier.PREMIUM: "public", SubscriberTier.DELAYED: "public.delay
 READER, SLEEPER = "reads", "never reads"
 STRANGE = ("a wrong key", "a revoked key", "an expired key", "another tier's key", "no key", "another server's key")
 RAW = [name for name in strangers.RAW if name not in strangers.HANGS_UP]
+MOST = "bytes to one without a key, at most"
 IDLE = "a connection without a byte"
 RETRY_MS = 2_000
 AGAIN_S = 1.0  # after so long a raw peer comes back
@@ -181,7 +183,7 @@ class Crowd:
             raw.close()
         told = {name: self.got[name] for name in (READER, *STRANGE)}
         told["readers"] = len(self._here)
-        told["most bytes to a raw peer"] = max((raw.most for raw in self._raw), default=0)
+        told[MOST] = max((raw.most for raw in self._raw), default=0)
         self._sockets, self._raw = [], []
         self._here.clear()
         self.got.clear()
@@ -200,6 +202,45 @@ class Crowd:
         peer.setsockopt(zmq.HANDSHAKE_IVL, RETRY_MS)
         peer.connect(address)
         self._sockets.append((name, peer))
+
+
+class People:
+    """The process of a crowd. seen: what each kind got, over all turns. readers: how many of them were served in each."""
+
+    def __init__(self, run: Path, base_port: int, readers: int, others: int) -> None:
+        command = [sys.executable, "-m", "tests.crowd", str(run), str(base_port), str(readers), str(others)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.seen: Counter[str] = Counter()
+        self.readers: list[int] = []
+
+    def __enter__(self) -> People:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(20)
+        self._process.stdout.close()
+
+    @property
+    def strange(self) -> int:
+        """Messages that came to somebody who must get none."""
+        return sum(self.seen[name] for name in STRANGE)
+
+    def turn(self, on: bool) -> None:
+        """Everybody comes, or goes."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("on\n" if on else "off\n")
+        self._process.stdin.flush()
+        told = self._process.stdout.readline()
+        if not on:
+            found: dict[str, int] = json.loads(told)
+            self.readers.append(found.pop("readers"))
+            most = max(self.seen[MOST], found.pop(MOST))
+            self.seen.update(found)
+            self.seen[MOST] = most
 
 
 def main() -> None:

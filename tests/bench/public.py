@@ -8,10 +8,6 @@ chain's core.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,36 +23,6 @@ READERS, OTHERS = 670, 1_330
 REST_S = 0.02  # a live bar is alone; 50 a second are fifty times as many as a chart of seconds has
 BLOCK = 195
 ALONE, CROWD = "nobody outside", f"{READERS + OTHERS:,} outside"
-
-
-class Outside:
-    """The crowd's process. seen: what each kind got, over all turns."""
-
-    def __init__(self, run: Path, base_port: int, readers: int, others: int) -> None:
-        command = [sys.executable, "-m", "tests.crowd", str(run), str(base_port), str(readers), str(others)]
-        with ours.apart():
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.seen: Counter[str] = Counter()
-        self.readers: list[int] = []
-
-    def turn(self, on: bool) -> None:
-        """Everybody comes, or goes."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("on\n" if on else "off\n")
-        self._process.stdin.flush()
-        told = self._process.stdout.readline()
-        if not on:
-            found: dict[str, int] = json.loads(told)
-            self.readers.append(found.pop("readers"))
-            self.seen.update(found)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._process.stdout.close()
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
@@ -91,10 +57,9 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
             if there:
                 people.turn(False)
             after = publisher(folder / "run")
-    strange = sum(people.seen[name] for name in crowd.STRANGE)
     note = (
-        f"{min(people.readers)} to {max(people.readers)} readers got {people.seen[crowd.READER]:,}; the others {strange} messages, "
-        f"at most {people.seen['most bytes to a raw peer'] // max(1, len(people.readers))} bytes before a key; "
+        f"{min(people.readers)} readers or more got {people.seen[crowd.READER]:,}; the others {people.strange} messages, "
+        f"at most {people.seen[crowd.MOST]} bytes before a key; "
         f"publisher {'lives' if after['pid'] == pid else 'DIED'}"
     )
     return [
@@ -108,9 +73,8 @@ def publisher(run: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def outside(run: Path, base_port: int, readers: int, others: int) -> Iterator[Outside]:
-    people = Outside(run, base_port, readers, others)
-    try:
+def outside(run: Path, base_port: int, readers: int, others: int) -> Iterator[crowd.People]:
+    with ours.apart():
+        people = crowd.People(run, base_port, readers, others)
+    with people:
         yield people
-    finally:
-        people.close()

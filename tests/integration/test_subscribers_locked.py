@@ -24,7 +24,7 @@ from tapewire.daemons.operator import subscribers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import PORTS, Conf, Subscribers
 from tapewire.replay import runs
-from tests import strangers
+from tests import crowd, strangers
 from tests.integration.conftest import home_in
 from tests.integration.test_files import prepared
 from tests.integration.test_processes import eventually
@@ -246,6 +246,38 @@ def test_a_killed_publisher_comes_back_and_so_do_its_subscribers(house: House) -
         stream.recv_multipart()
     assert stream.poll(strangers.PATIENCE_MS)
     stream.close(linger=0)
+
+
+def test_a_crowd_without_a_right_gets_nothing_and_the_publisher_lives(house: House) -> None:
+    """Wrong, revoked and expired keys, those of another tier, none, garbage, silence, and subscribers who never read, all at once:
+    beside them everybody who may read is served. Before a key nobody gets more than the greeting of ZeroMQ."""
+    pid, before = house.state()["pid"], house.state()["turned_away"]
+    crowd.invite(house.run)
+
+    with crowd.People(house.run, house.conf.bus.base_port, readers=18, others=150) as people:
+        people.turn(True)
+        people.turn(False)
+
+    assert people.readers == [18]
+    assert people.strange == 0
+    assert 0 < people.seen[crowd.MOST] <= crowd.GREETING
+    assert house.state()["pid"] == pid
+    assert house.state()["turned_away"] > before
+
+
+def test_a_key_that_is_lent_serves_eight_connections(house: House) -> None:
+    """Whoever comes ninth is disconnected as long as the others are there."""
+    way = house.add("lent", SubscriberTier.PREMIUM)
+    streams = [house.stream(way, "public") for _ in range(8)]
+    for each in streams:
+        each.recv_multipart()
+    ninth = house.stream(way, "public")
+    monitor = ninth.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+
+    assert monitor.poll(strangers.PATIENCE_MS)
+    streams[0].close(linger=0)
+    assert eventually(lambda: ninth.poll(0) and ninth.recv_multipart()[0] == b"public.state.")
+    closed([monitor], ninth, *streams[1:])
 
 
 def back(house: House, pid: int) -> bool:
