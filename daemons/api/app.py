@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from tapewire import __version__
-from tapewire.daemons.api import live, metrics, operations, reading
+from tapewire.daemons.api import bodies, live, metrics, operations, public, reading, signals
 from tapewire.daemons.api.door import OpenDoor
-from tapewire.daemons.api.problems import Problem
+from tapewire.daemons.api.problems import TITLES, Problem
 from tapewire.daemons.api.threshold import Threshold
 
 PAGE = Path(__file__).with_name("static")
+ABOUT = "The bus of tapewire over HTTP. Keys are those of the bus: `tapewire keys token NAME` prints one for the header X-API-Key."
 CODES = {404: "NOT_FOUND", 405: "METHOD"}
+
+
+class PageFiles(StaticFiles):
+    """The files of the page, wherever no endpoint is. An endpoint that takes another method says so."""
+
+    def __init__(self, app: FastAPI, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._app = app
+
+    async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
+        for route in self._app.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(scope["path"]):
+                raise HTTPException(405, "this takes another method", {"Allow": ", ".join(sorted(route.methods or ()))})
+        return await super().get_response(path, scope)
 
 
 def made(door: OpenDoor) -> Threshold:
@@ -31,15 +48,25 @@ def made(door: OpenDoor) -> Threshold:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
     app.add_exception_handler(Exception, _fault)
-    for router in (reading.router, operations.router, metrics.router):
+    for router in (reading.router, signals.router, public.router, operations.router, metrics.router):
         app.include_router(router)
 
     @app.websocket("/stream")
     async def stream(socket: WebSocket) -> None:
         await live.serve(door, socket)
 
-    app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    app.mount("/", PageFiles(app, directory=PAGE, html=True), name="page")
     return Threshold(app, door.conf.api)
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the schemas of what goes in and out as it is decoded."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes, description=ABOUT)
+        document["components"]["schemas"] = bodies.components()
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -58,7 +85,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _other(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = error.status_code if error.status_code in CODES else 400
+    status = error.status_code if error.status_code in TITLES else 400
     return Problem(status, CODES.get(status, "REQUEST"), str(error.detail), headers=dict(error.headers or {})).response()
 
 

@@ -71,7 +71,7 @@ class Callers:
         self._keys = keys
         self._per_s = per_s
         self._clock = clock
-        self._buckets: dict[str, Allotment] = {}
+        self._own: dict[str, Allotment] = {}
         self._strangers: OrderedDict[str, Allotment] = OrderedDict()
 
     def known(self, token: str) -> Caller | None:
@@ -98,26 +98,31 @@ class Callers:
         """
         caller = None if token is None else self.known(token)
         if caller is None:
-            self.refused += 1
-            self._slow_down(self._stranger(address), "this address has shown too many wrong keys")
+            self.failed(address)
             text = f"show a key of this run in the header {HEADER} (`tapewire keys token NAME`)"
             raise Problem(401, "KEY", text, headers={"WWW-Authenticate": HEADER})
         if limited:
-            self._slow_down(
-                self._buckets.setdefault(caller.name, Allotment(self._per_s)), f"the key {caller.name!r} calls too often"
-            )
+            own = self._own.setdefault(caller.name, Allotment(self._per_s))
+            _slow_down(own.take(self._clock()), f"the key {caller.name!r} calls too often")
         if caller.role not in roles:
             needed = " or ".join(role.value for role in roles)
             raise Problem(403, "ROLE", f"the key {caller.name!r} has the role {caller.role.value}; this takes {needed}")
         return caller
 
-    def _stranger(self, address: str) -> Allotment:
-        bucket = self._strangers.setdefault(address, Allotment(FAILURES_PER_S))
+    def failed(self, address: str) -> None:
+        """An address has shown no valid key.
+
+        Raises:
+            Problem: it has done so too often.
+        """
+        self.refused += 1
+        left = self._strangers.setdefault(address, Allotment(FAILURES_PER_S))
         self._strangers.move_to_end(address)
         if len(self._strangers) > STRANGERS:
             self._strangers.popitem(last=False)
-        return bucket
+        _slow_down(left.take(self._clock()), "this address has shown too many wrong keys")
 
-    def _slow_down(self, bucket: Allotment, why: str) -> None:
-        if (wait_s := bucket.take(self._clock())) > 0:
-            raise Problem(429, "RATE", why, headers={"Retry-After": str(int(wait_s) + 1)})
+
+def _slow_down(wait_s: float, why: str) -> None:
+    if wait_s > 0:
+        raise Problem(429, "RATE", why, headers={"Retry-After": str(int(wait_s) + 1)})

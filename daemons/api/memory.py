@@ -11,7 +11,7 @@ import msgspec
 from tapewire.bus import topics
 
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
-KEPT = {topics.SESSION: 1_500, topics.TIMEFRAME: 500}
+KEPT = {topics.SESSION: 1_500, topics.TIMEFRAME: 500, topics.PUBLIC: 5_000}
 """How many facts of each topic are kept, by the beginning of the topic. A trade date has at most 1,440 minutes."""
 KEPT_ELSE = 1_000
 KEPT_ONE = (topics.BEAT, topics.RISK, topics.POSITION, topics.FEED, topics.EVAL_DONE, topics.LEVELS)
@@ -24,11 +24,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 class SeenFact(NamedTuple):
-    """A fact as it came over the bus. seen: which one it was, counted from the first."""
+    """A fact as it came over the bus. at_ns: its market time. seen: which one it was, counted from the first."""
 
     topic: str
     epoch: int
     seq: int
+    at_ns: int
     frame: bytes
     seen: int = 0
 
@@ -83,6 +84,23 @@ class Recent:
         for topic, kept in self._topics.items():
             if topic.startswith(prefix):
                 yield kept[-1]
+
+    def names(self, prefix: str) -> list[str]:
+        """The topics with this prefix, in alphabetical order."""
+        return sorted(topic for topic in self._topics if topic.startswith(prefix))
+
+    def of(self, topic: str, at_ns: int | None = None) -> list[SeenFact]:
+        """What is kept of a topic, oldest first. at_ns: only of this market time."""
+        kept = self._topics.get(topic, ())
+        if at_ns is None:
+            return [*kept]
+        found = []
+        for told in reversed(kept):
+            if told.at_ns < at_ns:
+                break
+            if told.at_ns == at_ns:
+                found.append(told)
+        return found[::-1]
 
     def all(self, prefixes: tuple[str, ...]) -> list[SeenFact]:
         """What is kept of the topics with one of these prefixes, in the order in which it came."""

@@ -20,12 +20,12 @@ from tapewire.bus.roles import VENUE
 from tapewire.daemons.api import app, live, server
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.memory import LEFT_OUT, SeenFact, most
+from tapewire.daemons.api.ports import BusPorts
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 
 TURN_S = 0.05  # between two looks at the control port, the signals and the heartbeat
 JOURNAL_S = 10.0  # a logger that does not answer within this time is gone on without
-TECHNICAL = (topics.SYS, topics.FEED, topics.OPS)
 
 BEATS = topics.BEAT.encode()
 BRIDGE = topics.of(topics.BEAT, VENUE).encode()
@@ -43,7 +43,7 @@ class ApiProcess(Process):
     def __init__(self, conf: Conf, run: Path, logger: structlog.stdlib.BoundLogger) -> None:
         super().__init__("api", conf, run, subscribe=(), logger=logger)
         self.listening = server.listening(conf.api)
-        self.door = OpenDoor(conf, run, self.access, self.doors.guard.keys, self.context, logger)
+        self.door = OpenDoor(conf, run, BusPorts(run, self.access, self.context), self.doors.guard.keys, logger)
         self._stream = sockets.subscriber(self.context, self.access.to("broker.out"), ("",))
         self._joined = False
 
@@ -61,12 +61,11 @@ class ApiProcess(Process):
                         continue
                     for frame in history.read(length.topic, max(0, length.records - most(length.topic))):
                         header = _header(frame)
-                        told = SeenFact(length.topic, header.epoch, header.seq, frame)
+                        told = SeenFact(length.topic, header.epoch, header.seq, header.event_ns, frame)
                         found.append((header.event_ns, not length.topic.startswith(topics.SESSION), told))
         except Transient as error:
             self.logger.warning("no_past", error=str(error))
-        for _, _, told in sorted(found, key=lambda each: each[:2]):
-            self.door.recent.take(told)
+        self.door.take([told for _, _, told in sorted(found, key=lambda each: each[:2])])
 
     async def serve(self) -> None:
         """Serve until it is stopped."""
@@ -88,7 +87,7 @@ class ApiProcess(Process):
             with suppress(asyncio.CancelledError):
                 await task
             loop.remove_reader(self._stream.fileno())
-            self.door.close()
+            self.door.ports.close()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -115,9 +114,9 @@ class ApiProcess(Process):
                 self.door.bridge_beat()
             if frames[0].startswith(BEATS):
                 self._laps(frames)
-            if len(frames) == 2 and (fact := self._told(frames)) is not None:
+            if len(frames) == 2 and (fact := _read(frames)) is not None:
                 told.append(fact)
-        self.door.hub.tell(told)
+        self.door.take(told)
         return count
 
     def _laps(self, frames: list[bytes]) -> None:
@@ -127,17 +126,18 @@ class ApiProcess(Process):
             if isinstance(body, Beat):
                 self.door.passing.take(body.laps, self.woke_ns)
 
-    def _told(self, frames: list[bytes]) -> SeenFact | None:
-        try:
-            header = _header(frames[1])
-        except msgspec.MsgspecError:
-            return None
-        return self.door.recent.take(SeenFact(frames[0].decode("ascii", "replace"), header.epoch, header.seq, frames[1]))
-
     def _wait(self, socket: zmq.Socket[bytes], timeout_s: float) -> bool:
         if not socket.poll(0):
             self.pump(min(timeout_s, 0.005))
         return bool(socket.poll(0))
+
+
+def _read(frames: list[bytes]) -> SeenFact | None:
+    try:
+        header = _header(frames[1])
+    except msgspec.MsgspecError:
+        return None
+    return SeenFact(frames[0].decode("ascii", "replace"), header.epoch, header.seq, header.event_ns, frames[1])
 
 
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:

@@ -1,4 +1,4 @@
-"""Endpoints that only read."""
+"""Endpoints that only read: whether the process is up, whether an entry could be traded, and how everything stands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from tapewire import __version__
 from tapewire.bus.roles import Role
+from tapewire.daemons.api.bodies import gives, json
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.keyed import door_of, needs
@@ -17,34 +18,33 @@ from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.operator.ready import lights
 
 router = APIRouter()
-People = Annotated[Caller, Depends(needs(Role.READER, Role.OPERATOR))]
+Reader = Annotated[Caller, Depends(needs(Role.READER, Role.OPERATOR))]
+Anyone = Annotated[Caller, Depends(needs(Role.READER, Role.OPERATOR, Role.EXTERNAL))]
 
 
-def json(body: object, status: int = 200) -> Response:
-    """As JSON. A number that is none becomes null."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
+@router.get("/health", summary="Whether this process is up", responses=gives(None, keyed=False))
+async def health(request: Request) -> Response:
+    """It needs no key and tells nothing else."""
+    return json({"status": "healthy", "service": "tapewire", "version": __version__, "mode": door_of(request).mode})
 
 
-@router.get("/health")
-async def health() -> Response:
-    """This process is up. It needs no key and tells nothing else."""
-    return json({"status": "healthy", "service": "tapewire", "version": __version__})
-
-
-@router.get("/ready")
-async def ready(request: Request, caller: People) -> Response:
-    """Whether an entry could be sent now."""
+@router.get("/ready", summary="Whether an entry could be sent now", responses=gives(None, 503))
+async def ready(request: Request, caller: Anyone) -> Response:
+    """`status` is ready, or not_ready with the reasons."""
     found: dict[str, Any] = await door_of(request).ask("gate", "ready")
-    return json({"status": "ready" if found["ready"] else "not_ready", **found}, 200 if found["ready"] else 503)
+    if found["ready"]:
+        return json({"status": "ready", **found})
+    raise Problem(503, "NOT_READY", "; ".join(found["why"].values()), **{**found, "ready_status": "not_ready"})
 
 
-@router.get("/state")
-async def state(request: Request, caller: People) -> Response:
-    """The sessions, the strategies, the books and the limits as the daemons have them now."""
+@router.get("/state", summary="How everything stands", responses=gives(None, 503))
+async def state(request: Request, caller: Reader) -> Response:
+    """The sessions, the strategies, the books, the limits and the lights, as the daemons have them now."""
     door = door_of(request)
     tracker = await door.ask("tracker", "state")
     gate = await door.ask("control.gate", "state")
     strategies = await door.ask("evaluator", "strategies")
+    limits: dict[str, Any] = msgspec.to_builtins(door.conf.preset.risk)
     return json(
         {
             **door.about(),
@@ -55,9 +55,7 @@ async def state(request: Request, caller: People) -> Response:
             "venue_up": gate["venue_up"],
             "books": gate["books"],
             "lights": [*map(msgspec.to_builtins, lights(door.conf, door.snapshot(gate)))],
-            "limits": {
-                name: value for name, value in msgspec.to_builtins(door.conf.preset.risk).items() if value not in (None, {})
-            },
+            "limits": {name: value for name, value in limits.items() if value not in (None, {})},
             "playback": await _playback(door) if door.mode == "replay" else None,
         }
     )

@@ -1,7 +1,7 @@
 """The stream to pages and programs: facts as they come, each reader with a queue of its own that has a bound.
 
-A reader that does not read costs what its queue holds, and is cut when that is full or when nothing of it has left for a while. The
-server's own ping does not find it: a handler that waits inside `send` waits on.
+A reader that does not read costs what its queue holds, and is cut when that is full or when nothing of it has left for a while.
+The server's own ping does not find it: a handler that waits inside `send` waits on.
 """
 
 from __future__ import annotations
