@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketTestSession
 
 from tapewire.bus import keys, roles, wire
+from tapewire.bus.access import Line
 from tapewire.bus.errors import Transient
 from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Bar, Body, ExternalAnswer, ExternalSignal, Header, IngressState, Kill, Risk, TradingState
@@ -59,6 +60,9 @@ class PlayedPorts:
         self.killed = isinstance(body, Kill)
         state = TradingState.HALTED if self.killed else TradingState.ACTIVE
         return Risk(self.conf.trading.account, "2026-03-02", state, 0, 0, 0, 0)
+
+    def line(self, port: str) -> Line:
+        raise Transient(f"{port}: there is no bus")
 
     def close(self) -> None:
         pass
@@ -116,7 +120,13 @@ class Door:
     def client(self, role: str = "", **settings: Any) -> TestClient:
         """A client with the key of a role; without one, with none."""
         headers = {"X-API-Key": self.tokens[role]} if role else {}
-        return TestClient(self.application, base_url=URL, headers=headers, raise_server_exceptions=False, **settings)
+        client = TestClient(self.application, base_url=URL, headers=headers, raise_server_exceptions=False, **settings)
+        client.app_state["cut"] = lambda: None
+        return client
+
+    def stream(self, role: str = "", **headers: str) -> WebSocketTestSession:
+        """A stream, with the key of a role in its header."""
+        return self.client(role).websocket_connect("/stream", headers={"Host": "127.0.0.1:8006", **headers})
 
 
 @cache

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.websockets import WebSocket
 
 from tapewire import __version__
@@ -34,9 +34,9 @@ class PageFiles(StaticFiles):
         self._app = app
 
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
-        for route in self._app.routes:
-            if isinstance(route, APIRoute) and route.path_regex.match(scope["path"]):
-                raise HTTPException(405, "this takes another method", {"Allow": ", ".join(sorted(route.methods or ()))})
+        for known, described in self._app.openapi()["paths"].items():
+            if compile_path(known)[0].match(scope["path"]):
+                raise HTTPException(405, "this takes another method", {"Allow": ", ".join(described).upper()})
         return await super().get_response(path, scope)
 
 

@@ -186,8 +186,7 @@ def _approved(signal: Signal) -> SignalAnswer:
 
 
 def proposed(conf: Conf, intent: Intent, instrument: str, limits: RiskLimits) -> SignalAnswer:
-    """A proposal as the gate would send it: prices on the tick, and the size by the rule for sizes, before any limit of the
-    account."""
+    """A proposal as the gate would tell it; the size is that of the rule for sizes, before any limit of the account."""
     tick = conf.instruments[instrument].tick
     direction = 1 if intent.direction == "LONG" else -1
     toward = intent.stop_rounding is StopRounding.TOWARD

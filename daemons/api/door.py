@@ -55,7 +55,7 @@ class OpenDoor:
         self.counting = threading.Lock()  # one reads on in the journal for the metrics
         self.hub = Hub()
         self.started_s = time.time()
-        self._news = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()
         self._bridge_s: float | None = None
         self._bridge_seen = False
 
@@ -89,16 +89,22 @@ class OpenDoor:
         new = [fact for each in facts if (fact := self.recent.take(each)) is not None]
         if new:
             self.hub.tell(new)
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            waiting, self._waiting = self._waiting, set()
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
 
     async def news(self, timeout_s: float) -> bool:
         """Wait for the next facts. False if none come in time."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._news.wait()
+                await future
         except TimeoutError:
             return False
+        finally:
+            self._waiting.discard(future)
         return True
 
     def bridge_beat(self) -> None:

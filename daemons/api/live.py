@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -74,7 +75,6 @@ async def serve(door: OpenDoor, socket: WebSocket) -> None:
         door.hub.listeners.discard(listener)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         if listener.cut_off:
             door.hub.cut_off += 1
             door.logger.warning(
@@ -102,19 +102,21 @@ async def watch(door: OpenDoor) -> None:
 
 async def _hear(socket: WebSocket) -> None:
     """What a reader says later has no meaning; that it goes has."""
-    while True:
-        await socket.receive_text()
+    with suppress(WebSocketDisconnect, KeyError):  # no text, but bytes
+        while True:
+            await socket.receive_text()
 
 
 async def _send(door: OpenDoor, socket: WebSocket, listener: Listener, past: list[Any], caller: Caller) -> None:
-    about = door.about() | {"kind": "hello", "role": caller.role.value, "past": len(past)}
-    await _out(socket, listener, msgspec.json.encode(about))
-    for at in range(0, len(past), PAST):
-        await _out(socket, listener, facts_message([told.text for told in past[at : at + PAST]], past=True))
-        await asyncio.sleep(0)  # others take their turn
-    await _out(socket, listener, b'{"kind":"live"}')
-    while True:
-        await _out(socket, listener, await listener.next())
+    with suppress(WebSocketDisconnect):
+        about = door.about() | {"kind": "hello", "role": caller.role.value, "past": len(past)}
+        await _out(socket, listener, msgspec.json.encode(about))
+        for at in range(0, len(past), PAST):
+            await _out(socket, listener, facts_message([told.text for told in past[at : at + PAST]], past=True))
+            await asyncio.sleep(0)  # others take their turn
+        await _out(socket, listener, b'{"kind":"live"}')
+        while True:
+            await _out(socket, listener, await listener.next())
 
 
 async def _out(socket: WebSocket, listener: Listener, message: bytes) -> None:

@@ -84,7 +84,7 @@ class Scrape(NamedTuple):
     bars: dict[str, float]
 
 
-@router.get("/metrics")
+@router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request, caller: Annotated[Caller, Depends(scraper)]) -> Response:
     """Counters, gauges and histograms for Prometheus, in its text format or in OpenMetrics."""
     door = door_of(request)

@@ -3,12 +3,13 @@ all."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tapewire.bus.bounds import Delta, Dollars, Price, Quantity, Volume
 
+Stamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Side = Literal["LONG", "SHORT", "HOLD"]
 
 
@@ -43,7 +44,7 @@ class CrossShape(Struct, frozen=True, forbid_unknown_fields=True):
 class DatedBar(Struct, frozen=True, forbid_unknown_fields=True):
     """A closed bar with its time. timestamp: its close, ISO 8601; without an offset it is New York's."""
 
-    timestamp: str
+    timestamp: Stamp
     open: Price
     high: Price
     low: Price
@@ -82,7 +83,7 @@ class SignalRequest(Struct, frozen=True, forbid_unknown_fields=True):
     of the levels, such as pdh; others are computed and left out. settings: values by name, as `--set` names them.
     """
 
-    timestamp: str
+    timestamp: Stamp
     bar: BarShape
     session_date: str = ""
     instrument: str = "MNQ"

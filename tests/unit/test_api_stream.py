@@ -1,0 +1,238 @@
+"""The stream: the past and then the present, to each reader in a queue that has a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from tapewire.bus import keys, wire
+from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Header, Risk, TradingState
+from tapewire.bus.testing import bar
+from tapewire.daemons.api import live, stream
+from tapewire.daemons.api.callers import Caller
+from tapewire.daemons.api.memory import KEPT_ELSE, Recent, SeenFact
+from tapewire.daemons.api.stream import Hub, Listener
+from tapewire.daemons.settings.structs import Api
+from tests.doors import URL, Door, configured
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    return Door(configured(), tmp_path)
+
+
+def risk(seq: int, epoch: int = 1, topic: str = "risk.Replay.", cents: int = 0) -> SeenFact:
+    return fact(topic, Risk("Replay", "2026-03-02", TradingState.ACTIVE, cents, 0, 0, 0), seq, epoch)
+
+
+def fact(topic: str, body: Body, seq: int, epoch: int = 1) -> SeenFact:
+    header = Header(PROTOCOL_VERSION, "gate", epoch, seq, 1_772_461_860_000_000_000, "raw.bar.MNQ.1m.@1:7")
+    return SeenFact(topic, epoch, seq, header.event_ns, wire.encode(header, body))
+
+
+def told(socket: Any, kind: str) -> dict[str, Any]:
+    """The next message of this kind."""
+    while True:
+        message: dict[str, Any] = socket.receive_json()
+        if message["kind"] == kind:
+            return message
+
+
+def test_a_reader_is_told_the_past_and_then_what_comes(door: Door) -> None:
+    """Who is there, the past, that it is over, and each fact with its name and its body."""
+    door.open.take([risk(1, topic="signal.MNQ."), risk(2, topic="signal.MNQ.", cents=5)])
+    with door.stream() as socket:
+        socket.send_json({"key": door.tokens["reader"], "topics": ["signal."]})
+        hello, past, now = socket.receive_json(), socket.receive_json(), socket.receive_json()
+        socket.portal.call(door.open.take, [risk(3, topic="signal.MNQ."), risk(1, topic="trade.MNQ.")])
+        live_fact = socket.receive_json()
+
+    assert (hello["kind"], hello["mode"], hello["role"], hello["past"]) == ("hello", "replay", "reader", 2)
+    assert hello["traded"] == {"MNQ": {"tick": 0.25, "point_value": 2.0, "calendar": "equity"}}
+    assert (past["kind"], past["past"], [each["seq"] for each in past["facts"]]) == ("facts", True, [1, 2])
+    assert past["facts"][1] == {
+        "topic": "signal.MNQ.",
+        "epoch": 1,
+        "seq": 2,
+        "ts": 1_772_461_860_000,
+        "type": "risk",
+        "cause": "raw.bar.MNQ.1m.@1:7",
+        "body": past["facts"][1]["body"],
+    }
+    assert past["facts"][1]["body"]["realised_cents"] == 5
+    assert now == {"kind": "live"}
+    assert (live_fact["past"], [(each["topic"], each["seq"]) for each in live_fact["facts"]]) == (False, [("signal.MNQ.", 3)])
+
+
+def test_a_program_may_show_its_key_in_the_header(door: Door) -> None:
+    """Then its first message may be empty."""
+    with door.stream("operator") as socket:
+        socket.send_json({})
+
+        assert socket.receive_json()["role"] == "operator"
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        ({}, live.CLOSED_KEY),
+        ({"key": "reader." + "0" * 128}, live.CLOSED_KEY),
+        ({"key": "external"}, live.CLOSED_ROLE),
+        ({"key": "subscriber"}, live.CLOSED_ROLE),
+        ({"key": "reader", "colour": 1}, 1007),
+        ({"key": "reader", "topics": ["x."] * 33}, 1007),
+        (["reader"], 1007),
+    ],
+)
+def test_who_shows_no_key_of_a_reader_is_closed(first: Any, code: int, door: Door) -> None:
+    """No key, a wrong one, another role, or something else than was asked for."""
+    if isinstance(first, dict) and first.get("key") in door.tokens:
+        first = first | {"key": door.tokens[first["key"]]}
+    with door.stream() as socket:
+        socket.send_text(json.dumps(first))
+        with pytest.raises(WebSocketDisconnect) as closed:
+            socket.receive_json()
+
+    assert closed.value.code == code
+    assert door.open.hub.listeners == set()
+
+
+def test_who_says_nothing_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection without a first message costs a place for some seconds only."""
+    monkeypatch.setattr(live, "ASK_S", 0.01)
+    with door.stream() as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+
+    assert closed.value.code == live.CLOSED_LATE
+
+
+@pytest.mark.parametrize(("header", "value", "status"), [("Origin", "http://evil.example", 403), ("Host", "evil.example", 421)])
+def test_a_page_of_another_server_gets_no_stream(header: str, value: str, status: int, door: Door) -> None:
+    """Browsers let any page open a WebSocket to any server; this server looks who asks."""
+    with (
+        pytest.raises(WebSocketDenialResponse) as denied,
+        door.stream("reader", **{header: value}),
+    ):
+        pass
+
+    assert denied.value.status_code == status
+
+
+def test_its_own_page_gets_a_stream(door: Door) -> None:
+    """With the origin of its server."""
+    with door.stream("reader", Origin=URL) as socket:
+        socket.send_json({})
+
+        assert socket.receive_json()["kind"] == "hello"
+
+
+def test_one_reader_too_many_is_sent_away(tmp_path: Path) -> None:
+    """The others stay."""
+    door = Door(msgspec.structs.replace(configured(), api=Api(readers=1)), tmp_path)
+    with door.stream("reader") as first:
+        first.send_json({})
+        told(first, "live")
+        with door.stream("reader") as second, pytest.raises(WebSocketDisconnect) as closed:
+            second.receive_json()
+        first.portal.call(door.open.take, [risk(1)])
+
+        assert closed.value.code == live.CLOSED_FULL
+        assert told(first, "facts")["facts"][0]["seq"] == 1
+
+
+def test_a_full_queue_cuts_its_reader_and_no_other(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reads and one does not; the first misses nothing."""
+    monkeypatch.setattr(stream, "MOST_BYTES", 4_096)
+    caller = door.open.callers.known(door.tokens["reader"])
+    assert caller is not None
+    hub, cut = Hub(), []
+    reads, sleeps = (Listener(caller, ("risk.",), lambda name=name: cut.append(name)) for name in ("reads", "sleeps"))
+    hub.listeners |= {reads, sleeps}
+
+    async def run() -> list[int]:
+        got = []
+        for seq in range(1, 101):
+            hub.tell([risk(seq)])
+            got.append(json.loads(await reads.next())["facts"][0]["seq"])
+        return got
+
+    assert asyncio.run(run()) == [*range(1, 101)]
+    assert cut == ["sleeps"]
+    assert (reads.cut_off, sleeps.cut_off, sleeps.size <= 4_096 + 1_024) == (False, True, True)
+
+
+def test_a_message_that_does_not_leave_cuts_its_reader(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The send waits for a reader that has stopped reading: it is ended, not waited for."""
+    monkeypatch.setattr(live, "STALL_S", 0.01)
+    caller = door.open.callers.known(door.tokens["reader"])
+    assert caller is not None
+    cut: list[str] = []
+
+    class Stalled:
+        async def send_text(self, text: str) -> None:
+            await asyncio.Event().wait()
+
+    listener = Listener(caller, ("",), lambda: cut.append("cut"))
+    asyncio.run(live._out(Stalled(), listener, b"{}"))  # type: ignore[arg-type]
+
+    assert (cut, listener.cut_off) == (["cut"], True)
+
+
+def test_a_revoked_key_ends_its_streams(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other keys go on."""
+    monkeypatch.setattr(live, "WATCH_S", 0.001)
+    key = keys.new(tmp_path, "anna", keys.Role.READER)
+    door.keys.refresh()
+    ended: list[str] = []
+    for each in (key, door.keys.named("reader")):
+        assert each is not None
+        name = each.name
+        door.open.hub.listeners.add(Listener(Caller(each, None), ("",), lambda name=name: ended.append(name)))  # type: ignore[arg-type]
+    keys.revoke(tmp_path, "anna")
+    door.keys.refresh()
+
+    async def run() -> None:
+        task = asyncio.create_task(live.watch(door.open))
+        while not ended:
+            await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(run())
+
+    assert set(ended) == {"anna"}
+
+
+def test_old_facts_are_left_out_and_missing_ones_counted() -> None:
+    """The broker's last values come again; a later epoch counts from anew."""
+    recent = Recent()
+    taken = [recent.take(each) is not None for each in (risk(1), risk(1), risk(3), risk(2), risk(1, epoch=2))]
+
+    assert taken == [True, False, True, False, True]
+    assert recent.lost == 1
+
+
+def test_the_past_is_bounded_and_of_some_topics_one_fact() -> None:
+    """Of a topic so many are kept, of heartbeats and the account's standing the last."""
+    recent = Recent()
+    for seq in range(1, KEPT_ELSE + 11):
+        recent.take(risk(seq, topic="fill.MNQ."))
+        recent.take(risk(seq))
+        recent.take(fact("sys.beat.gate.", Beat("gate", 1, 0, seq, {}), seq))
+        recent.take(fact("raw.bar.MNQ.1m.", bar("09:31"), seq))
+
+    kept = recent.all(("",))
+
+    assert [sum(1 for each in kept if each.topic == topic) for topic in ("fill.MNQ.", "risk.Replay.", "sys.beat.gate.")] == [
+        KEPT_ELSE,
+        1,
+        1,
+    ]
+    assert len(kept) == KEPT_ELSE + 2
+    assert [each.seen for each in kept] == sorted(each.seen for each in kept)
