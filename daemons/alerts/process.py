@@ -23,7 +23,7 @@ from tapewire.bus import sockets, topics, wire
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Event
 from tapewire.bus.disk import DiskError
-from tapewire.bus.errors import PeerError
+from tapewire.bus.errors import PeerError, raised_at
 from tapewire.bus.messages import TopicLength
 from tapewire.daemons import makers
 from tapewire.daemons.alerts import addresses, senders, state
@@ -205,7 +205,12 @@ class Alerts(Process):
         self._changed = True  # written down with the next alert, or within a second
         if not event.topic.startswith(CLOCK):
             self.kept.read[event.topic] = _number(event)
-        self._post(self.desk.take(event))
+        try:
+            posts = self.desk.take(event)
+        except Exception as error:  # a bug of ours: the others' alerts go on, and a restart does not meet it again
+            self.logger.error("not_judged", ref=event.ref, error=type(error).__name__, at=raised_at(error))
+            return
+        self._post(posts)
 
     def _wait(self, waiting: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait for a reply while control, heartbeats and signals go on."""

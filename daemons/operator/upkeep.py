@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -37,7 +37,8 @@ def restart(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(makers.ALL)}.")], instance: InstanceOption = None
 ) -> None:
     """Stop one daemon in order, start it, and wait until it is ready. The others go on, and nothing is lost."""
-    wanted, chosen = daemon(name), instances.choose(instance)
+    chosen = instances.choose(instance)
+    wanted = daemon(name, supervise.names(chosen))
     supervise.restart(chosen, wanted)
     out.print(f"restarted: {name} of {chosen.name}, pid {instances.daemons(chosen.run).get(name, 0)}")
 
@@ -50,7 +51,7 @@ def logs(
 ) -> None:
     """Print the last lines of the daemons' logs; times are UTC."""
     run = Path(instances.choose(instance).run)
-    names = makers.ALL if name is None else (daemon(name),)
+    names = makers.ALL if name is None else (daemon(name, makers.ALL),)
     files: dict[str, TextIO] = {}
     for each in names:
         if (path := log(run, each)).exists():
@@ -131,11 +132,13 @@ def _at(line: str) -> str:
         return ""
 
 
-def daemon(name: str) -> str:
-    """The name of a daemon. Raises ConfError: there is none of that name."""
-    if name not in makers.ALL:
-        raise ConfError(f"no daemon {name!r}{suggest(name, makers.ALL)}; known: {', '.join(makers.ALL)}")
-    return name
+def daemon(name: str, known: Sequence[str]) -> str:
+    """The name of a daemon. Raises ConfError: there is none of that name, or this run lacks it."""
+    if name in known:
+        return name
+    if name in makers.CLIENTS:
+        raise ConfError(f"this run has no {name}; set enabled = true in [{name}] of conf/live.toml, then `tapewire down` and `up`")
+    raise ConfError(f"no daemon {name!r}{suggest(name, known)}; known: {', '.join(known)}")
 
 
 def _value(value: object) -> str:

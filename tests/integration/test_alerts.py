@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import msgspec
 import pytest
 import zmq
+from prometheus_client.parser import text_string_to_metric_families
 
 from tapewire.bus import access, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.daemon import ref
+from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Bar
+from tapewire.daemons import makers
 from tapewire.daemons.alerts import addresses
 from tapewire.daemons.alerts.addresses import Address
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.alerting import Alerting, Channel, Level, Rule
+from tapewire.daemons.settings.structs import Api
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs, tapes
 from tapewire.replay.player import Player
@@ -41,7 +47,7 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
     home: Path, bars: Path, tmp_path: Path, tapewire: Run
 ) -> None:
     """Signals, fills and a kill, to a webhook and by mail. The journal is that of a run without alerts, no alert is lost, at most
-    the one that is on its way comes twice, and no address stands in any file of the run."""
+    the one that is on its way comes twice, and no address stands in any file of the run. Metrics count what the journal has."""
     conf = configuration.load("replay", instance="told", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -49,7 +55,8 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
     recording = msgspec.structs.replace(recording, bars=recording.bars[first - 30 : first + 90])
     conf = msgspec.structs.replace(conf, calendar=calendar, bus=msgspec.structs.replace(conf.bus, base_port=base))
     runs.backtest(conf, recording, tmp_path / "undisturbed", lambda share: None)
-    conf, run = msgspec.structs.replace(conf, alerts=everything(tmp_path / "alerts.toml")), runs.prepare(tmp_path / "told")
+    api = Api(enabled=True, port=base + 90)
+    conf, run = msgspec.structs.replace(conf, alerts=everything(tmp_path / "alerts.toml"), api=api), runs.prepare(tmp_path / "told")
     configuration.write(conf, run)
     kills = 0
 
@@ -69,6 +76,9 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
                 player.play(recording.bars, played=strike)
                 player.finish()
                 played = journal(run)
+                counted = metrics(run, api.port)
+                os.kill(instances.daemons(instance.run)["api"], signal.SIGKILL)
+                again = metrics(run, api.port)
                 assert tapewire("kill", "--instance", "told").returncode == 0
                 assert eventually(lambda: "[told] gate: killed" in titles(hook))
                 assert eventually(lambda: any("Subject: [told] gate: killed" in text for text in mails.texts))
@@ -80,6 +90,11 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
     fills = [ref for ref, _ in of(run, "fill.MNQ.")]
     assert kills > 2
     assert played == journal(tmp_path / "undisturbed")
+    assert {name: counted.get(name) for name in COUNTED} == {name: len(of(run, topic)) for name, topic in COUNTED.items()}
+    assert {name: again.get(name) for name in COUNTED} == {name: counted[name] for name in COUNTED}
+    assert counted["tapewire_orders_total MNQ FILLED"] == counted["tapewire_commands_total MNQ"]
+    assert counted["tapewire_lease_age_seconds"] < 5
+    assert {counted[f"tapewire_up {name}"] for name in makers.NAMES} == {1}
     assert {*fills, *(ref for ref, _ in of(run, "trade.MNQ."))} <= set(refs)
     assert sum(count - 1 for count in refs.values()) <= kills
     assert {post["signal_type"] for post in told(hook) if post["topic"] == "signal.MNQ."} == {"Buy", "Sell"}
@@ -88,6 +103,30 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
     assert state["channels"]["hanging"]["sent"] == 0 < state["channels"]["hook"]["sent"]
     assert set(state["channels"]) == set(names)
     assert [path for path in run.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
+
+
+COUNTED = {
+    "tapewire_bars_total MNQ": "raw.bar.MNQ.1m.",
+    "tapewire_signals_total MNQ": "signal.MNQ.",
+    "tapewire_fills_total MNQ": "fill.MNQ.",
+}
+
+
+def metrics(run: Path, port: int) -> dict[str, float]:
+    """What Prometheus would read, by name and the values of its labels, as soon as the door is open."""
+    token = Keys(run).named("reader")
+    assert token is not None
+    asked = Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {token.token}"})
+    texts: list[str] = []
+
+    def answered() -> bool:
+        with suppress(OSError), urlopen(asked, timeout=10) as answer:
+            texts.append(answer.read().decode())
+        return bool(texts)
+
+    assert eventually(answered)
+    families = text_string_to_metric_families(texts[0])
+    return {" ".join([each.name, *each.labels.values()]): each.value for family in families for each in family.samples}
 
 
 def everything(path: Path) -> Alerting:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus.errors import ConfError
+from tapewire.daemons import makers
 from tapewire.daemons.operator import upkeep
 
 LINE = {"daemon": "gate", "event": "ready", "level": "info", "timestamp": "2026-11-27T20:39:11.167950Z"}
@@ -51,4 +52,10 @@ def test_the_last_lines_are_read_and_later_ones_follow(tmp_path: Path) -> None:
 def test_an_unknown_daemon_is_refused_with_the_nearest_name() -> None:
     """Of those that there are."""
     with pytest.raises(ConfError, match=r"no daemon 'gaet' \(did you mean 'gate'"):
-        upkeep.daemon("gaet")
+        upkeep.daemon("gaet", makers.NAMES)
+
+
+def test_a_client_that_the_run_lacks_is_not_started() -> None:
+    """The settings decide; the refusal names them."""
+    with pytest.raises(ConfError, match=r"this run has no alerts; set enabled = true in \[alerts\]"):
+        upkeep.daemon("alerts", makers.NAMES)

@@ -75,6 +75,7 @@ def _hops(instance: Instance, run: Path, conf: Conf) -> list[Check]:
         ("supervisord", lambda: hops.supervised(instance)),
         ("bus", lambda: hops.bus(way())),
         *((f"{name} control", lambda name=name: hops.control(way(), name)) for name in makers.names(conf)),
+        *([("channels", lambda: hops.channels(way()))] if conf.alerts.enabled else []),
         ("bound", lambda: locks.bound(way())),
         ("open files", lambda: locks.open_files(way())),
         ("turned away", lambda: locks.strangers(way())),

@@ -86,6 +86,18 @@ def beats(instance: Instance) -> Found:
     return ok(f"all younger than {status.SILENT_S:g} s")
 
 
+def channels(way: Access) -> Found:
+    """Whether people are reached."""
+    with zmq.Context() as context:
+        told = request_control(context, way.to("control.alerts"), "state")["channels"]
+    failing = [name for name, each in told.items() if each["failing"]]
+    if failing:
+        return broken(
+            f"cannot deliver: {', '.join(failing)}", "`tapewire alert test` says why, `tapewire alert add NAME` corrects it"
+        )
+    return ok(f"{', '.join(told) or 'none'}; {sum(each['queued'] for each in told.values())} alerts wait")
+
+
 def history(way: Access) -> Found:
     with zmq.Context() as context, History(context, way.to("history"), deadline_s=HOP_S) as journal:
         lengths = journal.topics()
