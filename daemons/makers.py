@@ -10,9 +10,9 @@ import importlib.util
 from typing import TYPE_CHECKING, cast
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.settings.structs import Conf
 
 if TYPE_CHECKING:
+    from tapewire.daemons.settings.structs import Conf
     from tapewire.daemons.shell.epochs import Make
 
 # Each module has `daemon(conf)`, the daemon as a value. In the order in which they start.

@@ -73,9 +73,10 @@ def serve() -> None:
     """Carry out one call after another, until nobody is left who calls. Returns in each child as well, which ends as it ends."""
     from typer.testing import CliRunner
 
+    from tapewire import commands
     from tapewire.daemons.operator import cli
 
-    for name in LATE:
+    for name in (*(f"tapewire.{module}" for module in commands.COMMANDS), *LATE):
         importlib.import_module(name)
     CliRunner().invoke(cli.application(), ["status"])  # what typer imports with the first call
     gc.freeze()

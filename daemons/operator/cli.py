@@ -1,8 +1,6 @@
 """The command line `tapewire`. Each command is a thin function that calls the module which does the work.
 
-Other packages register their commands (replay's `backtest`, `replay`, `diff`, `demo`) through the entry point group
-`tapewire.commands`, so this module names none of them. Of the operator's modules it imports only the one whose command is called:
-a command starts in half the time.
+`tapewire/commands.py` lists the commands. A command's module is imported when the command is called, and only then.
 """
 
 from __future__ import annotations
@@ -10,54 +8,74 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable
+from functools import cache
+from textwrap import shorten
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperGroup
 
 import tapewire
-from tapewire import form
+from tapewire import commands, form
 from tapewire.bus import disk, private
 from tapewire.bus.errors import Interrupted, TapewireError
 
-OURS: Mapping[str, tuple[str, ...]] = {
-    "commands": ("up", "down", "status", "tap", "doctor"),
-    "kill": ("kill", "arm"),
-    "send": ("send", "ingress"),
-    "ready": ("ready",),
-    "keys": ("keys",),
-    "accounts": ("accounts",),
-    "alert": ("alert",),
-    "ask": ("ask",),
-    "subscribers": ("subscribers",),
-    "audit": ("audit",),
-    "anchor": ("anchor",),
-    "install": ("bridge",),
-    "schedule": ("schedule",),
-    "upkeep": ("restart", "logs"),
-    "prune": ("prune",),
-}
-"""The operator's modules with the commands that each registers."""
+LONGEST = 400
+"""Letters of a line in the overview, before it is cut to fit."""
 
 
-def application(first: str = "") -> typer.Typer:
-    """The program with all its commands.
+class Commands(TyperGroup):
+    """All commands, each loaded when it is called. Any: older versions of typer have click's types here, newer ones their own."""
 
-    Args:
-        first: the first word of the command line. If it is an operator's command, the program has only those of its module.
-    """
-    app = typer.Typer(name="tapewire", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        names: dict[str, Any] = dict.fromkeys(_lines())
+        self.commands.update(names)  # typer looks among them for what a misspelt one may mean
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*_lines(), *_foreign()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        for module, names in commands.COMMANDS.items():
+            if cmd_name in names:
+                return registered(importlib.import_module(f"tapewire.{module}").register)[cmd_name]
+        return _foreign().get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        lines = _lines() | {name: command.get_short_help_str(LONGEST) for name, command in _foreign().items()}
+        room = formatter.width - 6 - max(map(len, lines))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, shorten(line, room, placeholder="...")) for name, line in lines.items()])
+
+
+def application() -> typer.Typer:
+    """The program with all its commands."""
+    app = typer.Typer(name="tapewire", cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_application)
-    called = [module for module, names in OURS.items() if first in names]
-    for module in called or OURS:
-        importlib.import_module(f"tapewire.daemons.operator.{module}").register(app)
-    if not called:
-        from importlib.metadata import entry_points
-
-        for point in entry_points(group="tapewire.commands"):
-            point.load()(app)
     return app
+
+
+def _lines() -> dict[str, str]:
+    """Each command of ours with its line."""
+    return {name: line for names in commands.COMMANDS.values() for name, line in names.items()}
+
+
+@cache
+def _foreign() -> dict[str, Any]:
+    """The commands of other packages."""
+    from importlib.metadata import entry_points
+
+    return registered(*(point.load() for point in entry_points(group=commands.GROUP)))
+
+
+def registered(*functions: Callable[[typer.Typer], None]) -> dict[str, Any]:
+    """The commands that these functions register, by name."""
+    app = typer.Typer(rich_markup_mode=None)
+    app.callback()(lambda: None)
+    for register in functions:
+        register(app)
+    return dict(typer.main.get_group(app).commands)
 
 
 def _print_version(wanted: bool) -> None:
@@ -82,7 +100,7 @@ def main() -> None:
     """
     private.limit()
     try:
-        application(*sys.argv[1:2])(prog_name="tapewire")
+        application()(prog_name="tapewire")
     except TapewireError as error:
         _say(f"tapewire: {error}")
         sys.exit(error.status)
@@ -105,4 +123,6 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
+    from rich.console import Console
+
     Console(stderr=True, soft_wrap=True, highlight=False).print(text, style="red", markup=False)

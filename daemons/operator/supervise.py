@@ -17,7 +17,7 @@ import xmlrpc.client
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import zmq
@@ -30,9 +30,10 @@ from tapewire.bus.errors import ConfError, JournalError, PeerError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.operator import holders, instances
 from tapewire.daemons.operator.instances import Instance
-from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Conf
 from tapewire.daemons.shell import limits
+
+if TYPE_CHECKING:
+    from tapewire.daemons.settings.structs import Conf
 
 DAEMONS = makers.NAMES
 """The daemons that every run has."""
@@ -198,6 +199,8 @@ def processes(instance: Instance) -> list[dict[str, Any]]:
 
 def names(instance: Instance) -> tuple[str, ...]:
     """The daemons of a run, in the order in which they start."""
+    from tapewire.daemons.settings import load as configuration  # here: `status` and `down` need no settings
+
     return makers.names(configuration.read(Path(instance.run)))
 
 
@@ -255,6 +258,8 @@ def free_base_port(host: str, wanted: int) -> int:
     Raises:
         Transient: no block is free.
     """
+    from tapewire.daemons.settings.structs import PORT_BLOCK
+
     for base in range(wanted, wanted + 200 * PORT_BLOCK, PORT_BLOCK):
         if claim(host, base):
             if not taken(host, base):
@@ -265,6 +270,8 @@ def free_base_port(host: str, wanted: int) -> int:
 
 def taken(host: str, base: int) -> list[int]:
     """The ports of a block that this process could not bind now."""
+    from tapewire.daemons.settings.structs import PORTS
+
     return [base + offset for offset in PORTS.values() if not port_free(host, base + offset)]
 
 
@@ -272,6 +279,8 @@ def in_use(host: str, base: int) -> str:
     """Who holds ports of a block, or claims it, for a person. Empty if nobody does any more."""
     if ports := taken(host, base):
         return holders.of_ports(host, ports)
+    from tapewire.daemons.settings.structs import PORTS
+
     holder = holders.of_name(_claim_name(host, base))
     return holder and f"{base} to {base + max(PORTS.values())} claimed by {holder}"
 

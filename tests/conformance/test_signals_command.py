@@ -34,7 +34,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
     def folder(command: str, vector: str, preset: str, *options: str) -> Path:
         out: Path = tmp_path_factory.mktemp(command)
         where = ["--data", str(FOLDERS[vector]), "--instrument", "MNQ", "--preset", preset, "--out", str(out)]
-        done = CliRunner().invoke(application(command), [command, *where, *options])
+        done = CliRunner().invoke(application(), [command, *where, *options])
         assert done.exit_code == 0, done.output
         return out
 

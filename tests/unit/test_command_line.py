@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import tapewire
-from tapewire import form
+from tapewire import commands, form
 from tapewire.daemons.operator import cli
 
 INSTALLED = (str(Path(sys.executable).with_name("tapewire")),)
@@ -76,11 +77,48 @@ def test_a_shell_completes_commands_and_options(typed: str, offered: set[str]) -
     assert set(done.stdout.split()) == offered
 
 
-@pytest.mark.parametrize("module", cli.OURS)
-def test_each_operator_command_is_listed_with_its_module(module: str) -> None:
-    """So the module is imported when the command is called, and no other."""
-    app = typer.Typer()
-    importlib.import_module(f"tapewire.daemons.operator.{module}").register(app)
-    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+@pytest.mark.parametrize("module", commands.COMMANDS)
+def test_each_command_is_listed_with_its_module_and_its_first_sentence(module: str) -> None:
+    """So a module is imported when its command is called, and no other."""
+    app = typer.Typer(rich_markup_mode=None)
+    app.callback()(lambda: None)
+    importlib.import_module(f"tapewire.{module}").register(app)
+    registered = typer.main.get_group(app).commands
 
-    assert (*names, *(group.name for group in app.registered_groups)) == cli.OURS[module]
+    assert {name: command.get_short_help_str(cli.LONGEST) for name, command in registered.items()} == commands.COMMANDS[module]
+
+
+@pytest.mark.parametrize(
+    ("words", "left_out"),
+    [
+        ("--help", {"rich", "msgspec", "zmq", "numpy", "pandas", "structlog", "tapewire.bus.messages"}),
+        ("--version", {"rich", "msgspec", "zmq", "numpy", "pandas", "structlog", "tapewire.bus.messages"}),
+        ("status", {"numpy", "pandas", "structlog", "asyncio", "tapewire.daemons.settings.structs", "tapewire.daemons.gate"}),
+        ("backtest --help", {"pandas", "tapewire.daemons.operator.doctor", "tapewire.replay.research"}),
+    ],
+)
+def test_a_short_command_imports_little(words: str, left_out: set[str], tmp_path: Path) -> None:
+    """Imports are what it costs: the overview needs no module of a command, and `status` no settings and no table of bars."""
+    done = run((sys.executable, "-X", "importtime", *INSTALLED), *words.split(), HOME=str(tmp_path))
+    imported = {line.split("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+
+    assert "tapewire.daemons.operator.cli" in imported
+    assert imported & left_out == set()
+
+
+def test_another_package_adds_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an entry point; it stands behind ours, and is called like them."""
+
+    def greet() -> None:
+        """Say hello. And no more."""
+        typer.echo("hello")
+
+    def register(app: typer.Typer) -> None:
+        app.command()(greet)
+
+    monkeypatch.setattr(cli, "_foreign", lambda: cli.registered(register))
+    overview = CliRunner().invoke(cli.application(), ["--help"])
+    called = CliRunner().invoke(cli.application(), ["greet"])
+
+    assert [line.split(maxsplit=1) for line in overview.stdout.splitlines()][-1] == ["greet", "Say hello."]
+    assert called.stdout == "hello\n"

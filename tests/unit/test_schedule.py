@@ -125,7 +125,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     def carry_out(script: str, *words: str) -> tuple[int, str]:
         (tmp_path / "systemctl").write_text(script)
         (tmp_path / "systemctl").chmod(0o700)
-        done = CliRunner().invoke(cli.application("schedule"), ["schedule", *words])
+        done = CliRunner().invoke(cli.application(), ["schedule", *words])
         if isinstance(done.exception, ConfError | Transient):
             return done.exception.status, str(done.exception)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
