@@ -46,6 +46,7 @@ class ApiProcess(Process):
         self.door = OpenDoor(conf, run, BusPorts(run, self.access, self.context), self.doors.guard.keys, logger)
         self._stream = sockets.subscriber(self.context, self.access.to("broker.out"), ("",))
         self._joined = False
+        self._held: list[SeenFact] | None = []  # what comes before the past is known
 
     def remember(self) -> None:
         """Wait for the subscription, then read what the journal has of the recent past."""
@@ -66,6 +67,8 @@ class ApiProcess(Process):
         except Transient as error:
             self.logger.warning("no_past", error=str(error))
         self.door.take([told for _, _, told in sorted(found, key=lambda each: each[:2])])
+        held, self._held = self._held or [], None
+        self.door.take(held)
 
     async def serve(self) -> None:
         """Serve until it is stopped."""
@@ -116,7 +119,10 @@ class ApiProcess(Process):
                 self._laps(frames)
             if len(frames) == 2 and (fact := _read(frames)) is not None:
                 told.append(fact)
-        self.door.take(told)
+        if self._held is None:
+            self.door.take(told)
+        else:
+            self._held += told
         return count
 
     def _laps(self, frames: list[bytes]) -> None:

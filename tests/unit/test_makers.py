@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import configparser
+import importlib.util
+import subprocess
+import sys
 
 import msgspec
 import pytest
 
 from tapewire.bus import roles
+from tapewire.bus.errors import ConfError
 from tapewire.bus.roles import Role
 from tapewire.daemons import makers
 from tapewire.daemons.operator import supervise
+from tapewire.daemons.settings.structs import Api
 from tests.gates import conf
 
 
@@ -49,3 +54,24 @@ def test_each_is_made_under_its_own_name_and_has_its_role(name: str) -> None:
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:
     """So a new epoch reads its log, and would read that of any other daemon whose value requires one."""
     assert set(makers.durable(conf())) == {"gate"}
+
+
+def test_what_a_daemon_needs_is_asked_for_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its extra the api would end again and again; the text has the command that installs it."""
+    enabled = msgspec.structs.replace(conf(), api=Api(enabled=True))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("fastapi", "uvloop") else object())
+
+    makers.check(conf())
+    with pytest.raises(ConfError, match=r"api needs fastapi, uvloop: pip install 'tapewire\[api\]'"):
+        makers.check(enabled)
+
+
+def test_no_other_daemon_loads_what_the_door_needs() -> None:
+    """Each process loads its own daemon only, so that it starts fast and holds little."""
+    heavy = {name for names in makers.EXTRAS.values() for name in names}
+    modules = [*makers.CORES.values(), "tapewire.daemons.broker", "tapewire.daemons.logger", "tapewire.daemons.__main__"]
+    script = f"import importlib, sys; [importlib.import_module(name) for name in {modules}]; print(*{heavy} & set(sys.modules))"
+
+    loaded = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert loaded.split() == []
