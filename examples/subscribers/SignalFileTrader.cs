@@ -139,6 +139,14 @@ namespace NinjaTrader.NinjaScript.Strategies
         {
             if (Folder == "") Folder = Path.Combine(Globals.UserDataDir, "signals");
             Directory.CreateDirectory(Path.Combine(Folder, "processed"));
+            if (AccountQty() != 0) Tell("the account holds " + AccountQty() + " already: protect and close that by hand; no entry until it is flat");
+            _timer = new Timer(state => Guard(() => TriggerCustomEvent(given => Look(), null)), null, 1000, 1000);
+        }
+
+        /// <summary>Takes the folder, and reads which ids were taken. False while another strategy has it, such as an earlier run of this one.</summary>
+        bool Open()
+        {
+            if (_ids != null) return true;
             try
             {
                 _ids = new FileStream(Path.Combine(Folder, "taken_ids.log"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
@@ -146,14 +154,13 @@ namespace NinjaTrader.NinjaScript.Strategies
             catch (IOException error)
             {
                 Tell("another strategy uses this folder, so this one trades nothing: " + error.Message);
-                return;
+                return false;
             }
             var content = new byte[_ids.Length];
             for (int at = 0; at < content.Length;) at += _ids.Read(content, at, content.Length - at);
             foreach (string id in Encoding.ASCII.GetString(content).Split('\n')) _taken.Add(id.Trim());
             if (content.Length > 0 && content[content.Length - 1] != '\n') _ids.WriteByte((byte)'\n'); // an id that was cut short
-            if (AccountQty() != 0) Tell("the account holds " + AccountQty() + " already: protect and close that by hand; no entry until it is flat");
-            _timer = new Timer(state => Guard(() => TriggerCustomEvent(given => Look(), null)), null, 1000, 1000);
+            return true;
         }
 
         void End()
@@ -205,11 +212,14 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         /// <summary>Handles the files that are there, and cancels an entry whose time is over.</summary>
-        void Look()
+        void Look() { Guard(Handle); }
+
+        void Handle()
         {
-            if (State != State.Realtime || _ids == null || Interlocked.Exchange(ref _looking, 1) == 1) return;
+            if (State != State.Realtime || _timer == null || Interlocked.Exchange(ref _looking, 1) == 1) return;
             try
             {
+                if (!Open()) return;
                 Guard(Lapse);
                 foreach (string folder in new[] { Folder, Path.Combine(Folder, "enhanced") })
                 {

@@ -302,18 +302,21 @@ def test_an_account_that_holds_something_else_is_left_alone(trader: Trader) -> N
     assert trader.log() == ["a.txt | REFUSED: POSITION: the account holds 1 already"]
 
 
-def test_a_second_strategy_on_the_folder_trades_nothing(trader: Trader) -> None:
-    """The first goes on; the second says why."""
-    trader.start([FLAT] * 3)
+def test_a_second_strategy_on_the_folder_waits_for_the_first(trader: Trader) -> None:
+    """It trades nothing and says why. When the first one ends, as after a reload, it takes over."""
+    trader.start([FLAT] * 5)
     for line in ("chart B MES NQ 0", "on B load", "on B bar"):
         trader.do(line)
-    trader.leave("a", INSTRUMENT="MES", CONTRACT="MES 03-26")
+    trader.leave("b", INSTRUMENT="MES", CONTRACT="MES 03-26", SIGNAL_ID="two")
     trader.do("on B bar")
-    there = (trader.folder / "a.txt").exists()
+    there = (trader.folder / "b.txt").exists()
     told = "\n".join(trader.do("on B printed"))
+    trader.do("unload")
+    trader.do("on B bar")
 
     assert there
     assert "another strategy uses this folder" in told
+    assert trader.log()[-1] == "b.txt | TAKEN: two"
 
 
 def test_a_rejected_entry_frees_the_strategy(trader: Trader) -> None:
