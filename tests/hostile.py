@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 import zmq
 from msgspec import Struct
 
@@ -26,11 +27,11 @@ from tapewire.bus.client import request_control
 from tapewire.bus.errors import PeerError
 from tapewire.bus.keys import Key, Keys
 from tapewire.bus.messages import Bar, Beat, Control, ExternalSignal, HistoryRequest, Resend, TopicsRequest
-from tapewire.bus.roles import Role
+from tapewire.bus.roles import ASK, STREAMS, Role, SubscriberTier
 from tapewire.daemons import makers
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS, Conf
+from tapewire.daemons.settings.structs import PORTS, Conf, Subscribers
 from tapewire.daemons.shell import logs
 from tapewire.replay import runs
 from tapewire.replay.player import Player
@@ -41,9 +42,9 @@ from tests.fuzz import TOPICS, Fuzz
 ADDED = ("sys.alarm.broker.tape", "ingress.answer.tape")  # by an attack: that a key was misused, and that signals are off
 FAR = 1 << 62  # an epoch that is no time of any clock
 WRITES = ("broker.in", "ticks.in")
-READS = ("broker.out", "ticks.out", "public")
+READS = ("broker.out", "ticks.out", *STREAMS.values())
 KINDS = {**dict.fromkeys(WRITES, b"PUB"), **dict.fromkeys(READS, b"SUB")}
-SERVICES = ("gate", "venue", "history", "tracker", "evaluator", *(f"control.{name}" for name in makers.NAMES))
+SERVICES = ("gate", "venue", "history", "tracker", "evaluator", ASK, *(f"control.{name}" for name in makers.NAMES))
 PLACES = (*WRITES, *READS, *SERVICES)
 UNSEEN = 100  # one turn in so many is taken without a key
 DRAINED = 50
@@ -73,8 +74,10 @@ class Attack:
     """Peers at every port of a run, each with the key of a role that is let in there."""
 
     def __init__(self, run: Path, base_port: int, seed: int) -> None:
-        for name, role in (("fks", Role.EXTERNAL), ("paul", Role.SUBSCRIBER), ("anna", Role.READER)):
+        for name, role in (("fks", Role.EXTERNAL), ("anna", Role.READER)):
             keys.new(run, name, role)
+        for tier in SubscriberTier:
+            keys.new(run, f"paul-{tier}", Role.SUBSCRIBER, tier=tier)
         self.sent: Counter[str] = Counter()
         self._run, self._base_port = run, base_port
         self._fuzz = Fuzz(seed)
@@ -116,7 +119,7 @@ class Attack:
     def _connected(self, port: str, tcp: bool) -> Iterator[tuple[Key, zmq.Socket[bytes]]]:
         """A peer for each key that is let in there."""
         for key in self._keys:
-            if not roles.may_connect(key.role, port):
+            if not key.may_connect(port):
                 continue
             line = self.line(port, key, tcp=tcp)
             if port in READS:
@@ -153,7 +156,7 @@ class Attack:
     def _without_key(self, most: int) -> None:
         """Bytes that are no ZeroMQ, a greeting and then bytes, or a peer inside the machine that is let in and then sends bytes."""
         port = self._chance.choice(PLACES)
-        key = self._chance.choice([key for key in self._keys if roles.may_connect(key.role, port)])
+        key = self._chance.choice([key for key in self._keys if key.may_connect(port)])
         line = self.line(port, key, tcp=port in PORTS and self._chance.random() < 0.5)
         noise = [self._fuzz.bytes(300) for _ in range(min(most, self._chance.randint(1, 20)))]
         with suppress(OSError), strangers.connected(line.address) as peer:  # closed by the other side on the way
@@ -228,7 +231,11 @@ class Course:
 
 
 def run(conf: Conf, recording: Recording, folder: Path, *, frames: int, seed: int = 1) -> Outcome:
-    """Play the recording twice: in this process undisturbed, and through supervised daemons while so many frames are sent."""
+    """Play the recording twice: in this process undisturbed, and through supervised daemons while so many frames are sent.
+
+    Subscribers may come in both.
+    """
+    conf = msgspec.structs.replace(conf, subscribers=Subscribers(enabled=True))
     undisturbed, out = folder / "undisturbed", runs.prepare(folder / "attacked")
     runs.backtest(conf, recording, undisturbed, lambda share: None)
     configuration.write(conf, out)
