@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tapewire.daemons.alerts import addresses, senders, state
 from tapewire.daemons.alerts.alert import Alert
 from tapewire.daemons.alerts.courier import Courier, Delivery, Parcel
 from tapewire.daemons.alerts.desk import AlertDesk, Post
+from tapewire.daemons.alerts.following import Following, number
 from tapewire.daemons.alerts.state import PendingAlert, State
 from tapewire.daemons.market.week import hours_of, market_open
 from tapewire.daemons.settings.alerting import HEARTBEAT, LOG
@@ -69,16 +71,14 @@ class Alerts(Process):
         sends = {name: senders.of(name, found, logger) for name in conf.alerts.channels}
         super().__init__(NAME, conf, run_dir, subscribe=(), logger=logger)
         self.run = run_dir
-        self.lost = 0
         # Beside the numbered facts of a process: a client asks no writer to send anything again, it reads the journal.
         self._passing = sockets.subscriber(self.context, self.access.to("broker.out"), (*READ, *CLOCK))
         self.listen(self._passing, self._arrived)
-        self._held: list[Event] = []  # what came while the journal is not read up to it
-        self._behind = True
         self._joined = False
         loaded = state.load(run_dir)
         self.begun = loaded is not None or not state.place(run_dir).exists()  # else it is damaged: nothing old is told again
         self.kept = State(read={**conf.since}) if loaded is None else loaded
+        self.following = Following(self.kept.read, CLOCK, self._judge, self._missed)
         calendars = {name: (conf.calendar_of(name), hours_of(conf.instruments[name].calendar)) for name in conf.traded}
         self.desk = AlertDesk(
             conf.alerts,
@@ -116,21 +116,16 @@ class Alerts(Process):
     def catch_up(self) -> int:
         """Take from the journal what did not come over the bus, then what is held. Returns how many facts it was."""
         count, until_ns = 0, self.clock.monotonic_ns() + PATIENCE_NS
-        while self._behind:
+        while self.following.behind:
             with History(self.context, self.access.to("history"), wait=self._wait) as history:
                 lengths = [length for prefix in READ for length in history.topics(prefix)]
                 if not self.begun:
                     self.kept.read.update({length.topic: (length.epoch, length.seq) for length in lengths})
                     self.begun = True
                 missed = [missed_of(history, length, self.kept.read.get(length.topic, (0, 0))) for length in lengths]
-                for _, event in heapq.merge(*missed, key=lambda each: each[0]):
-                    count += 1
-                    self._judge(event)
-            held, self._held, self._behind = self._held, [], False
-            patient = self.clock.monotonic_ns() < until_ns  # the logger may have the same hole, and heal it
-            for event in held:
-                self._passed(event, patient=patient)
-            if self._behind:
+                facts = [event for _, event in heapq.merge(*missed, key=itemgetter(0))]
+            count += self.following.caught_up(facts, patient=self.clock.monotonic_ns() < until_ns)
+            if self.following.behind:  # the logger has the same hole, and may heal it
                 self.pump(PAUSE_S)
         return count
 
@@ -152,28 +147,7 @@ class Alerts(Process):
                 event = Event(*wire.decode_message(frames))
             except PeerError:
                 continue  # the logger counts it
-            if self._behind:
-                self._held.append(event)
-            else:
-                self._passed(event, patient=True)
-
-    def _passed(self, event: Event, *, patient: bool) -> None:
-        """A fact from the bus. One that leaves a hole waits until the journal has told what is missing, unless it is never told."""
-        if event.topic.startswith(CLOCK):
-            self._judge(event)
-            return
-        at, read = _number(event), self.kept.read.get(event.topic, (0, 0))
-        if at <= read:
-            return
-        missing = at[1] - 1 - (read[1] if at[0] == read[0] else 0)
-        if missing and (patient or self._behind):
-            self._behind = True
-            self._held.append(event)
-            return
-        if missing:
-            self.lost += missing
-            self.logger.error("lost", topic=event.topic, count=missing)
-        self._judge(event)
+            self.following.arrived(event)
 
     def finish_round(self, now_ns: int) -> None:
         if self.note == "ready" and now_ns >= self._next_round_ns:
@@ -197,20 +171,21 @@ class Alerts(Process):
                 for name, counts in self.counts.items()
             },
             "suppressed": self.desk.suppressed,
-            "missed": self.lost,
+            "missed": self.following.lost,
             "pulses": self.pulse.count,
         }
 
     def _judge(self, event: Event) -> None:
         self._changed = True  # written down with the next alert, or within a second
-        if not event.topic.startswith(CLOCK):
-            self.kept.read[event.topic] = _number(event)
         try:
             posts = self.desk.take(event)
         except Exception as error:  # a bug of ours: the others' alerts go on, and a restart does not meet it again
             self.logger.error("not_judged", ref=event.ref, error=type(error).__name__, at=raised_at(error))
             return
         self._post(posts)
+
+    def _missed(self, topic: str, count: int) -> None:
+        self.logger.error("lost", topic=topic, count=count)
 
     def _wait(self, waiting: zmq.Socket[bytes], timeout_s: float) -> bool:
         """Wait for a reply while control, heartbeats and signals go on."""
@@ -324,17 +299,13 @@ def missed_of(history: History, length: TopicLength, read: tuple[int, int]) -> I
     """The facts of a topic behind the last one that was read, from the journal, each with its time. Read from its end backwards."""
     found: list[Event] = []
     count, start = PAGE, length.records
-    while (length.epoch, length.seq) > read and start > 0 and (not found or _number(found[0]) > read):
+    while (length.epoch, length.seq) > read and start > 0 and (not found or number(found[0]) > read):
         start = max(0, length.records - count)
         found = [Event(length.topic, *wire.decode(frame)) for frame in history.read(length.topic, start)]
         count *= 4
     for event in found:
-        if read < _number(event) <= (length.epoch, length.seq):
+        if read < number(event) <= (length.epoch, length.seq):
             yield event.header.event_ns, event
-
-
-def _number(event: Event) -> tuple[int, int]:
-    return event.header.epoch, event.header.seq
 
 
 def run(conf: Conf, run_dir: Path, logger: structlog.stdlib.BoundLogger) -> int:

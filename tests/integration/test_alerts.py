@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from contextlib import suppress
 from operator import itemgetter
@@ -16,11 +17,11 @@ import pytest
 import zmq
 from prometheus_client.parser import text_string_to_metric_families
 
-from tapewire.bus import access, wire
+from tapewire.bus import access, sockets, wire
 from tapewire.bus.client import request_control
 from tapewire.bus.daemon import ref
 from tapewire.bus.keys import Keys
-from tapewire.bus.messages import Bar
+from tapewire.bus.messages import Bar, Gap, Header
 from tapewire.daemons import makers
 from tapewire.daemons.alerts import addresses
 from tapewire.daemons.alerts.addresses import Address
@@ -46,8 +47,8 @@ SECRET = "s3cr3tT0kenXYZ"
 def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
     home: Path, bars: Path, tmp_path: Path, tapewire: Run
 ) -> None:
-    """Signals, fills and a kill, to a webhook and by mail. The journal is that of a run without alerts, no alert is lost, at most
-    the one that is on its way comes twice, and no address stands in any file of the run. Metrics count what the journal has."""
+    """Signals, fills, a gap and a kill, to a webhook and by mail. The journal is that of a run without alerts, no alert is lost, at
+    most the one on its way comes twice, no address stands in any file of the run, and metrics count what the journal has."""
     conf = configuration.load("replay", instance="told", traded=["MNQ"], preset=configuration.preset("seed", ["pipeline"]))
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -79,8 +80,9 @@ def test_a_run_tells_its_channels_although_one_hangs_and_the_daemon_is_killed(
                 counted = metrics(run, api.port)
                 os.kill(instances.daemons(instance.run)["api"], signal.SIGKILL)
                 again = metrics(run, api.port)
+                tell_a_gap(run)
                 assert tapewire("kill", "--instance", "told").returncode == 0
-                assert eventually(lambda: "[told] gate: killed" in titles(hook))
+                assert eventually(lambda: {"[told] gate: killed", "[told] tracker has lost 3 messages"} <= {*titles(hook)})
                 assert eventually(lambda: any("Subject: [told] gate: killed" in text for text in mails.texts))
             names = configuration.read(run).alerts.channels
             state = asked(run, "alerts")
@@ -127,6 +129,14 @@ def metrics(run: Path, port: int) -> dict[str, float]:
     assert eventually(answered)
     families = text_string_to_metric_families(texts[0])
     return {" ".join([each.name, *each.labels.values()]): each.value for family in families for each in family.samples}
+
+
+def tell_a_gap(run: Path) -> None:
+    """As the tracker would, with the tracker's key."""
+    topic, body = "sys.gap.tracker.", Gap("raw.bar.MNQ.1m.", 1, 4, 6, "tracker")
+    with zmq.Context() as context, sockets.publisher(context, access.local(run, "tracker").to("broker.in")) as socket:
+        assert socket.poll(10_000)
+        socket.send_multipart([topic.encode(), wire.encode(Header(1, "tracker", 1, 1, time.time_ns()), body)])
 
 
 def everything(path: Path) -> Alerting:

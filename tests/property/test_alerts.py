@@ -13,6 +13,8 @@ from tapewire.daemons.alerts import pace
 from tapewire.daemons.alerts.addresses import HIDDEN, Address
 from tapewire.daemons.alerts.alert import Alert
 from tapewire.daemons.alerts.desk import AlertDesk, Post
+from tapewire.daemons.alerts.following import Following
+from tapewire.daemons.alerts.following import number as following_number
 from tapewire.daemons.alerts.memory import Memory
 from tapewire.daemons.settings.alerting import Alerting, Channel, Level, Rule
 from tests import runs
@@ -149,3 +151,70 @@ def test_no_part_of_an_address_passes_redaction(user: str, password: str, words:
     assert user not in text.replace(HIDDEN, " ")
     assert password not in text.replace(HIDDEN, " ")
     assert user not in repr(address) or user in "Address(***)"
+
+
+@st.composite
+def losses(draw: st.DrawFn) -> tuple[list[Event], set[int], dict[int, set[int]]]:
+    """Facts of three topics in the order of the bus; those that the bus loses; what each reading of the journal lacks."""
+    numbers: dict[str, int] = {}
+    events = []
+    for topic in draw(st.lists(st.sampled_from(["signal.MNQ.", "fill.MNQ.", "eval.done.MNQ."]), max_size=40)):
+        numbers[topic] = numbers.get(topic, 0) + 1
+        events.append(event(Alarm("n", ""), topic=topic, seq=numbers[topic], event_ns=len(events)))
+    places = range(len(events))
+    lost = draw(st.sets(st.sampled_from(places), max_size=15)) if events else set()
+    return events, lost, {at: draw(st.sets(st.sampled_from(places), max_size=5)) if events else set() for at in range(3)}
+
+
+@given(losses())
+def test_each_fact_is_taken_once_in_its_order_whatever_the_bus_loses(
+    found: tuple[list[Event], set[int], dict[int, set[int]]],
+) -> None:
+    """The journal lags behind the bus for a while, and then has everything: a hole waits for it."""
+    events, lost, lags = found
+    taken: list[Event] = []
+    following = Following({}, ("eval.done.",), taken.append, lambda topic, count: None)
+    published, readings = 0, 0
+
+    def journal() -> list[Event]:
+        """What it has behind `read`, of what was published; for the first readings it lacks something."""
+        nonlocal readings
+        late, readings = lags.get(readings, set()), readings + 1
+        known = [each for at, each in enumerate(events[:published]) if at not in late and each.topic != "eval.done.MNQ."]
+        return [each for each in known if following_number(each) > following.read.get(each.topic, (0, 0)) and whole(each, known)]
+
+    def whole(each: Event, known: list[Event]) -> bool:
+        """The logger hands out a topic up to its first hole: it takes no number before the one in front."""
+        return sum(other.topic == each.topic and other.header.seq < each.header.seq for other in known) == each.header.seq - 1
+
+    for at, each in enumerate(events):
+        published = at + 1
+        if at not in lost:
+            following.arrived(each)
+        if following.behind:
+            following.caught_up(journal(), patient=True)
+    for _ in range(4):
+        following.behind = True
+        following.caught_up(journal(), patient=True)
+
+    for topic in ("signal.MNQ.", "fill.MNQ."):
+        assert [each.header.seq for each in taken if each.topic == topic] == [
+            each.header.seq for each in events if each.topic == topic
+        ]
+    assert following.lost == 0
+
+
+def test_a_hole_that_the_journal_has_as_well_is_told_and_gone_behind() -> None:
+    """Once patience is at its end; the fact behind it is taken."""
+    taken: list[Event] = []
+    told: list[tuple[str, int]] = []
+    following = Following({"fill.MNQ.": (1, 3)}, (), taken.append, lambda topic, count: told.append((topic, count)))
+    following.arrived(event(Alarm("n", ""), topic="fill.MNQ.", seq=7))
+
+    first = following.caught_up([], patient=True), following.behind
+    second = following.caught_up([], patient=False), following.behind
+
+    assert (first, second) == ((0, True), (0, False))
+    assert [each.header.seq for each in taken] == [7]
+    assert told == [("fill.MNQ.", 3)]
+    assert following.lost == 3

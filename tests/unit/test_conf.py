@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import assume, given
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as conf
+from tapewire.daemons.settings.alerting import within
 from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Bus, Conf, Trading
+from tapewire.strategies.clock import hhmm
 
 
 def load(overlay: str = "replay", **changes: dict[str, object]) -> Conf:
@@ -46,6 +50,12 @@ def test_a_live_configuration_refuses_unlimited_strategies() -> None:
         ({"tracker": {"timeframes": [721]}}, ["[tracker]", "timeframes", "721", "1 to 720"]),
         ({"ingress": {"ttl_s": 400.0}}, ["[ingress]", "ttl_s = 400", "max_ttl_s = 300"]),
         ({"ingress": {"max_sl_points": 0}}, ["[ingress]", "max_sl_points", "1 or more"]),
+        ({"alerts": {"zone": "Europe/Berln"}}, ["[alerts]", "zone = 'Europe/Berln'", "Europe/Berlin"]),
+        ({"alerts": {"digest_at": "25:00"}}, ["[alerts]", "'25:00'", "HH:MM"]),
+        ({"alerts": {"silent_s": 1.0}}, ["[alerts]", "silent_s = 1", "3 to 3600"]),
+        ({"alerts": {"channels": {"phone": {"quiet": ["22-7"]}}, "rules": []}}, ["[alerts]", "'22'", "HH:MM"]),
+        ({"alerts": {"channels": {"phone": {"level": "loud"}}}}, ["[alerts]", "loud", "level"]),
+        ({"alerts": {"rules": [{"topics": [""], "channels": ["phone"]}]}}, ["no channel 'phone'", "[alerts.channels.phone]"]),
         ({"tracker": {"timeframes": [5, 15, 5]}}, ["[tracker]", "timeframes", "[5, 15, 5]", "once"]),
         ({"tracker": {"timeframes": [5, "5m"]}}, ["[tracker]", "timeframes", "[5, '5m']", "once"]),
     ],
@@ -56,6 +66,23 @@ def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], na
         load(**changes)
 
     assert all(name in str(caught.value) for name in names)
+
+
+def test_an_address_in_the_settings_is_refused_and_not_repeated() -> None:
+    """They are kept with the run; addresses have a file of their own."""
+    with pytest.raises(ConfError, match="`tapewire alert add NAME` asks for its address") as caught:
+        load(alerts={"channels": {"discord://s3cr3t/t0ken": {}}, "rules": []})
+
+    assert "s3cr3t" not in str(caught.value)
+
+
+@given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 1439))
+def test_quiet_hours_hold_each_minute_from_their_begin_to_their_end(minute: int, begin: int, end: int) -> None:
+    """Also over midnight: as one walks from the begin, minute by minute."""
+    assume(begin != end)
+    walked = {(begin + step) % 1440 for step in range((end - begin) % 1440)}
+
+    assert within(minute, (f"{hhmm(begin)}-{hhmm(end)}",)) is (minute in walked)
 
 
 @pytest.mark.parametrize(
