@@ -98,11 +98,23 @@ def decoded(text: bytes) -> FeedLine:
     """
     try:
         line = _decoder.decode(text)
-        right = len(bytes.fromhex(line.previous)) == len(FIRST) and len(line.previous) == 2 * len(FIRST)
-        right = right and 0 < line.number < 1 << 63 and len(line.topic.encode()) < 1 << 16
-    except (msgspec.MsgspecError, UnicodeError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise DataError(f"no line of a feed: {error}") from None
-    if not right:
+    return right(line)
+
+
+def right(line: FeedLine) -> FeedLine:
+    """The line, if a feed may have it.
+
+    Raises:
+        DataError: it may not.
+    """
+    try:
+        fits = len(bytes.fromhex(line.previous)) == len(FIRST) and len(line.previous) == 2 * len(FIRST)
+        fits = fits and 0 < line.number < 1 << 63 and len(line.topic.encode()) < 1 << 16
+    except (UnicodeError, ValueError) as error:
+        raise DataError(f"no line of a feed: {error}") from None
+    if not fits:
         raise DataError("no line of a feed: a number, topic or digest that no feed has")
     return line
 
@@ -160,7 +172,7 @@ def check(texts: Iterable[bytes], key: VerifyKey, heads: Iterable[FeedLine] = ()
     """
     others = {line.number: line for line in heads if line.topic == HEAD}
     for line in others.values():
-        _prove(line, key, f"the head with number {line.number}")
+        prove(line, key, f"the head with number {line.number}")
     last: FeedLine | None = None
     first = signed = count = 0
     closed = False
@@ -172,7 +184,7 @@ def check(texts: Iterable[bytes], key: VerifyKey, heads: Iterable[FeedLine] = ()
             raise DataError(f"line {at}: number {line.number} is not the head that was signed")
         first, last, closed = first or line.number, line, False
         if line.topic == HEAD:
-            closed = _prove(line, key, f"line {at}, number {line.number}").closed
+            closed = prove(line, key, f"line {at}, number {line.number}").closed
             signed, count = line.number, count + 1
     end = 0 if last is None else last.number
     if any(number > end for number in others):
@@ -200,7 +212,15 @@ def _follow(line: FeedLine, last: FeedLine | None, at: int) -> None:
         raise DataError(f"line {at}: number {line.number} does not name the line before it: {which}")
 
 
-def _prove(line: FeedLine, key: VerifyKey, where: str) -> FeedHead:
+def prove(line: FeedLine, key: VerifyKey, where: str) -> FeedHead:
+    """The head of a line on the topic HEAD, if this key has signed it.
+
+    Args:
+        where: begins the error.
+
+    Raises:
+        DataError: it has not.
+    """
     from nacl.exceptions import BadSignatureError
 
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,54 +28,29 @@ TAIL = 4_096  # bytes in which the last head of a file lies
 KEY = "feed.signing"  # in the folder of the run's keys
 
 
-class FeedLog:
-    """The lines of a run's feed. One process writes; others read its files.
+class FeedFiles:
+    """The lines of a feed in their files. One process writes; others read.
 
-    last: the last line. head: the last head, and head_at its number. torn: bytes of a torn line that were cut off, by file.
+    last: the last line. torn: bytes of a torn line that were cut off, by file.
+
+    Args:
+        whole: each line follows the one before it. Those of the tier `free` only have rising numbers.
 
     Raises:
         JournalError: a file is not what was written.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, *, whole: bool = True) -> None:
         self.folder = private.folder(run / FOLDER)
         self.last: FeedLine | None = None
-        self.head: FeedHead | None = None
-        self.head_at = 0
         self.torn: dict[str, int] = {}
-        self._at: dict[str, tuple[int, int]] = {}
+        self._whole = whole
         self._first: dict[str, int] = {}  # the first number of each date
         self._file: tuple[str, int] | None = None
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             self._cut(path)
             for line in _lines(path):
                 self._take(line, path.stem, path)
-
-    def add(self, topic: str, frame: bytes, epoch: int, seq: int, date: str) -> FeedLine | None:
-        """Append a message. Returns its line; None if the feed has the message already.
-
-        Args:
-            epoch, seq: the message's. date: its trade date; lines of an earlier one go into the last file.
-
-        Raises:
-            DiskError: the disk refuses.
-        """
-        if (epoch, seq) <= self._at.get(topic, (0, 0)):
-            return None
-        line = feed.next_line(self.last, topic, frame)
-        self._write(date, line)
-        self._at[topic] = (epoch, seq)
-        return line
-
-    def sign(self, key: SigningKey, *, market_ns: int, closed: bool) -> FeedLine | None:
-        """Append a head. None if there is nothing new to sign. closed: the trade date of the last line is over."""
-        if self.last is None or self.head_at == self.last.number:
-            return None
-        head = FeedHead(self.date, market_ns, closed)
-        line = feed.next_head(self.last, key, head)
-        self._write(self.date, line)
-        self.head, self.head_at = head, line.number
-        return line
 
     @property
     def date(self) -> str:
@@ -98,6 +73,37 @@ class FeedLog:
         """The last trade dates that have lines, in order."""
         return sorted(self._first)[-count:]
 
+    def write(self, date: str, lines: Sequence[FeedLine]) -> None:
+        """Append lines that follow the last one. They are on the disk together, or none is.
+
+        Args:
+            date: their trade date; lines of an earlier one go into the last file.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
+        text = b"".join(feed.encoded(line) + b"\n" for line in lines)
+        date = max(date, self.date)
+        path = self.folder / f"{date}{SUFFIX}"
+        with disk.writing(path):
+            if self._file is None or self._file[0] != date:
+                self.close()
+                new = not path.exists()
+                self._file = (date, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, private.FILE))
+                if new:
+                    disk.sync_folder(self.folder)
+            file = self._file[1]
+            size = os.fstat(file).st_size
+            try:
+                if os.write(file, text) != len(text):
+                    raise OSError(28, "No space left on device")
+                os.fdatasync(file)
+            except OSError:
+                os.ftruncate(file, size)  # half a line, or one that is not on the disk: nobody gets it
+                raise
+        self._first.setdefault(date, lines[0].number)
+        self.last = lines[-1]
+
     def forget(self, before: str) -> list[str]:
         """Remove the files of trade dates before this one; the last file stays. Returns the dates."""
         gone = [date for date in sorted(self._first)[:-1] if date < before]
@@ -113,42 +119,19 @@ class FeedLog:
             os.close(self._file[1])
             self._file = None
 
-    def _write(self, date: str, line: FeedLine) -> None:
-        text = feed.encoded(line)
-        date = max(date, self.date)
-        path = self.folder / f"{date}{SUFFIX}"
-        with disk.writing(path):
-            if self._file is None or self._file[0] != date:
-                self.close()
-                new = not path.exists()
-                self._file = (date, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, private.FILE))
-                if new:
-                    disk.sync_folder(self.folder)
-            file = self._file[1]
-            size = os.fstat(file).st_size
-            try:
-                if os.write(file, text + b"\n") != len(text) + 1:
-                    raise OSError(28, "No space left on device")
-                os.fdatasync(file)
-            except OSError:
-                os.ftruncate(file, size)  # half a line, or one that is not on the disk: nobody gets it
-                raise
-        self._first.setdefault(date, line.number)
-        self.last = line
+    def follows(self, line: FeedLine) -> bool:
+        """Whether it may come behind the last one."""
+        if self.last is None:
+            return True
+        if self._whole:
+            return (line.number, line.previous) == (self.last.number + 1, self.last.digest.hex())
+        return line.number > self.last.number
 
     def _take(self, line: FeedLine, date: str, path: Path) -> None:
-        if self.last is not None and (line.number, line.previous) != (self.last.number + 1, self.last.digest.hex()):
+        if self.last is not None and not self.follows(line):
             raise _damaged(path, f"number {line.number} does not follow {self.last.number}")
         self.last = line
         self._first.setdefault(date, line.number)
-        try:
-            if line.topic == HEAD:
-                self.head, self.head_at = feed.head_of(line), line.number
-            else:
-                header = wire.decode(line.frame)[0]
-                self._at[line.topic] = (header.epoch, header.seq)
-        except (PeerError, DataError) as error:
-            raise _damaged(path, f"number {line.number}: {error}") from None
 
     def _cut(self, path: Path) -> None:
         with disk.writing(path), path.open("rb+") as file:
@@ -158,6 +141,59 @@ class FeedLog:
             if torn := len(end) - end.rfind(b"\n") - 1:
                 file.truncate(size - torn)
                 self.torn[path.name] = torn
+
+
+class FeedLog(FeedFiles):
+    """The feed of a run, as its publisher makes it.
+
+    head: the last head, and head_at its number.
+
+    Raises:
+        JournalError: as FeedFiles.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.head: FeedHead | None = None
+        self.head_at = 0
+        self._at: dict[str, tuple[int, int]] = {}
+        super().__init__(run)
+
+    def add(self, topic: str, frame: bytes, epoch: int, seq: int, date: str) -> FeedLine | None:
+        """Append a message. Returns its line; None if the feed has the message already.
+
+        Args:
+            epoch, seq: the message's. date: its trade date; lines of an earlier one go into the last file.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
+        if (epoch, seq) <= self._at.get(topic, (0, 0)):
+            return None
+        line = feed.next_line(self.last, topic, frame)
+        self.write(date, [line])
+        self._at[topic] = (epoch, seq)
+        return line
+
+    def sign(self, key: SigningKey, *, market_ns: int, closed: bool) -> FeedLine | None:
+        """Append a head. None if there is nothing new to sign. closed: the trade date of the last line is over."""
+        if self.last is None or self.head_at == self.last.number:
+            return None
+        head = FeedHead(self.date, market_ns, closed)
+        line = feed.next_head(self.last, key, head)
+        self.write(self.date, [line])
+        self.head, self.head_at = head, line.number
+        return line
+
+    def _take(self, line: FeedLine, date: str, path: Path) -> None:
+        super()._take(line, date, path)
+        try:
+            if line.topic == HEAD:
+                self.head, self.head_at = feed.head_of(line), line.number
+            else:
+                header = wire.decode(line.frame)[0]
+                self._at[line.topic] = (header.epoch, header.seq)
+        except (PeerError, DataError) as error:
+            raise _damaged(path, f"number {line.number}: {error}") from None
 
 
 def closing(path: Path) -> FeedLine | None:

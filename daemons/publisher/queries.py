@@ -19,13 +19,12 @@ See: TypeAlias = Callable[[int], Sequence[Body]]
 
 def of(conf: Conf) -> Mapping[str, Callable[[See, str], object]]:
     """The verbs of a run, by name. Each takes what there is to see and the argument; raises Refused."""
-    return {
-        "today": today,
-        "history": history,
-        "performance": performance,
-        "session": session,
-        "strategies": lambda see, argument: strategies(conf),
-    }
+    return {**of_feed(), "strategies": lambda see, argument: strategies(conf)}
+
+
+def of_feed() -> Mapping[str, Callable[[See, str], object]]:
+    """Those whose answers follow from the messages of a feed alone."""
+    return {"today": today, "history": history, "performance": performance, "session": session}
 
 
 def today(see: See, argument: str = "") -> dict[str, Any]:

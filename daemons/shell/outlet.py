@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tapewire.bus import connections, sockets
 from tapewire.bus.backlog import Backlog
 from tapewire.bus.subscriptions import Subscriptions
-from tapewire.daemons.shell.process import BATCH, Process
+from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.shell.host import Host
+from tapewire.daemons.shell.process import BATCH
+
+
+class ReaderLimits(NamedTuple):
+    """What a reader may take.
+
+    mib: one that leaves so much unread is disconnected. connections: under one key at a time; None for no limit.
+    """
+
+    mib: int
+    connections: int | None
+
+    @classmethod
+    def of(cls, conf: Conf) -> ReaderLimits:
+        """Those of a run."""
+        return cls(conf.bus.reader_mib, conf.subscribers.connections if conf.subscribers.enabled else None)
 
 
 class Outlet:
@@ -17,21 +35,20 @@ class Outlet:
     port: its name. messages, bytes: sent to each reader so far, by the name of his key.
     """
 
-    def __init__(self, process: Process, port: str) -> None:
-        door = process.doors.both(port)
+    def __init__(self, host: Host, port: str, limits: ReaderLimits) -> None:
+        door = host.doors.both(port)
         self.port = port
         self.messages: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
         self._uncounted: dict[bytes, tuple[int, int]] = {}  # by topic: messages and bytes
-        self._send = process.send
-        self._socket = process.bind(sockets.public_out, door)
-        self._backlog = Backlog(door.addresses, process.conf.bus.reader_mib << 20)
-        subscribers = process.conf.subscribers
-        self._subscriptions = Subscriptions(most=subscribers.connections if subscribers.enabled else None)
+        self._send = host.send
+        self._socket = host.bind(sockets.public_out, door)
+        self._backlog = Backlog(door.addresses, limits.mib << 20)
+        self._subscriptions = Subscriptions(most=limits.connections)
         self._cut: set[str] = set()
-        self._guard = process.doors.guard
-        self._logger = process.logger
-        process.listen(self._socket, self._subscribed)
+        self._guard = host.doors.guard
+        self._logger = host.logger
+        host.listen(self._socket, self._subscribed)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send a message; its topic is the first frame."""

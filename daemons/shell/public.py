@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tapewire.bus.daemon import PublicPolicy
 from tapewire.bus.messages import Body, Header
-from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.outlet import Outlet, ReaderLimits
 from tapewire.daemons.shell.process import Process
 from tapewire.daemons.shell.tiers import Tiers
 from tapewire.daemons.shell.watch import Watch
@@ -22,7 +22,7 @@ class PublicSide:
     """
 
     def __init__(self, process: Process, policy: PublicPolicy, run: Path, watch: Watch) -> None:
-        self._outlet = Outlet(process, PORT)
+        self._outlet = Outlet(process, PORT, ReaderLimits.of(process.conf))
         self._tiers = Tiers(process, policy, run, self._outlet, watch) if policy.feed else None
         self._logger = process.logger
         self._prefix = policy.prefix

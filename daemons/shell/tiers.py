@@ -14,29 +14,24 @@ machine's clock goes on in its place.
 
 from __future__ import annotations
 
-import base64
 from collections import Counter, deque
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import zmq
 
-from tapewire.bus import feed, feed_files, sockets, wire
-from tapewire.bus.backlog import Backlog
-from tapewire.bus.bounds import MAX_FRAME
+from tapewire.bus import feed, feed_files, wire
 from tapewire.bus.daemon import PublicPolicy
-from tapewire.bus.errors import ConfError, PeerError, Refused
+from tapewire.bus.errors import ConfError
 from tapewire.bus.feed import HEAD, FeedLine
 from tapewire.bus.feed_files import FeedLog
-from tapewire.bus.messages import Body, Control, Header, PublicSignal, PublicSummary, PublicTrade, Report
-from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
+from tapewire.bus.messages import Body, Header, PublicSignal, PublicSummary, PublicTrade
+from tapewire.bus.roles import STREAMS, SubscriberTier
 from tapewire.daemons.shell import control
-from tapewire.daemons.shell.asking import Allowance
-from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.outlet import Outlet, ReaderLimits
 from tapewire.daemons.shell.process import Process
+from tapewire.daemons.shell.questions import FREE, FeedPast, Questions
 from tapewire.daemons.shell.usage import Usage
 from tapewire.daemons.shell.watch import Watch
 from tapewire.strategies.clock import SECOND_NS
@@ -45,13 +40,8 @@ if TYPE_CHECKING:
     from nacl.signing import SigningKey
 
 STATE = b"public.state."
-FREE = "public.summary."
 HOUR_NS = 3_600 * SECOND_NS
 SILENT_NS = 120 * SECOND_NS
-PAGE, PAGE_BYTES = 200, 256 << 10
-ROUND, ROUND_NS = 8, SECOND_NS // 50  # questions answered, and time spent on it, before the facts are looked at again
-UNREAD, UNREAD_BYTES = 8, 16 << 20  # answers that a peer may leave unread, and bytes that all of them may
-LONGEST = MAX_FRAME - 4_096  # of an answer; subscribers' sockets may refuse a longer frame
 
 _packed = msgspec.msgpack.Encoder().encode
 
@@ -73,21 +63,19 @@ class Tiers:
         self._watch = watch
         self._feed = FeedLog(run)
         self._key = self._signing_key(run)
+        limits = ReaderLimits.of(process.conf)
         self._out = {
             SubscriberTier.PREMIUM: premium,
-            SubscriberTier.DELAYED: Outlet(process, STREAMS[SubscriberTier.DELAYED]),
-            SubscriberTier.FREE: Outlet(process, STREAMS[SubscriberTier.FREE]),
+            SubscriberTier.DELAYED: Outlet(process, STREAMS[SubscriberTier.DELAYED], limits),
+            SubscriberTier.FREE: Outlet(process, STREAMS[SubscriberTier.FREE], limits),
         }
         self._last = dict.fromkeys(SubscriberTier, 0)  # the last number that each tier has been sent
         self._due: deque[tuple[int, FeedLine]] = deque()
         self._now_ns = 0
         self._named: list[tuple[int, str, str]] = []  # from which number on an instrument has which contract
-        self._allowance = Allowance()
+        self._past = FeedPast(self._feed, self._last, lambda: self._now_ns)
         self._usage = Usage(run / feed_files.FOLDER, process.clock)
-        door = process.doors.both(ASK)
-        self._ask = process.bind(partial(sockets.outside_responder, hwm=UNREAD), door)
-        self._backlog = Backlog(door.addresses, UNREAD_BYTES)
-        process.listen(self._ask, self._questions)
+        self._questions = Questions(process, SubscriberTier.PREMIUM, self._answers)
         for name, size in self._feed.torn.items():
             process.logger.warning("feed_mended", file=name, bytes=size)
         self._load()
@@ -130,7 +118,7 @@ class Tiers:
 
     def watch(self) -> None:
         """Say to every subscriber where his stream stands, and note who is there."""
-        self._allowance.renew()
+        self._questions.watch()
         here: Counter[str] = Counter()
         for tier, outlet in self._out.items():
             outlet.watch()
@@ -204,45 +192,10 @@ class Tiers:
 
     # --- answers --------------------------------------------------------------------------------------------------------------
 
-    def _questions(self) -> None:
-        guard, clock = self._process.doors.guard, self._process.clock
-        began_ns = clock.monotonic_ns()
-        for who, (peer, *rest) in sockets.from_peers(self._ask, ROUND, guard):
-            if not guard.may(who, ASK):
-                continue
-            if peer[:1] != b"\0":
-                # The name of another peer would bring its answers here.
-                self._process.entrance.refuse(who, PeerError("a subscriber with a routing id of its own; leave it to the library"))
-                continue
-            body = self._process.entrance.body(ASK, who, rest)
-            if not isinstance(body, Control):
-                continue
-            since_ns = clock.monotonic_ns()
-            if refusal := self._allowance.refusal(who):
-                report = Report(body.id, False, refusal)
-            else:
-                report = control.answered(body, self._answers(who))
-            if len(report.text) > LONGEST:
-                report = Report(body.id, False, "SIZE: the answer is too long; ask for fewer days, or page with `since`")
-            self._reply(peer, report)
-            now_ns = clock.monotonic_ns()
-            self._allowance.worked(who, now_ns - since_ns)
-            if now_ns - began_ns > ROUND_NS:
-                return
-
-    def _reply(self, peer: bytes, report: Report) -> None:
-        frame = self._process.passing("control.", report, 0)
-        with suppress(zmq.ZMQError):  # he has gone, or does not read
-            self._process.send(self._ask, (peer, b"", b"control.", frame), sockets.NOBLOCK)
-        if cut := self._backlog.sent(len(frame)):
-            self._process.logger.warning("asker_cut", port=ASK, connections=cut, total=self._backlog.cut)
-
-    def _answers(self, who: str) -> control.Answers:
-        key = self._process.doors.guard.keys.named(who)
-        tier = key.tier if key is not None and key.tier is not None else SubscriberTier.PREMIUM
-        see = partial(self._visible, tier)
+    def _answers(self, tier: SubscriberTier) -> control.Answers:
+        see = partial(self._past.visible, tier)
         queries = {verb: partial(query, see) for verb, query in self._policy.queries.items()}
-        return {"state": lambda _: self._state(tier), "since": partial(self._since, tier), **queries}
+        return {"state": lambda _: self._state(tier), "since": partial(self._past.since, tier), **queries}
 
     def _state(self, tier: SubscriberTier) -> dict[str, Any]:
         return {
@@ -254,50 +207,3 @@ class Tiers:
             "market_ns": self._now_ns,
             "key": "" if self._key is None else feed_files.public_text(self._key),
         }
-
-    def _since(self, tier: SubscriberTier, argument: str) -> dict[str, Any]:
-        """What follows a number, a page at most. `more`: ask again from the last number."""
-        if not (argument.isascii() and argument.isdigit() and len(argument) < 19):
-            raise Refused("NUMBER", f"{argument[:20]!r} is no number of a line; write the last one that you have, 0 for none")
-        found: list[dict[str, Any]] = []
-        size = 0
-        last = int(argument)
-        for line in self._feed.since(last):
-            if line.number > self._last[tier]:
-                break
-            shown = self._shown(line)
-            if len(found) == PAGE or (found and size > PAGE_BYTES):
-                break
-            last = line.number
-            if tier is SubscriberTier.FREE and not self._is_free(line):
-                continue
-            size += len(shown["frame"])
-            found.append(shown)
-        return {"lines": found, "last": last, "more": last < self._last[tier]}
-
-    def _shown(self, line: FeedLine) -> dict[str, Any]:
-        late = False
-        if line.topic != HEAD:
-            body = wire.decode(line.frame)[1]
-            late = isinstance(body, PublicSignal) and body.valid_until_ns <= self._now_ns
-        return {
-            "number": line.number,
-            "topic": line.topic,
-            "previous": line.previous,
-            "frame": base64.b64encode(line.frame).decode(),
-            "expired": late,
-        }
-
-    def _is_free(self, line: FeedLine) -> bool:
-        return feed.head_of(line).closed if line.topic == HEAD else line.topic.startswith(FREE)
-
-    def _visible(self, tier: SubscriberTier, days: int) -> list[Body]:
-        """The messages of the last trade dates that a tier may see by now; the free one those of dates that are over."""
-        found: list[Body] = []
-        for date in self._feed.dates(days):
-            for line in self._feed.lines(date):
-                if line.number > self._last[tier]:
-                    return found
-                if line.topic != HEAD:
-                    found.append(wire.decode(line.frame)[1])
-        return found

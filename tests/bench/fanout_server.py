@@ -21,11 +21,11 @@ import zmq
 from tapewire.bus import sockets
 from tapewire.bus.keys import Keys
 from tapewire.bus.sockets import FACTS_HWM
-from tapewire.daemons.settings.structs import PORTS, Bus, Subscribers
+from tapewire.daemons.settings.structs import PORTS, Bus
 from tapewire.daemons.shell import limits
 from tapewire.daemons.shell.doors import Doors
-from tapewire.daemons.shell.outlet import Outlet
-from tapewire.daemons.shell.process import Process
+from tapewire.daemons.shell.host import Host
+from tapewire.daemons.shell.outlet import Outlet, ReaderLimits
 
 TOPIC = b"public.signal.MNQ."
 BODY = bytes(480)  # a signal has about 500 bytes
@@ -65,12 +65,11 @@ class Ours:
         bus = Bus(base_port=port - PORTS["public"])
         self.doors = Doors(context, run, bus)
         self.logger = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))  # stdout is for answers
-        conf = SimpleNamespace(bus=bus, subscribers=Subscribers(enabled=True, connections=10_000))  # all have one key here
-        parts = SimpleNamespace(doors=self.doors, conf=conf, logger=self.logger)
+        parts = SimpleNamespace(doors=self.doors, logger=self.logger)
         parts.bind = lambda make, door: make(context, door)
         parts.listen = self._listen
         parts.send = lambda socket, frames, flags=0: sockets.send(socket, frames, flags)
-        self.outlet = Outlet(cast(Process, parts), "public")
+        self.outlet = Outlet(cast(Host, parts), "public", ReaderLimits(bus.reader_mib, None))
 
     def _listen(self, socket: Any, handler: Callable[[], None]) -> None:
         self.socket, self.handler = socket, handler
