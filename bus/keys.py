@@ -307,6 +307,27 @@ def server_of(path: Path) -> tuple[str, str, int]:
     return _half(path, fields, "server"), _text(path, fields, "host"), port
 
 
+class FeedAddress(Struct, frozen=True):
+    """What a subscriber's file says beside his key. stream, ask: addresses of his tier. signed_by: the public key of the feed."""
+
+    stream: str
+    ask: str
+    signed_by: str
+
+
+def feed_of(path: Path) -> FeedAddress:
+    """Of a subscriber's exported file.
+
+    Raises:
+        ConfError: a field is missing.
+    """
+    fields = _load(path)
+    for name in FeedAddress.__struct_fields__:
+        if not isinstance(fields.get(name), str):
+            raise ConfError(f"{path}: {name} is missing; only a file of `tapewire subscribers export` has it")
+    return FeedAddress(*(str(fields[name]) for name in FeedAddress.__struct_fields__))
+
+
 def _make(run: Path, name: str, role: Role, *, tier: SubscriberTier | None = None, expires: dt.datetime | None = None) -> Key:
     path = Keys(run).folder / f"{name}{SUFFIX}"
     if path.exists():

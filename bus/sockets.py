@@ -100,11 +100,17 @@ def publisher(context: zmq.Context[zmq.Socket[bytes]], line: Line) -> zmq.Socket
 
 
 def subscriber(
-    context: zmq.Context[zmq.Socket[bytes]], line: Line, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM
+    context: zmq.Context[zmq.Socket[bytes]], line: Line, prefixes: tuple[str, ...], *, hwm: int = FACTS_HWM, watched: int = 0
 ) -> zmq.Socket[bytes]:
-    """A reader of facts. The first message it gets is `sys.welcome.`: from then on every loss shows in the numbers."""
+    """A reader of facts. The first message it gets is `sys.welcome.`: from then on every loss shows in the numbers.
+
+    Args:
+        watched: events of its connection that its monitor is to tell, from the first one on.
+    """
     socket = _socket(context, zmq.SUB)
     socket.setsockopt(zmq.RCVHWM, hwm)
+    if watched:
+        socket.get_monitor_socket(watched)
     for prefix in (*prefixes, topics.WELCOME):
         socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
     line.connect(socket)

@@ -51,6 +51,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "daemons.operator.anchor": {
         "anchor": "Write the head that closes each trade date of the public feed as a file that OpenTimestamps can date.",
     },
+    "daemons.operator.relay": {
+        "relay": "Take a subscriber's stream and serve it on, byte for byte, until Ctrl-C or SIGTERM.",
+    },
     "daemons.operator.install": {
         "bridge": "The bridge in NinjaTrader.",
     },

@@ -19,6 +19,8 @@ from tapewire.bus.roles import ASK, STREAMS, Role, SubscriberTier
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.keys import RunOption, ToOption, conf_of, folder
 from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.relay import settings as relays
+from tapewire.daemons.settings.structs import Bus
 from tapewire.daemons.shell import usage as usages
 
 NO_ADDRESS = ("127.", "localhost", "::1", "0.", "*", "[::]")
@@ -26,7 +28,7 @@ NO_ADDRESS = ("127.", "localhost", "::1", "0.", "*", "[::]")
 out = Console(soft_wrap=True, highlight=False)
 
 NameArgument = Annotated[str, typer.Argument(help="The subscriber; `tapewire subscribers list` shows all.")]
-TierOption = Annotated[str, typer.Option(help="premium (at once), delayed, or free (summaries).")]
+TierOption = Annotated[str, typer.Option(help="premium (at once; the default), delayed, or free (summaries); a relay has one.")]
 ExpiresOption = Annotated[
     str,
     typer.Option(metavar="DATE", help="Last day, YYYY-MM-DD in UTC, or a moment such as 2027-01-31T21:00+00:00. Empty: no end."),
@@ -34,6 +36,36 @@ ExpiresOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 app = typer.Typer(help="Who follows the public signals: keys, tiers, ends.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class ServedFeed(Struct, frozen=True):
+    """What a run, or a relay, serves its subscribers. signed_by: the public key of the feed, that of a relay's owner above."""
+
+    bus: Bus
+    tiers: frozenset[SubscriberTier]
+    usual: SubscriberTier
+    signed_by: str
+    enabled: bool = True
+
+    @classmethod
+    def of(cls, run: Path) -> ServedFeed:
+        """Raises ConfError: a file of the folder is broken, or PyNaCl is not installed."""
+        if (relay := relays.read(run)) is not None:
+            return cls(relay.bus, frozenset({relay.tier}), relay.tier, relay.signed_by)
+        conf = conf_of(run)
+        key = feed_files.public_text(feed_files.signing_key(run))
+        return cls(conf.bus, frozenset(SubscriberTier), SubscriberTier.PREMIUM, key, conf.subscribers.enabled)
+
+    def tier(self, text: str) -> SubscriberTier:
+        """The tier that a person names; the usual one for an empty text.
+
+        Raises:
+            ConfError: there is none, or it is not served here.
+        """
+        tier = _tier(text) if text else self.usual
+        if tier not in self.tiers:
+            raise ConfError(f"--tier {tier.value}: this relay serves {self.usual.value}")
+        return tier
 
 
 class Subscriber(Struct, frozen=True):
@@ -53,16 +85,16 @@ def register(application: typer.Typer) -> None:
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Name of the subscriber: 1 to 32 of A-Z a-z 0-9 _ -.")],
-    tier: TierOption = SubscriberTier.PREMIUM.value,
+    tier: TierOption = "",
     expires: ExpiresOption = "",
     run: RunOption = LIVE,
 ) -> None:
     """Make a subscriber's key. It works at once; `tapewire subscribers export` writes the file for him."""
     run = folder(run)
-    feed_files.signing_key(run)
-    key = keys.new(run, name, Role.SUBSCRIBER, tier=_tier(tier), expires=moment(expires))
+    served = ServedFeed.of(run)
+    key = keys.new(run, name, Role.SUBSCRIBER, tier=served.tier(tier), expires=moment(expires))
     out.print(f"{_told(key)}: write his file with `tapewire subscribers export {name} --to FOLDER`", markup=False)
-    if not conf_of(run).subscribers.enabled:
+    if not served.enabled:
         out.print(
             "the feed is off: write `enabled = true` under [subscribers] in the configuration, then `tapewire down`, `tapewire up`",
             markup=False,
@@ -95,7 +127,8 @@ def renew(
     """Give a subscriber a new end, or another tier. The file that he has stays good for its tier."""
     run = folder(run)
     key = _find(run, name)
-    key = keys.renew(run, name, tier=_tier(tier) if tier else _tier_of(key), expires=moment(expires))
+    wanted = ServedFeed.of(run).tier(tier) if tier else _tier_of(key)
+    key = keys.renew(run, name, tier=wanted, expires=moment(expires))
     out.print(_told(key), markup=False)
 
 
@@ -120,12 +153,13 @@ def export(
     key = _find(run, name)
     if not to.is_dir():
         raise ConfError(f"--to {to}: no such folder; make it first")
-    bus = conf_of(run).bus
+    served = ServedFeed.of(run)
+    bus = served.bus
     at = host or bus.public_host or bus.host
     more = {
         "stream": _address(bus.address(STREAMS[_tier_of(key)]), at),
         "ask": _address(bus.address(ASK), at),
-        "signed_by": feed_files.public_text(feed_files.signing_key(run)),
+        "signed_by": served.signed_by,
     }
     keys.export(run, key, to / f"{name}{keys.SUFFIX}", host=at, base_port=bus.base_port, more=more)
     out.print(f"wrote {to / f'{name}{keys.SUFFIX}'}", markup=False)

@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.market",),
     ("daemons.settings",),
     ("daemons.tracker", "daemons.evaluator", "daemons.gate", "daemons.publisher", "daemons.shell"),
-    ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation"),
+    ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation", "daemons.relay"),
     ("daemons.alerts",),
     ("daemons.operator",),
     ("daemons.api",),
@@ -53,7 +53,7 @@ BUS_EDGES = {
     "bus.subscriptions",
     "bus.testing",
 }
-SHELL_ROOMS = ("daemons.shell", "daemons.operator", "daemons.api")
+SHELL_ROOMS = ("daemons.shell", "daemons.operator", "daemons.api", "daemons.relay")
 SHELLS = {
     "daemons.__main__",
     "daemons.alerts.addresses",
@@ -89,6 +89,7 @@ PURE_IN_SHELL_ROOMS = {
     "daemons.operator.latency",
     "daemons.operator.snapshot",
     "daemons.operator.tables",
+    "daemons.relay.uptake",
 }
 CORES_OF_REPLAY = {
     "replay.venue",
@@ -127,7 +128,11 @@ PURE = {
 }
 # Installed plug-ins are found by their metadata; which ones there are is part of the configuration, not of a decision.
 # Base64 and signatures are functions of their bytes.
-ALLOWED = {"strategies.registry": {"importlib"}, "bus.feed": {"base64", "binascii", "nacl"}}
+ALLOWED = {
+    "strategies.registry": {"importlib"},
+    "bus.feed": {"base64", "binascii", "nacl"},
+    "daemons.relay.uptake": {"nacl"},
+}
 CLOCKS = {"now", "today", "utcnow", "time", "time_ns", "monotonic", "perf_counter"}
 WORLD = {"open", "input", "eval", "exec", "compile", "__import__"}
 

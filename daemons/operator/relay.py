@@ -1,0 +1,89 @@
+"""`tapewire relay`: serve a subscriber's stream on, from this machine, to subscribers of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+import zmq
+from rich.console import Console
+
+from tapewire.bus import access
+from tapewire.bus.client import request_control
+from tapewire.bus.errors import ConfError
+from tapewire.bus.roles import ASK, STREAMS
+from tapewire.daemons.settings.structs import Bus
+
+RELAY = Path("var/relay")  # where a relay keeps its files by default
+BASE_PORT = 5950
+SHOWN = ("above", "link", "number", "late_s", "relays", "whole", "connected")
+
+out = Console(soft_wrap=True, highlight=False)
+
+
+def register(application: typer.Typer) -> None:
+    """Add this module's commands to the application."""
+    application.command()(relay)
+
+
+def relay(
+    key: Annotated[
+        Path | None, typer.Argument(metavar="NAME.key", help="The file of a subscriber above; it says which tier.")
+    ] = None,
+    run: Annotated[Path, typer.Option(help="The relay's own folder: lines, keys of its subscribers, who was there.")] = RELAY,
+    base_port: Annotated[
+        int, typer.Option(help="premium is served at this port + 20, delayed + 21, free + 22; questions at + 23.")
+    ] = BASE_PORT,
+    public_host: Annotated[str, typer.Option(help="Where these ports are bound, such as 0.0.0.0; 127.0.0.1 without it.")] = "",
+    keep_days: Annotated[int, typer.Option(min=1, help="Days that lines stay on the disk, and can be asked for.")] = 90,
+    show: Annotated[bool, typer.Option("--show", help="Print where the relay in the folder stands, and exit.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --show: print JSON, for scripts.")] = False,
+) -> None:
+    """Take a subscriber's stream and serve it on, byte for byte, until Ctrl-C or SIGTERM.
+
+    Its own subscribers: `tapewire subscribers add NAME --run FOLDER`, `export`, and so on. Exit status 74: the stream above is not
+    the one that the folder holds, or the disk fails. 75: a port is taken. 78: the key is refused, or a setting is wrong.
+    """
+    if show:
+        _show(run, json=json)
+        return
+    if key is None:
+        raise ConfError("name the file of a subscriber: tapewire relay NAME.key (`tapewire subscribers export` above writes it)")
+    from tapewire.daemons.relay import process
+    from tapewire.daemons.relay.ports import Ports
+    from tapewire.daemons.relay.settings import RelaySettings
+    from tapewire.daemons.shell import limits, logs
+
+    above = process.AboveFile.read(key)
+    assert above.key.tier is not None
+    bus = Bus(base_port=base_port, public_host=public_host)
+    settings = RelaySettings(above.at.stream, above.key.tier, above.at.signed_by, bus, keep_days)
+    for address in (bus.address(STREAMS[above.key.tier]), bus.address(ASK)):
+        if address in (above.at.stream, above.at.ask):
+            raise ConfError(f"--base-port {base_port}: {address} is the stream above; choose another")
+    folder = process.prepared(run, settings)
+    limits.raise_open_files()
+    logger = logs.configure(process.NAME)
+    relaying = process.Relay(above, settings, folder, logger, Ports)
+    try:
+        with relaying:
+            status = relaying.run()
+    finally:
+        access.tidy(folder)
+    raise typer.Exit(status)
+
+
+def _show(run: Path, *, json: bool) -> None:
+    run = run.resolve()
+    with zmq.Context() as context:
+        state: dict[str, Any] = request_control(context, access.local(run, "reader").to("control.relay"), "state", timeout_s=5)
+    if json:
+        out.print(msgspec.json.encode(state).decode(), markup=False)
+        return
+    for name in SHOWN:
+        if name in state:
+            out.print(f"{name:10} {state[name]}", markup=False)
+    if state["link"] != "up":
+        out.print(state["text"], markup=False, style="red")
