@@ -1,9 +1,12 @@
-"""`tapewire relay`: serve a subscriber's stream on, from this machine, to subscribers of one's own."""
+"""`tapewire relay`: serve a subscriber's stream on, from this machine, to subscribers of one's own or into a NATS server."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -13,12 +16,17 @@ from rich.console import Console
 from tapewire.bus import access
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError
-from tapewire.bus.roles import ASK, STREAMS
+from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
 from tapewire.daemons.settings.structs import Bus
+
+if TYPE_CHECKING:
+    from tapewire.daemons.relay.process import Relay, RelayOutput
 
 RELAY = Path("var/relay")  # where a relay keeps its files by default
 BASE_PORT = 5950
-SHOWN = ("above", "link", "number", "late_s", "relays", "whole", "connected")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SUBJECT = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+SHOWN = ("above", "link", "number", "late_s", "relays", "whole", "connected", "nats")
 
 out = Console(soft_wrap=True, highlight=False)
 
@@ -38,6 +46,15 @@ def relay(
     ] = BASE_PORT,
     public_host: Annotated[str, typer.Option(help="Where these ports are bound, such as 0.0.0.0; 127.0.0.1 without it.")] = "",
     keep_days: Annotated[int, typer.Option(min=1, help="Days that lines stay on the disk, and can be asked for.")] = 90,
+    nats: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Publish into a NATS server with JetStream, and serve no port; such as nats://HOST:4222."),
+    ] = "",
+    nats_login: Annotated[
+        Path | None, typer.Option(help="A .creds file, or a TOML file with user and password, or token, that only you can read.")
+    ] = None,
+    nats_stream: Annotated[str, typer.Option(help="The stream there, made if need be. [default: TAPEWIRE-PREMIUM, ...]")] = "",
+    nats_subject: Annotated[str, typer.Option(help="How its subjects begin. [default: tapewire.premium, ...]")] = "",
     show: Annotated[bool, typer.Option("--show", help="Print where the relay in the folder stands, and exit.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --show: print JSON, for scripts.")] = False,
 ) -> None:
@@ -58,21 +75,43 @@ def relay(
 
     above = process.AboveFile.read(key)
     assert above.key.tier is not None
+    output: Callable[[process.Relay], process.RelayOutput] = Ports
+    if nats:
+        output = _bridge(nats, nats_login, nats_stream, nats_subject, above.key.tier, keep_days)
     bus = Bus(base_port=base_port, public_host=public_host)
     settings = RelaySettings(above.at.stream, above.key.tier, above.at.signed_by, bus, keep_days)
     for address in (bus.address(STREAMS[above.key.tier]), bus.address(ASK)):
-        if address in (above.at.stream, above.at.ask):
+        if not nats and address in (above.at.stream, above.at.ask):
             raise ConfError(f"--base-port {base_port}: {address} is the stream above; choose another")
     folder = process.prepared(run, settings)
     limits.raise_open_files()
     logger = logs.configure(process.NAME)
-    relaying = process.Relay(above, settings, folder, logger, Ports)
+    relaying = process.Relay(above, settings, folder, logger, output)
     try:
         with relaying:
             status = relaying.run()
     finally:
         access.tidy(folder)
     raise typer.Exit(status)
+
+
+def _bridge(
+    nats: str, login: Path | None, stream: str, subject: str, tier: SubscriberTier, keep_days: int
+) -> Callable[[Relay], RelayOutput]:
+    """What publishes into a NATS server.
+
+    Raises:
+        ConfError: an option is wrong.
+    """
+    from tapewire.daemons.relay import jetstream
+
+    name, prefix = stream or f"TAPEWIRE-{tier.value.upper()}", subject or f"tapewire.{tier.value}"
+    if not NAME.fullmatch(name):
+        raise ConfError(f"--nats-stream {name!r}: write words of A-Z a-z 0-9 _ -")
+    if not SUBJECT.fullmatch(prefix):
+        raise ConfError(f"--nats-subject {prefix!r}: write words of A-Z a-z 0-9 _ - with dots between them, and none at the end")
+    place = jetstream.NatsPlace(jetstream.servers(nats), name, prefix, jetstream.NatsLogin.read(login), keep_days)
+    return partial(jetstream.Jetstream, place=place)
 
 
 def _show(run: Path, *, json: bool) -> None:

@@ -13,8 +13,9 @@ from tapewire.bus.roles import STREAMS, SubscriberTier
 from tapewire.daemons.publisher import queries
 from tapewire.daemons.relay.above import STATE
 from tapewire.daemons.relay.process import Relay
+from tapewire.daemons.settings.structs import Subscribers
 from tapewire.daemons.shell import control
-from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.outlet import Outlet, ReaderLimits
 from tapewire.daemons.shell.questions import Questions
 from tapewire.daemons.shell.usage import Usage
 
@@ -32,7 +33,7 @@ class Ports:
         tier = relay.settings.tier
         self._held = relay.held
         self._own: control.Answers = {"strategies": relay.strategies}
-        self._outlet = Outlet(relay, STREAMS[tier], relay.settings.bus.reader_mib)
+        self._outlet = Outlet(relay, STREAMS[tier], ReaderLimits(relay.settings.bus.reader_mib, Subscribers().connections))
         self._questions = Questions(relay, tier, self._answers)
         self._usage = Usage(relay.folder / feed_files.FOLDER, relay.clock)
 

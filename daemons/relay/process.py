@@ -1,7 +1,8 @@
 """The relay as a process: what comes from above goes to the disk, then on.
 
-    above.py    the stream above         held.py     the lines on the disk
-    uptake.py   which line is the next   ports.py    subscribers
+    above.py    the stream above         held.py        the lines on the disk
+    uptake.py   which line is the next   ports.py       subscribers
+                                         jetstream.py   a NATS server instead of them
 
 It knows no bus and needs no run beside it. Its folder has the files of a run's feed, its own keys, and who was there:
 
@@ -43,7 +44,7 @@ from tapewire.strategies.clock import SECOND_NS
 NAME = "relay"
 CONTROL = "control.relay"
 STRATEGIES_NS = 5 * SECOND_NS  # between two tries to be told the strategies
-START_NS = 5 * SECOND_NS  # so long a key may be refused before a relay that was never let in gives up
+START_NS = 3 * SECOND_NS  # so long a key may be refused before a relay that was never let in gives up
 
 
 class RelayOutput(Protocol):
