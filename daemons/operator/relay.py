@@ -69,13 +69,13 @@ def relay(
     if key is None:
         raise ConfError("name the file of a subscriber: tapewire relay NAME.key (`tapewire subscribers export` above writes it)")
     from tapewire.daemons.relay import process
-    from tapewire.daemons.relay.ports import Ports
+    from tapewire.daemons.relay.ports import RelayPorts
     from tapewire.daemons.relay.settings import RelaySettings
     from tapewire.daemons.shell import limits, logs
 
     above = process.AboveFile.read(key)
     assert above.key.tier is not None
-    output: Callable[[process.Relay], process.RelayOutput] = Ports
+    output: Callable[[process.Relay], process.RelayOutput] = RelayPorts
     if nats:
         output = _bridge(nats, nats_login, nats_stream, nats_subject, above.key.tier, keep_days)
     bus = Bus(base_port=base_port, public_host=public_host)

@@ -22,7 +22,7 @@ from tapewire.daemons.shell.usage import Usage
 _packed = msgspec.msgpack.Encoder().encode
 
 
-class Ports:
+class RelayPorts:
     """Serves subscribers with keys of the relay's own.
 
     Raises:

@@ -19,7 +19,7 @@ HEADER = {"v": 1, "source": "subscriber", "epoch": 0, "seq": 0, "event_ns": 0, "
 
 
 def ask(key, verb, argument="", timeout_ms=10_000):
-    """The answer to a question; None if there was none in time."""
+    """The answer to a question; None if there is none now."""
     with locked(zmq.Context.instance().socket(zmq.DEALER), key) as socket:
         socket.linger = 0
         socket.connect(key["ask"])  # without a routing id of one's own: such a peer gets no answer
@@ -28,6 +28,8 @@ def ask(key, verb, argument="", timeout_ms=10_000):
         if not socket.poll(timeout_ms):
             return None
         report = msgpack.unpackb(socket.recv_multipart()[-1])
+        if not report["ok"] and report["text"].startswith("RATE"):
+            return None  # many ask at the moment; the next state is a second away
         if not report["ok"]:
             sys.exit(report["text"])
         return json.loads(report["text"])
