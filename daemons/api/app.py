@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 
 from tapewire import __version__
 from tapewire.daemons.api import bodies, live, metrics, operations, public, reading, signals
+from tapewire.daemons.api.direct import DirectWay
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import TITLES, Problem
 from tapewire.daemons.api.threshold import Threshold
@@ -57,7 +58,7 @@ def made(door: OpenDoor) -> Threshold:
 
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     app.mount("/", PageFiles(app, directory=PAGE, html=True), name="page")
-    return Threshold(app, door.conf.api)
+    return Threshold(DirectWay(app, door), door.conf.api)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -67,8 +67,7 @@ async def decision(door: OpenDoor, asked: SignalRequest) -> SignalAnswer:
         return none("UNKNOWN_INSTRUMENT", f"{asked.instrument[:40]!r} is not traded here; traded: {', '.join(door.conf.traded)}")
     bar = bar_of(asked.instrument, close_ns, asked.bar, asked.cross_instruments)
     position = position_of(door.conf, asked.position)
-    date = SessionClock(door.conf.calendar_of(asked.instrument)).read(close_ns)[0].date
-    if asked.session_date not in ("", date):
+    if asked.session_date and asked.session_date != (date := _date(door, asked.instrument, close_ns)):
         return none("SESSION_DATE", f"the bar of {asked.timestamp} is of the trade date {date}, not {asked.session_date[:20]}")
     if asked.bars is None:
         return await _decided(door, bar, position)
@@ -133,6 +132,11 @@ async def _decided(door: OpenDoor, bar: Bar, position: Position | None) -> Signa
                 return _approved(signal)
         if not await door.news(max(0.0, until - time.monotonic())):
             return none("TIMEOUT", "the gate has approved an order and not told its signal")
+
+
+def _date(door: OpenDoor, instrument: str, close_ns: int) -> str:
+    """The trade date of a bar."""
+    return SessionClock(door.conf.calendar_of(instrument)).read(close_ns)[0].date
 
 
 def _is_over(door: OpenDoor, bar: Bar) -> bool:

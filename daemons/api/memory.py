@@ -81,6 +81,9 @@ class Recent:
 
     def last(self, prefix: str) -> Iterator[SeenFact]:
         """The last fact of each topic with this prefix."""
+        if (exact := self._topics.get(prefix)) is not None:
+            yield exact[-1]
+            return
         for topic, kept in self._topics.items():
             if topic.startswith(prefix):
                 yield kept[-1]

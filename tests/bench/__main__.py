@@ -23,7 +23,7 @@ from tests.bench.figures import Figure, table
 
 INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
-ASKED = ("recordings", "rivals", "hostile", "public")
+ASKED = ("http", "recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
 
 
