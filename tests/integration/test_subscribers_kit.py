@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+import msgpack
 import msgspec
 import pytest
 
@@ -33,7 +34,7 @@ from tests import bridges
 from tests.integration.conftest import home_in
 from tests.integration.test_files import prepared
 from tests.integration.test_processes import eventually
-from tests.integration.test_subscribers import EXAMPLES, HEAD, exported, lines, texts
+from tests.integration.test_subscribers import DELAY_NS, EXAMPLES, HEAD, event_ns, exported, lines, texts
 from tests.mono import needs_mono
 from tests.mono import program as program
 from tests.stages import GO, Stage
@@ -267,18 +268,23 @@ def test_the_files_make_the_same_trades_in_another_ninjatrader(kit: Kit, program
 
 @needs_mono
 def test_a_signal_goes_from_a_bar_in_ninjatrader_to_a_subscriber(home: Path, program: Path, bars: Path, tmp_path: Path) -> None:
-    """Through the C# bridge and every daemon: a premium subscriber's file has the public signals of a backtest, in order."""
+    """Through the C# bridge and every daemon: a premium subscriber's file has the public signals of a backtest, in order.
+
+    A delayed one has the same lines, and none that is not five minutes old at the last bar.
+    """
     conf = msgspec.structs.replace(bridges.conf(["pipeline"]), subscribers=Subscribers(enabled=True))
     stage = Stage(program, bars, tmp_path, conf, 1_200)
     keepers: list[subprocess.Popen[bytes]] = []
 
     def strike(instance: Instance, bar: int) -> str:
         if not keepers:
-            key = exported(Path(instance.run), tmp_path, "anna", "premium")
-            keepers.append(subprocess.Popen([sys.executable, EXAMPLES / "keep.py", key, tmp_path / "anna.jsonl"]))
-        if bar > 1_100:  # what came so far is with her before the run ends
+            for name, tier in (("anna", "premium"), ("dora", "delayed")):
+                key = exported(Path(instance.run), tmp_path, name, tier)
+                keepers.append(subprocess.Popen([sys.executable, EXAMPLES / "keep.py", key, tmp_path / f"{name}.jsonl"]))
+        if bar > 1_100:  # what came so far is with them before the run ends
             sent = len(lines(Path(instance.run)))
             assert eventually(lambda: len(texts(tmp_path / "anna.jsonl")) >= sent)
+            assert eventually(lambda: texts(tmp_path / "dora.jsonl"))
         return GO
 
     run = stage.play(strike=strike)
@@ -292,3 +298,7 @@ def test_a_signal_goes_from_a_bar_in_ninjatrader_to_a_subscriber(home: Path, pro
     assert [line["previous"] for line in kept] == [line["previous"] for line in lines(run)][: len(kept)]
     assert len(got) > 20
     assert got == measure[: len(got)]
+    late = [json.loads(text) for text in texts(tmp_path / "dora.jsonl")]
+    assert [line["previous"] for line in late] == [line["previous"] for line in kept][: len(late)]
+    newest = max(event_ns(line | {"message": msgpack.unpackb(b64decode(line["frame"]))}) for line in late)
+    assert newest + DELAY_NS <= stage.recording.bars[-1].close_ns
