@@ -8,6 +8,7 @@ chain's core.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from tests import crowd
 from tests.bench import ours
-from tests.bench.figures import Figure, compared
+from tests.bench.figures import Figure, compared, quantile
 from tests.bench.ticks import state
 
 NAME = "public: bars and orders beside a crowd"
@@ -32,7 +33,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     readers, others = (60, 120) if quick else (READERS, OTHERS)
     bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: BLOCK * (4 if quick else 20)]
     conf = ours.settings("seed", ["pipeline"])
-    taken: dict[str, dict[str, list[float]]] = {kind: {ALONE: [], CROWD: []} for kind in ("bar", "order")}
+    turns: dict[str, dict[str, list[list[float]]]] = {kind: {ALONE: [], CROWD: []} for kind in ("bar", "order")}
     with ours.running(conf, folder / "run", subscribers={"enabled": True, "connections": READERS}) as conf:
         crowd.invite(folder / "run")
         with (
@@ -46,8 +47,8 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
             def turn() -> None:
                 nonlocal there
                 now = CROWD if there else ALONE
-                taken["bar"][now] += player.idle_us[10:]  # the first ones wake everybody up again
-                taken["order"][now] += player.signal_us[5:]
+                turns["bar"][now].append(player.idle_us[10:])  # the first ones wake everybody up again
+                turns["order"][now].append(player.signal_us[5:])
                 there = not there
                 people.turn(there)
                 player.idle_us, player.signal_us = [], []
@@ -62,9 +63,22 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         f"at most {people.seen[crowd.MOST]} bytes before a key; "
         f"publisher {'lives' if after['pid'] == pid else 'DIED'}"
     )
+    notes = {"bar": note, "order": f"{after['turned_away']:,} turned away"}
     return [
-        *compared(f"{NAME}, bar to eval.done", taken["bar"], ALONE, notes={CROWD: note}),
-        *compared(f"{NAME}, bar to signal", taken["order"], ALONE, notes={CROWD: f"{after['turned_away']:,} turned away"}),
+        *_figures(f"{NAME}, bar to eval.done", turns["bar"], notes["bar"]),
+        *_figures(f"{NAME}, bar to signal", turns["order"], notes["order"]),
+    ]
+
+
+def _figures(bench: str, turns: dict[str, list[list[float]]], note: str) -> list[Figure]:
+    """All turns together, and the median of each turn beside the crowd against the one before it: what else the machine did for
+    a while is in few of them."""
+    together = {name: [taken for turn in each for taken in turn] for name, each in turns.items()}
+    pairs = [*zip(turns[ALONE], turns[CROWD], strict=False)]
+    x50, x99 = (statistics.median(quantile(crowd, at) / quantile(alone, at) for alone, crowd in pairs) for at in (0.5, 0.99))
+    return [
+        *compared(bench, together, ALONE, notes={CROWD: note}),
+        Figure(bench, f"median of {len(pairs)} turns", quantile(together[CROWD], 0.5), x50=x50, x99=x99),
     ]
 
 
