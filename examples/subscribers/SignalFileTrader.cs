@@ -212,9 +212,9 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         /// <summary>Handles the files that are there, and cancels an entry whose time is over.</summary>
-        void Look() { Guard(Handle); }
+        void Look() { Guard(TakeFiles); }
 
-        void Handle()
+        void TakeFiles()
         {
             if (State != State.Realtime || _timer == null || Interlocked.Exchange(ref _looking, 1) == 1) return;
             try
