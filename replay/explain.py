@@ -74,9 +74,15 @@ class StoryMessage(Struct, frozen=True):
     body: dict[str, Any]
 
     def __str__(self) -> str:
-        shown = {key: self.body[key] for key in SHOWN.get(self.type, tuple(self.body)) if self.body.get(key) is not None}
-        text = "  ".join(f"{key}={value}" for key, value in _flat(shown))
+        text = "  ".join(f"{key}={value}" for key, value in shown(self))
         return f"{self.time}  {self.ref}\n    {self.type}: {text}"
+
+
+def shown(message: StoryMessage) -> list[tuple[str, str]]:
+    """What a person is shown of a message: names and values, without those that are empty."""
+    body = message.body
+    chosen = {key: body[key] for key in SHOWN.get(message.type, tuple(body)) if body.get(key) is not None}
+    return [(key, str(value)) for key, value in _flat(chosen)]
 
 
 def explain(run: Path, name: str) -> list[StoryMessage]:

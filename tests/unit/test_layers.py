@@ -20,8 +20,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("daemons.broker", "daemons.logger", "daemons.makers", "daemons.evaluation", "daemons.relay"),
     ("daemons.alerts",),
     ("daemons.operator",),
-    ("daemons.api",),
     ("replay",),
+    ("daemons.api",),
     ("daemons.__main__",),
 )
 # The gate's own rooms, likewise.

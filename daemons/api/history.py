@@ -1,0 +1,119 @@
+"""Endpoints of what lies on the disk: the days of the run with their verdicts and reports, and the chain behind a trade."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+import sys
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Request
+from msgspec import Struct
+from starlette.responses import Response
+
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.roles import Role
+from tapewire.daemons.api.bodies import gives, json
+from tapewire.daemons.api.callers import Caller
+from tapewire.daemons.api.keyed import door_of, needs
+from tapewire.daemons.api.problems import Problem
+from tapewire.replay import tapes
+from tapewire.replay.days import folders
+from tapewire.replay.explain import StoryMessage, shown
+
+router = APIRouter()
+Reader = Annotated[Caller, Depends(needs(Role.READER, Role.OPERATOR))]
+Date = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="A trade date.", examples=["2026-03-05"])]
+Name = Annotated[
+    str, Path(pattern="^[A-Za-z0-9_.@:-]{1,200}$", description="Of an intent, order, execution or trade; or topic@epoch:seq.")
+]
+MOST_DAYS = 90
+EXPLAIN_S = 20.0
+YIELDING = ("nice", "-n", "19")
+_explaining = asyncio.Lock()
+
+
+class ListedDay(Struct, frozen=True):
+    """A trade date in figures, dollars. verdict: equal, diverged or unproved; null while nobody has judged it."""
+
+    date: str
+    closed: bool
+    net: float
+    trades: int
+    won: int
+    refused: int
+    bars: int
+    verdict: str | None = None
+    summary: str | None = None
+
+
+@router.get("/days", summary="The trading days of the run", responses=gives(None, 503))
+async def days(request: Request, caller: Reader) -> Response:
+    """The newest first, 90 at most, each with its result and its verdict."""
+    run = door_of(request).run
+    try:
+        dates = await asyncio.to_thread(folders.dates, run)
+        lines = [line for date in dates[-MOST_DAYS:] if (line := _line(run, date)) is not None]
+    except DataError as error:
+        raise Problem(503, "DATA", str(error)) from None
+    return json({"days": lines[::-1]})
+
+
+@router.get("/days/{date}/report", summary="The report of a day", responses=gives(None, 404, 422))
+async def report(request: Request, caller: Reader, date: Date) -> Response:
+    """HTML, as the daybook has written it. It has no script, and this answer's policy lets none run."""
+    path = folders.place(door_of(request).run, date) / "report.html"
+    try:
+        content = await asyncio.to_thread(path.read_bytes)
+    except OSError:
+        raise Problem(404, "NOT_FOUND", f"{date} has no report") from None
+    return Response(content, media_type="text/html")
+
+
+@router.get("/explain/{name}", summary="The chain behind a message", responses=gives(None, 404, 422, 503))
+async def explain(request: Request, caller: Reader, name: Name) -> Response:
+    """From an order, signal, trade or fill back to its bar, and forward to its result: what `tapewire explain` tells.
+
+    It reads the whole journal, so a process of its own does it, one at a time and at the lowest priority: this one goes on serving,
+    and no daemon waits.
+    """
+    run = door_of(request).run
+    unknown = Problem(404, "NOT_FOUND", f"nothing in the journal is called {name!r}")
+    if not (run / tapes.FOLDER).is_dir():
+        raise unknown
+    command = (*YIELDING, sys.executable, "-P", "-m", "tapewire", "explain", "--json", "--run", str(run), "--", name)
+    async with _explaining:
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        try:
+            async with asyncio.timeout(EXPLAIN_S):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise Problem(503, "TIMEOUT", "the journal is long; `tapewire explain` takes its time") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    if process.returncode == ConfError.status:
+        raise unknown
+    if process.returncode:
+        raise Problem(503, "DATA", err.decode("utf-8", "replace").strip()[-300:])
+    steps = msgspec.json.decode(out, type=list[StoryMessage])
+    return json({"steps": [msgspec.to_builtins(step) | {"shown": shown(step)} for step in steps]})
+
+
+def _line(run: pathlib.Path, date: str) -> ListedDay | None:
+    done, judged = folders.performance(run, date), folders.judged(run, date)
+    if done is None:
+        return None
+    return ListedDay(
+        date,
+        done.closed,
+        done.figures["net"],
+        done.figures["trades"],
+        done.figures["wins"],
+        sum(done.refusals.values()),
+        sum(done.bars.values()),
+        None if judged is None else judged.verdict,
+        None if judged is None else judged.summary,
+    )
