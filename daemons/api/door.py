@@ -147,6 +147,7 @@ class OpenDoor:
             "run": self.conf.instance,
             "mode": self.mode,
             "preset": self.conf.preset.name,
+            "day_type": self.conf.preset.day_type,
             "account": self.conf.trading.account,
             "zone": "America/New_York",
             "traded": {

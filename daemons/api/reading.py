@@ -9,11 +9,14 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from tapewire import __version__
+from tapewire.bus import topics
+from tapewire.bus.messages import Risk
 from tapewire.bus.roles import Role
 from tapewire.daemons.api.bodies import gives, json
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.keyed import door_of, needs
+from tapewire.daemons.api.measures import rooms
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.operator.ready import lights
 
@@ -44,6 +47,7 @@ async def state(request: Request, caller: Reader) -> Response:
     tracker = await door.ask("tracker", "state")
     gate = await door.ask("control.gate", "state")
     strategies = await door.ask("evaluator", "strategies")
+    risk = next(iter(door.last(topics.RISK, Risk).values()), None)
     limits: dict[str, Any] = msgspec.to_builtins(door.conf.preset.risk)
     return json(
         {
@@ -55,6 +59,7 @@ async def state(request: Request, caller: Reader) -> Response:
             "venue_up": gate["venue_up"],
             "books": gate["books"],
             "lights": [*map(msgspec.to_builtins, lights(door.conf, door.snapshot(gate)))],
+            "rooms": [each._asdict() for each in rooms(door.conf.preset.risk, risk)],
             "limits": {name: value for name, value in limits.items() if value not in (None, {})},
             "playback": await _playback(door) if door.mode == "replay" else None,
         }

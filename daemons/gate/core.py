@@ -83,7 +83,8 @@ def daemon(conf: Conf) -> Daemon:
         serves="gate",
         admits=ADMITS,
         venue=LinkPolicy(
-            halted=lambda gate: gate.killed, books=lambda gate: shown.books(gate.conf.traded, gate.book, gate.orders, gate.disputes)
+            halted=lambda gate: gate.killed,
+            books=lambda gate: shown.books(gate.conf.traded, gate.book, gate.orders, gate.disputes, gate.program),
         ),
         durable=LogPolicy(
             snapshot=lambda gate: state.encode(gate.snapshot()),
