@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridges import PATIENCE_S, Bridge, conf
+from tests.bridges import PATIENCE_S, Bridge
 from tests.mono import needs_mono
 from tests.mono import program as program
+from tests.runs import conf
 
 pytestmark = [pytest.mark.slow, needs_mono]
 
