@@ -21,7 +21,7 @@ import msgspec
 from tests.bench import against
 from tests.bench.figures import Figure, table
 
-INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "backfill", "ticks")
+INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "relay", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
 ASKED = ("http", "recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
