@@ -16,7 +16,7 @@ from starlette.routing import compile_path
 from starlette.websockets import WebSocket
 
 from tapewire import __version__
-from tapewire.daemons.api import bodies, history, live, metrics, operations, public, reading, signals
+from tapewire.daemons.api import bodies, entering, history, live, metrics, operations, public, reading, signals
 from tapewire.daemons.api.direct import DirectWay
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import TITLES, Problem
@@ -49,7 +49,15 @@ def made(door: OpenDoor) -> Threshold:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
     app.add_exception_handler(Exception, _fault)
-    for router in (reading.router, signals.router, public.router, operations.router, history.router, metrics.router):
+    for router in (
+        reading.router,
+        signals.router,
+        public.router,
+        operations.router,
+        history.router,
+        entering.router,
+        metrics.router,
+    ):
         app.include_router(router)
 
     @app.websocket("/stream")

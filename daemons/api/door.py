@@ -20,6 +20,7 @@ from tapewire.bus.messages import Beat, Body, Risk, Session, Verb
 from tapewire.bus.roles import CONTROL_PORT, VENUE
 from tapewire.daemons.api.asking import VerbRefused
 from tapewire.daemons.api.callers import Caller, Callers
+from tapewire.daemons.api.codes import Codes
 from tapewire.daemons.api.measures import Contents, Passing
 from tapewire.daemons.api.memory import Recent, SeenFact
 from tapewire.daemons.api.ports import Ports
@@ -48,6 +49,7 @@ class OpenDoor:
         self.ports = ports
         self.keys = keys
         self.logger = logger
+        self.codes = Codes(time.monotonic)
         self.callers = Callers(keys, conf.api.requests_per_s, time.monotonic)
         self.recent = Recent()
         self.passing = Passing()

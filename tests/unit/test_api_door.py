@@ -39,13 +39,14 @@ ALLOWED = {
     ("POST", "/api/v1/signals/generate"): {"reader", "operator"},
     ("POST", "/session_init"): {"operator"},
     ("POST", "/api/v1/signals/send"): {"external", "operator"},
+    ("POST", "/page/code"): {"reader", "operator"},
     ("POST", "/api/live/kill"): {"operator"},
     ("POST", "/api/live/arm"): {"operator"},
     ("POST", "/api/live/start"): {"operator"},
     ("POST", "/api/live/stop"): {"operator"},
     ("POST", "/api/replay/pause"): {"operator"},
 }
-OPEN = {("GET", "/health"), ("POST", "/api/v1/license/validate")}
+OPEN = {("GET", "/health"), ("POST", "/page/key"), ("POST", "/api/v1/license/validate")}
 
 
 @pytest.fixture

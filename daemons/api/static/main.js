@@ -346,10 +346,15 @@ function door(why = "") {
 $("door-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const shown = $("key").value.trim();
-  $("key").value = "";
   put($("door-error"), "");
+  try {
+    key.set(shown.includes(".") ? shown : (await post("page/key", { code: shown })).key); // a key has a point, a code none
+  } catch (error) {
+    put($("door-error"), capital(`${error.message}.`));
+    return;
+  }
+  $("key").value = "";
   stream.close();
-  key.set(shown);
   stream.open();
 });
 
