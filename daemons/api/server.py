@@ -124,12 +124,12 @@ def listening(settings: Api) -> socket.socket:
     Raises:
         Transient: another process has the port.
     """
+    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     try:
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        bound = socket.socket(family)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((settings.host, settings.port))
         bound.listen(256)
     except OSError as error:
+        bound.close()
         raise Transient(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}; set port in [api]") from error
     return bound

@@ -1,0 +1,142 @@
+"""The server's connections: a slow or endless one costs little, and not for long."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from tapewire.bus.errors import Transient
+from tapewire.daemons.api import server
+from tapewire.daemons.settings.structs import Api
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LONG = "x" * (48 << 20)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with a word, or with more than a socket holds."""
+    await PlainTextResponse(LONG if scope["path"] == "/long" else "word")(scope, receive, send)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[server.Server]:
+    """A server whose patience is short."""
+    for name, value in (("PATIENCE_S", 0.2), ("ANSWER_S", 0.2), ("MAX_HEAD", 4_096), ("MOST_CONNECTIONS", 8)):
+        monkeypatch.setattr(server, name, value)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        settings = Api(port=free.getsockname()[1])
+    bound = server.listening(settings)
+    made = server.made(application, settings)
+    made.config.port = settings.port
+    thread = threading.Thread(target=lambda: asyncio.run(made.serve(sockets=[bound])))
+    thread.start()
+    yield made
+    made.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def port(served: server.Server) -> int:
+    return served.config.port
+
+
+def opened(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def ended(connection: socket.socket) -> bool:
+    """Whether the server has closed it; waits until it has, and the time-out only ends a test that would not."""
+    with suppress(ConnectionResetError):
+        while connection.recv(65_536):
+            pass
+    return True
+
+
+def eventually(done: Callable[[], bool]) -> bool:
+    """Whether it comes true; the time-out only ends a test that would not."""
+    until = time.monotonic() + 20
+    while not done() and time.monotonic() < until:
+        time.sleep(0.01)
+    return done()
+
+
+def answers(port: int) -> bool:
+    """Whether another client is served."""
+    with opened(port) as connection:
+        connection.sendall(GET)
+        return b"200 OK" in connection.recv(65_536)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+        GET,
+    ],
+    ids=["nothing", "a line", "a head", "a body", "no second request"],
+)
+def test_a_connection_that_brings_no_request_is_closed(sent: bytes, port: int) -> None:
+    """Whatever it has begun; another client is served meanwhile."""
+    with opened(port) as slow:
+        slow.sendall(sent)
+
+        assert answers(port)
+        assert ended(slow)
+
+
+def flood(connection: socket.socket) -> None:
+    """A head without an end."""
+    connection.sendall(b"GET / HTTP/1.1\r\n")
+    while True:
+        connection.sendall(b"X-More: " + b"x" * 1_000 + b"\r\n")
+
+
+def test_a_head_without_an_end_is_closed(port: int) -> None:
+    """As soon as it is too long."""
+    with opened(port) as endless, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        flood(endless)
+
+
+def test_an_answer_that_nobody_reads_is_given_up(served: server.Server, port: int) -> None:
+    """It is in the way of nobody meanwhile."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as lazy:
+        lazy.sendall(GET.replace(b" / ", b" /long "))
+
+        assert answers(port)
+        assert eventually(lambda: not served.server_state.connections)
+        received = 0
+        with suppress(ConnectionResetError):
+            while part := lazy.recv(1 << 20):
+                received += len(part)
+        assert received < len(LONG)
+
+
+def test_one_connection_too_many_is_closed_and_the_others_stay(port: int) -> None:
+    """A crowd that connects and says nothing takes no more than its places."""
+    crowd = [opened(port) for _ in range(40)]
+
+    assert sum(ended(each) for each in crowd[8:]) == 32
+    for each in crowd:
+        each.close()
+    assert answers(port)
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """With its address and the setting."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(Transient, match=r"set port in \[api\]"):
+            server.listening(Api(port=other.getsockname()[1]))
