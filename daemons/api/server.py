@@ -16,7 +16,7 @@ from tapewire.bus.errors import Transient
 from tapewire.daemons.api.threshold import Application
 from tapewire.daemons.settings.structs import Api
 
-MOST_CONNECTIONS = 512  # one more is closed at once: a daemon needs its descriptors
+MOST_CONNECTIONS = 512  # with one more, the one that has waited longest without a whole request is closed
 PATIENCE_S = 10.0  # for a whole request, and for one that follows on the same connection
 ANSWER_S = 30.0  # for an answer to be made, and to be read
 MAX_HEAD = 256 << 10  # bytes that come at once; a head that is longer ends the connection
@@ -33,9 +33,11 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
-            transport.abort()
-            return
-        self._wait(PATIENCE_S)
+            longest = next(iter(self._waiting), self)
+            longest.transport.abort()
+            self._waiting.pop(longest, None)
+        if not transport.is_closing():
+            self._await_request()
 
     def data_received(self, data: bytes) -> None:
         self._head += len(data)
@@ -46,7 +48,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._wait(PATIENCE_S)
+        self._await_request()
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
@@ -54,20 +56,33 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._head = 0
+        self._waiting.pop(self, None)
         self._wait(ANSWER_S)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._wait(PATIENCE_S)
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.pop(self, None)
         self._stop()
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        self._waiting.pop(self, None)
         self._stop()
         super().handle_websocket_upgrade()
+
+    @property
+    def _waiting(self) -> dict[HttpConnection, None]:
+        """The connections of this server from which nothing whole has come, the longest first. They make room for others."""
+        waiting: dict[HttpConnection, None] = self.server_state.__dict__.setdefault("waiting", {})
+        return waiting
+
+    def _await_request(self) -> None:
+        self._waiting.setdefault(self)
+        self._wait(PATIENCE_S)
 
     def _wait(self, seconds: float) -> None:
         self._stop()

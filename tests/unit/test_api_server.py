@@ -123,14 +123,16 @@ def test_an_answer_that_nobody_reads_is_given_up(served: server.Server, port: in
         assert received < len(LONG)
 
 
-def test_one_connection_too_many_is_closed_and_the_others_stay(port: int) -> None:
-    """A crowd that connects and says nothing takes no more than its places."""
+def test_a_crowd_makes_room_for_who_asks(port: int) -> None:
+    """Forty that say nothing have eight places: those who came first are closed, and one who asks is answered meanwhile."""
     crowd = [opened(port) for _ in range(40)]
 
-    assert sum(ended(each) for each in crowd[8:]) == 32
+    answered = answers(port)
+    closed = sum(ended(each) for each in crowd[:32])
     for each in crowd:
         each.close()
-    assert answers(port)
+
+    assert (answered, closed) == (True, 32)
 
 
 def test_a_port_that_is_taken_is_told() -> None:
