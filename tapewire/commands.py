@@ -29,6 +29,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "daemons.operator.ready": {
         "ready": "Show whether an entry could be traded now: platform, account, data, orders, position.",
     },
+    "daemons.operator.page": {
+        "open": "Open the page of a run in the browser.",
+    },
     "daemons.operator.keys": {
         "keys": "The keys of a run: who may connect, and what each may do.",
     },

@@ -36,7 +36,7 @@ def open_page(
     key: Annotated[str, typer.Option(help="Whose rights the page has: operator, reader, or a key of yours.")] = "operator",
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Without it only address and code are printed.")] = True,
 ) -> None:
-    """Open the page of a run in the browser. Type the code that is printed: no address holds a secret."""
+    """Open the page of a run in the browser. It asks for the code that is printed here: no address holds a secret."""
     run = Path(instances.choose(instance).run)
     api = configuration.read(run).api
     if not api.enabled:
