@@ -330,17 +330,9 @@ def prepare(
     fill_empty: bool = False,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started."""
-    chosen = configuration.preset(preset, split(strategies), settings or ())
-    conf = configuration.load(
-        "replay",
-        instance=instance,
-        traded=[instrument],
-        preset=chosen,
-        fill=fill,
-        fill_empty=fill_empty,
-        program=program,
-        own=own,
-    )
+    from tapewire.replay.desk.start import configured
+
+    conf = configured(instance, instrument, preset, split(strategies), settings, fill, fill_empty, program, own)
     tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")

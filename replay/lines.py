@@ -11,6 +11,11 @@ from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.replay.excursion import Measures
 from tapewire.replay.tapes import wall
 
+# The columns of a trade, as `trade` gives them.
+TRADE = (
+    *("session", "strategy", "setup", "direction", "size", "signal_time", "entry_time", "entry_price", "exit_time", "exit_price"),
+    *("reason", "bars_held", "stop", "target", "gross", "commission", "net", "id", "instrument", "mae", "mfe", "r"),
+)
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
 
 

@@ -4,6 +4,7 @@
     intents.jsonl    one line per requested entry, approved or refused
     trades.jsonl     one line per finished trade, with its MAE, MFE and R (replay/excursion.py)
     program.json     the account's result in its prop-firm program, if it was in one (`tapewire.replay.program`)
+    trades.csv       the same lines for a spreadsheet; equity.csv after each of them the equity (replay/equity.py)
     summary.json     what was read, what was refused and why, and the result
 
 Times are Eastern wall stamps, as bars have them; money is dollars and cents. Nothing here depends on when the run took place. Each
@@ -12,9 +13,11 @@ file appears whole or not at all, and `summary.json` is written last: if it exis
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import excursion, lines, tapes
+from tapewire.replay import equity, excursion, lines, tapes
 from tapewire.replay.attendance import Attendance, SessionCount
 from tapewire.replay.lines import ENTRIES, dollars
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
@@ -68,7 +71,7 @@ class Summary(Struct, frozen=True):
 
 
 def write(run: Path, conf: Conf, recording: Recording | None = None, attendance: Attendance | None = None) -> Summary:
-    """Write the four files of a run into its folder.
+    """Write the files of a run into its folder.
 
     Args:
         run: holds `journal/`. conf: its configuration. recording: the bars, if it read files; the summary lists their ignored rows.
@@ -87,7 +90,10 @@ def write(run: Path, conf: Conf, recording: Recording | None = None, attendance:
     _lines(run / "intents.jsonl", intents)
     bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
     measures = excursion.measured(bars, trades, signals, conf.instruments)
-    _lines(run / "trades.jsonl", (lines.trade(trade, measures[trade.id]) for trade in trades))
+    done = [lines.trade(trade, measures[trade.id]) for trade in trades]
+    _lines(run / "trades.jsonl", done)
+    _csv(run / "trades.csv", lines.TRADE, done)
+    _csv(run / "equity.csv", equity.COLUMNS, equity.rows(done, conf.preset.risk.start, conf.calendar))
     disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
     return summary
 
@@ -122,6 +128,14 @@ def read_summary(run: Path) -> Summary:
 
 def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     disk.replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def _csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    disk.replace(path, text.getvalue().encode())
 
 
 def _intents(signals: list[Signal], rejects: list[Reject], conf: Conf) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from tapewire.replay.sources.reading import Reading
 
 Progress = Callable[[float], None]
-RESULTS = ("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", program.NAME, "report.html")
+RESULTS = (
+    *("summary.json", "signals.jsonl", "intents.jsonl", "trades.jsonl", "trades.csv", "equity.csv"),
+    *(program.NAME, "report.html"),
+)
 OURS = (
     *(
         tapes.FOLDER,

@@ -6,10 +6,33 @@
     tapewire.replay       recordings, backtests, comparison
     tapewire.conf         settings as TOML
 
+    run = tapewire.backtest("recordings", instrument="MNQ", preset="seed")    # for notebooks: tapewire.replay.desk
+
 In a checkout those five are links to the folders of the same names beside this one. A build follows the links, so that a wheel
-and an sdist hold plain folders. Nothing is imported here, so that a daemon loads only what it needs.
+and an sdist hold plain folders. Nothing is imported here before it is asked for, so that a daemon loads only what it needs.
 """
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 from tapewire import form as form  # decides where all other modules come from, so it comes first
+
+if TYPE_CHECKING:
+    from tapewire.replay.desk import Run as Run
+    from tapewire.replay.desk import backtest as backtest
+    from tapewire.replay.desk import load as load
+
+DESK = ("Run", "backtest", "load")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in DESK:
+        raise AttributeError(f"module 'tapewire' has no attribute {name!r}")
+    from tapewire.replay import desk
+
+    return getattr(desk, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *DESK})

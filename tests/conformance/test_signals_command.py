@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import tapewire
 from tapewire.daemons.operator.cli import application
 from tests.conformance import test_proposals, test_session, test_trades
 from tests.conformance.test_session import VECTORS, lines
@@ -83,6 +84,18 @@ def test_trades_are_those_of_the_vectors(folders: Any, vector: str, preset: str,
     got = list(read(folders("backtest", vector, preset, "--fill", fill) / "trades.jsonl"))
 
     test_trades.compare([columns_of(wanted, each) for each in got], wanted)
+
+
+@presets
+def test_a_runs_table_of_trades_is_trades_jsonl(folders: Any, vector: str, preset: str) -> None:
+    """What a notebook sees of a backtest, to the last digit."""
+    run = tapewire.load(folders("backtest", vector, preset))
+    lines = list(read(run.folder / "trades.jsonl"))
+
+    for name in ("id", "net", "gross", "entry_price", "exit_price", "bars_held", "mae", "mfe"):
+        assert [*run.trades[name]] == [line[name] for line in lines], name
+    assert [*run.trades.exit_time.dt.strftime("%Y-%m-%dT%H:%M:%S")] == [line["exit_time"] for line in lines]
+    assert run.stats["net"] == run.summary.net
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

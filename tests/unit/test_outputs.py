@@ -182,7 +182,7 @@ def test_equal_journals_leave_equal_files(tmp_path):
     write(second, conf())
 
     names = sorted(path.name for path in second.iterdir())
-    assert names == ["intents.jsonl", "journal", "signals.jsonl", "summary.json", "trades.jsonl"]
+    assert names == ["equity.csv", "intents.jsonl", "journal", "signals.jsonl", "summary.json", "trades.csv", "trades.jsonl"]
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names if name != "journal")
 
 

@@ -1,0 +1,249 @@
+"""A finished run as tables and figures, read from the files that every backtest and replay leaves."""
+
+from __future__ import annotations
+
+import html
+import math
+import shutil
+import weakref
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.messages import Bar
+from tapewire.daemons.settings import load as configuration
+from tapewire.replay import equity, excursion, explain, lines, outputs, report, tapes
+from tapewire.replay.desk import numbers
+from tapewire.replay.desk.numbers import ClosedTrade
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEIGHT = 900  # of the report inside a notebook, in pixels
+GROUPS = ("strategy", "direction", "weekday", "hour", "day_type", "reason")
+
+
+class ReportPage:
+    """A run's report: a file, and shown by itself as the last value of a notebook's cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"report: {self.path}"
+
+    def _repr_html_(self) -> str:
+        # In a frame of its own: its styles and those of the notebook stay apart. It has no script to run.
+        content = html.escape(self.path.read_text("utf-8"), quote=True)
+        return f'<iframe sandbox srcdoc="{content}" style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
+
+
+class Story(tuple[explain.StoryMessage, ...]):
+    """What led to a trade and what came of it, oldest first."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self))
+
+
+class Run:
+    """One finished run. Its tables and figures are made when they are asked for, and then kept.
+
+    folder: where its files are. capital: dollars at the beginning. summary: as in summary.json.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        capital: float | None = None,
+        bars: Sequence[Bar] | None = None,
+        passing: bool = False,
+    ) -> None:
+        """As `load`. bars: of its recording, where they are in memory. passing: the folder is removed with this object."""
+        self.folder = folder
+        if passing:
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.summary = outputs.read_summary(folder)
+        self.conf = configuration.read(folder)
+        self.capital = self.conf.preset.risk.start if capital is None else capital
+        if not self.capital > 0:
+            raise ConfError(f"capital = {capital}: dollars above 0 are needed, such as 50000")
+        self._bars = bars
+
+    def __repr__(self) -> str:
+        told = self.summary
+        return f"<Run of {told.preset}: {len(self._sessions)} sessions, {told.trades} trades, net {told.net:,.2f} $, {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        shown: str = self.stats.to_frame("").to_html(na_rep="", float_format=lambda value: f"{value:,.2f}")
+        return shown
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Finished trades in the order of their exits; see `tables.COLUMNS`."""
+        return self._table("trades", "trades.jsonl")
+
+    @cached_property
+    def signals(self) -> pd.DataFrame:
+        """What the gate approved: entries, exits, moves of stops."""
+        return self._table("signals", "signals.jsonl")
+
+    @cached_property
+    def proposals(self) -> pd.DataFrame:
+        """Each entry that a strategy asked for, with the reason if the gate refused it."""
+        return self._table("proposals", "intents.jsonl")
+
+    @cached_property
+    def sessions(self) -> pd.DataFrame:
+        """Every session of the recording, also those without a trade."""
+        from tapewire.replay.desk import tables
+
+        closed: dict[str, list[ClosedTrade]] = {name: [] for name in self._sessions}
+        for result in self._results:
+            closed[result.session].append(result)
+        walk, rows = equity.Walk(self.capital), []
+        for name, results in closed.items():
+            counts = [count for count in self.summary.sessions if count.session == name]
+            net = numbers.total(result.net for result in results)
+            rows.append(
+                {
+                    "session": name,
+                    "trades": len(results),
+                    "wins": sum(result.net > 0 for result in results),
+                    "gross": numbers.total(result.gross for result in results),
+                    "commission": numbers.total(result.commission for result in results),
+                    "net": net,
+                    **walk.on(net),
+                    "rth_bars": sum(count.rth_bars for count in counts),
+                    "missing": sum(count.missing for count in counts),
+                }
+            )
+        return tables.made("sessions", rows)
+
+    @cached_property
+    def equity(self) -> pd.DataFrame:
+        """Realised equity after each trade. It begins at `capital`, which has no row."""
+        from tapewire.replay.desk import tables
+
+        return tables.made("equity", equity.rows(self._rows("trades.jsonl"), self.capital, self.conf.calendar))
+
+    @cached_property
+    def stats(self) -> pd.Series[Any]:
+        """The figures of the run by name; `tapewire.replay.desk.numbers` has their formulas. NaN: nothing to divide by."""
+        import pandas as pd
+
+        return pd.Series({name: math.nan if value is None else value for name, value in self.figures().items()}, dtype=object)
+
+    def figures(self) -> dict[str, Any]:
+        """As `stats`, in plain Python; None where there is nothing to divide by."""
+        return numbers.figures(
+            self._results, self._sessions, capital=self.capital, bars=self.summary.bars, bought_and_held=self._bought_and_held()
+        )
+
+    def by(self, group: str) -> pd.DataFrame:
+        """Figures of the trades of each strategy, direction, weekday, hour (New York, of the entry), day type or exit reason.
+
+        Raises:
+            ConfError: another group.
+        """
+        import pandas as pd
+
+        table = self.trades
+        if group == "weekday":
+            names = list(table.entry_time.dt.day_name())
+        elif group == "hour":
+            names = list(table.entry_time.dt.strftime("%H:00"))
+        elif group == "day_type":
+            entered = self.signals[self.signals.action.isin([str(action) for action in lines.ENTRIES])]
+            types = dict(zip(entered.order_id, entered.day_type, strict=True))
+            names = [types.get(name, "") for name in table.id]
+        elif group in GROUPS:
+            names = list(table[group])
+        else:
+            raise ConfError(f"by({group!r}): write one of {', '.join(GROUPS)}")
+        return pd.DataFrame.from_dict(dict(numbers.groups(self._results, names)), orient="index")
+
+    def report(self) -> ReportPage:
+        """The page, written anew."""
+        return ReportPage(report.write(self.folder))
+
+    def explain(self, name: str) -> Story:
+        """From a trade, signal or order back to its bar, and forward to its result.
+
+        Raises:
+            ConfError: nothing has this id, or the run keeps no messages.
+        """
+        return Story(explain.explain(self.folder, name))
+
+    def to_parquet(self, folder: str | Path) -> list[Path]:
+        """Write each table as a file of its own. Returns the files. Needs pyarrow: `pip install 'tapewire[parquet]'`."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        written = []
+        for name in ("trades", "equity", "sessions", "signals", "proposals"):
+            path = place / f"{name}.parquet"
+            try:
+                getattr(self, name).to_parquet(path, index=False)
+            except ImportError as error:
+                raise ConfError("to_parquet needs pyarrow; install it with: pip install 'tapewire[parquet]'") from error
+            written.append(path)
+        return written
+
+    def _table(self, name: str, file: str) -> pd.DataFrame:
+        from tapewire.replay.desk import tables
+
+        return tables.made(name, self._rows(file))
+
+    def _rows(self, file: str) -> list[dict[str, Any]]:
+        path = self.folder / file
+        try:
+            return msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+        except (OSError, msgspec.MsgspecError) as error:
+            raise DataError(f"{path}: {error}; run it again") from error
+
+    @cached_property
+    def _sessions(self) -> list[str]:
+        return sorted({count.session for count in self.summary.sessions} | {result.session for result in self._results})
+
+    @cached_property
+    def _results(self) -> list[ClosedTrade]:
+        rows = self._rows("trades.jsonl")
+        return [
+            ClosedTrade(
+                session=session,
+                net=row["net"],
+                gross=row["gross"],
+                commission=row["commission"],
+                r=row["r"],
+                bars_held=row["bars_held"],
+            )
+            for row, session in zip(rows, equity.closed(rows, self.conf.calendar), strict=True)
+        ]
+
+    def _bought_and_held(self) -> float | None:
+        """One contract from the first open to the last close, before costs. None where the run keeps no bars, or has several."""
+        if len(self.summary.instruments) != 1:
+            return None
+        name = self.summary.instruments[0]
+        if self._bars is not None:
+            first, last = self._bars[0].open, self._bars[-1].close
+        elif tapes.kept(self.folder) == "all" and (bars := excursion.journalled(self.folder)(name)):
+            first, last = bars[0].open, bars[-1].close
+        else:
+            return None
+        return round((last - first) * self.conf.instruments[name].point_value, 2)
+
+
+def load(folder: str | Path, *, capital: float | None = None) -> Run:
+    """A run that a command or `backtest` has left.
+
+    Args:
+        folder: its folder (`--out`). capital: dollars at the beginning; None for the account's start in its preset.
+    Raises:
+        ConfError: no finished run. DataError, JournalError: its files cannot be read.
+    """
+    return Run(Path(folder), capital=capital)

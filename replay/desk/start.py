@@ -1,0 +1,133 @@
+"""A backtest from Python: what the command `backtest` does, without a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import keeping, runs
+from tapewire.replay.desk.run import Run
+from tapewire.replay.sources.options import Options
+from tapewire.replay.tapes import Kept
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLOW = ("ask_volume", "bid_volume")
+
+
+def backtest(
+    data: str | Path | pd.DataFrame,
+    *,
+    instrument: str = "MNQ",
+    preset: str = "seed",
+    strategies: Iterable[str] | None = None,
+    set: Mapping[str, Any] | None = None,  # the option's own name
+    start: str | dt.date | None = None,
+    end: str | dt.date | None = None,
+    out: str | Path | None = None,
+    fill: str = "next_open",
+    fill_empty: bool = False,
+    program: str | None = None,
+    instruments: str | Path | None = None,
+    options: Options | None = None,
+    journal: Kept | None = None,
+    capital: float | None = None,
+    progress: runs.Progress | None = None,
+) -> Run:
+    """Run recorded bars through the cores of the daemons in this process.
+
+    Args:
+        data: a file or a folder in any format that is known (`tapewire data formats`), or a table of one-minute bars: with a
+            DatetimeIndex of the bars' closes that has a zone, and columns open, high, low, close, volume; ask_volume and bid_volume
+            where known.
+        instrument: what to trade; MNQ reads NQ. preset: of conf/presets, or the path of a .toml file.
+        strategies: in place of the preset's. set: single settings by name, such as {"edge_fade.pause_bars": 20}.
+        start, end: first and last trade date. out: the run's folder, which is replaced; None for one that goes with the result.
+        fill, fill_empty, program, instruments, journal: as of the command. options: how files are to be read.
+        capital: dollars at the beginning; None for the account's start in the preset. progress: called with the share done.
+    Raises:
+        ConfError, DataError: with what is wrong, where, and the remedy.
+    """
+    own = None if instruments is None else Path(instruments)
+    conf = configured("backtest", instrument, preset, strategies, set, fill, fill_empty, program, own)
+    how = options or Options()
+    how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
+    tell = progress or (lambda share: None)
+    folder = Path(mkdtemp(prefix="tapewire-") if out is None else out)
+    try:
+        with TemporaryDirectory(prefix="tapewire-") as place:
+            path = Path(data) if isinstance(data, str | Path) else _written(data, conf.instruments[instrument].root, Path(place))
+            recording, calendar = runs.read(path, instrument, lambda share: tell(share / 2), how, conf.instruments)
+            conf = msgspec.structs.replace(conf, calendar=calendar)
+            kept = keeping.chosen(journal, len(recording.bars))
+            runs.backtest(conf, recording, folder, lambda share: tell(0.5 + share / 2), kept)
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Run(folder, capital=capital, bars=recording.bars, passing=out is None)
+
+
+def configured(
+    instance: str,
+    instrument: str,
+    preset: str,
+    strategies: Iterable[str] | None,
+    settings: Mapping[str, Any] | Iterable[str] | None,
+    fill: str,
+    fill_empty: bool,
+    program: str | None,
+    own: Path | None,
+) -> Conf:
+    """The configuration of a run over a recording, without its calendar. Raises ConfError."""
+    words = [f"{name}={_toml(value)}" for name, value in settings.items()] if isinstance(settings, Mapping) else settings or ()
+    chosen = configuration.preset(preset, None if strategies is None else list(strategies), list(words))
+    return configuration.load(
+        "replay",
+        instance=instance,
+        traded=[instrument],
+        preset=chosen,
+        fill=fill,
+        fill_empty=fill_empty,
+        program=program,
+        own=own,
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value as a person writes it behind `--set name=`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_toml(each) if not isinstance(each, str) else repr(each) for each in value)}]"
+    return str(value)
+
+
+def _written(bars: pd.DataFrame, root: str, folder: Path) -> Path:
+    """A table of bars as a recording in tapewire's own form, so that one reader checks both. Raises ConfError."""
+    import pandas as pd
+
+    index = bars.index
+    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
+        raise ConfError("data: a table needs a DatetimeIndex with a zone, of the closes of its bars; see DataFrame.tz_localize")
+    lower = {str(name).lower(): name for name in bars.columns}
+    if missing := [name for name in ("open", "high", "low", "close", "volume") if name not in lower]:
+        raise ConfError(f"data: a table needs the column {missing[0]!r}; it has {', '.join(map(str, bars.columns))}")
+    rows = pd.DataFrame({name: bars[lower[name]].to_numpy() for name in ("open", "high", "low", "close", "volume")})
+    rows.insert(0, "close_utc", index.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"))
+    for name in FLOW:
+        rows[name] = bars[lower[name]].to_numpy() if all(each in lower for each in FLOW) else ""
+    path = folder / f"{root}.csv"
+    rows.to_csv(path, index=False)
+    return path

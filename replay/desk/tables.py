@@ -1,0 +1,119 @@
+"""The files of a run as pandas tables: columns that are always there, times in New York, money in dollars, prices as traded.
+
+`COLUMNS` says what each column is. A table without rows has the same columns and types as one with rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tapewire.strategies.clock import NEW_YORK
+
+TIME, TEXT, FLOAT, INT, FLAG = f"datetime64[ns, {NEW_YORK}]", "str", "float64", "int64", "bool"
+
+COLUMNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "trades": {
+        "id": (TEXT, "of the trade; `explain` takes it"),
+        "session": (TEXT, "trade date of the entry, YYYY-MM-DD"),
+        "instrument": (TEXT, "what was traded"),
+        "strategy": (TEXT, "which strategy entered"),
+        "setup": (TEXT, "its setup"),
+        "direction": (TEXT, "LONG or SHORT"),
+        "size": (INT, "contracts"),
+        "signal_time": (TIME, "close of the bar that decided the entry"),
+        "entry_time": (TIME, "close of the bar in which the entry was filled"),
+        "entry_price": (FLOAT, "mean fill of the entry"),
+        "exit_time": (TIME, "close of the bar in which the exit was filled"),
+        "exit_price": (FLOAT, "mean fill of the exit"),
+        "reason": (TEXT, "what ended it: STOP, TARGET, or the exit's code"),
+        "bars_held": (INT, "bars closed in the position"),
+        "stop": (FLOAT, "as it stood at the exit; NaN without one"),
+        "target": (FLOAT, "as it stood at the exit; NaN without one"),
+        "gross": (FLOAT, "dollars before commission, slippage included"),
+        "commission": (FLOAT, "dollars"),
+        "net": (FLOAT, "gross less commission"),
+        "mae": (FLOAT, "furthest price against the trade, in points per contract, 0 or more"),
+        "mfe": (FLOAT, "furthest price in its favour, likewise"),
+        "r": (FLOAT, "net as a multiple of what the entry put at risk; NaN without a stop"),
+    },
+    "signals": {
+        "id": (TEXT, "of the signal"),
+        "time": (TIME, "close of the bar that decided it"),
+        "session": (TEXT, "trade date"),
+        "instrument": (TEXT, "what is traded"),
+        "strategy": (TEXT, "which strategy"),
+        "setup": (TEXT, "its setup"),
+        "action": (TEXT, "ENTER_LONG, ENTER_SHORT, EXIT or MOVE_STOP, as approved"),
+        "direction": (TEXT, "LONG or SHORT"),
+        "size": (INT, "contracts"),
+        "entry": (FLOAT, "price of the deciding close or of the limit"),
+        "stop": (FLOAT, "protective stop; NaN without one"),
+        "target": (FLOAT, "NaN without one"),
+        "reason": (TEXT, "the code that the strategy or the exit gave"),
+        "day_type": (TEXT, "as known then"),
+        "confidence": (TEXT, "of the strategy: normal, medium or high"),
+        "quality": (INT, "how many of the three terms of the order flow held, 0 to 3"),
+        "order_id": (TEXT, "of the order that it led to"),
+    },
+    "proposals": {
+        "id": (TEXT, "of the intent"),
+        "time": (TIME, "close of the bar that decided it"),
+        "session": (TEXT, "trade date"),
+        "instrument": (TEXT, "what is traded"),
+        "strategy": (TEXT, "which strategy asked for the entry"),
+        "setup": (TEXT, "its setup"),
+        "direction": (TEXT, "LONG or SHORT"),
+        "entry": (FLOAT, "price of the deciding close or of the limit"),
+        "stop": (FLOAT, "protective stop; NaN without one"),
+        "target": (FLOAT, "NaN without one"),
+        "size": (INT, "contracts; 0 if it was refused"),
+        "rejected": (TEXT, "why the gate refused it; empty if it was approved"),
+    },
+    "sessions": {
+        "session": (TEXT, "trade date, YYYY-MM-DD"),
+        "trades": (INT, "closed in it"),
+        "wins": (INT, "of them with a net above 0"),
+        "gross": (FLOAT, "dollars"),
+        "commission": (FLOAT, "dollars"),
+        "net": (FLOAT, "dollars"),
+        "equity": (FLOAT, "capital and all net until its end, dollars"),
+        "drawdown": (FLOAT, "equity below its highest value so far, dollars, 0 or more"),
+        "rth_bars": (INT, "bars of regular trading hours"),
+        "missing": (INT, "minutes of regular trading hours without a bar"),
+    },
+    "equity": {
+        "time": (TIME, "close of the bar in which a trade was closed"),
+        "session": (TEXT, "trade date of that bar"),
+        "id": (TEXT, "of the trade"),
+        "net": (FLOAT, "of the trade, dollars"),
+        "equity": (FLOAT, "capital and all net so far, dollars"),
+        "drawdown": (FLOAT, "equity below its highest value so far, dollars, 0 or more"),
+    },
+}
+"""Of each table, in order: the columns with their type, and what they are."""
+
+
+def made(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as the table of this name. A column of another name is left out; a time is Eastern wall time, as in the files."""
+    kept = [{**row} for row in rows]
+    for row in kept:
+        if isinstance(terms := row.get("quality"), dict):
+            row["quality"] = terms["score"]
+    columns: dict[str, Any] = {}
+    for column, (kind, _) in COLUMNS[name].items():
+        values = [row.get(column) for row in kept]
+        columns[column] = _times(values) if kind == TIME else _column(values, kind)
+    return pd.DataFrame(columns)
+
+
+def _column(values: Sequence[Any], kind: str) -> pd.Series[Any]:
+    if kind == TEXT:
+        return pd.Series(["" if value is None else str(value) for value in values], dtype=object)
+    return pd.Series(values, dtype=kind)
+
+
+def _times(values: Sequence[Any]) -> pd.Series[Any]:
+    return pd.Series(pd.to_datetime(pd.Series(values, dtype=object))).dt.tz_localize(NEW_YORK.key).astype(TIME)
