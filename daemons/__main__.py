@@ -65,6 +65,7 @@ def start(name: str, run_dir: Path) -> int:
 
         return api.run(conf, run_dir, logger)
     if name == "alerts":
+        limits.give_way(OUTSIDE)
         from tapewire.daemons.alerts import process as alerts
 
         return alerts.run(conf, run_dir, logger)

@@ -23,7 +23,6 @@ from tapewire.daemons.settings.instruments import own_file
 FILE = "alerts.toml"
 HIDDEN = "***"
 _SHORTEST = 4  # letters of a part that is hidden; what is shorter is no secret, and hiding it would hide half of a sentence
-_PLAIN = frozenset({"http", "https", "json", "jsons", "mailto", "mailtos", "discord", "tgram", "localhost", "true", "false"})
 
 
 class Address:
@@ -41,7 +40,7 @@ class Address:
         """A text without this address and its parts, however they are quoted in it."""
         parts = {part for form in (self.url, unquote(self.url)) for part in re.split(r"[^A-Za-z0-9_.-]+", form)}
         parts |= {piece for part in parts for piece in re.split(r"[^A-Za-z0-9]+", part)}
-        for part in sorted((part for part in parts if len(part) >= _SHORTEST and part not in _PLAIN), key=len, reverse=True):
+        for part in sorted((part for part in parts if len(part) >= _SHORTEST), key=len, reverse=True):
             text = text.replace(part, HIDDEN)
         return text
 

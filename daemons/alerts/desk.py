@@ -329,20 +329,24 @@ class AlertDesk:
         for name in [name for name in self.memory.held if name in self._conf.channels and not self._quiet(name)]:
             held = self.memory.held.pop(name)
             more = [f"and {held.count - len(held.lines)} more"] if held.count > len(held.lines) else []
-            title = f"{held.count} alert{'s' * (held.count > 1)} in the quiet hours"
+            title = f"{_many(held.count, 'alert')} in the quiet hours"
             yield Post(name, self._own(QUIET, "quiet", Level.INFO, title, "\n".join([*held.lines, *more]), again=True))
 
 
 def _summary(day: Day) -> str:
-    result = f"{day.trades} trades, {day.won} won, {money(day.net_cents)}" if day.trades else "no trade"
-    return f"{result}; {day.signals} signals, {sum(day.refusals.values())} refused"
+    result = f"{_many(day.trades, 'trade')}, {day.won} won, {money(day.net_cents)}" if day.trades else "no trade"
+    return f"{result}; {_many(day.signals, 'signal')}, {sum(day.refusals.values())} refused"
 
 
 def _details(day: Day) -> str:
-    lines = [f"{day.bars} bars, {day.fills} fills"]
+    lines = [f"{_many(day.bars, 'bar')}, {_many(day.fills, 'fill')}"]
     for name, counts in (("refused", day.refusals), ("warnings", day.warnings)):
         if counts:
             lines.append(f"{name}: {', '.join(f'{kind} {count}' for kind, count in sorted(counts.items()))}")
     if day.repeats:
-        lines.append(f"{day.repeats} repeats were not told")
+        lines.append(f"{_many(day.repeats, 'repeat')} not told")
     return "\n".join(lines)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -88,7 +88,8 @@ class Alerts(Process):
             daemons=[name for name in makers.names(conf) if name != NAME],
         )
         self.counts = {name: {"sent": 0, "failed": 0, "dropped": 0} for name in sends}
-        self._changed = False
+        self._new: list[PendingAlert] = []  # of this round
+        self._changed = self._delivered = False
         self._next_round_ns = 0
         self._told: deque[Delivery] = deque()
         self._wake, self._woken = socket.socketpair()
@@ -134,7 +135,7 @@ class Alerts(Process):
         for courier in self.couriers.values():
             courier.stop(STOP_S / len(self.couriers))
         self._hear()
-        self._save()
+        self._hand_over()
 
     # --- reading ------------------------------------------------------------------------------------------------------------
 
@@ -150,12 +151,13 @@ class Alerts(Process):
             self.following.arrived(event)
 
     def finish_round(self, now_ns: int) -> None:
-        if self.note == "ready" and now_ns >= self._next_round_ns:
+        due = self.note == "ready" and now_ns >= self._next_round_ns
+        if due:
             self._next_round_ns = now_ns + ROUND_NS
             self._post(self.desk.look(now_ns, self.beats, self.beat_notes, self.clock.now_ns()))
             self.pulse.look(now_ns, well=self.desk.well)
-            if self._changed:
-                self._save()
+        if self._new or self._delivered or (due and self._changed):
+            self._hand_over()
 
     def next_timer_ns(self) -> int:
         return self._next_round_ns
@@ -201,15 +203,15 @@ class Alerts(Process):
     # --- telling ------------------------------------------------------------------------------------------------------------
 
     def _post(self, posts: Sequence[Post]) -> None:
-        """Keep them, write that down, and hand them over."""
-        new = []
+        """Keep them; the round writes that down and hands them over."""
         for post in posts:
-            if post.channel not in self.couriers:
-                continue
-            self.kept.number += 1
-            new.append(PendingAlert(self.kept.number, post.channel, self._named(post.alert)))
-        if not new:
-            return
+            if post.channel in self.couriers:
+                self.kept.number += 1
+                self._new.append(PendingAlert(self.kept.number, post.channel, self._named(post.alert)))
+
+    def _hand_over(self) -> None:
+        """Write down what the round has decided, then give it to the couriers."""
+        new, self._new = self._new, []
         self.kept.waiting += new
         for name in {each.channel for each in new}:
             own = [each for each in self.kept.waiting if each.channel == name]
@@ -242,8 +244,7 @@ class Alerts(Process):
             self._woken.recv(4096)
         while self._told:
             self._heard(self._told.popleft())
-        if self._changed:
-            self._save()
+            self._delivered = True
 
     def _heard(self, told: Delivery) -> None:
         name, counts = told.channel, self.counts[told.channel]
@@ -260,7 +261,7 @@ class Alerts(Process):
             self._post(self.desk.failed(name, works=not told.error))
 
     def _save(self) -> None:
-        self._changed = False
+        self._changed = self._delivered = False
         try:
             state.save(self.run, self.kept)
         except DiskError as error:  # alerts go on: a full disk is when they are needed

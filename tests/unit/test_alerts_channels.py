@@ -151,6 +151,20 @@ def test_a_tone_is_half_a_second_of_its_pitch() -> None:
     assert abs(crossings / senders.SOUND_S - senders.HIGH) < 5
 
 
+def test_a_sound_is_played_by_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By aplay, which gets the tone; without it by Windows; without either it says what is missing."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Undelivered, match="alsa-utils"):
+        senders.sounded(ALERT)
+    for name, script in (("powershell.exe", f'echo "$3" > {tmp_path}/beep'), ("aplay", f"/bin/cat > {tmp_path}/heard.wav")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o700)
+        senders.sounded(ALERT)
+
+    assert (tmp_path / "beep").read_text() == "[console]::beep(800,500)\n"
+    assert (tmp_path / "heard.wav").read_bytes() == senders.tone(800)
+
+
 def test_log_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """At level warning, with the fact's name."""
     with structlog.testing.capture_logs() as lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -348,7 +349,7 @@ def test_the_day_is_summed_up_at_its_end() -> None:
     (digest,) = bar("17:05", DAY)
     later = [bar("18:01", DAY), bar("17:04", "2026-03-04")]
 
-    assert digest.alert.title == f"{DAY}: 1 trades, 1 won, +$4.26; 1 signals, 1 refused"
+    assert digest.alert.title == f"{DAY}: 1 trade, 1 won, +$4.26; 1 signal, 1 refused"
     assert digest.alert.text.splitlines() == ["0 bars, 0 fills", "refused: MAX_TRADES 1", "warnings: alarm calendar 1"]
     assert later == [[], []]
 
@@ -359,7 +360,7 @@ def test_a_live_market_that_is_silent_ends_its_day_by_the_clock() -> None:
     judge.take(signal(eastern("10:00")))
 
     assert judge.look(1, {}, {}, eastern("17:04")) == []
-    assert titles(judge.look(2, {}, {}, eastern("17:05"))) == [f"{DAY}: no trade; 1 signals, 0 refused"]
+    assert titles(judge.look(2, {}, {}, eastern("17:05"))) == [f"{DAY}: no trade; 1 signal, 0 refused"]
 
 
 def test_a_wall_clock_is_no_market_time_in_a_replay() -> None:
@@ -387,6 +388,16 @@ def test_a_channel_that_fails_is_told_to_the_others() -> None:
     posts = judge.failed("phone", works=False)
 
     assert [(post.channel, post.alert.title) for post in posts] == [("log", "channel phone cannot deliver")]
+
+
+def test_the_settings_of_the_document_work_as_printed() -> None:
+    """Every channel has its rule."""
+    (example,) = re.findall(r"```toml\n(.*?)```", (FOLDER / "README.md").read_text("utf-8"), re.DOTALL)
+
+    conf = msgspec.convert(tomllib.loads(example)["alerts"], Alerting)
+
+    assert conf.enabled
+    assert {name for rule in conf.rules for name in rule.channels} == set(conf.channels)
 
 
 def test_the_document_lists_every_topic_that_is_told() -> None:
