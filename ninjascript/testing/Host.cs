@@ -23,6 +23,9 @@ namespace Tapewire.Testing
         public int BasePort, GraceMs = 250, HoldMs = 30000, Historical, Invented, Begin, TickWindowMs = 100;
         /// <summary>Load SignalFileTrader with this folder instead of the bridge; empty: the bridge. TradedAccount: its setting.</summary>
         public string Signals = "", TradedAccount = "";
+        /// <summary>Load TapewireHttp for this port, or for this address, instead of the bridge; 0 and empty: the bridge.</summary>
+        public int HttpPort, HttpHistory, LargestOrder = 100;
+        public string HttpAddress = "", LevelsDate = "", Levels = "";
         public bool Live, Inline, CrossFirst, Volumetric = true, WithCross = true, WithTicks;
         public Terms Terms;
 
@@ -122,7 +125,12 @@ namespace Tapewire.Testing
         {
             if (_options.Signals != "")
             {
-                LoadTrader(next);
+                LoadTrader(new SignalFileTrader(), Files, next);
+                return;
+            }
+            if (_options.HttpPort > 0 || _options.HttpAddress != "")
+            {
+                LoadTrader(new TapewireHttp(), Http, next);
                 return;
             }
             // NinjaTrader makes copies for its dialogs, which see SetDefaults and Terminated only.
@@ -156,16 +164,13 @@ namespace Tapewire.Testing
             }
         }
 
-        /// <summary>Loads the strategy for signal files.</summary>
-        void LoadTrader(int next)
+        /// <summary>Loads a strategy that has nothing of the bridge.</summary>
+        void LoadTrader(Strategy copy, Func<Strategy> made, int next)
         {
-            var copy = new SignalFileTrader { Host = this };
+            copy.Host = this;
             copy.Enter(State.SetDefaults);
             copy.Enter(State.Terminated);
-            var trader = new SignalFileTrader { Host = this, Account = _account, PositionAccount = _broker.Position };
-            trader.Enter(State.SetDefaults);
-            trader.Folder = _options.Signals;
-            trader.TradedAccount = _options.TradedAccount;
+            Strategy trader = made();
             trader.Enter(State.Configure);
             trader.BarsArray = new[] { _primary };
             trader.CurrentBars = new int[1];
@@ -176,6 +181,31 @@ namespace Tapewire.Testing
                 _broker.Strategy = trader;
                 ToRealtime(next);
             }
+        }
+
+        Strategy Files()
+        {
+            var trader = new SignalFileTrader { Host = this, Account = _account, PositionAccount = _broker.Position };
+            trader.Enter(State.SetDefaults);
+            trader.Folder = _options.Signals;
+            trader.TradedAccount = _options.TradedAccount;
+            return trader;
+        }
+
+        Strategy Http()
+        {
+            var trader = new TapewireHttp { Host = this, Account = _account, PositionAccount = _broker.Position };
+            trader.Enter(State.SetDefaults);
+            trader.Remote = _options.HttpAddress != "";
+            trader.Port = _options.HttpPort;
+            trader.Address = _options.HttpAddress;
+            trader.Folder = _options.Folder;
+            trader.History = _options.HttpHistory;
+            trader.TradedAccount = _options.TradedAccount;
+            trader.LargestOrder = _options.LargestOrder;
+            trader.LevelsDate = _options.LevelsDate;
+            trader.Levels = _options.Levels;
+            return trader;
         }
 
         /// <summary>Loads the indicator as if it were added to a chart that ends before bar `next`.</summary>

@@ -32,6 +32,12 @@ namespace Tapewire.Testing
                 case "keys":
                     Keys();
                     return 0;
+                case "answers":
+                    HttpLines.Answers(Console.In, Console.Out);
+                    return 0;
+                case "http-keys":
+                    HttpLines.Keys(Console.In, Console.Out);
+                    return 0;
                 case "play":
                     Play(new Arguments(arguments));
                     NetMQ.Zmq.End();
@@ -58,7 +64,7 @@ namespace Tapewire.Testing
                     Console.WriteLine(Misuse.Try(arguments[1]));
                     return 0;
             }
-            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, play, serve, cycles, closing, unloading, leave, misuse");
+            Console.Error.WriteLine("verbs: golden, fuzz, plausible, ordered, keys, answers, http-keys, play, serve, cycles, closing, unloading, leave, misuse");
             return 64;
         }
 
@@ -131,7 +137,8 @@ namespace Tapewire.Testing
         /// bracket), charge N (the broker books N dollars as a fee), account NAME CASH (another account, of a live connection), lights, corner (the text in the chart's corner), printed (what NinjaTrader's log has), sockets (how many are open), print SECONDS PRICE SIZE BID ASK (a trade in the bar that closes next), storm N (so many trades at once), stands (the broker's state), names
         /// (a name server answers from now on; with `--nameless 1` none did), quit.
         ///
-        /// With `--signals FOLDER` the strategy is SignalFileTrader, and `--live 1` gives it the time of this machine.
+        /// With `--signals FOLDER` the strategy is SignalFileTrader, and `--live 1` gives it the time of this machine. With `--http PORT` or
+        /// `--https ADDRESS` it is TapewireHttp.
         ///
         /// `chart NAME INSTRUMENT ROOT BEGIN` opens another chart, of this instrument with the data of ROOT from bar BEGIN on. A line that begins
         /// with `on NAME` is for that chart; `indicator` loads TapewireBars instead of the strategy.
@@ -139,6 +146,7 @@ namespace Tapewire.Testing
         static void Serve(Arguments given)
         {
             HostOptions options = given.Host();
+            Tapewire.Http.KeyLine.Others = HttpLines.Others;
             NetMQ.Zmq.Nameless = given.Flag("nameless");
             int from = given.Int("from", 0);
             var charts = new Dictionary<string, Chart>();
@@ -304,6 +312,12 @@ namespace Tapewire.Testing
                 BrokerFile = Text("broker", ""),
                 Signals = Text("signals", ""),
                 TradedAccount = Text("traded", ""),
+                HttpPort = Int("http", 0),
+                HttpAddress = Text("https", ""),
+                HttpHistory = Int("history", 0),
+                LargestOrder = Int("largest", 100),
+                LevelsDate = Text("levels-of", ""),
+                Levels = Text("levels", ""),
                 Live = Flag("live"),
                 Month = Text("month", "03-26"),
                 Closes = Text("closes", ""),

@@ -39,9 +39,11 @@ def neighbours(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def expected() -> set[str]:
-    """The files of the package: each tracked file of `tapewire/` and of the five folders it links to, and the bridge's scripts."""
+    """The files of the package: each tracked file of `tapewire/` and of the folders it links to, and NinjaTrader's scripts."""
     files = {name for name in installs.tracked() if name.startswith(("tapewire/", *(f"{folder}/" for folder in FOLDERS)))}
-    files |= {name for name in installs.tracked() if name.startswith("ninjascript/") and name.count("/") == 1}
+    files |= {
+        name for name in installs.tracked() if name.startswith("ninjascript/") and (name.count("/") == 1 or "/examples/" in name)
+    }
     links = {f"tapewire/{folder}" for folder in (*FOLDERS, "ninjascript")}
     return {name if name.startswith("tapewire/") else f"tapewire/{name}" for name in files - links}
 
