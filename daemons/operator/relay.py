@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tapewire.bus import access
 from tapewire.bus.client import request_control
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, Transient
 from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
 from tapewire.daemons.settings.structs import Bus
 
@@ -116,8 +116,12 @@ def _bridge(
 
 def _show(run: Path, *, json: bool) -> None:
     run = run.resolve()
+    try:
+        line = access.local(run, "reader").to("control.relay")
+    except (ConfError, Transient):
+        raise Transient(f"no relay is up in {run}; start it with `tapewire relay NAME.key --run {run}`") from None
     with zmq.Context() as context:
-        state: dict[str, Any] = request_control(context, access.local(run, "reader").to("control.relay"), "state", timeout_s=5)
+        state: dict[str, Any] = request_control(context, line, "state", timeout_s=5)
     if json:
         out.print(msgspec.json.encode(state).decode(), markup=False)
         return

@@ -34,6 +34,7 @@ BATCH = 512
 SILENT_NS = 5 * SECOND_NS  # the state comes once a second
 ANSWER_NS = 5 * SECOND_NS  # a question without an answer is asked again
 GREETING_NS = SECOND_NS // 2  # a key that is let in is let in sooner
+ODD = 3  # connections that end at the first step of the handshake, one after the other, before it is taken for another server
 WATCHED = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_DISCONNECTED
@@ -69,6 +70,7 @@ class Link(StrEnum):
 
     NEW = "not there yet"
     UP = "there"
+    LOST = "the connection to {address} has ended; it is tried again without end"
     AWAY = "nobody answers at {address}; it is tried again without end"
     SILENT = "{address} has sent nothing for 5 s; its connection stands"
     OTHER = "{address} is not the server of this key file, or speaks no CURVE; ask for a new file"
@@ -108,6 +110,7 @@ class Above:
         self._hears = hears
         self._inlets = inlets
         self._in = False
+        self._odd = 0
         self._greeting: tuple[int, int, int] | None = None  # descriptor, inode, since when
         self._asked: tuple[str, str, str, int] = ("", "", "", 0)  # id, verb, argument, when
         self._count = 0
@@ -143,6 +146,7 @@ class Above:
             fd, inode, since_ns = self._greeting
             if now_ns - since_ns >= GREETING_NS:
                 answered = connections.received(fd, inode) >= connections.HANDSHAKE
+                self._odd = 0
                 self.link = Link.REFUSED if answered else Link.AWAY
         return self.link
 
@@ -163,16 +167,18 @@ class Above:
             if kind == zmq.EVENT_CONNECTED:
                 self._greeting = (value, connections.inode(value), self._clock.monotonic_ns())
             elif kind == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._greeting, self._in, self._waits = None, True, False
+                self._greeting, self._in, self._waits, self._odd = None, True, False, 0
                 self._heard_ns = self._clock.monotonic_ns()
                 self._hears.begun()
-            elif kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL and value != zmq.EAGAIN and self.link is not Link.REFUSED:
-                self.link = Link.OTHER
+            elif kind == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL and value != zmq.EAGAIN:
+                self._odd += 1
+                if self._odd >= ODD:
+                    self.link = Link.OTHER
             elif kind == zmq.EVENT_CLOSED:
                 self.link = Link.AWAY
             elif kind == zmq.EVENT_DISCONNECTED:
                 if self._in:
-                    self.link = Link.AWAY
+                    self.link = Link.LOST
                 self._greeting, self._in = None, False
 
     def _arrived(self) -> None:

@@ -163,7 +163,7 @@ class HeldFeed:
             for date in self._files.forget(feed_files.days_before(self._files.date, self._settings.keep_days)):
                 self._logger.info("feed_forgotten", date=date)
         self._sent[self._settings.tier] = self.number
-        self.filling = self.filling and not self.whole
+        self.filling = self.filling and not (self.whole and self._heard_ns)
         return taken
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class HeldFeed:
         self._files.close()
 
     def _complete(self) -> None:
-        if not self.whole:
+        if not self.whole or not self._heard_ns:
             return
         if self._state.late_s is not None:
             self._late = (self._state.late_s, self._heard_ns)

@@ -230,7 +230,7 @@ def test_a_relay_says_what_was_lost_and_what_came_back(tree: Tree) -> None:
     """`below` lost `top` once, and caught up by itself."""
     lost, back = tree.relays["below"].logged("above_lost"), tree.relays["below"].logged("caught_up")
 
-    assert [line["why"] for line in lost][:1] == ["away"]
+    assert {line["why"] for line in lost} >= {"lost", "away"}
     assert "tried again without end" in lost[0]["text"]
     assert any(line["lines"] > 0 and line["away_s"] >= 0 for line in back)
 

@@ -199,6 +199,30 @@ def pumped(relay: process.Relay) -> bool:
     return True
 
 
+def test_a_new_relay_sends_none_of_the_past(stream: Stream) -> None:
+    """A subscriber who was there before, with the number that he has, would get all of it once more. Who wants it asks."""
+    at = Bus(base_port=stream.base + PORT_BLOCK)
+    process.prepared(stream.run, RelaySettings("", stream.feed.tier, stream.feed.state()["key"], at))
+    reader = subscribed(stream.context, exported(stream.run, stream.folder, "waits", ""))
+    for _ in range(50):
+        stream.feed.publish()
+    relay = stream.relay()
+    assert stream.until(lambda: bool(reader.poll(0)))
+    stream.feed.publish()
+
+    got: list[int] = []
+
+    def there() -> bool:
+        while reader.poll(0):
+            got.extend(msgspec.msgpack.decode(place)["number"] for place in reader.recv_multipart()[2:])
+        return bool(got)
+
+    assert stream.until(there)
+    assert got == [51]
+    assert relay.poll() is None
+    reader.close(linger=0)
+
+
 def test_a_second_relay_in_a_folder_is_told_so(stream: Stream) -> None:
     """And the first goes on, with its sockets."""
     first = stream.relay()

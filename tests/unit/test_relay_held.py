@@ -78,6 +78,8 @@ def test_a_first_start_is_filling_and_a_restart_is_not(tmp_path: Path) -> None:
     """Nobody has got a line of a relay that has never had one, so its past is not sent."""
     lines = chain(5)
     first = held(tmp_path)
+    first.begun()
+    assert first.flush() == []
     assert first.filling
     filled(first, lines[:4])
     assert not first.filling
@@ -124,6 +126,20 @@ def test_how_late_it_is_counts_from_when_all_was_here(tmp_path: Path) -> None:
     clock.advance(SECOND)
 
     assert made.state()["late_s"] == 2.7
+
+
+def test_lines_before_the_first_state_say_nothing_about_lateness(tmp_path: Path) -> None:
+    """A stream may begin with a line; when all was here is not known before the state comes."""
+    made = held(tmp_path)
+    made.begun()
+    lines = chain(2)
+    made.line(lines[1])
+    made.page(0, page(0, lines))
+    made.flush()
+
+    assert made.whole
+    assert made.filling
+    assert made.state()["late_s"] is None
 
 
 def test_signals_are_judged_by_market_time_which_goes_on_while_nothing_comes(tmp_path: Path) -> None:
