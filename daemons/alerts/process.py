@@ -24,7 +24,7 @@ from tapewire.bus import sockets, topics, wire
 from tapewire.bus.client import History
 from tapewire.bus.daemon import Event
 from tapewire.bus.disk import DiskError
-from tapewire.bus.errors import PeerError, raised_at
+from tapewire.bus.errors import PeerError, Transient, raised_at
 from tapewire.bus.messages import TopicLength
 from tapewire.daemons import makers
 from tapewire.daemons.alerts import addresses, senders, state
@@ -60,6 +60,7 @@ ROUND_NS = int(ROUND_S * SECOND_NS)
 PAGE = 500
 STOP_S = 2.0
 PAUSE_S = 0.2
+JOURNAL_S = 10.0
 PATIENCE_NS = 5 * SECOND_NS  # a hole that the journal has as well by then stays one
 
 
@@ -118,17 +119,25 @@ class Alerts(Process):
         """Take from the journal what did not come over the bus, then what is held. Returns how many facts it was."""
         count, until_ns = 0, self.clock.monotonic_ns() + PATIENCE_NS
         while self.following.behind:
-            with History(self.context, self.access.to("history"), wait=self._wait) as history:
-                lengths = [length for prefix in READ for length in history.topics(prefix)]
-                if not self.begun:
-                    self.kept.read.update({length.topic: (length.epoch, length.seq) for length in lengths})
-                    self.begun = True
-                missed = [missed_of(history, length, self.kept.read.get(length.topic, (0, 0))) for length in lengths]
-                facts = [event for _, event in heapq.merge(*missed, key=itemgetter(0))]
+            try:
+                facts = self._behind()
+            except (Transient, PeerError) as error:  # a logger that is gone is a reason to tell, not to wait
+                self.logger.error("no_journal", error=str(error))
+                return count + self.following.caught_up((), patient=False)
             count += self.following.caught_up(facts, patient=self.clock.monotonic_ns() < until_ns)
             if self.following.behind:  # the logger has the same hole, and may heal it
                 self.pump(PAUSE_S)
         return count
+
+    def _behind(self) -> list[Event]:
+        """What the journal has behind the last facts that were read, by time. Raises Transient: the logger does not reply."""
+        with History(self.context, self.access.to("history"), wait=self._wait, deadline_s=JOURNAL_S) as history:
+            lengths = [length for prefix in READ for length in history.topics(prefix)]
+            if not self.begun:
+                self.kept.read.update({length.topic: (length.epoch, length.seq) for length in lengths})
+                self.begun = True
+            missed = [missed_of(history, length, self.kept.read.get(length.topic, (0, 0))) for length in lengths]
+            return [event for _, event in heapq.merge(*missed, key=itemgetter(0))]
 
     def finish(self) -> None:
         """What can be delivered at once is; the rest stays in the file."""
