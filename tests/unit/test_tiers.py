@@ -17,7 +17,7 @@ from tapewire.bus.daemon import Event, PublicPolicy
 from tapewire.bus.messages import EvalDone, Header
 from tapewire.bus.testing import ManualClock
 from tapewire.daemons.settings.structs import Bus, Subscribers
-from tapewire.daemons.shell.outlet import Outlet
+from tapewire.daemons.shell.outlet import Outlet, ReaderLimits
 from tapewire.daemons.shell.process import Process
 from tapewire.daemons.shell.tiers import HOUR_NS, SILENT_NS, Tiers
 from tapewire.daemons.shell.watch import Watch
@@ -65,7 +65,9 @@ class House:
         self.ports = Ports(run)
         process = cast(Process, self.ports.parts)
         self.watch = Watch(5.0, 0, runs=runs)
-        self.tiers = Tiers(process, PublicPolicy(feed=True), run, Outlet(process, "public"), self.watch)
+        self.tiers = Tiers(
+            process, PublicPolicy(feed=True), run, Outlet(process, "public", ReaderLimits.of(process.conf)), self.watch
+        )
         self.tiers.open()
         self._seq = 0
 
