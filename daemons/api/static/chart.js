@@ -13,22 +13,29 @@ export class PriceChart {
   // `looked(bar)` is called with the bar under the pointer, or null; `picked(id)` with the order of a mark that was chosen.
   constructor(element, looked, picked) {
     this.element = element;
-    this.tick = 0.25;
     this.market = null;
     this.colours = new Map();
     this.overlay = new Overlay((name) => this.colour(name));
-    this.held = []; // the axis labels of the open position, with what they say
     this.chart = createChart(element, { autoSize: true, ...this.look() });
-    this.candles = this.chart.addSeries(CandlestickSeries, { ...this.candleLook(), priceLineVisible: true });
+    this.series(0.25);
     this.volume = this.chart.addSeries(HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false });
     this.chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
-    this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.09, bottom: 0.18 }, minimumWidth: 78 });
-    this.candles.attachPrimitive(this.overlay);
-    this.marks = createSeriesMarkers(this.candles, []);
+    this.chart.priceScale("right").applyOptions({ scaleMargins: { top: 0.09, bottom: 0.18 }, minimumWidth: 78, entireTextOnly: true });
     this.chart.subscribeCrosshairMove((at) => looked(at.logical === undefined ? null : (this.market?.bars[at.logical] ?? null)));
     this.chart.subscribeClick((at) => at.hoveredObjectId && picked(at.hoveredObjectId));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.restyle());
     element.addEventListener("keydown", (event) => this.keyed(event));
+  }
+
+  // The bars of a tick. The library finds the decimals of a tick only when it makes a series: to one that is there it would go on to
+  // print two (110.328125 as 110.25), so another tick has another series.
+  series(tick) {
+    if (this.candles) this.chart.removeSeries(this.candles);
+    this.tick = tick;
+    this.held = []; // the axis labels of the open position, with what they say
+    this.candles = this.chart.addSeries(CandlestickSeries, { ...this.candleLook(), priceFormat: { type: "price", minMove: tick } });
+    this.candles.attachPrimitive(this.overlay);
+    this.marks = createSeriesMarkers(this.candles, []);
   }
 
   colour(name) {
@@ -84,8 +91,7 @@ export class PriceChart {
   }
 
   show(market, tick) {
-    this.tick = tick;
-    this.candles.applyOptions({ priceFormat: { type: "price", minMove: tick } });
+    if (tick !== this.tick) this.series(tick);
     market.whole = market.marked = true;
     this.placed = false;
     this.draw(market, []);

@@ -64,12 +64,11 @@ function begin() {
   $("door").hidden = true;
   $("desk").hidden = false;
   $("leave").hidden = false;
-  put($("run"), `${model.hello.mode === "replay" ? "Replay" : "Live"} · ${model.hello.account || "no account"} · ${model.hello.preset}`);
+  put($("run"), [model.hello.mode === "replay" ? "Replay" : "Live", model.hello.account ? `account ${model.hello.account}` : "no account", `preset ${model.hello.preset}`].join(" · "));
   put($("about"), `tapewire ${model.hello.version}, run ${model.hello.run}, key: ${model.hello.role}`);
   $("replay").hidden = model.hello.mode !== "replay";
   for (const id of ["arm", "flatten"]) $(id).disabled = !operator();
   for (const id of ["play", "step", "speed", "seek-to"]) $(id).disabled = !operator();
-  $("kill").setAttribute("aria-disabled", String(!operator()));
   $("instruments").replaceChildren(...(names.length < 2 ? [] : names).map((name) =>
     el("button", { type: "button", "aria-pressed": String(name === chosen), onclick: () => choose(name) }, name)));
   put($("market-title"), chosen || "Chart");
@@ -313,13 +312,16 @@ function step(each) {
     el("dl", {}, ...shown.map(([name, value]) => el("div", {}, el("dt", {}, name.replaceAll("_", " ").replaceAll(".", " › ")), el("dd", {}, value)))));
 }
 
+const STYLE = /<style>([^<]*)<\/style>/g;
+
 // A day's report is a page of its own with its own style. It is shown inside a shadow root: the page's policy allows no inline style,
 // but a style sheet that a script makes; no script of a report can run.
 async function report(date) {
   sheet(`Report of ${date}`, el("p.soft", {}, "Reading…"));
   try {
-    const page = new DOMParser().parseFromString(await text(`days/${date}/report`), "text/html");
-    const style = [...page.querySelectorAll("style")].map((each) => each.textContent).join("\n");
+    const written = await text(`days/${date}/report`);
+    const style = [...written.matchAll(STYLE)].map((each) => each[1]).join("\n");
+    const page = new DOMParser().parseFromString(written.replace(STYLE, ""), "text/html"); // the policy holds for what is parsed, too
     const sheets = new CSSStyleSheet();
     sheets.replaceSync(style.replaceAll(":root", ":host").replace(/(^|[\s,}])body(?=[\s,{])/g, "$1.body"));
     const host = el("div.report");

@@ -74,6 +74,7 @@ export class Model {
   says(strategy, what, body, about) {
     if (!strategy || (about.action ?? "ENTER").startsWith("MOVE")) return;
     const key = `${body.instrument} ${strategy}`;
+    if (this.said.size >= MOST_ROWS && !this.said.has(key)) this.said.clear(); // names come from outside, too
     this.said.set(key, { what, at: fromNs(body.bar_ns), session: body.session, ...about });
   }
 

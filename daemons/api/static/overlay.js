@@ -14,7 +14,7 @@ const level = (at, name) => line("levels", name, (bar) => bar.levels[at], "--lev
 
 export const LINES = [
   band("+2σ", 2), band("+1σ", 1), band("−1σ", -1), band("−2σ", -2),
-  line("vwap", "VWAP", (bar) => bar.vwap, "--vwap", { width: 2, step: false, fits: true }),
+  line("vwap", "VWAP", (bar) => bar.vwap, "--vwap", { width: 2, step: false }),
   line("ib", "IB high", (bar) => bar.ib && bar.ib[0], "--ib", { width: 1.5 }),
   line("ib", "IB low", (bar) => bar.ib && bar.ib[1], "--ib", { width: 1.5 }),
   line("or", "OR high", (bar) => bar.or && bar.or[0], "--or", { dash: [5, 3] }),
@@ -55,7 +55,7 @@ export class Overlay {
     return LINES.filter((each) => !this.off.has(each.group));
   }
 
-  // The scale shows VWAP and the open position whole; ranges and levels may lie beyond it.
+  // The scale shows the open position whole; averages, ranges and levels may lie beyond it.
   autoscaleInfo(from, to) {
     let low = Infinity, high = -Infinity;
     for (const each of this.lines()) {

@@ -19,8 +19,7 @@ export function lights(model) {
   fill($("lights"), shown.length ? shown : ["platform", "account", "data", "orders", "position"].map((name) => ({ name, on: null, text: "not known yet" })), (light) =>
     el("li", { title: light.text, "data-on": String(light.on) },
       el("span.lamp", { "aria-hidden": "true" }),
-      el("b", {}, capital(light.name)), el("span.sr", {}, light.on === null ? " unknown: " : light.on ? " on: " : " off: "),
-      el("span.text", {}, light.text)));
+      el("p", {}, el("b", {}, capital(light.name)), el("span.sr", {}, light.on === null ? " unknown: " : light.on ? " on: " : " off: "), el("span.text", {}, light.text))));
 }
 
 export function account(model, terms) {
@@ -91,7 +90,7 @@ export function limits(model) {
     const left = Math.max(0, row.left), share = row.limit > 0 ? Math.min(1, left / row.limit) : 0;
     const told = `${row.name}: ${figure(row, left)} left of ${figure(row, row.limit)}`;
     return el("li", { "data-low": String(share < 0.25 && !row.good) },
-      el("span", {}, row.name), el("b", {}, figure(row, left)), el("span.soft", {}, `of ${figure(row, row.limit)}`),
+      el("span", {}, row.name), el("b", {}, figure(row, left)), el("span.soft", {}, `${row.good ? "of" : "limit"} ${figure(row, row.limit)}`),
       el("meter", { min: 0, max: 1, low: row.good ? 0 : 0.25, high: 1, optimum: 1, value: share.toFixed(3), "aria-label": told }));
   });
 }
@@ -170,13 +169,15 @@ export function orders(model, terms, explain) {
         el("span.text", {}, row.text))));
 }
 
+const SAID = new Set(["killed", "armed", "carried_over"]); // alarms that tell what a person has done
+
 function alarmRow(fact) {
   const { type, body } = fact;
   const source = fact.topic.split(".")[2] ?? "";
   if (type === "gap") return { mark: "bad", what: "Gap", text: `${body.topic}: numbers ${body.first} to ${body.last} are lost (${body.reader})` };
   if (type === "feed_status") return { mark: body.status === "connected" ? "good" : "bad", what: `Feed ${body.status}`, text: `${body.instrument}: ${body.text}` };
   if (type === "ops_event") return { mark: body.event === "error" ? "bad" : "note", what: capital(words(body.event)), text: `${body.subject}: ${body.text}` };
-  return { mark: "bad", what: capital(words(body.name)), text: `${source}: ${body.text}` };
+  return { mark: SAID.has(body.name) ? "note" : "bad", what: capital(words(body.name)), text: `${source}: ${body.text}` };
 }
 
 export function journal(model) {
