@@ -222,6 +222,18 @@ def test_node_prints_the_same_to_the_last_digit(kit: Kit) -> None:
                 assert each[name] == (str(value) if name.endswith("_ns") and value > 2**53 else value), name
 
 
+def test_a_keeper_cuts_off_what_was_written_in_part(tmp_path: Path) -> None:
+    """The disk was full, or the power went: the line comes again, because the last number is that of the line before."""
+    path = tmp_path / "feed.jsonl"
+    path.write_text('{"number": 1}\n{"number": 2}\n{"num')
+    program = f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); import keep; print(keep.Keeper({{}}, {str(path)!r}).last)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "2\n", done.stderr
+    assert path.read_text() == '{"number": 1}\n{"number": 2}\n'
+
+
 def test_each_signal_is_a_file_and_the_feed_is_kept_beside_them(kit: Kit) -> None:
     """Whole, under its name; VALID_UNTIL is its last line."""
     signals = [line for line in kit.feed if line["topic"] == SIGNAL]
