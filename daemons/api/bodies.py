@@ -44,12 +44,17 @@ async def raw_body(request: Request) -> bytes:
     """The bytes of a body that says it is JSON.
 
     Raises:
-        Problem: it says it is something else. A page of another server could send that without asking.
+        Problem: it says it is something else.
     """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    json_only(request.headers.get("content-type", ""))
+    return await request.body()
+
+
+def json_only(kind: str) -> None:
+    """Raises Problem: a body of this kind is no JSON. A page of another server could send that without asking."""
+    given = kind.partition(";")[0].strip().lower()
     if given != JSON:
         raise Problem(415, "NOT_JSON", f"the body is {given[:60] or 'of no kind'}; send {JSON}")
-    return await request.body()
 
 
 def decoded(content: bytes, kind: type[Kind]) -> Kind:

@@ -7,8 +7,9 @@ asked for at the moment at which it closes, so the answer waits for its way thro
 from __future__ import annotations
 
 import datetime as dt
-import http.client
 import json
+import os
+import select
 import socket
 import subprocess
 import sys
@@ -24,63 +25,106 @@ from tapewire.bus.messages import Bar
 from tests.bench import ours
 from tests.bench.figures import Figure, compared
 
-REST_S = 0.05  # until the facts of a block are read
-BLOCK = 30  # bars that are played, and then asked for in a row
+QUIET_S = 3.0  # until the daemons have written what they have
+BLOCK = 30  # bars that are asked for in a row, of one side and then of the other
 EARLY = 5  # every so many bars one is asked for before it closes
 SERVICE, DECIDED, CLOSING = "FastAPI, strategies in it", "the door, a decided bar", "the door, a bar that closes"
+SERVICE_TOGETHER, TOGETHER = "FastAPI, sixteen at once", "the door, sixteen at once"
+CROWD = 16
 
 
 _pool = ThreadPoolExecutor(1)
 
 
 class Poster:
-    """A connection that stays, as a platform has it."""
+    """A connection that stays, as a platform has it. Python's own client takes longer than either side's answer."""
 
     def __init__(self, port: int, token: str = "") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port)
-        self._connection.connect()
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._headers = {"content-type": "application/json", "X-API-Key": token}
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        lines = ("POST /signal HTTP/1.1", "host: 127.0.0.1", f"x-api-key: {token}", "content-type: application/json")
+        self._head = "".join(f"{line}\r\n" for line in lines).encode()
+        self._come = b""
+
+    def send(self, body: bytes) -> None:
+        """Ask, and do not wait."""
+        self._come = b""
+        self.socket.sendall(b"%scontent-length: %d\r\n\r\n%s" % (self._head, len(body), body))
+
+    def read(self) -> dict[str, Any] | None:
+        """The answer, as soon as it is whole."""
+        self._come += self.socket.recv(65_536)
+        head, end, rest = self._come.partition(b"\r\n\r\n")
+        if not end or len(rest) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return None
+        answer: dict[str, Any] = json.loads(rest)
+        return answer
 
     def post(self, body: bytes) -> tuple[float, dict[str, Any]]:
         """Microseconds to the answer, and the answer."""
         start = time.perf_counter_ns()
-        self._connection.request("POST", "/signal", body, self._headers)
-        content = self._connection.getresponse().read()
-        return (time.perf_counter_ns() - start) / 1_000, json.loads(content)
+        self.send(body)
+        while (answer := self.read()) is None:
+            pass
+        return (time.perf_counter_ns() - start) / 1_000, answer
+
+
+def together(posters: list[Poster], bodies: list[bytes]) -> list[float]:
+    """Microseconds to the answer of each, when all ask at the same moment."""
+    start, taken = time.perf_counter_ns(), []
+    for poster, body in zip(posters, bodies, strict=True):
+        poster.send(body)
+    waiting = {poster.socket.fileno(): poster for poster in posters}
+    while waiting:
+        for ready in select.select(waiting, (), ())[0]:
+            if waiting[ready].read() is not None:
+                taken.append((time.perf_counter_ns() - start) / 1_000)
+                del waiting[ready]
+    return taken
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     """All in turns, bar by bar, while the daemons of a run are up."""
-    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (1 if quick else 4)]
-    taken: dict[str, list[float]] = {SERVICE: [], DECIDED: [], CLOSING: []}
+    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (1 if quick else 3)]
+    taken: dict[str, list[float]] = {name: [] for name in (SERVICE, DECIDED, CLOSING, SERVICE_TOGETHER, TOGETHER)}
     place = folder / "http"
     place.mkdir()
     ports = [free() for _ in range(2)]
     conf = ours.settings("seed")
     api: dict[str, object] = {"enabled": True, "port": ports[0], "requests_per_s": 1e6}
     with (
-        service(ports[1]) as other,
+        service(ports[1]),
         ours.running(conf, place / "run", api=api) as conf,
         ours.TimedPlayer(conf, place / "run", rest_s=0.002) as player,
     ):
         key = keys.Keys(place / "run").named("reader")
         assert key is not None
-        door, beside = Poster(ports[0], key.token), Poster(ports[0], key.token)
+        beside = Poster(ports[0], key.token)
         player.join()
-        for first in range(0, len(bars), BLOCK):
-            block = [(bar, json.dumps(asked(bar)).encode()) for bar in bars[first : first + BLOCK]]
-            for number, (bar, body) in enumerate(block, 1):
-                closes = [] if number % EARLY else [_early(beside, body)]
-                player.play([bar], ends=bar is bars[-1])
-                taken[CLOSING] += [each.result()[0] for each in closes]
-            time.sleep(REST_S)
-            decided, plain = [door.post(body) for _, body in block], [other.post(body) for _, body in block]
+        for number, bar in enumerate(bars):
+            closes = [] if number % EARLY else [_early(beside, json.dumps(asked(bar)).encode())]
+            player.play([bar], ends=False)
+            taken[CLOSING] += [each.result()[0] for each in closes]
+        player.play((), ends=True)
+        player.finish()
+        time.sleep(QUIET_S)
+        door, other = Poster(ports[0], key.token), Poster(ports[1])  # an idle connection is closed by either side
+        bodies = [json.dumps(asked(bar)).encode() for bar in bars]
+        for first in range(0, len(bodies), BLOCK):
+            block = bodies[first : first + BLOCK]
+            decided, plain = [door.post(body) for body in block], [other.post(body) for body in block]
             assert all(answer["code"] in ("", "NO_SETUP") for _, answer in decided)
             if first:
                 taken[DECIDED] += [spent for spent, _ in decided]
                 taken[SERVICE] += [spent for spent, _ in plain]
-    return compared("http", taken, SERVICE)
+        crowds = {SERVICE_TOGETHER: [Poster(ports[1]) for _ in range(CROWD)]}
+        crowds[TOGETHER] = [Poster(ports[0], key.token) for _ in range(CROWD)]
+        for first in range(0, len(bodies) - CROWD, CROWD):
+            for name, posters in crowds.items():
+                taken[name] += together(posters, bodies[first : first + CROWD])
+    alone = {name: taken[name] for name in (SERVICE, DECIDED, CLOSING)}
+    crowded = {name: taken[name] for name in (SERVICE_TOGETHER, TOGETHER)}
+    return [*compared("http", alone, SERVICE), *compared("http", crowded, SERVICE_TOGETHER)]
 
 
 def _early(poster: Poster, body: bytes) -> Future[tuple[float, dict[str, Any]]]:
@@ -97,21 +141,24 @@ def asked(bar: Bar) -> dict[str, Any]:
 
 
 @contextmanager
-def service(port: int) -> Iterator[Poster]:
+def service(port: int) -> Iterator[None]:
     """The design's service as a process."""
     with subprocess.Popen([sys.executable, "-m", "tests.bench.http_service", str(port)]) as process:
+        os.sched_setaffinity(process.pid, os.sched_getaffinity(0) - {ours.chain_core()})  # where the door is
         try:
-            yield reached(port)
+            reached(port)
+            yield
         finally:
             process.terminate()
 
 
-def reached(port: int) -> Poster:
-    """A connection, as soon as there is somebody."""
+def reached(port: int) -> None:
+    """Wait until there is somebody."""
     until = time.monotonic() + 20
     while True:
         try:
-            return Poster(port)
+            Poster(port)
+            return
         except ConnectionRefusedError:
             if time.monotonic() > until:
                 raise
