@@ -162,7 +162,7 @@ function playback() {
   if (told && document.activeElement !== $("speed")) {
     const options = SPEEDS.includes(told.speed) ? SPEEDS : [told.speed, ...SPEEDS];
     if ($("speed").options.length !== options.length) {
-      $("speed").replaceChildren(...options.map((speed) => el("option", { value: speed }, speed === "max" ? "as fast as it goes" : `${speed}×`)));
+      $("speed").replaceChildren(...options.map((speed) => el("option", { value: speed }, speed === "max" ? "max" : `${speed}×`)));
     }
     $("speed").value = told.speed;
   }

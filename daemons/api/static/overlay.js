@@ -92,18 +92,13 @@ export class Overlay {
   under({ context, mediaSize }) {
     const grid = this.grid();
     if (!grid) return;
-    const quiet = this.colour("--quiet");
-    for (let at = grid.first; at <= grid.last; at += 1) {
-      const bar = this.bars[at];
-      const left = grid.x(at) - grid.step / 2;
-      if (!bar.rth) {
-        context.fillStyle = quiet;
-        context.fillRect(left, 0, grid.step + 0.5, mediaSize.height);
-      } else {
-        const code = this.model === "midpoint" ? bar.midpoint : bar.edge;
-        context.fillStyle = this.colour(`--day-${dayType(code)[1]}`);
-        context.fillRect(left, 0, grid.step + 0.5, 5);
-      }
+    const look = (bar) => (bar.rth ? `--day-${dayType(this.model === "midpoint" ? bar.midpoint : bar.edge)[1]}` : "--quiet");
+    for (let at = grid.first, from = at; at <= grid.last; at += 1) { // one field for all bars of a kind: no seams between them
+      const kind = look(this.bars[at]);
+      if (at < grid.last && look(this.bars[at + 1]) === kind) continue;
+      context.fillStyle = this.colour(kind);
+      context.fillRect(grid.x(from) - grid.step / 2, 0, grid.step * (at - from + 1), kind === "--quiet" ? mediaSize.height : 5);
+      from = at + 1;
     }
   }
 
