@@ -94,6 +94,8 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     },
     "replay.research.commands": {
         "signals": "Every strategy alone, no position, no arbitration: proposals, session state, levels.",
+        "why": "Why nothing was traded: how many bars passed each condition of a strategy, the nearest miss of each session, "
+        "refusals.",
         "lookahead": "Cut the stream and compare every decision up to the cut with the whole run's.",
         "sweep": "Run a grid of settings over a recording, and list the reasons to doubt the best cell.",
     },

@@ -6,7 +6,6 @@ import html
 import math
 import shutil
 import weakref
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tapewire.bus.errors import ConfError, DataError
-from tapewire.bus.messages import Bar
 from tapewire.daemons.settings import load as configuration
-from tapewire.replay import equity, excursion, explain, lines, outputs, report, tapes
+from tapewire.replay import equity, excursion, explain, lines, outputs, report, runs, tapes
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
+from tapewire.replay.research import why
+from tapewire.replay.sources.recording import Recording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,13 @@ class Story(tuple[explain.StoryMessage, ...]):
         return "\n".join(map(str, self))
 
 
+class Reasons(tuple[why.StrategyReasons, ...]):
+    """Why strategies did not trade, one after another."""
+
+    def __repr__(self) -> str:
+        return "\n".join(why.lines(list(self)))
+
+
 class Run:
     """One finished run. Its tables and figures are made when they are asked for, and then kept.
 
@@ -60,10 +67,10 @@ class Run:
         folder: Path,
         *,
         capital: float | None = None,
-        bars: Sequence[Bar] | None = None,
+        recording: Recording | None = None,
         passing: bool = False,
     ) -> None:
-        """As `load`. bars: of its recording, where they are in memory. passing: the folder is removed with this object."""
+        """As `load`. recording: its bars, where they are in memory. passing: the folder is removed with this object."""
         self.folder = folder
         if passing:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -72,7 +79,7 @@ class Run:
         self.capital = self.conf.preset.risk.start if capital is None else capital
         if not self.capital > 0:
             raise ConfError(f"capital = {capital}: dollars above 0 are needed, such as 50000")
-        self._bars = bars
+        self._recording = recording
 
     def __repr__(self) -> str:
         told = self.summary
@@ -179,6 +186,19 @@ class Run:
         """
         return Story(explain.explain(self.folder, name))
 
+    def why_not(self, strategy: str = "", session: str = "") -> Reasons:
+        """How many bars passed each condition of a strategy, the nearest miss of each session, and what the gate refused.
+
+        Args:
+            strategy: its name in presets; empty for all. session: this trade date alone.
+        Raises:
+            ConfError: no such strategy or session, or the run keeps no bars.
+        """
+        recording = self._recording
+        if recording is None:
+            recording, _ = runs.read(self.folder, self.summary.instruments[0], lambda share: None, None, self.conf.instruments)
+        return Reasons(why.explain(self.conf, recording, lambda share: None, strategy=strategy, session=session))
+
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write each table as a file of its own. Returns the files. Needs pyarrow: `pip install 'tapewire[parquet]'`."""
         place = Path(folder)
@@ -229,8 +249,8 @@ class Run:
         if len(self.summary.instruments) != 1:
             return None
         name = self.summary.instruments[0]
-        if self._bars is not None:
-            first, last = self._bars[0].open, self._bars[-1].close
+        if self._recording is not None:
+            first, last = self._recording.bars[0].open, self._recording.bars[-1].close
         elif tapes.kept(self.folder) == "all" and (bars := excursion.journalled(self.folder)(name)):
             first, last = bars[0].open, bars[-1].close
         else:

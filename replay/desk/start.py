@@ -76,7 +76,7 @@ def backtest(
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
-    return Run(folder, capital=capital, bars=recording.bars, passing=out is None)
+    return Run(folder, capital=capital, recording=recording, passing=out is None)
 
 
 def configured(

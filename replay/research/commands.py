@@ -1,4 +1,4 @@
-"""The commands of research: signals, lookahead, sweep. Each imports what it needs: all other commands need none of it."""
+"""The commands of research: signals, why, lookahead, sweep. Each imports what it needs: all other commands need none of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from tapewire.daemons.operator.commands import InstrumentsOption, split
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.operator.commands import InstrumentsOption, SetOption, split
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay.commands import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (signals, lookahead, sweep):
+    for command in (signals, why, lookahead, sweep):
         app.command()(command)
 
 
@@ -71,6 +72,45 @@ def signals(
     for text in findings.off:
         err.print(text, style="red", markup=False)
     raise typer.Exit(1 if findings.off else 0)
+
+
+@reads_files
+def why(
+    strategy: Annotated[str, typer.Argument(help="One strategy, by its name in presets; without it all of the preset.")] = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A file or folder with recorded bars or trades (`tapewire data formats`).")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="In place of --data: a run's folder, with its bars and settings.")
+    ] = None,
+    session: Annotated[str, typer.Option("--session", help="Count this trade date alone, YYYY-MM-DD.")] = "",
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    settings: SetOption = None,
+    own: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    *,
+    source: Options,
+) -> None:
+    """Why nothing was traded: how many bars passed each condition of a strategy, the nearest miss of each session, refusals."""
+    from tapewire.replay.research import why as reasons
+
+    if (data is None) is (run is None):
+        raise ConfError("write --data with a recording, or --run with a run's folder")
+    conf, recording = prepare(
+        data or run or Path(), instrument, preset, strategies, "next_open", "why", settings=settings, own=own, source=source
+    )
+    if run is not None:
+        conf = configuration.read(run)
+    with bar() as (tell, progress):
+        tell("why")
+        found = reasons.explain(conf, recording, progress, strategy=strategy, session=session)
+    if as_json:
+        out.print(msgspec.json.encode(found).decode(), markup=False)
+        return
+    for line in reasons.lines(found):
+        out.print(line, markup=False)
 
 
 @reads_files

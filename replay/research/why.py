@@ -1,0 +1,235 @@
+"""Why nothing was traded: how many bars passed each condition of each strategy alone, and the nearest miss of each session.
+
+The conditions are those of the strategy's own code (steps.py). What the gate refused, and why, is counted in a backtest of the same
+bars, because it depends on the account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.messages import Session
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import runs, tapes
+from tapewire.replay.research.sessions import sessions
+from tapewire.replay.research.steps import Instrumented, Miss
+from tapewire.replay.sources.recording import Recording
+from tapewire.strategies import registry
+from tapewire.strategies.clock import hhmm
+from tapewire.strategies.figures import shown
+from tapewire.strategies.protocol import Suppresses
+from tapewire.strategies.roster import Independent
+
+MINUTES = "s.minute"  # a comparison of times of day, in minutes after midnight
+
+
+class Condition(Struct, frozen=True):
+    """What must hold, how many bars came to it, and for how many of them it held."""
+
+    text: str
+    reached: int
+    held: int
+
+
+class Nearest(Struct, frozen=True):
+    """The bar of a session that came furthest without a proposal: when, at which condition, and by how much it missed.
+
+    was, wanted, by: of a comparison of numbers; None of another condition.
+    """
+
+    session: str
+    time: str
+    condition: str
+    was: float | None = None
+    wanted: float | None = None
+    by: float | None = None
+
+    def __str__(self) -> str:
+        if self.was is None or self.wanted is None or self.by is None:
+            return f"{self.time}  {self.condition}"
+        if MINUTES in self.condition:
+            return f"{self.time}  {self.condition}: {hhmm(int(self.was))} against {hhmm(int(self.wanted))}"
+        return f"{self.time}  {self.condition}: {shown(self.was)} against {shown(self.wanted)}, by {shown(self.by)}"
+
+
+class StrategyReasons(Struct, frozen=True):
+    """One strategy. asked: bars at which it was asked. elsewhere: bars at which it said no in another way than by a condition.
+
+    held_back: complete setups that it did not propose, by its reason. refused: entries that the gate refused, by reason. traded:
+    entries that the gate approved. off: why it was switched off.
+    """
+
+    strategy: str
+    asked: int
+    proposed: int
+    conditions: tuple[Condition, ...]
+    nearest: tuple[Nearest, ...]
+    elsewhere: int
+    held_back: dict[str, int]
+    refused: dict[str, int]
+    traded: int
+    off: str = ""
+
+
+class _Count:
+    """What one strategy went through."""
+
+    def __init__(self, watch: Instrumented) -> None:
+        self.watch = watch
+        self.reached = [0] * len(watch.steps)
+        self.held = [0] * len(watch.steps)
+        self.asked = self.proposed = self.elsewhere = 0
+        self.held_back: Counter[str] = Counter()
+        self._nearest: dict[str, tuple[tuple[int, float], Nearest]] = {}
+
+    def take(self, s: Session, *, proposed: bool) -> None:
+        notes, steps = self.watch.notes, self.watch.steps
+        self.asked += 1
+        self.proposed += proposed
+        for step in notes.passed:
+            self.reached[step] += 1
+            self.held[step] += 1
+        for step, _ in notes.failed:
+            self.reached[step] += 1
+        if proposed:
+            return
+        if not notes.failed:
+            self.elsewhere += 1
+            return
+        step, miss = max(notes.failed, key=lambda each: (steps[each[0]].place, -_share(each[1])))
+        rank = (steps[step].place, -_share(miss))
+        if s.session not in self._nearest or rank > self._nearest[s.session][0]:
+            told = () if miss is None else (float(miss.was), float(miss.wanted), float(miss.by))
+            self._nearest[s.session] = rank, Nearest(s.session, tapes.wall(s.bar.close_ns), steps[step].text, *told)
+
+    def result(self, refused: Mapping[str, int], traded: int, off: str) -> StrategyReasons:
+        last = max((at for at, reached in enumerate(self.reached) if reached), default=-1)
+        conditions = [
+            Condition(step.text, reached, held)
+            for at, (step, reached, held) in enumerate(zip(self.watch.steps, self.reached, self.held, strict=True))
+            if reached or at > last
+        ]
+        return StrategyReasons(
+            strategy=self.watch.strategy.name,
+            asked=self.asked,
+            proposed=self.proposed,
+            conditions=tuple(conditions),
+            nearest=tuple(nearest for _, nearest in self._nearest.values()),
+            elsewhere=self.elsewhere,
+            held_back=dict(sorted(self.held_back.items())),
+            refused=dict(refused),
+            traded=traded,
+            off=off,
+        )
+
+
+def explain(
+    conf: Conf, recording: Recording, progress: runs.Progress, *, strategy: str = "", session: str = ""
+) -> list[StrategyReasons]:
+    """Every strategy of the preset, or one of them.
+
+    Args:
+        strategy: its name in presets, or the one shown. session: only this trade date is counted; those before it are folded.
+    Raises:
+        ConfError: no such strategy, or the recording has no such session.
+    """
+    preset = conf.preset
+    built = registry.build(preset.strategies, preset.parameters, preset.day_type)
+    counts = {each.name: _Count(Instrumented(each)) for each in built}
+    wanted = _wanted(strategy, dict(zip(preset.strategies, counts, strict=True)))
+    independent = Independent(built, preset.exits.exit_time)
+    found: set[str] = set()
+    for s in sessions(conf, runs.counted(recording, lambda share: progress(share / 2))):
+        for count in counts.values():
+            count.watch.notes.clear()
+        proposed = {proposal.strategy for proposal in independent.step(s)}
+        found.add(s.session)
+        if session and s.session != session:
+            continue
+        asked = independent.roster.all_hours if independent.roster.closing(s) else independent.roster.strategies
+        for each in asked:
+            counts[each.name].take(s, proposed=each.name in proposed)
+            if isinstance(each, Suppresses):
+                counts[each.name].held_back.update(str(setup.reason) for setup in each.suppressed(s))
+    if session and session not in found:
+        raise ConfError(
+            f"--session {session}: the recording has none{suggest(session, found)}; it has {min(found)} to {max(found)}"
+        )
+    refused, traded = _gate(conf, recording, lambda share: progress(0.5 + share / 2), session)
+    off = {failure.strategy: str(failure) for failure in independent.roster.failures}
+    return [counts[name].result(refused.get(name, {}), traded.get(name, 0), off.get(name, "")) for name in wanted]
+
+
+def _gate(conf: Conf, recording: Recording, progress: runs.Progress, session: str) -> tuple[dict[str, Counter[str]], Counter[str]]:
+    """What the gate refused of each strategy, by reason, and how many entries it approved."""
+    refused: dict[str, Counter[str]] = {}
+    traded: Counter[str] = Counter()
+    with TemporaryDirectory(prefix="tapewire-") as place:
+        run = Path(place) / "run"
+        runs.backtest(conf, recording, run, progress, "none")
+        for intent in msgspec.json.Decoder(dict[str, Any]).decode_lines((run / "intents.jsonl").read_bytes()):
+            if session and intent["session"] != session:
+                continue
+            if intent["rejected"] is None:
+                traded[intent["strategy"]] += 1
+            else:
+                refused.setdefault(intent["strategy"], Counter())[intent["rejected"]] += 1
+    return refused, traded
+
+
+def lines(whys: list[StrategyReasons]) -> Iterator[str]:
+    """For a person."""
+    for number, why in enumerate(whys):
+        if number:
+            yield ""
+        refused = ", ".join(f"{reason} {count}" for reason, count in sorted(why.refused.items()))
+        yield (
+            f"{why.strategy}: asked at {why.asked:,} bars, proposed {why.proposed}"
+            f"{f', the gate refused {refused}' if refused else ''}, traded {why.traded}"
+        )
+        if why.off:
+            yield f"  {why.off}"
+        for reason, count in why.held_back.items():
+            yield f"  {count:>7,} complete setups held back: {reason}"
+        if why.conditions:
+            yield f"  {'came':>7}  {'held':>7}  condition"
+        always = never = 0
+        for condition in why.conditions:
+            if condition.reached > condition.held:
+                yield f"  {condition.reached:>7,}  {condition.held:>7,}  {condition.text}"
+            always += condition.reached == condition.held > 0
+            never += not condition.reached
+        if always:
+            yield f"  {always} more held at every bar that came to them"
+        if never:
+            yield f"  {never} more were never reached"
+        if why.elsewhere and not why.held_back:
+            yield f"  {why.elsewhere:>7,} bars without a setup, in a form that has no single conditions"
+        if why.nearest:
+            yield "  nearest of each session:"
+            yield from (f"    {nearest}" for nearest in why.nearest)
+
+
+def _wanted(asked: str, names: Mapping[str, str]) -> list[str]:
+    """The shown names of the strategies that are asked for. names: by their names in presets."""
+    if not asked:
+        return [*names.values()]
+    found = [shown_ for name, shown_ in names.items() if asked.lower() in (name, shown_.lower())]
+    if not found:
+        raise ConfError(f"{asked!r} is not traded in this preset{suggest(asked, names)}; write one of {', '.join(names)}")
+    return found
+
+
+def _share(miss: Miss | None) -> float:
+    """A miss as a share of what was wanted, so that misses at one place have an order. Infinite where it is no number."""
+    if miss is None:
+        return float("inf")
+    return miss.by / max(abs(miss.wanted), 1e-9)
