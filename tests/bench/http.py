@@ -95,15 +95,16 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     with (
         service(ports[1]),
         ours.running(conf, place / "run", api=api) as conf,
-        ours.TimedPlayer(conf, place / "run", rest_s=0.002) as player,
+        ours.TimedPlayer(conf, place / "run") as player,
     ):
         key = keys.Keys(place / "run").named("reader")
         assert key is not None
         beside = Poster(ports[0], key.token)
         player.join()
+        player.play((), ends=False)
         for number, bar in enumerate(bars):
             closes = [] if number % EARLY else [_early(beside, json.dumps(asked(bar)).encode())]
-            player.play([bar], ends=False)
+            player.bar(bar)
             taken[CLOSING] += [each.result()[0] for each in closes]
         player.play((), ends=True)
         player.finish()
