@@ -6,6 +6,8 @@ Each imports what it needs when it is called: a command starts in half the time,
 from __future__ import annotations
 
 import datetime as dt
+import signal
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +19,7 @@ from rich.console import Console
 from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted, Transient
 from tapewire.daemons.operator import instances
+from tapewire.daemons.operator.instances import Instance
 
 if TYPE_CHECKING:
     from tapewire.daemons.settings.structs import Conf
@@ -65,11 +68,14 @@ def up(
     ),
     wait: Annotated[bool, typer.Option("--wait", help="Wait, with progress, until an entry could be traded.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="With --wait: for so many seconds at most.")] = 120.0,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Stay until told to stop (SIGTERM), and stop the daemons then: for systemd, containers.")
+    ] = False,
 ) -> None:
     """Start the supervised daemons of the live configuration. Trading stays off unless conf/live.toml enables it.
 
     Exit status 0: all daemons are up; with --wait, an entry could be traded. 3: with --wait, they are up, but what is awaited has
-    not come in time. Otherwise nothing is left running.
+    not come in time. Otherwise nothing is left running. With --stay 0 if it was told to stop, or `tapewire down` did.
     """
     from tapewire.daemons import makers
     from tapewire.daemons.operator import starting, supervise
@@ -77,6 +83,10 @@ def up(
     from tapewire.daemons.settings.calendar import dated
     from tapewire.daemons.shell import epochs
 
+    if stay and wait:
+        raise ConfError("--wait ends when the run is ready, and --stay when it is stopped; write one of them")
+    if stay:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     name = instances.LIVE if account is None else configuration.name_of(account)
     for each in instances.running():
         if each.name == name:
@@ -106,7 +116,7 @@ def up(
         err.print(f"warning: {warning}", style="yellow", markup=False)
     conf = epochs.begin(conf, run, makers.durable(conf))
     with err.status("starting the daemons") as spinner:
-        instance, _ = supervise.start(conf, run, instances.LIVE, attached=False)
+        instance, supervisord = supervise.start(conf, run, instances.LIVE, attached=stay)
         told = starting.Told(lambda text: err.print(text, markup=False) if wait else spinner.update(text))
         try:
             supervise.wait_ready(instance, told.waiting)
@@ -123,6 +133,29 @@ def up(
         for text in missing:
             err.print(f"not ready after {timeout:g} s: {text}", style="red", markup=False)
         raise typer.Exit(NOT_READY if missing else 0)
+    if stay:
+        _stay(instance, supervisord)
+
+
+def _stay(instance: Instance, supervisord: subprocess.Popen[bytes]) -> None:
+    """Wait until the run ends, or stop it when we are told to.
+
+    Raises:
+        Transient: supervisord has ended by itself.
+    """
+    from tapewire.daemons.operator import supervise
+
+    try:
+        supervisord.wait()
+    except KeyboardInterrupt:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        supervise.stop(instance)
+        out.print(f"down: {instance.name}")
+        return
+    if supervisord.returncode != 0:
+        supervise.stop(instance)
+        raise Transient(f"supervisord of {instance.name} has ended with status {supervisord.returncode}; nothing is left running")
 
 
 def down(instance: InstanceOption = None) -> None:
