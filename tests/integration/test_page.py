@@ -187,8 +187,10 @@ def test_what_is_drawn_fits_every_tick_and_both_clocks(shown: Shown) -> None:
 
 
 def test_a_readers_key_shows_all_and_changes_nothing(shown: Shown) -> None:
-    """Nothing that acts can be pressed, and kill asks for an operator's key."""
-    page = shown.visitor.entered(shown.token("reader"))
+    """`tapewire open` prints a code for it. Nothing that acts can be pressed, and kill asks for an operator's key."""
+    told = run("open", "--no-browser", "--key", "reader").stdout
+    assert shown.visitor.address in told
+    page = shown.visitor.entered(told.partition("code: ")[2].split()[0].lower())
 
     assert page.locator("#arm, #flatten, #play, #step").evaluate_all("all => all.every(each => each.disabled)")
     page.locator("#kill").click()

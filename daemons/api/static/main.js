@@ -11,7 +11,8 @@ import { capital, el, money, put, signed, words } from "./words.js";
 
 const STATE_MS = 1000; // at most one question for the state in so long
 const IDLE_MS = 4000; // and one in so long when nothing comes
-const DAYS_MS = 30_000;
+const DAYS_MS = 30_000; // at most between two looks at the days, and at least behind a trade
+const DAYS_AGAIN_MS = 3000;
 const SPEEDS = ["1", "10", "60", "240", "600", "max"];
 
 const $ = (id) => document.getElementById(id);
@@ -19,7 +20,7 @@ const model = new Model();
 let chart = null;
 let chosen = ""; // the instrument that is shown
 let looked = null; // the bar under the pointer
-let asked = 0, asking = false, daysAt = 0, drawing = false;
+let asked = 0, asking = false, daysAt = 0, daysOf = "", drawing = false;
 
 const operator = () => model.hello?.role === "operator";
 const terms = () => model.hello?.traded ?? {};
@@ -133,8 +134,10 @@ async function state() {
   try {
     model.state = await get("state");
     if (model.hello?.mode === "replay") model.playback = model.state.playback;
-    if (Date.now() - daysAt > DAYS_MS) {
+    const traded = `${model.trades[0]?.id} ${model.market(chosen).bars.at(-1)?.session}`;
+    if (Date.now() - daysAt > (traded === daysOf ? DAYS_MS : DAYS_AGAIN_MS)) {
       daysAt = Date.now();
+      daysOf = traded;
       panels.days((await get("days")).days, report);
     }
   } catch (error) {
@@ -153,15 +156,15 @@ setInterval(() => {
 function playback() {
   if (model.hello.mode !== "replay") return;
   const told = model.playback;
-  const going = told && told.status !== "paused";
-  put($("play"), going ? "Pause" : "Play");
   const done = !told || (told.bars > 0 && told.bar >= told.bars);
+  put($("play"), told && !done && told.status !== "paused" ? "Pause" : "Play");
   for (const id of ["play", "step", "speed", "seek-to"]) $(id).disabled = !operator() || done;
   $("progress").value = told && told.bars ? told.bar / told.bars : done && model.live ? 1 : 0;
   put($("replay-text"), told ? `${told.bar.toLocaleString("en-US")} of ${told.bars.toLocaleString("en-US")} bars, ${done ? "ended" : told.status}` : model.state ? "ended" : "");
   if (told && document.activeElement !== $("speed")) {
     const options = SPEEDS.includes(told.speed) ? SPEEDS : [told.speed, ...SPEEDS];
-    if ($("speed").options.length !== options.length) {
+    if ($("speed").dataset.has !== options.join(" ")) {
+      $("speed").dataset.has = options.join(" ");
       $("speed").replaceChildren(...options.map((speed) => el("option", { value: speed }, speed === "max" ? "max" : `${speed}×`)));
     }
     $("speed").value = told.speed;
@@ -358,6 +361,11 @@ $("door-form").addEventListener("submit", async (event) => {
   $("key").value = "";
   stream.close();
   stream.open();
+});
+
+$("values").addEventListener("click", (event) => {
+  const on = $("strategy-list").classList.toggle("valued");
+  event.currentTarget.setAttribute("aria-pressed", String(on));
 });
 
 $("leave").addEventListener("click", () => {

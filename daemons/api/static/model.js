@@ -8,6 +8,7 @@ const MOST_ROWS = 300;
 const MOST_TRADES = 500;
 
 const ALARMS = new Set(["alarm", "gap", "feed_status", "ops_event"]);
+const told = ({ type, body }) => ALARMS.has(type) && body.event !== "error"; // an error is an alarm or a gap that is told already
 export const LEVELS = ["pdh", "pdl", "pdc", "overnight_high", "overnight_low", "london_high", "london_low", "asia_high", "asia_low",
   "premarket_high", "premarket_low"];
 
@@ -67,7 +68,7 @@ export class Model {
     } else if (type === "risk") this.risk = body;
     else if (type === "position_changed") this.market(body.instrument).position = body;
     else if (type === "eval_done") this.market(body.instrument).decided = fromNs(body.bar_ns);
-    else if (ALARMS.has(type)) newest(this.alarms, fact, MOST_ROWS);
+    else if (told(fact)) newest(this.alarms, fact, MOST_ROWS);
   }
 
   // What a strategy said on a bar. `body` has the bar, `about` the setup.

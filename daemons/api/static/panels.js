@@ -132,7 +132,7 @@ export function strategies(model, market) {
     el("div", {},
       el("p", {}, el("b", {}, row.name), el("span.line", {}, row.line)),
       row.detail ? el("p.soft", {}, row.detail) : null,
-      row.values ? el("p.soft.values", { title: "The values that it keeps for itself" }, row.values) : null)));
+      row.values ? el("p.soft.values", {}, row.values) : null)));
 }
 
 function asked(model, session, bar) {
@@ -183,7 +183,7 @@ function alarmRow(fact) {
 export function journal(model) {
   put($("alarms-count"), model.alarms.length ? String(model.alarms.length) : "none");
   fill($("journal"), model.alarms.slice(0, 120).map((fact) => ({ at: fact.ts, ref: `${fact.topic}@${fact.seq}`, ...alarmRow(fact) })), (row) =>
-    el("li", { "data-mark": row.mark }, el("time", { title: stamp(row.at) }, clock(row.at)), el("b", {}, row.what), el("span.text", {}, row.text)));
+    el("li", { "data-mark": row.mark }, el("time", { title: row.at ? stamp(row.at) : "before the first bar" }, row.at ? clock(row.at) : "–"), el("b", {}, row.what), el("span.text", {}, row.text)));
 }
 
 export function legend(model, market, bar, terms) {
@@ -200,10 +200,14 @@ export function legend(model, market, bar, terms) {
 }
 
 export function dayChip(model, market) {
-  const bar = market.bars.at(-1);
-  const code = !bar ? "none" : model.hello?.day_type === "midpoint" ? bar.midpoint : bar.edge;
-  const [text, toned] = dayType(code);
-  put($("daytype"), bar && !bar.rth ? `${text} · outside RTH` : text, toned);
+  const now = market.bars.at(-1);
+  const bar = market.bars.findLast((each) => each.rth);
+  if (!now || bar?.session !== now.session) {
+    put($("daytype"), now ? "Before RTH" : "No bar yet", "calm");
+    return;
+  }
+  const [text, toned] = dayType(model.hello?.day_type === "midpoint" ? bar.midpoint : bar.edge);
+  put($("daytype"), now.rth ? text : `${text} · RTH is over`, toned);
 }
 
 const VERDICTS = { equal: ["Equal", "gain"], diverged: ["Diverged", "loss"], unproved: ["Unproved", "loss"] };
