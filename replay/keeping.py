@@ -15,13 +15,14 @@ import msgspec
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Alarm, Bar, Body, Header, Position, Session, Signal, Trade
-from tapewire.bus.wire import encode
+from tapewire.bus.wire import Encoder
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import tapes
 from tapewire.replay.attendance import Attendance
 from tapewire.replay.report.page import MOST_DAYS
 from tapewire.replay.tapes import Kept
 
+ALARMS = topics.of(topics.ALARM, "evaluator")
 KINDS: tuple[Kept, ...] = ("none", "decisions", "all")
 BIG = 60_000  # bars from which on `decisions` is the default
 # Measured over two years of synthetic sessions with the seven strategies; a strategy that trades all day leaves more.
@@ -55,6 +56,7 @@ class Keeper:
         self._run = run
         self._kind = kind
         self._tape = Tape(run / tapes.FOLDER)
+        self._encode = Encoder().encode
         self._waiting: list[tuple[str, Header, Body]] = []  # messages of the bars of this trade date
         self._moments: set[int] = set()  # event times at which something was decided or done
         self._date = ""
@@ -65,16 +67,17 @@ class Keeper:
 
     def record(self, topic: str, header: Header, body: Body) -> None:
         """One message, in the order of publishing."""
-        if isinstance(body, Session):
+        if type(body) is Session:
             self.attendance.minute(topic, body)
             if body.session != self._date:
                 self._end_of_day(header.event_ns)
                 self._date = body.session
-        elif topic.startswith(topics.RAW):
-            self.attendance.bars += 1
-            if isinstance(body, Bar) and body.position is not None and body.position.qty:
-                self.held[body.close_ns] = body.position
-        elif isinstance(body, Alarm) and topic == topics.of(topics.ALARM, "evaluator"):
+        elif type(body) is Bar:
+            if topic.startswith(topics.RAW):
+                self.attendance.bars += 1
+                if body.position is not None and body.position.qty:
+                    self.held[body.close_ns] = body.position
+        elif type(body) is Alarm and topic == ALARMS:
             self.alarms.append(body)
         if self._kind == "all":
             self._keep(topic, header, body)
@@ -118,4 +121,4 @@ class Keeper:
         self._moments = {moment for moment in self._moments if moment == now_ns}
 
     def _keep(self, topic: str, header: Header, body: Body) -> None:
-        self._tape.append(topic, header.epoch, header.seq, encode(header, body))
+        self._tape.append(topic, header.epoch, header.seq, self._encode(header, body))

@@ -18,6 +18,8 @@ from tapewire.bus.records import START
 MAX_PAGE = 1_000
 MAX_PAGE_BYTES = MAX_FRAME // 2  # a longer page is cut; the reader requests the rest
 SUFFIX = ".tape"
+HELD_BYTES = 1 << 17
+"""Of frames that a tape collects before its files get them. No file's share is so large that the memory for it is not reused."""
 
 
 class Reel:
@@ -54,6 +56,8 @@ class Tape:
         self.files: dict[str, Journal] = {}
         self.reels: dict[str, Reel] = {}
         self.ends: dict[str, tuple[int, int]] = {}
+        self._held: dict[str, list[bytes]] = {}  # frames that their files do not have yet
+        self._held_bytes = 0
         self._dirty: set[str] = set()
         self._unsynced: set[str] = set()
         for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -61,13 +65,19 @@ class Tape:
 
     def append(self, topic: str, epoch: int, seq: int, frame: bytes) -> None:
         """Add one frame; it is on disk for other processes to read after `flush`."""
-        if topic not in self.files:
-            self._open(topic)
-        self.files[topic].append(frame)
+        frames = self._held.get(topic)
+        if frames is None:
+            if topic not in self.files:
+                self._open(topic)
+            frames = self._held[topic] = []
+        frames.append(frame)
         self.ends[topic] = (epoch, seq)
-        self._dirty.add(topic)
+        self._held_bytes += len(frame)
+        if self._held_bytes >= HELD_BYTES:
+            self._hand_over()
 
     def flush(self) -> None:
+        self._hand_over()
         for topic in self._dirty:
             self.files[topic].flush()
         self._unsynced |= self._dirty
@@ -104,6 +114,7 @@ class Tape:
             self._unsynced.clear()
 
     def lengths(self, prefix: str) -> tuple[TopicLength, ...]:
+        self._hand_over()
         return tuple(
             TopicLength(topic, len(self.reels[topic]), *self.ends[topic])
             for topic in sorted(self.reels)
@@ -114,6 +125,7 @@ class Tape:
         reel = self.reels.get(asked.topic)
         if reel is None:
             return Page(asked.id, asked.topic, asked.start, (), 0)
+        self._hand_over()
         frames: list[bytes] = []
         size = 0
         for frame in reel.read(asked.start, min(max(asked.count, 0), MAX_PAGE)):
@@ -122,6 +134,14 @@ class Tape:
                 break
             frames.append(frame)
         return Page(asked.id, asked.topic, asked.start, tuple(frames), len(reel))
+
+    def _hand_over(self) -> None:
+        """Give each file its frames, many at once."""
+        self._held_bytes = 0
+        while self._held:
+            topic, frames = self._held.popitem()
+            self.files[topic].extend(frames)
+            self._dirty.add(topic)
 
     def _open(self, topic: str) -> None:
         journal = Journal.open(self.folder / f"{topic.removesuffix('.')}{SUFFIX}")

@@ -11,15 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from tapewire.bus.daemon import Daemon, Event, Output
-from tapewire.bus.messages import Bar, Body, Header
-from tapewire.bus.wire import encode
+from tapewire.bus.messages import Bar, Body
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
-from tapewire.daemons.shell.tape import Tape
-from tapewire.replay import loop, runs
+from tapewire.replay import keeping, loop, runs
 from tapewire.replay.loop import Record
 from tapewire.replay.venue import Venue, VenueReport
 from tests.bench import ours
@@ -183,11 +180,6 @@ def _play(conf: Conf, bars: Iterable[Bar], record: Record | None = None) -> None
 
 def _recorded(conf: Conf, bars: Iterable[Bar], folder: Path) -> None:
     """Like `tapewire backtest`, up to the closed journal."""
-    run = runs.prepare(folder / "run")
-    tape = Tape(run / "journal")
-
-    def record(topic: str, header: Header, body: Any) -> None:
-        tape.append(topic, header.epoch, header.seq, encode(header, body))
-
-    _play(conf, bars, record)
-    tape.close()
+    keeper = keeping.Keeper(runs.prepare(folder / "run"), "all")
+    _play(conf, bars, keeper.record)
+    keeper.close()

@@ -319,6 +319,56 @@ def test_a_full_disk_leaves_whole_records(path, monkeypatch):
     assert not path.with_name("session.MNQ.tape.torn").exists()
 
 
+def test_many_records_at_once_are_those_of_one_after_another(path, tmp_path):
+    """The same bytes, whatever was appended before; and they are with the operating system, so a kill loses none."""
+    one_by_one = written(tmp_path / "another.tape", [b"first", *THREE, b"last"]).read_bytes()
+    with Journal.open(path) as log:
+        log.append(b"first")
+        log.extend(THREE)
+        handed_over = path.read_bytes()
+        log.append(b"last")
+
+        assert (len(log), [*log.read()]) == (5, [b"first", *THREE, b"last"])
+    assert one_by_one.startswith(handed_over)
+    assert list(scan(path)) == [b"first", *THREE, b"last"]
+    assert path.read_bytes() == one_by_one
+
+
+@pytest.mark.parametrize("bad", [b"", bytes(journal.MAX_RECORD + 1)], ids=["empty", "too long"])
+def test_of_many_records_with_a_bad_one_none_is_added(path, bad):
+    """As `append` refuses it; the journal goes on."""
+    with Journal.open(path) as log:
+        with pytest.raises(ValueError, match="a journal takes 1 to"):
+            log.extend([b"good", bad])
+        log.extend(())
+        log.extend([b"good"])
+
+        assert list(log.read()) == [b"good"]
+
+
+def test_a_full_disk_leaves_none_of_many_records(path, monkeypatch):
+    """The part that was written is cut off again."""
+    log = Journal.open(path)
+    log.append(b"safe")
+    real = os.pwrite
+
+    def full(fd, data, at):
+        if len(data) < 50:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data[:20], at)
+
+    log.flush()
+    monkeypatch.setattr(journal.os, "pwrite", full)
+    for _ in range(2):
+        with pytest.raises(JournalError, match=r"session\.MNQ\.tape: cannot be written \(No space left on device\); make room"):
+            log.extend([b"lost"] * 5)
+    monkeypatch.undo()
+    log.close()
+
+    with Journal.open(path) as again:
+        assert list(again.read()) == [b"safe"]
+
+
 def test_after_a_failed_fsync_nothing_more_is_written(path, monkeypatch):
     """The kernel may have dropped the pages, so the content of the tail is unknown: stop, and recover on the next start."""
     log = Journal.open(path)

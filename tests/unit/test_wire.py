@@ -6,7 +6,7 @@ import pytest
 from tapewire.bus import wire
 from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import Ack, Header, Position, Resend
-from tapewire.bus.testing import bar
+from tapewire.bus.testing import bar, session
 
 HEADER = Header(1, "nt", 2, 91, 5, "order.MNQ.@1:5")
 GOOD = {"v": 1, "source": "nt", "epoch": 1, "seq": 1, "event_ns": 0, "type": "ack", "ref": "order.MNQ.@1:5"}
@@ -125,3 +125,14 @@ def test_a_message_has_an_ascii_topic_and_one_map(frames, complaint):
 def test_prices_are_numbers_or_absent(prices, finite):
     """MessagePack can carry NaN and infinity; a process that trades on a price checks first."""
     assert wire.finite(*prices) is finite
+
+
+def test_a_bar_that_is_encoded_once_leaves_the_same_bytes():
+    """The session of the bar before it, that of an equal bar, that of another one; and the session is what it was."""
+    first, other = session("11:00"), session("11:01")
+    messages = (first.bar, first, session("11:00"), other, Ack("a.@1:1"), other.bar, first, other)
+    encode = wire.Encoder().encode
+
+    assert [encode(HEADER, each) for each in messages] == [wire.encode(HEADER, each) for each in messages]
+    assert first == session("11:00")
+    assert first.bar is messages[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Body, Header
-from tapewire.bus.wire import encode
+from tapewire.bus.wire import Encoder
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import loop, runs
@@ -29,9 +29,10 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.spent_ns = 0
         self._tape = Tape(runs.prepare(folder) / "journal")
+        self._encode = Encoder().encode
 
     def record(self, topic: str, header: Header, body: Body) -> None:
-        self._tape.append(topic, header.epoch, header.seq, encode(header, body))
+        self._tape.append(topic, header.epoch, header.seq, self._encode(header, body))
 
     def clocked(self, topic: str, header: Header, body: Body) -> None:
         start = time.perf_counter_ns()
