@@ -142,15 +142,18 @@ class OpenDoor:
             live=self.mode == "live",
         )
 
-    def about(self) -> dict[str, Any]:
-        """What a reader of the stream is told first."""
-        return {
-            "version": __version__,
+    def about(self, *, public: bool = False) -> dict[str, Any]:
+        """What a reader of the stream is told first. public: without what is the owner's own."""
+        own = {
             "run": self.conf.instance,
-            "mode": self.mode,
             "preset": self.conf.preset.name,
             "day_type": self.conf.preset.day_type,
             "account": self.conf.trading.account,
+        }
+        return {
+            **({} if public else own),
+            "version": __version__,
+            "mode": self.mode,
             "zone": "America/New_York",
             "traded": {
                 name: {"tick": terms.tick, "point_value": terms.point_value, "calendar": terms.calendar}

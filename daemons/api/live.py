@@ -11,13 +11,13 @@ import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tapewire.bus import topics
-from tapewire.bus.roles import CONTROL_PORT, Role
+from tapewire.bus.roles import CONTROL_PORT, Role, SubscriberTier
 from tapewire.daemons.api.callers import HEADER, Caller
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.api.stream import PAST, STALL_S, Listener, facts_message
 
-READS = (Role.READER, Role.OPERATOR)
+READS = (Role.READER, Role.OPERATOR, Role.SUBSCRIBER)
 ASK_S = 5.0  # in which the first message must come
 USUAL = (
     *(topics.SESSION, topics.TIMEFRAME, topics.LEVELS, topics.INTENT, topics.SUPPRESSED, topics.EVAL_DONE, topics.SIGNAL),
@@ -63,8 +63,12 @@ async def serve(door: OpenDoor, socket: WebSocket) -> None:
         return
     except WebSocketDisconnect:
         return
+    wanted = _allowed(caller, asked.topics, subscribers=door.conf.subscribers.enabled)
+    if not wanted:
+        await socket.close(CLOSED_ROLE, "TIER")
+        return
     cut: Callable[[], None] = socket.scope["state"]["cut"]
-    listener = Listener(caller, asked.topics or USUAL, cut)
+    listener = Listener(caller, wanted, cut)
     door.hub.newcomers = True
     door.hub.listeners.add(listener)  # from here on it misses nothing
     past = door.recent.all(listener.prefixes)
@@ -80,6 +84,18 @@ async def serve(door: OpenDoor, socket: WebSocket) -> None:
             door.logger.warning(
                 "reader_cut_off", key=caller.name, unread=listener.size, remedy="it read too slowly; it may come again"
             )
+
+
+def _allowed(caller: Caller, asked: tuple[str, ...], *, subscribers: bool) -> tuple[str, ...]:
+    """The topics that a caller gets of those that he asks for; none asked are the usual ones. A subscriber gets what is public.
+
+    The tier `premium` has it as it comes. What is late or summed up for the others, their own ports know (PROTOCOL.md 15).
+    """
+    if caller.role is not Role.SUBSCRIBER:
+        return asked or USUAL
+    if not subscribers or caller.key.tier is not SubscriberTier.PREMIUM:
+        return ()
+    return tuple(topic for topic in asked or (topics.PUBLIC,) if topic.startswith(topics.PUBLIC))
 
 
 async def watch(door: OpenDoor) -> None:
@@ -109,7 +125,7 @@ async def _hear(socket: WebSocket) -> None:
 
 async def _send(door: OpenDoor, socket: WebSocket, listener: Listener, past: list[Any], caller: Caller) -> None:
     with suppress(WebSocketDisconnect):
-        about = door.about() | {"kind": "hello", "role": caller.role.value, "past": len(past)}
+        about = door.about(public=caller.role is Role.SUBSCRIBER) | {"kind": "hello", "role": caller.role.value, "past": len(past)}
         await _out(socket, listener, msgspec.json.encode(about))
         for at in range(0, len(past), PAST):
             await _out(socket, listener, facts_message([told.text for told in past[at : at + PAST]], past=True))

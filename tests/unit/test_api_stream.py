@@ -19,7 +19,7 @@ from tapewire.daemons.api import live, stream
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.memory import KEPT_ELSE, Recent, SeenFact
 from tapewire.daemons.api.stream import Hub, Listener
-from tapewire.daemons.settings.structs import Api
+from tapewire.daemons.settings.structs import Api, Subscribers
 from tests.doors import URL, Door, configured
 
 
@@ -102,6 +102,29 @@ def test_who_shows_no_key_of_a_reader_is_closed(first: Any, code: int, door: Doo
 
     assert closed.value.code == code
     assert door.open.hub.listeners == set()
+
+
+@pytest.mark.parametrize(
+    ("tier", "enabled", "seen"),
+    [("premium", True, ["public.trade.MNQ."]), ("delayed", True, None), ("free", True, None), ("premium", False, None)],
+)
+def test_a_subscriber_streams_what_is_public_by_his_tier(tier: str, enabled: bool, seen: list[str] | None, tmp_path: Path) -> None:
+    """Premium has it as it comes, whatever else it asks for, and is told nothing of the account; the other tiers have ports."""
+    door = Door(msgspec.structs.replace(configured(), subscribers=Subscribers(enabled=enabled)), tmp_path)
+    key = keys.new(tmp_path, "paul", keys.Role.SUBSCRIBER, tier=keys.SubscriberTier(tier))
+    door.keys.refresh()
+    door.open.take([risk(1, topic="signal.MNQ."), risk(1, topic="public.trade.MNQ.")])
+    with door.stream() as socket:
+        socket.send_json({"key": key.token, "topics": ["public.trade.", "signal.", ""]})
+        if seen is None:
+            with pytest.raises(WebSocketDisconnect) as closed:
+                socket.receive_json()
+            assert closed.value.code == live.CLOSED_ROLE
+        else:
+            hello = socket.receive_json()
+            assert [each["topic"] for each in told(socket, "facts")["facts"]] == seen
+            assert socket.receive_json() == {"kind": "live"}
+            assert {"account", "run", "preset"} & set(hello) == set()
 
 
 def test_who_says_nothing_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
