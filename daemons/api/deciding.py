@@ -73,7 +73,14 @@ async def decision(door: OpenDoor, asked: SignalRequest) -> SignalAnswer:
         return await _decided(door, bar, position)
     earlier = [dated_bar(asked.instrument, each) for each in asked.bars]
     levels = {name: price for name, price in asked.session_levels.items() if name in LEVELS and price is not None}
-    return await evaluated(door, [*earlier, bar], position, levels, asked.settings)
+    found = await evaluated(door, [*earlier, bar], position, levels, asked.settings)
+    if found.action not in ENTRIES:
+        return found
+    try:
+        killed = await door.killed()
+    except Problem as problem:
+        return none(problem.code, problem.detail)
+    return none("KILLED", "the kill switch is latched; `tapewire arm` releases it") if killed else found
 
 
 async def evaluated(

@@ -76,6 +76,10 @@ class OpenDoor:
         """
         return await _answered(port, self.ports.ask(port, verb, argument, timeout_s))
 
+    async def killed(self) -> bool:
+        """Whether the kill switch is latched. Raises Problem as `ask`."""
+        return bool((await self.ask("control.gate", "state"))["killed"])
+
     async def act(self, caller: Caller, port: str, verb: Verb, argument: str = "", *, timeout_s: float = READ_S) -> Any:
         """What a daemon answers to the caller's own key. Raises Problem as `ask`."""
         return await _answered(port, self.ports.act(caller, port, verb, argument, timeout_s))

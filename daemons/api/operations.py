@@ -77,7 +77,7 @@ async def start(request: Request, caller: Operator) -> Response:
     asked = await body_of(request, LiveStart)
     if not asked.strategy_id:
         raise Problem(400, "STRATEGY", "strategy_id is missing: write one of " + ", ".join(door.conf.preset.strategies))
-    if not await _killed(door):
+    if not await door.killed():
         raise Problem(409, "RUNNING", "trading runs already; stop it first")
     if difference := _difference(door, asked):
         raise Problem(422, "DIFFERENT", difference)
@@ -88,7 +88,7 @@ async def start(request: Request, caller: Operator) -> Response:
 async def stop(request: Request, caller: Operator) -> Response:
     """Latch the kill switch; positions keep their stops. Replies with the final counts."""
     door = door_of(request)
-    if await _killed(door):
+    if await door.killed():
         raise Problem(409, "STOPPED", "trading does not run")
     latch.write(door.run / LATCH.file, caller.name)
     await _word(door, caller, Kill(caller.name))
@@ -146,10 +146,6 @@ async def _armed(door: OpenDoor, caller: Caller) -> Risk:
         if who:
             latch.write(path, who)
         raise
-
-
-async def _killed(door: OpenDoor) -> bool:
-    return bool((await door.ask("control.gate", "state"))["killed"])
 
 
 def _difference(door: OpenDoor, asked: LiveStart) -> str:

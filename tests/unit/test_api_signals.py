@@ -7,6 +7,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tapewire.bus import wire
@@ -175,6 +176,19 @@ def test_without_an_evaluator_there_is_no_signal(door: Door) -> None:
     got = door.client("reader").post("/signal", json=SIGNAL | {"bars": []})
 
     assert (got.status_code, got.json()["action"], got.json()["code"]) == (200, "NONE", "AWAY")
+
+
+def test_a_killed_run_tells_nobody_to_enter(tmp_path: Path) -> None:
+    """Also where the gate sees no order: bars come with the question, and the chart that asks trades by itself."""
+    conf = configured()
+    conf = msgspec.structs.replace(conf, preset=configuration.preset("seed", ["pipeline"]))
+    door = Door(conf, tmp_path)
+    first = {"timestamp": "2026-03-02T09:31:00", "bars": [], "bar": SIGNAL["bar"]}
+    told = []
+    for door.ports.killed in (False, True):
+        told.append(door.client("reader").post("/signal", json=first).json())
+
+    assert [(each["action"], each["code"]) for each in told] == [("ENTER_LONG", ""), ("NONE", "KILLED")]
 
 
 @pytest.mark.parametrize(
