@@ -118,8 +118,10 @@ function paint() {
   panels.journal(model);
   playback();
   const killed = Boolean(model.state?.killed);
-  put($("kill"), killed ? "Killed" : "Kill");
-  $("kill").dataset.latched = String(killed);
+  for (const button of kills) {
+    put(button, killed ? "Killed" : "Kill");
+    button.dataset.latched = String(killed);
+  }
   const live = model.hello.mode === "live";
   $("start").hidden = !(operator() && live && killed);
   $("stop").hidden = !operator() || (live && killed) || (!live && !model.playback);
@@ -212,13 +214,18 @@ function held() {
   return open.map(([name, each]) => `${signed(each.qty)} ${name}`).join(", ");
 }
 
-$("kill").addEventListener("click", () => {
+// An open dialog takes all presses beside it, so each has a kill of its own.
+const kills = document.querySelectorAll("[data-kill]");
+for (const button of kills) button.addEventListener("click", kill);
+
+function kill() {
   if (!operator()) {
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
     door("Kill needs an operator's key.");
     return;
   }
   act("api/live/kill", (reply) => (reply.acknowledged ? "Killed: the gate refuses every entry until it is armed. Open positions keep their stops." : "Written to the disk; the gate does not reply yet, and will find it."));
-});
+}
 
 $("flatten").addEventListener("click", async () => {
   const working = model.state?.books?.working?.length ?? 0;
@@ -312,7 +319,13 @@ function step(each) {
   const shown = each.shown ?? [];
   return el("li", { "data-kind": each.type },
     el("p", {}, el("time", {}, each.time.slice(11, 16) || each.time), el("b", {}, KINDS[each.type] ?? capital(words(each.type))), el("code.soft", {}, each.ref)),
-    el("dl", {}, ...shown.map(([name, value]) => el("div", {}, el("dt", {}, name.replaceAll("_", " ").replaceAll(".", " › ")), el("dd", {}, value)))));
+    el("dl", {}, ...shown.map(([name, value]) => el("div", {}, el("dt", {}, name.replace(/_ns$/, "").replaceAll("_", " ").replaceAll(".", " › ")), el("dd", {}, valued(name, value))))));
+}
+
+// A value of the journal as a person reads it.
+function valued(name, value) {
+  if (name.endsWith("_ns")) return stamp(Number(BigInt(value) / 1_000_000n));
+  return { True: "yes", False: "no" }[value] ?? value;
 }
 
 const STYLE = /<style>([^<]*)<\/style>/g;

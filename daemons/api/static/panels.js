@@ -1,6 +1,6 @@
 // The panels beside and below the chart. Each function writes one of them from the model; a list that has not changed is not touched.
 
-import { clock, fromNs, stamp } from "./time.js";
+import { clock, dayOf, stamp } from "./time.js";
 import { capital, dayType, el, money, price, put, signed, tone, words } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -160,9 +160,21 @@ function orderRow({ fact, kind }, terms) {
   return { mark: "order", what: `${ACTIONS[body.action] ?? body.action} ${words(body.status)}`, text: [`${body.filled}/${body.qty} ${body.contract || body.instrument}`, bracket, body.detail].filter(Boolean).join(", "), id: body.order_id };
 }
 
+// Rows, newest first, with a line where another day begins.
+function dated(rows) {
+  let day = rows[0]?.at ? dayOf(rows[0].at) : "";
+  return rows.flatMap((row) => {
+    const other = row.at ? dayOf(row.at) : day;
+    const line = other === day ? [] : [{ day: other }];
+    day = other;
+    return [...line, row];
+  });
+}
+
 export function orders(model, terms, explain) {
   put($("orders-count"), model.orders.length ? `${model.trades.length} ${model.trades.length === 1 ? "trade" : "trades"}` : "none yet");
-  fill($("orders"), model.orders.slice(0, 120).map((row) => ({ at: row.fact.ts, ref: `${row.fact.topic}@${row.fact.epoch}:${row.fact.seq}`, ...orderRow(row, terms) })), (row) =>
+  const rows = model.orders.slice(0, 120).map((row) => ({ at: row.fact.ts, ref: `${row.fact.topic}@${row.fact.epoch}:${row.fact.seq}`, ...orderRow(row, terms) }));
+  fill($("orders"), dated(rows), (row) => row.day ? el("li.day", {}, row.day) :
     el("li", { "data-mark": row.mark },
       el("button.row", { type: "button", title: `Explain ${row.id}`, onclick: () => explain(row.id) },
         el("time", {}, clock(row.at)), el("b", {}, row.what), row.figure ? el("span.figure", { "data-tone": row.tone }, row.figure) : null,
@@ -182,7 +194,8 @@ function alarmRow(fact) {
 
 export function journal(model) {
   put($("alarms-count"), model.alarms.length ? String(model.alarms.length) : "none");
-  fill($("journal"), model.alarms.slice(0, 120).map((fact) => ({ at: fact.ts, ref: `${fact.topic}@${fact.seq}`, ...alarmRow(fact) })), (row) =>
+  const rows = model.alarms.slice(0, 120).map((fact) => ({ at: fact.ts, ref: `${fact.topic}@${fact.seq}`, ...alarmRow(fact) }));
+  fill($("journal"), dated(rows), (row) => row.day ? el("li.day", {}, row.day) :
     el("li", { "data-mark": row.mark }, el("time", { title: row.at ? stamp(row.at) : "before the first bar" }, row.at ? clock(row.at) : "–"), el("b", {}, row.what), el("span.text", {}, row.text)));
 }
 

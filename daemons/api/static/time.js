@@ -47,4 +47,5 @@ export function stampOf(seconds) {
 
 export const clock = (ms) => clockOf(wall(Math.floor(ms / 1000)));
 export const stamp = (ms) => stampOf(wall(Math.floor(ms / 1000)));
+export const dayOf = (ms) => stamp(ms).slice(0, -6);
 export const fromNs = (ns) => Math.round(ns / 1e6);
