@@ -75,7 +75,7 @@ class PlayedPorts:
                 found = next(each for each in evaluation.evaluate(self.conf, argument) if each is not None)
                 return json.loads(json.dumps(found))
             case "evaluator", "strategies":
-                return {"MNQ": {"running": [{"strategy": "Edge Fade", "state": {}}], "off": []}}
+                return {"MNQ": {"bars": 7, "running": [{"strategy": "Edge Fade", "state": {}}], "off": []}}
             case "tracker", "state":
                 return {"sessions": {}}
             case "tracker", "init":

@@ -71,7 +71,7 @@ async def decision(door: OpenDoor, asked: SignalRequest) -> SignalAnswer:
         return none("SESSION_DATE", f"the bar of {asked.timestamp} is of the trade date {date}, not {asked.session_date[:20]}")
     if asked.bars is None:
         return await _decided(door, bar, position)
-    earlier = [dated_bar(asked.instrument, each) for each in asked.bars]
+    earlier = [dated_bar(door.conf, asked.instrument, each) for each in asked.bars]
     levels = {name: price for name, price in asked.session_levels.items() if name in LEVELS and price is not None}
     found = await evaluated(door, [*earlier, bar], position, levels, asked.settings)
     if found.action not in ENTRIES:
@@ -272,9 +272,10 @@ def bar_of(instrument: str, close_ns: int, bar: BarShape | DatedBar, cross: Mapp
     )
 
 
-def dated_bar(instrument: str, bar: DatedBar) -> Bar:
+def dated_bar(conf: Conf, instrument: str, bar: DatedBar) -> Bar:
     """A bar of the bus. Raises Problem."""
-    return bar_of(instrument, close_of(bar.timestamp), bar, {})
+    made = bar_of(instrument, close_of(bar.timestamp), bar, {})
+    return made if bar.position is None else msgspec.structs.replace(made, position=position_of(conf, bar.position))
 
 
 def position_of(conf: Conf, shape: PositionShape | None) -> Position | None:
@@ -283,7 +284,7 @@ def position_of(conf: Conf, shape: PositionShape | None) -> Position | None:
         return None
     side = (shape.direction or "").upper()
     if shape.is_flat:
-        return Position(conf.trading.account, realised=shape.realised)
+        return Position(conf.trading.account, working=shape.working, realised=shape.realised)
     if side not in ("LONG", "SHORT") or shape.quantity < 1:
         raise wrong("a position that is not flat is Long or Short, of 1 contract or more", "position.direction")
     return Position(
@@ -293,6 +294,6 @@ def position_of(conf: Conf, shape: PositionShape | None) -> Position | None:
         shape.entry_id,
         shape.stop,
         shape.target,
-        (),
+        shape.working,
         shape.realised,
     )

@@ -175,6 +175,7 @@ async def _status(door: OpenDoor) -> dict[str, Any]:
     """What the control room of a run shows, in the words that such rooms have."""
     gate = await door.ask("control.gate", "state")
     connection = await door.ask("gate", "connection_test")
+    evaluated = await door.ask("evaluator", "strategies")
     conf = door.conf
     sessions = [*door.last(topics.SESSION, Session).values()]
     current = max((each.session for each in sessions), default="")
@@ -182,7 +183,7 @@ async def _status(door: OpenDoor) -> dict[str, Any]:
     ended = Counter(each.status for each in orders.values())
     trades = [each for each in _all(door, topics.TRADE, Trade) if each.session == current]
     alarms = _all(door, topics.ALARM, Alarm)
-    bars = sum(1 for each in _all(door, topics.SESSION, Session) if each.session == current)
+    bars = sum(each["bars"] for each in evaluated.values())
     return {
         "running": not gate["killed"],
         "started_at": dt.datetime.fromtimestamp(door.started_s, dt.UTC).isoformat(),

@@ -41,8 +41,32 @@ class CrossShape(Struct, frozen=True, forbid_unknown_fields=True):
     down_volume: Volume | None = None
 
 
+class PositionShape(Struct, frozen=True, forbid_unknown_fields=True):
+    """The account's position at the bar's close, as the platform has it.
+
+    direction: Long, Short or Flat, in any case. quantity: contracts, positive. entry_id: our order that opened it; without it only
+    the rules for a position that is not ours apply. realised: profit of the trade date in dollars. working: ids of our orders that
+    are accepted and not finished.
+    """
+
+    is_flat: bool = True
+    direction: str | None = None
+    entry_price: Price | None = None
+    unrealized_pnl: Dollars = 0.0
+    quantity: Quantity = 1
+    entry_id: str = ""
+    stop: Price | None = None
+    target: Price | None = None
+    realised: Dollars = 0.0
+    working: tuple[str, ...] = ()
+
+
 class DatedBar(Struct, frozen=True, forbid_unknown_fields=True):
-    """A closed bar with its time. timestamp: its close, ISO 8601; without an offset it is New York's."""
+    """A closed bar with its time.
+
+    timestamp: its close, ISO 8601; without an offset it is New York's. position: the account's at this close; without it flat.
+    Rules that count from the entry, such as the longest hold, need it on the bars in the position.
+    """
 
     timestamp: Stamp
     open: Price
@@ -55,24 +79,7 @@ class DatedBar(Struct, frozen=True, forbid_unknown_fields=True):
     down_volume: Volume | None = None
     up_ticks: Volume | None = None
     down_ticks: Volume | None = None
-
-
-class PositionShape(Struct, frozen=True, forbid_unknown_fields=True):
-    """The account's position at the bar's close, as the platform has it.
-
-    direction: Long, Short or Flat, in any case. quantity: contracts, positive. entry_id: our order that opened it; without it only
-    the rules for a position that is not ours apply. realised: profit of the trade date in dollars.
-    """
-
-    is_flat: bool = True
-    direction: str | None = None
-    entry_price: Price | None = None
-    unrealized_pnl: Dollars = 0.0
-    quantity: Quantity = 1
-    entry_id: str = ""
-    stop: Price | None = None
-    target: Price | None = None
-    realised: Dollars = 0.0
+    position: PositionShape | None = None
 
 
 class SignalRequest(Struct, frozen=True, forbid_unknown_fields=True):

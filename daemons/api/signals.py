@@ -110,7 +110,7 @@ async def generate(request: Request, caller: Reader) -> Response:
         return json(GenerateAnswer(reason="a position is active", code="POSITION"))
     if asked.symbol not in door.conf.traded:
         return json(GenerateAnswer(reason=f"traded: {', '.join(door.conf.traded)}", code="UNKNOWN_INSTRUMENT"))
-    bars = [deciding.dated_bar(asked.symbol, each) for each in asked.bars]
+    bars = [deciding.dated_bar(door.conf, asked.symbol, each) for each in asked.bars]
     limits = _sized(door.conf.preset.risk, asked.account_size)
     found = await deciding.evaluated(door, bars, None, {}, asked.settings, limits)
     side = SIDES.get(found.action)
