@@ -44,7 +44,7 @@ MODULES = """
     daemons.tracker.acceptance daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
     daemons.tracker.cross daemons.tracker.daytype daemons.tracker.flow daemons.tracker.gaps daemons.tracker.history
     daemons.tracker.levels daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes
-    replay.keeping replay.loop replay.venue
+    replay.loop replay.venue
     strategies.candles strategies.clock strategies.figures strategies.indicators strategies.roster
 """
 """What is compiled, without `tapewire.`: everything between a bar's arrival and the last message that it leads to."""
@@ -88,7 +88,8 @@ class Compile(Command):
         before = [form.digest(ROOT / source) for source in sources]
         work = Path(self.build_temp).resolve() / "compiled"
         shutil.rmtree(work, ignore_errors=True)
-        options = ["--config-file=", "--ignore-missing-imports"]  # `make lint` is what checks types
+        # `make lint` is what checks types, with its settings: without them those of modules beside the compiled may be wrong.
+        options = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
         extensions = mypycify([*options, *files], opt_level="1", multi_file=True, group_name=GROUP, target_dir=str(work / "c"))
         libraries = build(extensions, work)
         folder = (ROOT if self.editable_mode else Path(self.build_lib)) / form.FOLDER.relative_to(ROOT)
