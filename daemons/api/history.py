@@ -53,11 +53,10 @@ async def days(request: Request, caller: Reader) -> Response:
     """The newest first, 90 at most, each with its result and its verdict."""
     run = door_of(request).run
     try:
-        dates = await asyncio.to_thread(folders.dates, run)
-        lines = [line for date in dates[-MOST_DAYS:] if (line := _line(run, date)) is not None]
+        lines = await asyncio.to_thread(_lines, run)
     except DataError as error:
         raise Problem(503, "DATA", str(error)) from None
-    return json({"days": lines[::-1]})
+    return json({"days": lines})
 
 
 @router.get("/days/{date}/report", summary="The report of a day", responses=gives(None, 404, 422))
@@ -100,6 +99,11 @@ async def explain(request: Request, caller: Reader, name: Name) -> Response:
         raise Problem(503, "DATA", err.decode("utf-8", "replace").strip()[-300:])
     steps = msgspec.json.decode(out, type=list[StoryMessage])
     return json({"steps": [msgspec.to_builtins(step) | {"shown": shown(step)} for step in steps]})
+
+
+def _lines(run: pathlib.Path) -> list[ListedDay]:
+    found = (_line(run, date) for date in reversed(folders.dates(run)[-MOST_DAYS:]))
+    return [line for line in found if line is not None]
 
 
 def _line(run: pathlib.Path, date: str) -> ListedDay | None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tapewire.bus.messages import Position
 from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.gate import shown
 from tapewire.daemons.gate.firm.progress import Failure, ProgramRule, ProgramState
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
@@ -514,3 +515,23 @@ def test_days_without_a_trade_change_nothing(days: list[list[int]]) -> None:
         informed.failure,
         informed.payouts,
     )
+
+
+# --- what the gate shows ------------------------------------------------------------------------------------------------------
+
+
+def test_progress_tells_what_is_left_to_the_floor_the_target_and_the_days_loss() -> None:
+    """In cents, after +1,000 on one day and -300 on the next; a rule that the phase does not have is null."""
+    account = Account(
+        bare(Evaluation(target=9_000.0, trailing=Trailing(distance=4_500.0, mode="end_of_day"), daily_loss=DailyLoss(limit=800.0)))
+    )
+    account.trades(YEAR[0], 1_000.0)
+    account.on(YEAR[1])
+    account.trades(YEAR[1], -300.0)
+
+    told = shown.progress(account)
+
+    assert (told["state"], told["profit_cents"], told["target_cents"]) == ("OPEN", 70_000, 900_000)
+    assert (told["above_floor_cents"], told["floor_distance_cents"]) == (420_000, 450_000)
+    assert (told["day_cents"], told["day_loss_cents"]) == (-30_000, 80_000)
+    assert shown.progress(Account(bare(Evaluation(target=9_000.0))))["above_floor_cents"] is None
