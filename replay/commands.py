@@ -418,10 +418,42 @@ def show(summary: Summary, alarms: Iterable[Alarm], out_dir: Path, as_json: bool
         return
     for name, text in lines(summary):
         out.print(f"{name:<13} {text}", markup=False)
+    for name, text in told(out_dir) if summary.trades else untold(out_dir):
+        out.print(f"{name:<13} {text}", markup=False)
     for line in () if verdict is None else programs.lines(verdict):
         out.print(line, markup=False)
     messages = "" if tapes.kept(out_dir) == "none" else f", {tapes.FOLDER}/"
     out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json{messages})")
+
+
+def told(run: Path) -> Iterator[tuple[str, str]]:
+    """What the trades of a run amount to, and how little that may say: name, text. The formulas are in replay/desk/numbers.py."""
+    from tapewire.replay.desk.run import load
+
+    found = {name: "none" if value is None else f"{value:,.2f}" for name, value in load(run).figures(compared=False).items()}
+    yield (
+        "a trade",
+        (
+            f"{found['expectancy']} $ ({found['expectancy_r']} R); won {found['average_win']}, lost {found['average_loss']}; "
+            f"profit factor {found['profit_factor']}"
+        ),
+    )
+    yield "a year", f"Sharpe {found['sharpe']}, Sortino {found['sortino']}, Calmar {found['calmar']} (252 sessions)"
+    if found["confidence_low"] != "none":
+        needed = found["sessions_needed"].removesuffix(".00")
+        yield (
+            "a session",
+            (
+                f"{found['session_mean']} $, between {found['confidence_low']} and {found['confidence_high']} with 95 %; "
+                f"{needed} sessions would tell it from 0"
+            ),
+        )
+
+
+def untold(run: Path) -> Iterator[tuple[str, str]]:
+    """Where to look when nothing was traded."""
+    place = f"--run {run}" if tapes.kept(run) == "all" else "--data DIR"
+    yield "why", f"`tapewire why {place}` shows the condition at which each strategy stayed out, and the nearest miss"
 
 
 def table(path: Path, columns: tuple[str, ...]) -> Iterator[str]:

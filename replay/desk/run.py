@@ -145,11 +145,13 @@ class Run:
 
         return pd.Series({name: math.nan if value is None else value for name, value in self.figures().items()}, dtype=object)
 
-    def figures(self) -> dict[str, Any]:
-        """As `stats`, in plain Python; None where there is nothing to divide by."""
-        return numbers.figures(
-            self._results, self._sessions, capital=self.capital, bars=self.summary.bars, bought_and_held=self._bought_and_held()
-        )
+    def figures(self, *, compared: bool = True) -> dict[str, Any]:
+        """As `stats`, in plain Python; None where there is nothing to divide by.
+
+        compared: with buy and hold, for which the bars are read from the journal where they are not in memory.
+        """
+        held = self._bought_and_held() if compared else None
+        return numbers.figures(self._results, self._sessions, capital=self.capital, bars=self.summary.bars, bought_and_held=held)
 
     def by(self, group: str) -> pd.DataFrame:
         """Figures of the trades of each strategy, direction, weekday, hour (New York, of the entry), day type or exit reason.

@@ -13,6 +13,7 @@ import pytest
 
 import tapewire
 from tapewire.bus.errors import ConfError, TapewireError
+from tapewire.replay import commands
 from tapewire.replay.desk import tables
 from tapewire.replay.sources import synthetic
 from tests import command
@@ -208,6 +209,22 @@ def test_csv_files_are_the_same_rows(run):
     assert [float(row["net"]) for row in trades] == [*run.trades.net]
     assert [*equity.equity] == [*run.equity.equity]
     assert [*equity.columns] == [*run.equity.columns]
+
+
+def test_the_command_tells_the_same_figures_and_how_little_they_may_say(run):
+    """Under the summary; of a run without trades, where to look."""
+    told = dict(commands.told(run.folder))
+
+    assert told["a trade"].startswith(f"{run.stats['expectancy']:,.2f} $ ({run.stats['expectancy_r']:,.2f} R)")
+    assert f"Sharpe {run.stats['sharpe']:,.2f}" in told["a year"]
+    assert f"between {run.stats['confidence_low']:,.2f} and {run.stats['confidence_high']:,.2f}" in told["a session"]
+
+
+def test_a_run_without_a_trade_says_where_to_look(still):
+    """A newcomer's first run on real sessions often trades nothing."""
+    ((_, text),) = commands.untold(still.folder)
+
+    assert f"`tapewire why --run {still.folder}`" in text
 
 
 def test_importing_tapewire_loads_no_table_library():
