@@ -160,8 +160,6 @@ class Journal:
 
         Raises ValueError as `append`, and then adds none.
         """
-        if self._broken:
-            raise JournalError(self._broken)
         lengths = [*map(len, records)]
         if not 0 < min(lengths, default=1) <= max(lengths, default=1) <= MAX_RECORD:
             raise ValueError(f"records of {min(lengths)} to {max(lengths)} bytes; a journal takes 1 to {MAX_RECORD}")
@@ -267,9 +265,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         disk.sync_folder(self.path.parent)
-        os.close(self._fd)
-        self._fd = -1
-        self._broken = f"{self.path}: this journal was closed"
+        self.close()
 
     def set_aside(self) -> Path | None:
         """Close it and rename the file to `<name>.quarantined`, so that no process starts from it by accident. Returns that path.
