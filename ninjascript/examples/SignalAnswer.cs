@@ -48,7 +48,7 @@ namespace Tapewire.Http
                 {
                     Action = Text(fields, "action"), Id = Text(fields, "id"), Entry = Price(fields, "entry_price"), Stop = Price(fields, "stop_loss"),
                     Target = Price(fields, "target"), Size = (int)Whole(fields, "position_size", int.MaxValue), UntilNs = (long)Whole(fields, "valid_until_ns", 9e18),
-                    Why = (Text(fields, "code") + ": " + Plain(Text(fields, "reasoning"))).TrimStart(':', ' '),
+                    Why = (Plain(Text(fields, "code")) + ": " + Plain(Text(fields, "reasoning"))).TrimStart(':', ' '),
                 };
             }
             catch (JsonException error)

@@ -81,6 +81,7 @@ SIGNALS: list[tuple[str, str]] = [
     (entry({"action": "EXIT", "stop_loss": None, "target": None}), "EXIT - 2 | as ordered"),
     (entry({"action": "MOVE_STOP", "stop_loss": None}), "NONE - 0 | PRICE: it does not say where to"),
     (entry({"action": "NONE", "code": "NO_SETUP", "reasoning": "calm\u0007 \u00e4"}), "NONE 20990 2 | NO_SETUP: calm"),
+    (entry({"code": "A\nB", "reasoning": "two\nlines"}), "ENTER_LONG 20990 2 | A B: two lines"),
     (entry({"action": "NONE", "reasoning": ""}), "NONE - 0 | NONE: without a reason"),
     ("", "NONE - 0 | ANSWER: no value at character 0"),
     ("null", "NONE - 0 | ANSWER: it is no object"),
@@ -115,8 +116,12 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=5)
-@given(st.lists(st.tuples(st.dictionaries(st.sampled_from(sorted(LONG)), VALUES, max_size=3), st.integers(-40, 3)), min_size=200))
+@settings(max_examples=15)
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(st.sampled_from(sorted(LONG)), VALUES, max_size=3), st.integers(-40, 3)), min_size=20, max_size=40
+    )
+)
 def test_nothing_that_comes_is_an_entry_without_protection(program: Path, cases: list[tuple[dict[str, Any], int]]) -> None:
     """Fields of any value, bodies cut anywhere: each gives one line, and an entry only within its bounds."""
     bodies = [entry(changes)[: cut if cut < 0 else None] for changes, cut in cases]
