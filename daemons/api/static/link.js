@@ -2,6 +2,9 @@
 // in an address, which histories, logs and screens keep.
 
 const KEPT = "tapewire.key";
+// What the page shows. Heartbeats are not among it: with nothing new there is nothing to draw and nothing to ask.
+const TOPICS = ["session.", "intent.", "suppressed.", "signal.", "reject.", "order.", "fill.", "trade.", "risk.",
+  "sys.alarm.", "sys.gap.", "feed.status.", "ops.event."];
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000];
 const REFUSED = { 4401: "This key is not valid here, or was revoked.", 4403: "The role of this key may not read the stream." };
 
@@ -58,7 +61,7 @@ export class Stream {
     const address = new URL("stream", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = this.socket = new WebSocket(address);
-    socket.onopen = () => socket.send(JSON.stringify({ key: key.get() ?? "" }));
+    socket.onopen = () => socket.send(JSON.stringify({ key: key.get() ?? "", topics: TOPICS }));
     socket.onmessage = (event) => {
       const message = JSON.parse(event.data);
       if (message.kind === "live") {

@@ -66,8 +66,6 @@ export class Model {
       newest(this.orders, { fact, kind: "trade" }, MOST_ROWS);
       this.market(body.instrument).marked = true;
     } else if (type === "risk") this.risk = body;
-    else if (type === "position_changed") this.market(body.instrument).position = body;
-    else if (type === "eval_done") this.market(body.instrument).decided = fromNs(body.bar_ns);
     else if (told(fact)) newest(this.alarms, fact, MOST_ROWS);
   }
 
