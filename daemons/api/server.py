@@ -25,10 +25,7 @@ MAX_TOLD = 64 << 10  # what a reader of the stream may send
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader.
-
-    Shown by findings/uvicorn_waits_for_a_head_for_ever.sh.
-    """
+    """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader."""
 
     _limit: asyncio.TimerHandle | None = None
     _head = 0
