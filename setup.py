@@ -38,7 +38,6 @@ MODULES = """
     daemons.gate.blotter daemons.gate.core daemons.gate.facts daemons.gate.flatten
     daemons.gate.books.account daemons.gate.books.sizing daemons.gate.books.stake daemons.gate.books.timeouts
     daemons.gate.checks.account daemons.gate.checks.case daemons.gate.checks.intent daemons.gate.checks.moment
-    daemons.gate.checks.risk
     daemons.market.hours daemons.market.ticks
     daemons.shell.entrance daemons.shell.intake daemons.shell.laps daemons.shell.notes daemons.shell.outgoing
     daemons.shell.process daemons.shell.rounds daemons.shell.runner daemons.shell.service daemons.shell.tape
