@@ -33,6 +33,7 @@ LIVE = {
     "test_locks",
     "test_processes",
     "test_standing",
+    "test_stay",
 }
 LIVE_FIXTURES = {"up", "standing"}
 

@@ -108,7 +108,7 @@ def played(bars: Path, folder: Path) -> Stage:
                 told = {name: asked(context, files[name], "history", "90") for name in ("p", "d")}
                 meanwhile.append((bar.close_ns, told))
             if not away and len(days(run)) > 1:
-                assert eventually(lambda: (folder / "private").exists())
+                assert eventually(lambda: found(folder / "private"))
                 away.update({name: found(folder / name) for name in ("public", "private")})
                 (folder / "public").unlink()
             if bar.index == 1_000:
