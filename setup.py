@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))  # a build backend does not put the project's fold
 from tapewire import form  # noqa: E402
 
 MODULES = """
-    bus.backlog bus.bounds bus.client bus.clock bus.credit bus.inlets bus.lastvalue bus.outbox bus.ring bus.roles
+    bus.bounds bus.client bus.clock bus.credit bus.inlets bus.lastvalue bus.outbox bus.ring bus.roles
     bus.sequence bus.served bus.sockets bus.stamp bus.topics bus.voice bus.wire
     daemons.broker daemons.logger
     daemons.evaluator.core daemons.evaluator.exits
@@ -39,9 +39,8 @@ MODULES = """
     daemons.gate.books.account daemons.gate.books.sizing daemons.gate.books.stake daemons.gate.books.timeouts
     daemons.gate.checks.account daemons.gate.checks.case daemons.gate.checks.intent daemons.gate.checks.moment
     daemons.market.hours daemons.market.ticks
-    daemons.shell.entrance daemons.shell.intake daemons.shell.laps daemons.shell.notes daemons.shell.outgoing
-    daemons.shell.process daemons.shell.rounds daemons.shell.runner daemons.shell.service daemons.shell.tape
-    daemons.shell.venue_link
+    daemons.shell.intake daemons.shell.outgoing daemons.shell.process daemons.shell.rounds daemons.shell.runner
+    daemons.shell.service daemons.shell.tape daemons.shell.venue_link
     daemons.tracker.acceptance daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
     daemons.tracker.cross daemons.tracker.daytype daemons.tracker.flow daemons.tracker.gaps daemons.tracker.history
     daemons.tracker.levels daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
+import structlog.testing
 
 from tapewire.bus import feed, wire
 from tapewire.bus.clock import ManualClock
@@ -44,7 +45,7 @@ def state(number: int, market_ns: int = 1_000, late_s: float | None = 0.0) -> Ab
 
 def held(run: Path, clock: ManualClock | None = None, keep_days: int = 90) -> HeldFeed:
     about = RelaySettings("tcp://127.0.0.1:1", SubscriberTier.PREMIUM, "", Bus(), keep_days)
-    return HeldFeed(run, about, clock or ManualClock(SECOND), structlog.get_logger())
+    return HeldFeed(run, about, clock or ManualClock(SECOND), structlog.wrap_logger(structlog.testing.CapturingLogger()))
 
 
 def filled(made: HeldFeed, lines: list[FeedLine]) -> HeldFeed:
