@@ -139,6 +139,7 @@ def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[Sequence
     reader = access.local(Path(instance.run), "reader")
     until = time.monotonic() + START_S
     with zmq.Context() as context:
+        context.setsockopt(zmq.LINGER, 0)  # of its sockets: one that Ctrl-C leaves open would hold up the end for ever
         while waiting:
             tick(waiting)
             try:
