@@ -12,11 +12,10 @@ from typing import Annotated
 
 import msgspec
 import typer
-import zmq
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tapewire.bus import keys, topics
+from tapewire.bus import contexts, keys, topics
 from tapewire.bus.errors import ConfError, Refused, suggest
 from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
@@ -302,7 +301,7 @@ def backfill(
     keys.make(run.resolve())
     with (
         bar() as (tell, progress),
-        zmq.Context() as context,
+        contexts.brief() as context,
         Doors(context, run.resolve(), conf.bus) as doors,
         fills.Charts(context, doors.outside("backfill")) as chart,
     ):

@@ -18,7 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, cast
 
-import zmq
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
@@ -31,7 +30,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.responses import Response
 
 from tapewire import __version__
-from tapewire.bus import topics
+from tapewire.bus import contexts, topics
 from tapewire.bus.client import History
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Beat, Risk, Session, TradingState
@@ -152,7 +151,7 @@ def read_on(door: OpenDoor, records: dict[str, int]) -> None:
     if not behind or not door.counting.acquire(blocking=False):
         return
     try:
-        with zmq.Context() as context, History(context, door.history, deadline_s=JOURNAL_S) as history:
+        with contexts.brief() as context, History(context, door.history, deadline_s=JOURNAL_S) as history:
             for topic, start in behind.items():
                 contents.take(topic, start, history.read(topic, start))
     finally:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
-import zmq
 from rich.console import Console
 
-from tapewire.bus import access, roles
+from tapewire.bus import access, contexts, roles
 from tapewire.bus.bounds import MAX_MESSAGE
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
@@ -103,7 +102,7 @@ def ask(
     if len(text.encode()) > MAX_MESSAGE:
         raise DataError(f"the argument has {len(text.encode())} bytes; a request takes {MAX_MESSAGE}")
     where = _run(service, instance)
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         way = access.local(Path(where.run), "operator" if asked.verb in roles.CONTROL else "reader")
         port = f"{roles.CONTROL_PORT}{REPLAY}" if service == REPLAY else service
         try:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from tapewire.bus import access, sockets, topics, wire
+from tapewire.bus import access, contexts, sockets, topics, wire
 from tapewire.bus.access import Access, Line
 from tapewire.bus.client import RETRY_S, request_control, request_frames
 from tapewire.bus.errors import PeerError, Transient
@@ -31,7 +31,7 @@ ABSENT_S = 2.5  # how long to wait when the broker has no heartbeat of a bridge:
 def look(instance: Instance) -> Snapshot:
     """Request the daemons' states and listen for the bridge's heartbeat."""
     way = access.local(Path(instance.run), "reader")
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         bridge = listen(context, way)
         gate = _state(context, way.to("control.gate"), "")
         risks = _state(context, way.to("gate"), topics.RISK) or {}
@@ -83,7 +83,7 @@ def charts(conf: Conf, run: Path) -> Topics | None:
     Raises:
         Transient: the port is in use. ConfError: the run has no keys.
     """
-    with zmq.Context() as context, Doors(context, run, conf.bus) as doors:
+    with contexts.brief() as context, Doors(context, run, conf.bus) as doors:
         try:
             port = sockets.responder(context, doors.outside("backfill"))
         except zmq.ZMQError as error:

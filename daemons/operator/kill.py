@@ -20,7 +20,7 @@ import zmq
 from msgspec import Struct, field
 from rich.console import Console
 
-from tapewire.bus import access, topics
+from tapewire.bus import access, contexts, topics
 from tapewire.bus.client import Reader, request_control, request_reply
 from tapewire.bus.errors import ConfError, JournalError, PeerError, TapewireError, Transient
 from tapewire.bus.messages import Arm, Fill, Kill, Risk, TradingState
@@ -189,7 +189,7 @@ def carry_out(chosen: Instance, *, flatten: bool, wait_s: float) -> Seen:
     except JournalError as error:
         seen.faults.append(str(error))
     try:
-        with zmq.Context() as context:
+        with contexts.brief() as context:
             fills = _fills(context, chosen) if flatten else None
             before = _books(context, chosen) if flatten else {}
             seen.standing = standing(command_gate(chosen, Kill(who, flatten)))
@@ -262,7 +262,7 @@ def halting(chosen: Instance, risk: Risk) -> Iterator[str]:
         text = next((TEXTS[each] for each in TEXTS if each.value == risk.reason), None)
         why = "" if text is None else f": {text.when}; {'; '.join(filter(None, (text.then, text.by)))}"
         yield f"trading is still {risk.state} ({risk.reason}){why}"
-    with zmq.Context() as context, suppress(Transient, PeerError):
+    with contexts.brief() as context, suppress(Transient, PeerError):
         if not _state(context, chosen)["venue_up"]:
             yield "no venue is connected; NinjaTrader connects when its bridge runs (`tapewire doctor`)"
 
@@ -276,7 +276,7 @@ def command_gate(chosen: Instance, command: Kill | Arm) -> Risk:
     gate = access.local(Path(chosen.run), "operator").to("gate")
     if "gate" not in instances.daemons(chosen.run):
         raise Transient("it does not run; `tapewire status` shows what does")
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         reply = request_reply(context, gate, topics.of(topics.OPERATOR, "word"), command, name="operator", timeout_s=ASK_S)
     if not isinstance(reply, Risk):
         raise PeerError(f"the gate replied with {type(reply).__name__}, expected Risk")

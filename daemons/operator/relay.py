@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
-import zmq
 from rich.console import Console
 
-from tapewire.bus import access
+from tapewire.bus import access, contexts
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, Transient
 from tapewire.bus.roles import ASK, STREAMS, SubscriberTier
@@ -120,7 +119,7 @@ def _show(run: Path, *, json: bool) -> None:
         line = access.local(run, "reader").to("control.relay")
     except (ConfError, Transient):
         raise Transient(f"no relay is up in {run}; start it with `tapewire relay NAME.key --run {run}`") from None
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         state: dict[str, Any] = request_control(context, line, "state", timeout_s=5)
     if json:
         out.print(msgspec.json.encode(state).decode(), markup=False)

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-import zmq
 from rich.console import Console
 
-from tapewire.bus import access, topics, wire
+from tapewire.bus import access, contexts, topics, wire
 from tapewire.bus.client import History, request_reply
 from tapewire.bus.errors import DataError, PeerError, Transient, suggest
 from tapewire.bus.messages import ExternalAnswer, ExternalSignal, IngressError, IngressEvent
@@ -138,7 +137,7 @@ def request(chosen: instances.Instance, fields: dict[str, Any], *, timeout_s: fl
         PeerError: the reply is not an ExternalAnswer.
     """
     gate = access.local(Path(chosen.run), "operator").to("gate")
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         try:
             reply = request_reply(context, gate, REQUEST, ExternalSignal(fields), name="send", timeout_s=timeout_s)
         except Transient as error:
@@ -170,7 +169,7 @@ def status_of(reply: ExternalAnswer) -> int:
 def history(chosen: instances.Instance) -> Iterator[tuple[int, IngressEvent]]:
     """Every state of every signal in the journal, with its market time in nanoseconds; topic after topic, that is by instrument."""
     line = access.local(Path(chosen.run), "reader").to("history")
-    with zmq.Context() as context, History(context, line, deadline_s=HISTORY_S) as journal:
+    with contexts.brief() as context, History(context, line, deadline_s=HISTORY_S) as journal:
         for length in journal.topics(topics.INGRESS):
             for header, body in map(wire.decode, journal.read(length.topic)):
                 if isinstance(body, IngressEvent):

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import zmq
 from msgspec import Struct
 
-from tapewire.bus import access, topics
+from tapewire.bus import access, contexts, topics
 from tapewire.bus.access import Access
 from tapewire.bus.client import Reader, request_control
 from tapewire.bus.errors import PeerError, Transient
@@ -126,7 +125,7 @@ def collect(instance: Instance) -> RunStatus:
 def reported(way: Access, name: str) -> dict[str, Any] | None:
     """What a daemon reports of itself; None if it does not reply."""
     try:
-        with zmq.Context() as context:
+        with contexts.brief() as context:
             report: dict[str, Any] = request_control(context, way.to(f"control.{name}"), "state", timeout_s=REPLY_S)
             return report
     except (Transient, PeerError):
@@ -137,7 +136,7 @@ def listen(way: Access, names: set[str]) -> dict[str, Beat]:
     """The newest heartbeat of each name, and of a bridge, from the broker's last values and at most LISTEN_S of live ones."""
     beats: dict[str, Beat] = {}
     until = time.monotonic() + LISTEN_S
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         wanted = tuple(topics.of(topics.BEAT, name) for name in (BRIDGE, *sorted(names)))
         reader = Reader(context, way.to("broker.out"), wanted, name="status")
         try:

@@ -20,11 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import zmq
 from supervisor.xmlrpc import SupervisorTransport, UnixStreamHTTPConnection
 
 import tapewire
-from tapewire.bus import access, disk, private
+from tapewire.bus import access, contexts, disk, private
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, JournalError, PeerError, Transient
 from tapewire.daemons import makers
@@ -138,8 +137,7 @@ def wait_ready(instance: Instance, tick: Callable[[Sequence[str]], None] = lambd
 def _wait_ready(instance: Instance, waiting: list[str], tick: Callable[[Sequence[str]], None]) -> None:
     reader = access.local(Path(instance.run), "reader")
     until = time.monotonic() + START_S
-    with zmq.Context() as context:
-        context.setsockopt(zmq.LINGER, 0)  # of its sockets: one that Ctrl-C leaves open would hold up the end for ever
+    with contexts.brief() as context:
         while waiting:
             tick(waiting)
             try:

@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 import zmq
 
-from tapewire.bus import access, sockets, topics
+from tapewire.bus import access, contexts, sockets, topics
 from tapewire.bus.client import History, poll
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.instances import Instance
@@ -37,7 +37,7 @@ def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: 
         ConfError: `since` cannot be read.
     """
     after_ns = None if since is None else since_ns(since)
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         # Subscribe first, then request the history; a message that both deliver is dropped by its number.
         way = access.local(Path(instance.run), "reader")
         reader = sockets.subscriber(context, way.to("broker.out"), prefixes, hwm=QUEUE)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
-import zmq
 from rich.console import Console
 
-from tapewire.bus import access, topics
+from tapewire.bus import access, contexts, topics
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import ConfError, PeerError, Transient, suggest
 from tapewire.daemons import makers
@@ -110,7 +109,7 @@ def shown(line: str) -> str:
 def recorded(instance: Instance) -> str:
     """What the journal of a run holds, in words; empty if the logger does not reply."""
     try:
-        with zmq.Context() as context:
+        with contexts.brief() as context:
             line = access.local(Path(instance.run), "reader").to("control.logger")
             records: dict[str, int] = request_control(context, line, "state", timeout_s=1.0)["records"]
     except (Transient, PeerError, ConfError):

@@ -38,6 +38,7 @@ BUS_EDGES = {
     "bus.archive",
     "bus.backlog",
     "bus.connections",
+    "bus.contexts",
     "bus.client",
     "bus.clock",
     "bus.disk",

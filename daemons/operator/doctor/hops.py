@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 
 import msgspec
-import zmq
 
+from tapewire.bus import contexts, topics
 from tapewire.bus import disk as disks
-from tapewire.bus import topics
 from tapewire.bus.access import Access
 from tapewire.bus.client import History, Reader, request_control
 from tapewire.bus.journal import scan
@@ -56,7 +55,7 @@ def supervised(instance: Instance) -> Found:
 
 def bus(way: Access) -> Found:
     """A heartbeat that arrives went from a publishing daemon through the broker to this subscriber: both directions work."""
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         reader = Reader(context, way.to("broker.out"), WRITERS, name="doctor")
         try:
             start = time.monotonic()
@@ -70,7 +69,7 @@ def bus(way: Access) -> Found:
 
 
 def control(way: Access, name: str) -> Found:
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         report = request_control(context, way.to(f"control.{name}"), "ping")
     if report["note"] != "ready":
         return broken(
@@ -88,7 +87,7 @@ def beats(instance: Instance) -> Found:
 
 def channels(way: Access) -> Found:
     """Whether people are reached."""
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         told = request_control(context, way.to("control.alerts"), "state")["channels"]
     failing = [name for name, each in told.items() if each["failing"]]
     if failing:
@@ -99,14 +98,14 @@ def channels(way: Access) -> Found:
 
 
 def history(way: Access) -> Found:
-    with zmq.Context() as context, History(context, way.to("history"), deadline_s=HOP_S) as journal:
+    with contexts.brief() as context, History(context, way.to("history"), deadline_s=HOP_S) as journal:
         lengths = journal.topics()
     return ok(f"{len(lengths)} topics, {sum(length.records for length in lengths)} records")
 
 
 def latency(way: Access) -> Found:
     """The budget of a bar's way to its signal, or to the decision that there is none, over the newest bars."""
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         report = request_control(context, way.to("control.daybook"), "state")["latency"]
     hops = msgspec.convert(report["hops"], dict[str, HopFigures])
     name = SIGNAL if SIGNAL in hops else DECISION

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import zmq
-
+from tapewire.bus import contexts
 from tapewire.bus.access import Access
 from tapewire.bus.client import request_control
 from tapewire.bus.errors import PeerError, Transient
@@ -120,7 +119,7 @@ def _remedy(last: Turned) -> str:
 
 def _states(way: Access) -> dict[str, dict[str, Any]]:
     """The report of each daemon."""
-    with zmq.Context() as context:
+    with contexts.brief() as context:
         return {
             name: dict(request_control(context, way.to(f"control.{name}"), "state", timeout_s=1.0)) for name in supervise.DAEMONS
         }
