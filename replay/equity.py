@@ -6,10 +6,40 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 
 COLUMNS = ("time", "session", "id", "net", "equity", "drawdown")
+
+
+class Drawdown(Struct, frozen=True):
+    """The deepest fall of an equity, in cents, 0 or more. peak, deepest, until: places in the equity; until None: not yet."""
+
+    cents: int
+    peak: int
+    deepest: int
+    until: int | None
+
+
+def drawdown(changes: Iterable[int]) -> Drawdown:
+    """The deepest fall of a sum of cents below its highest value so far, the start being 0; of two equally deep ones the first.
+
+    Place 0 is before the first change, place n behind the n-th. The peak is the last place with the highest value before the fall.
+    """
+    equity = highest = peak = 0
+    found = Drawdown(0, 0, 0, 0)
+    for place, change in enumerate(changes, 1):
+        equity += change
+        if equity >= highest:
+            highest, peak = equity, place
+            if found.until is None:
+                found = replace(found, until=place)
+        elif highest - equity > found.cents:
+            found = Drawdown(highest - equity, peak, place, None)
+    return found
 
 
 class Walk:

@@ -5,8 +5,12 @@ Times are Eastern wall stamps, as bars have them; money is dollars and cents.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.replay.excursion import Measures
 from tapewire.replay.tapes import wall
@@ -17,6 +21,14 @@ TRADE = (
     *("reason", "bars_held", "stop", "target", "gross", "commission", "net", "id", "instrument", "mae", "mfe", "r"),
 )
 ENTRIES = (Action.ENTER_LONG, Action.ENTER_SHORT)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a results file. Raises DataError."""
+    try:
+        return msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise DataError(f"{path}: {error}; run it again") from error
 
 
 def dollars(cents: int) -> float:

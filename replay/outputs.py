@@ -203,12 +203,7 @@ def _summary(
 
 def max_drawdown_cents(nets: Iterable[int]) -> int:
     """The deepest fall of the running sum below its highest value so far, the start being 0. Never negative."""
-    equity = peak = deepest = 0
-    for net in nets:
-        equity += net
-        peak = max(peak, equity)
-        deepest = max(deepest, peak - equity)
-    return deepest
+    return equity.drawdown(nets).cents
 
 
 def tallies(trades: Iterable[tuple[str, int]]) -> dict[str, Tally]:

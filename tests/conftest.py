@@ -7,9 +7,11 @@ once. The modules that start the live configuration stay in one, too: its ports 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 import pytest
+import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -36,6 +38,13 @@ LIVE = {
     "test_stay",
 }
 LIVE_FIXTURES = {"up", "standing"}
+
+
+@pytest.fixture(autouse=True)
+def _logging_ends_with_its_test() -> Iterator[None]:
+    """A test that configures logging writes to a stream of its own, which is closed when the next one logs."""
+    yield
+    structlog.reset_defaults()
 
 
 class ByModule(LoadScopeScheduling):

@@ -177,22 +177,26 @@ def _day_type(door: OpenDoor, session: Session) -> str:
 
 def _approved(signal: Signal) -> SignalAnswer:
     """A signal of the gate in the words of the answer."""
+    return _told(signal, signal.stop, signal.target, signal.size)
+
+
+def _told(decided: Signal | Intent, stop: float | None, target: float | None, size: int) -> SignalAnswer:
     return SignalAnswer(
-        action=signal.action.value,
-        model=signal.setup,
-        strategy=signal.strategy,
-        confidence=signal.confidence,
-        entry_price=signal.entry,
-        stop_loss=signal.stop,
-        target=signal.target,
-        position_size=signal.size,
-        reasoning=signal.reason,
-        day_type=signal.day_type,
-        day_confidence=signal.day_confidence,
-        of_quality=quality_of(signal),
-        id=signal.id,
-        score=signal.score,
-        valid_until_ns=signal.valid_until_ns,
+        action=decided.action.value,
+        model=decided.setup,
+        strategy=decided.strategy,
+        confidence=decided.confidence,
+        entry_price=decided.entry,
+        stop_loss=stop,
+        target=target,
+        position_size=size,
+        reasoning=decided.reason,
+        day_type=decided.day_type,
+        day_confidence=decided.day_confidence,
+        of_quality=quality_of(decided),
+        id=decided.id,
+        score=decided.score,
+        valid_until_ns=decided.valid_until_ns,
     )
 
 
@@ -209,23 +213,9 @@ def proposed(conf: Conf, intent: Intent, instrument: str, limits: RiskLimits) ->
         size = sizing.wanted(limits, conf.instruments[instrument], enters, stop, intent.strategy)
         if size == 0:
             return none("SIZE_ZERO", "not even one contract fits the risk of a trade")
-    return SignalAnswer(
-        action=intent.action.value,
-        model=intent.setup,
-        strategy=intent.strategy,
-        confidence=intent.confidence,
-        entry_price=intent.entry,
-        stop_loss=None if intent.action is Action.EXIT else intent.stop if toward else stop,
-        target=None if intent.action is Action.EXIT else target,
-        position_size=size,
-        reasoning=intent.reason,
-        day_type=intent.day_type,
-        day_confidence=intent.day_confidence,
-        of_quality=quality_of(intent),
-        id=intent.id,
-        score=intent.score,
-        valid_until_ns=intent.valid_until_ns,
-    )
+    if intent.action is Action.EXIT:
+        return _told(intent, None, None, size)
+    return _told(intent, intent.stop if toward else stop, target, size)
 
 
 def quality_of(told: Intent | Signal) -> QualityShape:
@@ -249,7 +239,7 @@ def close_of(timestamp: str) -> int:
     return int(seconds) * SECOND_NS
 
 
-def bar_of(instrument: str, close_ns: int, bar: BarShape | DatedBar, cross: Mapping[str, CrossShape]) -> Bar:
+def bar_of(instrument: str, close_ns: int, bar: BarShape, cross: Mapping[str, CrossShape]) -> Bar:
     """A bar of the bus."""
     return Bar(
         instrument=instrument,

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+LEVELS: dict[str, float] = {
+    "pdh": 21900.50,
+    "pdl": 21720.25,
+    "overnight_high": 21880.00,
+    "overnight_low": 21750.50,
+    "asia_high": 21870.25,
+    "asia_low": 21765.00,
+    "london_high": 21875.50,
+    "london_low": 21760.00,
+}
 SIGNAL: dict[str, Any] = {
     "timestamp": "2026-02-19T10:31:00",
     "session_date": "2026-02-19",
@@ -25,14 +35,7 @@ SIGNAL: dict[str, Any] = {
         "YM": {"open": 44150.0, "high": 44165.0, "low": 44140.0, "close": 44155.0, "volume": 890, "delta": 23},
     },
     "session_levels": {
-        "pdh": 21900.50,
-        "pdl": 21720.25,
-        "overnight_high": 21880.00,
-        "overnight_low": 21750.50,
-        "asia_high": 21870.25,
-        "asia_low": 21765.00,
-        "london_high": 21875.50,
-        "london_low": 21760.00,
+        **LEVELS,
         "ib_high": 21860.00,
         "ib_low": 21795.00,
         "vwap": 21830.50,
@@ -60,16 +63,7 @@ NOTHING: dict[str, Any] = {
 INIT: dict[str, Any] = {
     "session_date": "2026-02-19",
     "instrument": "MNQ",
-    "premarket_levels": {
-        "pdh": 21900.50,
-        "pdl": 21720.25,
-        "overnight_high": 21880.00,
-        "overnight_low": 21750.50,
-        "asia_high": 21870.25,
-        "asia_low": 21765.00,
-        "london_high": 21875.50,
-        "london_low": 21760.00,
-    },
+    "premarket_levels": LEVELS,
 }
 SEND: dict[str, Any] = {"action": "buy", "instrument": "MNQ", "price": 21000.25, "tp_points": 40, "sl_points": 20}
 GENERATE: dict[str, Any] = {

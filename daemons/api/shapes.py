@@ -13,21 +13,6 @@ Stamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Side = Literal["LONG", "SHORT", "HOLD"]
 
 
-class BarShape(Struct, frozen=True, forbid_unknown_fields=True):
-    """A closed one-minute bar. up_volume, down_volume: contracts bought at the ask, sold at the bid; without both no order flow."""
-
-    open: Price
-    high: Price
-    low: Price
-    close: Price
-    volume: Volume
-    delta: Delta | None = None
-    up_volume: Volume | None = None
-    down_volume: Volume | None = None
-    up_ticks: Volume | None = None
-    down_ticks: Volume | None = None
-
-
 class CrossShape(Struct, frozen=True, forbid_unknown_fields=True):
     """The bar of another instrument with the same close."""
 
@@ -39,6 +24,13 @@ class CrossShape(Struct, frozen=True, forbid_unknown_fields=True):
     delta: Delta | None = None
     up_volume: Volume | None = None
     down_volume: Volume | None = None
+
+
+class BarShape(CrossShape, frozen=True):
+    """A closed one-minute bar. up_volume, down_volume: contracts bought at the ask, sold at the bid; without both no order flow."""
+
+    up_ticks: Volume | None = None
+    down_ticks: Volume | None = None
 
 
 class PositionShape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +53,7 @@ class PositionShape(Struct, frozen=True, forbid_unknown_fields=True):
     working: tuple[str, ...] = ()
 
 
-class DatedBar(Struct, frozen=True, forbid_unknown_fields=True):
+class DatedBar(BarShape, frozen=True, kw_only=True):
     """A closed bar with its time.
 
     timestamp: its close, ISO 8601; without an offset it is New York's. position: the account's at this close; without it flat.
@@ -69,16 +61,6 @@ class DatedBar(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     timestamp: Stamp
-    open: Price
-    high: Price
-    low: Price
-    close: Price
-    volume: Volume
-    delta: Delta | None = None
-    up_volume: Volume | None = None
-    down_volume: Volume | None = None
-    up_ticks: Volume | None = None
-    down_ticks: Volume | None = None
     position: PositionShape | None = None
 
 

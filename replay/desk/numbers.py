@@ -36,6 +36,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from tapewire.replay.equity import drawdown
+
 SESSIONS_A_YEAR = 252
 RESAMPLED = 10_000
 SEED = 1
@@ -51,34 +53,6 @@ class ClosedTrade(Struct, frozen=True):
     commission: float
     r: float | None
     bars_held: int
-
-
-class Drawdown(Struct, frozen=True):
-    """The deepest fall of an equity, in dollars, 0 or more. peak, deepest, until: places in the equity; until None: not yet."""
-
-    depth: float
-    peak: int
-    deepest: int
-    until: int | None
-
-
-def drawdown(changes: Iterable[float]) -> Drawdown:
-    """The deepest fall of a sum of dollars; of two equally deep ones the first.
-
-    Place 0 is before the first change, place n behind the n-th. The peak is the last place with the highest value before the fall.
-    """
-    equity = highest = peak = 0
-    cents, found = 0, Drawdown(0.0, 0, 0, 0)
-    for place, change in enumerate(changes, 1):
-        equity += round(change * 100)
-        if equity >= highest:
-            highest, peak = equity, place
-            if found.until is None:
-                found = Drawdown(found.depth, found.peak, found.deepest, place)
-        elif highest - equity > cents:
-            cents = highest - equity
-            found = Drawdown(cents / 100, peak, place, None)
-    return found
 
 
 def figures(
@@ -100,8 +74,8 @@ def figures(
     average = mean(of_sessions)
     spread = deviation(of_sessions)
     below = math.sqrt(math.fsum(min(net, 0.0) ** 2 for net in of_sessions) / len(of_sessions)) if of_sessions else 0.0
-    fall = drawdown(nets)
-    daily = drawdown(of_sessions)
+    fall = drawdown(map(_cents, nets))
+    daily = drawdown(map(_cents, of_sessions))
     low, high = confidence(of_sessions)
     return {
         "sessions": len(sessions),
@@ -121,10 +95,10 @@ def figures(
         "longest_losing_row": longest_losing_row(nets),
         "sharpe": _annual(average, spread),
         "sortino": _annual(average, below),
-        "max_drawdown": fall.depth,
+        "max_drawdown": fall.cents / 100,
         "drawdown_sessions": (len(of_sessions) if daily.until is None else daily.until) - daily.peak,
         "recovery_sessions": None if daily.until is None else daily.until - daily.deepest,
-        "calmar": None if average is None else _over(average * SESSIONS_A_YEAR, fall.depth),
+        "calmar": None if average is None else _over(average * SESSIONS_A_YEAR, fall.cents / 100),
         "exposure": _over(sum(trade.bars_held for trade in trades), bars),
         "session_mean": average,
         "session_deviation": spread,
@@ -217,6 +191,10 @@ def _short(trades: Sequence[ClosedTrade]) -> dict[str, Any]:
         "expectancy": mean(nets),
         "expectancy_r": mean([trade.r for trade in trades if trade.r is not None]),
     }
+
+
+def _cents(dollars: float) -> int:
+    return round(dollars * 100)
 
 
 def _annual(average: float | None, spread: float | None) -> float | None:

@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from tapewire.bus.errors import ConfError, DataError
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay import equity, excursion, explain, lines, outputs, report, runs, tapes
+from tapewire.replay.attendance import SessionCount
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
 from tapewire.replay.research import why
@@ -112,9 +111,12 @@ class Run:
         closed: dict[str, list[ClosedTrade]] = {name: [] for name in self._sessions}
         for result in self._results:
             closed[result.session].append(result)
+        attended: dict[str, list[SessionCount]] = {}
+        for count in self.summary.sessions:
+            attended.setdefault(count.session, []).append(count)
         walk, rows = equity.Walk(self.capital), []
         for name, results in closed.items():
-            counts = [count for count in self.summary.sessions if count.session == name]
+            counts = attended.get(name, [])
             net = numbers.total(result.net for result in results)
             rows.append(
                 {
@@ -221,11 +223,7 @@ class Run:
         return tables.made(name, self._rows(file))
 
     def _rows(self, file: str) -> list[dict[str, Any]]:
-        path = self.folder / file
-        try:
-            return msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
-        except (OSError, msgspec.MsgspecError) as error:
-            raise DataError(f"{path}: {error}; run it again") from error
+        return lines.read(self.folder / file)
 
     @cached_property
     def _sessions(self) -> list[str]:

@@ -90,9 +90,15 @@ def configured(
     program: str | None,
     own: Path | None,
 ) -> Conf:
-    """The configuration of a run over a recording, without its calendar. Raises ConfError."""
-    words = [f"{name}={_toml(value)}" for name, value in settings.items()] if isinstance(settings, Mapping) else settings or ()
-    chosen = configuration.preset(preset, None if strategies is None else list(strategies), list(words))
+    """The configuration of a run over a recording, without its calendar. Raises ConfError.
+
+    settings: values by name, or `name=value` as `--set` has it.
+    """
+    names = None if strategies is None else list(strategies)
+    if isinstance(settings, Mapping):
+        chosen = configuration.changed(configuration.preset(preset, names), settings)
+    else:
+        chosen = configuration.preset(preset, names, settings or ())
     return configuration.load(
         "replay",
         instance=instance,
@@ -103,15 +109,6 @@ def configured(
         program=program,
         own=own,
     )
-
-
-def _toml(value: Any) -> str:
-    """A value as a person writes it behind `--set name=`."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml(each) if not isinstance(each, str) else repr(each) for each in value)}]"
-    return str(value)
 
 
 def _written(bars: pd.DataFrame, root: str, folder: Path) -> Path:

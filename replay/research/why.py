@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.messages import Session
 from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import lines as results
 from tapewire.replay import runs, tapes
 from tapewire.replay.research.sessions import sessions
 from tapewire.replay.research.steps import Instrumented, Miss
@@ -175,7 +174,7 @@ def _gate(conf: Conf, recording: Recording, progress: runs.Progress, session: st
     with TemporaryDirectory(prefix="tapewire-") as place:
         run = Path(place) / "run"
         runs.backtest(conf, recording, run, progress, "none")
-        for intent in msgspec.json.Decoder(dict[str, Any]).decode_lines((run / "intents.jsonl").read_bytes()):
+        for intent in results.read(run / "intents.jsonl"):
             if session and intent["session"] != session:
                 continue
             if intent["rejected"] is None:

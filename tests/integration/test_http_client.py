@@ -10,8 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tapewire.bus.roles import Role
 from tapewire.daemons.settings.structs import Api
 from tests import runs
 from tests.bridges import PATIENCE_S, Bridge, bus, conf
+from tests.integration.test_processes import eventually
 from tests.mono import needs_mono
 from tests.mono import program as program
 
@@ -192,15 +192,6 @@ def server() -> Iterator[Server]:
     found = Server()
     yield found
     found.close()
-
-
-def eventually(holds: Callable[[], object]) -> bool:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 WHOLE = ok(ENTRY)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bridges import PATIENCE_S, Bridge
+from tests.bridges import Bridge
+from tests.integration.test_processes import eventually
 from tests.mono import needs_mono
 from tests.mono import program as program
 from tests.runs import conf
@@ -87,15 +87,6 @@ def trader(program: Path, tmp_path: Path) -> Iterator[Trader]:
     found = Trader(program, tmp_path)
     yield found
     found.kill()
-
-
-def eventually(holds: Callable[[], object]) -> bool:
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize(

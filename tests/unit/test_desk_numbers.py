@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapewire.replay.desk import numbers
-from tapewire.replay.desk.numbers import ClosedTrade, Drawdown, drawdown, figures
+from tapewire.replay.desk.numbers import ClosedTrade, figures
+from tapewire.replay.equity import Drawdown, drawdown
 
 DAYS = ("2027-02-22", "2027-02-23", "2027-02-24", "2027-02-25")
 money = st.integers(-500_000, 500_000).map(lambda cents: cents / 100)
@@ -111,18 +112,26 @@ def test_a_trade_of_a_session_that_is_not_there_is_refused():
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ([], Drawdown(0.0, 0, 0, 0)),
-        ([5.0, 5.0], Drawdown(0.0, 0, 0, 0)),
-        ([-5.0], Drawdown(5.0, 0, 1, None)),
-        ([-5.0, 5.0], Drawdown(5.0, 0, 1, 2)),
-        ([10.0, -5.0, 5.0, -5.0, 20.0], Drawdown(5.0, 1, 2, 3)),
-        ([10.0, -5.0, 4.0, -6.0, 20.0], Drawdown(7.0, 1, 4, 5)),
-        ([0.1] * 3 + [-0.3] + [0.1] * 3, Drawdown(0.3, 3, 4, 7)),
+        ([], Drawdown(0, 0, 0, 0)),
+        ([500, 500], Drawdown(0, 0, 0, 0)),
+        ([-500], Drawdown(500, 0, 1, None)),
+        ([-500, 500], Drawdown(500, 0, 1, 2)),
+        ([1_000, -500, 500, -500, 2_000], Drawdown(500, 1, 2, 3)),
+        ([1_000, -500, 400, -600, 2_000], Drawdown(700, 1, 4, 5)),
+        ([10] * 3 + [-30] + [10] * 3, Drawdown(30, 3, 4, 7)),
     ],
 )
 def test_the_deepest_fall_and_its_way_back(changes, expected):
-    """From the initial capital on; of equal falls the first; cents are whole, so that 0.1 three times is 0.3."""
+    """From the initial capital on; of equal falls the first."""
     assert drawdown(changes) == expected
+
+
+def test_the_drawdown_of_dollars_is_one_of_whole_cents():
+    """0.1 three times is 0.3, so that the highest value is reached again."""
+    trades = of({DAYS[0]: [0.1, 0.1, 0.1], DAYS[1]: [-0.3], DAYS[2]: [0.1, 0.1, 0.1], DAYS[3]: []})
+    found = figures(trades, DAYS, capital=10_000)
+
+    assert (found["max_drawdown"], found["drawdown_sessions"], found["recovery_sessions"]) == (0.3, 2, 1)
 
 
 @given(st.lists(money, max_size=40))
@@ -132,9 +141,9 @@ def test_the_drawdown_is_that_of_every_pair_of_places(changes):
     for change in changes:
         equity.append(equity[-1] + Fraction(round(change * 100), 100))
     deepest = max(equity[i] - equity[j] for i in range(len(equity)) for j in range(i, len(equity)))
-    found = drawdown(changes)
+    found = drawdown(round(change * 100) for change in changes)
 
-    assert Fraction(round(found.depth * 100), 100) == deepest == equity[found.peak] - equity[found.deepest]
+    assert Fraction(found.cents, 100) == deepest == equity[found.peak] - equity[found.deepest]
     after = [place for place in range(found.deepest, len(equity)) if equity[place] >= equity[found.peak]]
     assert found.until == (after[0] if after else None)
 
