@@ -92,12 +92,12 @@ def connected(address: str) -> socket.socket:
     kind, _, place = address.partition("://")
     if kind == "ipc":
         peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(PATIENCE_MS / 1000)
         try:
-            peer.connect(place)
+            peer.connect(place)  # blocking: with a time-out, a full queue of connections is an error at once
         except OSError:
             peer.close()
             raise
+        peer.settimeout(PATIENCE_MS / 1000)
         return peer
     host, _, port = place.rpartition(":")
     return socket.create_connection((host, int(port)), PATIENCE_MS / 1000)

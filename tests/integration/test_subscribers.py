@@ -127,6 +127,7 @@ def played(bars: Path, folder: Path) -> Stage:
         assert eventually(lambda: (take(end_ns), len(numbered(arrived["premium"])) >= len(feed))[1])
         for name in keepers:
             assert eventually(lambda name=name: len(texts(folder / f"{name}.jsonl")) >= len(feed))
+        assert eventually(lambda: found(folder / "public"))  # by a pass of the daybook
         for name in ("p", "d", "f"):
             answers[name] = {verb: asked(context, files[name], verb) for verb in ("today", "performance", "session", "strategies")}
         for each in keepers.values():
