@@ -42,7 +42,7 @@ OWN: Mapping[str, Role] = MappingProxyType(
 )
 """The keys that every run has, by name."""
 PASSING = (errno.ENOENT, errno.EMFILE, errno.ENFILE)  # the file was revoked meanwhile, or none can be opened now
-Stamp = tuple[tuple[str, int, int, int, int], ...]
+Stamp = dict[str, tuple[int, int, int, int]]
 
 
 class Credential(Struct, frozen=True):
@@ -117,12 +117,12 @@ class Keys:
         self.broken: Mapping[str, str] = {}
         self.version = 0
         self._now_s = now_s
-        self._stamp: Stamp | None = None
+        self._stamp: Stamp = {}
         self._all: Mapping[str, Key] = {}
         self._by_name: Mapping[str, Key] = {}
         self._by_public: Mapping[str, Key] = {}
         self._expired: Mapping[str, Key] = {}
-        self._until_s = 0.0
+        self._until_s = 0.0  # the first look reads the folder
         self.refresh()
 
     def refresh(self) -> frozenset[Key]:
@@ -139,14 +139,23 @@ class Keys:
             return frozenset()
         ends = {key: key.expires.timestamp() for key in self._all.values() if key.expires is not None}
         valid = [key for key in self._all.values() if ends.get(key, now_s + 1) > now_s]
-        self._until_s = min((at_s for at_s in ends.values() if at_s > now_s), default=float("inf"))
         gone = frozenset(key for public, key in self._by_public.items() if public not in {each.public for each in valid})
-        self._stamp = stamp
         self.version += 1
         self._by_name = {key.name: key for key in valid}
         self._by_public = {key.public: key for key in valid}
         self._expired = {key.public: key for key in self._all.values() if key not in valid}
+        # Last: until then no key of before `stands`.
+        self._stamp = stamp
+        self._until_s = min((at_s for at_s in ends.values() if at_s > now_s), default=float("inf"))
         return gone
+
+    def stands(self, key: Key) -> bool:
+        """Whether a key that lets its owner in is still as it was read. One look at one file, however many there are."""
+        try:
+            about = _about((self.folder / f"{key.name}{SUFFIX}").lstat())
+        except OSError:
+            return False
+        return about == self._stamp.get(f"{key.name}{SUFFIX}") and self._now_s() < self._until_s
 
     def all(self) -> list[Key]:
         """Every key, by name; those that have expired, too."""
@@ -424,7 +433,10 @@ def _stamp(folder: Path) -> Stamp:
     """Of every file what a change of it changes. The folder's time is not enough: it stands still for some milliseconds."""
     try:
         with os.scandir(folder) as entries:
-            files = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+            return {entry.name: _about(entry.stat(follow_symlinks=False)) for entry in entries}
     except FileNotFoundError:
-        return ()
-    return tuple(sorted((name, about.st_ino, about.st_mode, about.st_size, about.st_ctime_ns) for name, about in files))
+        return {}
+
+
+def _about(file: os.stat_result) -> tuple[int, int, int, int]:
+    return file.st_ino, file.st_mode, file.st_size, file.st_ctime_ns

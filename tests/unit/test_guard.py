@@ -353,7 +353,25 @@ def test_a_broken_key_file_keeps_nobody_else_out(house: House) -> None:
     for side in (TCP, IPC):
         house.enter(side)
         assert house.heard()[0] == "operator"
+    house.guard.refresh()
     assert set(house.guard.state()["broken_keys"]) == {"anna"}
+
+
+def test_a_known_peer_costs_no_look_at_the_others(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many keys there are; thousands may come back at once. A key that the guard does not know makes it look."""
+    looks: list[str] = []
+    look = keys._stamp
+    monkeypatch.setattr(keys, "_stamp", lambda folder: (looks.append(threading.current_thread().name), look(folder))[1])
+
+    for side in (TCP, IPC):
+        house.enter(side)
+        assert house.heard()[0] == "operator"
+    assert "guard" not in looks
+
+    keys.new(house.run, "anna", Role.OPERATOR)
+    house.enter(TCP, "anna")
+    assert house.heard()[0] == "anna"
+    assert "guard" in looks
 
 
 @pytest.mark.parametrize("house", PORTS, indirect=True)

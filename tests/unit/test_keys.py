@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from tapewire.bus import access, keys
 from tapewire.bus.errors import ConfError
 from tapewire.bus.keys import Keys
-from tapewire.bus.roles import Role
+from tapewire.bus.roles import Role, SubscriberTier
 from tapewire.daemons.settings.structs import PORTS
 
 DAEMONS = {"broker", "daybook", "tracker", "evaluator", "gate", "publisher", "logger"}
@@ -427,6 +429,44 @@ def test_a_file_that_is_written_in_place_is_noticed(run: Path) -> None:
     assert found.refresh()
     assert found.with_public(old.public) is None
     assert found.named("anna") == found.with_public(other.public)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: keys.revoke(run, "anna"),
+        lambda run: keys.renew(run, "anna", tier=SubscriberTier.FREE, expires=None),
+        lambda run: (run / "keys" / "anna.key").chmod(0o644),
+        lambda run: (run / "keys" / "anna.key").write_text("no key"),
+        lambda run: shutil.rmtree(run / "keys"),
+    ],
+    ids=["revoked", "renewed", "readable by others", "overwritten", "the folder removed"],
+)
+def test_a_key_stands_until_its_own_file_changes(change: Callable[[Path], object], run: Path) -> None:
+    """One look at one file tells; what happens to another key changes nothing."""
+    anna = keys.new(run, "anna", Role.SUBSCRIBER, tier=SubscriberTier.PREMIUM)
+    found = Keys(run)
+    keys.new(run, "paul", Role.READER)
+    assert found.stands(anna)
+
+    change(run)
+
+    assert not found.stands(anna)
+
+
+def test_a_key_that_expires_stands_until_then(run: Path) -> None:
+    """To the moment, without a change of any file."""
+    end = dt.datetime(2027, 1, 31, tzinfo=dt.UTC)
+    clock = [end.timestamp() - 1]
+    anna = keys.new(run, "anna", Role.SUBSCRIBER, expires=end)
+    found = Keys(run, lambda: clock[0])
+    assert found.stands(anna)
+
+    clock[0] = end.timestamp()
+
+    assert not found.stands(anna)
+    assert found.refresh() == {anna}
+    assert found.expired(anna.public) == anna
 
 
 def test_a_pass_phrase_belongs_to_one_key_and_does_not_show_its_secret(run: Path) -> None:
