@@ -83,14 +83,21 @@ def compute(encoded: bytes) -> list[bytes]:
         ConfError: this worker has another recording or other code than the jobs require.
     """
     jobs = _jobs.decode(encoded)
-    first = jobs[0]
-    found = code_digest(first.conf.preset.strategies)
-    if found != first.code:
+    return [msgspec.json.encode(result) for result in run([(job.key, job.conf) for job in jobs], stream(jobs[0]))]
+
+
+def stream(job: Job) -> Stream:
+    """The recording of a job, with its sessions, kept for the next one.
+
+    Raises:
+        ConfError: this worker has another recording or other code than the job requires.
+    """
+    found = code_digest(job.conf.preset.strategies)
+    if found != job.code:
         raise ConfError(
-            f"a worker has other code ({found[:12]}) than this command ({first.code[:12]}); install the same version there"
+            f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
         )
-    stream = _stream(first.data, first.source, first.recording, msgspec.json.encode(_shared(first.conf)))
-    return [msgspec.json.encode(result) for result in run([(job.key, job.conf) for job in jobs], stream)]
+    return _stream(job.data, job.source, job.recording, msgspec.json.encode(_shared(job.conf)))
 
 
 def run(cells: Sequence[tuple[str, Conf]], stream: Stream) -> list[Result]:
@@ -99,28 +106,39 @@ def run(cells: Sequence[tuple[str, Conf]], stream: Stream) -> list[Result]:
     Sessions do not start again: history, limits and drawdown carry over. The bars are folded once for all cells, because nothing
     that a cell may vary changes what the tracker makes of a bar. So all must have the settings of the stream.
     """
-    if any(_shared(conf) != _shared(stream.conf) for _, conf in cells):
+    playing, days = played([conf for _, conf in cells], stream)
+    return [each.result(key, days) for (key, _), each in zip(cells, playing, strict=True)]
+
+
+def played(confs: Sequence[Conf], stream: Stream) -> tuple[list[CellRun], list[str]]:
+    """As `run`: the cells after the last bar, and the recording's sessions with an RTH bar, in order."""
+    if any(_shared(conf) != _shared(stream.conf) for conf in confs):
         raise InvariantError("cells of one recording have different settings beside preset and fill")
-    playing = [CellRun(conf) for _, conf in cells]
+    playing = [CellRun(conf) for conf in confs]
     days: dict[str, None] = {}
     for window in stream.windows():
         days |= dict.fromkeys(each.session.session for each in window if each.session is not None and each.session.i == 0)
         for each in playing:
             each.play(window)
-    return [each.result(key, days) for (key, _), each in zip(cells, playing, strict=True)]
+    for each in playing:
+        each.finish()
+    return playing, list(days)
 
 
 class CellRun:
-    """One cell: the cores behind the tracker, and a venue, as in a backtest. The bars come with their sessions."""
+    """One cell: the cores behind the tracker, and a venue, as in a backtest. The bars come with their sessions.
+
+    trades: in the order of their exits. refused: intents that the gate refused. off: strategies that were switched off.
+    """
 
     def __init__(self, conf: Conf) -> None:
         decides, limits = evaluator.daemon(conf), gate.daemon(conf)
         self._venue = runs.venue(conf)
         self._loop = loop.Loop([decides, limits], self._venue, self._record, conf.epoch, RECORDED)
         self._rests = decides.core.rests if isinstance(decides.core, evaluator.Evaluator) and not limits.subscribe else None
-        self._trades: list[Trade] = []
-        self._off: list[str] = []
-        self._refused = 0
+        self.trades: list[Trade] = []
+        self.off: list[str] = []
+        self.refused = 0
 
     def play(self, window: Sequence[Folded]) -> None:
         """Take the next bars. Those that can change nothing are left out: at night a flat account of RTH strategies rests."""
@@ -136,11 +154,14 @@ class CellRun:
             night = ""
             take(bar, made)
 
-    def result(self, key: str, days: Iterable[str]) -> Result:
-        """The recording has ended. days: its sessions with an RTH bar."""
+    def finish(self) -> None:
+        """The recording has ended: the venue closes what is open."""
         self._loop.finish()
+
+    def result(self, key: str, days: Iterable[str]) -> Result:
+        """What a finished cell comes to. days: the recording's sessions with an RTH bar."""
         found = {session: DayResult(session) for session in days}
-        for trade in self._trades:
+        for trade in self.trades:
             day = found.get(trade.session, DayResult(trade.session))
             found[trade.session] = DayResult(
                 trade.session,
@@ -149,16 +170,16 @@ class CellRun:
                 day.gross_cents + trade.gross_cents,
                 day.net_cents + trade.net_cents,
             )
-        drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in self._trades)
-        return Result(key, tuple(found[session] for session in sorted(found)), self._refused, drawdown, tuple(self._off))
+        drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in self.trades)
+        return Result(key, tuple(found[session] for session in sorted(found)), self.refused, drawdown, tuple(self.off))
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Trade:
-            self._trades.append(body)
+            self.trades.append(body)
         elif type(body) is Reject:
-            self._refused += 1
+            self.refused += 1
         elif type(body) is Alarm and body.name == evaluator.STRATEGY_OFF:
-            self._off.append(body.text)
+            self.off.append(body.text)
 
 
 def _shared(conf: Conf) -> Conf:

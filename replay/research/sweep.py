@@ -7,14 +7,13 @@ replay/research/table.py makes the results of the cells.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +22,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid
+from tapewire.replay.research.apart import Apart
 from tapewire.replay.research.cell import Job, Result
 from tapewire.replay.research.grid import Cell
 from tapewire.replay.research.sessions import WINDOW
@@ -37,6 +37,16 @@ OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sw
 CONNECT_S = "10s"
 
 
+class Finished(Protocol):
+    """What a cell leaves: its name, and whatever was computed."""
+
+    @property
+    def key(self) -> str: ...
+
+
+Found = TypeVar("Found", bound=Finished)
+
+
 class Workers(NamedTuple):
     """Where cells are computed, and how many at the same time."""
 
@@ -44,19 +54,21 @@ class Workers(NamedTuple):
     places: int
 
 
-def prepare(out: Path) -> None:
+def prepare(out: Path, ours: Sequence[str] = OURS, kind: str = "a sweep") -> None:
     """A folder for sweeps: new, empty, or one that held sweeps before, whose finished cells stay.
 
+    Args:
+        ours: the names of its files, `cells` first. kind: what it holds, in words.
     Raises:
         ConfError: it holds files that no sweep writes. DiskError: it cannot be made ready.
     """
     names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    foreign = [name for name in names if disk.final(name) not in OURS]
+    foreign = [name for name in names if disk.final(name) not in ours]
     if foreign:
-        raise ConfError(f"--out {out} holds files that are not a sweep's ({', '.join(foreign[:3])}); name a new or empty folder")
+        raise ConfError(f"--out {out} holds files that are not {kind}'s ({', '.join(foreign[:3])}); name a new or empty folder")
     with disk.writing(out):
         (out / "cells").mkdir(parents=True, exist_ok=True)
-        for name in OURS[1:]:
+        for name in ours[1:]:
             (out / name).unlink(missing_ok=True)
 
 
@@ -70,8 +82,13 @@ def jobs(conf: Conf, recording: Recording, data: Path, source: Options, grid_cel
 
 def finished(out: Path, job: Job) -> Result | None:
     """A cell that was computed before, if it is there and whole."""
+    return kept(out, job, Result)
+
+
+def kept(out: Path, job: Job, kind: type[Found]) -> Found | None:
+    """As `finished`, of cells that leave something else."""
     try:
-        result = msgspec.json.decode((out / "cells" / f"{job.key}.json").read_bytes(), type=Result)
+        result = msgspec.json.decode((out / "cells" / f"{job.key}.json").read_bytes(), type=kind)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
     return result if result.key == job.key else None
@@ -79,22 +96,35 @@ def finished(out: Path, job: Job) -> Result | None:
 
 def result(out: Path, job: Job) -> Result:
     """A cell that has just been computed. Raises ConfError if its file has gone since."""
-    found = finished(out, job)
+    return whole(out, job, kept(out, job, Result))
+
+
+def whole(out: Path, job: Job, found: Found | None) -> Found:
+    """A cell that must be there. Raises ConfError."""
     if found is None:
-        raise ConfError(f"{out}/cells/{job.key}.json is missing or damaged; sweep again")
+        raise ConfError(f"{out}/cells/{job.key}.json is missing or damaged; start it again")
     return found
 
 
-def compute(out: Path, jobs: Sequence[Job], executor: Executor, progress: Callable[[float], None], size: int = 1) -> None:
+def compute(
+    out: Path,
+    jobs: Sequence[Job],
+    executor: Executor,
+    progress: Callable[[float], None],
+    size: int = 1,
+    work: Callable[[bytes], list[bytes]] = cells.compute,
+) -> None:
     """Compute these cells, so many in one call of a worker, and put each in place as soon as its call is finished.
 
     An interruption keeps those that are in place.
 
+    Args:
+        work: what a worker does with encoded jobs.
     Raises:
         ConfError: a worker cannot do it, or ended.
     """
     batches = [jobs[at : at + size] for at in range(0, len(jobs), size)]
-    futures = {executor.submit(cells.compute, msgspec.json.encode(batch)): batch for batch in batches}
+    futures = {executor.submit(work, msgspec.json.encode(batch)): batch for batch in batches}
     done = 0
     try:
         for future in as_completed(futures):
@@ -127,8 +157,8 @@ def workers(count: int | None, cluster: str | None) -> Iterator[Workers]:
         ConfError: Dask is not installed, or nothing answers at the address.
     """
     if cluster is None:
-        context, count = multiprocessing.get_context("spawn"), count or os.cpu_count() or 1
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts) as pool:
+        count = count or os.cpu_count() or 1
+        with ProcessPoolExecutor(count, mp_context=Apart(), initializer=_leave_interrupts) as pool:
             yield Workers(pool, count)
         return
     try:

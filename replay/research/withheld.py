@@ -8,7 +8,6 @@ addition, replay/research/watch.py records what plug-ins read elsewhere.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
@@ -19,6 +18,7 @@ from msgspec import Struct
 from tapewire.bus.errors import ConfError, TapewireError
 from tapewire.bus.messages import Bar, Gap, GivenLevels
 from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.research.apart import Apart
 from tapewire.replay.research.fold import BarResult, Fold
 from tapewire.replay.research.watch import PlugInWatch, Use
 from tapewire.replay.sources.recording import Input
@@ -51,7 +51,7 @@ def steps(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
     Raises:
         ConfError: it cannot build the strategies, or it ended in the middle.
     """
-    context = multiprocessing.get_context("spawn")
+    context = Apart()
     here, there = context.Pipe()
     process = context.Process(target=_serve, args=(there, msgspec.json.encode(conf)), name="tapewire-withheld", daemon=True)
     process.start()
