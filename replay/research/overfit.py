@@ -1,4 +1,4 @@
-"""How far to trust the best cell of a sweep: four questions, with numbers and words. None of them is about profit.
+"""How far to trust the best cell of a sweep: five questions, with numbers and words. None of them is about profit.
 
 How many were tried?   The best of many is good by chance. With N tries of no value at all, the best Sharpe ratio to expect is
 
@@ -13,6 +13,7 @@ How many were tried?   The best of many is good by chance. With N tries of no va
                        Cells with equal results in every session are one try. Ratios are per session and not annualised.
 Peak or plateau?       How one step in one setting changes the best cell. A lucky cell has no good neighbours.
 Does it last?          The best cell of the first sessions, and its result in the rest.
+And the search?        The probability of overfitting and White's reality check, over all sessions (replay/research/multiple.py).
 Is that enough?        The number of sessions and trades.
 """
 
@@ -24,6 +25,9 @@ from statistics import NormalDist, fmean, pstdev, stdev, variance
 
 from msgspec import Struct
 from msgspec.structs import replace
+
+from tapewire.replay.research import multiple
+from tapewire.replay.research.multiple import Overfit, Superior
 
 EULER_MASCHERONI = 0.5772156649015329
 KEEPS = 0.5
@@ -45,6 +49,7 @@ class Doubt(Struct, frozen=True):
     trials, distinct: cells, and cells with different results. best: index of the cell that was best in sample.
     shape: "peak", "plateau", "level" (no difference) or "alone" (no neighbours). neighbours: their net in sample. chance: the
     expected Sharpe ratio of the best of that many worthless tries. z, probability: that the ratio of the best cell is above it.
+    overfit, superior: of the whole search, None where there is too little.
     """
 
     trials: int
@@ -61,6 +66,8 @@ class Doubt(Struct, frozen=True):
     chance: float
     z: float | None
     probability: float | None
+    overfit: Overfit | None
+    superior: Superior | None
     words: tuple[str, ...] = ()
 
 
@@ -82,6 +89,7 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
     mine = tries[best].nets[:inside]
     chance = expected_best(ratios)
     z = deflated(mine, chance)
+    overfit, superior, search = multiple.words([[net / 100 for net in each.nets] for each in tries])
     doubt = Doubt(
         trials=len(tries),
         distinct=len(samples),
@@ -97,8 +105,10 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
         chance=chance,
         z=z,
         probability=None if z is None else NormalDist().cdf(z),
+        overfit=overfit,
+        superior=superior,
     )
-    return replace(doubt, words=tuple(_words(doubt, tries[best])))
+    return replace(doubt, words=tuple(_words(doubt, tries[best], search)))
 
 
 def sharpe(nets: Sequence[float]) -> float:
@@ -145,7 +155,7 @@ MEANINGS = {
 }
 
 
-def _words(doubt: Doubt, best: Try) -> list[str]:
+def _words(doubt: Doubt, best: Try, search: Sequence[str]) -> list[str]:
     lines = [
         f"{doubt.trials} cells were tried, {doubt.distinct} of them with different results. The best in sample is {best.label}. "
         "It was chosen for its result, so the result is better than what is to be expected of it."
@@ -171,6 +181,7 @@ def _words(doubt: Doubt, best: Try) -> list[str]:
             f"Chosen on the first {doubt.sessions_in} sessions with {doubt.net_in:+,.2f}, it made {doubt.net_out:+,.2f} on the "
             f"last {doubt.sessions_out}, rank {doubt.rank_out} of {doubt.trials} there."
         )
+    lines += search
     sessions = doubt.sessions_in + doubt.sessions_out
     if sessions < FEW_SESSIONS or best.trades < FEW_TRADES:
         few = f"{sessions} sessions and {best.trades} trades are few"
