@@ -22,16 +22,24 @@ if TYPE_CHECKING:
     from tapewire.replay.desk import Run as Run
     from tapewire.replay.desk import backtest as backtest
     from tapewire.replay.desk import load as load
+    from tapewire.replay.desk.research import compare as compare
+    from tapewire.replay.desk.research import lookahead as lookahead
+    from tapewire.replay.desk.research import sweep as sweep
+    from tapewire.replay.desk.research import walk_forward as walk_forward
 
-DESK = ("Run", "backtest", "load")
+DESK = {
+    **dict.fromkeys(("Run", "backtest", "load"), "tapewire.replay.desk"),
+    **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),
+}
+"""What a researcher asks for, and where it is."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in DESK:
         raise AttributeError(f"module 'tapewire' has no attribute {name!r}")
-    from tapewire.replay import desk
+    import importlib
 
-    return getattr(desk, name)
+    return getattr(importlib.import_module(DESK[name]), name)
 
 
 def __dir__() -> list[str]:

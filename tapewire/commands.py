@@ -98,6 +98,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "refusals.",
         "lookahead": "Cut the stream and compare every decision up to the cut with the whole run's.",
         "sweep": "Run a grid of settings over a recording, and list the reasons to doubt the best cell.",
+        "walk-forward": "Choose a cell of a grid on one window of sessions after another, and trade it on those that follow.",
     },
     "replay.verify.commands": {
         "verify": "Decide a day again from its recorded bars and the venue's words, and compare every message with "

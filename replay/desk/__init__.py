@@ -6,6 +6,8 @@
     run.report()                                                        # the page, shown inside Jupyter
     run.explain(run.trades.id.iloc[0])
 
+`research` has `tapewire.sweep`, `walk_forward`, `lookahead` and `compare`; it is imported when one of them is asked for.
+
 It runs the same cores and leaves the same files as the commands, which are thin shells over it.
 """
 

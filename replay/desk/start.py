@@ -67,7 +67,7 @@ def backtest(
     folder = Path(mkdtemp(prefix="tapewire-") if out is None else out)
     try:
         with TemporaryDirectory(prefix="tapewire-") as place:
-            path = Path(data) if isinstance(data, str | Path) else _written(data, conf.instruments[instrument].root, Path(place))
+            path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
             recording, calendar = runs.read(path, instrument, lambda share: tell(share / 2), how, conf.instruments)
             conf = msgspec.structs.replace(conf, calendar=calendar)
             kept = keeping.chosen(journal, len(recording.bars))
@@ -111,7 +111,7 @@ def configured(
     )
 
 
-def _written(bars: pd.DataFrame, root: str, folder: Path) -> Path:
+def written(bars: pd.DataFrame, root: str, folder: Path) -> Path:
     """A table of bars as a recording in tapewire's own form, so that one reader checks both. Raises ConfError."""
     import pandas as pd
 

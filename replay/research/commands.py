@@ -1,10 +1,13 @@
-"""The commands of research: signals, why, lookahead, sweep. Each imports what it needs: all other commands need none of it."""
+"""The commands of research: signals, why, lookahead, sweep, walk-forward.
+
+Each imports what it needs: all other commands need none of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
@@ -13,6 +16,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.commands import InstrumentsOption, SetOption, split
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.commands import (
     DataOption,
     FillEmptyOption,
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (signals, why, lookahead, sweep):
+    for command in (signals, why, lookahead, sweep, walk_forward):
         app.command()(command)
 
 
@@ -183,33 +187,103 @@ def sweep(
     source: Options,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
-    from tapewire.replay.research import grid, table
-    from tapewire.replay.research import sweep as sweeping
+    from tapewire.replay.research import grid, start
 
     axes = grid.axes(settings)
-    cells = grid.cells(axes)
-    chosen = configuration.preset(preset, split(strategies))
-    checked = configuration.load("replay", instance="sweep", traded=[instrument], preset=chosen, fill=fill, own=own)
-    for cell in cells:
-        grid.applied(checked, cell)  # report a misspelt name before anything is read
+    checked = _checked(instrument, preset, strategies, fill, "sweep", own)
+    start.checked(checked, axes)  # report a misspelt name before anything is read
     conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source, fill_empty=fill_empty)
-    planned = sweeping.jobs(conf, recording, data.resolve(), source, cells)
-    sweeping.prepare(out_dir)
-    missing = [job for job in planned if sweeping.finished(out_dir, job) is None]
-    err.print(f"{len(planned)} cells: {len(planned) - len(missing)} there already, {len(missing)} to compute")
-    if missing:
-        with bar() as (tell, progress), sweeping.workers(jobs, cluster) as workers:
-            tell("sweep")
-            size = sweeping.batch(conf, recording, len(missing), workers.places)
-            sweeping.compute(out_dir, missing, workers.executor, progress, size)
-    made = [(cell, sweeping.result(out_dir, job)) for cell, job in zip(cells, planned, strict=True)]
-    swept = table.write(out_dir, conf, recording, axes, made, sessions_split)
+    with bar() as (tell, progress):
+        tell("sweep")
+        found = start.swept(
+            conf,
+            start.Data(data.resolve(), source, recording),
+            axes,
+            sessions_split,
+            out_dir,
+            start.Processes(jobs, cluster),
+            start.Telling(err.print, progress),
+        )
     if as_json:
-        out.print(msgspec.json.encode(swept).decode(), markup=False)
+        out.print(msgspec.json.encode(found).decode(), markup=False)
     else:
-        for words in swept.doubt.words:
-            out.print(f"* {words}", markup=False)
+        _listed(found.doubt.words)
         out.print(f"results: {out_dir} (sweep.html, table.csv, table.jsonl, sessions.jsonl, sweep.json, cells/)", markup=False)
-    for text in swept.off:
+    _ended(found.off)
+
+
+@reads_files
+def walk_forward(
+    data: DataOption,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
+    settings: Annotated[list[str], typer.Option("--set", help="name=value,value; once per setting. edge_fade.pause_bars=10,20")],
+    sample: Annotated[int, typer.Option(help="Sessions on which a window chooses; with --anchored the first one.")] = 60,
+    test: Annotated[int, typer.Option(help="Sessions after it on which the choice is traded.")] = 20,
+    anchored: Annotated[bool, typer.Option("--anchored", help="Every sample begins with the first session.")] = False,
+    purge: Annotated[int, typer.Option(help="Last sessions of a sample that do not count.")] = 0,
+    embargo: Annotated[int, typer.Option(help="Sessions between a sample and its test.")] = 0,
+    metric: Annotated[
+        str, typer.Option(help="Of the choice: sharpe, sortino, calmar, net, expectancy, profit_factor or win_rate.")
+    ] = "sharpe",
+    instrument: InstrumentOption = "MNQ",
+    preset: PresetOption = "seed",
+    strategies: StrategiesOption = None,
+    fill: FillOption = "next_open",
+    fill_empty: FillEmptyOption = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
+    ] = None,
+    own: InstrumentsOption = None,
+    as_json: JsonOption = False,
+    *,
+    source: Options,
+) -> None:
+    """Choose a cell of a grid on one window of sessions after another, and trade it on those that follow."""
+    from tapewire.replay.research import grid, start, windows
+
+    plan = windows.checked(windows.Plan(sample, test, anchored, purge, embargo, metric))
+    axes = grid.axes(settings)
+    checked = _checked(instrument, preset, strategies, fill, "walk-forward", own)
+    start.checked(checked, axes)
+    conf, recording = prepare(
+        data, instrument, preset, strategies, fill, "walk-forward", own=own, source=source, fill_empty=fill_empty
+    )
+    with bar() as (tell, progress):
+        tell("walk-forward")
+        found = start.walked(
+            conf,
+            start.Data(data.resolve(), source, recording),
+            axes,
+            plan,
+            out_dir,
+            start.Processes(jobs, cluster),
+            start.Telling(err.print, progress),
+        )
+    if as_json:
+        out.print(msgspec.json.encode(found).decode(), markup=False)
+    else:
+        _listed(found.words)
+        out.print(
+            f"results: {out_dir} (walk.html, windows, trades, sessions, cells as csv and jsonl, equity.csv, walk.json)",
+            markup=False,
+        )
+    _ended(found.off)
+
+
+def _checked(instrument: str, preset: str, strategies: str | None, fill: str, instance: str, own: Path | None) -> Conf:
+    """The settings of a run, before its recording is read."""
+    chosen = configuration.preset(preset, split(strategies))
+    return configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, own=own)
+
+
+def _listed(words: Iterable[str]) -> None:
+    for line in words:
+        out.print(f"* {line}", markup=False)
+
+
+def _ended(off: Sequence[str]) -> NoReturn:
+    """Exit status 1 if a strategy was switched off, with the cell."""
+    for text in off:
         err.print(text, style="red", markup=False)
-    raise typer.Exit(1 if swept.off else 0)
+    raise typer.Exit(1 if off else 0)

@@ -37,10 +37,17 @@ def axes(settings: Sequence[str]) -> tuple[Axis, ...]:
     Raises:
         ConfError: no value, a value or a name twice, nothing to vary, or more than MOST_CELLS cells.
     """
-    if not settings:
+    return checked(tuple(map(_axis, settings)))
+
+
+def checked(found: Sequence[Axis]) -> tuple[Axis, ...]:
+    """These axes, if they make a grid. Raises ConfError as `axes`."""
+    if not found:
         raise ConfError("nothing to vary; write --set name=value,value, such as --set edge_fade.pause_bars=10,20,40")
-    found = tuple(map(_axis, settings))
     names = [axis.name for axis in found]
+    for axis in found:
+        if not axis.values:
+            raise ConfError(f"{axis.name} has no value; write one or more")
     for name in names:
         if names.count(name) > 1:
             raise ConfError(f"--set {name} is given twice; write all its values in one")
@@ -49,7 +56,7 @@ def axes(settings: Sequence[str]) -> tuple[Axis, ...]:
         size *= len(axis.values)
     if size > MOST_CELLS:
         raise ConfError(f"the grid has {size} cells, at most {MOST_CELLS} make sense; take fewer values")
-    return found
+    return tuple(found)
 
 
 def cells(grid: Sequence[Axis]) -> list[Cell]:
