@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_S = 120  # it only ends a test that would not
+CONNECTED = "#link[data-state=on]"
 SERIOUS = ("serious", "critical")
 
 
@@ -48,6 +51,7 @@ class Visitor:
             reduced_motion="reduce",
         )
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE_S)
         page.on("console", lambda message: message.type in ("error", "warning") and self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("request", lambda request: self.asked.add(request.url))
@@ -55,26 +59,40 @@ class Visitor:
         page.goto(self.address)
         return page
 
-    def entered(self, token: str, **settings: Any) -> Any:
+    def connected(self, token: str, **settings: Any) -> Any:
         """A page that has been shown a key, and the past."""
         page = self.page(**settings)
         page.locator("#key").fill(token)
         page.locator("#door-form button").click()
-        page.locator("#link[data-state=on]").wait_for()
+        page.locator(CONNECTED).wait_for()
+        return page
+
+    def entered(self, token: str, **settings: Any) -> Any:
+        """The same, and it knows how the run stands."""
+        page = self.connected(token, **settings)
         page.locator("#lights [data-on=true]").first.wait_for()
         return page
+
+
+def missing() -> str:
+    """What this machine lacks for a page in a browser; empty if it lacks nothing."""
+    if find_spec("playwright") is None:
+        return "the page is tested with playwright: pip install -e '.[dev]'"
+    if shutil.which("chromium") is None:
+        return "the page is tested with a real browser: sudo apt-get install chromium"
+    return ""
 
 
 @contextmanager
 def visiting(address: str) -> Iterator[Visitor]:
     """Debian's Chromium. The tests skip without it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright: pip install -e '.[dev]'")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("the page is tested with a real browser: sudo apt-get install chromium")
+    if why := missing():
+        pytest.skip(why)
+    from playwright import sync_api as playwright
+
     with playwright.sync_playwright() as driver:
         kept = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}  # it would write there
-        browser = driver.chromium.launch(executable_path=chromium, args=OPTIONS, env=kept)
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS, env=kept)
         try:
             yield Visitor(browser, address)
         finally:
@@ -91,7 +109,7 @@ def faults(page: Any) -> list[str]:
 
 def until(holds: Callable[[], bool], page: Any) -> bool:
     """Repeat the check until it holds, while the page goes on."""
-    for _ in range(1_500):
+    for _ in range(PATIENCE_S * 50):
         if holds():
             return True
         page.wait_for_timeout(20)

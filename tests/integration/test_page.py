@@ -40,10 +40,23 @@ class Shown(NamedTuple):
         return keys.find(self.out, name).token
 
     def seek(self, time: str) -> None:
-        """Play up to a time, and see it on the page."""
+        """Play up to a time, and see it in the journal and on the page."""
         done = run("ask", "replay", "seek", time)
         assert done.returncode == 0, done.stderr
         assert browser.until(lambda: f" {time} " in self.page.locator("#clock").inner_text(), self.page)
+        assert browser.until(lambda: self.stands_at(time), self.page)
+        assert browser.until(lambda: "paused" in self.page.locator("#replay-text").inner_text(), self.page)
+
+    def bars(self) -> list[Bar]:
+        return list(tapes.facts(self.out, topics.BAR, Bar))
+
+    def stands_at(self, time: str) -> bool:
+        """Whether the journal does: the logger writes it beside what the page shows."""
+        bars = self.bars()
+        return bool(bars) and f"{dt.datetime.fromtimestamp(bars[-1].close_ns / 1e9, NEW_YORK):%H:%M}" == time
+
+    def played(self) -> int:
+        return int(json.loads(run("ask", "replay", "state").stdout)["playback"]["bar"])
 
     def gate(self) -> dict[str, Any]:
         return dict(json.loads(run("ask", "gate", "ready").stdout))
@@ -106,7 +119,6 @@ def test_the_chart_holds_the_bars_of_the_journal(shown: Shown) -> None:
     """Each bar once, in order, at New York's time, with its prices; the text on the axis is the price."""
     shown.page.mouse.move(0, 0)  # the legend is of the bar under the pointer
     shown.seek("10:40")
-    bars = list(tapes.facts(shown.out, topics.BAR, Bar))
 
     assert drawn(shown.page) == [
         {
@@ -117,7 +129,7 @@ def test_the_chart_holds_the_bars_of_the_journal(shown: Shown) -> None:
             "close": bar.close,
             "printed": f"{bar.close:.2f}",
         }
-        for bar in bars
+        for bar in shown.bars()
     ]
     assert shown.page.locator("#legend").inner_text().startswith("Fri 6 Mar 10:40")
 
@@ -129,11 +141,11 @@ def test_step_play_and_pause_move_the_chart_and_stop_it(shown: Shown) -> None:
     assert browser.until(lambda: len(drawn(shown.page)) == before + 1, shown.page)
 
     shown.page.locator("#speed").select_option("600")
-    shown.page.locator("#play").click()
+    shown.page.locator("#play", has_text="Play").click()  # not before the step is over: until then it says Pause
     assert browser.until(lambda: len(drawn(shown.page)) >= before + 3, shown.page)
     shown.page.locator("#play", has_text="Pause").click()
     assert browser.until(lambda: "paused" in shown.page.locator("#replay-text").inner_text(), shown.page)
-    assert json.loads(run("ask", "replay", "state").stdout)["playback"]["bar"] == len(drawn(shown.page))
+    assert browser.until(lambda: shown.played() == len(drawn(shown.page)), shown.page)  # the bar that was being played, too
 
 
 def test_a_trade_appears_and_leads_to_its_chain(shown: Shown) -> None:

@@ -135,6 +135,7 @@ async function state() {
   asked = Date.now();
   try {
     model.state = await get("state");
+    if ($("link").dataset.state === "on") put($("link"), "connected"); // what the last question met is over
     if (model.hello?.mode === "replay") model.playback = model.state.playback;
     const traded = `${model.trades[0]?.id} ${model.market(chosen).bars.at(-1)?.session}`;
     if (Date.now() - daysAt > (traded === daysOf ? DAYS_MS : DAYS_AGAIN_MS)) {
