@@ -102,12 +102,18 @@ class Callers:
             text = f"show a key of this run in the header {HEADER} (`tapewire keys token NAME`)"
             raise Problem(401, "KEY", text, headers={"WWW-Authenticate": HEADER})
         if limited:
-            own = self._own.setdefault(caller.name, Allotment(self._per_s))
-            _slow_down(own.take(self._clock()), f"the key {caller.name!r} calls too often")
+            _slow_down(self.too_often(caller), f"the key {caller.name!r} calls too often")
         if caller.role not in roles:
             needed = " or ".join(role.value for role in roles)
             raise Problem(403, "ROLE", f"the key {caller.name!r} has the role {caller.role.value}; this takes {needed}")
         return caller
+
+    def too_often(self, caller: Caller) -> float:
+        """Count a call of his. 0 if he may call now; otherwise the seconds until he may, and nothing is counted."""
+        own = self._own.get(caller.name)
+        if own is None:
+            own = self._own[caller.name] = Allotment(self._per_s)
+        return own.take(self._clock())
 
     def failed(self, address: str) -> None:
         """An address has shown no valid key.

@@ -62,13 +62,10 @@ async def decision(door: OpenDoor, asked: SignalRequest) -> SignalAnswer:
     Raises:
         Problem: a time, a direction or a level is none.
     """
-    close_ns = close_of(asked.timestamp)
-    if asked.instrument not in door.conf.traded:
-        return none("UNKNOWN_INSTRUMENT", f"{asked.instrument[:40]!r} is not traded here; traded: {', '.join(door.conf.traded)}")
-    bar = bar_of(asked.instrument, close_ns, asked.bar, asked.cross_instruments)
-    position = position_of(door.conf, asked.position)
-    if asked.session_date and asked.session_date != (date := _date(door, asked.instrument, close_ns)):
-        return none("SESSION_DATE", f"the bar of {asked.timestamp} is of the trade date {date}, not {asked.session_date[:20]}")
+    read = _read(door, asked)
+    if isinstance(read, SignalAnswer):
+        return read
+    bar, position = read
     if asked.bars is None:
         return await _decided(door, bar, position)
     earlier = [dated_bar(door.conf, asked.instrument, each) for each in asked.bars]
@@ -81,6 +78,27 @@ async def decision(door: OpenDoor, asked: SignalRequest) -> SignalAnswer:
     except Problem as problem:
         return none(problem.code, problem.detail)
     return none("KILLED", "the kill switch is latched; `tapewire arm` releases it") if killed else found
+
+
+def at_once(door: OpenDoor, asked: SignalRequest) -> SignalAnswer | None:
+    """The same where nothing is waited for and nobody is asked; None elsewhere. Raises Problem, as `decision`."""
+    if asked.bars is not None:
+        return None
+    read = _read(door, asked)
+    found = read if isinstance(read, SignalAnswer) else _settled(door, *read)
+    return found if isinstance(found, SignalAnswer) else None
+
+
+def _read(door: OpenDoor, asked: SignalRequest) -> tuple[Bar, Position | None] | SignalAnswer:
+    """The bar and the position of a question, or why it has no answer. Raises Problem, as `decision`."""
+    close_ns = close_of(asked.timestamp)
+    if asked.instrument not in door.conf.traded:
+        return none("UNKNOWN_INSTRUMENT", f"{asked.instrument[:40]!r} is not traded here; traded: {', '.join(door.conf.traded)}")
+    bar = bar_of(asked.instrument, close_ns, asked.bar, asked.cross_instruments)
+    position = position_of(door.conf, asked.position)
+    if asked.session_date and asked.session_date != (date := _date(door, asked.instrument, close_ns)):
+        return none("SESSION_DATE", f"the bar of {asked.timestamp} is of the trade date {date}, not {asked.session_date[:20]}")
+    return bar, position
 
 
 async def evaluated(
@@ -112,11 +130,16 @@ async def evaluated(
 async def _decided(door: OpenDoor, bar: Bar, position: Position | None) -> SignalAnswer:
     """What the daemons have decided on this bar. It waits for them if they have not."""
     until = time.monotonic() + DECIDE_S
-    while not _is_over(door, bar):
+    while not isinstance(found := _settled(door, bar, position), SignalAnswer):
         if not await door.news(max(0.0, until - time.monotonic())):
-            return none(
-                "TIMEOUT", f"nothing was decided on this bar within {DECIDE_S:g} s; send the earlier bars, too, if no bridge does"
-            )
+            return none("TIMEOUT", found)
+    return found
+
+
+def _settled(door: OpenDoor, bar: Bar, position: Position | None) -> SignalAnswer | str:
+    """What the daemons have decided on this bar, or what they have not done yet."""
+    if not _is_over(door, bar):
+        return f"nothing was decided on this bar within {DECIDE_S:g} s; send the earlier bars, too, if no bridge does"
     name, at_ns = bar.instrument, bar.close_ns
     sessions = door.kept(topics.of(topics.SESSION, name), Session, at_ns)
     if not sessions:
@@ -127,18 +150,16 @@ async def _decided(door: OpenDoor, bar: Bar, position: Position | None) -> Signa
     if not intents:
         why = "no strategy proposes anything on this bar"
         return SignalAnswer(code="NO_SETUP", reasoning=why, day_type=_day_type(door, sessions[-1]))
-    while not (decisions := _decisions(door, intents[-1])):
-        if not await door.news(max(0.0, until - time.monotonic())):
-            return none("TIMEOUT", "the gate has not decided on what was proposed")
+    all_decisions = door.newest(topics.of(topics.DECISION, name), Decisions, at_ns)
+    decisions = next((each for each in all_decisions if each.id == intents[-1].id), None)
+    if decisions is None:
+        return "the gate has not decided on what was proposed"
     first = decisions.decisions[0]
     if not first.approved:
         return none(first.reason or "REFUSED", first.detail)
-    while True:
-        for signal in door.kept(topics.of(topics.SIGNAL, name), Signal):
-            if signal.id == first.intent_id:
-                return _approved(signal)
-        if not await door.news(max(0.0, until - time.monotonic())):
-            return none("TIMEOUT", "the gate has approved an order and not told its signal")
+    signals = door.newest(topics.of(topics.SIGNAL, name), Signal, at_ns)
+    signal = next((each for each in signals if each.id == first.intent_id), None)
+    return "the gate has approved an order and not told its signal" if signal is None else _approved(signal)
 
 
 def _date(door: OpenDoor, instrument: str, close_ns: int) -> str:
@@ -149,11 +170,6 @@ def _date(door: OpenDoor, instrument: str, close_ns: int) -> str:
 def _is_over(door: OpenDoor, bar: Bar) -> bool:
     done = door.last(topics.of(topics.EVAL_DONE, bar.instrument), EvalDone)
     return any(each.bar_ns >= bar.close_ns for each in done.values())
-
-
-def _decisions(door: OpenDoor, intents: Intents) -> Decisions | None:
-    found = door.kept(topics.of(topics.DECISION, intents.instrument), Decisions)
-    return next((each for each in reversed(found) if each.id == intents.id), None)
 
 
 def _difference(asked: Bar, there: Bar) -> str:

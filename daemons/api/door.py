@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,6 +132,13 @@ class OpenDoor:
         """What is kept of a topic, oldest first. at_ns: only of this market time."""
         found = (wire.decode(told.frame)[1] for told in self.recent.of(topic, at_ns))
         return [body for body in found if isinstance(body, kind)]
+
+    def newest(self, topic: str, kind: type[Kind], since_ns: int) -> Iterator[Kind]:
+        """What is kept of a topic since a market time, newest first. Each is decoded when it is looked at."""
+        for told in self.recent.since(topic, since_ns):
+            body = wire.decode(told.frame)[1]
+            if isinstance(body, kind):
+                yield body
 
     def snapshot(self, gate: dict[str, Any] | None) -> Snapshot:
         """What the run's lights are judged by. gate: the state that the gate reports."""

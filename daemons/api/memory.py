@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice, takewhile
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +24,7 @@ LEFT_OUT = (topics.RESEND, topics.WELCOME, topics.BAR)
 
 _decode = msgspec.msgpack.Decoder().decode
 _encode = msgspec.json.Encoder().encode
+_market_time = attrgetter("at_ns")
 
 
 class SeenFact(NamedTuple):
@@ -93,17 +97,16 @@ class Recent:
         return sorted(topic for topic in self._topics if topic.startswith(prefix))
 
     def of(self, topic: str, at_ns: int | None = None) -> list[SeenFact]:
-        """What is kept of a topic, oldest first. at_ns: only of this market time."""
+        """What is kept of a topic, oldest first. at_ns: only of this market time, which rises within a topic."""
         kept = self._topics.get(topic, ())
         if at_ns is None:
             return [*kept]
-        found = []
-        for told in reversed(kept):
-            if told.at_ns < at_ns:
-                break
-            if told.at_ns == at_ns:
-                found.append(told)
-        return found[::-1]
+        first = bisect_left(kept, at_ns, key=_market_time)
+        return [*takewhile(lambda told: told.at_ns == at_ns, islice(kept, first, None))]
+
+    def since(self, topic: str, at_ns: int) -> Iterator[SeenFact]:
+        """What is kept of a topic back to a market time, newest first."""
+        return takewhile(lambda told: told.at_ns >= at_ns, reversed(self._topics.get(topic, ())))
 
     def all(self, prefixes: tuple[str, ...]) -> list[SeenFact]:
         """What is kept of the topics with one of these prefixes, in the order in which it came."""

@@ -75,7 +75,8 @@ class ApiProcess(Process):
         """Serve until it is stopped."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._stream.fileno(), self._drain_all)
-        serving = server.made(app.made(self.door), self.conf.api)
+        application = app.made(self.door)
+        serving = server.made(application, self.conf.api, application.at_once)
         task = asyncio.create_task(serving.serve(sockets=[self.listening]))
         watching = asyncio.create_task(live.watch(self.door))
         try:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -13,22 +14,34 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tapewire.bus.errors import Transient
-from tapewire.daemons.api.threshold import Application
+from tapewire.daemons.api.threshold import AnswersAtOnce, Application
 from tapewire.daemons.settings.structs import Api
 
 MOST_CONNECTIONS = 512  # with one more, the one that has waited longest without a whole request is closed
 PATIENCE_S = 10.0  # for a whole request, and for one that follows on the same connection
 ANSWER_S = 30.0  # for an answer to be made, and to be read
 MAX_HEAD = 256 << 10  # bytes that come at once; a head that is longer ends the connection
+AT_ONCE = b"/signal"
+MOST_AT_ONCE = 64 << 10  # bytes of its body; a longer one takes the usual way
 CLOSE_S = 2.0
 MAX_TOLD = 64 << 10  # what a reader of the stream may send
 
 
 class HttpConnection(HttpToolsProtocol):
-    """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader."""
+    """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader.
+
+    Args:
+        at_once: answers a `POST` to the address `AT_ONCE` where its last byte arrives, or leaves it to the application.
+    """
 
     _limit: asyncio.TimerHandle | None = None
+    _until = 0.0
     _head = 0
+    _body: bytearray | None = None  # of a request that may be answered at once
+
+    def __init__(self, *args: Any, at_once: AnswersAtOnce, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._at_once = at_once
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,13 +63,32 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self._await_request()
 
+    def on_headers_complete(self) -> None:
+        if self.url == AT_ONCE and self._is_plain():
+            self._body = bytearray()
+        else:
+            super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
         self._head = 0
+        if self._body is not None:
+            self._body += body
+            if len(self._body) > MOST_AT_ONCE:
+                self._usual_way()
+            return
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head = 0
         self._waiting.pop(self, None)
+        if self._body is not None:
+            if (answer := self._answer(bytes(self._body))) is not None:
+                self._body = None
+                self.transport.write(answer)
+                self.server_state.total_requests += 1
+                self._await_request()
+                return
+            self._usual_way()
         self._wait(ANSWER_S)
         super().on_message_complete()
 
@@ -80,13 +112,48 @@ class HttpConnection(HttpToolsProtocol):
         waiting: dict[HttpConnection, None] = self.server_state.__dict__.setdefault("waiting", {})
         return waiting
 
+    def _is_plain(self) -> bool:
+        """Whether it is a POST of which nothing but the body has to be known, and no earlier one is unanswered."""
+        return (
+            self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and not self.expect_100_continue
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+        )
+
+    def _answer(self, body: bytes) -> bytes | None:
+        try:
+            return self._at_once(dict(self.headers), body)
+        except Exception:  # the usual way meets it again, and tells it
+            return None
+
+    def _usual_way(self) -> None:
+        """Give what was held back of a request to uvicorn."""
+        assert self._body is not None
+        body, self._body = bytes(self._body), None
+        super().on_headers_complete()
+        super().on_body(body)
+
     def _await_request(self) -> None:
         self._waiting.setdefault(self)
         self._wait(PATIENCE_S)
 
     def _wait(self, seconds: float) -> None:
-        self._stop()
-        self._limit = self.loop.call_later(seconds, self.transport.abort)
+        """End the connection when this time is over. A timer that rings earlier looks again: a new one for each request is dear."""
+        self._until = self.loop.time() + seconds
+        if self._limit is None or self._limit.when() > self._until:
+            self._stop()
+            self._limit = self.loop.call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._limit = None
+        if (left_s := self._until - self.loop.time()) > 0:
+            self._limit = self.loop.call_later(left_s, self._ring)
+        else:
+            self.transport.abort()
 
     def _stop(self) -> None:
         if self._limit is not None:
@@ -111,11 +178,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def made(application: Application, settings: Api) -> Server:
-    """A server with these settings."""
+def made(application: Application, settings: Api, at_once: AnswersAtOnce = lambda headers, body: None) -> Server:
+    """A server with these settings. at_once: answers what it can before the application is asked."""
     config = uvicorn.Config(
         application,
-        http=HttpConnection,
+        http=partial(HttpConnection, at_once=at_once),  # type: ignore[arg-type]
         ws=StreamConnection,
         lifespan="off",
         log_config=None,

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tapewire.bus.bounds import MAX_MESSAGE
+from tapewire.daemons.api.bodies import JSON
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.settings.structs import LOOPBACK, Api
 
@@ -19,6 +20,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+AnswersAtOnce = Callable[[dict[bytes, bytes], bytes], bytes | None]
+"""The answer to a request by its headers (names in lower case) and its body; None if there is none at once."""
 
 MAX_BODY = MAX_MESSAGE - 1_024  # it travels on in a request of the bus
 SAFE = ("GET", "HEAD")
@@ -29,17 +32,28 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+HEAD = b"".join(
+    (
+        b"HTTP/1.1 200 OK\r\n",
+        *(b"%s: %s\r\n" % header for header in ((b"content-type", JSON.encode()), *HEADERS)),
+        b"content-length: ",
+    )
+)
 
 
 class Threshold:
     """The application behind these checks.
 
     turned_away: how many requests did not pass, by code.
+
+    Args:
+        signal: answers `POST /signal` at once, by its headers and its body, or not at all.
     """
 
-    def __init__(self, application: Application, settings: Api) -> None:
+    def __init__(self, application: Application, settings: Api, signal: AnswersAtOnce) -> None:
         self.turned_away: dict[str, int] = {}
         self._application = application
+        self._signal = signal
         self._hosts = {*LOOPBACK, "[::1]", settings.host, *settings.names}
         self._origins = set(settings.origins)
 
@@ -48,22 +62,30 @@ class Threshold:
             await self._application(scope, receive, send)
             return
         try:
-            self._check(scope)
+            self._check(dict(scope["headers"]), acts=scope["type"] == "http" and scope["method"] not in SAFE)
         except Problem as problem:
             self.turned_away[problem.code] = self.turned_away.get(problem.code, 0) + 1
             await _refuse(problem, scope, receive, send)
             return
         await self._application(scope, _bounded(receive) if scope["type"] == "http" else receive, _with_headers(send))
 
-    def _check(self, scope: Scope) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+    def at_once(self, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
+        """The whole answer to a `POST /signal` that can be given now (direct.py); None for the usual way."""
+        try:
+            self._check(headers, acts=True)
+        except Problem:
+            return None
+        found = self._signal(headers, body)
+        return None if found is None else b"%s%d\r\n\r\n%s" % (HEAD, len(found), found)
+
+    def _check(self, headers: dict[bytes, bytes], *, acts: bool) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
         if _name(host) not in self._hosts:
             raise Problem(421, "HOST", f"{host[:80]!r} is not a name of this server; add it to names in [api] if it is")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if origin and urlsplit(origin).netloc != host and origin not in self._origins:
             raise Problem(403, "ORIGIN", f"a page of {origin[:80]!r} may not use this server")
-        if scope["type"] == "http" and scope["method"] not in SAFE:
+        if acts:
             site = headers.get(b"sec-fetch-site", b"same-origin")
             if not origin and site not in (b"same-origin", b"none"):
                 raise Problem(403, "ORIGIN", "a page of another server may not use this one")

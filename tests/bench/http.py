@@ -1,4 +1,5 @@
-"""`POST /signal` of the door beside the design's own service: FastAPI with the same strategies in one process.
+"""`POST /signal` of the door beside the design's own service: FastAPI with the same strategies in one process; and beside a server
+that only reads and writes, which is what the client, the kernel and two wake-ups take.
 
 Two moments are measured. A bar that the daemons have decided on is asked for, which is what a second platform does. And a bar is
 asked for at the moment at which it closes, so the answer waits for its way through broker, tracker, evaluator and gate.
@@ -14,22 +15,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapewire.bus import keys
 from tapewire.bus.messages import Bar
 from tests.bench import ours
-from tests.bench.figures import Figure, compared
+from tests.bench.figures import Figure, compared, quantile
+from tests.bench.ticks import state
 
 QUIET_S = 3.0  # until the daemons have written what they have
 BLOCK = 30  # bars that are asked for in a row, of one side and then of the other
 EARLY = 5  # every so many bars one is asked for before it closes
 SERVICE, DECIDED, CLOSING = "FastAPI, strategies in it", "the door, a decided bar", "the door, a bar that closes"
-SERVICE_TOGETHER, TOGETHER = "FastAPI, sixteen at once", "the door, sixteen at once"
+BARE = "reads, and writes"
 CROWD = 16
 
 
@@ -69,6 +71,13 @@ class Poster:
         return (time.perf_counter_ns() - start) / 1_000, answer
 
 
+def one_by_one(posters: list[Poster], bodies: list[bytes]) -> list[float]:
+    """Microseconds to the answer of each."""
+    answers = [posters[0].post(body) for body in bodies]
+    assert all(answer.get("code", "") in ("", "NO_SETUP") for _, answer in answers)
+    return [spent for spent, _ in answers]
+
+
 def together(posters: list[Poster], bodies: list[bytes]) -> list[float]:
     """Microseconds to the answer of each, when all ask at the same moment."""
     start, taken = time.perf_counter_ns(), []
@@ -84,48 +93,61 @@ def together(posters: list[Poster], bodies: list[bytes]) -> list[float]:
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """All in turns, bar by bar, while the daemons of a run are up."""
-    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (1 if quick else 3)]
-    taken: dict[str, list[float]] = {name: [] for name in (SERVICE, DECIDED, CLOSING, SERVICE_TOGETHER, TOGETHER)}
+    """All in turns, block by block, while the daemons of a run are up. The service folds each bar once, as it would live."""
+    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (2 if quick else 8)]
+    closing: list[float] = []
     place = folder / "http"
     place.mkdir()
-    ports = [free() for _ in range(2)]
-    conf = ours.settings("seed")
-    api: dict[str, object] = {"enabled": True, "port": ports[0], "requests_per_s": 1e6}
+    port = free()
+    api: dict[str, object] = {"enabled": True, "port": port, "requests_per_s": 1e6}
     with (
-        service(ports[1]),
-        ours.running(conf, place / "run", api=api) as conf,
+        service("design") as design,
+        service("bare") as bare,
+        ours.running(ours.settings("seed"), place / "run", api=api) as conf,
         ours.TimedPlayer(conf, place / "run") as player,
     ):
-        key = keys.Keys(place / "run").named("reader")
-        assert key is not None
-        beside = Poster(ports[0], key.token)
+        key = keys.find(place / "run", "reader")
+        beside = Poster(port, key.token)
         player.join()
         player.play((), ends=False)
         for number, bar in enumerate(bars):
             closes = [] if number % EARLY else [_early(beside, json.dumps(asked(bar)).encode())]
             player.bar(bar)
-            taken[CLOSING] += [each.result()[0] for each in closes]
+            closing += [each.result()[0] for each in closes]
         player.play((), ends=True)
         player.finish()
         time.sleep(QUIET_S)
-        door, other = Poster(ports[0], key.token), Poster(ports[1])  # an idle connection is closed by either side
+        sides = {SERVICE: design, DECIDED: Side(state(place / "run", "api")["pid"], port, key.token), BARE: bare}
         bodies = [json.dumps(asked(bar)).encode() for bar in bars]
-        for first in range(0, len(bodies), BLOCK):
-            block = bodies[first : first + BLOCK]
-            decided, plain = [door.post(body) for body in block], [other.post(body) for body in block]
-            assert all(answer["code"] in ("", "NO_SETUP") for _, answer in decided)
-            if first:
-                taken[DECIDED] += [spent for spent, _ in decided]
-                taken[SERVICE] += [spent for spent, _ in plain]
-        crowds = {SERVICE_TOGETHER: [Poster(ports[1]) for _ in range(CROWD)]}
-        crowds[TOGETHER] = [Poster(ports[0], key.token) for _ in range(CROWD)]
-        for first in range(0, len(bodies) - CROWD, CROWD):
-            for name, posters in crowds.items():
-                taken[name] += together(posters, bodies[first : first + CROWD])
-    alone = {name: taken[name] for name in (SERVICE, DECIDED, CLOSING)}
-    crowded = {name: taken[name] for name in (SERVICE_TOGETHER, TOGETHER)}
-    return [*compared("http", alone, SERVICE), *compared("http", crowded, SERVICE_TOGETHER)]
+        half = len(bodies) // 2
+        alone, alone_cpu = in_blocks(sides, bodies[:half], BLOCK, one_by_one)
+        crowded, crowded_cpu = in_blocks(sides, bodies[half:], CROWD, together)
+    return [
+        *compared("http", alone, SERVICE),
+        Figure("http", CLOSING, quantile(closing, 0.5), quantile(closing, 0.99)),
+        *compared("http, CPU time of the process", alone_cpu, SERVICE),
+        *compared(f"http, {CROWD} at once", crowded, SERVICE),
+        *compared(f"http, {CROWD} at once, CPU time of the process", crowded_cpu, SERVICE),
+    ]
+
+
+Ask = Callable[[list[Poster], list[bytes]], list[float]]
+Taken = dict[str, list[float]]
+
+
+def in_blocks(sides: dict[str, Side], bodies: list[bytes], size: int, ask: Ask) -> tuple[Taken, Taken]:
+    """Each block to each side. Returns microseconds to each answer, and of CPU time a request for each block."""
+    posters = {name: side.posters() for name, side in sides.items()}
+    taken: Taken = {name: [] for name in sides}
+    spent: Taken = {name: [] for name in sides}
+    for first in range(0, len(bodies) - size, size):
+        for name, side in sides.items():
+            before = side.cpu_us()
+            found = ask(posters[name], bodies[first : first + size])
+            if first:  # the first block wakes everybody up
+                taken[name] += found
+                spent[name].append((side.cpu_us() - before) / size)
+    return taken, spent
 
 
 def _early(poster: Poster, body: bytes) -> Future[tuple[float, dict[str, Any]]]:
@@ -141,14 +163,32 @@ def asked(bar: Bar) -> dict[str, Any]:
     return {"timestamp": stamp, "instrument": "MNQ", "bar": shape}
 
 
+class Side(NamedTuple):
+    """A server: its process, and how it is reached."""
+
+    pid: int
+    port: int
+    token: str = ""
+
+    def posters(self) -> list[Poster]:
+        """New connections: one that is idle is closed by either side."""
+        return [Poster(self.port, self.token) for _ in range(CROWD)]
+
+    def cpu_us(self) -> float:
+        """CPU time of its threads so far."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1_000
+
+
 @contextmanager
-def service(port: int) -> Iterator[None]:
-    """The design's service as a process."""
-    with subprocess.Popen([sys.executable, "-m", "tests.bench.http_service", str(port)]) as process:
+def service(kind: str) -> Iterator[Side]:
+    """A server of `http_service` as a process."""
+    port = free()
+    with subprocess.Popen([sys.executable, "-m", "tests.bench.http_service", kind, str(port)]) as process:
         os.sched_setaffinity(process.pid, os.sched_getaffinity(0) - {ours.chain_core()})  # where the door is
         try:
             reached(port)
-            yield
+            yield Side(process.pid, port)
         finally:
             process.terminate()
 

@@ -1,16 +1,21 @@
-"""The service that the design describes, for the bench `http`: FastAPI, a model for each body, the strategies in the process.
+"""Two servers for the bench `http`, as processes of their own.
 
-    python -m tests.bench.http_service PORT
+    python -m tests.bench.http_service design PORT     # what the design describes
+    python -m tests.bench.http_service bare PORT       # reads a request and writes an answer, and looks at neither
 
-The bars of a session arrive one by one and are folded by tapewire's own tracker and evaluator, as the door's are.
+The first is FastAPI with a model for each body and the strategies in the process: the bars of a session arrive one by one and are
+folded by tapewire's own tracker and evaluator, as the door's are. The second is what any server on this machine takes: the client,
+the kernel and two wake-ups.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from pydantic import BaseModel
 
@@ -105,5 +110,28 @@ def served() -> FastAPI:
     return app
 
 
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"reasoning": "%s"}' % (b" " * 483)
+
+
+class Bare(asyncio.Protocol):
+    """The plainest connection that ends a request where the headers and the body of the bench end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(b"}}"):
+            self.transport.write(ANSWER)
+
+
+async def bare(port: int) -> None:
+    """Serve until it is ended."""
+    server = await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", port)
+    await server.serve_forever()
+
+
 if __name__ == "__main__":
-    uvicorn.run(served(), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    if sys.argv[1] == "design":
+        uvicorn.run(served(), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+    else:
+        uvloop.run(bare(int(sys.argv[2])))
