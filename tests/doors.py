@@ -36,13 +36,16 @@ URL = "http://127.0.0.1:8006"
 class PlayedPorts:
     """Daemons that answer at once. Each judges the caller by the table of roles, as the real ones do.
 
-    away: none of them is there. told: what the gate was told, with the name of the key.
+    away: none of them is there. connected: NinjaTrader is. accounts: those that it reports. told: what the gate was told, with the
+    name of the key.
     """
 
     def __init__(self, conf: Conf) -> None:
         self.conf = conf
         self.away = False
         self.killed = False
+        self.connected = True
+        self.accounts: list[dict[str, Any]] = [{"name": "Sim101", "cash": float("nan"), "trades": True, "simulated": True}]
         self.told: list[tuple[str, Body]] = []
 
     async def ask(self, port: str, verb: str, argument: str, timeout_s: float) -> Any:
@@ -84,7 +87,7 @@ class PlayedPorts:
             case "control.gate", "state":
                 return {
                     "killed": self.killed,
-                    "venue_up": True,
+                    "venue_up": self.connected,
                     "venue": None,
                     "books": {"positions": {}, "working": []},
                     "pending": {},
@@ -94,8 +97,9 @@ class PlayedPorts:
             case "gate", "connection_test":
                 return {"connected": True, "host": "127.0.0.1", "port": 5563, "error": ""}
             case "gate", "accounts":
-                figures = {"name": "Sim101", "cash": float("nan"), "trades": True, "simulated": True}
-                return {"traded": "Sim101", "accounts": [figures]}
+                if not (self.connected and self.accounts):
+                    raise VerbRefused("NO_ACCOUNTS: the venue has reported none")
+                return {"traded": "Sim101", "accounts": self.accounts}
             case "control.replay", _:
                 return {"playback": None} if verb == "state" else {"status": "paused"}
         raise VerbRefused(f"UNKNOWN: {port} {verb}")
@@ -131,8 +135,9 @@ class Door:
 
 @cache
 def configured(preset: str = "seed") -> Conf:
-    """The settings of a replay with a preset."""
-    return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset(preset))
+    """The settings of a replay with a preset, which takes signals from outside."""
+    changes: dict[str, dict[str, object]] = {"ingress": {"enabled": True}}
+    return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset(preset), changes=changes)
 
 
 def streamed(conf: Conf, folder: Path) -> Iterator[tuple[Bar, Sequence[SeenFact]]]:

@@ -30,8 +30,8 @@ from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
 
 READ_S = 2.0
-PASSING = ("BUSY", "NO_ACCOUNTS", "NOT_STARTED", "RATE")
-"""Refusals that pass by themselves."""
+REFUSALS = {"RATE": 429, "BUSY": 503, "NO_ACCOUNTS": 503, "NOT_STARTED": 503}
+"""Refusals that pass by themselves, as statuses; any other is the caller's to mend."""
 Kind = TypeVar("Kind", bound=Body)
 Got = TypeVar("Got")
 
@@ -178,8 +178,9 @@ async def _answered(port: str, answer: Awaitable[Got]) -> Got:
     try:
         return await answer
     except VerbRefused as refusal:
-        status = 503 if refusal.code in PASSING else 422
-        raise Problem(status, refusal.code or "REFUSED", refusal.text) from None
+        status = REFUSALS.get(refusal.code, 422)
+        later = {"Retry-After": "1"} if status != 422 else {}
+        raise Problem(status, refusal.code or "REFUSED", refusal.text, headers=later) from None
     except Transient as error:
         name = port.removeprefix(CONTROL_PORT)
         raise Problem(503, "AWAY", f"{name}: {error}", headers={"Retry-After": "1"}) from None

@@ -103,8 +103,14 @@ async def status(request: Request, caller: Reader) -> Response:
 
 @router.get("/api/live/accounts", summary="The platform's accounts", responses=gives(None, 503))
 async def accounts(request: Request, caller: Reader) -> Response:
-    """As the bridge reports them; the traded one is marked."""
-    found = await door_of(request).ask("gate", "accounts")
+    """As the bridge reports them; the traded one is marked. None if the platform is connected and reports none, as a replay's."""
+    door = door_of(request)
+    found: dict[str, Any] = {"accounts": []}
+    try:
+        found = await door.ask("gate", "accounts")
+    except Problem as problem:
+        if problem.code != "NO_ACCOUNTS" or not (await door.ask("control.gate", "state"))["venue_up"]:
+            raise
     listed = [
         {
             "id": each["name"],

@@ -72,6 +72,8 @@ async def session_init(request: Request, caller: Operator) -> Response:
 )
 async def send(request: Request, caller: Sender) -> Response:
     """Hand a signal to the gate, which checks every field, and then the risk as of any order."""
+    if not door_of(request).conf.ingress.enabled:
+        raise Problem(409, "INGRESS_OFF", "this run takes no signals from outside ([ingress] enabled)")
     content = await raw_body(request)
     if len(content) > MOST_SENT:
         raise Problem(413, "LENGTH", f"a signal has at most {MOST_SENT} bytes")

@@ -1,4 +1,4 @@
-"""The HTTP door of a real run: killed again and again, asked meanwhile, and left unread by a reader."""
+"""The HTTP door of a real run: killed again and again, asked meanwhile, watched by a page, and left unread by a reader."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import random
 import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx2
 import msgspec
 import pytest
+import schemathesis
 import zmq
+from schemathesis.generation.modes import GenerationMode
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -27,12 +31,16 @@ from tapewire.bus.errors import Transient
 from tapewire.bus.keys import Credential, Key
 from tapewire.bus.messages import Bar, Verb
 from tapewire.daemons.api.asking import AskedPort
-from tapewire.daemons.operator import supervise
+from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.alerting import Alerting, Channel, Rule
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
+from tapewire.daemons.shell.process import Stopped
 from tapewire.replay import runs
 from tapewire.replay.player import Player
+from tests import browser
+from tests.answers import Sent, held
 from tests.integration.conftest import home_in
 from tests.integration.test_parity import journal
 from tests.integration.test_processes import eventually
@@ -41,22 +49,40 @@ pytestmark = pytest.mark.slow
 
 BARS = 900  # of the first part, in which the door is killed; the rest fills a queue that nobody reads
 SEED = 15
-KILLS = 4
+EXAMPLES = 4  # of each endpoint
+KILLS = 3  # of each
+MOMENT_S = 0.05  # within which a victim dies after its bar, while the next ones are played
+GONE = ("WebSocket connection", "net::ERR_")  # what a browser itself says on the console of a server that is away
+
+
+class Watching(NamedTuple):
+    """What a page in a browser has shown, after the last kill.
+
+    reloaded: it is not the page that was opened. bars: times of the bars that it has drawn. said: on its console.
+    """
+
+    reloaded: bool
+    bars: list[int]
+    said: list[str]
 
 
 class Served(NamedTuple):
     """What was seen of a run.
 
-    kills: of the door. answers: statuses of requests meanwhile. told: what a reader was told after the last kill. state: the door's
-    own report in the end. judged: by role and verb, whether the daemons let it pass.
+    kills: by name. page: None without a browser. answers: statuses of requests meanwhile. told: what a reader was told after the
+    last kill. state: the door's own report in the end. left: the journal. fuzzed: what came of sending all that its document allows
+    and forbids, afterwards. judged: by role and verb, whether the daemons let it pass.
     """
 
     undisturbed: Path
     disturbed: Path
-    kills: int
+    kills: Counter[str]
+    page: Watching | None
     answers: set[int]
     told: list[dict[str, Any]]
     state: dict[str, Any]
+    left: dict[str, bytes]
+    fuzzed: dict[GenerationMode, Sent | Exception]
     judged: dict[tuple[str, str], bool]
     log: str
 
@@ -115,16 +141,50 @@ def served(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         port = free_port()
         api = msgspec.structs.replace(conf.api, enabled=True, port=port, requests_per_s=1_000.0)
         bus = msgspec.structs.replace(conf.bus, base_port=base)
-        conf = msgspec.structs.replace(conf, calendar=calendar, bus=bus, api=api)
+        alerts = Alerting(True, channels={"log": Channel(per_minute=600)}, rules=(Rule(topics=("",), channels=("log",)),))
+        alone = msgspec.structs.replace(conf, calendar=calendar, bus=bus)
+        conf = msgspec.structs.replace(alone, api=api, alerts=alerts)
         undisturbed, disturbed = folder / "undisturbed", runs.prepare(folder / "disturbed")
-        runs.backtest(msgspec.structs.replace(conf, api=configuration.Api()), recording, undisturbed, lambda share: None)
+        runs.backtest(alone, recording, undisturbed, lambda share: None)
         configuration.write(conf, disturbed)
         yield played(conf, recording.bars, undisturbed, disturbed, port)
 
 
+class Killer:
+    """Kills the api and the alerts, in turns, at bars and at moments behind them that a seed chooses. Each has come back before it
+    is killed again, and so has the page."""
+
+    def __init__(self, run: Path, back: Callable[[str], bool], pump: Callable[[float], object]) -> None:
+        dice = random.Random(SEED)
+        self.kills = Counter[str]()
+        self._run, self._back, self._pump = run, back, pump
+        self._bars = sorted(dice.sample(range(BARS // 8, BARS), 2 * KILLS), reverse=True)
+        self._delays_s = [dice.uniform(0, MOMENT_S) for _ in self._bars]
+        self._blow: threading.Timer | None = None
+
+    def strike(self, bar: Bar) -> None:
+        """A bar has been played."""
+        if not self._bars or bar.index < self._bars[-1]:
+            return
+        name = ("api", "alerts")[len(self._bars) % 2]
+        self.join()
+        while not self._back(name):
+            self._pump(0.05)
+        victim = instances.daemons(str(self._run))[name]
+        self._blow = threading.Timer(self._delays_s[len(self._bars) - 1], os.kill, (victim, signal.SIGKILL))
+        self._blow.start()
+        self._bars.pop()
+        self.kills[name] += 1
+
+    def join(self) -> None:
+        """Wait until the last one is dead."""
+        if self._blow is not None:
+            self._blow.join()
+
+
 def played(conf: Conf, bars: tuple[Bar, ...], undisturbed: Path, disturbed: Path, port: int) -> Served:
-    dice, answers, kills = random.Random(SEED), set[int](), 0
-    with runs.supervised(conf, disturbed, lambda text: None) as instance:
+    answers, page = set[int](), None
+    with runs.supervised(conf, disturbed, lambda text: None):
         made = keys.Keys(disturbed)
         reader, operator = made.named("reader"), made.named("operator")
         assert reader is not None
@@ -139,22 +199,26 @@ def played(conf: Conf, bars: tuple[Bar, ...], undisturbed: Path, disturbed: Path
                             answers.add(client.get(path).status_code)
                         over.wait(0.05)
 
-        def pid() -> int:
-            return int(next(each["pid"] for each in supervise.processes(instance) if each["name"] == "api"))
-
-        def strike(bar: Bar) -> None:
-            nonlocal kills
-            if kills < KILLS and dice.random() < 2 * KILLS / BARS and (at := pid()):
-                os.kill(at, signal.SIGKILL)
-                kills += 1
-
         asking = threading.Thread(target=ask)
         with Player(conf, disturbed, runs.venue(conf), logs.configure("replay")) as player:
             player.join()
             asking.start()
             try:
-                player.play(bars[:BARS], played=strike, ends=False)
-                assert eventually(lambda: up(port))
+                with nullcontext() if browser.missing() else browser.visiting(f"http://127.0.0.1:{port}/") as visitor:
+                    watching = None if visitor is None else visitor.connected(reader.token)
+                    if watching is not None:
+                        watching.evaluate("window.opened = true")
+
+                    def back(name: str) -> bool:
+                        shown = watching is None or watching.locator(browser.CONNECTED).count() > 0
+                        return name in instances.daemons(str(disturbed)) and (name != "api" or (up(port) and shown))
+
+                    killer = Killer(disturbed, back, player.pump)
+                    player.play(bars[:BARS], played=killer.strike, ends=False)
+                    killer.join()
+                    assert eventually(lambda: up(port))
+                    if visitor is not None:
+                        page = watched(visitor, watching)
                 told = past(port, reader)
                 with stalled(port, reader), zmq.Context() as context:
                     line = access.local(disturbed, "reader").to("control.api")
@@ -162,16 +226,53 @@ def played(conf: Conf, bars: tuple[Bar, ...], undisturbed: Path, disturbed: Path
                     assert eventually(lambda: request_control(context, line, "state")["streams_cut"] == 1)
                     state = request_control(context, line, "state")
                 player.finish()
+                left = journal(disturbed)
             finally:
                 over.set()
                 asking.join()
+            with ThreadPoolExecutor(1) as pool:
+                sending = pool.submit(fuzz, port, operator)
+                while not sending.done():
+                    try:
+                        player.pump(0.05)  # it answers, too
+                    except Stopped:  # told to, and asked on
+                        player.stopping = False
             judged = {
                 (key.role.value, verb): asyncio.run(passes(disturbed, key, name, verb))
                 for key in (reader, operator)
                 for name, verb in (("gate", "ready"), ("control.logger", "ping"), ("control.publisher", "stop"))
                 if (key.role.value, verb) != ("operator", "stop")
             }
-    return Served(undisturbed, disturbed, kills, answers, told, state, judged, (disturbed / "logs" / "api.log").read_text())
+    log = (disturbed / "logs" / "api.log").read_text()
+    return Served(undisturbed, disturbed, killer.kills, page, answers, told, state, left, sending.result(), judged, log)
+
+
+def fuzz(port: int, operator: Key) -> dict[GenerationMode, Sent | Exception]:
+    """Send what the document allows, and what it forbids. Somebody arms before it is asked whether an entry can be traded."""
+    found: dict[GenerationMode, Sent | Exception] = {}
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": operator.token}, timeout=20) as client:
+
+        def before(endpoint: str) -> None:
+            if endpoint == "GET /ready":
+                client.post("/api/live/arm").raise_for_status()
+
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            document = schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+            try:
+                found[mode] = held(document, mode, operator.token, examples=EXAMPLES, before=before)
+            except Exception as error:
+                found[mode] = error
+    return found
+
+
+def watched(visitor: browser.Visitor, page: Any) -> Watching:
+    """What a page shows when it has all bars again."""
+
+    def times() -> list[int]:
+        return [bar["time"] for bar in page.evaluate("document.getElementById('chart').drawn()")]
+
+    browser.until(lambda: len(times()) >= BARS, page)
+    return Watching(not page.evaluate("window.opened === true"), times(), visitor.said)
 
 
 def up(port: int) -> bool:
@@ -181,11 +282,31 @@ def up(port: int) -> bool:
         return False
 
 
-def test_killing_the_door_changes_no_byte(served: Served) -> None:
-    """Killed at random and asked all the time: the journal is that of a run without it, and nothing of its own is there."""
-    assert served.kills == KILLS
-    assert journal(served.disturbed) == journal(served.undisturbed)
+def test_killing_the_door_and_the_alerts_changes_no_byte(served: Served) -> None:
+    """Killed at random, asked all the time and watched: the journal is that of a run without them, and has nothing of theirs."""
+    assert served.kills == {"api": KILLS, "alerts": KILLS}
+    assert served.left == journal(served.undisturbed)
     assert [path.name for path in (served.disturbed / "journal").glob("*api*")] == []
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_whatever_is_sent_to_a_run_gets_an_answer_that_is_described(mode: GenerationMode, served: Served) -> None:
+    """While its daemons are there: to every endpoint, no 5xx and nothing that its document does not say."""
+    found = served.fuzzed[mode]
+
+    assert isinstance(found, Sent), str(found)
+    assert len(found.seen) >= (21 if mode is GenerationMode.POSITIVE else 10)
+
+
+def test_a_page_comes_back_by_itself(served: Served) -> None:
+    """After each death of the door, without a reload: in the end it has drawn every bar once. It told no error of its own."""
+    if served.page is None:
+        pytest.skip(browser.missing())
+
+    assert not served.page.reloaded
+    assert len(served.page.bars) == BARS
+    assert served.page.bars == sorted(set(served.page.bars))
+    assert [said for said in served.page.said if not any(each in said for each in GONE)] == []
 
 
 def test_it_answers_while_it_is_killed_and_never_wrongly(served: Served) -> None:

@@ -13,11 +13,12 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Arm, ExternalSignal, Kill
 from tapewire.bus.roles import FOR_PEOPLE
 from tapewire.daemons.api import threshold
+from tapewire.daemons.api.asking import VerbRefused
 from tapewire.daemons.api.callers import Allotment
 from tapewire.daemons.api.examples import LICENSE, SEND, SIGNAL, START
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import Api
+from tapewire.daemons.settings.structs import Api, Ingress
 from tests.doors import URL, Door, configured
 
 PEOPLE = sorted(role.value for role in FOR_PEOPLE)
@@ -231,6 +232,36 @@ def test_a_number_that_is_none_leaves_as_null(door: Door) -> None:
         "simulated": True,
         "traded": True,
     }
+
+
+@pytest.mark.parametrize(("connected", "status"), [(True, 200), (False, 503)])
+def test_no_accounts_are_an_error_only_while_the_platform_is_away(connected: bool, status: int, door: Door) -> None:
+    """The venue of a replay is there and has none to report; NinjaTrader that is away may have some later."""
+    door.ports.accounts, door.ports.connected = [], connected
+    got = door.client("reader").get("/api/live/accounts")
+
+    assert (got.status_code, got.json().get("accounts")) == (status, [] if connected else None)
+    assert got.headers.get("retry-after") == (None if connected else "1")
+
+
+def test_a_run_that_takes_no_signals_says_so(tmp_path: Path) -> None:
+    """It is a setting: coming again later is of no use."""
+    conf = msgspec.structs.replace(configured(), ingress=Ingress())
+    got = Door(conf, tmp_path).client("external").post("/api/v1/signals/send", json=SEND)
+
+    assert (got.status_code, got.json()["code"]) == (409, "INGRESS_OFF")
+
+
+def test_a_daemon_that_is_asked_too_often_says_when_to_come_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the caller who asks too often, not the server that fails."""
+
+    async def refuses(*_: object) -> None:
+        raise VerbRefused("RATE: more than 20 questions in a second; ask again in one")
+
+    monkeypatch.setattr(door.ports, "ask", refuses)
+    got = door.client("reader").get("/state")
+
+    assert (got.status_code, got.json()["code"], got.headers["retry-after"]) == (429, "RATE", "1")
 
 
 def test_the_words_go_on_under_the_callers_name(door: Door, tmp_path: Path) -> None:
