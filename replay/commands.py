@@ -429,7 +429,7 @@ def told(run: Path) -> Iterator[tuple[str, str]]:
     """What the trades of a run amount to, and how little that may say: name, text. The formulas are in replay/desk/numbers.py."""
     from tapewire.replay.desk.run import load
 
-    found = {name: "none" if value is None else f"{value:,.2f}" for name, value in load(run).figures(compared=False).items()}
+    found = {name: "none" if value is None else f"{value:,.2f}" for name, value in load(run).figures().items()}
     yield (
         "a trade",
         (

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.bus import disk, topics
 from tapewire.bus.errors import ConfError, DataError
@@ -31,6 +32,7 @@ from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import equity, excursion, lines, tapes
 from tapewire.replay.attendance import Attendance, SessionCount
+from tapewire.replay.excursion import PricesOfBar
 from tapewire.replay.lines import ENTRIES, dollars
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 
@@ -44,7 +46,10 @@ class Tally(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """A run in figures. Dollars; max_drawdown is the deepest fall of realised net profit from its peak, as a positive number."""
+    """A run in figures. Dollars; max_drawdown is the deepest fall of realised net profit from its peak, as a positive number.
+
+    bought_and_held: one contract from the first open to the last close, before costs; None of several instruments.
+    """
 
     instruments: tuple[str, ...]
     preset: str
@@ -68,6 +73,7 @@ class Summary(Struct, frozen=True):
     by_strategy: dict[str, Tally]
     by_reason: dict[str, Tally]
     fill_empty: bool = False
+    bought_and_held: float | None = None
 
 
 def write(run: Path, conf: Conf, recording: Recording | None = None, attendance: Attendance | None = None) -> Summary:
@@ -83,19 +89,23 @@ def write(run: Path, conf: Conf, recording: Recording | None = None, attendance:
     rejects = sorted(tapes.facts(run, topics.REJECT, Reject), key=lambda reject: reject.bar_ns)
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     intents = list(_intents(signals, rejects, conf))
-    summary = _summary(conf, recording, attendance or Attendance.of(run), len(intents), signals, rejects, trades)
+    bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
+    attended = attendance or Attendance.of(run)
+    whole: Sequence[PricesOfBar] = bars(conf.traded[0]) if recording is None else recording.bars[: attended.bars]
+    found = summary(conf, tuple(attended.sessions()), attended.bars, signals, rejects, trades, held(conf, whole))
+    if recording is not None:
+        found = replace(found, files=recording.files, ignored=recording.ignored)
     with disk.writing(run / "summary.json"):
         (run / "summary.json").unlink(missing_ok=True)
     _lines(run / "signals.jsonl", map(lines.signal, signals))
     _lines(run / "intents.jsonl", intents)
-    bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
     measures = excursion.measured(bars, trades, signals, conf.instruments)
     done = [lines.trade(trade, measures[trade.id]) for trade in trades]
     _lines(run / "trades.jsonl", done)
     _csv(run / "trades.csv", lines.TRADE, done)
     _csv(run / "equity.csv", equity.COLUMNS, equity.rows(done, conf.preset.risk.start, conf.calendar))
-    disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    return summary
+    disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    return found
 
 
 def so_far(run: Path, conf: Conf) -> Summary:
@@ -107,7 +117,8 @@ def so_far(run: Path, conf: Conf) -> Summary:
     signals = list(tapes.facts(run, topics.SIGNAL, Signal))
     rejects = list(tapes.facts(run, topics.REJECT, Reject))
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
-    return _summary(conf, None, Attendance.of(run), sum(1 for _ in _intents(signals, rejects, conf)), signals, rejects, trades)
+    attended = Attendance.of(run)
+    return summary(conf, tuple(attended.sessions()), attended.bars, signals, rejects, trades)
 
 
 def read_summary(run: Path) -> Summary:
@@ -166,15 +177,17 @@ def _rounded(price: float | None, intent: Signal | Reject, conf: Conf) -> float 
     return rounding.protective(price, instrument.tick, 1 if intent.action is Action.ENTER_LONG else -1)
 
 
-def _summary(
+def summary(
     conf: Conf,
-    recording: Recording | None,
-    attendance: Attendance,
-    intents: int,
-    signals: list[Signal],
-    rejects: list[Reject],
-    trades: list[Trade],
+    sessions: tuple[SessionCount, ...],
+    bars: int,
+    signals: Sequence[Signal],
+    rejects: Sequence[Reject],
+    trades: Sequence[Trade],
+    bought_and_held: float | None = None,
 ) -> Summary:
+    """A run, or a part of it, in figures, without its files. trades: in the order of their exits."""
+    asked: tuple[Signal | Reject, ...] = (*signals, *rejects)
     return Summary(
         instruments=conf.traded,
         preset=conf.preset.name,
@@ -182,11 +195,11 @@ def _summary(
         day_type=conf.preset.day_type,
         fill=conf.fill,
         epoch=conf.epoch,
-        bars=attendance.bars,
-        sessions=tuple(attendance.sessions()),
-        files=recording.files if recording else (),
-        ignored=recording.ignored if recording else (),
-        intents=intents,
+        bars=bars,
+        sessions=sessions,
+        files=(),
+        ignored=(),
+        intents=sum(each.action in ENTRIES for each in asked),
         signals=len(signals),
         refusals=dict(sorted(Counter(str(reject.reason) for reject in rejects).items())),
         trades=len(trades),
@@ -198,7 +211,18 @@ def _summary(
         by_strategy=tallies((trade.strategy, trade.net_cents) for trade in trades),
         by_reason=tallies((trade.reason, trade.net_cents) for trade in trades),
         fill_empty=conf.fill_empty,
+        bought_and_held=bought_and_held,
     )
+
+
+def held(conf: Conf, bars: Sequence[PricesOfBar]) -> float | None:
+    """What one contract from the first open to the last close would have brought, in dollars before costs.
+
+    None without bars, and of several instruments.
+    """
+    if len(conf.traded) != 1 or not bars:
+        return None
+    return round((bars[-1].close - bars[0].open) * conf.instruments[conf.traded[0]].point_value, 2)
 
 
 def max_drawdown_cents(nets: Iterable[int]) -> int:

@@ -19,16 +19,17 @@ __version__ = "0.1.0"
 from tapewire import form as form  # decides where all other modules come from, so it comes first
 
 if TYPE_CHECKING:
-    from tapewire.replay.desk import Run as Run
-    from tapewire.replay.desk import backtest as backtest
-    from tapewire.replay.desk import load as load
     from tapewire.replay.desk.research import compare as compare
     from tapewire.replay.desk.research import lookahead as lookahead
     from tapewire.replay.desk.research import sweep as sweep
     from tapewire.replay.desk.research import walk_forward as walk_forward
+    from tapewire.replay.desk.run import Run as Run
+    from tapewire.replay.desk.run import load as load
+    from tapewire.replay.desk.start import backtest as backtest
 
 DESK = {
-    **dict.fromkeys(("Run", "backtest", "load"), "tapewire.replay.desk"),
+    "backtest": "tapewire.replay.desk.start",
+    **dict.fromkeys(("Run", "load"), "tapewire.replay.desk.run"),
     **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),
 }
 """What a researcher asks for, and where it is."""

@@ -6,12 +6,6 @@
     run.report()                                                        # the page, shown inside Jupyter
     run.explain(run.trades.id.iloc[0])
 
-`research` has `tapewire.sweep`, `walk_forward`, `lookahead` and `compare`; it is imported when one of them is asked for.
-
-It runs the same cores and leaves the same files as the commands, which are thin shells over it.
+`research` has `tapewire.sweep`, `walk_forward`, `lookahead` and `compare`. It runs the same cores and leaves the same files as the
+commands, which are thin shells over it. Nothing is imported here: the report of a live day needs the figures alone.
 """
-
-from tapewire.replay.desk.run import Run, load
-from tapewire.replay.desk.start import backtest
-
-__all__ = ["Run", "backtest", "load"]

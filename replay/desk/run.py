@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as configuration
-from tapewire.replay import equity, excursion, explain, lines, outputs, report, runs, tapes
+from tapewire.replay import equity, explain, lines, outputs, report, runs
 from tapewire.replay.attendance import SessionCount
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
@@ -36,9 +36,9 @@ class ReportPage:
         return f"report: {self.path}"
 
     def _repr_html_(self) -> str:
-        # In a frame of its own: its styles and those of the notebook stay apart. It has no script to run.
+        # In a frame of its own: its styles and those of the notebook stay apart, and its script reaches nothing but the frame.
         content = html.escape(self.path.read_text("utf-8"), quote=True)
-        return f'<iframe sandbox srcdoc="{content}" style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
+        return f'<iframe sandbox="allow-scripts" srcdoc="{content}" style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
 
 
 class Story(tuple[explain.StoryMessage, ...]):
@@ -147,13 +147,15 @@ class Run:
 
         return pd.Series({name: math.nan if value is None else value for name, value in self.figures().items()}, dtype=object)
 
-    def figures(self, *, compared: bool = True) -> dict[str, Any]:
-        """As `stats`, in plain Python; None where there is nothing to divide by.
-
-        compared: with buy and hold, for which the bars are read from the journal where they are not in memory.
-        """
-        held = self._bought_and_held() if compared else None
-        return numbers.figures(self._results, self._sessions, capital=self.capital, bars=self.summary.bars, bought_and_held=held)
+    def figures(self) -> dict[str, Any]:
+        """As `stats`, in plain Python; None where there is nothing to divide by."""
+        return numbers.figures(
+            self._results,
+            self._sessions,
+            capital=self.capital,
+            bars=self.summary.bars,
+            bought_and_held=self.summary.bought_and_held,
+        )
 
     def by(self, group: str) -> pd.DataFrame:
         """Figures of the trades of each strategy, direction, weekday, hour (New York, of the entry), day type or exit reason.
@@ -243,19 +245,6 @@ class Run:
             )
             for row, session in zip(rows, equity.closed(rows, self.conf.calendar), strict=True)
         ]
-
-    def _bought_and_held(self) -> float | None:
-        """One contract from the first open to the last close, before costs. None where the run keeps no bars, or has several."""
-        if len(self.summary.instruments) != 1:
-            return None
-        name = self.summary.instruments[0]
-        if self._recording is not None:
-            first, last = self._recording.bars[0].open, self._recording.bars[-1].close
-        elif tapes.kept(self.folder) == "all" and (bars := excursion.journalled(self.folder)(name)):
-            first, last = bars[0].open, bars[-1].close
-        else:
-            return None
-        return round((last - first) * self.conf.instruments[name].point_value, 2)
 
 
 def load(folder: str | Path, *, capital: float | None = None) -> Run:
