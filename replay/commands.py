@@ -271,11 +271,18 @@ def explain(
         out.print(str(step), markup=False)
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
-    """Write a run's report.html again; of a live run as it is now."""
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    first: Annotated[str | None, typer.Option("--from", help="First trade date; without it the run's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last trade date; without it the run's.")] = None,
+    path: Annotated[Path | None, typer.Option("--out", help="The file; without it report.html of the run.")] = None,
+) -> None:
+    """Write a run's report.html again; of a live run as it is now, or of some of its dates."""
     from tapewire.replay import report as reports
+    from tapewire.replay.compare import comparison
 
-    out.print(f"report: {reports.write(run)}")
+    start, end = comparison.date("--from", first), comparison.date("--to", last)
+    out.print(f"report: {reports.write(run, start=start or '', end=end or '', out=path)}")
 
 
 def backfill(

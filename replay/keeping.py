@@ -19,7 +19,7 @@ from tapewire.bus.wire import Encoder
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import tapes
 from tapewire.replay.attendance import Attendance
-from tapewire.replay.report.page import MOST_DAYS
+from tapewire.replay.report.facts import MOST_DAYS, MOST_IDLE
 from tapewire.replay.tapes import Kept
 
 ALARMS = topics.of(topics.ALARM, "evaluator")
@@ -39,7 +39,7 @@ def chosen(asked: Kept | None, bars: int) -> Kept:
 def estimate(kind: Kept, bars: int) -> int:
     """About how many bytes the journal will have. Of decisions it assumes two a session."""
     sessions = bars // 1_380 + 1
-    few = min(sessions, MOST_DAYS) * BYTES_OF_A_DRAWN_DAY + 2 * sessions * BYTES_OF_A_DECIDED_BAR
+    few = min(sessions, MOST_DAYS + MOST_IDLE) * BYTES_OF_A_DRAWN_DAY + 2 * sessions * BYTES_OF_A_DECIDED_BAR
     return bars * BYTES_OF_A_BAR if kind == "all" else min(few, bars * BYTES_OF_A_BAR) if kind == "decisions" else 0
 
 
@@ -62,6 +62,8 @@ class Keeper:
         self._date = ""
         self._traded: set[tuple[str, str]] = set()
         self._drawn: set[str] = set()  # trade dates whose minutes the report may draw
+        self._busy: set[str] = set()  # trade dates with a signal
+        self._idle = 0  # trade dates without one of which it may
         if kind != "all":
             tapes.mark(run, kind)
 
@@ -86,8 +88,10 @@ class Keeper:
         else:
             self._keep(topic, header, body)
             self._moments.add(header.event_ns)
-            if isinstance(body, Signal | Trade) and len(self._traded) < MOST_DAYS:
-                self._drawn.add(body.session)
+            if isinstance(body, Signal | Trade):
+                self._busy.add(body.session)
+                if len(self._traded) < MOST_DAYS:
+                    self._drawn.add(body.session)
             if isinstance(body, Trade):
                 self._traded.add((body.session, body.instrument))
 
@@ -112,6 +116,10 @@ class Keeper:
     def _end_of_day(self, now_ns: int | None) -> None:
         """Keep what is wanted of a trade date; what belongs to the bar of `now_ns` is of the next one."""
         following: list[tuple[str, Header, Body]] = []
+        if self._idle < MOST_IDLE and self._date not in self._busy:
+            seen = {body.session for _, _, body in self._waiting if isinstance(body, Session) and body.rth}
+            self._idle += self._date in seen
+            self._drawn |= seen & {self._date}
         for topic, header, body in self._waiting:
             if header.event_ns == now_ns:
                 following.append((topic, header, body))

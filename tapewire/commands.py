@@ -86,7 +86,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "backtest": "Run recorded bars through the daemons' cores in this process: the fast way to the same result.",
         "replay": "Run recorded bars through the real, supervised daemons over the bus, in lockstep.",
         "compare": "Your own trades beside a run's: twins, differences, slippage.",
-        "report": "Write a run's report.html again; of a live run as it is now.",
+        "report": "Write a run's report.html again; of a live run as it is now, or of some of its dates.",
         "explain": "From an order, signal or trade back to its bar, and forward to its fills and its profit.",
         "chaos": "Replay while killing and freezing daemons, and compare with an undisturbed run.",
         "backfill": "Fetch a chart's bars from a running NinjaTrader as an export.",

@@ -40,8 +40,8 @@ class Visitor:
         self.address = address
         self._browser = browser
 
-    def page(self, width: int = 1400, height: int = 900, scheme: str = "light") -> Any:
-        """A page of its own, as a person has it who comes for the first time."""
+    def page(self, width: int = 1400, height: int = 900, scheme: str = "light", *, scripted: bool = True) -> Any:
+        """A page of its own, as a person has it who comes for the first time. scripted: scripts run in it."""
         phone = width < 500
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
@@ -49,6 +49,7 @@ class Visitor:
             is_mobile=phone,
             has_touch=phone,
             reduced_motion="reduce",
+            java_script_enabled=scripted,
         )
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE_S)

@@ -61,7 +61,7 @@ async def days(request: Request, caller: Reader) -> Response:
 
 @router.get("/days/{date}/report", summary="The report of a day", responses=gives(None, 404, 422))
 async def report(request: Request, caller: Reader, date: Date) -> Response:
-    """HTML, as the daybook has written it. It has no script, and this answer's policy lets none run."""
+    """HTML, as the daybook has written it. It is complete without its script, which this answer's policy does not let run."""
     path = folders.place(door_of(request).run, date) / "report.html"
     try:
         content = await asyncio.to_thread(path.read_bytes)

@@ -20,6 +20,7 @@ from tapewire.replay.commands import JsonOption, out
 from tapewire.replay.days import folders, month, timing
 from tapewire.replay.days.files import Init, Performance
 from tapewire.replay.days.month import MonthSummary
+from tapewire.replay.report.text import share
 from tapewire.strategies.figures import shown
 
 RunOption = Annotated[
@@ -141,7 +142,7 @@ def _result(figures: dict[str, Any]) -> str:
         return "no trade"
     factor = NONE if figures["profit_factor"] is None else f"{figures['profit_factor']:.2f}"
     return (
-        f"{figures['trades']} trades, {figures['wins']} with a profit ({month.share(figures['win_rate'])}); "
+        f"{figures['trades']} trades, {figures['wins']} with a profit ({share(figures['win_rate'])}); "
         f"net {figures['net']:+.2f} $ (gross {figures['gross']:+.2f}, commission {figures['commission']:.2f}); "
         f"profit factor {factor}; per trade {figures['expectancy']:+.2f} $; drawdown {figures['max_drawdown']:.2f} $"
     )

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 import tapewire
 from tapewire.bus import topics
-from tapewire.bus.messages import PROTOCOL_VERSION, Bar, CrossBar, GivenLevels, Signal, Trade
+from tapewire.bus.messages import PROTOCOL_VERSION, Bar, CrossBar, GivenLevels
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.replay import excursion, lines, outputs
 from tapewire.replay.attendance import SessionCount
@@ -138,14 +138,13 @@ def content(day: DayFacts, after: DayFacts | None, conf: Conf, begun: Init, stam
         "trades.jsonl": _lines({**lines.trade(trade, measures[trade.id]), "live": steps.of(trade)} for trade in trades),
         "performance.json": pretty(done),
     }
-    drawn = tuple(_drawn(day, name, trades, signals) for name in sorted({trade.instrument for trade in trades}))
-    told = facts.Facts(_summary(day, conf, done), tuple(trades), measures, drawn, len(drawn))
+    held = facts.holdings(trades, signals)
+    drawn = [
+        facts.DrawnSession(name, day.date, tuple(day.minutes.get(name, ())), held.get((day.date, name), ()))
+        for name in sorted({*day.minutes, *(trade.instrument for trade in trades)})
+    ]
+    told = facts.of(_summary(day, conf, done), trades, signals, rejects, measures, drawn, capital=conf.preset.risk.start)
     return {**found, "report.html": page.page(told).encode()}
-
-
-def _drawn(day: DayFacts, name: str, trades: list[Trade], signals: list[Signal]) -> facts.TradedSession:
-    holdings = tuple(facts.holdings(tuple(trades), signals, day.date, name))
-    return facts.TradedSession(name, day.date, tuple(day.minutes.get(name, ())), holdings)
 
 
 def performance(day: DayFacts, *, closed: bool) -> Performance:
@@ -210,6 +209,7 @@ def _summary(day: DayFacts, conf: Conf, done: Performance) -> Summary:
         by_strategy=outputs.tallies((trade.strategy, trade.net_cents) for trade in trades),
         by_reason=outputs.tallies((trade.reason, trade.net_cents) for trade in trades),
         fill_empty=conf.fill_empty,
+        bought_and_held=outputs.held(conf, day.bars.get(conf.traded[0], ())),
     )
 
 

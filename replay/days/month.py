@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -11,11 +11,14 @@ from msgspec import Struct
 from tapewire.replay.days import sums as addition
 from tapewire.replay.days.files import Performance
 from tapewire.replay.days.sums import Sums
-from tapewire.replay.report.style import CSS
-from tapewire.replay.report.text import count, money, ratio, text, tone
+from tapewire.replay.report import parts
+from tapewire.replay.report.parts import Column
+from tapewire.replay.report.text import count, money, ratio, share, text, tone
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 GROUPS = (("by_strategy", "Strategy"), ("by_reason", "Exit"), ("by_weekday", "Weekday"), ("by_hour", "Hour of entry, New York"))
+RESULTS = parts.numbers("Trades", "Win rate", "Profit factor", "Net")
+DAYS = (Column("Day"), *parts.numbers("Trades", "Gains", "Net", "Minutes missing"), Column("State"))
 
 
 class MonthDay(Struct, frozen=True):
@@ -69,39 +72,32 @@ def of(month: str, days: Sequence[Performance]) -> MonthSummary:
 
 
 def page(summary: MonthSummary) -> bytes:
-    """The month as one page that needs no network, no script and no other file."""
+    """The month as one page that needs no network and no other file."""
     total = summary.figures
     figures = (
         ("Net", money(total["net"]), tone(total["net"]), "after commission"),
         ("Trades", f"{total['trades']:,}", "", f"on {count(sum(day.trades > 0 for day in summary.days), 'day')}"),
         ("Win rate", share(total["win_rate"]), "", f"{total['wins']:,} with a gain"),
         ("Profit factor", ratio(total["profit_factor"]), "", "gains over losses"),
-        ("Per trade", _money(total["expectancy"]), "", "net, mean"),
+        ("Per trade", money(total["expectancy"]), "", "net, mean"),
         ("Largest drawdown", money(total["max_drawdown"], signed=False), "", "realised, from the peak"),
         ("Commission", money(total["commission"], signed=False), "", f"gross {money(total['gross'])}"),
     )
-    cells = "".join(
-        f'<div><dt>{text(name)}</dt><dd class="{kind}">{text(value)}<small>{text(small)}</small></dd></div>'
-        for name, value, kind, small in figures
+    groups = "".join(
+        parts.panel(parts.table("", (Column(name), *RESULTS), map(_escaped, rows(total[key], key)), label=f"By {name.lower()}"))
+        for key, name in GROUPS
+        if total[key]
     )
-    groups = "".join(_group(name, rows(total[key], key)) for key, name in GROUPS if total[key])
-    days = _table(
-        ("Day", "Trades", "Gains", "Net", "Minutes missing", ""),
-        (
-            (day.session, f"{day.trades:,}", f"{day.wins:,}", money(day.net), f"{day.missing:,}", "" if day.closed else "open")
-            for day in summary.days
-        ),
+    days = (
+        (day.session, f"{day.trades:,}", f"{day.wins:,}", parts.net(day.net), f"{day.missing:,}", "" if day.closed else "open")
+        for day in summary.days
     )
-    title = f"tapewire month {summary.month}"
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">"""
-        f"<title>{text(title)}</title><style>{CSS}</style></head><body><main>"
-        f'<header><h1>{text(summary.month)}</h1><p class="facts">{count(len(summary.days), "day")}</p></header>'
-        f'<dl class="figures">{cells}</dl><h2>Days</h2>{days}<h2>Results</h2><div class="columns">{groups}</div>'
-        "</main></body></html>\n"
-    ).encode()
+    content = (
+        f'<header><h1>{text(summary.month)}</h1><p class="facts">{count(len(summary.days), "day")}</p></header>',
+        f"{parts.tiles(figures)}<h2>Days</h2>{parts.panel(parts.table('', DAYS, days, label='Days'))}",
+        f'<h2>Results</h2><div class="columns">{groups}</div>',
+    )
+    return parts.document(f"tapewire month {summary.month}", content).encode()
 
 
 def rows(group: Mapping[str, Any], key: str) -> list[tuple[str, ...]]:
@@ -119,22 +115,5 @@ def rows(group: Mapping[str, Any], key: str) -> list[tuple[str, ...]]:
     ]
 
 
-def share(value: float | None) -> str:
-    """`52.5%`; a dash without a value."""
-    return "\N{EN DASH}" if value is None else f"{value:.1%}"
-
-
-def _money(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else money(value)
-
-
-def _group(name: str, found: Iterable[Sequence[str]]) -> str:
-    return _table((name, "Trades", "Win rate", "Profit factor", "Net"), found)
-
-
-def _table(names: Sequence[str], found: Iterable[Sequence[str]]) -> str:
-    def row(cells: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}{' class=n' if at else ''}>{text(cell)}</{tag}>" for at, cell in enumerate(cells))
-
-    body = "".join(f"<tr>{row(cells, 'td')}</tr>" for cells in found)
-    return f'<div class="panel scroll"><table><thead><tr>{row(names, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
+def _escaped(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(text, cells))

@@ -1,4 +1,4 @@
-"""A finished run as one page: `write(run)` writes `report.html`, which needs no network, no script and no other file."""
+"""A finished run as one page: `write(run)` writes `report.html`, which needs no network and no other file."""
 
 from tapewire.replay.report.page import write
 

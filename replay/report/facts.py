@@ -1,19 +1,31 @@
-"""The data of the page, read from a finished run: its summary, its trades, and the bars of the sessions that traded."""
+"""The data of the page, read from a finished run: its summary, trades, figures, and the bars of the sessions that are drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Action, DayType, Signal, Trade
+from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Action, DayType, Reject, Signal, Trade
+from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import excursion, outputs, program, tapes
-from tapewire.replay.excursion import Measures
+from tapewire.replay.attendance import SessionCount
+from tapewire.replay.desk import numbers
+from tapewire.replay.desk.numbers import ClosedTrade
+from tapewire.replay.excursion import Measures, PricesOfBar
+from tapewire.replay.lines import ENTRIES
 from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
+
+MOST_DAYS, MOST_IDLE = 60, 30  # sessions that are drawn: that traded, and others; a journal of decisions keeps their minutes
 
 
 class PriceBar(Struct, frozen=True):
@@ -57,8 +69,8 @@ class Holding(Struct, frozen=True):
     stops: tuple[tuple[int, float], ...]
 
 
-class TradedSession(Struct, frozen=True):
-    """One session of one instrument that traded."""
+class DrawnSession(Struct, frozen=True):
+    """One session of one instrument, with its trades if it has any."""
 
     instrument: str
     session: str
@@ -66,46 +78,183 @@ class TradedSession(Struct, frozen=True):
     holdings: tuple[Holding, ...]
 
 
+class Done(Struct, frozen=True):
+    """What is told of a trade beside the trade itself.
+
+    closed: trade date of its exit. reason, day_type: of its entry's signal, empty where there is none.
+    """
+
+    trade: Trade
+    measures: Measures | None
+    closed: str
+    reason: str = ""
+    day_type: str = ""
+
+
+class Entries(Struct, frozen=True):
+    """Entries that a strategy asked for: how many, and how many of them the gate refused, by reason."""
+
+    entries: int
+    refused: dict[str, int]
+
+
 class Facts(Struct, frozen=True):
     """All data of the page.
 
-    trades: in the order of their exits. measures: by the trades' ids. days: in the order of their dates, at most as many as
-    requested. traded_days: the number of all of them.
+    trades: in the order of their exits. figures: of them (desk/numbers.py). sessions: every trade date, also those without a trade.
+    days: those that are drawn, in the order of their dates. undrawn: how many others traded. asked: by strategy. reach: the first
+    and last date that were asked for, empty for all.
     """
 
     summary: Summary
-    trades: tuple[Trade, ...]
-    measures: dict[str, Measures]
-    days: tuple[TradedSession, ...]
-    traded_days: int
+    trades: tuple[Done, ...]
+    figures: dict[str, Any]
+    sessions: tuple[str, ...]
+    days: tuple[DrawnSession, ...]
+    undrawn: int = 0
+    asked: dict[str, Entries] = {}
     program: Verdict | None = None
+    reach: tuple[str, str] = ("", "")
 
 
-def read(run: Path, most_days: int) -> Facts:
+def of(
+    summary: Summary,
+    trades: Sequence[Trade],
+    signals: Iterable[Signal],
+    rejects: Iterable[Reject],
+    measures: Mapping[str, Measures],
+    days: Sequence[DrawnSession],
+    *,
+    capital: float,
+    undrawn: int = 0,
+    program: Verdict | None = None,
+    reach: tuple[str, str] = ("", ""),
+) -> Facts:
+    """The facts of a run, of a part of it, or of a day. trades: in the order of their exits. capital: dollars at the beginning."""
+    clock = SessionClock(Calendar())  # a trade date depends on no calendar
+    entered = {signal.order_id: signal for signal in signals if signal.action in ENTRIES}
+    done = tuple(
+        Done(
+            trade,
+            measures.get(trade.id),
+            clock.read(trade.exit_ns)[0].date,
+            entered[trade.id].reason if trade.id in entered else "",
+            entered[trade.id].day_type if trade.id in entered else "",
+        )
+        for trade in trades
+    )
+    sessions = sorted({count.session for count in summary.sessions} | {each.closed for each in done})
+    figures = numbers.figures(closed(done), sessions, capital=capital, bars=summary.bars, bought_and_held=summary.bought_and_held)
+    asked: dict[str, Counter[str]] = {}
+    entries: list[Signal | Reject] = [*entered.values(), *(reject for reject in rejects if reject.action in ENTRIES)]
+    for each in entries:
+        asked.setdefault(each.strategy, Counter())[str(each.reason) if isinstance(each, Reject) else ""] += 1
+    return Facts(
+        summary=summary,
+        trades=done,
+        figures=figures,
+        sessions=tuple(sessions),
+        days=tuple(days),
+        undrawn=undrawn,
+        asked={
+            name: Entries(reasons.total(), {reason: reasons[reason] for reason in sorted(reasons) if reason})
+            for name, reasons in sorted(asked.items())
+        },
+        program=program,
+        reach=reach,
+    )
+
+
+def closed(done: Iterable[Done]) -> list[ClosedTrade]:
+    """Trades as the figures take them."""
+    return [
+        ClosedTrade(
+            session=each.closed,
+            net=each.trade.net_cents / 100,
+            gross=each.trade.gross_cents / 100,
+            commission=each.trade.commission_cents / 100,
+            r=None if each.measures is None else each.measures.r,
+            bars_held=each.trade.bars_held,
+        )
+        for each in done
+    ]
+
+
+def read(run: Path, most_days: int = MOST_DAYS, start: str = "", end: str = "") -> Facts:
     """Read a finished run, or one that keeps days (a live one) as it is now.
 
+    Args:
+        most_days: so many sessions that traded are drawn. start, end: the first and last trade date that
+            count; empty for all.
     Raises:
-        ConfError: there is no run, or it has not finished and keeps no days. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, it has not finished and keeps no days, or it has no session between these dates. DataError,
+            JournalError: its files cannot be read.
     """
     finished = (run / "summary.json").exists() or not (run / "days").is_dir()
-    conf = None if finished else configuration.read(run)
-    summary = outputs.read_summary(run) if conf is None else outputs.so_far(run, conf)
+    told = outputs.read_summary(run) if finished else None
+    conf = configuration.read(run)
+    summary = outputs.so_far(run, conf) if told is None else told
     trades = tuple(sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns))
-    signals = list(tapes.facts(run, topics.SIGNAL, Signal)) if trades else []
-    traded = sorted({(trade.session, trade.instrument) for trade in trades})
-    drawn = traded[:most_days]
-    minutes = _minutes(run, drawn)
-    days = tuple(
-        TradedSession(
-            instrument, session, tuple(minutes[session, instrument]), tuple(holdings(trades, signals, session, instrument))
-        )
-        for session, instrument in drawn
-    )
-    if conf is None:
+    signals = list(tapes.facts(run, topics.SIGNAL, Signal))
+    rejects = list(tapes.facts(run, topics.REJECT, Reject))
+    if finished:
         measures = excursion.written(run)
     else:
         measures = excursion.measured(excursion.journalled(run), trades, signals, conf.instruments)
-    return Facts(summary, trades, measures, days, len(traded), program.read(run))
+    if start or end:
+        summary, trades, signals, rejects = _within(run, conf, summary, trades, signals, rejects, start, end)
+    traded = sorted({(trade.session, trade.instrument) for trade in trades})
+    others = sorted({(count.session, count.instrument) for count in summary.sessions if count.rth_bars} - {*traded})
+    minutes = _minutes(run, [*traded[:most_days], *others[:MOST_IDLE]])
+    held = holdings(trades, signals)
+    drawn = [
+        DrawnSession(instrument, session, tuple(kept), held.get((session, instrument), ()))
+        for (session, instrument), kept in sorted(minutes.items())
+        if kept or (session, instrument) in traded
+    ]
+    return of(
+        summary,
+        trades,
+        signals,
+        rejects,
+        measures,
+        drawn,
+        capital=conf.preset.risk.start,
+        undrawn=len(traded[most_days:]),
+        program=program.read(run),
+        reach=(start, end),
+    )
+
+
+def _within(
+    run: Path,
+    conf: Conf,
+    summary: Summary,
+    trades: tuple[Trade, ...],
+    signals: list[Signal],
+    rejects: list[Reject],
+    start: str,
+    end: str,
+) -> tuple[Summary, tuple[Trade, ...], list[Signal], list[Reject]]:
+    """What was decided between these dates, and the summary of that alone."""
+
+    def inside(each: SessionCount | Trade | Signal | Reject) -> bool:
+        return start <= each.session <= (end or each.session)
+
+    sessions = tuple(filter(inside, summary.sessions))
+    if not sessions:
+        last = max((count.session for count in summary.sessions), default="")
+        first = min((count.session for count in summary.sessions), default="")
+        raise ConfError(f"the run has no session from {start or 'the first'} to {end or 'the last'}; it has {first} to {last}")
+    kept = tuple(filter(inside, trades))
+    signals, rejects = list(filter(inside, signals)), list(filter(inside, rejects))
+    bars: list[PricesOfBar] = []
+    if tapes.kept(run) == "all" and len(conf.traded) == 1:
+        clock = SessionClock(Calendar())
+        dates = {count.session for count in sessions}
+        bars = [bar for bar in excursion.journalled(run)(conf.traded[0]) if clock.read(bar.close_ns)[0].date in dates]
+    part = outputs.summary(conf, sessions, len(bars), signals, rejects, list(kept), outputs.held(conf, bars))
+    return replace(part, files=summary.files, ignored=summary.ignored), kept, signals, rejects
 
 
 def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:
@@ -118,17 +267,21 @@ def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], l
     return minutes
 
 
-def holdings(trades: tuple[Trade, ...], signals: list[Signal], session: str, instrument: str) -> Iterator[Holding]:
-    own = [signal for signal in signals if (signal.session, signal.instrument) == (session, instrument)]
-    entries = (Action.ENTER_LONG, Action.ENTER_SHORT)
+def holdings(trades: Iterable[Trade], signals: Iterable[Signal]) -> dict[tuple[str, str], tuple[Holding, ...]]:
+    """Trades with their stops, by trade date and instrument."""
+    entered: dict[tuple[str, str, int], list[tuple[int, float]]] = {}
+    moved: dict[tuple[str, str], list[tuple[int, float]]] = {}
+    for signal in signals:
+        if signal.stop is not None and signal.action in ENTRIES:
+            entered.setdefault((signal.session, signal.instrument, signal.bar_ns), []).append((signal.bar_ns, signal.stop))
+        elif signal.stop is not None and signal.action is Action.MOVE_STOP:
+            moved.setdefault((signal.session, signal.instrument), []).append((signal.bar_ns, signal.stop))
+    found: dict[tuple[str, str], list[Holding]] = {}
     for trade in trades:
-        if (trade.session, trade.instrument) != (session, instrument):
-            continue
-        stops = [
-            (trade.entry_ns, s.stop) for s in own if s.action in entries and s.bar_ns == trade.signal_ns and s.stop is not None
-        ]
-        moved = [s for s in own if s.action is Action.MOVE_STOP and trade.signal_ns < s.bar_ns <= trade.exit_ns]
-        stops += [(signal.bar_ns, signal.stop) for signal in moved if signal.stop is not None]
+        key = trade.session, trade.instrument
+        stops = [(trade.entry_ns, stop) for _, stop in entered.get((*key, trade.signal_ns), ())]
+        stops += [(at_ns, stop) for at_ns, stop in moved.get(key, ()) if trade.signal_ns < at_ns <= trade.exit_ns]
         if not stops and trade.stop is not None:
             stops = [(trade.entry_ns, trade.stop)]
-        yield Holding(trade, tuple(stops))
+        found.setdefault(key, []).append(Holding(trade, tuple(stops)))
+    return {key: tuple(kept) for key, kept in found.items()}

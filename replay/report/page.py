@@ -1,111 +1,164 @@
-"""The page itself: the run, its results, each session that traded, every trade, and what the figures assume."""
+"""The page itself: the run, its results, the sessions, every trade, and what the figures assume."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tapewire.bus import disk
 from tapewire.replay import tapes
-from tapewire.replay.excursion import Measures
-from tapewire.replay.outputs import Summary, Tally
+from tapewire.replay.desk import numbers
+from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
-from tapewire.replay.report import charts, facts
-from tapewire.replay.report.facts import Facts, TradedSession
-from tapewire.replay.report.style import CSS
-from tapewire.replay.report.text import count, money, price, ratio, text, tone
+from tapewire.replay.report import candles, charts, facts, heat, parts
+from tapewire.replay.report.facts import Done, DrawnSession, Facts
+from tapewire.replay.report.parts import Column
+from tapewire.replay.report.text import DASH, MINUS, count, money, price, ratio, share, text, tone
 
-MOST_DAYS = 60
-MOST_TRADES = 1000
+MOST_ROWS = 100  # trades that stand in the page itself; the script leafs through all
 MOST_IGNORED = 200
+OPENED = 3  # sessions that are open at first
 
 FILLS = {
     "next_open": "An entry decided on a bar fills at the open of the next one",
     "close": "An entry decided on a bar fills at that bar's close",
 }
 
+TRADE = (
+    *(Column("Session"), Column("Strategy"), Column("Side"), Column("Size", "n"), Column("In", "n"), Column("Price", "n")),
+    *(Column("Out", "n"), Column("Price", "n"), Column("Exit")),
+    *parts.numbers("Bars", "Stop", "Target", "MAE", "MFE", "R", "Net"),
+)
 
-def write(run: Path) -> Path:
-    """Write the `report.html` of a run that has finished, or keeps days, and return its path.
 
+def write(run: Path, *, start: str = "", end: str = "", out: Path | None = None) -> Path:
+    """Write the report of a run that has finished, or keeps days, and return its path.
+
+    Args:
+        start, end: the first and the last trade date that count; empty for all. out: the file; None for `report.html` of the run.
     Raises:
-        ConfError: there is no run, or it has not finished and keeps no days. DataError, JournalError: its files cannot be read.
+        ConfError: there is no run, it has not finished and keeps no days, or it has no session between these dates. DataError,
+            JournalError: its files cannot be read.
     """
-    path = run / "report.html"
-    disk.replace(path, page(facts.read(run, MOST_DAYS)).encode())
+    path = out or run / "report.html"
+    disk.replace(path, page(facts.read(run, start=start, end=end)).encode())
     return path
 
 
 def page(run: Facts) -> str:
     """The whole document."""
     title = f"{', '.join(run.summary.instruments)}, preset {run.summary.preset}"
-    return "".join(
-        (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            # A second defence: escaped text cannot run, and this policy would let a script load and send nothing.
-            """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">""",
-            f"<title>tapewire run: {text(title)}</title><style>{CSS}</style></head><body><main>",
-            _header(run.summary, title),
-            _figures(run.summary),
-            _program(run.program),
-            _equity(run),
-            _tallies(run.summary),
-            _days(run),
-            _trades(run),
-            _completeness(run.summary),
-            _notes(run.summary),
-            "</main></body></html>\n",
-        )
+    content = (
+        _header(run, title),
+        _figures(run),
+        _program(run.program),
+        _equity(run),
+        _spread(run),
+        _times(run),
+        _tallies(run),
+        _days(run),
+        _trades(run),
+        _completeness(run.summary),
+        _notes(run),
     )
+    data = {"sessions": run.sessions, "trades": [_told(each) for each in run.trades]} if run.trades else None
+    return parts.document(f"tapewire run: {title}", content, data)
 
 
-def _header(summary: Summary, title: str) -> str:
+def _header(run: Facts, title: str) -> str:
+    summary = run.summary
     dates = [session.session for session in summary.sessions if session.rth_bars]
-    span = f"{dates[0]} to {dates[-1]}" if dates else "no RTH bars"
+    span = f"{min(dates)} to {max(dates)}" if dates else "no RTH bars"
     facts_shown = (
-        (count(len(dates), "session"), span),
+        (count(len({*dates}), "session"), span),
         ("bars", f"{summary.bars:,}"),
         ("day types", summary.day_type),
         ("fills", summary.fill),
         ("strategies", ", ".join(summary.strategies)),
     )
     shown = " &middot; ".join(f"{text(name)} <b>{text(value)}</b>" for name, value in facts_shown)
-    return f'<header><h1>{text(title)}</h1><p class="facts">{shown}</p></header>'
+    part = '<p class="note">A part of the run, chosen by date.</p>' if any(run.reach) else ""
+    return f'<header><h1>{text(title)}</h1><p class="facts">{shown}</p>{part}</header>'
 
 
-def _figures(summary: Summary) -> str:
+def _figures(run: Facts) -> str:
+    """The figures of desk/numbers.py, in the words of people who trade."""
+    summary, of = run.summary, run.figures
     refused = sum(summary.refusals.values())
-    figures = (
-        ("Net", money(summary.net), tone(summary.net), "after commission"),
-        ("Trades", f"{summary.trades:,}", "", f"{summary.wins:,} with a gain" if summary.trades else "none"),
-        ("Per trade", money(summary.net / summary.trades) if summary.trades else "\N{EN DASH}", "", "net, mean"),
-        ("Largest drawdown", money(summary.max_drawdown, signed=False), "", "realised, from the peak"),
+    fall = "realised, from the peak"
+    if of["max_drawdown"]:
+        back = "not recovered" if of["recovery_sessions"] is None else f"recovered in {of['recovery_sessions']:,}"
+        fall = f"{count(of['drawdown_sessions'], 'session')} long, {back}"
+    tried = len(run.sessions) > 1
+    gain, loss = (money(of[name], signed=False).lstrip(MINUS) for name in ("average_win", "average_loss"))
+    figures = [
+        ("Net", money(summary.net), tone(summary.net), f"{share(of['return'])} of the capital, after commission"),
+        (
+            "Trades",
+            f"{summary.trades:,}",
+            "",
+            f"{summary.wins:,} with a gain, {share(of['win_rate'])}" if summary.trades else "none",
+        ),
+        ("Per trade", money(of["expectancy"]), tone(of["expectancy"]), f"net, mean; {ratio(of['expectancy_r'])} R"),
+        (
+            "Profit factor",
+            ratio(of["profit_factor"]),
+            "",
+            f"mean gain {gain}, mean loss {loss}",
+        ),
+        ("Largest drawdown", money(summary.max_drawdown, signed=False), "", fall),
+        ("Sharpe", ratio(of["sharpe"]), "", f"a year; Sortino {ratio(of['sortino'])}, Calmar {ratio(of['calmar'])}"),
+        (
+            "Mean of a session",
+            money(of["session_mean"]),
+            tone(of["session_mean"]),
+            f"95 %: {money(of['confidence_low'])} to {money(of['confidence_high'])}" if tried else "one session",
+        ),
+        ("Buy and hold", money(of["buy_and_hold"]), tone(of["buy_and_hold"]), "one contract, before costs"),
+        ("In the market", share(of["exposure"]), "", "of all bars"),
+        ("Longest losing row", f"{of['longest_losing_row']:,}", "", "trades"),
         ("Commission", money(summary.commission, signed=False), "", f"gross {money(summary.gross)}"),
         ("Entries asked for", f"{summary.intents:,}", "", f"{count(refused, 'refusal')} of any kind"),
-    )
-    cells = (
-        f'<div><dt>{text(name)}</dt><dd class="{kind}">{text(value)}<small>{text(small)}</small></dd></div>'
-        for name, value, kind, small in figures
-    )
-    return f'<dl class="figures">{"".join(cells)}</dl>'
+    ]
+    return parts.tiles(figures) + _chance(run)
+
+
+def _chance(run: Facts) -> str:
+    """How little the result may say."""
+    of = run.figures
+    low, high = of["confidence_low"], of["confidence_high"]
+    if not run.trades or low is None or high is None:
+        return ""
+    have = len(run.sessions)
+    told = f"The mean of {count(have, 'session')} lies between {money(low)} and {money(high)} with 95 %: "
+    if low <= 0 <= high:
+        told += "that cannot be told from 0, so chance alone may have done it. "
+    else:
+        told += f"that is {'above' if low > 0 else 'below'} 0, if the next sessions are like these. "
+    if of["sessions_needed"] is not None:
+        told += f"To tell such a mean from 0 takes about {count(of['sessions_needed'], 'session')}."
+    return f'<p class="chance">{text(told)}</p>'
 
 
 def _program(verdict: Verdict | None) -> str:
     if verdict is None:
         return ""
-    names = ("Day", "Account", "Trades", "P&L", "Equity", "Mark", "Floor", "Best day", "Note")
+    columns = (
+        *(Column("Day"), Column("Account")),
+        *parts.numbers("Trades", "P&L", "Equity", "Mark", "Floor", "Best day"),
+        Column("Note", "wide"),
+    )
     rows = (
         (
             text(day.session),
             text(day.account.capitalize()),
             f"{day.trades:,}",
-            _net(day.pnl),
+            parts.net(day.pnl),
             money(day.equity, signed=False),
             money(day.mark, signed=False),
-            "\N{EN DASH}" if day.floor is None else money(day.floor, signed=False),
-            "\N{EN DASH}" if day.best_share is None else f"{day.best_share:.1%}",
+            money(day.floor, signed=False),
+            share(day.best_share),
             text(day.note),
         )
         for day in verdict.days
@@ -115,49 +168,148 @@ def _program(verdict: Verdict | None) -> str:
         f"<h2>Program {text(verdict.program)}</h2><p><b>{text(verdict.text)}</b></p>{payouts}"
         f'<p class="soft">{text(verdict.description)}. Terms as of {verdict.as_of}. {text(verdict.check)}. '
         f"{count(verdict.refused, 'entry', 'entries')} refused by the program; fees of the evaluation "
-        f"{money(verdict.fees, signed=False)}.</p>{_panel(_table('', names, rows, numbers={2, 3, 4, 5, 6, 7}, wide={8}))}"
+        f"{money(verdict.fees, signed=False)}.</p>{parts.panel(parts.table('', columns, rows, label='Days in the program'))}"
     )
 
 
 def _equity(run: Facts) -> str:
     if not run.trades:
-        return '<h2>Equity</h2><p class="none">No trade was made, so there is no curve. That can be a correct result.</p>'
+        return _idle(run)
     return (
-        f"<h2>Equity</h2><figure>{charts.equity(run.trades)}"
-        "<figcaption><span>Realised net profit after each trade, in dollars, from 0</span></figcaption></figure>"
+        f'<h2>Equity</h2><figure id="equity">{charts.equity(run.trades, run.sessions)}'
+        "<figcaption><span>Realised net profit in dollars, from 0, and below it the drawdown from its highest value so far. "
+        "Sessions are equally wide.</span></figcaption></figure>"
     )
 
 
-def _tallies(summary: Summary) -> str:
-    tables = [
-        _tally_table("By strategy", "Strategy", summary.by_strategy),
-        _tally_table("By exit", "Reason", summary.by_reason),
-    ]
-    if summary.refusals:
-        rows = ((text(reason), f"{number:,}") for reason, number in summary.refusals.items())
-        tables.append(_panel(_table("Refused by the gate", ("Reason", "Intents"), rows, numbers={1})))
-    return f'<h2>Results</h2><div class="columns">{"".join(tables)}</div>'
+def _idle(run: Facts) -> str:
+    """Nothing was traded: what is known of the reasons, and who knows the rest."""
+    asked = sum(each.entries for each in run.asked.values())
+    if not asked:
+        told = "No strategy asked for an entry: on no bar did one find all of its conditions."
+    else:
+        names = ", ".join(run.asked)
+        told = (
+            f"{count(asked, 'entry was', 'entries were')} asked for ({names}), and none was filled; what the gate refused is below."
+        )
+    return (
+        f'<h2>Equity</h2><p class="none">No trade was made, so there is no curve. That can be a correct result. {text(told)}</p>'
+        "<p>At which condition each strategy stayed out, how many bars came that far, and the nearest miss of each session: "
+        "<code>tapewire why --run</code> with the folder of this run (or <code>--data</code> with the recording, if the run has "
+        "not kept all bars).</p>"
+    )
 
 
-def _tally_table(caption: str, name: str, tallies: dict[str, Tally]) -> str:
-    rows = ((text(key), f"{t.trades:,}", f"{t.wins:,}", _net(t.net)) for key, t in tallies.items())
-    return _panel(_table(caption, (name, "Trades", "Gains", "Net"), rows, numbers={1, 2, 3}))
+def _spread(run: Facts) -> str:
+    """How results are spread: in R, and against the prices that trades went through."""
+    known = sum(each.measures is not None and each.measures.r is not None for each in run.trades)
+    without = len(run.trades) - known
+    left = f" {count(without, 'trade')} without a stop at the entry {'has' if without == 1 else 'have'} none." if known else ""
+    first = f"How many trades ended where, in R: net over the risk at entry. The line is the mean.{left if without else ''}"
+    figures = (
+        ("Distribution of R" if known else "Distribution of results", charts.distribution(run.trades), first if known else ""),
+        (
+            "MAE and MFE",
+            charts.excursions(run.trades),
+            "Across: the furthest price against a trade, up: the furthest for it, in points. Losers far up gave back a gain; "
+            "winners far to the right were nearly stopped.",
+        ),
+    )
+    drawn = "".join(
+        f"<figure><h3>{name}</h3>{drawing}<figcaption><span>{text(words)}</span>{_won_key() if name == 'MAE and MFE' else ''}"
+        "</figcaption></figure>"
+        for name, drawing, words in figures
+        if drawing
+    )
+    return f'<h2>Trades at a glance</h2><div class="columns pair">{drawn}</div>' if drawn else ""
+
+
+def _won_key() -> str:
+    return '<span class="key k-gain">gain</span><span class="key k-loss">loss</span>'
+
+
+def _times(run: Facts) -> str:
+    if not run.trades:
+        return ""
+    return (
+        f"<h2>When</h2><figure><h3>Net by month</h3>{heat.months(run.trades, run.sessions)}</figure>"
+        f"<figure><h3>Net by hour and weekday of the entry</h3>{heat.hours(run.trades)}"
+        "<figcaption><span>Hours are New York's.</span></figcaption></figure>"
+    )
+
+
+def _tallies(run: Facts) -> str:
+    groups: tuple[tuple[str, str, Callable[[Done], str]], ...] = (
+        ("By strategy", "Strategy", lambda each: each.trade.strategy),
+        ("By exit", "Reason", lambda each: each.trade.reason),
+        ("By side", "Side", lambda each: each.trade.direction.capitalize()),
+        ("By day type at the entry", "Day type", lambda each: each.day_type or DASH),
+    )
+    tables = [_group(run, *group) for group in groups] if run.trades else []
+    if run.asked:
+        rows = (
+            (
+                text(name),
+                f"{each.entries:,}",
+                f"{sum(each.refused.values()):,}",
+                text(", ".join(f"{reason} {number:,}" for reason, number in each.refused.items()) or DASH),
+            )
+            for name, each in run.asked.items()
+        )
+        columns = (Column("Strategy"), Column("Asked", "n"), Column("Refused", "n"), Column("Why", "wide"))
+        tables.append(parts.panel(parts.table("Entries asked for", columns, rows)))
+    if run.summary.refusals:
+        refused = ((text(reason), f"{number:,}") for reason, number in run.summary.refusals.items())
+        tables.append(parts.panel(parts.table("Refused by the gate", (Column("Reason"), Column("Intents", "n")), refused)))
+    return f'<h2>Results</h2><div class="columns">{"".join(tables)}</div>' if tables else ""
+
+
+def _group(run: Facts, caption: str, name: str, of: Callable[[Done], str]) -> str:
+    columns = (Column(name), *parts.numbers("Trades", "Gains", "Profit factor", "Per trade", "Mean R", "Net"))
+    found = numbers.groups(facts.closed(run.trades), [of(each) for each in run.trades])
+    rows = (
+        (
+            text(key),
+            f"{each['trades']:,}",
+            share(each["win_rate"]),
+            ratio(each["profit_factor"]),
+            parts.net(each["expectancy"]),
+            ratio(each["expectancy_r"]),
+            parts.net(each["net"]),
+        )
+        for key, each in found.items()
+    )
+    return parts.panel(parts.table(caption, columns, rows))
 
 
 def _days(run: Facts) -> str:
-    if not run.days:
-        return ""
-    drawn = "".join(_day(day, run.summary.day_type) for day in run.days)
-    more = run.traded_days - len(run.days)
-    left = (
-        f'<p class="note">{count(more, "later session")} that traded are not drawn here; trades.jsonl has them all.</p>'
-        if more
+    """Each session opens by a click; what it holds is there without a script."""
+    traded = [day for day in run.days if day.holdings]
+    idle = [day for day in run.days if not day.holdings]
+    found = []
+    if traded:
+        first = "".join(_day(day, run.summary.day_type, opened=at < OPENED) for at, day in enumerate(traded))
+        left = f"{count(run.undrawn, 'later session')} that traded not drawn here" if run.undrawn else ""
+        found.append(f'<section class="days"><h2>Sessions that traded</h2>{first}{_reach(left)}</section>')
+    if idle:
+        other = len({count.session for count in run.summary.sessions if count.rth_bars})
+        other -= len({each.trade.session for each in run.trades}) + len({day.session for day in idle})
+        left = f"{count(other, 'other session')} without a trade not drawn here" if other > 0 else ""
+        drawn = "".join(_day(day, run.summary.day_type, opened=False) for day in idle)
+        found.append(f'<section class="days"><h2>Sessions without a trade</h2>{drawn}{_reach(left)}</section>')
+    return "".join(found)
+
+
+def _reach(left: str) -> str:
+    return (
+        f'<p class="note">{left}: <code>tapewire report RUN --from DATE --to DATE</code> makes the page of some dates, of a run '
+        "that keeps all bars (<code>--journal all</code>).</p>"
+        if left
         else ""
     )
-    return f"<h2>Sessions that traded</h2>{drawn}{left}"
 
 
-def _day(day: TradedSession, day_type: str) -> str:
+def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
     net = sum(holding.trade.net_cents for holding in day.holdings) / 100
     widest = day.minutes[-1].widest if day.minutes else "none"
     balance = next((m.ib for m in reversed(day.minutes) if m.ib is not None and m.ib.valid), None)
@@ -165,70 +317,90 @@ def _day(day: TradedSession, day_type: str) -> str:
     weekday = f"{dt.date.fromisoformat(day.session):%A}"
     keys = (("k-vwap", "VWAP"), ("k-ib", "initial balance"), ("k-stop", "stop"), ("k-target", "target"))
     legend = "".join(f'<span class="key {kind}">{name}</span>' for kind, name in keys)
+    outside = candles.hidden(day)
+    beyond = f"<span>{count(outside, 'trade')} outside RTH not drawn.</span>" if outside else ""
+    result = f'<span class="{tone(net)}">{money(net)}</span>' if day.holdings else ""
     return (
-        f'<figure><div class="title"><h3>{text(day.session)}</h3><span>{weekday}</span><span>{text(day.instrument)}</span>'
-        f"<span>{text(height)}</span><span>widest type {text(widest)}</span>"
-        f'<span>{count(len(day.holdings), "trade")}</span><span class="{tone(net)}">{money(net)}</span></div>'
-        f"{charts.session(day, day_type)}"
-        f"<figcaption>{legend}<span>Triangle: entry. Diamond: exit. Times are Eastern.</span></figcaption></figure>"
+        f'<details class="day" data-session="{text(day.session)}"{" open" if opened else ""}><summary><h3>{text(day.session)}</h3>'
+        f"<span>{weekday}</span><span>{text(day.instrument)}</span><span>{text(height)}</span>"
+        f"<span>widest type {text(widest)}</span>"
+        f"<span>{count(len(day.holdings), 'trade')}</span>{result}</summary>"
+        f"<figure>{candles.session(day, day_type)}"
+        f"<figcaption>{legend}<span>Triangle: entry. Diamond: exit. Times are Eastern.</span>{beyond}</figcaption></figure>"
+        "</details>"
+    )
+
+
+def _told(each: Done) -> tuple[str, ...]:
+    """A trade as the cells of its row, then its reason and its id: text, as the script takes it too."""
+    t, measures = each.trade, each.measures
+    return (
+        t.session,
+        t.strategy,
+        t.direction.capitalize(),
+        f"{t.size:,}",
+        tapes.wall(t.entry_ns)[11:16],
+        price(t.entry_price),
+        tapes.wall(t.exit_ns)[11:16],
+        price(t.exit_price),
+        t.reason,
+        f"{t.bars_held:,}",
+        price(t.stop),
+        price(t.target),
+        price(None if measures is None else measures.mae),
+        price(None if measures is None else measures.mfe),
+        ratio(None if measures is None else measures.r),
+        money(t.net_cents / 100),
+        each.reason,
+        t.id,
     )
 
 
 def _trades(run: Facts) -> str:
-    trades = run.trades
-    if not trades:
+    if not run.trades:
         return ""
-    names = ("Session", "Strategy", "Side", "Size", "In", "Price", "Out", "Price", "Exit", "Bars", "Stop", "Target", "Net")
-    measures = ("MAE", "MFE", "R")
-    rows = (
-        (
-            text(t.session),
-            text(t.strategy),
-            text(t.direction.capitalize()),
-            f"{t.size:,}",
-            tapes.wall(t.entry_ns)[11:16],
-            price(t.entry_price),
-            tapes.wall(t.exit_ns)[11:16],
-            price(t.exit_price),
-            text(t.reason),
-            f"{t.bars_held:,}",
-            price(t.stop),
-            price(t.target),
-            _net(t.net_cents / 100),
-            *_measured(run.measures.get(t.id)),
-        )
-        for t in trades[:MOST_TRADES]
+    bodies = "".join(f"<tbody>{_trade(_told(each))}</tbody>" for each in run.trades[:MOST_ROWS])
+    more = len(run.trades) - MOST_ROWS
+    left = f'<p class="note static">{count(more, "later trade")} not listed here; trades.csv has them all.</p>' if more > 0 else ""
+    meaning = (
+        '<p class="note">In, out: New York. MAE, MFE: furthest price against and for the trade, in points. R: net over the risk at '
+        "entry. Below each trade why it was entered, and its id: <code>tapewire explain ID --run RUN</code> walks from it back to "
+        "its bar.</p>"
     )
-    more = len(trades) - MOST_TRADES
-    left = f'<p class="note">{count(more, "later trade")} not listed here; trades.jsonl has them all.</p>' if more > 0 else ""
-    meaning = '<p class="note">MAE, MFE: furthest price against and for the trade, in points. R: net over the risk at entry.</p>'
-    return f"<h2>Trades</h2>{_panel(_table('', names + measures, rows, numbers={3, 5, 7, *range(9, 16)}))}{meaning}{left}"
+    table = f'<table class="sorts cards trades" data-rows="trades" aria-label="Trades">{parts.head(TRADE)}{bodies}</table>'
+    return f"<h2>Trades</h2>{parts.panel(table)}{meaning}{left}"
 
 
-def _measured(measures: Measures | None) -> tuple[str, str, str]:
-    if measures is None:
-        return price(None), price(None), price(None)
-    return price(measures.mae), price(measures.mfe), ratio(measures.r)
+def _trade(cells: Sequence[str]) -> str:
+    """The row of a trade, and below it its reason and its id."""
+    *shown, reason, name = cells
+    tds = [text(cell) for cell in shown]
+    tds[-1] = f'<span class="{"loss" if shown[-1].startswith(MINUS) else "gain"}">{tds[-1]}</span>'
+    told = f'<td colspan="{len(TRADE)}"><span>{text(reason)}</span> <code>{text(name)}</code></td>'
+    return f'{parts.row(TRADE, tds, cards=True)}<tr class="more">{told}</tr>'
 
 
 def _completeness(summary: Summary) -> str:
     rows = ((text(s.session), text(s.instrument), text(s.note)) for s in summary.sessions)
-    parts = [_panel(_table("Sessions", ("Session", "Instrument", "RTH bars"), rows, wide={2}))]
+    tables = [parts.panel(parts.table("Sessions", (Column("Session"), Column("Instrument"), Column("RTH bars", "wide")), rows))]
     if summary.files:
         files = ((text(f.file), text(f.instrument), f"{f.rows:,}", f"{f.rows - f.accepted:,}") for f in summary.files)
-        parts.append(_panel(_table("Files", ("File", "Bars of", "Rows", "Left out"), files, numbers={2, 3})))
+        columns = (Column("File", "wide"), Column("Bars of"), Column("Rows", "n"), Column("Left out", "n"))
+        tables.append(parts.panel(parts.table("Files", columns, files)))
     if summary.ignored:
         left_out = ((text(i.file), f"{i.line:,}", text(i.stamp), text(i.why)) for i in summary.ignored[:MOST_IGNORED])
         more = len(summary.ignored) - MOST_IGNORED
         caption = "Rows left out" + (f" (the first {MOST_IGNORED} of {len(summary.ignored):,})" if more > 0 else "")
-        parts.append(_panel(_table(caption, ("File", "Line", "Stamp", "Why"), left_out, numbers={1})))
+        columns = (Column("File", "wide"), Column("Line", "n"), Column("Stamp", "wide"), Column("Why", "wide"))
+        tables.append(parts.panel(parts.table(caption, columns, left_out)))
     whole = sum(s.missing for s in summary.sessions)
     lead = "No RTH minute is missing" if not whole else f"{count(whole, 'RTH minute')} without a bar"
     left = f"{count(len(summary.ignored), 'row')} left out." if summary.files else "The bars did not come from files."
-    return f'<h2>Completeness</h2><p class="soft">{lead}. {left}</p><div class="columns">{"".join(parts)}</div>'
+    return f'<h2>Completeness</h2><p class="soft">{lead}. {left}</p><div class="columns">{"".join(tables)}</div>'
 
 
-def _notes(summary: Summary) -> str:
+def _notes(run: Facts) -> str:
+    summary = run.summary
     fill = FILLS.get(summary.fill, f"Fill model {summary.fill}")
     empty = "fills orders like any other" if summary.fill_empty else "fills nothing"
     return (
@@ -237,31 +409,10 @@ def _notes(summary: Summary) -> str:
         "A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, beyond the stop. "
         "Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. "
         "Real fills can still be worse: nothing here knows the queue, the spread or how much could be had at a price.</p>"
+        "<p>Sharpe, Sortino and Calmar are annualised with 252 sessions, of which every one of the recording counts, also those "
+        "without a trade. All money is realised: the open profit between two bars is in no figure, only in MAE and MFE. The "
+        "interval is a bootstrap over sessions; the number of sessions needed is that of a two-sided test of 5 % with a power of "
+        "80 %.</p>"
         "<p>If the bars are synthetic, their reversals were built in: such a run shows that the machine works, and proves "
         "nothing about profit. A few sessions of real bars prove hardly more.</p>"
     )
-
-
-def _net(dollars: float) -> str:
-    return f'<span class="{tone(dollars)}">{money(dollars)}</span>'
-
-
-def _panel(content: str) -> str:
-    return f'<div class="panel scroll">{content}</div>'
-
-
-def _table(
-    caption: str,
-    names: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    numbers: Iterable[int] = (),
-    wide: Iterable[int] = (),
-) -> str:
-    """A table from cells that are HTML already. numbers: columns set right; wide: columns that may wrap."""
-    kinds = {**dict.fromkeys(wide, ' class="wide"'), **dict.fromkeys(numbers, ' class="n"')}
-    head = "".join(f"<th{kinds.get(at, '')}>{text(name)}</th>" for at, name in enumerate(names))
-    lines = ["".join(f"<td{kinds.get(at, '')}>{cell}</td>" for at, cell in enumerate(row)) for row in rows]
-    body = "".join(f"<tr>{line}</tr>" for line in lines) or f'<tr><td class="none" colspan="{len(names)}">None</td></tr>'
-    label = f"<caption>{text(caption)}</caption>" if caption else ""
-    return f"<table>{label}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -7,6 +7,7 @@ import html
 from tapewire.strategies.figures import shown
 
 MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
 
 
 def text(value: object) -> str:
@@ -14,20 +15,34 @@ def text(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
-def money(dollars: float, *, signed: bool = True) -> str:
-    """`+$1,234.50`, with a typographic minus sign; zero has no sign."""
-    sign = MINUS if dollars < 0 else "+" if dollars > 0 and signed else ""
-    return f"{sign}${abs(dollars):,.2f}"
+def money(dollars: float | None, *, signed: bool = True) -> str:
+    """`+$1,234.50`, with a typographic minus sign; zero has no sign; a dash without a value."""
+    return DASH if dollars is None else f"{_sign(dollars, signed)}${abs(dollars):,.2f}"
+
+
+def short(dollars: float, *, signed: bool = True) -> str:
+    """Money where room is scarce: `+$340`, `+$1.2k`, `+$34k`, `+$1.2M`."""
+    size = abs(dollars)
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if size >= unit * 0.9995:
+            digits = 1 if size < 9.95 * unit else 0
+            return f"{_sign(dollars, signed)}${size / unit:,.{digits}f}{name}"
+    return f"{_sign(round(dollars), signed)}${size:,.0f}"
 
 
 def price(value: float | None) -> str:
     """`24,954.25`, `0.0064325`; a dash without a value."""
-    return "\N{EN DASH}" if value is None else shown(value, ",")
+    return DASH if value is None else shown(value, ",")
 
 
 def ratio(value: float | None) -> str:
     """`1.25`, with a typographic minus sign; a dash without a value."""
-    return "\N{EN DASH}" if value is None else f"{value:.2f}".replace("-", MINUS)
+    return DASH if value is None else f"{value:.2f}".replace("-", MINUS)
+
+
+def share(value: float | None) -> str:
+    """`52.5%`, likewise."""
+    return DASH if value is None else f"{value:.1%}".replace("-", MINUS)
 
 
 def count(number: int, noun: str, many: str = "") -> str:
@@ -35,6 +50,10 @@ def count(number: int, noun: str, many: str = "") -> str:
     return f"{number:,} {noun if number == 1 else many or noun + 's'}"
 
 
-def tone(number: float) -> str:
+def tone(number: float | None) -> str:
     """The CSS class that colours a result."""
-    return "gain" if number > 0 else "loss" if number < 0 else ""
+    return "gain" if number and number > 0 else "loss" if number and number < 0 else ""
+
+
+def _sign(number: float, signed: bool) -> str:
+    return MINUS if number < 0 else "+" if number > 0 and signed else ""

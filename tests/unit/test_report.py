@@ -1,28 +1,48 @@
-"""The report of a run: one page that stands alone, shows every session that traded, and escapes every text."""
+"""The report of a run: one page that stands alone, shows its sessions and trades, and escapes every text."""
 
+import base64
+import hashlib
+import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Action
+from tapewire.daemons.settings import load as configuration
 from tapewire.replay import outputs
-from tapewire.replay.report import charts, facts, write
-from tapewire.replay.report.text import MINUS, money, price
+from tapewire.replay.report import facts, heat, page, plot, write
+from tapewire.replay.report.text import MINUS, money, price, short
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
-from tests.runs import Tape, at, conf, finished, session, signal, trade
+from tests import reports
+from tests.runs import SESSION, Tape, at, conf, finished, session, signal, trade
+
+
+def ended(run: Path, recording: Recording | None = None) -> Path:
+    """The results of a run whose journal is there."""
+    configuration.write(conf(), run)
+    outputs.write(run, conf(), recording)
+    return run
 
 
 def report_of(run: Path, recording: Recording | None = None) -> str:
-    outputs.write(run, conf(), recording)
-    return write(run).read_text("utf-8")
+    return write(ended(run, recording)).read_text("utf-8")
 
 
-def drawings(page: str) -> list[ET.Element]:
-    return [ET.fromstring(svg) for svg in re.findall(r'(<svg class="chart".*?</svg>)</div>', page, re.S)]
+def drawings(page: str) -> dict[str, ET.Element]:
+    """Each drawing by its kind; of several sessions the last."""
+    found = re.findall(r'(<div class="plot ([a-z]+)-plot".*?</svg></div>)', page, re.S)
+    return {kind: ET.fromstring(drawing) for drawing, kind in found}
+
+
+def data(page: str) -> dict[str, Any]:
+    """What the script reads."""
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    return dict(json.loads(found))
 
 
 def titles(drawing: ET.Element) -> list[str]:
@@ -42,19 +62,22 @@ def crowded(run: Path, trades: int) -> Path:
 
 
 def test_the_page_stands_alone(tmp_path):
-    """No script, no address, no other file: it can be mailed, archived, and opened without a network."""
+    """No address, no other file: it can be mailed, archived, and opened without a network. Its policy lets our script run alone."""
     page = report_of(finished(tmp_path / "run"))
+    code, told = re.findall(r"<script[^>]*>(.*?)</script>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
 
-    assert "<script" not in page
-    assert not re.search(r"https?://|url\(|@import|\ssrc=|<link", page)
-    assert "default-src 'none'" in page
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg\")|url\(|@import|\ssrc=|<link|\sstyle=", page)
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+    assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|fetch\(|import\(", code)
+    assert json.loads(told)["sessions"] == [SESSION]
 
 
 def test_it_follows_the_readers_light_or_dark(tmp_path):
     """The page holds both colour schemes; the system chooses one."""
     page = report_of(finished(tmp_path / "run"))
 
-    assert "prefers-color-scheme: dark" in page
+    assert "screen and (prefers-color-scheme: dark)" in page
     assert "color-scheme: light dark" in page
 
 
@@ -67,13 +90,14 @@ def test_the_figures_are_the_summarys(tmp_path):
     """Net, trades, drawdown, commission, and the tables by strategy, exit and refusal."""
     page = report_of(finished(tmp_path / "run"))
 
-    for shown in ("+$4.26", "1 with a gain", "$1.24", "Edge Fade", "TARGET", "MAX_TRADES", "390 RTH bars, none missing"):
+    for shown in ("+$4.26", "1 with a gain, 100.0%", "$1.24", "Edge Fade", "TARGET", "MAX_TRADES", "390 RTH bars, none missing"):
         assert shown in page
 
 
 def test_a_traded_session_has_its_chart(tmp_path):
     """Equity and one session: entry, exit and bracket show their numbers in tooltips."""
-    equity, day = drawings(report_of(finished(tmp_path / "run")))
+    found = drawings(report_of(finished(tmp_path / "run")))
+    equity, day = found["equity"], found["session"]
 
     (told,) = [title for title in titles(day) if "Edge Fade" in title]
     assert told.splitlines() == [
@@ -98,9 +122,8 @@ def test_a_moved_stop_is_drawn_as_a_step(tmp_path):
     tape.publish("signal.MNQ.", at(900), signal(900, Action.MOVE_STOP, stop=99.5))
     tape.publish("trade.MNQ.", at(680), trade(661, 680, 426))
     tape.close()
-    outputs.write(tmp_path / "run", conf())
 
-    (holding,) = facts.read(tmp_path / "run", 10).days[0].holdings
+    (holding,) = facts.read(ended(tmp_path / "run"), 10).days[0].holdings
 
     assert holding.stops == ((at(661), 95.0), (at(670), 99.0))
 
@@ -108,7 +131,7 @@ def test_a_moved_stop_is_drawn_as_a_step(tmp_path):
 @pytest.mark.parametrize("trades, markers, brackets", [(5, 5, 10), (60, 60, 120), (200, 200, 0)])
 def test_a_crowded_session_keeps_its_prices_legible(tmp_path, trades, markers, brackets):
     """Every trade keeps its marker; with too many of them, stops and targets are left to the tooltips."""
-    _, day = drawings(report_of(crowded(tmp_path / "run", trades)))
+    day = drawings(report_of(crowded(tmp_path / "run", trades)))["session"]
     classes = [(element.get("class") or "").split(" ")[0] for element in day.iter()]
 
     assert classes.count("trade") == markers
@@ -124,7 +147,9 @@ def test_a_run_without_trades_says_so(tmp_path):
     page = report_of(tmp_path / "run")
 
     assert "No trade was made" in page
-    assert drawings(page) == []
+    assert "No strategy asked for an entry" in page
+    assert "tapewire why --run" in page
+    assert set(drawings(page)) == {"session"}
 
 
 def test_an_empty_run_has_a_page(tmp_path):
@@ -162,12 +187,104 @@ def test_later_sessions_are_counted_when_there_are_too_many(tmp_path):
     for number in range(3):
         tape.publish("trade.MNQ.", at(680), msgspec.structs.replace(trade(661, 680, 426), session=f"2027-03-0{number + 1}"))
     tape.close()
-    outputs.write(tmp_path / "run", conf())
 
-    found = facts.read(tmp_path / "run", 2)
+    found = facts.read(ended(tmp_path / "run"), 2)
 
     assert [day.session for day in found.days] == ["2027-03-01", "2027-03-02"]
-    assert (found.traded_days, len(found.trades)) == (3, 3)
+    assert (found.undrawn, len(found.trades)) == (1, 3)
+    assert "1 later session that traded not drawn here" in page.page(found)
+
+
+def three_days(run: Path) -> Path:
+    """A session without a trade, one with two, and one with one: +4.26, then -3.00 and +1.00 dollars."""
+    tape = Tape(run)
+    for day in (22, 23, 24):
+        back = (24 - day) * 1440
+        for minute in range(571, 961):
+            told = msgspec.structs.replace(session(minute, 100 + minute % 9), session=f"2027-02-{day}")
+            tape.publish("session.MNQ.", at(minute - back), told)
+    for entered, left, net, day in ((661, 680, 426, 23), (700, 720, -300, 24), (800, 820, 100, 24)):
+        back = (24 - day) * 1440
+        made = msgspec.structs.replace(trade(entered - back, left - back, net), session=f"2027-02-{day}", id=f"O-{entered - 1}")
+        tape.publish("signal.MNQ.", at(entered - 1 - back), msgspec.structs.replace(signal(entered - 1), session=f"2027-02-{day}"))
+        tape.publish("trade.MNQ.", at(left - back), made)
+    tape.close()
+    return run
+
+
+def test_a_session_without_a_trade_is_drawn_too(tmp_path):
+    """Behind those that traded, closed until somebody opens it."""
+    found = report_of(three_days(tmp_path / "run"))
+    days = re.findall(r'<details class="day" data-session="([0-9-]+)"( open)?>', found)
+
+    assert days == [("2027-02-23", " open"), ("2027-02-24", " open"), ("2027-02-22", "")]
+    assert found.index("Sessions without a trade") < found.index('data-session="2027-02-22"')
+
+
+def test_each_trade_has_its_reason_and_its_id(tmp_path):
+    """In the page and in what the script leafs through; the id is the one that `explain` takes."""
+    found = report_of(three_days(tmp_path / "run"))
+
+    assert re.findall(r'<tr class="more"><td colspan="16"><span>([^<]*)</span> <code>([^<]*)</code>', found) == [
+        ("low in the IB", "O-660"),
+        ("low in the IB", "O-699"),
+        ("low in the IB", "O-799"),
+    ]
+    assert [(row[-2], row[-1]) for row in data(found)["trades"]] == [("low in the IB", f"O-{at}") for at in (660, 699, 799)]
+
+
+def test_the_figures_are_those_of_the_desk(tmp_path):
+    """With the interval, the sessions that it would take, and the drawdown of the sessions. Mean of 0, 4.26 and -2."""
+    found = facts.read(ended(three_days(tmp_path / "run")), 10)
+    shown = page.page(found)
+
+    assert found.figures["session_mean"] == pytest.approx(0.7533, abs=1e-4)
+    assert f"95 %: {MINUS}$2.00 to +$4.26" in shown
+    assert "that cannot be told from 0" in shown
+    assert "1 session long, not recovered" in shown
+    assert f"takes about {found.figures['sessions_needed']:,} sessions" in shown
+
+
+def test_some_dates_make_a_page_of_their_own(tmp_path):
+    """Figures, tables and charts of these sessions alone; a range without a session is refused."""
+    run = ended(three_days(tmp_path / "run"))
+    other = write(run, start="2027-02-24", out=tmp_path / "part.html")
+
+    shown = other.read_text()
+    assert "A part of the run, chosen by date" in shown
+    assert f"{MINUS}$2.00" in shown
+    assert "2027-02-23" not in shown
+    assert not (run / "report.html").exists()
+    with pytest.raises(ConfError, match="no session from 2027-03-01 to the last; it has 2027-02-22 to 2027-02-24"):
+        write(run, start="2027-03-01")
+
+
+def test_months_and_hours_add_up(tmp_path):
+    """Every trade is in one cell of each table, and the sums at the edge are those of the run."""
+    found = reports.facts_of(200, 60, idle=10)
+    net = sum(each.trade.net_cents for each in found.trades) / 100
+
+    for table in (heat.months(found.trades, found.sessions), heat.hours(found.trades)):
+        cells = re.findall(r'<td class="([a-z0-9]+)" title="([^,]*), ([0-9]+) trade', table.replace(",", ""))
+        found_cells = re.findall(r'class="([a-z0-9]+)" title="([^"]*), ([0-9,]+) trades?, ', table)
+        single = [each for each in found_cells if each[0] != "sum"]
+        assert cells == [] or cells
+        assert sum(int(number.replace(",", "")) for _, _, number in single) == 200
+        assert sum(dollars(told) for _, told, _ in single) == pytest.approx(net)
+
+
+def dollars(text: str) -> float:
+    return float(text.replace(MINUS, "-").replace("+", "").replace("$", "").replace(",", ""))
+
+
+def test_ten_thousand_trades_stay_below_eight_megabytes():
+    """With 60 crowded sessions that traded and 60 others."""
+    found = page.page(reports.facts_of(10_000, 120, idle=60))
+
+    assert len(found.encode()) < 8_000_000
+    assert len(data(found)["trades"]) == 10_000
+    assert found.count('<tr class="more">') == page.MOST_ROWS
+    assert "9,900 later trades not listed here" in found
 
 
 def test_every_text_is_escaped(tmp_path):
@@ -181,9 +298,10 @@ def test_every_text_is_escaped(tmp_path):
 
     page = report_of(tmp_path / "run")
 
-    assert "<script" not in page.lower()
+    assert page.lower().count("<script") == 2  # ours, and its data
     assert "&lt;script&gt;" in page
-    assert all(drawing.tag == "svg" for drawing in drawings(page))
+    assert data(page)["trades"][0][1] == evil
+    assert set(drawings(page)) >= {"equity", "drawdown", "session"}
 
 
 def test_what_the_figures_assume_is_on_the_page(tmp_path):
@@ -210,6 +328,24 @@ def test_money_reads_as_money(dollars, shown):
     assert money(dollars) == shown
 
 
+@pytest.mark.parametrize(
+    "dollars, shown",
+    [
+        (0, "$0"),
+        (-0.2, "$0"),
+        (340.4, "+$340"),
+        (-999.4, f"{MINUS}$999"),
+        (999.6, "+$1.0k"),
+        (-1_234, f"{MINUS}$1.2k"),
+        (34_400, "+$34k"),
+        (1_250_000, "+$1.2M"),
+    ],
+)
+def test_money_fits_where_room_is_scarce(dollars, shown):
+    """Three digits at most, and a letter for thousands and millions."""
+    assert short(dollars) == shown
+
+
 def test_a_missing_price_is_a_dash():
     """A trade without a target shows that it had none."""
     assert price(None) == "\N{EN DASH}"
@@ -221,4 +357,4 @@ def test_a_missing_price_is_a_dash():
 )
 def test_axes_are_ruled_at_round_numbers(low, high, steps):
     """1, 2, 2.5 or 5 times a power of ten, whatever the range."""
-    assert charts.round_steps(low, high, 6)[: len(steps)] == steps
+    assert plot.round_steps(low, high, 6)[: len(steps)] == steps

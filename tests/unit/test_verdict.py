@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Position, Reason
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.programs import Consistency, Evaluation, Fees, Funded, Payouts, Program
 from tapewire.replay import outputs, program
 from tapewire.replay.report import write as report
@@ -205,6 +206,7 @@ def test_the_best_day_is_reported(tmp_path: Path, nets: list[int], ending: str |
 def test_the_report_has_a_section_for_the_program(tmp_path: Path) -> None:
     """Terms, outcome and every day; escaped like everything else."""
     run = finished(tmp_path / "run")
+    configuration.write(conf(), run)
     outputs.write(run, conf())
     verdict(run, shipped(description="<b>bold</b> terms", name="firm"))
     page = report(run).read_text("utf-8")
@@ -219,6 +221,7 @@ def test_the_report_has_a_section_for_the_program(tmp_path: Path) -> None:
 def test_a_run_in_no_program_has_no_verdict(tmp_path: Path) -> None:
     """No file, no section, and nothing to make one from."""
     run = finished(tmp_path / "run")
+    configuration.write(conf(), run)
     outputs.write(run, conf())
 
     assert program.read(run) is None
