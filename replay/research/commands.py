@@ -37,6 +37,8 @@ from tapewire.replay.sources.options import Options
 if TYPE_CHECKING:
     from tapewire.replay.research.lookahead import Analysis
 
+MOST_CELLS = 10  # of a sweep on the terminal
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -187,7 +189,7 @@ def sweep(
     source: Options,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
-    from tapewire.replay.research import grid, start
+    from tapewire.replay.research import grid, start, table
 
     axes = grid.axes(settings)
     checked = _checked(instrument, preset, strategies, fill, "sweep", own)
@@ -207,6 +209,8 @@ def sweep(
     if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
     else:
+        for line in table.lines(out_dir, found, MOST_CELLS):
+            out.print(line, markup=False)
         _listed(found.doubt.words)
         out.print(f"results: {out_dir} (sweep.html, table.csv, table.jsonl, sessions.jsonl, sweep.json, cells/)", markup=False)
     _ended(found.off)

@@ -18,7 +18,9 @@ from typing import Any
 import msgspec
 
 from tapewire.bus import disk
+from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings.structs import Conf
+from tapewire.replay import lines as results
 from tapewire.replay.research import grid, overfit, page
 from tapewire.replay.research.cell import Result
 from tapewire.replay.research.grid import Axis, Cell
@@ -47,6 +49,7 @@ def write(
         sessions=tuple(day.session for day in made[0][1].days),
         bars=len(recording.bars),
         doubt=doubt,
+        best=max(range(len(tries)), key=lambda at: (sum(tries[at].nets), -at)),
         off=tuple(f"{grid.words(cell)}: {text}" for cell, result in made for text in result.off),
     )
     rows = [row(cell, result, doubt.sessions_in) for cell, result in made]
@@ -80,6 +83,32 @@ def row(cell: Cell, result: Result, inside: int) -> dict[str, Any]:
         "out_net": sum(day.net_cents for day in result.days[inside:]) / 100,
         "cell": result.key,
     }
+
+
+def lines(out: Path, sweep: Sweep, most: int) -> Iterator[str]:
+    """The best cells in sample as a table for a terminal, and that of all sessions in any case. out: the folder of the results."""
+    rows = results.read(out / "table.jsonl")
+    order = sorted(range(len(rows)), key=lambda at: (-rows[at]["in_net"], at))
+    kept = order[:most] if sweep.best in order[:most] else [*order[: most - 1], sweep.best]
+    names = [axis.name for axis in sweep.axes]
+    found = [(*names, "trades", "net", "drawdown", "sharpe", "in sample", "out of sample", "")]
+    for at in kept:
+        row = rows[at]
+        found.append(
+            (
+                *(grid.shown(row[name]) for name in names),
+                f"{row['trades']:,}",
+                f"{row['net']:+,.2f}",
+                f"{row['max_drawdown']:,.2f}",
+                f"{row['sharpe_per_session']:.2f}",
+                f"{row['in_net']:+,.2f}",
+                f"{row['out_net']:+,.2f}",
+                page.best(sweep, at),
+            )
+        )
+    yield from aligned(found)
+    if len(rows) > len(kept):
+        yield f"and {len(rows) - len(kept)} more; table.csv has them all"
 
 
 def _session_lines(made: Sequence[tuple[Cell, Result]]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from html.parser import HTMLParser
@@ -19,6 +20,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.daemons.market.clock import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.report.text import MINUS
 from tapewire.replay.research import cell, grid, sweep, table
 from tapewire.replay.research.cell import DayResult, Job, Result
 from tapewire.replay.research.grid import Axis
@@ -28,6 +30,7 @@ from tapewire.replay.sources.recording import Recording, SourceFile
 from tapewire.strategies.pipeline import Pipeline
 
 AXES = (Axis("pipeline.distance_points", (5.0, 10.0, 20.0)), Axis("fill", ("next_open", "close")))
+CONFLICT = Axis("conflict", ("priority", "veto"))
 CELLS = grid.cells(AXES)
 
 
@@ -262,7 +265,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append((tag, dict(attrs)))
-        if tag not in ("meta", "rect"):
+        if tag not in ("meta", "wbr"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -273,27 +276,65 @@ class Page(HTMLParser):
 
 
 def test_the_page_stands_alone_and_shows_the_grid(tmp_path: Path) -> None:
-    """Well formed, without script, link or source; two heat maps of six boxes each, the best with an edge."""
+    """Well formed, without link or source. The map has six cells, the longer axis down, and marks both best cells.
+
+    Net in sample and of all sessions, in cents: 100+50, 200+60, 900-300, 300+80, -400, 0.
+    """
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), AXES, results(*NETS), 0.5)
-    page = Page((tmp_path / "sweep.html").read_text())
-    boxes = [attributes["class"] or "" for tag, attributes in page.seen if tag == "rect"]
+    text = (tmp_path / "sweep.html").read_text()
+    page = Page(text)
+    cells = re.findall(r'<td class="([^"]*)" data-step="(\d)">([^<]*)</td>', text)
 
     assert page.open == []
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.seen}
+    assert not {"link", "img", "iframe"} & {tag for tag, _ in page.seen}
     assert not [attributes for _, attributes in page.seen if "src" in attributes or "href" in attributes]
-    assert len(boxes) == 12
-    assert [box for box in boxes if "best" in box] == ["box gain best", "box loss best"]
+    assert cells == [
+        ("g1", "0", "+$1"),
+        ("g1", "1", "+$2"),
+        ("g5 best-in best-all", "2", "+$9"),
+        ("g2", "3", "+$3"),
+        ("l2", "4", f"{MINUS}$4"),
+        ("even", "5", "$0"),
+    ]
+    assert re.findall(r'class="axis">([^ ]*) ', text.replace("<wbr>", "")) == ["pipeline.distance_points", "fill"]
 
 
-@pytest.mark.parametrize(("axes", "maps"), [(AXES[:1], 1), (AXES, 1), ((*AXES, Axis("conflict", ("priority", "veto"))), 0)])
-def test_a_heat_map_shows_one_or_two_settings(tmp_path: Path, axes: tuple[Axis, ...], maps: int) -> None:
-    """For three settings the page refers to the table."""
-    made = [(each, Result(str(at), (DayResult("2026-03-03"),), 0, 0, ())) for at, each in enumerate(grid.cells(axes))]
+def test_best_in_sample_and_best_of_all_sessions_are_marked_apart(tmp_path: Path) -> None:
+    """On the map, in the table, and on the terminal, where the best of all is never left out."""
+    nets = ((900, -800), *NETS[:2], (0, 500), *NETS[4:])
+    found = table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), AXES, results(*nets), 0.5)
+    text = (tmp_path / "sweep.html").read_text()
+    lines = list(table.lines(tmp_path, found, 2))
+
+    assert (found.doubt.best, found.best) == (0, 3)
+    assert re.findall(r'<td class="(?:g\d|even) (best-in|best-all)" data-step="(\d)"', text) == [
+        ("best-in", "0"),
+        ("best-all", "3"),
+    ]
+    assert re.findall(r'data-label="Best">([^<]+)<', text) == ["best in sample", "best of all sessions"]
+    assert [(*line.split()[:2], line.rpartition("  ")[2]) for line in lines[1:3]] == [
+        ("5.0", "next_open", "best in sample"),
+        ("10.0", "close", "best of all sessions"),
+    ]
+    assert lines[3:] == ["and 4 more; table.csv has them all"]
+
+
+@pytest.mark.parametrize(("axes", "cells", "fixed"), [(AXES[:1], 3, []), (AXES, 6, []), ((*AXES, CONFLICT), 6, ["conflict"])])
+def test_the_map_is_a_slice_through_the_best(tmp_path: Path, axes: tuple[Axis, ...], cells: int, fixed: list[str]) -> None:
+    """Of one or two settings it is the whole grid; of three the third stands at the value of the best in sample."""
+    nets = [500 if each.get("conflict") == "veto" else 100 for each in grid.cells(axes)]
+    made = [
+        (each, Result(str(at), (DayResult("2026-03-03", 1, 1, net, net),), 0, 0, ()))
+        for at, (each, net) in enumerate(zip(grid.cells(axes), nets, strict=True))
+    ]
     table.write(tmp_path, settings(), Recording("MNQ", "NQ", []), axes, made, 1.0)
     text = (tmp_path / "sweep.html").read_text()
+    (told,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
 
-    assert text.count('class="heat"') == maps
-    assert ("A heat map shows two settings" in text) is (maps == 0)
+    assert text.count("data-step=") == cells
+    assert [axis["name"] for axis in json.loads(told)["fixed"]] == fixed
+    assert not fixed or "those of the best in sample: conflict veto" in text
+    assert all(len(metric["shown"]) == len(made) for metric in json.loads(told)["metrics"])
 
 
 def test_text_of_a_setting_cannot_become_part_of_the_page(tmp_path: Path) -> None:
