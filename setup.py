@@ -41,11 +41,11 @@ MODULES = """
     daemons.market.hours daemons.market.ticks
     daemons.shell.intake daemons.shell.outgoing daemons.shell.process daemons.shell.rounds daemons.shell.runner
     daemons.shell.service daemons.shell.tape daemons.shell.venue_link
-    daemons.tracker.acceptance daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
+    daemons.tracker.acceptance daemons.tracker.auction daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
     daemons.tracker.cross daemons.tracker.daytype daemons.tracker.flow daemons.tracker.gaps daemons.tracker.history
     daemons.tracker.levels daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes
     replay.loop replay.venue
-    strategies.candles strategies.clock strategies.figures strategies.indicators strategies.roster
+    strategies.auction strategies.candles strategies.clock strategies.figures strategies.indicators strategies.roster
 """
 """What is compiled, without `tapewire.`: everything between a bar's arrival and the last message that it leads to."""
 
