@@ -53,7 +53,7 @@ VENUE = "nt"  # the name of the bridge's key, and its routing id
 
 # Topic prefixes that a role may publish. `sys.` topics of its own name come on top: OWN.
 PUBLISHES: Mapping[Role, tuple[str, ...]] = {
-    Role.TRACKER: (topics.SESSION, topics.TIMEFRAME, topics.LEVELS),
+    Role.TRACKER: (topics.SESSION, topics.TIMEFRAME, topics.LEVELS, topics.AUCTION),
     Role.EVALUATOR: (topics.INTENT, topics.EVAL_DONE, topics.SUPPRESSED),
     Role.GATE: (
         topics.DECISION,

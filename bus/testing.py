@@ -41,6 +41,7 @@ MINUTE_NS = 60_000_000_000
 _NEW_YORK = ZoneInfo("America/New_York")
 _TOPIC_DOMAINS = {
     "Session": topics.SESSION,
+    "Profile": topics.AUCTION,
     "Intents": topics.INTENT,
     "Decisions": topics.DECISION,
     "EvalDone": topics.EVAL_DONE,

@@ -42,7 +42,20 @@ from tapewire.bus.messages.intents import (
 from tapewire.bus.messages.market import Bar, CrossBar, Position, Tick, TimeframeBar
 from tapewire.bus.messages.outside import Arm, ExternalAnswer, ExternalSignal, IngressEvent, Kill
 from tapewire.bus.messages.public import PublicSignal, PublicSummary, PublicTrade
-from tapewire.bus.messages.session import Flow, GivenLevels, IbHistory, Levels, Range, Scores, Session
+from tapewire.bus.messages.session import (
+    Auction,
+    Flow,
+    GivenLevels,
+    IbHistory,
+    Levels,
+    Prints,
+    PriorValue,
+    Profile,
+    Range,
+    Scores,
+    Session,
+    ValueArea,
+)
 from tapewire.bus.messages.system import Alarm, Beat, FeedStatus, Gap, Lap, OpsEvent, Resend
 from tapewire.bus.messages.venue import (
     AccountFigures,
@@ -72,6 +85,7 @@ from tapewire.bus.messages.words import (
     IngressError,
     IngressState,
     LinkName,
+    OpenRelation,
     OpsKind,
     OrderStatus,
     PatternKind,
@@ -83,6 +97,7 @@ from tapewire.bus.messages.words import (
     Stage,
     StopRounding,
     TradingState,
+    ValueRelation,
     Verb,
 )
 
@@ -96,6 +111,7 @@ __all__ = [
     "Action",
     "Alarm",
     "Arm",
+    "Auction",
     "Bar",
     "Beat",
     "Begun",
@@ -142,6 +158,7 @@ __all__ = [
     "LinkName",
     "LinkState",
     "MoveBracket",
+    "OpenRelation",
     "OpsEvent",
     "OpsKind",
     "OrderEvent",
@@ -155,6 +172,9 @@ __all__ = [
     "PlaceOrder",
     "Position",
     "PositionChanged",
+    "Prints",
+    "PriorValue",
+    "Profile",
     "PublicSignal",
     "PublicSummary",
     "PublicTrade",
@@ -184,6 +204,8 @@ __all__ = [
     "Trade",
     "TradingDay",
     "TradingState",
+    "ValueArea",
+    "ValueRelation",
     "VenueChart",
     "VenuePosition",
     "Verb",
@@ -195,6 +217,7 @@ Fact: TypeAlias = (
     | TimeframeBar
     | Session
     | GivenLevels
+    | Profile
     | Intents
     | Decisions
     | EvalDone

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tapewire.bus.bounds import TimeNs
 from tapewire.bus.messages.market import Bar
-from tapewire.bus.messages.words import DayType, FirstSide, Regime
+from tapewire.bus.messages.words import DayType, FirstSide, OpenRelation, Regime, ValueRelation
 
 
 class Range(Struct, frozen=True):
@@ -93,6 +93,86 @@ class IbHistory(Struct, frozen=True):
     regime: Regime | None = None
 
 
+class ValueArea(Struct, frozen=True):
+    """Where 70 % of a session's TPOs or contracts are (strategies/auction.py). Prices of ticks; low and high are included.
+
+    poc: the point of control; of a row of several ticks the one in its middle, of two the lower.
+    """
+
+    poc: float
+    high: float
+    low: float
+
+
+class Prints(Struct, frozen=True):
+    """A run of single prints: its lowest and its highest tick."""
+
+    low: float
+    high: float
+
+
+class PriorValue(Struct, frozen=True):
+    """What the last RTH session with a valid IB left. volume is None without volume.
+
+    session: its trade date. high, low: its range. poor_high, poor_low, singles: as in Auction, at its end.
+    """
+
+    session: str
+    tpo: ValueArea
+    volume: ValueArea | None
+    high: float
+    low: float
+    poor_high: bool = False
+    poor_low: bool = False
+    singles: tuple[Prints, ...] = ()
+
+
+class Auction(Struct, frozen=True):
+    """The auction of the RTH session so far, by price (strategies/auction.py). It advances in RTH, and is kept until the date ends.
+
+    row: height of a row, points. bracket: the newest, 0 for A; None before the first RTH bar. tpos: TPOs of all rows.
+    tpo, volume: value area of TPOs, and of volume at price, which is spread evenly over each bar's range. None without any, and on
+    a date whose range is beyond any market's.
+    singles: runs of single prints of brackets that are over, lowest first, without those at the extremes.
+    tail_high, tail_low: rows of single prints from the extreme inwards, once a later bracket has begun.
+    poor_high, poor_low: the extreme row has two TPOs or more, so no tail has ended the auction there.
+    opened: where the session opened by `prior`; value: the TPO value area so far by that of `prior`. None without the two.
+    """
+
+    row: float
+    bracket: int | None = None
+    tpos: int = 0
+    tpo: ValueArea | None = None
+    volume: ValueArea | None = None
+    singles: tuple[Prints, ...] = ()
+    tail_high: int = 0
+    tail_low: int = 0
+    poor_high: bool = False
+    poor_low: bool = False
+    prior: PriorValue | None = None
+    opened: OpenRelation | None = None
+    value: ValueRelation | None = None
+
+
+class Profile(Struct, frozen=True, tag="profile"):
+    """Topic `auction.`: the rows of a session's profile when a bracket is over, and when RTH is.
+
+    session: trade date. bracket: the newest that is over, 0 for A. final: RTH is over. row: height of a row, points; low: the
+    lowest tick of the first. letters: of each row from the lowest up, the brackets with a TPO in it: bit 0 for A. volumes:
+    contracts likewise, spread evenly over each bar's range. auction: what is read from them.
+    """
+
+    instrument: str
+    session: str
+    bracket: int
+    final: bool
+    row: float
+    low: float
+    letters: tuple[int, ...]
+    volumes: tuple[int, ...]
+    auction: Auction
+
+
 class Session(Struct, frozen=True, tag="session"):
     """The bar and everything derived from the session so far. The evaluator decides from this stream alone.
 
@@ -112,6 +192,7 @@ class Session(Struct, frozen=True, tag="session"):
     as many bars as their name states.
     missing_cross: cross instruments of earlier bars of the trade date that have no bar at this stamp.
     given: the levels that stand as a person gave them (`given_levels`), since no bar gives them.
+    auction: TPO and volume profile, if the preset asks for it (`auction_row_ticks`); else it is UNSET and not on the wire.
     """
 
     bar: Bar
@@ -156,3 +237,4 @@ class Session(Struct, frozen=True, tag="session"):
     atr14: float | None = None
     missing_cross: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    auction: Auction | UnsetType = UNSET

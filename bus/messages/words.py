@@ -29,6 +29,12 @@ DayType: TypeAlias = Literal[
 Regime: TypeAlias = Literal["low", "normal", "high"]
 """Volatility by the initial balances of earlier sessions (playbook 2.8)."""
 
+OpenRelation: TypeAlias = Literal["above_range", "above_value", "in_value", "below_value", "below_range"]
+"""Where a session opened, by the last one: beyond its range, within it and beyond its value area, or in its value area."""
+
+ValueRelation: TypeAlias = Literal["higher", "overlapping_higher", "unchanged", "inside", "outside", "overlapping_lower", "lower"]
+"""A session's value area by the last one's: beyond it, beyond one end of it, within it, or beyond both ends."""
+
 Confidence: TypeAlias = Literal["normal", "high", "medium"]
 """How sure a strategy is; "normal" where it does not grade."""
 

@@ -12,6 +12,7 @@ from tapewire.bus.messages import (
     Action,
     Alarm,
     Arm,
+    Auction,
     Bar,
     Beat,
     Begun,
@@ -56,6 +57,9 @@ from tapewire.bus.messages import (
     PlaceOrder,
     Position,
     PositionChanged,
+    Prints,
+    PriorValue,
+    Profile,
     PublicSignal,
     PublicSummary,
     PublicTrade,
@@ -80,6 +84,7 @@ from tapewire.bus.messages import (
     Trade,
     TradingDay,
     TradingState,
+    ValueArea,
     VenueChart,
     VenuePosition,
 )
@@ -844,6 +849,46 @@ EXAMPLES |= {
         "session.MNQ.",
         head("tracker", 95, BAR_REF),
         structs.replace(EXAMPLES["session - of a bar with delta and ticks"][2], given=("pdh",)),
+    ),
+}
+
+# The auction came later: the only field that a run may leave out.
+AUCTION = Auction(
+    row=1.0,
+    bracket=2,
+    tpos=9,
+    tpo=ValueArea(20997.25, 20998.75, 20995.0),
+    volume=ValueArea(20997.25, 20997.75, 20996.0),
+    singles=(Prints(20996.0, 20996.75),),
+    tail_high=1,
+    poor_low=True,
+    prior=PriorValue(
+        "2026-03-02",
+        ValueArea(20950.25, 20970.75, 20930.0),
+        ValueArea(20948.25, 20966.75, 20931.0),
+        20999.75,
+        20911.5,
+        poor_high=True,
+        singles=(Prints(20920.0, 20924.75), Prints(20980.0, 20980.75)),
+    ),
+    opened="above_value",
+    value="higher",
+)
+EXAMPLES |= {
+    "session - with an auction": (
+        "session.MNQ.",
+        head("tracker", 95, BAR_REF),
+        structs.replace(EXAMPLES["session - with a given level"][2], auction=AUCTION),
+    ),
+    "session - an auction before the first session": (
+        "session.MNQ.",
+        head("tracker", 96, BAR_REF),
+        Session(PLAIN_BAR, DAY, 1081, False, 960, auction=Auction(0.25)),
+    ),
+    "profile": (
+        "auction.MNQ.",
+        head("tracker", 3, BAR_REF),
+        Profile("MNQ", DAY, 2, False, 1.0, 20995.0, (1, 5, 7, 6, 0, 2), (100, 2_000, 70_000, 812, 0, 9), AUCTION),
     ),
 }
 

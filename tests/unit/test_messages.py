@@ -83,7 +83,7 @@ def test_money_is_whole_cents_and_time_is_whole_nanoseconds(kind):
 def test_every_field_is_of_a_kind_that_any_messagepack_library_has(kind):
     """Numbers, texts, booleans, byte strings, null, arrays and maps of these: nothing that needs an extension type."""
     codes = {Action, Reason, OrderStatus, StopRounding, TradingState, IngressState, IngressError}
-    plain = {int, float, str, bool, bytes, type(None), *codes}
+    plain = {int, float, str, bool, bytes, type(None), msgspec.UnsetType, *codes}  # unset: not on the wire at all
     if kind is ExternalSignal:
         plain.add(Any)  # a foreign sender's map, so the reply can name what is wrong in it
 

@@ -51,8 +51,8 @@ def section(title):
 def notation(hint):
     """A type as the document writes it."""
     if get_origin(hint) in (Union, UnionType):
-        (inner,) = (each for each in get_args(hint) if each is not NoneType)
-        return f"{notation(inner)}?"
+        (inner,) = (each for each in get_args(hint) if each not in (NoneType, msgspec.UnsetType))
+        return notation(inner) if msgspec.UnsetType in get_args(hint) else f"{notation(inner)}?"
     if get_origin(hint) is tuple:
         kinds = [kind for kind in get_args(hint) if kind is not Ellipsis]
         return f"[{', '.join(map(notation, kinds))}]"
@@ -67,7 +67,11 @@ def notation(hint):
 def default(field):
     if field.required:
         return ""
-    if field.default is None or field.default_factory is dict or isinstance(field.default, (tuple, msgspec.Struct)):
+    if (
+        field.default in (None, msgspec.UNSET)
+        or field.default_factory is dict
+        or isinstance(field.default, (tuple, msgspec.Struct))
+    ):
         return " ="
     if field.default == "":
         return ' = ""'

@@ -37,6 +37,7 @@ WRITERS = {
     "raw.bar.MNQ.1m.": "bridge",
     "session.MNQ.": "tracker",
     "bar.MNQ.5m.": "tracker",
+    "auction.MNQ.": "tracker",
     "intent.MNQ.": "evaluator",
     "decision.MNQ.": "gate",
     "eval.done.MNQ.": "evaluator",

@@ -20,6 +20,8 @@ FIELDS = {
     "Session.day_type_edge": ("session", "day_type_edge", "b_day", "B-Day"),
     "Session.day_type_midpoint": ("session", "day_type_midpoint", "super_trend_up", "super"),
     "Session.widest": ("session", "widest", "none", ""),
+    "Auction.opened": ("session - with an auction", "auction.opened", "below_range", "below"),
+    "Auction.value": ("session - with an auction", "auction.value", "unchanged", "equal"),
     "Intent.action": ("intents", "intents.0.action", "EXIT", "CLOSE"),
     "Intent.direction": ("intents", "intents.0.direction", "SHORT", "short"),
     "Intent.day_type": ("intents", "intents.0.day_type", "p_day", "range"),
