@@ -24,6 +24,7 @@ from tapewire.daemons.evaluator.core import Evaluator
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load
 from tapewire.daemons.settings.structs import Conf
+from tapewire.daemons.tracker import core as tracking
 from tapewire.daemons.tracker.core import Tracker
 from tapewire.daemons.tracker.init import levels_of
 
@@ -100,7 +101,8 @@ def _fresh(conf: Conf, asked: Question) -> tuple[Tracker, Evaluator]:
     calendars = {symbol: conf.calendar_of(symbol)}
     try:
         preset = load.changed(conf.preset, asked.settings)
-        tracker = Tracker(calendars)
+        rows = tracking.rows(msgspec.structs.replace(conf, preset=preset))
+        tracker = Tracker(calendars, rows=rows)
         if asked.levels:
             date, _ = SessionClock(calendars[symbol]).read(asked.bars[-1].close_ns)
             given = GivenLevels(symbol, date.date, levels_of(asked.levels))

@@ -26,7 +26,7 @@ MARK = "journal.json"
 Kept: TypeAlias = Literal["none", "decisions", "all"]
 """What of a backtest's messages its journal keeps (replay/keeping.py)."""
 
-OF_A_BAR = (names.RAW, names.TIMEFRAME, names.SESSION, names.EVAL_DONE, names.SUPPRESSED)
+OF_A_BAR = (names.RAW, names.TIMEFRAME, names.AUCTION, names.SESSION, names.EVAL_DONE, names.SUPPRESSED)
 
 T = TypeVar("T")
 

@@ -73,6 +73,7 @@ __all__ = [
     "StrategyClass",
     "Suppresses",
     "Suppression",
+    "needs_auction",
     "quality",
     "trades_all_hours",
 ]
@@ -152,7 +153,8 @@ class Strategy(Protocol):
     setups: the codes its proposals may carry: A-Z, 0-9 and _, at most MAX_SETUP characters.
     Params: its thresholds, a frozen msgspec Struct that refuses unknown fields.
 
-    It may also set `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours.
+    It may also set `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours. With `reads_auction: ClassVar[bool] =
+    True` a run whose preset has no auction is refused, so `Session.auction` is always there.
     """
 
     @property
@@ -194,6 +196,11 @@ def trades_all_hours(strategy: Strategy) -> bool:
     """Whether a strategy keeps its own hours instead of regular trading hours."""
     hours: Hours = getattr(strategy, "hours", "rth")
     return hours == "all"
+
+
+def needs_auction(strategy: Strategy) -> bool:
+    """Whether a strategy needs `Session.auction`: a run without it is refused."""
+    return bool(getattr(strategy, "reads_auction", False))
 
 
 def quality(flow: Flow) -> Quality:

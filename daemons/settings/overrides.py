@@ -1,9 +1,9 @@
 """Single settings of a preset by name, as `--set` writes them: `v_reversal.drop_threshold=5.0`.
 
 A name is the path of a key in a preset, joined by dots: a parameter of a strategy that the run trades, `exits.exit_time`,
-`risk.max_trades`, `conflict`, `day_type`. A value is written as in TOML; text needs no quotes, a list needs its brackets, and
-`none` removes the rule. A changed setting becomes part of the run's preset, so `run.json` and the daemons' verb `parameters` show
-it.
+`risk.max_trades`, `conflict`, `day_type`, `auction_row_ticks`. A value is written as in TOML; text needs no quotes, a list needs
+its brackets, and `none` removes the rule. A changed setting becomes part of the run's preset, so `run.json` and the daemons' verb
+`parameters` show it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.structs import Exits, Preset, RiskLimits
 
 SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, "risk": RiskLimits}
-SINGLE = ("conflict", "day_type")
+SINGLE = ("conflict", "day_type", "auction_row_ticks")
 
 
 def read(settings: Iterable[str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.structs import MAX_SYMBOL, Instrument, Preset
 from tapewire.strategies import registry
 from tapewire.strategies.clock import minute_of
-from tapewire.strategies.protocol import Strategy
+from tapewire.strategies.protocol import Strategy, needs_auction
 
 
 def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> list[Strategy]:
@@ -28,6 +28,7 @@ def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> l
     strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
     _check_names(preset, strategies)
     _check_ticks(symbol, instrument, strategies)
+    _check_auction(preset, strategies)
     return strategies
 
 
@@ -63,4 +64,14 @@ def _check_ticks(symbol: str, instrument: Instrument, strategies: Sequence[Strat
             raise ConfError(
                 f"{strategy.name}: tick_size = {tick}, but {symbol} ticks {instrument.tick}; set tick_size = {instrument.tick} "
                 f"and check its other distances"
+            )
+
+
+def _check_auction(preset: Preset, strategies: Sequence[Strategy]) -> None:
+    """Refuse a strategy that reads the auction where the preset does not ask for it: it would find nothing. Raises ConfError."""
+    for strategy in strategies:
+        if needs_auction(strategy) and not preset.auction_row_ticks:
+            raise ConfError(
+                f"{strategy.name} reads the auction, and preset {preset.name!r} has none; write auction_row_ticks = 1 (ticks in a "
+                "row of the profile) in the preset, or --set auction_row_ticks=1"
             )

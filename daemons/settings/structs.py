@@ -43,6 +43,8 @@ SYMBOL = re.compile(f"[A-Z0-9]{{1,{MAX_SYMBOL}}}")
 
 LEAST_DAYS = 40
 
+MOST_ROW_TICKS = 10_000
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """The hosts that only this machine reaches."""
 
@@ -274,6 +276,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
     conflict: how several proposals on one bar are resolved: "priority", "additive" or "veto" (strategies/roster.py).
+    auction_row_ticks: the session has TPO and volume profile, with so many ticks in a row (strategies/auction.py); 0: none.
     """
 
     name: str
@@ -281,9 +284,16 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     day_type: str
     strategies: tuple[str, ...]
     conflict: Conflict = "priority"
+    auction_row_ticks: int = 0
     exits: Exits = Exits()
     risk: RiskLimits = RiskLimits()
     parameters: dict[str, dict[str, Any]] = {}
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.auction_row_ticks <= MOST_ROW_TICKS:
+            raise ValueError(
+                f"auction_row_ticks = {self.auction_row_ticks}: write whole ticks a row, 1 to {MOST_ROW_TICKS}; 0 for no profile"
+            )
 
 
 class Publishing(Struct, frozen=True, forbid_unknown_fields=True):

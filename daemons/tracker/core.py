@@ -1,5 +1,7 @@
 """The session tracker: raw bars in, one `Session` per accepted bar out. The evaluator decides from that stream and nothing else.
 
+Where the preset asks for it the session has the auction by price, whose rows the tracker publishes bracket by bracket.
+
 The tracker also publishes bars of the other timeframes in the run's configuration, from one-minute bars or from last trades. No
 daemon decides from them: they are for people and for subscribers outside the chain. Trades are not in the journal, unless a setting
 says so; so no recovery folds them, and what they were made into goes on with the numbers that the journal has.
@@ -20,6 +22,7 @@ from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.market.periods import Period, period
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import init, shown
+from tapewire.daemons.tracker.auction import AuctionState, RowSize
 from tapewire.daemons.tracker.session_model import SessionModel
 from tapewire.daemons.tracker.timeframes import Timeframe
 from tapewire.daemons.tracker.trades import TradeBars
@@ -29,10 +32,13 @@ USUAL = "equity"
 
 
 class Feed(NamedTuple):
-    """One tracked instrument: its name, the topic of its session records, its clock, its session model, its longer timeframes."""
+    """One tracked instrument: its name, the topics of its session records and profiles, its clock, its session model, its longer
+    timeframes.
+    """
 
     instrument: str
     session_topic: str
+    auction_topic: str
     clock: SessionClock
     model: SessionModel
     timeframes: tuple[Timeframe, ...]
@@ -45,21 +51,24 @@ class Tracker:
     timeframes that are not tracked. All three are counted and otherwise ignored.
     """
 
-    __slots__ = ("_feeds", "_periods", "_products", "_traded", "_trades", "foreign")
+    __slots__ = ("_feeds", "_periods", "_products", "_rows", "_traded", "_trades", "foreign")
 
     def __init__(
         self,
         calendars: Mapping[str, Calendar],
         timeframes: Sequence[int | str] = (),
         products: Mapping[str, str] = MappingProxyType({}),
+        rows: Mapping[str, RowSize] = MappingProxyType({}),
     ) -> None:
         """
         Args:
             calendars: of each tracked instrument. timeframes: of the further bars to publish (daemons/market/periods.py). products:
-            the calendar's name of every instrument that is defined; trades of others are foreign.
+            the calendar's name of every instrument that is defined; trades of others are foreign. rows: of the instruments whose
+            auction is tracked.
         """
         self._periods = sorted(map(period, timeframes), key=_length)
         self._products = products
+        self._rows = rows
         self._traded = frozenset(calendars)
         self._feeds = {topics.bar(name): self._feed(name, calendar) for name, calendar in calendars.items()}
         self._trades: dict[str, TradeBars] = {}
@@ -114,11 +123,13 @@ class Tracker:
         if session is None:
             return ()
         session_record = Publish(feed.session_topic, session)
-        if not feed.timeframes:
+        auction = feed.model.auction
+        if not feed.timeframes and auction is None:
             return (session_record,)
         day, at = feed.clock.read(bar.close_ns)
         longer = [Publish(each.topic, closed) for each in feed.timeframes for closed in each.fold(day.date, at, bar)]
-        return (session_record, *longer)
+        profiles = [] if auction is None else [Publish(feed.auction_topic, profile) for profile in auction.closed()]
+        return (session_record, *profiles, *longer)
 
     def _tick(self, topic: str, tick: Tick) -> Sequence[Output]:
         bars = self._trades.get(topic)
@@ -133,7 +144,9 @@ class Tracker:
         longer = [each for each in self._periods if not each.needs_trades and each.word != MINUTE]
         clock = SessionClock(calendar)
         made = tuple(Timeframe(instrument, each, self._product(instrument)) for each in longer)
-        return Feed(instrument, topics.of(topics.SESSION, instrument), clock, SessionModel(clock), made)
+        size = self._rows.get(instrument)
+        model = SessionModel(clock, None if size is None else AuctionState(instrument, size))
+        return Feed(instrument, topics.of(topics.SESSION, instrument), topics.of(topics.AUCTION, instrument), clock, model, made)
 
     def _of_trades(self, instrument: str) -> TradeBars:
         """Of a traded instrument only what is shorter than its minutes; of others, whose minutes nobody follows, all."""
@@ -156,7 +169,7 @@ def daemon(conf: Conf) -> Daemon:
     timeframes = conf.tracker.timeframes
     return Daemon(
         name="tracker",
-        core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, timeframes, products),
+        core=Tracker({symbol: conf.calendar_of(symbol) for symbol in conf.traded}, timeframes, products, rows(conf)),
         subscribe=(topics.RAW, topics.GAP),
         serves="tracker",
         recover=(topics.RAW, topics.LEVELS),
@@ -166,6 +179,12 @@ def daemon(conf: Conf) -> Daemon:
         shows={"state": shown.sessions},
         ticks=_wanted(conf),
     )
+
+
+def rows(conf: Conf) -> dict[str, RowSize]:
+    """The rows of each traded instrument's auction; none if the preset does not ask for it."""
+    count = conf.preset.auction_row_ticks
+    return {symbol: RowSize(conf.instruments[symbol].tick, count) for symbol in conf.traded} if count else {}
 
 
 def _wanted(conf: Conf) -> tuple[str, ...]:

@@ -8,9 +8,12 @@ moving averages advance.
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from tapewire.bus.messages import Bar, DayType, Flow, GivenLevels, Levels, Scores, Session
 from tapewire.daemons.market.clock import SessionClock, TradeDate
 from tapewire.daemons.tracker.acceptance import Acceptance
+from tapewire.daemons.tracker.auction import AuctionState
 from tapewire.daemons.tracker.averages import Averages
 from tapewire.daemons.tracker.confidence import DayConfidence
 from tapewire.daemons.tracker.cross import CrossInstruments
@@ -128,7 +131,8 @@ class SessionState:
 class SessionModel:
     """The session model of one instrument.
 
-    last: the newest record. late: bars ignored because their stamp was not later than the last accepted one.
+    auction: the profile by price, None if the run does not ask for it. last: the newest record.
+    late: bars ignored because their stamp was not later than the last accepted one.
     refused: bars ignored because a price was not a finite number; they degrade the session.
     """
 
@@ -145,13 +149,15 @@ class SessionModel:
         "_last_ns",
         "_previous",
         "_today",
+        "auction",
         "last",
         "late",
         "refused",
     )
 
-    def __init__(self, clock: SessionClock) -> None:
+    def __init__(self, clock: SessionClock, auction: AuctionState | None = None) -> None:
         self._clock = clock
+        self.auction = auction
         self._flow = OrderFlow()
         self._gaps = MinuteGaps()
         self._averages = Averages()
@@ -224,6 +230,8 @@ class SessionModel:
         if left:
             r, self._previous = left
             self._history.add(r)
+        if self.auction is not None:
+            self.auction.turn(day.date, counts=left is not None)
         self._today = SessionState(day, self._previous)
         return self._today
 
@@ -239,7 +247,7 @@ class SessionModel:
 
     def _record(self, today: SessionState, at: int, bar: Bar) -> Session:
         """Advance the model by one bar and return its record. Fields that describe an RTH bar are empty outside RTH."""
-        day, averages = today.day, self._averages
+        day, averages, auction = today.day, self._averages, self.auction
         i: int | None = None
         k: int | None = None
         flow: Flow | None = None
@@ -255,8 +263,12 @@ class SessionModel:
             fvg_bull, fvg_bear = self._gaps.fold(bar)
             fvg_bull_15m = today.quarter_gaps.fold(at, bar)
             day_type_edge, day_type_midpoint = post_ib.day_type_edge, post_ib.day_type_midpoint
+            if auction is not None:
+                auction.fold(at, day.closes, bar.open, bar.high, bar.low, bar.volume)
         else:
             today.night.fold(at, bar)
+            if auction is not None and at > day.closes:
+                auction.end()
         ranges, post_ib = today.ranges, today.post_ib
         acceptance = post_ib.acceptance
         # Positional, in the order of the fields: this many keyword arguments would take longer than all other work on the bar.
@@ -303,4 +315,5 @@ class SessionModel:
             averages.atr14,
             today.cross.fold(bar.cross),
             today.night.given,
+            UNSET if auction is None else auction.auction,
         )

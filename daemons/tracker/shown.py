@@ -32,6 +32,7 @@ def _state(name: str, s: Session) -> dict[str, Any]:
         "touches": s.touches,
         "levels": msgspec.to_builtins(s.levels),
         "given": list(s.given),
+        **({} if s.auction is msgspec.UNSET else {"auction": msgspec.to_builtins(s.auction)}),
         "degraded": s.degraded,
         "missing": s.missing,
         "bar_ns": s.bar.close_ns,

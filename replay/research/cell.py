@@ -184,7 +184,7 @@ class CellRun:
 
 def _shared(conf: Conf) -> Conf:
     """The settings that all cells share: without those that a cell may vary."""
-    return replace(conf, preset=NOTHING, fill="")
+    return replace(conf, preset=replace(NOTHING, auction_row_ticks=conf.preset.auction_row_ticks), fill="")
 
 
 def key(conf: Conf, recording: str, code: str) -> str:

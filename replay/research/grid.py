@@ -19,6 +19,8 @@ from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import Conf
 
 MOST_CELLS = 10_000
+TRACKED = "auction_row_ticks"
+"""The setting of a preset that the tracker reads."""
 
 Cell: TypeAlias = dict[str, Any]
 """One value for each axis, by the axis' name."""
@@ -75,6 +77,8 @@ def applied(conf: Conf, cell: Cell) -> Conf:
     fill = cell.get("fill", conf.fill)
     if fill not in ("next_open", "close"):
         raise ConfError(f"{where}: unknown fill model {fill!r}; known: next_open, close")
+    if TRACKED in cell:
+        raise ConfError(f"{where}: {TRACKED} changes the sessions, which all cells share; run one sweep for each value")
     preset = configuration.changed(conf.preset, {name: value for name, value in cell.items() if name != "fill"})
     try:
         for symbol in conf.traded:

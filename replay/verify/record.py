@@ -31,7 +31,7 @@ Number = tuple[int, int]
 """Epoch and number of a message in its topic."""
 
 JUDGED: Mapping[str, tuple[str, ...]] = {
-    "tracker": (topics.LEVELS, topics.SESSION, topics.TIMEFRAME),
+    "tracker": (topics.LEVELS, topics.SESSION, topics.TIMEFRAME, topics.AUCTION),
     "gate": (
         *(topics.DECISION, topics.SIGNAL, topics.REJECT, topics.COMMAND, topics.ORDER, topics.FILL, topics.POSITION),
         *(topics.TRADE, topics.RISK, topics.INGRESS),

@@ -26,7 +26,7 @@ EVERY = 97  # bars between two kills; prime to the pipeline's four, so they hit 
 
 def test_killing_every_daemon_in_turn_changes_no_byte(home: Path, bars: Path, tmp_path: Path) -> None:
     """Broker, logger, publisher, gate, tracker and evaluator are killed again and again; nothing is lost, doubled or different."""
-    preset = configuration.preset("seed", ["pipeline"])
+    preset = configuration.preset("seed", ["pipeline"], ["auction_row_ticks=4"])
     conf = configuration.load("replay", instance="kills", traded=["MNQ"], preset=preset)
     base = supervise.free_base_port(conf.bus.host, conf.bus.base_port)
     recording, calendar = runs.read(bars, "MNQ", lambda share: None)
@@ -54,6 +54,7 @@ def test_killing_every_daemon_in_turn_changes_no_byte(home: Path, bars: Path, tm
             player.finish()
 
     assert set(killed) == set(supervise.DAEMONS)
+    assert "auction.MNQ.tape" in journal(disturbed)
     assert journal(disturbed) == journal(undisturbed)
 
 

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 REAL = SHARED / "data" / "ninjatrader"
 SYNTH = SHARED / "conformance" / "synth"
+PIPELINE = ("--strategies", "pipeline", "--set", "auction_row_ticks=1")  # with the auction, which no other run here has
 
 
 def journal(run: Path) -> dict[str, bytes]:
@@ -58,19 +59,20 @@ def first(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     return once
 
 
-@pytest.mark.parametrize("options", [(), ("--strategies", "pipeline"), ("--fill", "close", "--preset", "adaptive")])
+@pytest.mark.parametrize("options", [(), PIPELINE, ("--fill", "close", "--preset", "adaptive")])
 def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable[..., Any], options: tuple[str, ...]) -> None:
     """Journal and results are equal, and `tapewire diff` reports so with status 0."""
     a, b = first(*options)
 
     assert journal(a) == journal(b)
     assert results(a) == results(b)
+    assert ("auction.MNQ.tape" in journal(a)) == (options == PIPELINE)
     assert tapewire("diff", a, b).returncode == 0
 
 
 def test_the_latency_of_a_replay_is_shown_hop_by_hop(tapewire: Run, first: Callable[..., Any]) -> None:
     """Each stage of the real chain has its figures, although no message of the chain has a time of the clock."""
-    _, replayed = first("--strategies", "pipeline")
+    _, replayed = first(*PIPELINE)
     text, told = tapewire("latency", "--run", replayed), tapewire("latency", "--run", replayed, "--json")
 
     found = json.loads(told.stdout)
@@ -82,17 +84,17 @@ def test_the_latency_of_a_replay_is_shown_hop_by_hop(tapewire: Run, first: Calla
 
 def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any], bars: Path, tmp_path: Path) -> None:
     """Neither way differs from a second run of itself; the second run replaces the first in the same folder, too."""
-    before = tuple(made(folder) for folder in first("--strategies", "pipeline"))
-    for folder, name in zip(first("--strategies", "pipeline"), ("a", "b"), strict=True):
+    before = tuple(made(folder) for folder in first(*PIPELINE))
+    for folder, name in zip(first(*PIPELINE), ("a", "b"), strict=True):
         shutil.copytree(folder, tmp_path / name)
 
-    again = both(tapewire, bars, tmp_path, "--strategies", "pipeline")
+    again = both(tapewire, bars, tmp_path, *PIPELINE)
 
     assert tuple(made(folder) for folder in again) == before
 
 
 @pytest.mark.skipif(form.FORM != form.COMPILED, reason="tapewire is not compiled here, so there is one form only")
-@pytest.mark.parametrize("options", [(), ("--strategies", "pipeline")])
+@pytest.mark.parametrize("options", [(), PIPELINE])
 def test_the_interpreted_form_leaves_the_bytes_of_the_compiled(
     home: Path, first: Callable[..., Any], bars: Path, tmp_path: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
