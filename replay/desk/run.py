@@ -6,13 +6,16 @@ import html
 import math
 import shutil
 import weakref
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapewire.bus import topics
 from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Bar, Profile
 from tapewire.daemons.settings import load as configuration
-from tapewire.replay import equity, explain, lines, outputs, report, runs
+from tapewire.replay import auction, equity, explain, lines, outputs, report, runs, tapes
 from tapewire.replay.attendance import SessionCount
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
@@ -141,6 +144,36 @@ class Run:
         return tables.made("equity", equity.rows(self._rows("trades.jsonl"), self.capital, self.conf.calendar))
 
     @cached_property
+    def auction(self) -> pd.DataFrame:
+        """The auction of every session at its end, from its bars, whether or not the run asked for it.
+
+        Rows have as many ticks as the run's preset says, else one.
+
+        Raises:
+            ConfError: the run keeps no bars, or has several instruments.
+        """
+        from tapewire.replay.desk import tables
+
+        return tables.made("auction", map(tables.auction_row, self._profiles(0)))
+
+    def profile(self, session: str, row_ticks: int = 0) -> pd.DataFrame:
+        """The rows of one session's profile, from the highest price down: TPOs with their brackets, and volume at price.
+
+        Volume is an approximation, spread evenly over the range of each bar (`tapewire.strategies.auction`).
+
+        Args:
+            session: its trade date. row_ticks: ticks in a row; 0: as the run's preset has it, else one.
+        Raises:
+            ConfError: no such session, the run keeps no bars, or it has several instruments.
+        """
+        from tapewire.replay.desk import tables
+
+        found = next((each for each in self._profiles(row_ticks) if each.session == session), None)
+        if found is None:
+            raise ConfError(f"profile({session!r}): the run has no RTH bar of that trade date; see run.sessions")
+        return tables.made("profile", tables.profile_rows(found))
+
+    @cached_property
     def stats(self) -> pd.Series[Any]:
         """The figures of the run by name; `tapewire.replay.desk.numbers` has their formulas. NaN: nothing to divide by."""
         import pandas as pd
@@ -245,6 +278,18 @@ class Run:
             )
             for row, session in zip(rows, equity.closed(rows, self.conf.calendar), strict=True)
         ]
+
+    def _profiles(self, row_ticks: int) -> Iterator[Profile]:
+        if len(self.summary.instruments) != 1:
+            raise ConfError(f"the run has {len(self.summary.instruments)} instruments; a profile is of one")
+        name = self.summary.instruments[0]
+        if self._recording is not None:
+            bars: Iterable[Bar] = self._recording.bars
+        elif tapes.kept(self.folder) == "all":
+            bars = tapes.facts(self.folder, topics.bar(name), Bar)
+        else:
+            raise ConfError(f"{self.folder} keeps no bars; run it again with --journal all")
+        return auction.profiles(self.conf, bars, row_ticks)
 
 
 def load(folder: str | Path, *, capital: float | None = None) -> Run:

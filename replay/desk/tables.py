@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from tapewire.bus.messages import Profile
+from tapewire.replay import auction
 from tapewire.strategies.clock import NEW_YORK
 
 TIME, TEXT, FLOAT, INT, FLAG = f"datetime64[ns, {NEW_YORK}]", "str", "float64", "int64", "bool"
@@ -84,6 +86,29 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "rth_bars": (INT, "bars of regular trading hours"),
         "missing": (INT, "minutes of regular trading hours without a bar"),
     },
+    "auction": {
+        "session": (TEXT, "trade date, YYYY-MM-DD"),
+        "tpo_poc": (FLOAT, "point of control of TPOs"),
+        "tpo_high": (FLOAT, "highest tick of their value area"),
+        "tpo_low": (FLOAT, "lowest tick of it"),
+        "volume_poc": (FLOAT, "point of control of volume, spread evenly over each bar's range; NaN without volume"),
+        "volume_high": (FLOAT, "highest tick of its value area"),
+        "volume_low": (FLOAT, "lowest tick of it"),
+        "tail_high": (INT, "rows of single prints from the high downwards"),
+        "tail_low": (INT, "rows of single prints from the low upwards"),
+        "poor_high": (FLAG, "the highest row has two TPOs or more"),
+        "poor_low": (FLAG, "the lowest row has"),
+        "singles": (INT, "runs of single prints between the extremes"),
+        "opened": (TEXT, "the open by range and value of the session before: above_range, above_value, in_value, ..."),
+        "value": (TEXT, "the value area of TPOs by that of the session before: higher, overlapping_higher, inside, ..."),
+        "row": (FLOAT, "height of a row, points"),
+    },
+    "profile": {
+        "price": (FLOAT, "lowest tick of the row"),
+        "tpos": (INT, "brackets that traded in it"),
+        "brackets": (TEXT, "the same by their letters, A from 09:30 on"),
+        "volume": (INT, "contracts, spread evenly over each bar's range"),
+    },
     "equity": {
         "time": (TIME, "close of the bar in which a trade was closed"),
         "session": (TEXT, "trade date of that bar"),
@@ -94,6 +119,9 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 """Of each table, in order: the columns with their type, and what they are."""
+
+
+AREA = ("poc", "high", "low")
 
 
 def made(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -107,6 +135,32 @@ def made(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         values = [row.get(column) for row in kept]
         columns[column] = _times(values) if kind == TIME else _column(values, kind)
     return pd.DataFrame(columns)
+
+
+def auction_row(found: Profile) -> dict[str, Any]:
+    """A row of the table `auction`."""
+    made = found.auction
+    areas = {"tpo": made.tpo, "volume": made.volume}
+    return {
+        "session": found.session,
+        **{f"{name}_{end}": None if area is None else getattr(area, end) for name, area in areas.items() for end in AREA},
+        **{name: getattr(made, name) for name in ("tail_high", "tail_low", "poor_high", "poor_low", "opened", "value", "row")},
+        "singles": len(made.singles),
+    }
+
+
+def profile_rows(found: Profile) -> list[dict[str, Any]]:
+    """The rows of the table `profile`."""
+    rows = [
+        {
+            "price": round(found.low + at * found.row, 10),
+            "tpos": brackets.bit_count(),
+            "brackets": auction.lettered(brackets),
+            "volume": volume,
+        }
+        for at, (brackets, volume) in enumerate(zip(found.letters, found.volumes, strict=True))
+    ]
+    return rows[::-1]
 
 
 def _column(values: Sequence[Any], kind: str) -> pd.Series[Any]:

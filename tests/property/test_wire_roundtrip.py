@@ -24,6 +24,7 @@ LEAVES = {
     bool: st.booleans(),
     bytes: st.binary(max_size=300),
     type(None): st.none(),
+    msgspec.UnsetType: st.just(msgspec.UNSET),
 }
 
 

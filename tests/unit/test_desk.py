@@ -153,6 +153,57 @@ def test_a_wrong_argument_is_refused_as_by_the_command(recorded, arguments, word
         tapewire.backtest(recorded, strategies=["pipeline"], **arguments)
 
 
+def test_every_session_has_its_auction_whether_or_not_the_run_asked(run, still):
+    """From the bars in memory and from the journal; each value area is within the rows of its profile."""
+    made = run.auction
+
+    assert [*made.session] == DATES
+    assert made.equals(tapewire.load(run.folder).auction)
+    assert made.equals(still.auction)
+    assert [*made.columns] == [*tables.COLUMNS["auction"]]
+    assert [made.opened[0], made.value[0]] == ["", ""]
+    assert made.opened[1]
+    for each in made.itertuples():
+        rows = run.profile(each.session)
+        assert rows.price.min() <= each.tpo_low < each.tpo_poc < each.tpo_high <= rows.price.max()
+        assert rows.price.min() <= each.volume_low < each.volume_high <= rows.price.max()
+
+
+def test_a_profile_is_what_a_table_of_minutes_gives(run, recorded):
+    """Worked out anew with pandas: brackets by their high and low, and not a contract more or less than in the bars."""
+    bars = pd.read_csv(recorded / "NQ_Volumetric_1.csv.gz", comment="#", index_col="timestamp", parse_dates=True)
+    day = bars.between_time("09:31", "16:00").loc[DATES[1]]
+    brackets = day.groupby((day.index.hour * 60 + day.index.minute - 571) // 30).agg({"high": "max", "low": "min"})
+    made = run.profile(DATES[1])
+    expected = [
+        "".join("ABCDEFGHIJKLM"[at] for at, bracket in brackets.iterrows() if bracket.low <= price <= bracket.high)
+        for price in made.price
+    ]
+
+    assert made.volume.sum() == day.volume.sum()
+    assert (made.price.max(), made.price.min(), len(made)) == (
+        day.high.max(),
+        day.low.min(),
+        (day.high.max() - day.low.min()) * 4 + 1,
+    )
+    assert [*made.brackets] == expected
+    assert [*made.tpos] == [len(each) for each in expected]
+
+
+def test_rows_may_have_more_ticks(run):
+    """The same contracts in fewer rows."""
+    fine, coarse = run.profile(DATES[0]), run.profile(DATES[0], row_ticks=8)
+
+    assert coarse.volume.sum() == fine.volume.sum()
+    assert set(coarse.price.diff().dropna()) == {-2.0}
+
+
+def test_a_profile_of_another_date_is_refused(run):
+    """With where to look."""
+    with pytest.raises(ConfError, match=r"see run\.sessions"):
+        run.profile("2026-03-07")
+
+
 def test_dates_choose_sessions(recorded):
     """First and last trade date, as text or as a date."""
     found = tapewire.backtest(recorded, strategies=["pipeline"], start=dt.date(2026, 3, 3), end="2026-03-03")
