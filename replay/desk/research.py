@@ -29,11 +29,13 @@ from tapewire.replay.compare import comparison, region
 from tapewire.replay.compare import source as sources
 from tapewire.replay.desk.run import ReportPage, Run
 from tapewire.replay.desk.start import configured, written
-from tapewire.replay.research import grid, page, walk_files
 from tapewire.replay.research import lookahead as cutting
+from tapewire.replay.research import page, walk_files
+from tapewire.replay.research import search as searches
 from tapewire.replay.research import start as studies
 from tapewire.replay.research.grid import Axis
 from tapewire.replay.research.overfit import Doubt
+from tapewire.replay.research.search import Range, Search
 from tapewire.replay.research.watch import Use
 from tapewire.replay.research.windows import Plan
 from tapewire.replay.sources.options import Options
@@ -228,6 +230,9 @@ def sweep(
     fill: str = "next_open",
     fill_empty: bool = False,
     sessions_split: float = 0.7,
+    trials: int | None = None,
+    metric: str = "net",
+    seed: int = 1,
     jobs: int | None = None,
     cluster: str | None = None,
     instruments: str | Path | None = None,
@@ -240,21 +245,22 @@ def sweep(
         data, instrument, preset, strategies, start, end, fill_empty, instruments, options, progress: as of `backtest`.
         set: the grid: a list of values for each setting, such as {"edge_fade.pause_bars": [10, 20, 40], "fill": ["close"]}.
         out: the folder, whose finished cells are not computed again; None for one that goes with the result.
-        sessions_split: share of the sessions on which the best is chosen. jobs: processes, all cores if None. cluster: address of
+        sessions_split: share of the sessions on which the best is chosen.
+        trials: try so many cells by Optuna, which makes `metric` large in sample (net, sharpe or sortino), with this seed. A
+            setting may then also be a range, such as "5..60", "5..60:5" or "100.0..400.0". None for the whole grid.
+        jobs: processes, all cores if None. cluster: address of
             a Dask scheduler instead, whose workers must see `data` under the same path.
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
     if not 0 < sessions_split <= 1:
         raise ConfError(f"sessions_split = {sessions_split}: write a share above 0 and at most 1")
-    axes = _axes(set)
-    with _prepared("sweep", data, axes, instrument, preset, strategies, start, end, fill, fill_empty, instruments, options) as (
-        conf,
-        read,
-    ):
+    axes, search = _space(set), None if trials is None else Search(trials, metric, seed)
+    chosen = (instrument, preset, strategies, start, end, fill, fill_empty, instruments, options)
+    with _prepared("sweep", data, axes, search, *chosen) as (conf, read):
         with _folder(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))
-            found = studies.swept(conf, read, axes, sessions_split, folder, studies.Processes(jobs, cluster), told)
+            found = studies.swept(conf, read, axes, sessions_split, folder, studies.Processes(jobs, cluster), told, search)
         return SweepResult(folder, found, passing=out is None)
 
 
@@ -268,6 +274,8 @@ def walk_forward(
     purge: int = 0,
     embargo: int = 0,
     metric: str = "sharpe",
+    trials: int | None = None,
+    seed: int = 1,
     instrument: str = "MNQ",
     preset: str = "seed",
     strategies: Iterable[str] | None = None,
@@ -286,23 +294,19 @@ def walk_forward(
 
     Args:
         data, instrument, preset, strategies, start, end, fill_empty, instruments, options, progress: as of `backtest`.
-        set, out, jobs, cluster: as of `sweep`.
+        set, trials, seed, out, jobs, cluster: as of `sweep`; each window has trials of its own.
         sample, test, anchored, purge, embargo: the windows, in sessions (replay/research/windows.py).
         metric: by which each window chooses: sharpe, sortino, calmar, net, expectancy, profit_factor or win_rate.
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
     plan = Plan(sample, test, anchored, purge, embargo, metric)
-    axes = _axes(set)
-    with _prepared(
-        "walk-forward", data, axes, instrument, preset, strategies, start, end, fill, fill_empty, instruments, options
-    ) as (
-        conf,
-        read,
-    ):
+    axes, search = _space(set), None if trials is None else Search(trials, metric, seed)
+    chosen = (instrument, preset, strategies, start, end, fill, fill_empty, instruments, options)
+    with _prepared("walk-forward", data, axes, search, *chosen) as (conf, read):
         with _folder(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))
-            found = studies.walked(conf, read, axes, plan, folder, studies.Processes(jobs, cluster), told)
+            found = studies.walked(conf, read, axes, plan, folder, studies.Processes(jobs, cluster), told, search)
         return WalkForwardResult(folder, found, passing=out is None)
 
 
@@ -331,12 +335,8 @@ def lookahead(
     """
     import pandas as pd
 
-    with _prepared(
-        "lookahead", data, (), instrument, preset, strategies, start, end, "next_open", False, instruments, options, set
-    ) as (
-        conf,
-        read,
-    ):
+    chosen = (instrument, preset, strategies, start, end, "next_open", False, instruments, options)
+    with _prepared("lookahead", data, (), None, *chosen, set) as (conf, read):
         found = cutting.analyse(
             conf,
             read.recording,
@@ -410,13 +410,15 @@ def _moments(rows: Sequence[msgspec.Struct]) -> pd.DataFrame:
     return table
 
 
-def _axes(values: Mapping[str, Any]) -> tuple[Axis, ...]:
-    """A grid from values by name; a single value is an axis of one."""
-    found = [
-        Axis(name, tuple(each) if isinstance(each, Sequence) and not isinstance(each, str) else (each,))
-        for name, each in values.items()
-    ]
-    return grid.checked(found)
+def _space(values: Mapping[str, Any]) -> tuple[Axis | Range, ...]:
+    """What to vary, by name: several values, one, or a range in words."""
+    found: list[Axis | Range] = []
+    for name, each in values.items():
+        if isinstance(each, str) and ".." in each:
+            found.append(searches.part(f"{name}={each}"))
+        else:
+            found.append(Axis(name, tuple(each) if isinstance(each, Sequence) and not isinstance(each, str) else (each,)))
+    return searches.checked(found)
 
 
 @contextmanager
@@ -435,7 +437,8 @@ def _folder(out: str | Path | None) -> Iterator[Path]:
 def _prepared(
     instance: str,
     data: str | Path | pd.DataFrame,
-    axes: Sequence[Axis],
+    parts: Sequence[Axis | Range],
+    search: Search | None,
     instrument: str,
     preset: str,
     strategies: Iterable[str] | None,
@@ -450,8 +453,8 @@ def _prepared(
     """The settings of a study, and its recording: under a path that other processes can read while this is open."""
     own = None if instruments is None else Path(instruments)
     conf = configured(instance, instrument, preset, strategies, settings, fill, fill_empty, None, own)
-    for cell in grid.cells(axes):
-        grid.applied(conf, cell)
+    if parts:
+        studies.checked(conf, parts, search)
     how = options or Options()
     how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
     with TemporaryDirectory(prefix="tapewire-") as place:

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from tapewire.replay.research.lookahead import Analysis
 
 MOST_CELLS = 10  # of a sweep on the terminal
+TrialsOption = Annotated[
+    int | None, typer.Option(min=1, help="Try so many cells, by Optuna, in place of a whole grid; per window in a walk-forward.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of the trials: another seed tries others.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -170,7 +174,10 @@ def account(analysis: Analysis) -> Iterator[str]:
 def sweep(
     data: DataOption,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
-    settings: Annotated[list[str], typer.Option("--set", help="name=value,value; once per setting. edge_fade.pause_bars=10,20")],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step."),
+    ],
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
@@ -179,6 +186,9 @@ def sweep(
     sessions_split: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Share of the sessions on which the best is chosen.")
     ] = 0.7,
+    trials: TrialsOption = None,
+    metric: Annotated[str, typer.Option(help="What trials make large in sample: net, sharpe or sortino.")] = "net",
+    seed: SeedOption = 1,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
@@ -189,22 +199,24 @@ def sweep(
     source: Options,
 ) -> None:
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell."""
-    from tapewire.replay.research import grid, start, table
+    from tapewire.replay.research import search, start, table
 
-    axes = grid.axes(settings)
+    parts = search.space(settings)
+    wanted = None if trials is None else search.Search(trials, metric, seed)
     checked = _checked(instrument, preset, strategies, fill, "sweep", own)
-    start.checked(checked, axes)  # report a misspelt name before anything is read
+    start.checked(checked, parts, wanted)  # report a misspelt name before anything is read
     conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source, fill_empty=fill_empty)
     with bar() as (tell, progress):
         tell("sweep")
         found = start.swept(
             conf,
             start.Data(data.resolve(), source, recording),
-            axes,
+            parts,
             sessions_split,
             out_dir,
             start.Processes(jobs, cluster),
             start.Telling(err.print, progress),
+            wanted,
         )
     if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)
@@ -220,7 +232,10 @@ def sweep(
 def walk_forward(
     data: DataOption,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
-    settings: Annotated[list[str], typer.Option("--set", help="name=value,value; once per setting. edge_fade.pause_bars=10,20")],
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step."),
+    ],
     sample: Annotated[int, typer.Option(help="Sessions on which a window chooses; with --anchored the first one.")] = 60,
     test: Annotated[int, typer.Option(help="Sessions after it on which the choice is traded.")] = 20,
     anchored: Annotated[bool, typer.Option("--anchored", help="Every sample begins with the first session.")] = False,
@@ -229,6 +244,8 @@ def walk_forward(
     metric: Annotated[
         str, typer.Option(help="Of the choice: sharpe, sortino, calmar, net, expectancy, profit_factor or win_rate.")
     ] = "sharpe",
+    trials: TrialsOption = None,
+    seed: SeedOption = 1,
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
@@ -244,12 +261,13 @@ def walk_forward(
     source: Options,
 ) -> None:
     """Choose a cell of a grid on one window of sessions after another, and trade it on those that follow."""
-    from tapewire.replay.research import grid, start, windows
+    from tapewire.replay.research import search, start, windows
 
     plan = windows.checked(windows.Plan(sample, test, anchored, purge, embargo, metric))
-    axes = grid.axes(settings)
+    parts = search.space(settings)
+    wanted = None if trials is None else search.Search(trials, metric, seed)
     checked = _checked(instrument, preset, strategies, fill, "walk-forward", own)
-    start.checked(checked, axes)
+    start.checked(checked, parts, wanted)
     conf, recording = prepare(
         data, instrument, preset, strategies, fill, "walk-forward", own=own, source=source, fill_empty=fill_empty
     )
@@ -258,11 +276,12 @@ def walk_forward(
         found = start.walked(
             conf,
             start.Data(data.resolve(), source, recording),
-            axes,
+            parts,
             plan,
             out_dir,
             start.Processes(jobs, cluster),
             start.Telling(err.print, progress),
+            wanted,
         )
     if as_json:
         out.print(msgspec.json.encode(found).decode(), markup=False)

@@ -39,11 +39,11 @@ def axes(settings: Sequence[str]) -> tuple[Axis, ...]:
     Raises:
         ConfError: no value, a value or a name twice, nothing to vary, or more than MOST_CELLS cells.
     """
-    return checked(tuple(map(_axis, settings)))
+    return checked(tuple(map(axis, settings)))
 
 
-def checked(found: Sequence[Axis]) -> tuple[Axis, ...]:
-    """These axes, if they make a grid. Raises ConfError as `axes`."""
+def checked(found: Sequence[Axis], largest: float = MOST_CELLS) -> tuple[Axis, ...]:
+    """These axes, if they make a grid of at most so many cells. Raises ConfError as `axes`."""
     if not found:
         raise ConfError("nothing to vary; write --set name=value,value, such as --set edge_fade.pause_bars=10,20,40")
     names = [axis.name for axis in found]
@@ -56,8 +56,8 @@ def checked(found: Sequence[Axis]) -> tuple[Axis, ...]:
     size = 1
     for axis in found:
         size *= len(axis.values)
-    if size > MOST_CELLS:
-        raise ConfError(f"the grid has {size} cells, at most {MOST_CELLS} make sense; take fewer values")
+    if size > largest:
+        raise ConfError(f"the grid has {size} cells, at most {largest} make sense; take fewer values")
     return tuple(found)
 
 
@@ -109,7 +109,8 @@ def shown(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _axis(setting: str) -> Axis:
+def axis(setting: str) -> Axis:
+    """The axis of one `name=value,value`. Raises ConfError."""
     name, equals, text = setting.partition("=")
     name = name.strip()
     values = [overrides.value(each.strip()) for each in _split(text)]

@@ -11,6 +11,9 @@ from tapewire.replay.desk import numbers
 
 METRICS = ("sharpe", "sortino", "calmar", "net", "expectancy", "profit_factor", "win_rate")
 
+OF_SESSIONS = ("net", "sharpe", "sortino")
+"""Those that need the sessions alone, and no trade."""
+
 
 def checked(metric: str) -> str:
     """The name of a metric. Raises ConfError with the nearest one."""

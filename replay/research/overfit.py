@@ -79,14 +79,14 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
         share: the share of the sessions, from the first on, that is in sample; the best try is chosen by its net there.
     """
     sessions = len(tries[0].nets)
-    inside = min(max(1, int(share * sessions)), sessions)
-    nets = [sum(each.nets[:inside]) / 100 for each in tries]
-    rest = [sum(each.nets[inside:]) / 100 for each in tries]
+    first = inside(sessions, share)
+    nets = [sum(each.nets[:first]) / 100 for each in tries]
+    rest = [sum(each.nets[first:]) / 100 for each in tries]
     best = max(range(len(tries)), key=lambda at: (nets[at], -at))
     around = tuple(nets[at] for at in near.get(best, ()))
-    samples = {each.nets[:inside] for each in tries}
+    samples = {each.nets[:first] for each in tries}
     ratios = [sharpe(sample) for sample in sorted(samples)]
-    mine = tries[best].nets[:inside]
+    mine = tries[best].nets[:first]
     chance = expected_best(ratios)
     z = deflated(mine, chance)
     overfit, superior, search = multiple.words([[net / 100 for net in each.nets] for each in tries])
@@ -94,11 +94,11 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
         trials=len(tries),
         distinct=len(samples),
         best=best,
-        sessions_in=inside,
-        sessions_out=sessions - inside,
+        sessions_in=first,
+        sessions_out=sessions - first,
         net_in=nets[best],
-        net_out=rest[best] if inside < sessions else None,
-        rank_out=1 + sum(net > rest[best] for net in rest) if inside < sessions else None,
+        net_out=rest[best] if first < sessions else None,
+        rank_out=1 + sum(net > rest[best] for net in rest) if first < sessions else None,
         neighbours=around,
         shape=shape(nets[best], around),
         sharpe=sharpe(mine),
@@ -109,6 +109,11 @@ def judge(tries: Sequence[Try], near: Mapping[int, Sequence[int]], share: float)
         superior=superior,
     )
     return replace(doubt, words=tuple(_words(doubt, tries[best], search)))
+
+
+def inside(sessions: int, share: float) -> int:
+    """How many of the sessions are in sample: rounded down, at least one."""
+    return min(max(1, int(share * sessions)), sessions)
 
 
 def sharpe(nets: Sequence[float]) -> float:

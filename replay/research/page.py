@@ -6,6 +6,7 @@ until a reader chooses others. Both need the script of the reports; without it t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from tapewire.replay.research.grid import Axis
 from tapewire.replay.research.overfit import Doubt
 
 MOST_ROWS = 2000
+NO_MAP = '<h2>Map</h2><p class="none">A map shows a grid, and a search tries some of its cells. The table has them.</p>'
 BEST_IN, BEST_ALL = "best in sample", "best of all sessions"
 
 
@@ -67,14 +69,17 @@ def page(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> str:
     title = f"Sweep of {sweep.instrument}, preset {sweep.preset}"
     settings = " &middot; ".join(f"{text(axis.name)} <b>{text(', '.join(map(grid.shown, axis.values)))}</b>" for axis in sweep.axes)
     maps = [_coloured(metric, rows) for metric in METRICS]
+    whole = len(rows) == math.prod(len(axis.values) for axis in sweep.axes)
     content = (
         f'<header><h1>{text(title)}</h1><p class="facts">{settings}</p>',
         f'<p class="facts">{count(sweep.cells, "cell")} over {count(len(sweep.sessions), "session")} '
         f"({_span(sweep.sessions)}), {sweep.bars:,} bars</p></header>",
         _doubt(sweep.doubt),
-        _map(sweep, maps[0]),
+        _map(sweep, maps[0]) if whole else NO_MAP,
         _table(sweep, rows),
     )
+    if not whole:
+        return parts.document(f"tapewire: {title}", content)
     down, across = _shown(sweep.axes)
     fixed = [
         {"name": axis.name, "values": [*map(grid.shown, axis.values)], "stride": stride, "at": at}

@@ -21,7 +21,7 @@ from tapewire.bus import disk
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell as cells
-from tapewire.replay.research import grid
+from tapewire.replay.research import grid, search
 from tapewire.replay.research.apart import Apart
 from tapewire.replay.research.cell import Job, Result
 from tapewire.replay.research.grid import Cell
@@ -33,7 +33,8 @@ from tapewire.strategies import registry
 MOST_AT_ONCE = 16
 """Cells of one call of a worker: they share a fold, and an interruption loses them together."""
 
-OURS = ("cells", "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
+KEPT = ("cells", search.FILE)
+OURS = (*KEPT, "table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
 CONNECT_S = "10s"
 
 
@@ -58,7 +59,7 @@ def prepare(out: Path, ours: Sequence[str] = OURS, kind: str = "a sweep") -> Non
     """A folder for sweeps: new, empty, or one that held sweeps before, whose finished cells stay.
 
     Args:
-        ours: the names of its files, `cells` first. kind: what it holds, in words.
+        ours: the names of its files; KEPT ones stay. kind: what it holds, in words.
     Raises:
         ConfError: it holds files that no sweep writes. DiskError: it cannot be made ready.
     """
@@ -68,8 +69,9 @@ def prepare(out: Path, ours: Sequence[str] = OURS, kind: str = "a sweep") -> Non
         raise ConfError(f"--out {out} holds files that are not {kind}'s ({', '.join(foreign[:3])}); name a new or empty folder")
     with disk.writing(out):
         (out / "cells").mkdir(parents=True, exist_ok=True)
-        for name in ours[1:]:
-            (out / name).unlink(missing_ok=True)
+        for name in ours:
+            if name not in KEPT:
+                (out / name).unlink(missing_ok=True)
 
 
 def jobs(conf: Conf, recording: Recording, data: Path, source: Options, grid_cells: Sequence[Cell]) -> list[Job]:

@@ -35,11 +35,11 @@ def write(
     """Write the tables, the doubt and the page, from finished cells alone: equal cells give equal files.
 
     Args:
-        made: every cell of the grid in its order. share: the share of the sessions that is in sample.
+        made: every cell of the grid in its order, or those that a search tried. share: the share of the sessions that is in sample.
     """
     tries = [Try(grid.words(cell), tuple(day.net_cents for day in result.days), _trades(result)) for cell, result in made]
     places = [cell for cell, _ in made]
-    near = {at: [places.index(each) for each in grid.neighbours(axes, cell)] for at, cell in enumerate(places)}
+    near = {at: [places.index(each) for each in grid.neighbours(axes, cell) if each in places] for at, cell in enumerate(places)}
     doubt = overfit.judge(tries, near, share)
     sweep = Sweep(
         instrument=recording.instrument,

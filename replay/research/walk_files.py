@@ -29,6 +29,7 @@ from tapewire.replay import equity
 from tapewire.replay.research import grid, multiple, walk, walk_page
 from tapewire.replay.research.grid import Axis, Cell
 from tapewire.replay.research.multiple import Overfit, Superior
+from tapewire.replay.research.sweep import KEPT
 from tapewire.replay.research.trades import CellTrades
 from tapewire.replay.research.walk import TestedTrade, Walked
 from tapewire.replay.research.windows import Plan
@@ -36,7 +37,7 @@ from tapewire.replay.sources.recording import Recording
 from tapewire.replay.tapes import wall
 
 NAMES = ("windows", "trades", "sessions", "cells")
-OURS = ("cells", *(f"{name}.{ending}" for name in NAMES for ending in ("csv", "jsonl")), "equity.csv", "walk.html", "walk.json")
+OURS = (*KEPT, *(f"{name}.{ending}" for name in NAMES for ending in ("csv", "jsonl")), "equity.csv", "walk.html", "walk.json")
 
 TRADE = (
     *("window", "session", "strategy", "setup", "direction", "size", "signal_time", "entry_time", "entry_price", "exit_time"),
