@@ -6,7 +6,6 @@ daemons' current state and the platform's heartbeat. No test order is sent.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +23,7 @@ from tapewire.daemons.operator.snapshot import NO_LEASE, Snapshot, span
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
+from tapewire.strategies.clock import new_york
 
 NO_GATE = "the gate does not reply (`tapewire status`)"
 
@@ -112,7 +112,7 @@ def _account(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
 
 
 def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
-    texts = []
+    told, dated = [], []
     for name in conf.traded:
         session = snapshot.session(name)
         if session is None:
@@ -124,18 +124,21 @@ def _data(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
             return False, f"{disputed.text}; no entries until conf/calendar.toml says which holds (`tapewire doctor`)"
         if session.degraded:
             return False, f"{name}: bars of {session.session} were lost; no entries until the next trade date"
-        at = dt.datetime.fromtimestamp(session.bar.close_ns / 1e9, dt.UTC)
-        texts.append(f"{name} {session.bar.close:.12g} at {at:%Y-%m-%d %H:%M} UTC")
+        at = new_york(session.bar.close_ns)
+        told.append(f"{name} {session.bar.close:.12g} at {at:%H:%M} New York")
+        dated.append(f"{name} {session.bar.close:.12g} at {at:%Y-%m-%d %H:%M} New York")
     if not snapshot.bridge.fresh:
-        return False, f"the feed has stopped; the last bar was {', '.join(texts)}"
-    return True, ", ".join(texts)
+        return False, f"the feed has stopped; the last bar was {', '.join(dated)}"
+    return True, ", ".join(told)
 
 
 def _orders(snapshot: Snapshot) -> tuple[bool, str]:
     if snapshot.gate is None:
         return False, NO_GATE
     pending = snapshot.gate["pending"].get("venue", 0)
-    return pending == 0, f"{pending} commands not acknowledged by the venue"
+    if pending == 0:
+        return True, "every command is acknowledged"
+    return False, f"{pending} {'command' if pending == 1 else 'commands'} not acknowledged by the venue"
 
 
 def _position(snapshot: Snapshot) -> tuple[bool, str]:

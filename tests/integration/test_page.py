@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tapewire.bus import keys, topics
-from tapewire.bus.messages import Bar, Trade
+from tapewire.bus.messages import Bar, Fill, Trade
 from tapewire.replay import tapes
 from tapewire.replay.sources import synthetic
 from tests import browser
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 NEW_YORK = ZoneInfo("America/New_York")
 # With the size and the colours, whether axe looks at it: it takes seconds, and each layout and each set of colours once is enough.
 SIZES = [(1400, 900, "light", True), (1400, 900, "dark", False), (390, 844, "light", False), (390, 844, "dark", True)]
+MARKED = "document.getElementById('chart').marked().map(({ time, id }) => [time, id])"
 
 
 class Shown(NamedTuple):
@@ -156,6 +157,9 @@ def test_a_trade_appears_and_leads_to_its_chain(shown: Shown) -> None:
     row = shown.page.locator("#orders [data-mark=trade] .row").first
     assert f"{abs(trades[-1].net_cents) / 100:,.2f}" in row.inner_text()
 
+    fills = list(tapes.facts(shown.out, topics.of(topics.FILL, "MNQ"), Fill))
+    assert sorted(map(tuple, shown.page.evaluate(MARKED))) == sorted((wall_s(each.bar_ns), each.order_id) for each in fills)
+
     row.click()
     story = shown.page.locator("#sheet .story")
     story.wait_for()
@@ -200,6 +204,27 @@ def test_what_is_drawn_fits_every_tick_and_both_clocks(shown: Shown) -> None:
 
     assert printed == ["21000.25", "110.328125", "0.0067215", "3.141", "64005"]
     assert shifted == [wall_s(at * 10**9) for at in moments]
+
+
+def test_a_fill_that_is_told_before_its_bar_is_marked_on_it(shown: Shown) -> None:
+    """A fill comes a moment before the bar that it happened in: its mark waits for the bar."""
+    marked = shown.page.evaluate(
+        """async () => {
+            const { PriceChart } = await import("./chart.js");
+            const chart = new PriceChart(document.createElement("div"), () => {}, () => {});
+            const bar = (time) => ({ time, ms: time * 1000, open: 1, high: 1, low: 1, close: 1, volume: 1, levels: [] });
+            const fill = { at: 120_000, order_id: "one", qty: 1, role: "ENTRY" };
+            const market = { name: "X", bars: [bar(60)], fills: [fill], fresh: 0 };
+            chart.show(market, 0.25);
+            const before = chart.marked();
+            market.bars.push(bar(120));
+            market.fresh = 1;
+            chart.draw(market, []);
+            return [before, chart.marked()];
+        }"""
+    )
+
+    assert marked == [[], [{"time": 120, "id": "one"}]]
 
 
 def test_a_readers_key_shows_all_and_changes_nothing(shown: Shown) -> None:

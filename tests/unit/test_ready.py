@@ -70,6 +70,7 @@ def test_a_healthy_snapshot_has_all_five_on() -> None:
         ({"gate": {**GATE, "killed": True}}, ["account"], "`tapewire arm` releases it"),
         ({"risk": risk("REDUCING", "DAILY_LOSS")}, ["account"], "REDUCING: DAILY_LOSS"),
         ({"gate": {**GATE, "pending": {"venue": 2}}}, ["orders"], "2 commands not acknowledged"),
+        ({"gate": {**GATE, "pending": {"venue": 1}}}, ["orders"], "1 command not acknowledged"),
         ({"gate": None}, ["platform", "account", "orders", "position"], "the gate does not reply"),
         ({"sessions": {}}, ["data"], "no bar of MNQ yet"),
         ({"sessions": {"session.MNQ.": session(degraded=True)}}, ["data"], "were lost"),

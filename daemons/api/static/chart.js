@@ -117,7 +117,7 @@ export class PriceChart {
         this.volume.update(this.bulk(bar));
       }
     }
-    if (market.marked || market.whole || other) this.mark(market, trades);
+    if (market.marked || market.awaited || market.whole || other) this.mark(market, trades);
     market.whole = market.marked = false;
     market.fresh = 0;
     this.axis(bars.at(-1));
@@ -149,6 +149,8 @@ export class PriceChart {
 
   mark(market, trades) {
     const { bars } = market;
+    const last = bars.at(-1)?.ms ?? 0;
+    market.awaited = market.fills.at(-1)?.at > last; // a fill is told before the bar that it happened in
     const marks = [];
     for (const fill of market.fills) {
       const at = indexOf(bars, fill.at);
@@ -189,6 +191,11 @@ export class PriceChart {
     else if (event.key === "End") this.newest();
     else return;
     event.preventDefault();
+  }
+
+  // Times and orders of the marks that the library holds, for tests.
+  marked() {
+    return this.marks.markers().map(({ time, id }) => ({ time, id }));
   }
 
   // What the library holds and would print, for tests: it may differ from what it was given.

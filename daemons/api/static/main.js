@@ -84,6 +84,7 @@ function made() {
     if (chosen) panels.legend(model, model.market(chosen), looked, terms());
   }, explain);
   $("chart").drawn = () => built.drawn();
+  $("chart").marked = () => built.marked();
   $("shown").replaceChildren(...Object.entries(GROUPS).map(([group, name]) =>
     el("button", { type: "button", "aria-pressed": "true", "data-group": group, onclick: (event) => {
       const on = event.currentTarget.getAttribute("aria-pressed") !== "true";

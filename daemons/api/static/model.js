@@ -39,7 +39,7 @@ export class Model {
   market(name) {
     let market = this.markets.get(name);
     if (!market) {
-      market = { name, bars: [], fresh: 0, whole: true, marked: true, fills: [], skipped: 0 };
+      market = { name, bars: [], fresh: 0, whole: true, marked: true, awaited: false, fills: [], skipped: 0 };
       this.markets.set(name, market);
     }
     return market;
