@@ -35,7 +35,7 @@ from tapewire.replay.research import search as searches
 from tapewire.replay.research import start as studies
 from tapewire.replay.research.grid import Axis
 from tapewire.replay.research.overfit import Doubt
-from tapewire.replay.research.search import Range, Search
+from tapewire.replay.research.search import Search, ValueRange
 from tapewire.replay.research.watch import Use
 from tapewire.replay.research.windows import Plan
 from tapewire.replay.sources.options import Options
@@ -83,7 +83,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 """What the columns are; those of trades and equity are in `tables.COLUMNS`, without mae, mfe and r, and with the window."""
 
 
-class Study:
+class StudyResult:
     """Results in a folder. It is removed with this object where no `out` was named."""
 
     def __init__(self, folder: Path, *, passing: bool) -> None:
@@ -97,7 +97,7 @@ class Study:
         return pd.DataFrame(lines.read(self.folder / name))
 
 
-class SweepResult(Study):
+class SweepResult(StudyResult):
     """A finished sweep. doubt: the reasons to doubt its best cell, with their figures. off: strategies that were switched off."""
 
     def __init__(self, folder: Path, found: page.Sweep, *, passing: bool) -> None:
@@ -132,7 +132,7 @@ class SweepResult(Study):
         return ReportPage(self.folder / "sweep.html")
 
 
-class WalkForwardResult(Study):
+class WalkForwardResult(StudyResult):
     """A finished walk-forward. words: what to think of before one believes it. off: strategies that were switched off."""
 
     def __init__(self, folder: Path, found: walk_files.WalkForward, *, passing: bool) -> None:
@@ -410,9 +410,9 @@ def _moments(rows: Sequence[msgspec.Struct]) -> pd.DataFrame:
     return table
 
 
-def _space(values: Mapping[str, Any]) -> tuple[Axis | Range, ...]:
+def _space(values: Mapping[str, Any]) -> tuple[Axis | ValueRange, ...]:
     """What to vary, by name: several values, one, or a range in words."""
-    found: list[Axis | Range] = []
+    found: list[Axis | ValueRange] = []
     for name, each in values.items():
         if isinstance(each, str) and ".." in each:
             found.append(searches.part(f"{name}={each}"))
@@ -437,7 +437,7 @@ def _folder(out: str | Path | None) -> Iterator[Path]:
 def _prepared(
     instance: str,
     data: str | Path | pd.DataFrame,
-    parts: Sequence[Axis | Range],
+    parts: Sequence[Axis | ValueRange],
     search: Search | None,
     instrument: str,
     preset: str,

@@ -37,7 +37,7 @@ FILE = "study.log"
 _RANGE = re.compile(r"(.+?)\.\.(.+?)(?::(.+))?")
 
 
-class Range(Struct, frozen=True):
+class ValueRange(Struct, frozen=True):
     """A setting between two numbers, both included: whole ones if these and the step are, else any, or in steps from `low` on."""
 
     name: str
@@ -58,16 +58,16 @@ class Search(Struct, frozen=True):
     seed: int = 1
 
 
-def space(settings: Sequence[str]) -> tuple[Axis | Range, ...]:
+def space(settings: Sequence[str]) -> tuple[Axis | ValueRange, ...]:
     """What `--set` gives to a search: ranges, and axes as a grid has them. Raises ConfError."""
     return checked([part(setting) for setting in settings])
 
 
-def checked(found: Sequence[Axis | Range]) -> tuple[Axis | Range, ...]:
+def checked(found: Sequence[Axis | ValueRange]) -> tuple[Axis | ValueRange, ...]:
     """These ranges and axes, if they make a space. Raises ConfError."""
     grid.checked([each if isinstance(each, Axis) else Axis(each.name, (each.low,)) for each in found], largest=math.inf)
     for each in found:
-        if isinstance(each, Range) and not (each.low < each.high and (each.step is None or each.step > 0)):
+        if isinstance(each, ValueRange) and not (each.low < each.high and (each.step is None or each.step > 0)):
             raise ConfError(f"{each.name} = {each.low}..{each.high}: write low..high or low..high:step, rising")
     return tuple(found)
 
@@ -80,9 +80,9 @@ def checked_search(search: Search) -> Search:
     return search
 
 
-def corners(parts: Sequence[Axis | Range]) -> list[Cell]:
+def corners(parts: Sequence[Axis | ValueRange]) -> list[Cell]:
     """Cells that show whether every value of a space can be applied: the lowest and the highest ones, and each choice once."""
-    ends = [[each.low, each.high] if isinstance(each, Range) else list(each.values) for each in parts]
+    ends = [[each.low, each.high] if isinstance(each, ValueRange) else list(each.values) for each in parts]
     longest = max(map(len, ends))
     return [
         {each.name: values[min(at, len(values) - 1)] for each, values in zip(parts, ends, strict=True)} for at in range(longest)
@@ -98,7 +98,7 @@ class Study:
         ConfError: Optuna is not installed.
     """
 
-    def __init__(self, folder: Path, parts: Sequence[Axis | Range], search: Search, of: object) -> None:
+    def __init__(self, folder: Path, parts: Sequence[Axis | ValueRange], search: Search, of: object) -> None:
         try:
             import optuna
             from optuna.storages.journal import JournalFileBackend
@@ -146,7 +146,7 @@ class Study:
             else:
                 self._study.tell(number, value)
 
-    def _distribution(self, part: Axis | Range) -> Any:
+    def _distribution(self, part: Axis | ValueRange) -> Any:
         distributions = self._optuna.distributions
         if isinstance(part, Axis):
             # By their places: Optuna has no lists among its choices, and rising numbers are better known to be in order.
@@ -180,14 +180,14 @@ def distinct(cells: Sequence[Cell]) -> list[Cell]:
     return list({msgspec.json.encode(cell): cell for cell in reversed(cells)}.values())[::-1]
 
 
-def tried(parts: Sequence[Axis | Range], cells: Sequence[Cell]) -> tuple[Axis, ...]:
+def tried(parts: Sequence[Axis | ValueRange], cells: Sequence[Cell]) -> tuple[Axis, ...]:
     """The space as axes: of a range the values that were tried, rising."""
     return tuple(
         each if isinstance(each, Axis) else Axis(each.name, tuple(sorted({cell[each.name] for cell in cells}))) for each in parts
     )
 
 
-def part(setting: str) -> Axis | Range:
+def part(setting: str) -> Axis | ValueRange:
     """What one `name=low..high`, `name=low..high:step` or `name=value,value` gives. Raises ConfError."""
     name, _, text = (each.strip() for each in setting.partition("="))
     found = _RANGE.fullmatch(text)
@@ -196,4 +196,4 @@ def part(setting: str) -> Axis | Range:
     low, high, *step = [overrides.value(each.strip()) for each in found.groups() if each is not None]
     if any(isinstance(each, bool) or not isinstance(each, int | float) for each in (low, high, *step)):
         raise ConfError(f"--set {setting}: write numbers, as in name=5..60 or name=5..60:5")
-    return Range(name, low, high, *step)
+    return ValueRange(name, low, high, *step)

@@ -17,7 +17,7 @@ from tapewire.replay.research import search as searches
 from tapewire.replay.research.cell import Job, Result
 from tapewire.replay.research.grid import Axis, Cell
 from tapewire.replay.research.page import Sweep
-from tapewire.replay.research.search import Range, Search, Study
+from tapewire.replay.research.search import Search, Study, ValueRange
 from tapewire.replay.research.sweep import Found, Workers
 from tapewire.replay.research.trades import CellTrades, PlacedTrade
 from tapewire.replay.research.walk_files import WalkForward
@@ -48,7 +48,7 @@ class Telling(NamedTuple):
     progress: Callable[[float], None] = lambda share: None
 
 
-def checked(conf: Conf, parts: Sequence[Axis | Range], search: Search | None = None) -> None:
+def checked(conf: Conf, parts: Sequence[Axis | ValueRange], search: Search | None = None) -> None:
     """Check the cells of a grid, or the ends of a search's space, as a run would, before anything is read. Raises ConfError."""
     if search is not None:
         searches.checked_search(search)
@@ -59,7 +59,7 @@ def checked(conf: Conf, parts: Sequence[Axis | Range], search: Search | None = N
 def swept(
     conf: Conf,
     data: Data,
-    parts: Sequence[Axis | Range],
+    parts: Sequence[Axis | ValueRange],
     share: float,
     out: Path,
     processes: Processes,
@@ -101,7 +101,7 @@ def swept(
 def walked(
     conf: Conf,
     data: Data,
-    parts: Sequence[Axis | Range],
+    parts: Sequence[Axis | ValueRange],
     plan: Plan,
     out: Path,
     processes: Processes,
@@ -207,10 +207,10 @@ class Computing(Generic[Found]):
         return [sweep.whole(self._out, job, sweep.kept(self._out, job, self._kind)) for job in planned]
 
 
-def _axes(parts: Sequence[Axis | Range]) -> list[Axis]:
+def _axes(parts: Sequence[Axis | ValueRange]) -> list[Axis]:
     """The axes of a grid. Raises ConfError for a range, which only a search can take."""
     for each in parts:
-        if isinstance(each, Range):
+        if isinstance(each, ValueRange):
             raise ConfError(f"{each.name} = {each.low}..{each.high} is a range; a search takes it (--trials), a grid takes values")
     return list(grid.checked([each for each in parts if isinstance(each, Axis)]))
 

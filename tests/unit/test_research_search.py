@@ -17,12 +17,12 @@ import tapewire
 from tapewire.bus.errors import ConfError
 from tapewire.replay.research import search
 from tapewire.replay.research.grid import Axis, Cell
-from tapewire.replay.research.search import AT_ONCE, Range, Search, Study, part
+from tapewire.replay.research.search import AT_ONCE, Search, Study, ValueRange, part
 from tapewire.replay.sources import synthetic
 
 pytest.importorskip("optuna", reason="the extra tapewire[search] is not installed")
 
-SPACE = (Range("a", 0, 100), Range("b", 0.0, 1.0), Axis("c", ("x", "y", "z")))
+SPACE = (ValueRange("a", 0, 100), ValueRange("b", 0.0, 1.0), Axis("c", ("x", "y", "z")))
 
 
 def hill(cell: Cell) -> float | None:
@@ -112,22 +112,22 @@ def test_studies_are_searched_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "found"),
     [
-        ("a=5..60", Range("a", 5, 60)),
-        ("a=5..60:5", Range("a", 5, 60, 5)),
-        ("a=-1.5..2:0.5", Range("a", -1.5, 2, 0.5)),
-        ("a = 0.1 .. 0.9", Range("a", 0.1, 0.9)),
+        ("a=5..60", ValueRange("a", 5, 60)),
+        ("a=5..60:5", ValueRange("a", 5, 60, 5)),
+        ("a=-1.5..2:0.5", ValueRange("a", -1.5, 2, 0.5)),
+        ("a = 0.1 .. 0.9", ValueRange("a", 0.1, 0.9)),
         ("a=10,20", Axis("a", (10, 20))),
         ("a=15:30,15:59", Axis("a", ("15:30", "15:59"))),
     ],
 )
-def test_a_setting_is_a_range_or_values(setting: str, found: Range | Axis) -> None:
+def test_a_setting_is_a_range_or_values(setting: str, found: ValueRange | Axis) -> None:
     """Whole numbers where both ends and the step are."""
     assert part(setting) == found
 
 
 def test_values_of_a_range_are_in_it_and_on_its_steps(tmp_path: Path) -> None:
     """Both ends included."""
-    parts = (Range("a", 1, 3), Range("b", -1.0, 1.0, 0.5), Axis("c", (5, 7, 9)), Axis("d", ([1, 2],)))
+    parts = (ValueRange("a", 1, 3), ValueRange("b", -1.0, 1.0, 0.5), Axis("c", (5, 7, 9)), Axis("d", ([1, 2],)))
     study = Study(tmp_path, parts, Search(64), "test")
     while not study.done:
         study.tell([0.0] * len(study.ask()))
