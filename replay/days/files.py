@@ -140,7 +140,7 @@ def content(day: DayFacts, after: DayFacts | None, conf: Conf, begun: Init, stam
     }
     held = facts.holdings(trades, signals)
     drawn = [
-        facts.DrawnSession(name, day.date, tuple(day.minutes.get(name, ())), held.get((day.date, name), ()))
+        facts.drawn(conf, name, day.date, day.minutes.get(name, ()), held.get((day.date, name), ()))
         for name in sorted({*day.minutes, *(trade.instrument for trade in trades)})
     ]
     told = facts.of(_summary(day, conf, done), trades, signals, rejects, measures, drawn, capital=conf.preset.risk.start)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import LONG
 from tapewire.replay import tapes
+from tapewire.replay.report import profile
 from tapewire.replay.report.facts import DrawnSession, Holding, Minute
 from tapewire.replay.report.plot import Scale, above, down, mark, padded, percent, plot, steps
 from tapewire.replay.report.text import money, price, text
@@ -19,6 +20,7 @@ from tapewire.strategies.clock import RTH_OPEN, hhmm
 
 SLOT = 2  # units of width of a minute; a body is a stroke of 1.2 of them
 IB_ENDS = 10 * 60 + 30
+LEGIBLE = 0.04  # of the height between two names
 CROWDED = 60  # trades in one session; with more, brackets and large markers would hide the prices
 PRICES = Scale(-0.30, 1.0)  # prices stand above, day types and volume below them
 RIBBON, VOLUME = (-0.075, -0.025), (-0.30, -0.105)
@@ -48,6 +50,9 @@ class Frame(Struct, frozen=True):
     def height(self, price: float) -> float:
         return PRICES(self.prices(price))
 
+    def shows(self, price: float) -> bool:
+        return 0 <= self.prices(price) <= 1
+
 
 def session(day: DrawnSession, day_type: str) -> str:
     """The whole drawing. day_type: the model that the preset reads."""
@@ -65,13 +70,14 @@ def session(day: DrawnSession, day_type: str) -> str:
         frame.width,
         (
             *_balance(frame, minutes),
+            *(profile.paths(day.profile, frame.width, frame.y, frame.shows) if day.profile is not None else ()),
             *_volume(frame, minutes),
             *_ribbon(frame, minutes, day_type),
             *_candles(frame, minutes),
             *_vwap(frame, minutes),
             *_paths(frame, day),
         ),
-        (*_names(frame, minutes, day_type), *_marks(frame, day)),
+        (*_names(frame, day, day_type), *_marks(frame, day)),
         y=y,
         x=times,
     )
@@ -162,8 +168,15 @@ def _ribbon(frame: Frame, minutes: Sequence[Minute], day_type: str) -> Iterator[
         yield f'<path class="type {text(kind)}" d="{edges}">{title}</path>'
 
 
-def _names(frame: Frame, minutes: Sequence[Minute], day_type: str) -> Iterator[str]:
+def _names(frame: Frame, day: DrawnSession, day_type: str) -> Iterator[str]:
     """Names of levels and day types. A short ribbon has none: its title says it."""
+    minutes = day.minutes
+    named: list[float] = []
+    for _, value, name in profile.lines(day.profile, frame.shows) if day.profile is not None else ():
+        place = frame.height(value)
+        if all(abs(place - other) > LEGIBLE for other in named):
+            named.append(place)
+            yield f'<text class="profile-name" x="0.4%" y="{above(place)}" dy="-4">{name}</text>'
     for name, value in _balance_levels(minutes):
         yield f'<text class="ib-name" x="99.6%" y="{above(frame.height(value))}" dy="-4">{name}</text>'
     middle = above(PRICES(sum(RIBBON) / 2))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError
-from tapewire.bus.messages import Action, DayType, Reject, Signal, Trade
+from tapewire.bus.messages import Action, DayType, OpenRelation, PriorValue, Profile, Reject, Signal, Trade, ValueRelation
 from tapewire.daemons.market.clock import Calendar, SessionClock
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
@@ -24,6 +24,7 @@ from tapewire.replay.excursion import Measures, PricesOfBar
 from tapewire.replay.lines import ENTRIES
 from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
+from tapewire.replay.report import profile
 
 MOST_DAYS, MOST_IDLE = 60, 30  # sessions that are drawn: that traded, and others; a journal of decisions keeps their minutes
 
@@ -47,6 +48,14 @@ class Edges(Struct, frozen=True):
     valid: bool = False
 
 
+class Before(Struct, frozen=True):
+    """The few fields of an Auction that tell of the session before."""
+
+    prior: PriorValue | None = None
+    opened: OpenRelation | None = None
+    value: ValueRelation | None = None
+
+
 class Minute(Struct, frozen=True):
     """The few fields of a Session that a chart draws. minute counts from midnight, Eastern."""
 
@@ -60,6 +69,7 @@ class Minute(Struct, frozen=True):
     day_type_edge: DayType = "none"
     day_type_midpoint: DayType = "none"
     widest: DayType = "none"
+    auction: Before | None = None
 
 
 class Holding(Struct, frozen=True):
@@ -76,6 +86,17 @@ class DrawnSession(Struct, frozen=True):
     session: str
     minutes: tuple[Minute, ...]
     holdings: tuple[Holding, ...]
+    profile: Profile | None = None
+
+
+def drawn(conf: Conf, instrument: str, session: str, minutes: Sequence[Minute], holdings: tuple[Holding, ...]) -> DrawnSession:
+    """A session of a run, with the profile of its minutes."""
+    tick, rows = conf.instruments[instrument].tick, conf.preset.auction_row_ticks
+    made = profile.of(instrument, session, minutes, tick, rows)
+    before = minutes[-1].auction if minutes else None
+    if made is not None and before is not None:
+        made = replace(made, auction=replace(made.auction, prior=before.prior, opened=before.opened, value=before.value))
+    return DrawnSession(instrument, session, tuple(minutes), holdings, made)
 
 
 class Done(Struct, frozen=True):
@@ -207,8 +228,8 @@ def read(run: Path, most_days: int = MOST_DAYS, start: str = "", end: str = "") 
     others = sorted({(count.session, count.instrument) for count in summary.sessions if count.rth_bars} - {*traded})
     minutes = _minutes(run, [*traded[:most_days], *others[:MOST_IDLE]])
     held = holdings(trades, signals)
-    drawn = [
-        DrawnSession(instrument, session, tuple(kept), held.get((session, instrument), ()))
+    days = [
+        drawn(conf, instrument, session, kept, held.get((session, instrument), ()))
         for (session, instrument), kept in sorted(minutes.items())
         if kept or (session, instrument) in traded
     ]
@@ -218,7 +239,7 @@ def read(run: Path, most_days: int = MOST_DAYS, start: str = "", end: str = "") 
         signals,
         rejects,
         measures,
-        drawn,
+        days,
         capital=conf.preset.risk.start,
         undrawn=len(traded[most_days:]),
         program=program.read(run),

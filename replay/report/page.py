@@ -11,7 +11,7 @@ from tapewire.replay import tapes
 from tapewire.replay.desk import numbers
 from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
-from tapewire.replay.report import candles, charts, facts, heat, parts
+from tapewire.replay.report import candles, charts, facts, heat, parts, profile
 from tapewire.replay.report.facts import Done, DrawnSession, Facts
 from tapewire.replay.report.parts import Column
 from tapewire.replay.report.text import DASH, MINUS, count, money, price, ratio, share, text, tone
@@ -315,7 +315,10 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
     balance = next((m.ib for m in reversed(day.minutes) if m.ib is not None and m.ib.valid), None)
     height = f"IB {balance.high - balance.low:,.2f} points" if balance else "no valid IB"
     weekday = f"{dt.date.fromisoformat(day.session):%A}"
-    keys = (("k-vwap", "VWAP"), ("k-ib", "initial balance"), ("k-stop", "stop"), ("k-target", "target"))
+    keys = (
+        *(("k-vwap", "VWAP"), ("k-ib", "initial balance"), ("k-profile", "profile, value area")),
+        *(("k-stop", "stop"), ("k-target", "target")),
+    )
     legend = "".join(f'<span class="key {kind}">{name}</span>' for kind, name in keys)
     outside = candles.hidden(day)
     beyond = f"<span>{count(outside, 'trade')} outside RTH not drawn.</span>" if outside else ""
@@ -326,7 +329,8 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
         f"<span>widest type {text(widest)}</span>"
         f"<span>{count(len(day.holdings), 'trade')}</span>{result}</summary>"
         f"<figure>{candles.session(day, day_type)}"
-        f"<figcaption>{legend}<span>Triangle: entry. Diamond: exit. Times are Eastern.</span>{beyond}</figcaption></figure>"
+        f"<figcaption>{legend}<span>Triangle: entry. Diamond: exit. Times are Eastern.</span>{beyond}"
+        f"{'' if day.profile is None else f'<span>{text(profile.words(day.profile))}</span>'}</figcaption></figure>"
         "</details>"
     )
 

@@ -112,6 +112,15 @@ def test_a_traded_session_has_its_chart(tmp_path):
     assert "equity +$4.26" in titles(equity)[0]
 
 
+def test_a_session_has_its_profile(tmp_path):
+    """Of a run that did not ask for it, too: every half hour goes from 99 to 102.50, so the point of control is in the middle."""
+    page = report_of(finished(tmp_path / "run"))
+    day = drawings(page)["session"]
+
+    assert {"TPOs", "volume at price", "POC 100.75", "VAH 102.25", "VAL 99.75"} <= set(titles(day))
+    assert "Profile in rows of 0.25: value area 99.75 to 102.25, POC 100.75; " in page
+
+
 def test_a_moved_stop_is_drawn_as_a_step(tmp_path):
     """The stop starts at the price of the entry's signal and steps to the price of each move."""
     tape = Tape(tmp_path / "run")
