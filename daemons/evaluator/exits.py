@@ -1,14 +1,15 @@
 """The exit rules that hold for every strategy, on the closed bar (playbook 5.2). Pure: bar and position in, exit request out.
 
     0  FLATTEN          the account's time to be flat has come (`flatten_from` of the limits; Fridays and half days have their own)
-    1  EOD              the exit time has come, or the bar lies outside RTH
+    1  EOD              the exit time has come, or the bar lies outside RTH; never where the preset has no exit time
     2  DAILY_LOSS       realised net of the session plus open profit reaches the loss limit of the day
     3  VWAP_BREACH_PM   from 13:00 the close lies on the wrong side of VWAP
     4  a tighter stop   trend trail (longs of the strategies that the preset names), breakeven
     5  the exit request of the strategy itself (`tapewire.strategies.protocol.Manages`); the evaluator calls it
 
-The first rule that matches decides. Only rules 0 to 2 apply to a position that the evaluator did not open, and only rules 0, 2 and
-5 to one whose strategy keeps its own hours. A stop that is moved on a bar protects from the next bar on.
+The first rule that matches decides; a preset may do without each of them. Only rules 0 to 2 apply to a position that the evaluator
+did not open, and only rules 0, 2 and 5 to one whose strategy keeps its own hours. A stop that is moved on a bar protects from the
+next bar on.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ AFTERNOON = minute_of("13:00")
 TRAIL_AFTER_BARS = 20
 TRAIL_PROFIT_R = 0.5
 TRAIL_BELOW_HIGH_R = 1.0
-BREAKEVEN_PROFIT_R = 0.3
 
 
 class Held(NamedTuple):
@@ -61,13 +61,14 @@ class ExitRules:
         if self.hours is not None and self.hours.flattening(s.bar.close_ns) is not None:
             return Exit("FLATTEN")
         own_hours = held is not None and held.own_hours
-        if (closing or not s.rth) and not own_hours:
+        if (closing or not s.rth) and self.exits.exit_time is not None and not own_hours:
             return Exit("EOD")
         direction = 1 if position.qty > 0 else -1
         profit = 0.0 if position.price is None else (s.bar.close - position.price) * direction
-        if position.realised + profit * abs(position.qty) * self.point_value <= -self.exits.day_loss:
+        loss = self.exits.day_loss
+        if loss is not None and position.realised + profit * abs(position.qty) * self.point_value <= -loss:
             return Exit("DAILY_LOSS")
-        if held is None or own_hours or s.ib is None or not s.ib.valid:
+        if held is None or own_hours or not s.rth or s.ib is None or not s.ib.valid:
             return None
         r = s.ib.high - s.ib.low
         if self._breached(s, held, r, direction):
@@ -101,7 +102,9 @@ class ExitRules:
         trail = breakeven = None
         if self._trails(held, direction) and profit > TRAIL_PROFIT_R * r and s.rth_high is not None:
             trail = self.tightened(s.rth_high - TRAIL_BELOW_HIGH_R * r, position)
-        if s.minute >= AFTERNOON and held.strategy not in self.exits.breakeven_exempt and profit > BREAKEVEN_PROFIT_R * r:
+        share = self.exits.breakeven_r
+        protects = share is not None and s.minute >= AFTERNOON and held.strategy not in self.exits.breakeven_exempt
+        if protects and share is not None and profit > share * r:
             breakeven = None if position.price is None else self.tightened(position.price, position)
         if trail is not None and (breakeven is None or trail > breakeven):  # only longs are trailed, so higher is tighter
             return Move("TREND_TRAIL", stop=trail)

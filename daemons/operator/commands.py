@@ -35,7 +35,10 @@ InstanceOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change one value of the preset, such as v_reversal.drop_threshold=5.0; may be repeated."),
+    typer.Option(
+        "--set",
+        help="Change one value, such as v_reversal.drop_threshold=5.0 or exits.day_loss=none; may be repeated.",
+    ),
 ]
 InstrumentsOption = Annotated[
     Path | None,
@@ -80,6 +83,7 @@ def up(
     from tapewire.daemons import makers
     from tapewire.daemons.operator import starting, supervise
     from tapewire.daemons.settings import load as configuration
+    from tapewire.daemons.settings import overrides
     from tapewire.daemons.settings.calendar import dated
     from tapewire.daemons.shell import epochs
 
@@ -92,9 +96,10 @@ def up(
         if each.name == name:
             stop = f"`tapewire down --instance {name}`"
             raise ConfError(f"{name} is up already ({instances.processes(each)}, {each.run}); stop it with {stop}")
-    chosen = configuration.preset(preset, split(strategies), settings or ())
+    values, terms = overrides.split(overrides.read(settings or ()))
+    chosen = configuration.changed(configuration.preset(preset, split(strategies)), values)
     traded = instrument or ["MNQ"]
-    undated = configuration.load("live", instance=name, traded=traded, preset=chosen, own=own, account=account)
+    undated = configuration.load("live", instance=name, traded=traded, preset=chosen, own=own, account=account, terms=terms)
     _check_account(undated)
     conf = dated(undated, dt.date.today())
     if conf.alerts.enabled:

@@ -1,10 +1,11 @@
-"""TOML under conf/, read into frozen structs. An unknown key is refused, with a suggestion."""
+"""TOML under conf/, read into frozen structs. An unknown key and a number that is none are refused, with a suggestion."""
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -40,12 +41,30 @@ def _parsed(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+LARGEST = 1e15  # of a setting: larger numbers are no money, price or time, and round to nothing that can be counted with
+
+
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
     """A table as a struct; the error names the place, the key and the nearest key that exists."""
+    for name, value in _numbers(table):
+        if not (math.isfinite(value) and abs(value) <= LARGEST):
+            raise ConfError(f"{where}: {name} = {value} is no number to count with; write a finite one, or leave the key out")
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         raise ConfError(f"{where}: {error}{remedy(str(error), kind)}") from error
+
+
+def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in a table, with the path of its key."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _numbers(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _numbers(each, name)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, value
 
 
 def remedy(text: str, kind: Any) -> str:

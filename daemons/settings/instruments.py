@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.files import convert, read_table
 from tapewire.daemons.settings.structs import MAX_SYMBOL, SYMBOL, Instrument
@@ -33,6 +35,15 @@ class Instruments(NamedTuple):
                 "add it in a table of your own (--instruments FILE)"
             )
         return self.table[symbol]
+
+    def with_terms(self, terms: Mapping[str, Mapping[str, Any]]) -> Instruments:
+        """These instruments with fields replaced, by symbol. Raises ConfError as `read` does."""
+        table = {**self.table}
+        for symbol, fields in terms.items():
+            where = f"--set {', '.join(f'instruments.{symbol}.{name}={value}' for name, value in fields.items())}"
+            table[symbol] = convert({**msgspec.to_builtins(self.of(symbol)), **fields}, Instrument, where)
+            _check_roots(table, where)
+        return self._replace(table=table)
 
 
 def own_file(name: str = FILE) -> Path:
@@ -81,7 +92,7 @@ def _told(path: Path, symbol: str, before: Instrument | None, now: Instrument) -
         yield f"{path} replaces {symbol}: {', '.join(changes)}"
 
 
-def _check_roots(table: Mapping[str, Instrument], path: Path) -> None:
+def _check_roots(table: Mapping[str, Instrument], path: Path | str) -> None:
     """An instrument trades on its root's bars, so its orders need their grid. Raises ConfError."""
     ticks = {terms.root: (symbol, terms.tick) for symbol, terms in table.items() if terms.root == symbol}
     for symbol, terms in table.items():

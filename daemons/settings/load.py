@@ -101,6 +101,9 @@ def preset(name: str, strategies: Iterable[str] | None = None, settings: Iterabl
     table = _read(file)
     if strategies is not None:
         table["strategies"] = list(strategies)
+    for section in overrides.SECTIONS:
+        if isinstance(given := table.get(section), dict):
+            table[section] = overrides.without(section, given)
     return changed(convert({"name": Path(name).stem, **table}, Preset, file), overrides.read(settings))
 
 
@@ -183,13 +186,14 @@ def load(
     program: str | None = None,
     own: Path | None = None,
     account: Path | None = None,
+    terms: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Conf:
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
     Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
     that [trading] names. fill, fill_empty: of the simulated venue (playbook 5.1). own: a person's own table of instruments, besides
     the one in the configuration folder. account: a file with the same sections, laid over the overlay: its ports, its account, its
-    limits.
+    limits. terms: fields of instruments by symbol, for this run ({"MNQ": {"commission": 0.5}}).
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}, {} if account is None else _read(str(account.resolve()))]
     files = f"conf/{overlay}.toml" if account is None else f"conf/{overlay}.toml + {account}"
@@ -208,7 +212,7 @@ def load(
             if section not in SECTIONS:
                 raise ConfError(f"{files}: unknown section [{section}]{suggest(section, SECTIONS)}")
             if section == "risk":
-                limits = rails.laid_over(limits, values)
+                limits = rails.laid_over(limits, overrides.without(section, values))
             else:
                 sections = {
                     "bus": bus,
@@ -229,7 +233,7 @@ def load(
     where = f"conf/base.toml + {files}"
     if fill not in ("next_open", "close"):
         raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
-    defined = table_of_instruments(own)
+    defined = table_of_instruments(own).with_terms(terms or {})
     for symbol in traded:
         defined.of(symbol)
     conf = Conf(
@@ -324,8 +328,9 @@ def _entered(name: str, conf: Conf) -> Program:
             raise ConfError(f"{where} [contracts] does not name {symbol}; trade {', '.join(terms.contracts)}, or add its tiers")
     exit_time = conf.preset.exits.exit_time
     # Decided on the bar of the exit time, filled on the next one.
-    if terms.flat_by is not None and minute_of(exit_time) >= minute_of(terms.flat_by):
-        raise ConfError(f"{where}: flat_by {terms.flat_by}, but preset {conf.preset.name!r} leaves at {exit_time}; leave earlier")
+    if terms.flat_by is not None and (exit_time is None or minute_of(exit_time) >= minute_of(terms.flat_by)):
+        leaves = f"leaves at {exit_time}; leave earlier" if exit_time else "has no exit time; --set exits.exit_time=15:30"
+        raise ConfError(f"{where}: flat_by {terms.flat_by}, but preset {conf.preset.name!r} {leaves}")
     names = {*registry.display_names(), *(registry.load(each).name for each in conf.preset.strategies)}
     for phase, table in _sizes(terms):
         for strategy in table.a:

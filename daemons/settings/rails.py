@@ -5,8 +5,9 @@
     loosened = ["day_profit"]        # left out on purpose
 
 A rail that is neither set nor loosened stops a live start; the error says what to write. Switches are rails without a number: they
-apply unless loosened. An overlay's [risk] is laid over the preset's: a rail that it sets is no longer loosened, and a rail that it
-loosens is no longer set. (The idea of rails that must be loosened by name is trade-relay's.)
+apply unless loosened. `day_profit = "none"`, or `--set risk.day_profit=none`, loosens as well. An overlay's [risk] is laid over the
+preset's: a rail that it sets is no longer loosened, and a rail that it loosens is no longer set. (The idea of rails that must be
+loosened by name is trade-relay's.)
 """
 
 from __future__ import annotations
@@ -59,6 +60,13 @@ SWITCHES: Mapping[str, str] = MappingProxyType(
 """Each switch with its meaning when it is on, and when it is loosened."""
 
 NOT_NEGATIVE = frozenset({"missing_bars", "close_min", "price_band_ticks", "reward_to_risk", "feed_age_s"})
+
+
+def named(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A [risk] table in which each rail and switch that is None stands in `loosened` instead."""
+    none = [name for name in (*RAILS, *SWITCHES) if name in table and table[name] is None]
+    kept = {key: value for key, value in table.items() if key not in none}
+    return {**kept, "loosened": [*dict.fromkeys((*table.get("loosened", ()), *none))]} if none else kept
 
 
 def laid_over(table: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> l
     """
     if len(symbol) > MAX_SYMBOL:
         raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
+    if not preset.strategies:
+        raise ConfError(f"preset {preset.name!r} names no strategy: add --strategies NAME, or a list in a preset of your own")
     strategies = registry.build(preset.strategies, preset.parameters, preset.day_type)
     _check_names(preset, strategies)
     _check_ticks(symbol, instrument, strategies)
@@ -36,7 +38,8 @@ def _check_names(preset: Preset, strategies: Sequence[Strategy]) -> None:
     """Refuse a preset whose exits or limits name unknown strategies or contradict themselves. Raises ConfError."""
     exits, where = preset.exits, f"preset {preset.name!r}"
     try:
-        minute_of(exits.exit_time)
+        if exits.exit_time is not None:
+            minute_of(exits.exit_time)
     except ValueError as error:
         raise ConfError(f"{where} [exits] exit_time: {error}") from error
     if exits.breach_r is not None and exits.breach_points is not None:

@@ -35,6 +35,7 @@ PORTS: Mapping[str, int] = {
     "public.ask": 23,
 }
 PORT_BLOCK = 100  # the base ports of runs side by side are so far apart
+HIGHEST_PORT = 65_535 - PORT_BLOCK
 
 MAX_SYMBOL = 8
 """Longest instrument name, so that symbol, date, minute, setup and action fit into the 50 characters of an intent's id."""
@@ -47,6 +48,22 @@ MOST_ROW_TICKS = 10_000
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 """The hosts that only this machine reaches."""
+
+
+def _above(made: Struct, *names: str) -> None:
+    """Refuse numbers among these fields that are 0 or less; None is no number. Raises ValueError with the field's name."""
+    for name in names:
+        value = getattr(made, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} = {value:g}: write a number above 0")
+
+
+def _at_least_0(made: Struct, *names: str) -> None:
+    """Refuse numbers among these fields that are below 0. Raises ValueError with the field's name."""
+    for name in names:
+        value = getattr(made, name)
+        if value is not None and not value >= 0:
+            raise ValueError(f"{name} = {value:g}: write 0 or more")
 
 
 class Bus(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +90,13 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
     history_readers: int = 32
     clock_runs: bool = True
     journal_ticks: bool = False
+
+    def __post_init__(self) -> None:
+        _above(self, "beat_s", "heal_s", "journal_s", "history_readers")
+        if not 0 < self.base_port <= HIGHEST_PORT:
+            raise ValueError(f"base_port = {self.base_port}: write a port from 1 to {HIGHEST_PORT}")
+        if isinstance(self.pin, int):
+            _at_least_0(self, "pin")
 
     def address(self, name: str) -> str:
         """The tcp address of a named port (a key of PORTS)."""
@@ -105,6 +129,7 @@ class Trading(Struct, frozen=True, forbid_unknown_fields=True):
     account_apart: float = 5000.0
 
     def __post_init__(self) -> None:
+        _above(self, "answer_s", "cancel_s")
         if self.books_apart < 0 or self.account_apart < 0:
             raise ValueError("books_apart and account_apart are dollars, 0 or more; 0 for no alarm")
 
@@ -170,21 +195,27 @@ class Instrument(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Exits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Exit rules of playbook 5.2.
+    """Exit rules of playbook 5.2. None is no such rule; a file writes "none" (daemons/settings/overrides.py).
 
-    exit_time: "HH:MM" Eastern; never later than one minute before the close. breach_r: VWAP breach distance as a share of the
-    IB range; breach_points: the same in points (one of the two; neither means no such rule). *_exempt: display names of strategies
-    ("Edge Fade") to which the rule does not apply. trailed: display names of strategies whose longs have the trend trail; empty
-    means no such rule. day_loss: dollars, positive.
+    exit_time: "HH:MM" Eastern; never later than one minute before the close. None: no position is closed at a time of day, and
+    entries are proposed until the session's end; what is open when the trade date ends, the venue closes. breach_r: VWAP breach
+    distance as a share of the IB range; breach_points: the same in points (one of the two). *_exempt: display names of strategies
+    ("Edge Fade") to which the rule does not apply. trailed: display names of strategies whose longs have the trend trail.
+    breakeven_r: profit from which the stop goes to the entry, as a share of the IB range. day_loss: dollars.
     """
 
-    exit_time: str = "15:59"
+    exit_time: str | None = "15:59"
     breach_r: float | None = None
     breach_points: float | None = None
     breach_exempt: tuple[str, ...] = ()
     trailed: tuple[str, ...] = ()
     breakeven_exempt: tuple[str, ...] = ()
-    day_loss: float = 2000.0
+    breakeven_r: float | None = 0.3
+    day_loss: float | None = 2000.0
+
+    def __post_init__(self) -> None:
+        _above(self, "day_loss")
+        _at_least_0(self, "breach_r", "breach_points", "breakeven_r")
 
 
 class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -203,7 +234,9 @@ class Sizing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         fixed, by_risk = self.contracts is not None, self.account > 0 and 0 < self.risk_share < 1
         half = not by_risk and (self.account or self.risk_share)
         if fixed == by_risk or half or (self.contracts is not None and self.contracts < 1) or self.max_contracts < 0:
-            raise ValueError("write either contracts (1 or more), or account (dollars) and risk_share (0.01 for 1 %)")
+            raise ValueError(
+                "write either contracts (1 or more), or account (dollars) and risk_share (0.01 for 1 %); max_contracts is 0 or more"
+            )
 
 
 class LossStreak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -216,14 +249,14 @@ class LossStreak(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Sizing, and the rails of the account (playbook 6; daemons/gate/README.md explains each). Dollars, positive.
 
-    contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap, at most max_contracts.
-        TOML has no null, so a missing key means "by risk".
+    contracts: a fixed size, or None to size by risk: max(1, floor(budget / risk)), 0 above risk_cap (None: no cap), at most
+        max_contracts. TOML has no null, so a missing key means "by risk".
     strategy_day_loss: per display name ("Edge Fade"), entries of that strategy stop at this loss of the session.
     sizing: per display name, the size of that strategy's entries in place of the rule above.
     caps: a table of conf/caps/ by name; it limits `account_contracts` by the account's `start`. Empty for none.
 
     Everything else is a rail. None is no limit; a live configuration sets each one or names it in `loosened`
-    (daemons/settings/rails.py).
+    (daemons/settings/rails.py). A file that writes "none" for one loosens it.
 
     loosened: rails that are left out on purpose, and switches that are off: "one_position", "one_entry_per_bar", "holidays".
     friday_until, friday_flatten_from: on Friday's trade date they replace the end of the windows and `flatten_from`.
@@ -232,7 +265,7 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     start: float = 150_000.0
     contracts: int | None = None
     budget: float = 400.0
-    risk_cap: float = 800.0
+    risk_cap: float | None = 800.0
     strategy_day_loss: dict[str, float] = {}
     sizing: dict[str, Sizing] = {}
     caps: str = ""
@@ -264,6 +297,13 @@ class RiskLimits(Struct, frozen=True, forbid_unknown_fields=True):
     loosened: tuple[str, ...] = ()
     friday_until: str | None = None
     friday_flatten_from: str | None = None
+
+    def __post_init__(self) -> None:
+        _above(self, "start", "budget", "risk_cap")
+        _at_least_0(self, "contracts")
+        for name, loss in self.strategy_day_loss.items():
+            if not loss > 0:
+                raise ValueError(f"strategy_day_loss of {name!r} = {loss:g}: write a number above 0")
 
     @property
     def times(self) -> EntryTimes:

@@ -14,6 +14,7 @@ import msgspec
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import keeping, runs
 from tapewire.replay.desk.run import Run
@@ -40,6 +41,8 @@ def backtest(
     fill_empty: bool = False,
     program: str | None = None,
     instruments: str | Path | None = None,
+    commission: float | None = None,
+    slippage: int | None = None,
     options: Options | None = None,
     journal: Kept | None = None,
     capital: float | None = None,
@@ -53,6 +56,7 @@ def backtest(
             where known.
         instrument: what to trade; MNQ reads NQ. preset: of conf/presets, or the path of a .toml file.
         strategies: in place of the preset's. set: single settings by name, such as {"edge_fade.pause_bars": 20}.
+        commission: dollars per side and contract; slippage: ticks per fill; None for those of the instrument's terms.
         start, end: first and last trade date. out: the run's folder, which is replaced; None for one that goes with the result.
         fill, fill_empty, program, instruments, journal: as of the command. options: how files are to be read.
         capital: dollars at the beginning; None for the account's start in the preset. progress: called with the share done.
@@ -60,7 +64,8 @@ def backtest(
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
     own = None if instruments is None else Path(instruments)
-    conf = configured("backtest", instrument, preset, strategies, set, fill, fill_empty, program, own)
+    settings = {**(set or {}), **costs(instrument, commission, slippage)}
+    conf = configured("backtest", instrument, preset, strategies, settings, fill, fill_empty, program, own)
     how = options or Options()
     how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
     tell = progress or (lambda share: None)
@@ -95,10 +100,8 @@ def configured(
     settings: values by name, or `name=value` as `--set` has it.
     """
     names = None if strategies is None else list(strategies)
-    if isinstance(settings, Mapping):
-        chosen = configuration.changed(configuration.preset(preset, names), settings)
-    else:
-        chosen = configuration.preset(preset, names, settings or ())
+    values, terms = overrides.split(settings if isinstance(settings, Mapping) else overrides.read(settings or ()))
+    chosen = configuration.changed(configuration.preset(preset, names), values)
     return configuration.load(
         "replay",
         instance=instance,
@@ -108,7 +111,14 @@ def configured(
         fill_empty=fill_empty,
         program=program,
         own=own,
+        terms=terms,
     )
+
+
+def costs(instrument: str, commission: float | None, slippage: int | None) -> dict[str, Any]:
+    """The settings of a run's costs, by name; those that are None keep the instrument's own."""
+    given = {"commission": commission, "slippage_ticks": slippage}
+    return {f"{overrides.INSTRUMENTS}.{instrument}.{name}": value for name, value in given.items() if value is not None}
 
 
 def written(bars: pd.DataFrame, root: str, folder: Path) -> Path:

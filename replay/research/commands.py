@@ -18,6 +18,7 @@ from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.commands import (
+    CommissionOption,
     DataOption,
     FillEmptyOption,
     FillOption,
@@ -25,6 +26,7 @@ from tapewire.replay.commands import (
     JsonOption,
     OutOption,
     PresetOption,
+    SlippageOption,
     StrategiesOption,
     bar,
     err,
@@ -183,6 +185,8 @@ def sweep(
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
     fill_empty: FillEmptyOption = False,
+    commission: CommissionOption = None,
+    slippage: SlippageOption = None,
     sessions_split: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Share of the sessions on which the best is chosen.")
     ] = 0.7,
@@ -205,7 +209,19 @@ def sweep(
     wanted = None if trials is None else search.Search(trials, metric, seed)
     checked = _checked(instrument, preset, strategies, fill, "sweep", own)
     start.checked(checked, parts, wanted)  # report a misspelt name before anything is read
-    conf, recording = prepare(data, instrument, preset, strategies, fill, "sweep", own=own, source=source, fill_empty=fill_empty)
+    conf, recording = prepare(
+        data,
+        instrument,
+        preset,
+        strategies,
+        fill,
+        "sweep",
+        own=own,
+        source=source,
+        fill_empty=fill_empty,
+        commission=commission,
+        slippage=slippage,
+    )
     with bar() as (tell, progress):
         tell("sweep")
         found = start.swept(
@@ -251,6 +267,8 @@ def walk_forward(
     strategies: StrategiesOption = None,
     fill: FillOption = "next_open",
     fill_empty: FillEmptyOption = False,
+    commission: CommissionOption = None,
+    slippage: SlippageOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
@@ -269,7 +287,17 @@ def walk_forward(
     checked = _checked(instrument, preset, strategies, fill, "walk-forward", own)
     start.checked(checked, parts, wanted)
     conf, recording = prepare(
-        data, instrument, preset, strategies, fill, "walk-forward", own=own, source=source, fill_empty=fill_empty
+        data,
+        instrument,
+        preset,
+        strategies,
+        fill,
+        "walk-forward",
+        own=own,
+        source=source,
+        fill_empty=fill_empty,
+        commission=commission,
+        slippage=slippage,
     )
     with bar() as (tell, progress):
         tell("walk-forward")

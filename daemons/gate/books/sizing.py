@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tapewire.bus.bounds import MAX_CENTS
 from tapewire.daemons.gate.books.account import Account
 from tapewire.daemons.market.ticks import ticks
 from tapewire.daemons.settings.structs import Instrument, RiskLimits
@@ -20,7 +21,9 @@ def risk_cents(instrument: Instrument, entry: float, stop: float) -> int:
 def cap_cents(limits: RiskLimits, strategy: str) -> int:
     """What one contract of a strategy may risk at most, in cents; above it the size is 0. Only where it is sized by risk."""
     own = limits.sizing.get(strategy)
-    return round(limits.risk_cap * 100) if own is None else round(own.account * own.risk_share * 100)
+    if own is not None:
+        return round(own.account * own.risk_share * 100)
+    return MAX_CENTS if limits.risk_cap is None else round(limits.risk_cap * 100)
 
 
 def wanted(limits: RiskLimits, instrument: Instrument, entry: float, stop: float, strategy: str = "") -> int:
@@ -45,11 +48,12 @@ def wanted(limits: RiskLimits, instrument: Instrument, entry: float, stop: float
     return max(1, round(limits.budget * 100) // max(risk, 1))
 
 
-def rooms(account: Account, instrument: str, risk_cents: int) -> list[tuple[int, str]]:
+def rooms(account: Account, instrument: str, risk_cents: int, leaving: int = 0) -> list[tuple[int, str]]:
     """What each limit leaves for an entry, in contracts, with its name and value; never below 0.
 
     Args:
         risk_cents: what one contract of it loses at its stop; 0 if unknown, which `trade_risk` then does not limit.
+        leaving: contracts of the instrument that are gone when the entry works.
     """
     limits = account.limits
     left = [(UNBOUNDED, "nothing")]
@@ -58,8 +62,9 @@ def rooms(account: Account, instrument: str, risk_cents: int) -> list[tuple[int,
     if limits.trade_risk is not None and risk_cents:
         left.append((round(limits.trade_risk * 100) // risk_cents, f"trade_risk = {limits.trade_risk}"))
     if limits.instrument_contracts is not None:
-        room = limits.instrument_contracts - account.contracts(instrument)
+        room = limits.instrument_contracts - account.contracts(instrument) + leaving
         left.append((room, f"instrument_contracts = {limits.instrument_contracts}"))
     if limits.account_contracts is not None:
-        left.append((limits.account_contracts - account.all_contracts, f"account_contracts = {limits.account_contracts}"))
+        room = limits.account_contracts - account.all_contracts + leaving
+        left.append((room, f"account_contracts = {limits.account_contracts}"))
     return [(max(0, room), name) for room, name in left]
