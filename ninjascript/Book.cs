@@ -47,6 +47,7 @@ namespace Tapewire
         readonly Dictionary<string, CommandRecord> _commands = new Dictionary<string, CommandRecord>();
         readonly List<CommandRecord> _moves = new List<CommandRecord>();
         CommandRecord _entry, _exit; // that are working; null without one
+        PlaceOrder _next; // the entry that waits until the close before it has filled: it is _entry, too; null without one
         string _halted = "";
         List<Action<IDesk>> _todo = new List<Action<IDesk>>();
 
@@ -133,7 +134,51 @@ namespace Tapewire
             record.ValidUntilNs = place.ValidUntilNs;
             _entry = record;
             Entries++;
-            Do(desk => desk.Enter(place));
+            if (place.After == "" || _exit == null)
+            {
+                Do(desk => desk.Enter(place));
+                return;
+            }
+            // NinjaTrader would add the open position to an order that opposes it, and the close would close it a second time.
+            _next = place;
+            record.Accepted = true;
+            Send(record, OrderUpdate.Accepted, "", false);
+        }
+
+        /// <summary>The entry that has waited, once the position before it is closed. Without the close there is no entry.</summary>
+        /// <param name="flat">NinjaTrader counts no position either, in the account and in the strategy, and entries are not stopped.</param>
+        void Follow(long nowMs, bool flat)
+        {
+            if (_next == null || _exit != null) return;
+            PlaceOrder place = _next;
+            CommandRecord record = _entry;
+            if (_position.Qty != 0)
+            {
+                _next = null;
+                StopsWorking(record);
+                Refuse(record, "AFTER: " + place.After + " was not carried out");
+            }
+            else if (flat)
+            {
+                _next = null;
+                record.Accepted = false; // NinjaTrader has not seen it yet, and may ignore it
+                record.ReceivedMs = nowMs;
+                Do(desk => desk.Enter(place));
+            }
+        }
+
+        /// <summary>Cancels the entry that works; one that waits has no order at NinjaTrader.</summary>
+        void CancelEntry(string detail)
+        {
+            if (_next == null)
+            {
+                Cancel(_entry.Id);
+                return;
+            }
+            CommandRecord record = _entry;
+            _next = null;
+            StopsWorking(record);
+            Send(record, OrderUpdate.Cancelled, detail, true);
         }
 
         void Exit(CommandRecord record, ClosePosition close, OrderContext context)
@@ -144,7 +189,7 @@ namespace Tapewire
                 Refuse(record, refusal);
                 return;
             }
-            if (_entry != null) Cancel(_entry.Id); // the rest of a partly filled entry
+            if (_entry != null) CancelEntry(""); // the rest of a partly filled entry
             string entryId = _position.OwnEntryId;
             long qty = context.Qty != 0 ? context.Qty : _position.Qty;
             record.Qty = Math.Abs(qty);
@@ -177,7 +222,7 @@ namespace Tapewire
                 Refuse(record, refusal);
                 return;
             }
-            Cancel(cancel.OrderId);
+            CancelEntry("cancelled on request");
             Send(record, OrderUpdate.Done, "", true);
         }
 
@@ -258,7 +303,7 @@ namespace Tapewire
         void Emergency(string entryId)
         {
             long qty = _position.Qty;
-            if (_entry != null) Cancel(_entry.Id);
+            if (_entry != null) CancelEntry("the position before it had to be closed");
             Do(desk => desk.Exit(Unprotected, entryId, qty));
         }
 
@@ -371,14 +416,16 @@ namespace Tapewire
         {
             if (_entry == null) return;
             bool expired = _entry.Limit == null ? closeNs > _entry.ValidUntilNs : closeNs >= _entry.ValidUntilNs;
-            if (expired) Cancel(_entry.Id);
+            if (expired) CancelEntry("the position before it was not closed in time");
         }
 
         /// <summary>Refuses what NinjaTrader has ignored, and cancels what works without a lease. Called about ten times a second.</summary>
         /// <param name="leaseAgeMs">Time since the gate's last lease; negative before the first.</param>
-        public void Tick(long nowMs, long leaseAgeMs)
+        /// <param name="flat">As in Follow.</param>
+        public void Tick(long nowMs, long leaseAgeMs, bool flat)
         {
             if (leaseAgeMs > LapseMs) Lapse(nowMs);
+            Follow(nowMs, flat);
             CommandRecord ignored = IsIgnored(_entry, nowMs) ? _entry : IsIgnored(_exit, nowMs) ? _exit : null;
             if (ignored != null)
             {
@@ -402,7 +449,7 @@ namespace Tapewire
             if (_entry == null || _entry.LapsedMs > 0 && nowMs - _entry.LapsedMs < PatienceMs) return;
             if (_entry.LapsedMs == 0) _alarm("lease_lapsed", Lapsed + ": the entry " + _entry.Id + " is cancelled; stops and targets stay");
             _entry.LapsedMs = nowMs;
-            Cancel(_entry.Id);
+            CancelEntry(Lapsed);
         }
 
         static bool IsIgnored(CommandRecord record, long nowMs)

@@ -78,6 +78,7 @@ namespace Tapewire
             string prices = Prices(order, context);
             if (prices != "") return prices;
             if (context.WorkingEntry != "") return "POSITION: " + context.WorkingEntry + " is working; one position per instrument";
+            if (order.After != "" && order.After == context.WorkingExit) return ""; // it waits until that close has filled
             if (context.HeldEntry != "") return "POSITION: " + context.HeldEntry + " is open; one position per instrument";
             if (context.Qty != 0) return "POSITION: the account holds " + context.Qty + " already";
             return "";
@@ -122,6 +123,8 @@ namespace Tapewire
             if (!OnTick(order.Stop, context.Tick)) return "PRICE: stop " + order.Stop + " is not on the tick " + context.Tick;
             if (!OnTick(order.Target, context.Tick)) return "PRICE: target " + order.Target + " is not on the tick " + context.Tick;
             if (!OnTick(order.Limit, context.Tick)) return "PRICE: limit " + order.Limit + " is not on the tick " + context.Tick;
+            if (!OnTick(order.StopPoints, context.Tick)) return "PRICE: stop_points " + order.StopPoints + " are no whole ticks of " + context.Tick;
+            if (!OnTick(order.TargetPoints, context.Tick)) return "PRICE: target_points " + order.TargetPoints + " are no whole ticks of " + context.Tick;
             double enters = order.Limit ?? context.LastClose;
             string where = (order.Limit == null ? "the market at " : "its limit ") + enters;
             if ((enters - order.Stop) * order.Direction <= 0) return "STOP: " + order.Stop + " is on the wrong side of " + where;

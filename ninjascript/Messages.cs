@@ -531,6 +531,15 @@ namespace Tapewire
         /// <summary>The month that is meant, as NinjaTrader writes it; empty: the chart's.</summary>
         public string Contract = "";
 
+        /// <summary>
+        /// How far stop and target are from the price at which the entry fills, in points; null: Stop and Target are prices. With a distance they are
+        /// the prices for a fill where the entry was proposed.
+        /// </summary>
+        public double? StopPoints, TargetPoints;
+
+        /// <summary>The close that the entry follows; empty: it is entered at once.</summary>
+        public string After = "";
+
         /// <summary>1 for a long entry, -1 for a short one, 0 for no entry.</summary>
         public int Direction { get { return Action == EnterLong ? 1 : Action == EnterShort ? -1 : 0; } }
 
@@ -546,6 +555,9 @@ namespace Tapewire
             to.Add("valid_until_ns", ValidUntilNs);
             to.Add("limit", Limit);
             to.Add("contract", Contract);
+            if (StopPoints != null) to.Add("stop_points", StopPoints); // these are written only where they say something
+            if (TargetPoints != null) to.Add("target_points", TargetPoints);
+            if (After != "") to.Add("after", After);
         }
 
         public override void Read(Fields from)
@@ -558,6 +570,9 @@ namespace Tapewire
             ValidUntilNs = from.Int("valid_until_ns");
             Limit = from.FloatOrNull("limit");
             Contract = from.Str("contract", "");
+            StopPoints = from.FloatOrNull("stop_points");
+            TargetPoints = from.FloatOrNull("target_points");
+            After = from.Str("after", "");
         }
     }
 

@@ -409,7 +409,8 @@ namespace NinjaTrader.NinjaScript.Strategies
             if (transport == null) return;
             _feed.Tick(transport.NowMs);
             if (_ticks != null) _ticks.Tick(transport.NowMs);
-            OnBook(book => book.Tick(transport.NowMs, transport.LeaseAgeMs));
+            bool flat = AccountQty() == 0 && Position.MarketPosition == MarketPosition.Flat && !transport.Killed && Halted() == "";
+            OnBook(book => book.Tick(transport.NowMs, transport.LeaseAgeMs, flat));
             TellTrouble(transport.Trouble);
             if (transport.NowMs - _lastLightsMs < 1000) return;
             _lastLightsMs = transport.NowMs;
@@ -522,13 +523,18 @@ namespace NinjaTrader.NinjaScript.Strategies
         void Tapewire.IDesk.Enter(Tapewire.PlaceOrder order)
         {
             int qty = (int)order.Qty;
-            SetStopLoss(order.Id, CalculationMode.Price, order.Stop, false);
-            if (order.Target != null) SetProfitTarget(order.Id, CalculationMode.Price, (double)order.Target);
+            if (order.StopPoints == null) SetStopLoss(order.Id, CalculationMode.Price, order.Stop, false);
+            else SetStopLoss(order.Id, CalculationMode.Ticks, Ticks((double)order.StopPoints), false);
+            if (order.TargetPoints != null) SetProfitTarget(order.Id, CalculationMode.Ticks, Ticks((double)order.TargetPoints));
+            else if (order.Target != null) SetProfitTarget(order.Id, CalculationMode.Price, (double)order.Target);
             if (order.Limit == null && order.Direction > 0) EnterLong(qty, order.Id);
             else if (order.Limit == null) EnterShort(qty, order.Id);
             else if (order.Direction > 0) EnterLongLimit(0, true, qty, (double)order.Limit, order.Id);
             else EnterShortLimit(0, true, qty, (double)order.Limit, order.Id);
         }
+
+        /// <summary>A distance for CalculationMode.Ticks, by which NinjaTrader itself counts from the price of the fill.</summary>
+        double Ticks(double points) { return Math.Round(points / Instrument.MasterInstrument.TickSize); }
 
         void Tapewire.IDesk.Exit(string id, string entryId, long qty)
         {

@@ -4,9 +4,12 @@ Pure: bars and orders in, order updates and executions out, the same ones for th
 working entry, one position with its bracket, and one working exit. The order of one bar:
 
     a new trade date     positions of the last one are closed at its last close
-    the open             the working entry or exit fills
+    the open             the working exit fills, then the working entry
     the bracket          open beyond the stop, open beyond the target, stop touched, target touched: first match
     the close            the rules run; their orders arrive through `on_order`; with the model `close` they fill at once
+
+An entry that follows a close (`after`) waits for it. A stop or target that is a distance from the fill is put in its place by the
+fill, slippage included.
 
 Every fill costs the instrument's slippage in ticks, targets included; that is pessimistic on purpose. The one exception is an entry
 with a limit (playbook 8.5), which has rules of its own in both fill models:
@@ -29,6 +32,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import UNSET
 from mypy_extensions import mypyc_attr
 
 from tapewire.bus.errors import ConfError, InvariantError
@@ -49,6 +53,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.bus.wire import finite
 from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.ticks import HIGHEST
 from tapewire.daemons.settings.structs import Instrument
 
 Order: TypeAlias = PlaceOrder | ClosePosition | MoveBracket | CancelOrder
@@ -143,12 +148,12 @@ class Venue:
     def _trade(self, book: InstrumentBook, bar: Bar, reports: list[VenueReport]) -> None:
         """The working order at the open, then the bracket."""
         limit = None if book.entry is None else book.entry.limit
+        if book.exit is not None and book.held is not None:
+            self._leave(book, book.held, bar, bar.open, "EXIT", reports)
         if book.entry is not None and limit is not None:
             self._work_limit(book, book.entry, limit, bar, reports)
         elif book.entry is not None:
             self._enter(book, book.entry, bar, _slipped(book.instrument, bar.open, _side(book.entry)), reports)
-        elif book.exit is not None and book.held is not None:
-            self._leave(book, book.held, bar, bar.open, "EXIT", reports)
         if book.held is not None:
             self._test_bracket(book, book.held, bar, reports, target=book.target if limit is None else None)
 
@@ -245,7 +250,7 @@ class Venue:
     def _place(self, book: InstrumentBook, order: PlaceOrder, bar: Bar, reports: list[VenueReport]) -> None:
         book.entry = order
         reports.append(self._update(order.instrument, order.id, OrderStatus.ACCEPTED))
-        if self._fills_at_close and order.limit is None and self._fills(bar):
+        if self._fills_at_close and order.limit is None and self._fills(bar) and book.held is None:
             self._enter(book, order, bar, _slipped(book.instrument, bar.close, _side(order)), reports)
 
     def _take_exit(self, book: InstrumentBook, order: ClosePosition, bar: Bar, reports: list[VenueReport]) -> None:
@@ -281,8 +286,13 @@ class Venue:
         reports.append(self._update(order.instrument, order.id, OrderStatus.CANCELLED, detail=why))
 
     def _enter(self, book: InstrumentBook, order: PlaceOrder, bar: Bar, price: float, reports: list[VenueReport]) -> None:
+        side = _side(order)
         book.entry, book.held, book.price = None, order, price
-        book.qty, book.stop, book.target = _side(order) * order.qty, order.stop, order.target
+        book.qty, book.stop, book.target = side * order.qty, order.stop, order.target
+        if order.stop_points is not UNSET:
+            book.stop = round(price - side * order.stop_points, 10)
+        if order.target_points is not UNSET:
+            book.target = round(price + side * order.target_points, 10)
         reports.append(self._execution(bar, order.id, book.qty, price, "ENTRY"))
 
     def _test_bracket(
@@ -380,13 +390,16 @@ def _entry_refusal(book: InstrumentBook, order: PlaceOrder, bar: Bar) -> str:
     if not finite(order.stop, order.target, order.limit):
         limit = "" if order.limit is None else f", limit {order.limit}"
         return f"stop {order.stop}, target {order.target}{limit}: not prices"
+    if not all(points is UNSET or 0 < points < HIGHEST for points in (order.stop_points, order.target_points)):
+        return f"stop_points {order.stop_points}, target_points {order.target_points}: not distances"
     enters = bar.close if order.limit is None else order.limit
     if (enters - order.stop) * direction <= 0:
         where = f"the market at {enters}" if order.limit is None else f"its limit {enters}"
         return f"stop {order.stop} is on the wrong side of {where}"
     if order.valid_until_ns < bar.close_ns:
         return f"valid until {order.valid_until_ns}, it is {bar.close_ns}"
-    earlier = book.held or book.entry
+    follows = order.after is not UNSET and book.exit is not None and book.exit.id == order.after
+    earlier = book.entry or (None if follows else book.held)
     return f"{earlier.id} is open or working; one position per instrument" if earlier else ""
 
 

@@ -97,6 +97,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     """The entry that a strategy proposes at the close of this bar.
 
     entry is the close; stop and target are not rounded. target None: no target order, hold to the exit time.
+    stop_points, target_points: in place of stop or target, their distance from the price at which the entry fills, in points.
     reason: the decisive facts in words and numbers, for the operator. day_confidence: the score of playbook 2.7 that the
     strategy reads, 0 without one. confidence: "high" or "medium"; score: the same as a number, 0 to 1, where there is one.
     limit: price of a limit entry, on the tick; None: a market order.
@@ -109,8 +110,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     setup: str
     direction: Direction
     entry: float
-    stop: float
-    target: float | None
+    stop: float | None = None
+    target: float | None = None
     reason: str
     day_type: DayType = "none"
     confidence: Confidence = "high"
@@ -122,6 +123,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     score: float | None = None
     pattern: Pattern | None = None
     id: str = ""
+    stop_points: float | None = None
+    target_points: float | None = None
 
 
 class Suppression(Struct, frozen=True):
@@ -133,9 +136,13 @@ class Suppression(Struct, frozen=True):
 
 
 class Exit(Struct, frozen=True):
-    """Leave the position at the market. reason is a code, such as PIPELINE; the trade record carries it."""
+    """Leave the position at the market. reason is a code, such as PIPELINE; the trade record carries it.
+
+    then_propose: `propose` is asked on the same bar, and its entry follows the exit (stop and reverse): both fill at one time.
+    """
 
     reason: str
+    then_propose: bool = False
 
 
 class Move(Struct, frozen=True):
@@ -170,7 +177,11 @@ class Strategy(Protocol):
         """Fold one bar of its hours. Called on every such bar, before any other method except `start`."""
 
     def propose(self, s: Session) -> Proposal | None:
-        """The proposal at this bar's close, or None. Must not change state. In regular hours only called before the exit time."""
+        """The proposal at this bar's close, or None. Must not change state. In regular hours only called before the exit time.
+
+        Called when nothing is open, and on a bar on which its own `manage` has returned an `Exit`. Without `then_propose` that
+        proposal is not traded: it is published as suppressed, with the reason EXIT_BAR.
+        """
 
     def consume(self, proposal: Proposal) -> None:
         """This proposal was taken, whatever the gate decides about it later."""

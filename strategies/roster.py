@@ -29,6 +29,7 @@ import msgspec
 from tapewire.bus.messages import Position, Session
 from tapewire.strategies.clock import minute_of
 from tapewire.strategies.protocol import (
+    LONG,
     MAX_ID,
     Exit,
     Manages,
@@ -49,6 +50,9 @@ LOWER_PRIORITY = "LOWER_PRIORITY"
 
 OPPOSED = "OPPOSED"
 """Why a proposal was not chosen: another one on the same bar has the other side."""
+
+EXIT_BAR = "EXIT_BAR"
+"""Why a proposal was not traded: its strategy leaves on this bar, and its exit does not ask for an entry."""
 
 WORDS = {name: get_args(hint) for name, hint in get_type_hints(Proposal).items() if get_origin(hint) is Literal}
 """The words of a proposal's closed sets, by field."""
@@ -73,7 +77,7 @@ class Roster:
     """Folds sessions into its strategies and collects proposals. Strategies of all hours receive every bar, the others RTH bars.
 
     Args:
-        exit_time: "HH:MM", no proposal from then on (playbook 5.2), except from strategies that trade all hours.
+        exit_time: "HH:MM", no proposal from then on (playbook 5.2), except from strategies that trade all hours; None: never.
         conflict: how several proposals on one bar are resolved.
 
     Attributes:
@@ -84,12 +88,12 @@ class Roster:
         failures: those that were switched off, oldest first.
     """
 
-    def __init__(self, strategies: Sequence[Strategy], exit_time: str, conflict: Conflict = "priority") -> None:
+    def __init__(self, strategies: Sequence[Strategy], exit_time: str | None, conflict: Conflict = "priority") -> None:
         self.strategies = tuple(strategies)
         self.all_hours = tuple(strategy for strategy in self.strategies if trades_all_hours(strategy))
         self.suppressing = tuple(strategy for strategy in self.strategies if isinstance(strategy, Suppresses))
         self._managing = {strategy.name: strategy for strategy in self.strategies if isinstance(strategy, Manages)}
-        self.exit_minute = minute_of(exit_time)
+        self.exit_minute = None if exit_time is None else minute_of(exit_time)
         self.conflict = conflict
         self.session = ""
         self.failures: list[StrategyFailure] = []
@@ -113,6 +117,8 @@ class Roster:
 
     def closing(self, s: Session) -> bool:
         """Whether the exit time has come. It is never later than one minute before the session's close."""
+        if self.exit_minute is None:
+            return not s.rth
         return not s.rth or s.minute >= self.exit_minute or s.minute >= s.closes - 1
 
     def keeps_own_hours(self, name: str) -> bool:
@@ -148,6 +154,21 @@ class Roster:
         self.lost = [Suppression(proposal, LOWER_PRIORITY, detail) for _, proposal in others]
         self._consume(strategy, first)
         return [first]
+
+    def following(self, name: str, s: Session, *, wanted: bool) -> Proposal | None:
+        """The proposal of the strategy of this display name on a bar on which it leaves its position, consumed; None without one.
+
+        wanted: the exit asks for it. One that is not wanted is in `lost`.
+        """
+        strategy = next((each for each in self._proposing(s) if each.name == name), None)
+        proposal = None if strategy is None else self._proposal(strategy, s)
+        if strategy is None or proposal is None:
+            return None
+        if not wanted:
+            self.lost.append(Suppression(proposal, EXIT_BAR, f"{name} leaves its position on this bar without then_propose"))
+            return None
+        self._consume(strategy, proposal)
+        return proposal
 
     def every(self, s: Session) -> list[Proposal]:
         """All proposals of the bar in priority order, each consumed."""
@@ -201,7 +222,7 @@ class Roster:
 class Independent:
     """Research mode: no position, no arbitration, no limits."""
 
-    def __init__(self, strategies: Sequence[Strategy], exit_time: str) -> None:
+    def __init__(self, strategies: Sequence[Strategy], exit_time: str | None) -> None:
         self.roster = Roster(strategies, exit_time)
 
     def step(self, s: Session) -> list[Proposal]:
@@ -219,7 +240,31 @@ def _tradable(proposal: Proposal, strategy: Strategy) -> Proposal:
         raise ValueError(f"setup {sound.setup!r} is not one of its setups {strategy.setups}")
     if len(sound.id) > MAX_ID:
         raise ValueError(f"id {sound.id!r} has {len(sound.id)} characters; write at most {MAX_ID}")
-    return sound
+    return _priced(sound)
+
+
+def _priced(proposal: Proposal) -> Proposal:
+    """The proposal with stop and target as prices: those of a distance stand where an entry at its own price puts them.
+
+    Raises:
+        ValueError: it has no stop, a price and a distance for one order, or a distance that is none.
+    """
+    points, targets = proposal.stop_points, proposal.target_points
+    if (proposal.stop is None) == (points is None):
+        raise ValueError(f"stop = {proposal.stop}, stop_points = {points}: write one of them")
+    if proposal.target is not None and targets is not None:
+        raise ValueError(f"target = {proposal.target}, target_points = {targets}: write one of them")
+    if points is None and targets is None:
+        return proposal
+    if not (points is None or points > 0) or not (targets is None or targets > 0):
+        raise ValueError(f"stop_points = {points}, target_points = {targets}: write distances above 0")
+    enters = proposal.entry if proposal.limit is None else proposal.limit
+    side = 1 if proposal.direction == LONG else -1
+    return msgspec.structs.replace(
+        proposal,
+        stop=proposal.stop if points is None else enters - side * points,
+        target=proposal.target if targets is None else enters + side * targets,
+    )
 
 
 def _sound(returned: object, kind: type[T]) -> T:

@@ -209,9 +209,9 @@ class VwapBounce:
             return "VOLUME", f"volume {s.bar.volume} is less than {p.volume_mult:g} times the mean of {mean:.1f}"
         if p.use_trend and self._trend() == -sign:
             return "TREND", f"15-minute close {shown(self.longer_close)} is against it, EMA {shown(self.trend.value)}"
-        target = proposal.target
-        if (close - proposal.stop) * sign <= 0 or (target is not None and (target - close) * sign <= 0):
-            return "RANGE", f"stop {shown(proposal.stop)} and target {target} do not enclose the close {shown(close)}"
+        stop, target = proposal.stop, proposal.target
+        if stop is None or (close - stop) * sign <= 0 or (target is not None and (target - close) * sign <= 0):
+            return "RANGE", f"stop {shown(stop)} and target {target} do not enclose the close {shown(close)}"
         return None
 
     def _trend(self) -> int:
@@ -266,7 +266,7 @@ class VwapBounce:
 
     def _nearer_target(self, s: Session, position: Position, direction: int) -> Move | None:
         late = self.tighten_from is not None and self.tighten_from <= s.minute <= EVENING
-        if not late or self.taken is None or position.price is None:
+        if not late or self.taken is None or self.taken.stop is None or position.price is None:
             return None
         target = self._on_tick(position.price + direction * self.params.tighten_r * abs(self.taken.entry - self.taken.stop))
         if position.target is not None and (position.target - target) * direction <= 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tapewire.bus.bounds import TimeNs, Word
 from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, PatternKind, PatternSubtype, Reason, StopRounding
@@ -49,6 +49,9 @@ class Intent(Struct, frozen=True):
     valid_until_ns: market time after which the intent must not be executed. A limit order works until then.
     limit: an entry that rests at this price instead of going to the market.
     score: the strategy's confidence as a number, 0 to 1; None if it has none.
+    stop_points, target_points: where set, stop or target is a distance from the price at which the entry fills, in points; `stop`
+        or `target` is then where it stands if that price is `entry` (or `limit`). Not on the wire where it is UNSET.
+    after: id of the EXIT of the same request that this entry follows. Likewise.
     """
 
     id: str
@@ -70,6 +73,9 @@ class Intent(Struct, frozen=True):
     stop_rounding: StopRounding = StopRounding.AWAY
     score: float | None = None
     pattern: Pattern | None = None
+    stop_points: float | UnsetType = UNSET
+    target_points: float | UnsetType = UNSET
+    after: str | UnsetType = UNSET
 
 
 class Intents(Struct, frozen=True, tag="intents"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from tapewire.bus.bounds import Dollars, Price, Quantity, TimeNs
 from tapewire.bus.messages.market import Position
@@ -14,6 +14,9 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
 
     limit: None enters at the market; a price rests there, and the venue cancels the unfilled part at `valid_until_ns`.
     contract: the month that is meant, `MNQ 03-26`; the venue refuses another one than its chart's. Empty: the chart's.
+    stop_points, target_points: where set, stop or target is this far from the price at which the entry fills, in whole ticks;
+    `stop` or `target` is then where it stands if that is the price it was proposed at. after: id of the close that the entry
+    follows: the venue enters once that position is flat. What is UNSET is not on the wire.
     """
 
     id: str
@@ -26,6 +29,9 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     valid_until_ns: int
     limit: float | None = None
     contract: str = ""
+    stop_points: float | UnsetType = UNSET
+    target_points: float | UnsetType = UNSET
+    after: str | UnsetType = UNSET
 
 
 class ClosePosition(Struct, frozen=True, tag="close_position"):

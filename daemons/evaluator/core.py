@@ -6,7 +6,8 @@ closed bar, in this order:
     update every strategy           RTH bars only, except those that keep their own hours
     no position given, or warm-up   no intent
     an order is working             no intent (except the rest of an entry that has filled in part: exits are never blocked)
-    in a position                   the exit rules, then the exits of the strategy that opened it
+    in a position                   the exit rules, then the exits of the strategy that opened it; with an exit of its own that asks
+                                    for it, the strategy's proposal on the same bar follows
     flat                            the first proposal in priority order; it is consumed, whatever the gate decides later
                                     (other ways to resolve several at once: `tapewire.strategies.roster`, the preset's `conflict`)
 
@@ -14,7 +15,8 @@ The evaluator sends the gate one request per bar, with all intents of that bar. 
 gate's decisions. An instrument's `EvalDone` messages go out in the order of its sessions, even if a later bar was finished first.
 
 A complete setup that its strategy does not propose (for example outside its windows) is published as `Suppressed`, in a position or
-not. So is a proposal that is not chosen, such as that of a strategy of lower priority.
+not. So is a proposal that is not traded by a rule of ours, under the rule's name: that of a strategy of lower priority, one on the
+bar of an exit that does not ask for it, one after the day's loss (DAILY_LOSS) where the gate has no such limit of its own.
 
 The roster switches off a strategy that fails. This daemon publishes an `Alarm` fact, and the other strategies go on. A position of
 that strategy keeps its bracket and the common exit rules.
@@ -27,6 +29,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 from mypy_extensions import mypyc_attr
 
 from tapewire.bus import topics
@@ -46,6 +49,9 @@ from tapewire.strategies.roster import Roster
 
 VALID_NS = 2 * MINUTE_NS
 """An intent is valid for two minutes after its bar's close: one bar to fill on, and one for delays."""
+
+DAILY_LOSS = "DAILY_LOSS"
+"""Why a proposal was not traded: the exit rule of this name would close its position on the next bar."""
 
 STRATEGY_OFF = "strategy_off"
 """The name of the alarm for a strategy that failed and is switched off."""
@@ -157,6 +163,8 @@ class Desk:
         self.roster = Roster(strategies, preset.exits.exit_time, preset.conflict)
         self.failures = 0
         self.rules = ExitRules(preset.exits, instrument, hours)
+        closes, refuses = preset.exits.day_loss, preset.risk.day_loss
+        self.day_loss = closes if closes is not None and (refuses is None or refuses > closes) else None
         self.sessions_on = topics.of(topics.SESSION, symbol)
         self.intents_on = topics.of(topics.INTENT, symbol)
         self.done_on = topics.of(topics.EVAL_DONE, symbol)
@@ -251,15 +259,13 @@ class Desk:
         position = s.bar.position
         if position is None or s.bar.phase == "historical":
             return ()
-        if position.qty == 0:
-            if self.open_entry:
-                self.entries.pop(self.open_entry, None)
-                self.open_entry = ""
-        else:
-            self.open_entry = position.entry_id
+        held = position.entry_id if position.qty else ""
+        if self.open_entry and self.open_entry != held:
+            self.entries.pop(self.open_entry, None)
+        self.open_entry = held
         if position.working and not (position.qty and position.working == (position.entry_id,)):
             return ()
-        return self._leave_or_move(s, position) if position.qty else self._enter(s)
+        return self._leave_or_move(s, position) if position.qty else self._enter(s, position)
 
     def _alarms(self, s: Session) -> tuple[Publish, ...]:
         """Publishes an alarm for each strategy that was switched off on this bar."""
@@ -267,8 +273,15 @@ class Desk:
         topic = topics.of(topics.ALARM, "evaluator")
         return tuple(Publish(topic, Alarm(STRATEGY_OFF, f"{self.symbol} {_clock(s)}: {failure}")) for failure in new)
 
-    def _enter(self, s: Session) -> tuple[Intent, ...]:
-        intents = tuple(_entry(proposal, s) for proposal in self.roster.choose(s))
+    def _enter(self, s: Session, position: Position) -> tuple[Intent, ...]:
+        proposals = self.roster.choose(s)
+        if self.day_loss is not None and position.realised <= -self.day_loss:
+            detail = f"the session is at {position.realised:.2f} $, and [exits] day_loss = {self.day_loss:g} closes what is opened"
+            self.roster.lost += [Suppression(proposal, DAILY_LOSS, detail) for proposal in proposals]
+            return ()
+        return self._requested(tuple(_entry(proposal, s) for proposal in proposals))
+
+    def _requested(self, intents: tuple[Intent, ...]) -> tuple[Intent, ...]:
         for intent in intents:
             # Two plug-ins may use one setup code on one bar: the gate takes the first and refuses the second as a duplicate.
             self.entries.setdefault(intent.id, RequestedEntry(intent.strategy, intent.setup, self.bars))
@@ -280,12 +293,17 @@ class Desk:
         own_hours = entry is not None and self.roster.keeps_own_hours(entry.strategy)
         held = None if entry is None else Held(entry.strategy, entry.setup, self.bars - entry.at, own_hours)
         request = self.rules.request(s, position, held, closing=self.roster.closing(s))
-        if request is None and held is not None:
+        own = request is None and held is not None and (s.rth or held.own_hours)
+        if own and held is not None:
             request = self._restrained(self.roster.manage(held.strategy, s, position), position)
         if request is None:
             return ()
         if isinstance(request, Exit):
-            return (_change(Action.EXIT, s, position, held, request.reason),)
+            leaves = _change(Action.EXIT, s, position, held, request.reason)
+            follows = self.roster.following(held.strategy, s, wanted=request.then_propose) if own and held is not None else None
+            if follows is None:
+                return (leaves,)
+            return (leaves, *self._requested((_entry(follows, s, after=leaves.id),)))
         intents: list[Intent] = []
         if request.stop is not None:
             intents.append(_change(Action.MOVE_STOP, s, position, held, request.reason, stop=request.stop))
@@ -316,7 +334,7 @@ def _id(s: Session, setup: str, action: Action) -> str:
     return f"{_stamp(s)}-{setup[:MAX_SETUP]}-{SUFFIX[action]}"
 
 
-def _entry(proposal: Proposal, s: Session) -> Intent:
+def _entry(proposal: Proposal, s: Session, after: str = "") -> Intent:
     valid_ns = VALID_NS if proposal.ttl_minutes is None else proposal.ttl_minutes * MINUTE_NS
     return copied(
         Intent,
@@ -324,6 +342,9 @@ def _entry(proposal: Proposal, s: Session) -> Intent:
         id=_entry_id(proposal, s),
         action=_action(proposal),
         valid_until_ns=s.bar.close_ns + valid_ns,
+        stop_points=UNSET if proposal.stop_points is None else proposal.stop_points,
+        target_points=UNSET if proposal.target_points is None else proposal.target_points,
+        after=after or UNSET,
     )
 
 

@@ -105,13 +105,15 @@ class Blotter:
         self.observed.bar(name, execution.bar_index)
         order = None if execution.role == facts.FOREIGN else self.orders.get(execution.order_id)
         cause = order.cause if order else ""
+        # A bracket names its entry too. But a stop that fills after the position was closed by hand opens a foreign position.
+        opens = order is not None and order.entry and execution.role == facts.ENTRY
+        turn = self.book.book(execution, *((order.order_id, order.intent.strategy) if order and opens else ()))
+        if order is not None and opens:
+            order.filled_at(self.book.average(name) or execution.price, self.conf.instruments[name].tick)
         outputs: list[Output] = []
         if order is not None and execution.role in (facts.ENTRY, facts.EXIT):
             outputs += facts.advanced(order, order.fill(execution.qty), "", f"filled by execution {execution.id}")
             outputs += self.inbox.venue_reported(order.order_id, inbox.SignalEvent.CONFIRM)
-        # A bracket names its entry too. But a stop that fills after the position was closed by hand opens a foreign position.
-        opens = order is not None and order.entry and execution.role == facts.ENTRY
-        turn = self.book.book(execution, *((order.order_id, order.intent.strategy) if order and opens else ()))
         position = PositionChanged(name, execution.account, self.book.qty(name), self.book.average(name))
         outputs.append(Publish(topics.of(topics.FILL, name), facts.fill(execution, ours=order is not None), cause))
         outputs.append(Publish(topics.of(topics.POSITION, name), position, cause))

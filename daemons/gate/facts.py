@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec import UNSET
+
 from tapewire.bus import topics
 from tapewire.bus.daemon import Publish
 from tapewire.bus.errors import InvariantError
@@ -56,6 +58,9 @@ def command(order: Order) -> PlaceOrder | ClosePosition | MoveBracket:
             valid_until_ns=intent.valid_until_ns,
             limit=intent.limit,
             contract=order.contract,
+            stop_points=UNSET if order.stop_points is None else order.stop_points,
+            target_points=UNSET if order.target_points is None else order.target_points,
+            after=order.after or UNSET,
         )
     if intent.action is Action.EXIT:
         return ClosePosition(order.order_id, order.account, order.instrument, intent.entry_id, intent.reason)

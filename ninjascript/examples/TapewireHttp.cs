@@ -230,7 +230,7 @@ namespace NinjaTrader.NinjaScript.Strategies
                 return;
             }
             SentBar[] bars = _bars.ToArray();
-            string position = Position();
+            string position = HeldPosition();
             if (_levels != "" && History == 0 && !_levelsTaken)
             {
                 string init = "{\"session_date\":" + StrictJson.Text(LevelsDate) + ",\"instrument\":" + StrictJson.Text(Symbol) + ",\"premarket_levels\":" + _levels + "}";
@@ -273,7 +273,7 @@ namespace NinjaTrader.NinjaScript.Strategies
         }
 
         /// <summary>The account's position, as JSON.</summary>
-        string Position()
+        string HeldPosition()
         {
             int qty = AccountQty();
             string realised = ",\"realised\":" + StrictJson.Number(Account.Get(AccountItem.RealizedProfitLoss, Currency.UsDollar)) + "}";

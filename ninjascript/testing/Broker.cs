@@ -63,6 +63,7 @@ namespace Tapewire.Testing
             public List<Bracket> Brackets = new List<Bracket>();
             public Dictionary<string, double> Stops = new Dictionary<string, double>();
             public Dictionary<string, double> Targets = new Dictionary<string, double>();
+            public HashSet<string> TickStops = new HashSet<string>(), TickTargets = new HashSet<string>(); // entries whose value is in ticks from the fill
             public Dictionary<string, int> Numbers = new Dictionary<string, int>();
             public List<Order> Orders = new List<Order>();
             public List<Execution> Executions = new List<Execution>();
@@ -180,21 +181,25 @@ namespace Tapewire.Testing
 
         // --- orders -------------------------------------------------------------------------------------------------------------
 
-        public void SetStop(string entry, double price)
+        public void SetStop(string entry, double price, bool ticks)
         {
             Act(() =>
             {
                 _now.Stops[entry] = price;
+                if (!ticks) _now.TickStops.Remove(entry);
+                else _now.TickStops.Add(entry);
                 foreach (Bracket bracket in _now.Brackets)
                     if (_now.Held == entry && Strategy == _opener) Rest(bracket.Stop, price);
             });
         }
 
-        public void SetTarget(string entry, double price)
+        public void SetTarget(string entry, double price, bool ticks)
         {
             Act(() =>
             {
                 _now.Targets[entry] = price;
+                if (!ticks) _now.TickTargets.Remove(entry);
+                else _now.TickTargets.Add(entry);
                 foreach (Bracket bracket in _now.Brackets)
                     if (_now.Held == entry && Strategy == _opener && bracket.Target != null) Rest(bracket.Target, price);
             });
@@ -403,10 +408,16 @@ namespace Tapewire.Testing
             OrderAction closing = _now.Side > 0 ? OrderAction.Sell : OrderAction.BuyToCover;
             var bracket = new Bracket { Qty = qty };
             if (_now.Stops.TryGetValue(order.Name, out double stop))
-                bracket.Stop = Protect(OpenPosition.StopName, closing, OrderType.StopMarket, qty, stop);
+                bracket.Stop = Protect(OpenPosition.StopName, closing, OrderType.StopMarket, qty, FromFill(_now.TickStops, order, price, -stop, stop));
             if (_now.Targets.TryGetValue(order.Name, out double target))
-                bracket.Target = Protect(OpenPosition.TargetName, closing, OrderType.Limit, qty, target);
+                bracket.Target = Protect(OpenPosition.TargetName, closing, OrderType.Limit, qty, FromFill(_now.TickTargets, order, price, target, target));
             _now.Brackets.Add(bracket);
+        }
+
+        /// <summary>The price of a bracket order: `ticks` beyond the fill, in the direction of the trade, or else what was set.</summary>
+        double FromFill(HashSet<string> inTicks, Order order, double fill, double ticks, double price)
+        {
+            return inTicks.Contains(order.Name) ? Math.Round(fill + _now.Side * ticks * _terms.Tick, 10) : price;
         }
 
         Order Protect(string name, OrderAction action, OrderType type, int qty, double price)

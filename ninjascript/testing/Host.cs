@@ -370,14 +370,14 @@ namespace Tapewire.Testing
             lock (Sync) return _broker.Exit(action, quantity, name, fromEntry);
         }
 
-        void IHost.SetStop(Strategy strategy, string fromEntry, double price)
+        void IHost.SetStop(Strategy strategy, string fromEntry, double value, bool ticks)
         {
-            lock (Sync) _broker.SetStop(fromEntry, price);
+            lock (Sync) _broker.SetStop(fromEntry, value, ticks);
         }
 
-        void IHost.SetTarget(Strategy strategy, string fromEntry, double price)
+        void IHost.SetTarget(Strategy strategy, string fromEntry, double value, bool ticks)
         {
-            lock (Sync) _broker.SetTarget(fromEntry, price);
+            lock (Sync) _broker.SetTarget(fromEntry, value, ticks);
         }
     }
 }

@@ -395,6 +395,9 @@ namespace NinjaTrader.NinjaScript.Strategies
         public TimeInForce TimeInForce;
         public Position PositionAccount = new Position();
 
+        /// <summary>What the strategy itself counts; here the same as the account's.</summary>
+        public Position Position { get { return PositionAccount; } }
+
         protected virtual void OnOrderUpdate(
             Order order, double limitPrice, double stopPrice, int quantity, int filled, double averageFillPrice, OrderState orderState, DateTime time,
             ErrorCode error, string comment) { }
@@ -425,9 +428,15 @@ namespace NinjaTrader.NinjaScript.Strategies
             return Host.Exit(this, OrderAction.BuyToCover, quantity, signalName, fromEntrySignal);
         }
 
-        protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop) { Host.SetStop(this, fromEntrySignal, value); }
+        protected void SetStopLoss(string fromEntrySignal, CalculationMode mode, double value, bool isSimulatedStop)
+        {
+            Host.SetStop(this, fromEntrySignal, value, mode == CalculationMode.Ticks);
+        }
 
-        protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value) { Host.SetTarget(this, fromEntrySignal, value); }
+        protected void SetProfitTarget(string fromEntrySignal, CalculationMode mode, double value)
+        {
+            Host.SetTarget(this, fromEntrySignal, value, mode == CalculationMode.Ticks);
+        }
 
         protected void CancelOrder(Order order) { Account.Cancel(new[] { order }); }
 
@@ -456,8 +465,8 @@ namespace NinjaTrader.NinjaScript.Testing
         void Trigger(NinjaScriptBase script, Action<object> action, object state);
         Order Enter(Strategies.Strategy strategy, OrderAction action, OrderType type, int quantity, double limit, string name);
         Order Exit(Strategies.Strategy strategy, OrderAction action, int quantity, string name, string fromEntry);
-        void SetStop(Strategies.Strategy strategy, string fromEntry, double price);
-        void SetTarget(Strategies.Strategy strategy, string fromEntry, double price);
+        void SetStop(Strategies.Strategy strategy, string fromEntry, double value, bool ticks);
+        void SetTarget(Strategies.Strategy strategy, string fromEntry, double value, bool ticks);
     }
 }
 

@@ -174,6 +174,21 @@ LONG = Intent(
     day_confidence=0.8,
     quality=Quality(62.5, 1.31, 0.875, 2),
 )
+REVERSES = Intent(
+    id="MNQ-20260303-1105-CROSS-ES",
+    action=Action.ENTER_SHORT,
+    strategy="Cross",
+    setup="CROSS",
+    direction="SHORT",
+    reason="the fast mean 21003.25 has fallen below the slow one 21004.50",
+    valid_until_ns=BAR_NS + 2 * MINUTE_NS,
+    entry=21005.75,
+    stop=21015.85,
+    target=20985.75,
+    stop_points=10.1,
+    target_points=20.0,
+    after=EXIT_ID,
+)
 EXIT = Intent(EXIT_ID, Action.EXIT, "VWAP Pullback", "VWAP_PULLBACK", "LONG", "EOD", BAR_NS + MINUTE_NS, entry_id=INTENT_ID)
 V_ID = "BUY_20260303_110100_6107.25_6091.50"
 V = Pattern("BIDIRECTIONAL_V_REVERSAL", "DOWNWARD_V", 6107.25, 6091.5, 6112.0, 15.75, 4.75, 19, True)
@@ -889,6 +904,33 @@ EXAMPLES |= {
         "auction.MNQ.",
         head("tracker", 3, BAR_REF),
         Profile("MNQ", DAY, 2, False, 1.0, 20995.0, (1, 5, 7, 6, 0, 2), (100, 2_000, 70_000, 812, 0, 9), AUCTION),
+    ),
+}
+
+# An entry that follows an exit, and a bracket that is measured from the fill.
+EXAMPLES |= {
+    "intents - an exit, and an entry that follows it": (
+        "intent.MNQ.",
+        head("evaluator", 6, SESSION_REF),
+        Intents("MNQ-20260303-1101", "MNQ", DAY, BAR_NS, 70_000, 21005.75, (EXIT, REVERSES)),
+    ),
+    "place_order - after a close, its bracket from the fill": (
+        "command.MNQ.",
+        head("gate", 11, INTENTS_REF),
+        PlaceOrder(
+            REVERSES.id,
+            "Sim101",
+            "MNQ",
+            Action.ENTER_SHORT,
+            1,
+            21016.0,
+            20985.75,
+            BAR_NS + 2 * MINUTE_NS,
+            contract="MNQ 03-26",
+            stop_points=10.25,
+            target_points=20.0,
+            after=EXIT_ID,
+        ),
     ),
 }
 

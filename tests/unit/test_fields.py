@@ -25,10 +25,11 @@ IDEA = ("strategy", "setup", "direction")
 PRICES = ("entry", "stop", "target")
 DAY = ("day_type", "confidence", "day_confidence", "quality")
 REST = ("limit", "score", "pattern")
+DISTANCES = ("stop_points", "target_points")
 
 # The fields that the two types share. The copier may give some of them values of its own.
 PASSES = {
-    (Intent, Proposal): ("id", *IDEA, "reason", *PRICES, *DAY, "limit", "stop_rounding", "score", "pattern"),
+    (Intent, Proposal): ("id", *IDEA, "reason", *PRICES, *DAY, "limit", "stop_rounding", "score", "pattern", *DISTANCES),
     (Suppressed, Proposal): ("id", *IDEA, "reason", *PRICES, "score", "pattern"),
     (Signal, Intent): ("id", "action", *IDEA, "reason", "valid_until_ns", *PRICES, *DAY, *REST),
     (Reject, Intent): ("id", "action", *IDEA, "reason", *PRICES),
@@ -60,13 +61,15 @@ PASSES = {
     (Fill, Execution): ("order_id", "instrument", "account", "qty", "price", "role", "bar_ns", "bar_index"),
 }
 
-# Where one name has two types on purpose: the gate's code instead of the strategy's words, and prices that must be there.
+# Where one name has two types on purpose: the gate's code instead of the strategy's words, prices that must be there, and distances
+# that are absent on the wire where a strategy has None.
 NARROWER = {
     ("Reject", "reason"),
     ("Suppressed", "entry"),
     ("Suppressed", "stop"),
     ("Proposal", "entry"),
-    ("Proposal", "stop"),
+    ("Proposal", "stop_points"),
+    ("Proposal", "target_points"),
 }
 
 

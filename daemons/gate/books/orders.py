@@ -22,6 +22,7 @@ from enum import Enum, auto
 from msgspec import Struct
 
 from tapewire.bus.messages import LONG, Action, CancelOrder, Intent, OrderStatus
+from tapewire.daemons.market.ticks import protective
 
 PENDING, ACCEPTED, PARTIAL, FILLED, CARRIED, CANCELLED, REJECTED = (
     OrderStatus.PENDING,
@@ -109,7 +110,8 @@ class Order:
     intent: the approved intent. cause: the name of the `Intents` message it came in. qty: contracts to fill, 0 for a move; filled:
     contracts so far, both unsigned. stop, target: of an entry, its bracket as it stands. session, bar_ns, bar_index: of the bar of
     the decision. at_ns: market time when it was sent. contract: the month, such as `MNQ 03-26`; empty if unknown. unanswered,
-    recalled, unfilled: it was found overdue (timeouts.py).
+    recalled, unfilled: it was found overdue (timeouts.py). stop_points, target_points: how far stop and target are from the fill,
+    until they are moved; None where they are prices. after: id of the close that this entry follows; empty for none.
     """
 
     order_id: str
@@ -130,6 +132,9 @@ class Order:
     recalled: bool = False
     unfilled: bool = False
     contract: str = ""
+    stop_points: float | None = None
+    target_points: float | None = None
+    after: str = ""
 
     @property
     def entry(self) -> bool:
@@ -153,8 +158,18 @@ class Order:
 
     def moved(self, stop: float | None, target: float | None) -> None:
         """Set the bracket of this entry. None leaves a price as it was. A stop may only tighten from there."""
-        self.stop = self.stop if stop is None else stop
-        self.target = self.target if target is None else target
+        if stop is not None:
+            self.stop, self.stop_points = stop, None
+        if target is not None:
+            self.target, self.target_points = target, None
+
+    def filled_at(self, average: float, tick: float) -> None:
+        """Put a stop and a target that are distances where the average price of this entry's fills puts them."""
+        side = self.direction
+        if self.stop_points is not None:
+            self.stop = protective(average - side * self.stop_points, tick, side)
+        if self.target_points is not None:
+            self.target = protective(average + side * self.target_points, tick, side)
 
     def apply(self, trigger: Trigger) -> bool | None:
         """Take the transition. True: the status changed; False: it stays; None: a contradiction, nothing was changed."""

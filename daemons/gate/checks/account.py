@@ -36,8 +36,8 @@ def entry_on_bar(case: Case) -> str | None:
 
 
 def position_open(case: Case) -> str | None:
-    """With "one_position" loosened, an entry may add to a position but not oppose it."""
-    if case.qty == 0:
+    """With "one_position" loosened, an entry may add to a position but not oppose it. One that follows its close passes."""
+    if case.qty == 0 or case.leaves is not None:
         return None
     if "one_position" not in case.limits.loosened:
         return f"{case.qty:+d} {case.request.instrument} open; one position per instrument"
@@ -48,9 +48,9 @@ def position_open(case: Case) -> str | None:
 
 def order_working(case: Case) -> str | None:
     """Orders in flight count as if filled, so two intents cannot pass together. An unanswered order is in flight."""
-    adding = "one_position" in case.limits.loosened
+    adding, leaves = "one_position" in case.limits.loosened, case.leaves
     for order in case.orders.working(case.request.instrument):
-        if not (adding and order.entry and order.direction == case.direction):
+        if order is not leaves and not (adding and order.entry and order.direction == case.direction):
             return f"{order.intent.action} {order.order_id} is {order.status}"
     return None
 
@@ -67,14 +67,14 @@ def max_positions(case: Case) -> str | None:
 
 def instrument_contracts(case: Case) -> str | None:
     most, name = case.limits.instrument_contracts, case.request.instrument
-    if most is None or case.account.contracts(name) < most:
+    if most is None or case.account.contracts(name) - case.leaving < most:
         return None
     return f"{case.account.contracts(name)} contracts of {name} open or on the way, at most {most}"
 
 
 def account_contracts(case: Case) -> str | None:
     most = case.limits.account_contracts
-    if most is None or case.account.all_contracts < most:
+    if most is None or case.account.all_contracts - case.leaving < most:
         return None
     return f"{case.account.all_contracts} contracts open or on the way, at most {most}"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from msgspec import UNSET, UnsetType
+
 from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Action, Intent, Intents, StopRounding
 from tapewire.daemons.gate.books import sizing
 from tapewire.daemons.gate.books.account import Account
 from tapewire.daemons.gate.books.ledger import Ledger
-from tapewire.daemons.gate.books.orders import ENTRIES, Order, Orders
+from tapewire.daemons.gate.books.orders import ENTRIES, WORKING, Order, Orders
 from tapewire.daemons.gate.firm import allowance
 from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.observed import Observed
@@ -106,6 +108,20 @@ class Case:
         return self.account.disputed.get(self.request.instrument) or self.book.qty(self.request.instrument)
 
     @property
+    def leaves(self) -> Order | None:
+        """The close in flight that this entry follows, so that the position is none when the entry works; None without one."""
+        after = self.intent.after
+        close = None if after is UNSET or self.intent.action not in ENTRIES else self.orders.get(after)
+        if close is None or close.instrument != self.request.instrument or close.intent.action is not Action.EXIT:
+            return None
+        return close if close.status in WORKING and close.left >= abs(self.qty) else None
+
+    @property
+    def leaving(self) -> int:
+        """Contracts of the position that are gone when this entry works."""
+        return 0 if self.leaves is None else self.account.held(self.request.instrument)
+
+    @property
     def measurable(self) -> bool:
         """Whether there is a tick to round to, and prices that can be rounded."""
         return self.request.instrument in self.conf.instruments and rounding.real(self.intent.stop, self.intent.target)
@@ -147,13 +163,13 @@ class Case:
     @property
     def size(self) -> int:
         """Contracts the entry gets: `wanted`, cut to what every limit on contracts and risk leaves; never below 0."""
-        return min(self.wanted, *(room for room, _ in sizing.rooms(self.account, self.request.instrument, self.risk_cents)))
+        return min(self.wanted, *(room for room, _ in self._rooms()))
 
     @property
     def cut(self) -> str:
         """Both numbers of an entry that gets less than `wanted`, and the limit that cut it; empty if none did."""
         wanted = self.wanted
-        room, limit = min(sizing.rooms(self.account, self.request.instrument, self.risk_cents))
+        room, limit = min(self._rooms())
         return f"{room} of {wanted} contracts, by {limit}" if room < wanted else ""
 
     def order(self, cause: str) -> Order:
@@ -174,7 +190,17 @@ class Case:
             target=None if closes else self.target,
             at_ns=self.now_ns,
             contract=self.contract,
+            stop_points=self._distance(intent.stop_points, self.stop),
+            target_points=self._distance(intent.target_points, self.target),
+            after=self.leaves.order_id if self.leaves is not None else "",
         )
+
+    def _distance(self, points: float | UnsetType, price: float | None) -> float | None:
+        """How far the order on the tick grid is from its fill; None where it is a price."""
+        return None if points is UNSET or price is None or self.enters is None else round(abs(self.enters - price), 10)
+
+    def _rooms(self) -> list[tuple[int, str]]:
+        return sizing.rooms(self.account, self.request.instrument, self.risk_cents, self.leaving)
 
     def _month(self, text: str) -> Contract | None:
         try:

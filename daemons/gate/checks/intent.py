@@ -5,6 +5,8 @@ Every check returns None, or a sentence for a person with the numbers.
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from tapewire.bus.messages import LONG, Action
 from tapewire.daemons.gate.checks.case import Case
 from tapewire.daemons.gate.external.inbox import SETUP
@@ -85,6 +87,8 @@ def not_finite(case: Case) -> str | None:
     if not rounding.real(intent.entry, intent.stop, intent.target, intent.limit):
         prices = f"entry {intent.entry}, stop {intent.stop}, target {intent.target}, limit {intent.limit}"
         return f"prices must be real numbers: {prices}"
+    if not all(points is UNSET or rounding.real(points) for points in (intent.stop_points, intent.target_points)):
+        return f"distances must be real numbers: stop_points {intent.stop_points}, target_points {intent.target_points}"
     if intent.action in (Action.ENTER_LONG, Action.ENTER_SHORT) and intent.entry is None:
         return "an entry needs its price"
     if intent.action is Action.MOVE_TARGET and intent.target is None:
