@@ -22,9 +22,10 @@ from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import LIVE, InstrumentsOption, SetOption, split, tell_instruments
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
-from tapewire.replay import keeping, keyboard, runs, tapes
+from tapewire.replay import applied, keeping, keyboard, runs, tapes
 from tapewire.replay import pace as paces
 from tapewire.replay import program as programs
 from tapewire.replay.options import reads_files
@@ -55,6 +56,10 @@ JournalOption = Annotated[
         f"{keeping.BIG:,} bars, decisions of more. The results are the same."
     ),
 ]
+CommissionOption = Annotated[
+    float | None, typer.Option(help="Dollars per side and contract, in place of the instrument's.", show_default=False)
+]
+SlippageOption = Annotated[int | None, typer.Option(help="Ticks per fill, in place of the instrument's.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
 MOST_LINES = 10
@@ -81,6 +86,8 @@ def backtest(
     fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
+    commission: CommissionOption = None,
+    slippage: SlippageOption = None,
     own: InstrumentsOption = None,
     journal: JournalOption = None,
     as_json: JsonOption = False,
@@ -89,7 +96,19 @@ def backtest(
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
     conf, recording = prepare(
-        data, instrument, preset, strategies, fill, "backtest", program, settings, own, source=source, fill_empty=fill_empty
+        data,
+        instrument,
+        preset,
+        strategies,
+        fill,
+        "backtest",
+        program,
+        settings,
+        own,
+        source=source,
+        fill_empty=fill_empty,
+        commission=commission,
+        slippage=slippage,
     )
     kept = _kept(journal, len(recording.bars))
     heard: list[Alarm] = []
@@ -110,6 +129,8 @@ def replay(
     fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
+    commission: CommissionOption = None,
+    slippage: SlippageOption = None,
     own: InstrumentsOption = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time such as 60.")] = "max",
     control: Annotated[
@@ -137,7 +158,19 @@ def replay(
     In a terminal the space bar pauses and plays on, the right arrow steps, up and down change the speed.
     """
     conf, recording = prepare(
-        data, instrument, preset, strategies, fill, "replay", program, settings, own, source=source, fill_empty=fill_empty
+        data,
+        instrument,
+        preset,
+        strategies,
+        fill,
+        "replay",
+        program,
+        settings,
+        own,
+        source=source,
+        fill_empty=fill_empty,
+        commission=commission,
+        slippage=slippage,
     )
     if ingress:
         conf = msgspec.structs.replace(conf, ingress=msgspec.structs.replace(conf.ingress, enabled=True))
@@ -334,11 +367,14 @@ def prepare(
     own: Path | None = None,
     source: Options | None = None,
     fill_empty: bool = False,
+    commission: float | None = None,
+    slippage: int | None = None,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started."""
-    from tapewire.replay.desk.start import configured
+    from tapewire.replay.desk.start import configured, costs
 
-    conf = configured(instance, instrument, preset, split(strategies), settings, fill, fill_empty, program, own)
+    values = {**overrides.read(settings or ()), **costs(instrument, commission, slippage)}
+    conf = configured(instance, instrument, preset, split(strategies), values, fill, fill_empty, program, own)
     tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")
@@ -486,7 +522,12 @@ def lines(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary.ignored:
         yield "ignored rows", f"{len(summary.ignored)} (repeated or late; listed in summary.json)"
     refused = ", ".join(f"{reason} {count}" for reason, count in summary.refusals.items())
+    yield from applied.lines(summary.applied)
+    for name, words in summary.costs.items():
+        yield "costs", f"{name}: {words}"
     yield "intents", f"{summary.intents} entries requested; refused: {refused or 'none'}"
+    if summary.suppressed:
+        yield "not asked for", ", ".join(f"{reason} {count}" for reason, count in summary.suppressed.items())
     yield "signals", f"{summary.signals} (entries, exits and moves)"
     yield "trades", f"{summary.trades}, of which {summary.wins} with a profit"
     for name, tally in (*summary.by_strategy.items(), *summary.by_reason.items()):

@@ -8,13 +8,14 @@ trade is in it with its causes, so `explain` and `report` work as with all; a ba
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Alarm, Bar, Body, Header, Position, Session, Signal, Trade
+from tapewire.bus.messages import Alarm, Bar, Body, Header, Position, Session, Signal, Suppressed, Trade
 from tapewire.bus.wire import Encoder
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import tapes
@@ -47,12 +48,14 @@ class Keeper:
     """Takes each message of a run and keeps those that are wanted.
 
     attendance: of all bars. alarms: the evaluator's. held: the venue's position by close, of the bars at which there is one.
+    suppressed: how many complete setups were not requested, by reason.
     """
 
     def __init__(self, run: Path, kind: Kept) -> None:
         self.attendance = Attendance()
         self.alarms: list[Alarm] = []
         self.held: dict[int, Position] = {}
+        self.suppressed: Counter[str] = Counter()
         self._run = run
         self._kind = kind
         self._tape = Tape(run / tapes.FOLDER)
@@ -79,6 +82,8 @@ class Keeper:
                 self.attendance.bars += 1
                 if body.position is not None and body.position.qty:
                     self.held[body.close_ns] = body.position
+        elif type(body) is Suppressed:
+            self.suppressed[body.reason] += 1
         elif type(body) is Alarm and topic == ALARMS:
             self.alarms.append(body)
         if self._kind == "all":

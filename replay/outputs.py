@@ -27,10 +27,11 @@ from msgspec.structs import replace
 
 from tapewire.bus import disk, topics
 from tapewire.bus.errors import ConfError, DataError
-from tapewire.bus.messages import Action, Reject, Signal, Trade
+from tapewire.bus.messages import Action, Reject, Signal, Suppressed, Trade
 from tapewire.daemons.market import ticks as rounding
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import equity, excursion, lines, tapes
+from tapewire.replay.applied import Applied, applied
 from tapewire.replay.attendance import Attendance, SessionCount
 from tapewire.replay.excursion import PricesOfBar
 from tapewire.replay.lines import ENTRIES, dollars
@@ -48,7 +49,10 @@ class Tally(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """A run in figures. Dollars; max_drawdown is the deepest fall of realised net profit from its peak, as a positive number.
 
-    bought_and_held: one contract from the first open to the last close, before costs; None of several instruments.
+    refusals: intents that the gate refused, by reason. suppressed: complete setups that were not requested, by reason: a rule of
+    ours (LOWER_PRIORITY, OPPOSED, EXIT_BAR, DAILY_LOSS), or the strategy's own. applied: what each strategy got beside itself.
+    costs: per instrument, in words. bought_and_held: one contract from the first open to the last close, before costs; None of
+    several instruments.
     """
 
     instruments: tuple[str, ...]
@@ -74,14 +78,24 @@ class Summary(Struct, frozen=True):
     by_reason: dict[str, Tally]
     fill_empty: bool = False
     bought_and_held: float | None = None
+    suppressed: dict[str, int] = {}
+    applied: dict[str, Applied] = {}
+    costs: dict[str, str] = {}
 
 
-def write(run: Path, conf: Conf, recording: Recording | None = None, attendance: Attendance | None = None) -> Summary:
+def write(
+    run: Path,
+    conf: Conf,
+    recording: Recording | None = None,
+    attendance: Attendance | None = None,
+    suppressed: Mapping[str, int] | None = None,
+) -> Summary:
     """Write the files of a run into its folder.
 
     Args:
         run: holds `journal/`. conf: its configuration. recording: the bars, if it read files; the summary lists their ignored rows.
-        attendance: of its bars; None to count them in the journal, which then must hold all of them.
+        attendance: of its bars, suppressed: its complete setups that were not requested; None to count them in the journal, which
+            then must hold all of them.
     Raises:
         ConfError: the folder is not a run's. DataError, JournalError: its journal cannot be read.
     """
@@ -92,7 +106,8 @@ def write(run: Path, conf: Conf, recording: Recording | None = None, attendance:
     bars = excursion.journalled(run) if recording is None or attendance is None else lambda instrument: recording.bars
     attended = attendance or Attendance.of(run)
     whole: Sequence[PricesOfBar] = bars(conf.traded[0]) if recording is None else recording.bars[: attended.bars]
-    found = summary(conf, tuple(attended.sessions()), attended.bars, signals, rejects, trades, held(conf, whole))
+    setups = _suppressed(run) if suppressed is None else suppressed
+    found = summary(conf, tuple(attended.sessions()), attended.bars, signals, rejects, trades, held(conf, whole), setups)
     if recording is not None:
         found = replace(found, files=recording.files, ignored=recording.ignored)
     with disk.writing(run / "summary.json"):
@@ -118,7 +133,8 @@ def so_far(run: Path, conf: Conf) -> Summary:
     rejects = list(tapes.facts(run, topics.REJECT, Reject))
     trades = sorted(tapes.facts(run, topics.TRADE, Trade), key=lambda trade: trade.exit_ns)
     attended = Attendance.of(run)
-    return summary(conf, tuple(attended.sessions()), attended.bars, signals, rejects, trades)
+    sessions = tuple(attended.sessions())
+    return summary(conf, sessions, attended.bars, signals, rejects, trades, suppressed=_suppressed(run))
 
 
 def read_summary(run: Path) -> Summary:
@@ -185,6 +201,7 @@ def summary(
     rejects: Sequence[Reject],
     trades: Sequence[Trade],
     bought_and_held: float | None = None,
+    suppressed: Mapping[str, int] | None = None,
 ) -> Summary:
     """A run, or a part of it, in figures, without its files. trades: in the order of their exits."""
     asked: tuple[Signal | Reject, ...] = (*signals, *rejects)
@@ -212,7 +229,20 @@ def summary(
         by_reason=tallies((trade.reason, trade.net_cents) for trade in trades),
         fill_empty=conf.fill_empty,
         bought_and_held=bought_and_held,
+        suppressed=dict(sorted((suppressed or {}).items())),
+        applied=applied(conf),
+        costs={name: _costs(conf, name) for name in conf.traded},
     )
+
+
+def _suppressed(run: Path) -> Counter[str]:
+    return Counter(each.reason for each in tapes.facts(run, topics.SUPPRESSED, Suppressed))
+
+
+def _costs(conf: Conf, name: str) -> str:
+    terms = conf.instruments[name]
+    ticks = f"{terms.slippage_ticks} {'tick' if terms.slippage_ticks == 1 else 'ticks'}"
+    return f"commission {terms.commission:.2f} $ a side, slippage {ticks} a fill"
 
 
 def held(conf: Conf, bars: Sequence[PricesOfBar]) -> float | None:

@@ -273,7 +273,7 @@ def finish(out: Path, conf: Conf, recording: Recording, keeper: keeping.Keeper |
         program.write(out, conf, bars, keeper.attendance.last)
     elif conf.program is not None:
         program.write(out, conf)
-    summary = outputs.write(out, conf, recording, attendance)
+    summary = outputs.write(out, conf, recording, attendance, None if keeper is None else keeper.suppressed)
     report.write(out)
     _leave(out)
     return summary

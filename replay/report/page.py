@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tapewire.bus import disk
 from tapewire.replay import tapes
+from tapewire.replay.applied import words
 from tapewire.replay.desk import numbers
 from tapewire.replay.outputs import Summary
 from tapewire.replay.program import Verdict
@@ -59,6 +60,7 @@ def page(run: Facts) -> str:
         _tallies(run),
         _days(run),
         _trades(run),
+        _applied(run.summary),
         _completeness(run.summary),
         _notes(run),
     )
@@ -261,6 +263,10 @@ def _tallies(run: Facts) -> str:
     if run.summary.refusals:
         refused = ((text(reason), f"{number:,}") for reason, number in run.summary.refusals.items())
         tables.append(parts.panel(parts.table("Refused by the gate", (Column("Reason"), Column("Intents", "n")), refused)))
+    if run.summary.suppressed:
+        setups = ((text(reason), f"{number:,}") for reason, number in run.summary.suppressed.items())
+        caption = "Complete setups that were not requested"
+        tables.append(parts.panel(parts.table(caption, (Column("Reason"), Column("Setups", "n")), setups)))
     return f'<h2>Results</h2><div class="columns">{"".join(tables)}</div>' if tables else ""
 
 
@@ -382,6 +388,16 @@ def _trade(cells: Sequence[str]) -> str:
     tds[-1] = f'<span class="{"loss" if shown[-1].startswith(MINUS) else "gain"}">{tds[-1]}</span>'
     told = f'<td colspan="{len(TRADE)}"><span>{text(reason)}</span> <code>{text(name)}</code></td>'
     return f'{parts.row(TRADE, tds, cards=True)}<tr class="more">{told}</tr>'
+
+
+def _applied(summary: Summary) -> str:
+    """What each strategy got beside itself."""
+    if not summary.applied:
+        return ""
+    columns = (Column("Strategy"), Column("Common exits", "wide"), Column("Limits", "wide"), Column("Size", "wide"))
+    rows = [tuple(map(text, (name, words(each.exits), words(each.limits), each.size))) for name, each in summary.applied.items()]
+    costs = "".join(f"<p>{text(name)}: {text(each)}.</p>" for name, each in summary.costs.items())
+    return f"<h2>What was applied</h2>{costs}{parts.panel(parts.table('', columns, rows))}"
 
 
 def _completeness(summary: Summary) -> str:
