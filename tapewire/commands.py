@@ -70,6 +70,10 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "daemons.operator.prune": {
         "prune": "Compress the older days of a run's journal and remove the oldest; a dry run without --yes.",
     },
+    "daemons.operator.new_strategy": {
+        "new-strategy": "Make a folder with a strategy of your own: installable, with a test that passes, its preset, and the "
+        "steps to take.",
+    },
     "replay.data": {
         "data": "Recordings: what is in them, and in tapewire's own form.",
     },
