@@ -90,7 +90,7 @@ def test_a_run_of_an_earlier_version_has_the_calendar_of_then(tmp_path):
     "before, after, complaint",
     [
         ("tick = 0.25", "tick = 0", "[ZC]: tick = 0.0: write points, more than 0"),
-        ("tick = 0.25", "tick = inf", "tick = inf: write points"),
+        ("tick = 0.25", "tick = inf", "tick = inf is no number to count with"),
         ("tick = 0.25", "tick = 0.33333333333333", "with at most ten decimals"),
         ("tick = 0.25", 'tick = "1/4"', "Expected `float`, got `str` - at `$.tick`"),
         ("point_value = 50.0", "point_value = -50.0", "point_value = -50.0: write dollars per point"),
