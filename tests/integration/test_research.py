@@ -16,7 +16,8 @@ import pytest
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Alarm
 from tapewire.replay import tapes
-from tests.integration.conftest import Run
+from tapewire.replay.sources import synthetic
+from tests.integration.conftest import START, Run
 from tests.plug_ins import CHEAT, install
 
 pytestmark = pytest.mark.slow
@@ -203,6 +204,7 @@ def test_the_cuts_are_chosen_by_the_seed(tapewire: Run, bars: Path) -> None:
 # --- sweeps -----------------------------------------------------------------------------------
 
 GRID = ("--strategies", "pipeline", "--set", "pipeline.distance_points=5,20", "--set", "risk.max_trades=3,10")
+WALKED = ("windows.jsonl", "trades.jsonl", "cells.jsonl", "walk.json")
 RESULTS = ("table.csv", "table.jsonl", "sessions.jsonl", "sweep.json", "sweep.html")
 
 
@@ -277,10 +279,16 @@ def address_of(written: Path, process: subprocess.Popen[bytes]) -> str:
 
 
 def test_a_dask_cluster_leaves_the_same_table(tapewire: Run, bars: Path, tmp_path: Path, cluster: str) -> None:
-    """The place of computation does not change a cell's result."""
+    """The place of computation does not change a cell's result, nor what a walk-forward makes of it."""
     here = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "here", "--jobs", 1)
     there = tapewire("sweep", "--data", bars, *GRID, "--out", tmp_path / "there", "--cluster", cluster)
+    synthetic.generate(tmp_path / "three", sessions=3, seed=7, start=START)
+    options = ("walk-forward", "--data", tmp_path / "three", *GRID, "--sample", 2, "--test", 1)
+    walked = tapewire(*options, "--out", tmp_path / "walked", "--jobs", 1)
+    far = tapewire(*options, "--out", tmp_path / "far", "--cluster", cluster)
 
-    assert (here.returncode, there.returncode) == (0, 0), there.stderr
+    assert (here.returncode, there.returncode, walked.returncode, far.returncode) == (0, 0, 0, 0), there.stderr + far.stderr
     assert "0 there already, 4 to compute" in there.stderr
     assert all((tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes() for name in RESULTS)
+    assert all((tmp_path / "walked" / name).read_bytes() == (tmp_path / "far" / name).read_bytes() for name in WALKED)
+    assert walked.stdout.startswith("* 1 windows: each chose by sharpe among 4 cells")

@@ -113,6 +113,22 @@ def test_a_ratio_without_skew_is_deflated_as_the_source_says() -> None:
     assert overfit.deflated((3, -1, 3, -1), 0.1) == pytest.approx((ratio - 0.1) * math.sqrt(3))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_skewed_ratio_is_deflated_as_by_a_second_implementation(seed: int) -> None:
+    """From raw moments, not from deviations: many small losses and few large gains."""
+    drawn = random.Random(seed)
+    nets = [drawn.choice((-3, -2, -2, -1, 9, 14)) for _ in range(40)]
+    count = len(nets)
+    first, second, third, fourth = (sum(net**power for net in nets) / count for power in (1, 2, 3, 4))
+    variance = second - first**2
+    skewness = (third - 3 * first * second + 2 * first**3) / variance**1.5
+    kurtosis = (fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4) / variance**2
+    ratio = first / math.sqrt(variance * count / (count - 1))
+    error = math.sqrt((1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2) / (count - 1))
+
+    assert overfit.deflated(nets, 0.05) == pytest.approx((ratio - 0.05) / error)
+
+
 @pytest.mark.parametrize("nets", [(), (5,), (5, 5, 5), (1, 2)])
 def test_a_ratio_that_is_undefined_is_none(nets: tuple[int, ...]) -> None:
     """Too few sessions, or all alike."""
