@@ -19,6 +19,7 @@ from tapewire.replay.report.text import DASH, MINUS, count, money, price, ratio,
 
 MOST_ROWS = 100  # trades that stand in the page itself; the script leafs through all
 MOST_IGNORED = 200
+FEW = 20  # sessions, of which a bootstrap says too little about the others
 OPENED = 3  # sessions that are open at first
 
 FILLS = {
@@ -138,6 +139,8 @@ def _chance(run: Facts) -> str:
         told += "that cannot be told from 0, so chance alone may have done it. "
     else:
         told += f"that is {'above' if low > 0 else 'below'} 0, if the next sessions are like these. "
+    if have < FEW:
+        told += f"Of fewer than {FEW} sessions the interval is too narrow. "
     if of["sessions_needed"] is not None:
         told += f"To tell such a mean from 0 takes about {count(of['sessions_needed'], 'session')}."
     return f'<p class="chance">{text(told)}</p>'
@@ -321,10 +324,15 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
     balance = next((m.ib for m in reversed(day.minutes) if m.ib is not None and m.ib.valid), None)
     height = f"IB {balance.high - balance.low:,.2f} points" if balance else "no valid IB"
     weekday = f"{dt.date.fromisoformat(day.session):%A}"
-    keys = (
-        *(("k-vwap", "VWAP"), ("k-ib", "initial balance"), ("k-profile", "profile, value area")),
-        *(("k-stop", "stop"), ("k-target", "target")),
-    )
+    keys = [("k-vwap", "VWAP"), ("k-ib", "initial balance")]
+    if day.profile is not None:
+        keys.append(("k-profile", "profile, value area"))
+    marks = "Times are Eastern."
+    if len(day.holdings) > candles.CROWDED:
+        marks = f"Dot: entry, in the colour of its result. {marks}"
+    elif day.holdings:
+        keys += [("k-stop", "stop"), ("k-target", "target")]
+        marks = f"Triangle: entry. Diamond: exit. {marks}"
     legend = "".join(f'<span class="key {kind}">{name}</span>' for kind, name in keys)
     outside = candles.hidden(day)
     beyond = f"<span>{count(outside, 'trade')} outside RTH not drawn.</span>" if outside else ""
@@ -335,7 +343,7 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
         f"<span>widest type {text(widest)}</span>"
         f"<span>{count(len(day.holdings), 'trade')}</span>{result}</summary>"
         f"<figure>{candles.session(day, day_type)}"
-        f"<figcaption>{legend}<span>Triangle: entry. Diamond: exit. Times are Eastern.</span>{beyond}"
+        f"<figcaption>{legend}<span>{marks}</span>{beyond}"
         f"{'' if day.profile is None else f'<span>{text(profile.words(day.profile))}</span>'}</figcaption></figure>"
         "</details>"
     )

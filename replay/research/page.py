@@ -148,12 +148,12 @@ def _map(sweep: Sweep, first: tuple[list[str], list[str]]) -> str:
         body.append(f'<tr><th scope="row">{text(grid.shown(value))}</th>{"".join(cells)}</tr>')
     name = _broken(sweep.axes[down].name)
     if across is None:
-        head = f'<tr><th scope="col">{name} &darr;</th><th scope="col"></th></tr>'
+        head = f'<tr><th scope="col">{name}&nbsp;&darr;</th><th scope="col"></th></tr>'
     else:
         values = "".join(f'<th scope="col">{text(value)}</th>' for value, _ in columns)
         head = (
-            f'<tr><th scope="col" rowspan="2" class="axis">{name} &darr;</th>'
-            f'<th scope="colgroup" colspan="{len(columns)}" class="axis">{_broken(sweep.axes[across].name)} &rarr;</th></tr>'
+            f'<tr><th scope="col" rowspan="2" class="axis">{name}&nbsp;&darr;</th>'
+            f'<th scope="colgroup" colspan="{len(columns)}" class="axis">{_broken(sweep.axes[across].name)}&nbsp;&rarr;</th></tr>'
             f"<tr>{values}</tr>"
         )
     fixed = ", ".join(

@@ -296,7 +296,7 @@ def test_the_page_stands_alone_and_shows_the_grid(tmp_path: Path) -> None:
         ("l2", "4", f"{MINUS}$4"),
         ("even", "5", "$0"),
     ]
-    assert re.findall(r'class="axis">([^ ]*) ', text.replace("<wbr>", "")) == ["pipeline.distance_points", "fill"]
+    assert re.findall(r'class="axis">([^&]*)&', text.replace("<wbr>", "")) == ["pipeline.distance_points", "fill"]
 
 
 def test_best_in_sample_and_best_of_all_sessions_are_marked_apart(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ function sorts(table, rows, show) {
   heads.forEach((head, column) => {
     const numeric = head.classList.contains("n");
     const button = el("button", { type: "button" }, ...head.childNodes);
+    head.dataset.name = button.textContent;
     head.replaceChildren(button);
     button.addEventListener("click", () => {
       const rising = head.hasAttribute("aria-sort") ? head.getAttribute("aria-sort") === "descending" : !numeric;
