@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -63,7 +64,8 @@ class StrategyReasons(Struct, frozen=True):
     """One strategy. asked: bars at which it was asked. elsewhere: bars at which it said no in another way than by a condition.
 
     held_back: complete setups that it did not propose, by its reason. refused: entries that the gate refused, by reason. traded:
-    entries that the gate approved. off: why it was switched off.
+    entries that the gate approved. in_position: proposals that were not asked for because a position was open. off: why it was
+    switched off.
     """
 
     strategy: str
@@ -75,6 +77,7 @@ class StrategyReasons(Struct, frozen=True):
     held_back: dict[str, int]
     refused: dict[str, int]
     traded: int
+    in_position: int = 0
     off: str = ""
 
 
@@ -87,6 +90,7 @@ class _Count:
         self.held = [0] * len(watch.steps)
         self.asked = self.proposed = self.elsewhere = 0
         self.held_back: Counter[str] = Counter()
+        self.made: list[str] = []  # stamps of the bars with a proposal
         self._nearest: dict[str, tuple[tuple[int, float], Nearest]] = {}
 
     def take(self, s: Session, *, proposed: bool) -> None:
@@ -99,6 +103,7 @@ class _Count:
         for step, _ in notes.failed:
             self.reached[step] += 1
         if proposed:
+            self.made.append(tapes.wall(s.bar.close_ns))
             return
         if not notes.failed:
             self.elsewhere += 1
@@ -109,7 +114,8 @@ class _Count:
             told = () if miss is None else (float(miss.was), float(miss.wanted), float(miss.by))
             self._nearest[s.session] = rank, Nearest(s.session, tapes.wall(s.bar.close_ns), steps[step].text, *told)
 
-    def result(self, refused: Mapping[str, int], traded: int, off: str) -> StrategyReasons:
+    def result(self, gate: _Gate, off: str) -> StrategyReasons:
+        name = self.watch.strategy.name
         last = max((at for at, reached in enumerate(self.reached) if reached), default=-1)
         conditions = [
             Condition(step.text, reached, held)
@@ -124,8 +130,9 @@ class _Count:
             nearest=tuple(nearest for _, nearest in self._nearest.values()),
             elsewhere=self.elsewhere,
             held_back=dict(sorted(self.held_back.items())),
-            refused=dict(refused),
-            traded=traded,
+            refused=dict(gate.refused.get(name, {})),
+            traded=gate.traded[name],
+            in_position=sum((name, at) not in gate.asked and any(a < at < b for a, b in gate.open) for at in self.made),
             off=off,
         )
 
@@ -162,26 +169,38 @@ def explain(
         raise ConfError(
             f"--session {session}: the recording has none{suggest(session, found)}; it has {min(found)} to {max(found)}"
         )
-    refused, traded = _gate(conf, recording, lambda share: progress(0.5 + share / 2), session)
+    gate = _gate(conf, recording, lambda share: progress(0.5 + share / 2), session)
     off = {failure.strategy: str(failure) for failure in independent.roster.failures}
-    return [counts[name].result(refused.get(name, {}), traded.get(name, 0), off.get(name, "")) for name in wanted]
+    return [counts[name].result(gate, off.get(name, "")) for name in wanted]
 
 
-def _gate(conf: Conf, recording: Recording, progress: runs.Progress, session: str) -> tuple[dict[str, Counter[str]], Counter[str]]:
-    """What the gate refused of each strategy, by reason, and how many entries it approved."""
-    refused: dict[str, Counter[str]] = {}
-    traded: Counter[str] = Counter()
+class _Gate(NamedTuple):
+    """A backtest of the bars, by strategy: what the gate refused, by reason, and how many entries it approved.
+
+    asked: strategy and stamp of each entry that was requested. open: stamps of the bars of a trade's signal and exit.
+    """
+
+    refused: dict[str, Counter[str]]
+    traded: Counter[str]
+    asked: set[tuple[str, str]]
+    open: list[tuple[str, str]]
+
+
+def _gate(conf: Conf, recording: Recording, progress: runs.Progress, session: str) -> _Gate:
+    found = _Gate({}, Counter(), set(), [])
     with TemporaryDirectory(prefix="tapewire-") as place:
         run = Path(place) / "run"
         runs.backtest(conf, recording, run, progress, "none")
         for intent in results.read(run / "intents.jsonl"):
             if session and intent["session"] != session:
                 continue
+            found.asked.add((intent["strategy"], intent["time"]))
             if intent["rejected"] is None:
-                traded[intent["strategy"]] += 1
+                found.traded[intent["strategy"]] += 1
             else:
-                refused.setdefault(intent["strategy"], Counter())[intent["rejected"]] += 1
-    return refused, traded
+                found.refused.setdefault(intent["strategy"], Counter())[intent["rejected"]] += 1
+        found.open.extend((trade["signal_time"], trade["exit_time"]) for trade in results.read(run / "trades.jsonl"))
+    return found
 
 
 def lines(whys: list[StrategyReasons]) -> Iterator[str]:
@@ -196,6 +215,8 @@ def lines(whys: list[StrategyReasons]) -> Iterator[str]:
         )
         if why.off:
             yield f"  {why.off}"
+        if why.in_position:
+            yield f"  {why.in_position:>7,} proposals while a position was open (an exit may ask for the next: then_propose)"
         for reason, count in why.held_back.items():
             yield f"  {count:>7,} complete setups held back: {reason}"
         if why.conditions:

@@ -18,7 +18,9 @@ from tapewire.daemons.settings.rails import RAILS, SWITCHES
 from tapewire.daemons.settings.structs import Exits, Preset, RiskLimits
 from tapewire.replay import applied, commands
 from tapewire.replay.desk.start import backtest, configured, costs
+from tapewire.replay.research import why
 from tapewire.replay.sources import synthetic
+from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 from tapewire.strategies.roster import Roster
 from tests.crossing import bars, of, played, settings
@@ -238,6 +240,17 @@ def test_a_run_says_what_it_applied_to_a_strategy(tmp_path: Path) -> None:
     page = run.report().path.read_text("utf-8")
     assert "<h2>What was applied</h2>" in page
     assert "EXIT_BAR" in page
+
+
+def test_why_counts_what_was_proposed_in_a_position() -> None:
+    """The signals of stop and reverse that an exit does not ask for: none is lost from the account."""
+    conf = settings(mean_cross__reverses=True, mean_cross__asks=False, mean_cross__fast_bars=1)
+    recording = Recording("MNQ", "NQ", bars())
+
+    (told,) = why.explain(conf, recording, lambda share: None)
+
+    assert (told.proposed, told.traded, told.in_position) == (5, 3, 2)
+    assert any("2 proposals while a position was open" in line for line in why.lines([told]))
 
 
 def test_each_strategy_of_a_preset_has_its_own_lines() -> None:
