@@ -31,8 +31,8 @@ class Built(NamedTuple):
 
 def build(folder: Path) -> Built:
     """Build a wheel of a clone, and an sdist and of that a wheel again. A machine without git skips."""
-    _run(*PIP, "wheel", *OFFLINE, "--wheel-dir", folder / "wheel", cloned(folder / "for_the_wheel"))
-    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "sdist", cloned(folder / "for_the_sdist"))
+    ran(*PIP, "wheel", *OFFLINE, "--wheel-dir", folder / "wheel", cloned(folder / "for_the_wheel"))
+    ran(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "sdist", cloned(folder / "for_the_sdist"))
     return Built(*(_only(folder, name) for name in ("wheel/*.whl", "sdist/*.tar.gz", "sdist/*.whl")))
 
 
@@ -48,7 +48,7 @@ def cloned(folder: Path) -> Path:
 
 def tracked() -> list[str]:
     """The repository's files: committed, or new and not ignored."""
-    listed = _run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = ran("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [name for name in listed.stdout.split("\0") if os.path.lexists(ROOT / name) and name]
 
 
@@ -58,7 +58,7 @@ class Environment:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.python = folder / "bin" / "python"
-        _run(sys.executable, "-m", "venv", "--without-pip", folder)
+        ran(sys.executable, "-m", "venv", "--without-pip", folder)
         paths = {"base": str(folder), "platbase": str(folder)}
         self.packages = Path(sysconfig.get_path("purelib", vars=paths))
         links = folder / "dependencies"
@@ -70,19 +70,19 @@ class Environment:
 
     def pip(self, verb: str, *arguments: object) -> None:
         """pip of the project's environment, working on this one."""
-        _run(*PIP, "--python", self.python, verb, *arguments)
+        ran(*PIP, "--python", self.python, verb, *arguments)
 
     def tapewire(self, *arguments: object, path: Path | None = None, cwd: Path) -> subprocess.CompletedProcess[str]:
         """The installed command to its end; it must succeed. path: PYTHONPATH."""
-        return _run(self.folder / "bin" / "tapewire", *arguments, path=path, cwd=cwd)
+        return ran(self.folder / "bin" / "tapewire", *arguments, path=path, cwd=cwd)
 
     def origin(self, module: str, *, path: Path | None = None, cwd: Path) -> Path:
         """The file that is imported under this name."""
-        done = _run(self.python, "-P", "-c", f"import {module}; print({module}.__file__)", path=path, cwd=cwd)
+        done = ran(self.python, "-P", "-c", f"import {module}; print({module}.__file__)", path=path, cwd=cwd)
         return Path(done.stdout.strip()).resolve()
 
 
-def _run(*command: object, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def ran(*command: object, path: Path | None = None, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if path is not None:
         environment["PYTHONPATH"] = str(path)

@@ -138,6 +138,27 @@ def test_a_plug_in_is_checked_against_our_types(built: Built, tmp_path: Path) ->
     assert 'plug_in.py:3: error: Argument 1 to "load" has incompatible type "int"' in done.stdout
 
 
+def test_a_new_strategy_installs_and_takes_its_five_steps(built: Built, home: Path, bars: Path, tmp_path: Path) -> None:
+    """What `tapewire new-strategy` writes is installed by pip, passes its own test, and every command finds it by its preset."""
+    environment = Environment(tmp_path / "environment")
+    environment.pip("install", *installs.OFFLINE, built.wheel)
+    options = ("--data", bars, "--preset", "first_green/first_green.toml")
+
+    environment.tapewire("new-strategy", "first_green", cwd=tmp_path)
+    environment.pip("install", *installs.OFFLINE, "--editable", tmp_path / "first_green")
+    tested = installs.ran(environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path / "first_green")
+    alone = environment.tapewire("signals", *options, "--out", "out/signals", cwd=tmp_path)
+    traded = environment.tapewire("backtest", *options, "--commission", 0.4, "--out", "out/run", cwd=tmp_path)
+    checked = environment.tapewire("lookahead", *options, "--cuts", 1, cwd=tmp_path)
+
+    assert "9 passed" in tested.stdout
+    assert "First Green: " in alone.stdout
+    assert "with first_green (first_green, fill next_open)" in traded.stdout
+    assert "exits         none" in traded.stdout
+    assert "costs         MNQ: commission 0.40 $ a side" in traded.stdout
+    assert "differs" not in checked.stdout
+
+
 def package(folder: Path) -> Path:
     """A package `strategies` with a registry. None of its modules can be imported without an error."""
     folder.mkdir(parents=True)

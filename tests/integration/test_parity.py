@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from tapewire import form
 from tapewire.bus import topics
+from tapewire.bus.messages import ClosePosition, PlaceOrder
 from tapewire.daemons.operator.latency import HOPS
-from tests.integration.conftest import TAPEWIRE, Run, run
+from tapewire.replay import tapes
+from tests.integration.conftest import START, TAPEWIRE, Run, run
+from tests.plug_ins import install
 from tests.shared import SHARED, needs_shared
 
 pytestmark = pytest.mark.slow
 
+MEAN_CROSS = Path(__file__).parents[1] / "mean_cross.py"
 REAL = SHARED / "data" / "ninjatrader"
 SYNTH = SHARED / "conformance" / "synth"
 PIPELINE = ("--strategies", "pipeline", "--set", "auction_row_ticks=1")  # with the auction, which no other run here has
@@ -68,6 +73,26 @@ def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable
     assert results(a) == results(b)
     assert ("auction.MNQ.tape" in journal(a)) == (options == PIPELINE)
     assert tapewire("diff", a, b).returncode == 0
+
+
+def test_a_plug_in_that_turns_leaves_the_same_bytes(
+    tapewire: Run, bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stop and reverse, with a bracket at distances from the fill, over the bus as in one process; each turn is one fill."""
+    site = install(tmp_path / "site", "turning", MEAN_CROSS.read_text("utf-8"), mean_cross="MeanCross")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    settings = ("mean_cross.reverses=true", "mean_cross.stop_points=15.0", "mean_cross.target_points=12.5")
+    options = [word for setting in settings for word in ("--set", setting)]
+
+    a, b = both(tapewire, bars, tmp_path, "--preset", "bare", "--strategies", "mean_cross", "--to", str(START), *options)
+
+    assert journal(a) == journal(b)
+    assert results(a) == results(b)
+    placed = list(tapes.facts(a, topics.COMMAND, PlaceOrder | ClosePosition))
+    assert sum(isinstance(each, PlaceOrder) and each.after is not UNSET for each in placed) > 20
+    trades = [json.loads(line) for line in (a / "trades.jsonl").read_text().splitlines()]
+    assert {abs(trade["stop"] - trade["entry_price"]) for trade in trades} == {15.0}
+    assert {abs(trade["target"] - trade["entry_price"]) for trade in trades} == {12.5}
 
 
 def test_the_latency_of_a_replay_is_shown_hop_by_hop(tapewire: Run, first: Callable[..., Any]) -> None:
