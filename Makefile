@@ -10,7 +10,7 @@ CC ?= cc
 # One process for each processor; tests/conftest.py keeps together what shares something.
 PYTEST := $(BIN)/pytest -n logical
 
-.PHONY: install demo test check lint bench clean
+.PHONY: install demo test check lint docs bench clean
 
 # With a C compiler also the compiled form, if it is not there or a source has changed. TAPEWIRE_COMPILE=0 leaves that out.
 install: $(STAMP)
@@ -45,6 +45,12 @@ lint: $(STAMP)
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+# The documents as a site: out/docs/site/index.html. A link that leads nowhere ends it.
+docs: $(STAMP)
+	$(BIN)/python -m docs.pages out/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --config-file out/docs/mkdocs.yml
+	@echo "open out/docs/site/index.html"
 
 bench: install
 	$(BIN)/python -m tests.bench

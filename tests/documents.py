@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("bus", "conf", "daemons", "examples", "ninjascript", "replay", "strategies", "tests")
+FOLDERS = ("bus", "conf", "daemons", "deploy", "docs", "examples", "ninjascript", "replay", "strategies", "tests")
 KINDS = frozenset({".py", ".md", ".toml", ".cs", ".cfg", ".conf"})
 
 

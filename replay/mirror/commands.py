@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def mirror(
-    run: RunOption = None, public: Url = "", private: Url = "", quiet: Annotated[bool, typer.Option("--quiet")] = False
+    run: RunOption = None,
+    public: Url = "",
+    private: Url = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Name no file.")] = False,
 ) -> None:
     """Copy a run's dated files to a store elsewhere, once: the public feed to one, the days' folders to another.
 

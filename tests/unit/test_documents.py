@@ -21,6 +21,7 @@ NAMED_DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w./]+\.(?:py|cs|conf|toml|md))(?:::(\w+))?`")
 PROTOCOL_SECTION = re.compile(r"PROTOCOL(?:\.md)?,?\s+(?:section\s+)?(\d+)\b")
+CODE = re.compile(r"`[^`]*`")
 SPELLED_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]*)*)(?:::\w+)?`")
 GUIDES = ("README.md", "CONTRIBUTING.md", "daemons/RUNBOOK.md", "daemons/gate/README.md", "strategies/README.md", "bus/PROTOCOL.md")
 # Paths in the guides that are not in the repository: what a run leaves in its folder, and a plug-in of the reader's.
@@ -43,12 +44,13 @@ INVARIANT = re.compile(r"ARCHITECTURE\.md, invariant (\d+)")
 # Notes of the authors that a reader does not have, by the ways in which they were cited.
 NOT_OURS = re.compile(r"\bcapabilities [A-G]\b|\bdesign \d+\.\d|\bspec/\w|\bseed 00\d|\bdocument [0-4]\b")
 TOP_MUST_STAND = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md")
-MADE_FOR_TESTS = Path("tests/unit/test_documents.py")
+MADE_FOR_TESTS = ("tests/unit/test_documents.py", "tests/unit/test_site.py")
+MADE_BY_THE_SITE = "index.md"
 
 
 def shipped() -> Iterator[tuple[str, str]]:
-    """Every text but this file, which spells out what must not be."""
-    return ((name, text) for name, text in texts() if name != MADE_FOR_TESTS.as_posix())
+    """Every text but the tests that spell out what must not be."""
+    return ((name, text) for name, text in texts() if name not in MADE_FOR_TESTS)
 
 
 def exists(name: str, beside: Path) -> bool:
@@ -68,7 +70,7 @@ def test_every_document_that_is_cited_exists() -> None:
         f"{name}: {cited}"
         for name, text in shipped()
         for cited in NAMED_DOCUMENT.findall(text)
-        if not exists(cited, Path(name).parent)
+        if Path(cited).name != MADE_BY_THE_SITE and not exists(cited, Path(name).parent)
     }
 
     assert not missing
@@ -123,6 +125,20 @@ def test_every_link_leads_to_a_file(path: Path) -> None:
     links = [link.partition("#")[0] for link in LINK.findall((ROOT / path).read_text("utf-8")) if "://" not in link]
 
     assert not [link for link in links if link and not (ROOT / path.parent / link).exists()]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=Path.as_posix)
+def test_every_row_of_a_table_has_the_cells_of_its_header(path: Path) -> None:
+    """A row that stands in another table than it was written for would show nothing of its last cells."""
+    wrong, cells, fenced = [], 0, False
+    for line in (ROOT / path).read_text("utf-8").splitlines():
+        fenced ^= line.lstrip().startswith("```")
+        count = len(re.findall(r"(?<!\\)\|", CODE.sub("", line))) if line.startswith("|") and not fenced else 0
+        if cells and count not in (0, cells):
+            wrong.append(line)
+        cells = count and (cells or count)
+
+    assert wrong == []
 
 
 def test_every_cited_section_of_the_protocol_exists() -> None:
