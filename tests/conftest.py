@@ -33,6 +33,7 @@ LIVE = {
     "test_kill_switch",
     "test_locked_runs",
     "test_locks",
+    "test_printed_live",
     "test_processes",
     "test_standing",
     "test_stay",

@@ -50,11 +50,11 @@ def ninjatrader(folder: Path, bars: list[Bar]) -> Path:
     return _text(folder / "NQ 03-26.Last.txt", "", lines)
 
 
-def ninjatrader_database(folder: Path, bars: list[Bar]) -> Path:
+def ninjatrader_database(folder: Path, bars: list[Bar], contract: str = "NQ 03-26", zone: ZoneInfo = CHICAGO) -> Path:
     written = (
-        WrittenBar(close(bar, CHICAGO).replace(tzinfo=None), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars
+        WrittenBar(close(bar, zone).replace(tzinfo=None), bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars
     )
-    database(folder / "db", "NQ 03-26", 0.25, written)
+    database(folder / "db", contract, 0.25, written)
     return folder / "db"
 
 
