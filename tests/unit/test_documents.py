@@ -44,7 +44,7 @@ INVARIANT = re.compile(r"ARCHITECTURE\.md, invariant (\d+)")
 # Notes of the authors that a reader does not have, by the ways in which they were cited.
 NOT_OURS = re.compile(r"\bcapabilities [A-G]\b|\bdesign \d+\.\d|\bspec/\w|\bseed 00\d|\bdocument [0-4]\b")
 TOP_MUST_STAND = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md")
-MADE_FOR_TESTS = ("tests/unit/test_documents.py", "tests/unit/test_site.py")
+MADE_FOR_TESTS = ("tests/unit/test_documents.py", "tests/unit/test_site.py", "tests/integration/test_site.py")
 MADE_BY_THE_SITE = "index.md"
 
 
