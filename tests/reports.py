@@ -16,6 +16,7 @@ from tapewire.replay.report.facts import DrawnSession, Edges, Facts, Minute, Pri
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 from tests.runs import conf
 
+CONF = conf()
 FIRST = dt.date(2025, 1, 6)
 EXITS = ("TARGET", "STOP", "TIME", "VWAP_CROSS")
 
@@ -55,7 +56,7 @@ def drawn(day: dt.date, seed: int, holdings: tuple[facts.Holding, ...] = ()) -> 
             )
         )
         price = close
-    return DrawnSession("MNQ", day.isoformat(), tuple(minutes), holdings)
+    return facts.drawn(CONF, "MNQ", day.isoformat(), minutes, holdings)
 
 
 def ticks(lots: Random, spread: float) -> float:
@@ -149,7 +150,7 @@ def facts_of(trades: int, sessions: int, *, seed: int = 1, idle: int = 0, undraw
     traded = busy[: len(busy) - undrawn]
     held = facts.holdings(made, signals)
     pictures = [drawn(day, at, held.get((day.isoformat(), "MNQ"), ())) for at, day in enumerate([*traded, *days[len(busy) :]])]
-    summary = outputs.summary(conf(), counts, 390 * sessions, signals, rejects, made, 1_234.5)
+    summary = outputs.summary(CONF, counts, 390 * sessions, signals, rejects, made, 1_234.5)
     return facts.of(summary, made, signals, rejects, measures, pictures, capital=50_000.0, undrawn=undrawn)
 
 
