@@ -131,17 +131,27 @@ def value_area(rows: list[int], total: int) -> tuple[int, int, int] | None:
     poc = point_of_control(rows)
     below = above = poc
     inside, top = rows[poc], len(rows) - 1
-    up, down = sum(rows[poc + 1 : poc + 3]), sum(rows[max(poc - 2, 0) : poc])
+    up, down = _above(rows, poc), _below(rows, poc)
     while 10 * inside < 7 * total:
         if above < top and (up >= down or below == 0):
             inside += up
             above = min(above + 2, top)
-            up = sum(rows[above + 1 : above + 3])
+            up = _above(rows, above)
         else:
             inside += down
             below = max(below - 2, 0)
-            down = sum(rows[max(below - 2, 0) : below])
+            down = _below(rows, below)
     return poc, below, above
+
+
+def _above(rows: list[int], at: int) -> int:
+    """The next two rows, or the last one."""
+    left = len(rows) - 1 - at
+    return rows[at + 1] + rows[at + 2] if left > 1 else rows[at + 1] if left else 0
+
+
+def _below(rows: list[int], at: int) -> int:
+    return rows[at - 1] + rows[at - 2] if at > 1 else rows[0] if at else 0
 
 
 def tails(rows: AuctionRows, over: int) -> tuple[int, int]:

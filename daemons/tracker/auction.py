@@ -38,8 +38,10 @@ class AuctionState:
         "_prior",
         "_row",
         "_rows",
+        "_singles",
         "_size",
         "_stale",
+        "_tails",
         "_tpo",
         "_volume",
     )
@@ -61,7 +63,9 @@ class AuctionState:
         self._opened: OpenRelation | None = None
         self._tpo: ValueArea | None = None
         self._volume: ValueArea | None = None
-        self._grown = False  # TPOs came since `_tpo` was worked out
+        self._tails = (0, 0)
+        self._singles: tuple[Prints, ...] = ()
+        self._grown = False  # TPOs came, or a bracket is over, since these were worked out
         self._stale = False  # something came since `_auction` was
         self._auction = Auction(self._row, prior=prior)
 
@@ -74,6 +78,10 @@ class AuctionState:
             if self._grown:
                 self._grown = False
                 self._tpo = self._area(rows, rows.counts, rows.tpos)
+                self._tails = tails(rows, self._over)
+                self._singles = tuple(
+                    Prints(self._low_of(rows, first), self._high_of(rows, last)) for first, last in single_prints(rows, self._over)
+                )
             self._volume = self._area(rows, rows.volumes, rows.volume)
             self._auction = self._read(rows)
         return self._auction
@@ -110,6 +118,7 @@ class AuctionState:
         self._final = at == closes
         if at == closes or at == RTH_OPEN + (bracket + 1) * BRACKET:
             self._over = bracket + 1
+            self._grown = True
             self._tell(rows)
 
     def end(self) -> None:
@@ -130,7 +139,7 @@ class AuctionState:
         """The newest bracket is over."""
         if self._over <= rows.bracket:
             self._over = rows.bracket + 1
-            self._stale = True
+            self._stale = self._grown = True
 
     def _tell(self, rows: AuctionRows) -> None:
         self._closed.append(
@@ -148,7 +157,7 @@ class AuctionState:
         )
 
     def _read(self, rows: AuctionRows) -> Auction:
-        tail_low, tail_high = tails(rows, self._over)
+        tail_low, tail_high = self._tails
         # Positional, in the order of the fields.
         return Auction(
             self._row,
@@ -156,7 +165,7 @@ class AuctionState:
             rows.tpos,
             self._tpo,
             self._volume,
-            tuple(Prints(self._low_of(rows, first), self._high_of(rows, last)) for first, last in single_prints(rows, self._over)),
+            self._singles,
             tail_high,
             tail_low,
             rows.counts[-1] > 1,
