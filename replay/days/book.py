@@ -21,6 +21,7 @@ from tapewire.bus.messages import (
     Levels,
     OrderEvent,
     PlaceOrder,
+    PriorValue,
     Reject,
     Signal,
     Trade,
@@ -48,7 +49,10 @@ class Sessions(Minute, frozen=True):
 
 
 class Opening(Struct, frozen=True):
-    """Levels as they stood at one bar: of the first RTH bar, and of the first bar of the date until there is one."""
+    """Levels as they stood at one bar: of the first RTH bar, and of the first bar of the date until there is one.
+
+    prior: the value area of the session before, of a run that asks for the auction.
+    """
 
     as_of_ns: int
     rth: bool
@@ -56,6 +60,7 @@ class Opening(Struct, frozen=True):
     levels: Levels
     history: IbHistory
     given: tuple[str, ...] = ()
+    prior: PriorValue | None = None
 
 
 class Recorded(Struct, frozen=True):
@@ -244,7 +249,15 @@ class Book:
             day.epochs.append(header.epoch)
         known = day.openings.get(name)
         if known is None or (at.rth and not known.rth):
-            day.openings[name] = Opening(at.bar.close_ns, at.rth, at.closes, at.levels, at.history, at.given)
+            day.openings[name] = Opening(
+                at.bar.close_ns,
+                at.rth,
+                at.closes,
+                at.levels,
+                at.history,
+                at.given,
+                None if at.auction is None else at.auction.prior,
+            )
         day.attendance.minute(topic, at)
         if at.rth:
             day.minutes.setdefault(name, []).append(at)

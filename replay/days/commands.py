@@ -114,12 +114,19 @@ def day_lines(folder: Path, done: Performance, begun: Init, trades: list[dict[st
         note = next((each.note for each in done.sessions if each.instrument == name), "no session yet")
         yield f"{name}: {done.bars.get(name, 0):,} bars; {note}"
         yield f"  levels: {levels or 'none known'}"
+        if (before := opening.get("prior_value")) is not None:
+            areas = [before["tpo"], *([before["volume"]] if before["volume"] is not None else [])]
+            yield f"  value of {before['session']}: {', by volume '.join(map(_area, areas))}"
     refused = ", ".join(f"{reason} {count}" for reason, count in done.refusals.items())
     yield f"entries: {done.intents} requested; refused: {refused or 'none'}; {done.signals} signals"
     if trades:
         heading = ("in", "out", "strategy", "side", "size", "entry", "exit", "reason", "net", "slippage", "elapsed")
         yield from (f"  {line}" for line in aligned([heading, *map(_trade, trades)]))
     yield _result(done.figures)
+
+
+def _area(area: dict[str, float]) -> str:
+    return f"{shown(area['low'])} to {shown(area['high'])}, POC {shown(area['poc'])}"
 
 
 def month_lines(summary: MonthSummary) -> Iterator[str]:

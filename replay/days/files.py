@@ -104,6 +104,7 @@ def _instrument(day: DayFacts, name: str, conf: Conf) -> dict[str, Any]:
         "levels_as_of": None if opening is None else utc(opening.as_of_ns),
         "given": [_given(each) for each in day.given.get(name, ())],
         "ib_history": None if opening is None else msgspec.to_builtins(opening.history),
+        **({} if opening is None or opening.prior is None else {"prior_value": msgspec.to_builtins(opening.prior)}),
         "calendar": {
             "product": "" if terms is None else terms.calendar,
             "closes": None if closes <= RTH_OPEN else hhmm(closes),

@@ -7,15 +7,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Action, Fill, OrderEvent, OrderStatus, PlaceOrder
+from tapewire.bus.messages import Action, Auction, Fill, OrderEvent, OrderStatus, PlaceOrder, PriorValue, ValueArea
 from tapewire.bus.stamp import Stamper
 from tapewire.replay import outputs
 from tapewire.replay.days import folders
-from tapewire.replay.days.files import over_ns
+from tapewire.replay.days.commands import day_lines
+from tapewire.replay.days.files import Init, Performance, over_ns
 from tapewire.replay.days.folders import grow
 from tapewire.replay.days.process import Days, complete
 from tests.runs import SESSION, Tape, at, bar, conf, finished, session, signal, trade
@@ -299,6 +301,31 @@ def test_a_start_of_the_run_keeps_the_settings_of_the_one_before(tmp_path: Path)
     starts = json.loads((run / FOLDER / "session_init.json").read_bytes())["starts"]
 
     assert [(start["epoch"], start["settings"]["fill"]) for start in starts] == [(1, "next_open"), (2, "close")]
+
+
+def test_the_value_of_the_session_before_stands_in_the_day_of_a_run_that_asks(tmp_path: Path) -> None:
+    """In session_init.json, and in the words of `tapewire day`; a run without the auction has neither."""
+    prior = PriorValue("2027-02-23", ValueArea(100.0, 104.0, 98.0), ValueArea(101.0, 103.0, 99.0), 110.0, 90.0)
+    for name, fields in (("asks", {"auction": Auction(0.25, prior=prior)}), ("silent", {})):
+        tape = Tape(tmp_path / name)
+        for minute in (571, 572):
+            tape.publish(topics.bar("MNQ"), at(minute), bar(minute))
+            tape.publish("session.MNQ.", at(minute), replace(session(minute), **fields))
+        tape.close()
+    asks, silent = (json.loads(kept(tmp_path / name)["session_init.json"])["instruments"]["MNQ"] for name in ("asks", "silent"))
+    told = day_lines(tmp_path, *(read(tmp_path / "asks") for read in (performance, begun)), [])
+
+    assert asks["prior_value"]["tpo"] == {"poc": 100.0, "high": 104.0, "low": 98.0}
+    assert "prior_value" not in silent
+    assert "  value of 2027-02-23: 98.00 to 104.00, POC 100.00, by volume 99.00 to 103.00, POC 101.00" in told
+
+
+def performance(run: Path) -> Performance:
+    return msgspec.json.decode((run / FOLDER / "performance.json").read_bytes(), type=Performance)
+
+
+def begun(run: Path) -> Init:
+    return msgspec.json.decode((run / FOLDER / "session_init.json").read_bytes(), type=Init)
 
 
 def test_a_run_that_has_ended_is_completed_once(tmp_path: Path) -> None:
