@@ -23,18 +23,19 @@ from tests.bench.figures import Figure, table
 
 INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "relay", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
-ASKED = ("http", "recordings", "rivals", "hostile", "public")
+ASKED = ("http", "page", "watched", "recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
 
 
 def main() -> None:
-    """Run the named benches and print a table, or JSON. By default not `hostile`, `public`, `recordings`, nor rivals to install."""
+    """Run the named benches and print a table, or JSON. By default none of `ASKED`, nor rivals to install."""
     known = (*INSIDE, *PROGRAMS, *ASKED)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure tapewire against bare baselines.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: shows that it runs, too noisy to quote")
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
     parser.add_argument("--frames", type=int, help="how many `hostile` sends (default: a million)")
+    parser.add_argument("--speed", type=float, help="how fast `page` plays its session (default: 60 times real time)")
     parser.add_argument("--data", type=Path, help="recorded bars for `sweep`, in place of synthetic ones")
     parser.add_argument("--against", metavar="REV", help="run the named benches in another revision, too, in turns; ratios")
     parser.add_argument("--rounds", type=int, default=3, help="with --against: turns of each (default: %(default)s)")
@@ -56,6 +57,8 @@ def main() -> None:
             options: dict[str, object] = {"quick": given.quick}
             if name == "hostile" and given.frames is not None:
                 options["frames"] = given.frames
+            if name == "page" and given.speed is not None:
+                options["speed"] = given.speed
             if name == "sweep" and given.data is not None:
                 options["data"] = given.data
             inputs = () if name in PROGRAMS else (recorded(),)

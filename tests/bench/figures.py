@@ -6,6 +6,7 @@ whatever else the machine does meanwhile hits all of them alike.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -53,6 +54,20 @@ def compared(
             )
         )
     return figures
+
+
+def by_turn(bench: str, turns: Mapping[str, list[list[float]]], baseline: str, other: str, note: str = "") -> list[Figure]:
+    """All turns together, and the median of each turn of the other against the one before it: what else the machine did for a while
+    is in few of them."""
+    together = {name: [taken for turn in each for taken in turn] for name, each in turns.items()}
+    pairs = [*zip(turns[baseline], turns[other], strict=False)]
+    x50, x99 = (
+        statistics.median(quantile(with_it, at) / quantile(without, at) for without, with_it in pairs) for at in (0.5, 0.99)
+    )
+    return [
+        *compared(bench, together, baseline, notes={other: note}),
+        Figure(bench, f"median of {len(pairs)} turns", quantile(together[other], 0.5), x50=x50, x99=x99),
+    ]
 
 
 def quantile(taken: Sequence[float], share: float) -> float:

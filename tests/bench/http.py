@@ -33,6 +33,7 @@ EARLY = 5  # every so many bars one is asked for before it closes
 SERVICE, DECIDED, CLOSING = "FastAPI, strategies in it", "the door, a decided bar", "the door, a bar that closes"
 BARE = "reads, and writes"
 CROWD = 16
+ROUND = 3 * 390  # bars of a round: the door keeps 1,500
 
 
 _pool = ThreadPoolExecutor(1)
@@ -93,8 +94,9 @@ def together(posters: list[Poster], bodies: list[bytes]) -> list[float]:
 
 
 def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """All in turns, block by block, while the daemons of a run are up. The service folds each bar once, as it would live."""
-    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: 390 * (2 if quick else 8)]
+    """Some sessions are played, then their bars are asked for, all sides in turns; then the next ones. The service folds each bar
+    once, as it would live."""
+    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: ROUND * (1 if quick else 4)]
     closing: list[float] = []
     place = folder / "http"
     place.mkdir()
@@ -110,44 +112,53 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         beside = Poster(port, key.token)
         player.join()
         player.play((), ends=False)
-        for number, bar in enumerate(bars):
-            closes = [] if number % EARLY else [_early(beside, json.dumps(asked(bar)).encode())]
-            player.bar(bar)
-            closing += [each.result()[0] for each in closes]
-        player.play((), ends=True)
-        player.finish()
-        time.sleep(QUIET_S)
         sides = {SERVICE: design, DECIDED: Side(state(place / "run", "api")["pid"], port, key.token), BARE: bare}
-        bodies = [json.dumps(asked(bar)).encode() for bar in bars]
-        half = len(bodies) // 2
-        alone, alone_cpu = in_blocks(sides, bodies[:half], BLOCK, one_by_one)
-        crowded, crowded_cpu = in_blocks(sides, bodies[half:], CROWD, together)
+        alone, crowded = Asked(sides), Asked(sides)
+        for begin in range(0, len(bars), ROUND):
+            now = bars[begin : begin + ROUND]
+            bodies = [json.dumps(asked(bar)).encode() for bar in now]
+            for number, bar in enumerate(now):
+                closes = [] if number % EARLY else [_early(beside, bodies[number])]
+                player.bar(bar)
+                closing += [each.result()[0] for each in closes]
+            player.finish()
+            until = time.monotonic() + QUIET_S
+            while time.monotonic() < until:
+                player.pump(0.1)
+            half = len(bodies) // 2
+            alone.ask(bodies[:half], BLOCK, one_by_one)
+            crowded.ask(bodies[half:], CROWD, together)
+            beside = Poster(port, key.token)
     return [
-        *compared("http", alone, SERVICE),
+        *compared("http", alone.taken, SERVICE),
         Figure("http", CLOSING, quantile(closing, 0.5), quantile(closing, 0.99)),
-        *compared("http, CPU time of the process", alone_cpu, SERVICE),
-        *compared(f"http, {CROWD} at once", crowded, SERVICE),
-        *compared(f"http, {CROWD} at once, CPU time of the process", crowded_cpu, SERVICE),
+        *compared("http, CPU time of the process", alone.spent, SERVICE),
+        *compared(f"http, {CROWD} at once", crowded.taken, SERVICE),
+        *compared(f"http, {CROWD} at once, CPU time of the process", crowded.spent, SERVICE),
     ]
 
 
-Ask = Callable[[list[Poster], list[bytes]], list[float]]
-Taken = dict[str, list[float]]
+class Asked:
+    """Questions to each side, block by block in turns.
 
+    taken: microseconds to each answer. spent: of CPU time a request, for each block.
+    """
 
-def in_blocks(sides: dict[str, Side], bodies: list[bytes], size: int, ask: Ask) -> tuple[Taken, Taken]:
-    """Each block to each side. Returns microseconds to each answer, and of CPU time a request for each block."""
-    posters = {name: side.posters() for name, side in sides.items()}
-    taken: Taken = {name: [] for name in sides}
-    spent: Taken = {name: [] for name in sides}
-    for first in range(0, len(bodies) - size, size):
-        for name, side in sides.items():
-            before = side.cpu_us()
-            found = ask(posters[name], bodies[first : first + size])
-            if first:  # the first block wakes everybody up
-                taken[name] += found
-                spent[name].append((side.cpu_us() - before) / size)
-    return taken, spent
+    def __init__(self, sides: dict[str, Side]) -> None:
+        self.taken: dict[str, list[float]] = {name: [] for name in sides}
+        self.spent: dict[str, list[float]] = {name: [] for name in sides}
+        self._sides = sides
+
+    def ask(self, bodies: list[bytes], size: int, way: Callable[[list[Poster], list[bytes]], list[float]]) -> None:
+        """Each block to each side, over new connections: one that is idle is closed by either side."""
+        posters = {name: [Poster(side.port, side.token) for _ in range(CROWD)] for name, side in self._sides.items()}
+        for first in range(0, len(bodies) - size + 1, size):
+            for name, side in self._sides.items():
+                before = side.cpu_us()
+                found = way(posters[name], bodies[first : first + size])
+                if first:  # the first block wakes everybody up
+                    self.taken[name] += found
+                    self.spent[name].append((side.cpu_us() - before) / size)
 
 
 def _early(poster: Poster, body: bytes) -> Future[tuple[float, dict[str, Any]]]:
@@ -169,10 +180,6 @@ class Side(NamedTuple):
     pid: int
     port: int
     token: str = ""
-
-    def posters(self) -> list[Poster]:
-        """New connections: one that is idle is closed by either side."""
-        return [Poster(self.port, self.token) for _ in range(CROWD)]
 
     def cpu_us(self) -> float:
         """CPU time of its threads so far."""

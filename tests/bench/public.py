@@ -8,7 +8,6 @@ chain's core.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 from tests import crowd
 from tests.bench import ours
-from tests.bench.figures import Figure, compared, quantile
+from tests.bench.figures import Figure, by_turn
 from tests.bench.ticks import state
 
 NAME = "public: bars and orders beside a crowd"
@@ -65,20 +64,8 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     )
     notes = {"bar": note, "order": f"{after['turned_away']:,} turned away"}
     return [
-        *_figures(f"{NAME}, bar to eval.done", turns["bar"], notes["bar"]),
-        *_figures(f"{NAME}, bar to signal", turns["order"], notes["order"]),
-    ]
-
-
-def _figures(bench: str, turns: dict[str, list[list[float]]], note: str) -> list[Figure]:
-    """All turns together, and the median of each turn beside the crowd against the one before it: what else the machine did for
-    a while is in few of them."""
-    together = {name: [taken for turn in each for taken in turn] for name, each in turns.items()}
-    pairs = [*zip(turns[ALONE], turns[CROWD], strict=False)]
-    x50, x99 = (statistics.median(quantile(crowd, at) / quantile(alone, at) for alone, crowd in pairs) for at in (0.5, 0.99))
-    return [
-        *compared(bench, together, ALONE, notes={CROWD: note}),
-        Figure(bench, f"median of {len(pairs)} turns", quantile(together[CROWD], 0.5), x50=x50, x99=x99),
+        *by_turn(f"{NAME}, bar to eval.done", turns["bar"], ALONE, CROWD, notes["bar"]),
+        *by_turn(f"{NAME}, bar to signal", turns["order"], ALONE, CROWD, notes["order"]),
     ]
 
 
