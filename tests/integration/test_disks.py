@@ -87,6 +87,7 @@ def disks(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> Iterator[Disk
     preset = configuration.preset("seed")
     configuration.write(configuration.load("live", instance="live", traded=["MNQ"], preset=preset), live)
     outputs.write(runs.finished(finished), runs.conf())
+    configuration.write(runs.conf(), finished)
     alone = next((way for way in (["unshare", "--mount"], ["unshare", "--mount", "--map-root-user"]) if mounts(way, folder)), None)
     if alone is None:
         pytest.skip("this machine lets its users mount no disk of their own (`unshare --mount`)")
