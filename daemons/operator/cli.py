@@ -123,6 +123,6 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    from rich.console import Console
+    from tapewire.daemons.operator import commands as operator
 
-    Console(stderr=True, soft_wrap=True, highlight=False).print(text, style="red", markup=False)
+    operator.say(text, "red", error=True)

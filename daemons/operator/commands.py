@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import subprocess
+import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted, Transient
@@ -22,13 +23,12 @@ from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.instances import Instance
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tapewire.daemons.settings.structs import Conf
 
 LIVE = Path("var/live")  # where `up` puts its run by default
 NOT_READY = 3  # exit status of `up --wait`: the daemons are up, but what is awaited has not come
-
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 InstanceOption = Annotated[
     str | None, typer.Option("--instance", "--run", help="Name of the run, or its folder; needed only if several are up.")
@@ -118,11 +118,11 @@ def up(
     with disk.writing(run):
         run.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     if warning := private.tighten(run):
-        err.print(f"warning: {warning}", style="yellow", markup=False)
+        err().print(f"warning: {warning}", style="yellow", markup=False)
     conf = epochs.begin(conf, run, makers.durable(conf))
-    with err.status("starting the daemons") as spinner:
+    with err().status("starting the daemons") as spinner:
         instance, supervisord = supervise.start(conf, run, instances.LIVE, attached=stay)
-        told = starting.Told(lambda text: err.print(text, markup=False) if wait else spinner.update(text))
+        told = starting.Told(lambda text: err().print(text, markup=False) if wait else spinner.update(text))
         try:
             supervise.wait_ready(instance, told.waiting)
         except BaseException as error:  # what did not come up stays down
@@ -132,11 +132,11 @@ def up(
             raise
     trading = f"trading account {conf.trading.account}" if conf.trading.enabled else "trading is off"
     where = f"{run}, epoch {conf.epoch}"
-    out.print(f"up: {len(makers.names(conf))} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
+    out().print(f"up: {len(makers.names(conf))} daemons in {where}, {', '.join(conf.traded)}, preset {preset}; {trading}")
     if wait:
         missing = starting.until_ready(instance, conf, timeout, told)
         for text in missing:
-            err.print(f"not ready after {timeout:g} s: {text}", style="red", markup=False)
+            err().print(f"not ready after {timeout:g} s: {text}", style="red", markup=False)
         raise typer.Exit(NOT_READY if missing else 0)
     if stay:
         _stay(instance, supervisord)
@@ -156,7 +156,7 @@ def _stay(instance: Instance, supervisord: subprocess.Popen[bytes]) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_IGN)
         supervise.stop(instance)
-        out.print(f"down: {instance.name}")
+        out().print(f"down: {instance.name}")
         return
     if supervisord.returncode != 0:
         supervise.stop(instance)
@@ -168,10 +168,10 @@ def down(instance: InstanceOption = None) -> None:
     from tapewire.daemons.operator import supervise, upkeep
 
     chosen = instances.choose(instance)
-    with err.status(f"stopping {chosen.name}"):
+    with err().status(f"stopping {chosen.name}"):
         recorded = upkeep.recorded(chosen)
         supervise.stop(chosen)
-    out.print(f"down: {chosen.name}" + (f"; {recorded}" if recorded else ""))
+    out().print(f"down: {chosen.name}" + (f"; {recorded}" if recorded else ""))
 
 
 def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
@@ -179,29 +179,30 @@ def status(instance: InstanceOption = None, json: JsonOption = False) -> None:
 
     Exit status 1 if a daemon does not run, beat or report ready.
     """
+    chosen_runs = instances.chosen(instance)  # before the imports: a script often asks when nothing runs
     from tapewire.daemons.operator import status as standing
     from tapewire.daemons.operator import supervise
 
     runs, faults = [], []
-    for each in instances.chosen(instance):
+    for each in chosen_runs:
         try:
             runs.append((each, standing.collect(each)))
         except Transient as error:  # it hides no other run
             faults.append(f"{each.name} ({each.kind}): {error}")
     if json:
         rows = [row for _, found in runs for row in (*found.daemons, *([] if found.bridge is None else [found.bridge]))]
-        out.print(msgspec.json.encode(rows).decode(), markup=False)
+        say(msgspec.json.encode(rows).decode())
     for number, (chosen, found) in enumerate(() if json else runs):
         state = chosen.kind if chosen.ready else f"{chosen.kind}, starting"
-        out.print(f"{(number and chr(10)) or ''}{chosen.name} ({state}), ports from {chosen.base_port}, {chosen.run}", markup=False)
+        say(f"{(number and chr(10)) or ''}{chosen.name} ({state}), ports from {chosen.base_port}, {chosen.run}")
         if not instances.alive(chosen.pid):
             text = f"supervisord {chosen.pid} is dead; {instances.processes(chosen)}: `tapewire down`, then `tapewire up`"
-            out.print(text, markup=False, style="red")
+            say(text, "red")
         show(standing.lines(found))
         ended = [row.name for row in found.daemons if row.state == "EXITED"]
         show((f"{name} has ended{supervise.last_error(chosen, name)}", False) for name in ended)
     for text in faults:
-        err.print(text, style="red", markup=False)
+        say(text, "red", error=True)
     raise typer.Exit(0 if not faults and all(row.healthy for _, found in runs for row in found.daemons) else 1)
 
 
@@ -242,7 +243,7 @@ def doctor(
     chosen = instances.for_money(instance, run) if instance or instances.running() else None
     found = examination.examine(chosen, run.resolve())
     if json:
-        out.print(msgspec.json.encode(found).decode(), markup=False)
+        out().print(msgspec.json.encode(found).decode(), markup=False)
     else:
         show(findings.lines(found))
     raise typer.Exit(findings.status(found))
@@ -251,7 +252,32 @@ def doctor(
 def show(lines: Iterable[tuple[str, bool]]) -> None:
     """Print lines; those that are not well in red, if the terminal has colour."""
     for line, well in lines:
-        out.print(line, markup=False, style=None if well else "red")
+        say(line, None if well else "red")
+
+
+def say(text: str, style: str | None = None, *, error: bool = False) -> None:
+    """Print a line. Only a terminal shows colour, so only there it is rich that prints: its import is 40 ms of a command."""
+    stream = sys.stderr if error else sys.stdout
+    if stream.isatty():
+        (err() if error else out()).print(text, markup=False, style=style)
+    else:
+        print(text, file=stream)
+
+
+@cache
+def out() -> Console:
+    """Standard output as rich prints it."""
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False)
+
+
+@cache
+def err() -> Console:
+    """Standard error likewise."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def split(names: str | None) -> list[str] | None:
@@ -264,7 +290,7 @@ def tell_instruments(own: Path | None) -> None:
     from tapewire.daemons.settings import load as configuration
 
     for text in configuration.table_of_instruments(own).told:
-        err.print(f"instruments: {text}", markup=False)
+        err().print(f"instruments: {text}", markup=False)
 
 
 def _check_account(conf: Conf) -> None:
