@@ -438,15 +438,27 @@ def elsewhere(conf: Conf) -> Conf:
 
 
 @contextmanager
-def bar() -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
-    """A progress bar on stderr: one function names the current work, one sets the share done."""
+def bar(name: str = "") -> Iterator[tuple[Callable[[str], None], Callable[[float], None]]]:
+    """A progress bar on stderr: one function names the current work, one sets the share done. It and its thread begin with either.
+
+    name: of the work, until another is named.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True) as progress:
-        task = progress.add_task("", total=1.0)
-        yield (
-            lambda text: progress.update(task, description=text),
-            lambda share: progress.update(task, completed=share),
-        )
+    progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True)
+    task = progress.add_task(name, total=1.0)
+
+    def tell(text: str) -> None:
+        progress.start()
+        progress.update(task, description=text)
+
+    def done(share: float) -> None:
+        progress.start()
+        progress.update(task, completed=share)
+
+    try:
+        yield tell, done
+    finally:
+        progress.stop()
 
 
 def show(summary: Summary, alarms: Iterable[Alarm], out_dir: Path, as_json: bool) -> None:

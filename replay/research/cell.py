@@ -30,6 +30,7 @@ from tapewire.replay import sources as reading
 from tapewire.replay.research import sessions
 from tapewire.replay.research.sessions import Folded, Stream
 from tapewire.replay.sources.options import Options
+from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 
 SELDOM = (20_000, 50, 100)
@@ -97,7 +98,7 @@ def stream(job: Job) -> Stream:
         raise ConfError(
             f"a worker has other code ({found[:12]}) than this command ({job.code[:12]}); install the same version there"
         )
-    return _stream(job.data, job.source, job.recording, msgspec.json.encode(_shared(job.conf)))
+    return _stream(job)
 
 
 def run(cells: Sequence[tuple[str, Conf]], stream: Stream) -> list[Result]:
@@ -230,17 +231,38 @@ def code_digest(names: tuple[str, ...]) -> str:
     return whole.hexdigest()
 
 
-@functools.lru_cache(maxsize=1)
-def _stream(data: str, source: Options, digest: str, shared: bytes) -> Stream:
-    """The recording, read once per worker. shared: the settings that all cells share."""
-    conf = msgspec.json.decode(shared, type=Conf)
-    recording, _ = runs.read(Path(data), conf.traded[0], lambda share: None, source, conf.instruments)
-    if recording_digest(Path(data), source, [file.file for file in recording.files]) != digest:
-        raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
+_held: dict[tuple[str, Options, str, bytes], Stream] = {}
+"""The recording that this process computes cells of, by what the jobs say of it."""
+
+
+def hold(job: Job, recording: Recording) -> None:
+    """Fold a recording for the cells of it, and hold no other. Processes that are forked from this one share it.
+
+    Args:
+        job: of any cell of it.
+    """
     gc.disable()  # nothing of a stream is garbage; looking for it takes half of the time
     try:
-        return Stream(conf, recording)
+        _held.clear()
+        _held[_name(job)] = Stream(_shared(job.conf), recording)
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(*SELDOM)
+
+
+def _stream(job: Job) -> Stream:
+    """The recording of a job, read once per worker that was not forked with it."""
+    gc.set_threshold(*SELDOM)
+    if (held := _held.get(_name(job))) is not None:
+        return held
+    data = Path(job.data)
+    recording, _ = runs.read(data, job.conf.traded[0], lambda share: None, job.source, job.conf.instruments)
+    if recording_digest(data, job.source, [file.file for file in recording.files]) != job.recording:
+        raise ConfError(f"a worker finds other files in {data} than this command; give it the same recording under the same path")
+    hold(job, recording)
+    return _held[_name(job)]
+
+
+def _name(job: Job) -> tuple[str, Options, str, bytes]:
+    """What a recording and its fold depend on."""
+    return job.data, job.source, job.recording, msgspec.json.encode(_shared(job.conf))

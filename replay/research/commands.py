@@ -222,8 +222,7 @@ def sweep(
         commission=commission,
         slippage=slippage,
     )
-    with bar() as (tell, progress):
-        tell("sweep")
+    with bar("sweep") as (_, progress):
         found = start.swept(
             conf,
             start.Data(data.resolve(), source, recording),
@@ -299,8 +298,7 @@ def walk_forward(
         commission=commission,
         slippage=slippage,
     )
-    with bar() as (tell, progress):
-        tell("walk-forward")
+    with bar("walk-forward") as (_, progress):
         found = start.walked(
             conf,
             start.Data(data.resolve(), source, recording),

@@ -201,7 +201,9 @@ class Computing(Generic[Found]):
             self._told = True
         if missing:
             if self._workers is None:
-                self._workers = self._stack.enter_context(sweep.workers(*self._processes))
+                first = next(iter(missing.values()))
+                self._workers = self._stack.enter_context(sweep.workers(*self._processes, first, self._data.recording))
+                self._telling.progress(0.0)
             size = sweep.batch(self._conf, self._data.recording, len(missing), self._workers.places)
             sweep.compute(self._out, list(missing.values()), self._workers.executor, self._telling.progress, size, self._work)
         return [sweep.whole(self._out, job, sweep.kept(self._out, job, self._kind)) for job in planned]

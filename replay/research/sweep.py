@@ -7,8 +7,10 @@ replay/research/table.py makes the results of the cells.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -152,15 +154,25 @@ def batch(conf: Conf, recording: Recording, count: int, workers: int) -> int:
 
 
 @contextmanager
-def workers(count: int | None, cluster: str | None) -> Iterator[Workers]:
+def workers(count: int | None, cluster: str | None, job: Job, recording: Recording) -> Iterator[Workers]:
     """Where cells are computed: `count` processes here (all cores if None), or a Dask cluster by its address.
 
+    Processes here share the recording with this one, folded, by being forked from it. Where other threads run, as in a notebook,
+    that is not safe: they start anew, and each reads it.
+
+    Args:
+        job: of any cell of the recording.
     Raises:
         ConfError: Dask is not installed, or nothing answers at the address.
     """
     if cluster is None:
         count = count or os.cpu_count() or 1
-        with ProcessPoolExecutor(count, mp_context=Apart(), initializer=_leave_interrupts) as pool:
+        forked = threading.active_count() == 1
+        if forked:
+            cells.hold(job, recording)
+        context = multiprocessing.get_context("fork") if forked else Apart()
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts) as pool:
+            pool.submit(os.getpid)  # the first call forks all of them, before anything else begins a thread
             yield Workers(pool, count)
         return
     try:
