@@ -1,27 +1,28 @@
 """Why nothing was traded: how many bars passed each condition of each strategy alone, and the nearest miss of each session.
 
-The conditions are those of the strategy's own code (steps.py). What the gate refused, and why, is counted in a backtest of the same
-bars, because it depends on the account.
+The conditions are those of the strategy's own code (steps.py). What the gate refused, and why, depends on the account: it is
+counted in the run that also gives the sessions, with strategies of its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.bus.messages import Session
+from tapewire.bus.messages import Bar, Body, Header, Reject, Session, Signal, Trade
+from tapewire.daemons.evaluator import core as evaluator
+from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import lines as results
-from tapewire.replay import runs, tapes
-from tapewire.replay.research.sessions import sessions
+from tapewire.daemons.tracker import core as tracker
+from tapewire.replay import loop, runs, tapes
+from tapewire.replay.lines import ENTRIES
 from tapewire.replay.research.steps import Instrumented, Miss
-from tapewire.replay.sources.recording import Recording
+from tapewire.replay.sources.recording import Input, Recording
 from tapewire.strategies import registry
 from tapewire.strategies.clock import hhmm
 from tapewire.strategies.figures import shown
@@ -90,7 +91,7 @@ class _Count:
         self.held = [0] * len(watch.steps)
         self.asked = self.proposed = self.elsewhere = 0
         self.held_back: Counter[str] = Counter()
-        self.made: list[str] = []  # stamps of the bars with a proposal
+        self.made: list[int] = []  # closes of the bars with a proposal
         self._nearest: dict[str, tuple[tuple[int, float], Nearest]] = {}
 
     def take(self, s: Session, *, proposed: bool) -> None:
@@ -103,7 +104,7 @@ class _Count:
         for step, _ in notes.failed:
             self.reached[step] += 1
         if proposed:
-            self.made.append(tapes.wall(s.bar.close_ns))
+            self.made.append(s.bar.close_ns)
             return
         if not notes.failed:
             self.elsewhere += 1
@@ -151,56 +152,78 @@ def explain(
     built = registry.build(preset.strategies, preset.parameters, preset.day_type)
     counts = {each.name: _Count(Instrumented(each)) for each in built}
     wanted = _wanted(strategy, dict(zip(preset.strategies, counts, strict=True)))
-    independent = Independent(built, preset.exits.exit_time)
-    found: set[str] = set()
-    for s in sessions(conf, runs.counted(recording, lambda share: progress(share / 2))):
-        for count in counts.values():
-            count.watch.notes.clear()
-        proposed = {proposal.strategy for proposal in independent.step(s)}
-        found.add(s.session)
-        if session and s.session != session:
-            continue
-        asked = independent.roster.all_hours if independent.roster.closing(s) else independent.roster.strategies
-        for each in asked:
-            counts[each.name].take(s, proposed=each.name in proposed)
-            if isinstance(each, Suppresses):
-                counts[each.name].held_back.update(str(setup.reason) for setup in each.suppressed(s))
-    if session and session not in found:
+    asked = _Asked(counts, Independent(built, preset.exits.exit_time), session)
+    daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
+    loop.run(daemons, runs.venue(conf), asked.given(runs.counted(recording, progress)), asked.record)
+    if session and session not in asked.found:
+        found = asked.found
         raise ConfError(
             f"--session {session}: the recording has none{suggest(session, found)}; it has {min(found)} to {max(found)}"
         )
-    gate = _gate(conf, recording, lambda share: progress(0.5 + share / 2), session)
-    off = {failure.strategy: str(failure) for failure in independent.roster.failures}
-    return [counts[name].result(gate, off.get(name, "")) for name in wanted]
+    off = {failure.strategy: str(failure) for failure in asked.independent.roster.failures}
+    return [counts[name].result(asked.gate, off.get(name, "")) for name in wanted]
 
 
 class _Gate(NamedTuple):
-    """A backtest of the bars, by strategy: what the gate refused, by reason, and how many entries it approved.
+    """What the gate did in the run, by strategy: what it refused, by reason, and how many entries it approved.
 
-    asked: strategy and stamp of each entry that was requested. open: stamps of the bars of a trade's signal and exit.
+    asked: strategy and bar of each entry that was requested. open: of each trade the bars of its signal and its exit, by their
+    closes.
     """
 
     refused: dict[str, Counter[str]]
     traded: Counter[str]
-    asked: set[tuple[str, str]]
-    open: list[tuple[str, str]]
+    asked: set[tuple[str, int]]
+    open: list[tuple[int, int]]
 
 
-def _gate(conf: Conf, recording: Recording, progress: runs.Progress, session: str) -> _Gate:
-    found = _Gate({}, Counter(), set(), [])
-    with TemporaryDirectory(prefix="tapewire-") as place:
-        run = Path(place) / "run"
-        runs.backtest(conf, recording, run, progress, "none")
-        for intent in results.read(run / "intents.jsonl"):
-            if session and intent["session"] != session:
-                continue
-            found.asked.add((intent["strategy"], intent["time"]))
-            if intent["rejected"] is None:
-                found.traded[intent["strategy"]] += 1
+class _Asked:
+    """Takes the messages of a run: each session to every strategy alone, and what the gate refused or approved.
+
+    Args:
+        session: only this trade date is counted; empty for all.
+    """
+
+    def __init__(self, counts: Mapping[str, _Count], independent: Independent, session: str) -> None:
+        self.independent = independent
+        self.found: set[str] = set()
+        self.gate = _Gate({}, Counter(), set(), [])
+        self._counts = counts
+        self._session = session
+        self._bar: Bar | None = None
+
+    def given(self, inputs: Iterator[Input]) -> Iterator[Input]:
+        """The same inputs; each bar is known here as it was before the run's venue."""
+        for each in inputs:
+            if isinstance(each, Bar):
+                self._bar = each
+            yield each
+
+    def record(self, topic: str, header: Header, body: Body) -> None:
+        """One message of the run."""
+        if type(body) is Session:
+            self._ask(body if self._bar is None else replace(body, bar=self._bar))
+        elif type(body) is Trade:
+            self.gate.open.append((body.signal_ns, body.exit_ns))
+        elif isinstance(body, Signal | Reject) and body.action in ENTRIES and self._session in ("", body.session):
+            self.gate.asked.add((body.strategy, body.bar_ns))
+            if isinstance(body, Signal):
+                self.gate.traded[body.strategy] += 1
             else:
-                found.refused.setdefault(intent["strategy"], Counter())[intent["rejected"]] += 1
-        found.open.extend((trade["signal_time"], trade["exit_time"]) for trade in results.read(run / "trades.jsonl"))
-    return found
+                self.gate.refused.setdefault(body.strategy, Counter())[str(body.reason)] += 1
+
+    def _ask(self, s: Session) -> None:
+        for count in self._counts.values():
+            count.watch.notes.clear()
+        proposed = {proposal.strategy for proposal in self.independent.step(s)}
+        self.found.add(s.session)
+        if self._session not in ("", s.session):
+            return
+        roster = self.independent.roster
+        for each in roster.all_hours if roster.closing(s) else roster.strategies:
+            self._counts[each.name].take(s, proposed=each.name in proposed)
+            if isinstance(each, Suppresses):
+                self._counts[each.name].held_back.update(str(setup.reason) for setup in each.suppressed(s))
 
 
 def lines(whys: list[StrategyReasons]) -> Iterator[str]:
