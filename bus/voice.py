@@ -38,7 +38,7 @@ class Voice:
             event: what led to the output.
         """
         led, event_ns = ref(event.topic, event.header), event.header.event_ns
-        if isinstance(output, Publish):  # nearly all are, and a backtest spends its time here: unpacked, not looked up
-            topic, _, cause, at_ns = output
-            return self._stamp(topic, at_ns or event_ns, ("" if cause == BEGINS else cause) if cause else led)
+        if isinstance(output, Publish):
+            cause = output.cause
+            return self._stamp(output.topic, output.at_ns or event_ns, ("" if cause == BEGINS else cause) if cause else led)
         return self._stamp(output.topic, event_ns, led if isinstance(output, Reply) else output.cause or led)

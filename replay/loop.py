@@ -109,7 +109,7 @@ class Loop:
         if self._route(topic).readers:
             self._give(Event(topic, self._nt.header(topic, bar.close_ns), stood))
         if made is not None and isinstance(made.body, Session):
-            self._give(made if same else made._replace(body=replace(made.body, bar=stood)))
+            self._give(made if same else replace(made, body=replace(made.body, bar=stood)))
         self._drain()
 
     def _trade(self, bar: Bar) -> Position:
@@ -177,7 +177,7 @@ class Loop:
                 if not isinstance(output, Publish):
                     self._deliver(participant, event, output, participant.header(event, output))
                     continue
-                topic, body, _, _ = output
+                topic, body = output.topic, output.body
                 route = routes.get(topic)
                 if route is None:
                     route = self._route(topic)
