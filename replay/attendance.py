@@ -60,6 +60,8 @@ class Attendance:
         self.bars = 0
         self.last = ""
         self._days: dict[str, dict[str, _Day]] = {}
+        self._at = ("", "")  # topic and session of the last message, and their day
+        self._day = _Day()
 
     @classmethod
     def of(cls, run: Path) -> Attendance:
@@ -73,13 +75,12 @@ class Attendance:
 
     def minute(self, topic: str, at: Attended) -> None:
         """One message of a topic `session.`."""
-        days = self._days.get(topic)
-        if days is None:
-            days = self._days[topic] = {}
-        day = days.get(at.session)
-        if day is None:
-            day = days[at.session] = _Day()
+        place = topic, at.session
+        if place != self._at:
+            self._at = place
+            self._day = self._days.setdefault(topic, {}).setdefault(at.session, _Day())
             self.last = max(self.last, at.session)
+        day = self._day
         day.closes = at.closes
         if at.rth:
             day.received |= 1 << at.minute
