@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Any, cast, overload
 
 import numpy as np
 
@@ -58,36 +58,55 @@ class BarList(Sequence[Bar]):
     __hash__ = None  # type: ignore[assignment]
 
     def _page(self, start: int, stop: int) -> Iterator[Bar]:
-        columns = _columns(self._bars, np.arange(start, stop))
-        cross = self._cross(start, stop)
-        flow = _flow(self._bars, slice(start, stop))
-        name = self._instrument
-        for number, (close_ns, o, h, low, c, volume, ask, bid) in enumerate(columns, self._first + start):
-            yield Bar(
-                name, close_ns - MINUTE_NS, close_ns, o, h, low, c, volume, ask, bid, number, next(cross), None, PHASE, *next(flow)
-            )
+        at = np.arange(start, stop)
+        close_ns = self._bars.stamp[start:stop]
+        numbers = range(self._first + start, self._first + stop)
+        return map(
+            Bar,
+            itertools.repeat(self._instrument),
+            (close_ns - MINUTE_NS).tolist(),
+            close_ns.tolist(),
+            *_columns(self._bars, at),
+            numbers,
+            self._cross(start, stop),
+            itertools.repeat(None),
+            itertools.repeat(PHASE),
+            *_flow(self._bars, slice(start, stop)),
+        )
 
     def _cross(self, start: int, stop: int) -> Iterator[tuple[CrossBar, ...]]:
         """What stands beside each bar."""
-        beside: list[list[CrossBar]] = [[] for _ in range(stop - start)]
+        found: list[Sequence[CrossBar | None]] = []
+        whole = True
         stamps = self._bars.stamp[start:stop]
         for root, other in self._beside:
             there = _places(stamps, other.stamp)
             at = np.flatnonzero(there >= 0)
-            for slot, row in zip(at.tolist(), _columns(other, there[at]), strict=True):
-                beside[slot].append(CrossBar(root, *row[1:]))
-        return map(tuple, beside)
+            made = map(CrossBar, itertools.repeat(root), *_columns(other, there[at]))
+            if len(at) == len(stamps):
+                found.append(list(made))
+            elif len(at):
+                slots: list[CrossBar | None] = [None] * len(stamps)
+                for slot, each in zip(at.tolist(), made, strict=True):
+                    slots[slot] = each
+                found.append(slots)
+                whole = False
+        if not found:
+            return itertools.repeat(())
+        rows = zip(*found, strict=True)
+        return cast(Iterator[tuple[CrossBar, ...]], rows) if whole else (tuple(filter(None, row)) for row in rows)
 
 
-def _columns(bars: Bars, at: Whole) -> Iterator[tuple[int, float, float, float, float, int, int | None, int | None]]:
-    """Rows as plain values; order flow that is not known is None."""
-    ask, bid = ([None] * len(at) if side is None else _known(side[at]) for side in (bars.ask, bars.bid))
-    plain = (column[at].tolist() for column in (bars.stamp, bars.open, bars.high, bars.low, bars.close, bars.volume))
-    return zip(*plain, ask, bid, strict=True)
+def _columns(bars: Bars, at: Whole) -> Iterator[list[Any]]:
+    """Open, high, low, close, volume, ask and bid of rows as plain values; order flow that is not known is None."""
+    for column in (bars.open, bars.high, bars.low, bars.close, bars.volume):
+        yield column[at].tolist()
+    for side in (bars.ask, bars.bid):
+        yield [None] * len(at) if side is None else _known(side[at])
 
 
-def _flow(bars: Bars, rows: slice) -> Iterator[tuple[int | None, int | None, int | None]]:
-    """Delta, up ticks and down ticks. A bar with volume on neither side has no delta."""
+def _flow(bars: Bars, rows: slice) -> tuple[Iterator[int | None], Iterator[int | None], Iterator[int | None]]:
+    """Delta, up ticks and down ticks of rows. A bar with volume on neither side has no delta."""
     delta: Iterator[int | None] = itertools.repeat(None)
     up: Iterator[int | None] = itertools.repeat(None)
     down: Iterator[int | None] = itertools.repeat(None)
@@ -97,7 +116,7 @@ def _flow(bars: Bars, rows: slice) -> Iterator[tuple[int | None, int | None, int
         delta = _each(ask - bid, known)
     if bars.up is not None and bars.down is not None:
         up, down = (_each(column[rows], column[rows] >= 0) for column in (bars.up, bars.down))
-    return zip(delta, up, down, strict=False)
+    return delta, up, down
 
 
 def _each(column: Whole, known: Flags) -> Iterator[int | None]:
