@@ -15,6 +15,8 @@ Kinds, by where a message travels:
 Units: times are UTC nanoseconds and bars carry their open and close; prices are floats on the tick grid; `qty` is contracts,
 signed where a direction is meant; `*_cents` is money in integer cents of a dollar; any other field documents its unit.
 
+What is made for each bar has `gc=False`: frozen values form no cycle, so the garbage collector need not count or visit them.
+
 Evolution (msgspec's rules): a new field has a default, no field changes its type, no field is removed without a new
 protocol version.
 """

@@ -9,7 +9,7 @@ from tapewire.bus.bounds import Number, TimeNs
 PROTOCOL_VERSION = 1
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, gc=False):
     """The source of a message, its number, its market time and its cause.
 
     `seq` counts messages of one topic from 1 within an epoch of their source, so `topic@epoch:seq` names a message.

@@ -8,7 +8,7 @@ from tapewire.bus.bounds import TimeNs, Word
 from tapewire.bus.messages.words import Action, Confidence, DayType, Direction, PatternKind, PatternSubtype, Reason, StopRounding
 
 
-class Quality(Struct, frozen=True):
+class Quality(Struct, frozen=True, gc=False):
     """The order-flow terms that a decision is based on."""
 
     delta_percentile: float | None = None
@@ -17,7 +17,7 @@ class Quality(Struct, frozen=True):
     score: int = 0
 
 
-class Pattern(Struct, frozen=True):
+class Pattern(Struct, frozen=True, gc=False):
     """The V of a V-reversal: away from the origin to the extreme, back beyond the origin, and to it again.
 
     kind, subtype: its names in signal files. move: points from origin to extreme; strength: points of the breakout
@@ -36,7 +36,7 @@ class Pattern(Struct, frozen=True):
     volume_confirmed: bool = False
 
 
-class Intent(Struct, frozen=True):
+class Intent(Struct, frozen=True, gc=False):
     """One proposal or exit request of a strategy on one bar.
 
     id: a pure function of instrument, bar, setup and action, or of the source of the strategy's signal names; the same bars give
@@ -78,7 +78,7 @@ class Intent(Struct, frozen=True):
     after: str | UnsetType = UNSET
 
 
-class Intents(Struct, frozen=True, tag="intents"):
+class Intents(Struct, frozen=True, gc=False, tag="intents"):
     """All intents of one bar, in one request, so the gate decides on them in one step.
 
     id: `INSTRUMENT-YYYYMMDD-HHMM`, the bar. bar_ns, bar_index, close: the bar's close time, feed index and closing price
@@ -99,7 +99,7 @@ class Intents(Struct, frozen=True, tag="intents"):
     contract: str = ""
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """The gate's decision on one intent. order_id is the resulting order, empty if refused; size 0 if refused."""
 
     intent_id: str
@@ -110,7 +110,7 @@ class Decision(Struct, frozen=True):
     detail: str = ""
 
 
-class Decisions(Struct, frozen=True, tag="decisions"):
+class Decisions(Struct, frozen=True, gc=False, tag="decisions"):
     """The reply to `Intents` with the same id, one decision each, in the same order."""
 
     id: str
@@ -119,7 +119,7 @@ class Decisions(Struct, frozen=True, tag="decisions"):
     decisions: tuple[Decision, ...]
 
 
-class EvalDone(Struct, frozen=True, tag="eval_done"):
+class EvalDone(Struct, frozen=True, gc=False, tag="eval_done"):
     """The evaluator has finished a bar: the number of intents and the resulting orders."""
 
     instrument: str
@@ -130,7 +130,7 @@ class EvalDone(Struct, frozen=True, tag="eval_done"):
     orders: tuple[str, ...] = ()
 
 
-class Suppressed(Struct, frozen=True, tag="suppressed"):
+class Suppressed(Struct, frozen=True, gc=False, tag="suppressed"):
     """A complete setup that its strategy does not propose, with the strategy's own reason. The setup is not offered again.
 
     id: the id that the intent would have had. reason: the strategy's own code, an open set (OUTSIDE_WINDOW, LOW_CONFIDENCE, RSI,
@@ -153,7 +153,7 @@ class Suppressed(Struct, frozen=True, tag="suppressed"):
     pattern: Pattern | None = None
 
 
-class Signal(Struct, frozen=True, tag="signal"):
+class Signal(Struct, frozen=True, gc=False, tag="signal"):
     """An approved intent: the trade that subscribers may follow. Prices are rounded to the tick.
 
     A stop whose rounding is TOWARD stands as computed; the order event has the rounded one. limit: where the entry rests.
@@ -185,7 +185,7 @@ class Signal(Struct, frozen=True, tag="signal"):
     contract: str = ""
 
 
-class Reject(Struct, frozen=True, tag="reject"):
+class Reject(Struct, frozen=True, gc=False, tag="reject"):
     """An intent the gate refused, with the first reason in the documented order and a sentence for the operator."""
 
     id: str

@@ -8,7 +8,7 @@ from tapewire.bus.bounds import Delta, Dollars, Price, Quantity, TimeNs, Volume
 from tapewire.bus.messages.words import Phase
 
 
-class CrossBar(Struct, frozen=True):
+class CrossBar(Struct, frozen=True, gc=False):
     """The bar of another instrument with the same close stamp (ES and YM beside NQ)."""
 
     instrument: str
@@ -21,7 +21,7 @@ class CrossBar(Struct, frozen=True):
     bid_volume: Volume | None = None
 
 
-class Position(Struct, frozen=True):
+class Position(Struct, frozen=True, gc=False):
     """The account's position in one instrument as the venue reports it. The venue is the authority on positions.
 
     qty: signed contracts, 0 when flat. price: average fill of the entry, None when flat.
@@ -41,7 +41,7 @@ class Position(Struct, frozen=True):
     realised: Dollars = 0.0
 
 
-class Bar(Struct, frozen=True, tag="bar"):
+class Bar(Struct, frozen=True, gc=False, tag="bar"):
     """One closed bar of the traded instrument, with the account as the venue reported it at the close.
 
     ask_volume, bid_volume: contracts bought at the ask, sold at the bid; None when the series is not volumetric (never 0).
@@ -71,7 +71,7 @@ class Bar(Struct, frozen=True, tag="bar"):
     down_ticks: Volume | None = None
 
 
-class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
+class TimeframeBar(Struct, frozen=True, gc=False, tag="timeframe_bar"):
     """A longer bar, built from the one-minute bars that the tracker accepted, or from trades (daemons/tracker/timeframes.py).
 
     minutes: its timeframe; 0 for one that is not counted in minutes. session: the trade date, of a week or a month the last one in
@@ -102,7 +102,7 @@ class TimeframeBar(Struct, frozen=True, tag="timeframe_bar"):
     ticks: int | None = None
 
 
-class Tick(Struct, frozen=True, tag="tick"):
+class Tick(Struct, frozen=True, gc=False, tag="tick"):
     """A last trade, or a window of them summed up.
 
     at_ns: of the last trade. price: of the last trade. size: contracts, of all of them. bid, ask: the quote at the last trade, None

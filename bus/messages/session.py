@@ -9,7 +9,7 @@ from tapewire.bus.messages.market import Bar
 from tapewire.bus.messages.words import DayType, FirstSide, OpenRelation, Regime, ValueRelation
 
 
-class Range(Struct, frozen=True):
+class Range(Struct, frozen=True, gc=False):
     """A clock range of the session (opening drive, OR15, OR30, IB). Advances until `final`, then stays.
 
     valid: final, with enough bars (and for the IB a height above 0). open is the first bar's open, close the last bar's close.
@@ -24,7 +24,7 @@ class Range(Struct, frozen=True):
     valid: bool = False
 
 
-class Flow(Struct, frozen=True):
+class Flow(Struct, frozen=True, gc=False):
     """Order flow of the bar against the last 20 RTH bars (playbook 2.3, 2.5). None means missing, which fails every test.
 
     quality: how many of delta_percentile >= 60, imbalance_ratio > 1, volume_spike >= 1 hold (0 to 3).
@@ -42,7 +42,7 @@ class Flow(Struct, frozen=True):
     present: bool = True
 
 
-class Scores(Struct, frozen=True):
+class Scores(Struct, frozen=True, gc=False):
     """Day confidence (playbook 2.7): share of true checks, 0 to 1."""
 
     trend_bull: float = 0.0
@@ -50,7 +50,7 @@ class Scores(Struct, frozen=True):
     b_day: float = 0.0
 
 
-class Levels(Struct, frozen=True):
+class Levels(Struct, frozen=True, gc=False):
     """Price levels of the session (playbook 1.3), None without bars. pd* come from the last session with a valid IB."""
 
     overnight_high: float | None = None
@@ -66,7 +66,7 @@ class Levels(Struct, frozen=True):
     pdc: float | None = None
 
 
-class GivenLevels(Struct, frozen=True, tag="given_levels"):
+class GivenLevels(Struct, frozen=True, gc=False, tag="given_levels"):
     """Levels that a person gave for a trade date. Each stands where the bars give none; a later message replaces all of them.
 
     session: the trade date, YYYY-MM-DD. after_ns: close of the instrument's last bar when the tracker took them, 0 before the
@@ -79,7 +79,7 @@ class GivenLevels(Struct, frozen=True, tag="given_levels"):
     after_ns: TimeNs = 0
 
 
-class IbHistory(Struct, frozen=True):
+class IbHistory(Struct, frozen=True, gc=False):
     """Initial balance ranges of earlier sessions (playbook 2.8), today excluded. All None until five are kept.
 
     count: entries kept (at most 20). mean5, mean10: means of the last 5 and 10. p90: 90th percentile, linear.
@@ -93,7 +93,7 @@ class IbHistory(Struct, frozen=True):
     regime: Regime | None = None
 
 
-class ValueArea(Struct, frozen=True):
+class ValueArea(Struct, frozen=True, gc=False):
     """Where 70 % of a session's TPOs or contracts are (strategies/auction.py). Prices of ticks; low and high are included.
 
     poc: the point of control; of a row of several ticks the one in its middle, of two the lower.
@@ -104,14 +104,14 @@ class ValueArea(Struct, frozen=True):
     low: float
 
 
-class Prints(Struct, frozen=True):
+class Prints(Struct, frozen=True, gc=False):
     """A run of single prints: its lowest and its highest tick."""
 
     low: float
     high: float
 
 
-class PriorValue(Struct, frozen=True):
+class PriorValue(Struct, frozen=True, gc=False):
     """What the last RTH session with a valid IB left. volume is None without volume.
 
     session: its trade date. high, low: its range. poor_high, poor_low, singles: as in Auction, at its end.
@@ -127,7 +127,7 @@ class PriorValue(Struct, frozen=True):
     singles: tuple[Prints, ...] = ()
 
 
-class Auction(Struct, frozen=True):
+class Auction(Struct, frozen=True, gc=False):
     """The auction of the RTH session so far, by price (strategies/auction.py). It advances in RTH, and is kept until the date ends.
 
     row: height of a row, points. bracket: the newest, 0 for A; None before the first RTH bar. tpos: TPOs of all rows.
@@ -154,7 +154,7 @@ class Auction(Struct, frozen=True):
     value: ValueRelation | None = None
 
 
-class Profile(Struct, frozen=True, tag="profile"):
+class Profile(Struct, frozen=True, gc=False, tag="profile"):
     """Topic `auction.`: the rows of a session's profile when a bracket is over, and when RTH is.
 
     session: trade date. bracket: the newest that is over, 0 for A. final: RTH is over. row: height of a row, points; low: the
@@ -173,7 +173,7 @@ class Profile(Struct, frozen=True, tag="profile"):
     auction: Auction
 
 
-class Session(Struct, frozen=True, tag="session"):
+class Session(Struct, frozen=True, gc=False, tag="session"):
     """The bar and everything derived from the session so far. The evaluator decides from this stream alone.
 
     session: trade date, YYYY-MM-DD. minute: the bar's close stamp as minutes after midnight, America/New_York (18:01 is 1081).
