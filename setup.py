@@ -38,7 +38,7 @@ MODULES = """
     daemons.gate.blotter daemons.gate.core daemons.gate.facts daemons.gate.flatten
     daemons.gate.books.account daemons.gate.books.sizing daemons.gate.books.stake daemons.gate.books.timeouts
     daemons.gate.checks.account daemons.gate.checks.case daemons.gate.checks.intent daemons.gate.checks.moment
-    daemons.market.hours daemons.market.ticks
+    daemons.market.clock daemons.market.hours daemons.market.ticks
     daemons.shell.intake daemons.shell.outgoing daemons.shell.process daemons.shell.rounds daemons.shell.runner
     daemons.shell.service daemons.shell.tape daemons.shell.venue_link
     daemons.tracker.acceptance daemons.tracker.auction daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core

@@ -21,7 +21,8 @@ from tapewire.bus.credit import Pager
 from tapewire.bus.errors import ConfError, DataError, PeerError, Transient, suggest
 from tapewire.bus.guard import Door
 from tapewire.bus.messages import Bar, Body, HistoryRequest, Page, TopicLength, Topics, TopicsRequest
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.strategies.clock import new_york
 

@@ -14,7 +14,7 @@ import typer
 
 from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, DataError, suggest
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.operator.commands import InstrumentsOption
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.calendar import FILE, calendar_for

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.strategies.clock import NEW_YORK, SECOND_NS
 
 COLUMNS = ("time", "session", "id", "net", "equity", "drawdown")

@@ -19,7 +19,7 @@ from tapewire.bus.errors import ConfError, Interrupted
 from tapewire.bus.messages import Alarm, Bar
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.publisher import core as publisher

@@ -52,7 +52,8 @@ from tapewire.bus.messages import (
     VenuePosition,
 )
 from tapewire.bus.wire import finite
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.ticks import HIGHEST
 from tapewire.daemons.settings.structs import Instrument
 

@@ -10,7 +10,8 @@ from tapewire.bus.messages import Bar, Body, Header, Session
 from tapewire.bus.testing import MINUTE_NS, eastern
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf

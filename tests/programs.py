@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tapewire.bus.messages import Position
 from tapewire.bus.testing import bar, eastern
 from tapewire.daemons.gate.firm.program import ProgramAccount
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as conf
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program, Trailing
 

@@ -39,7 +39,8 @@ from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap
 from tapewire.daemons.evaluator import shown
 from tapewire.daemons.evaluator.exits import ExitRules, Held
 from tapewire.daemons.market import ticks as rounding
-from tapewire.daemons.market.clock import Calendar, session_id
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import session_id
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import Conf, Instrument, Preset

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tapewire.bus.bounds import MAX_PRICE
 from tapewire.bus.messages import Hello, Intents, LinkState
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.quorum import disagreements
 
 

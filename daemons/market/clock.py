@@ -11,21 +11,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import NamedTuple
 
-from msgspec import Struct
-
 from tapewire.bus.errors import ConfError
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, NEW_YORK, RTH_CLOSE, RTH_OPEN
-
-
-class Calendar(Struct, frozen=True, forbid_unknown_fields=True):
-    """Half days and holidays. half_days: date to close "HH:MM" Eastern. holidays: dates without RTH.
-
-    corrected: dates for which a person has written down what holds (conf/calendar.toml), ordinary ones among them.
-    """
-
-    half_days: dict[str, str] = {}
-    holidays: tuple[str, ...] = ()
-    corrected: tuple[str, ...] = ()
 
 
 def session_id(date: str, instrument: str) -> str:

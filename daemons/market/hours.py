@@ -11,7 +11,8 @@ import datetime as dt
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.strategies.clock import DAY, EVENING, RTH_CLOSE, RTH_OPEN, hhmm, is_friday, minute_of
 
 

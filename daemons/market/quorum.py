@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tapewire.bus.messages import TradingDay, VenueChart
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.strategies.clock import DAY, RTH_CLOSE, RTH_OPEN, hhmm, minute_of, new_york
 
 LIBRARY, CORRECTIONS = "the library pandas_market_calendars", "conf/calendar.toml"

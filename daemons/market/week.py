@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.strategies.clock import DAY, EVENING, FRIDAY, RTH_CLOSE, RTH_OPEN
 
 SUNDAY = 6

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tapewire.bus.errors import DataError, suggest
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.corrections import corrections
 from tapewire.daemons.settings.structs import Conf

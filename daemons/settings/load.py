@@ -20,7 +20,7 @@ from msgspec import Struct
 from tapewire import form
 from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.settings import caps, overrides, rails
 from tapewire.daemons.settings import instruments as tables

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tapewire.bus.errors import ConfError, suggest
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import RiskLimits
 

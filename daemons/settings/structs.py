@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
 from tapewire.daemons.market.hours import EntryTimes
 from tapewire.daemons.market.periods import period

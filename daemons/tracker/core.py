@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.daemon import BEGINS, Daemon, Event, Output, Publish
 from tapewire.bus.messages import Bar, Gap, GivenLevels, Tick
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.periods import Period, period
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import init, shown

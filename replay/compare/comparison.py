@@ -12,7 +12,8 @@ from msgspec import Struct
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError, suggest
 from tapewire.bus.messages import Trade
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Instrument
 from tapewire.replay import outputs, tapes

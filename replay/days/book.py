@@ -26,7 +26,8 @@ from tapewire.bus.messages import (
     Signal,
     Trade,
 )
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.replay.attendance import Attendance
 from tapewire.replay.report.facts import Minute
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.replay.sources import doubts, join, notes, proof, series
 from tapewire.replay.sources.examine import Examined, examine
 from tapewire.replay.sources.reading import Reading, days

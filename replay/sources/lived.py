@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.messages import Bar, Gap, GivenLevels
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.replay.sources import dayfolder, journal
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.pages import PagedBars

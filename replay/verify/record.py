@@ -18,7 +18,8 @@ from tapewire.bus import topics
 from tapewire.bus.errors import ConfError
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Gap, Header, TopicLength
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs

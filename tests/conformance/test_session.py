@@ -20,7 +20,7 @@ import pytest
 from tapewire.bus import topics
 from tapewire.bus.daemon import Event, Publish
 from tapewire.bus.messages import Bar, Header, Session
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.tracker import Tracker
 from tests.shared import SHARED, needs_shared
 

@@ -19,7 +19,7 @@ from tapewire.bus.messages import Bar, Body, Header, Reject, Signal, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.gate.books.orders import ENTRIES
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus.errors import DataError
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as conf
 from tapewire.daemons.settings.calendar import calendar_for, dated
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.week import PRODUCTS
 from tapewire.daemons.settings.calendar import calendar_for, closes_of
 from tapewire.daemons.settings.corrections import corrections

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus.errors import ConfError, DataError
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.replay.sources import db, inspection
 from tapewire.replay.sources.db import Span
 from tests import ncd_writer, recordings

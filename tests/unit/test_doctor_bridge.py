@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from tapewire.bus.messages import Beat, CrossBar, Position
 from tapewire.bus.testing import bar, eastern, session
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.week import TradingWeek, hours_of, market_open
 from tapewire.daemons.operator.doctor.bridge import VERSION, judge
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding

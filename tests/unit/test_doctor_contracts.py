@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tapewire.bus.testing import eastern
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.contracts import Rolls
 from tapewire.daemons.operator.doctor.contracts import judge
 from tapewire.daemons.operator.doctor.findings import CheckState, Found

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tapewire.bus.testing import eastern
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.operator.doctor.findings import CheckState
 from tapewire.daemons.operator.doctor.hours import disputed, judge
 

@@ -10,7 +10,7 @@ import pytest
 from tapewire.bus.messages import Position
 from tapewire.bus.testing import bar
 from tapewire.daemons.evaluator.exits import ExitRules, Held
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings import load as conf
 from tapewire.daemons.settings.structs import RiskLimits

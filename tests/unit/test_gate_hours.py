@@ -9,7 +9,7 @@ import pytest
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Reason
 from tapewire.bus.testing import DAY, eastern, intent
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.hours import EntryTimes, Hours, window
 from tapewire.daemons.settings.structs import RiskLimits
 from tests.gates import Desk, conf

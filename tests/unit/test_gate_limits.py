@@ -25,7 +25,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.bus.testing import DAY, eastern, intent, intents
 from tapewire.daemons.gate.core import Gate
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.structs import LossStreak, RiskLimits, Trading
 from tests.gates import ACCOUNT, Desk, conf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tapewire.bus.messages import Action, Alarm, Hello, Reason, TradingDay, VenueChart
 from tapewire.bus.testing import eastern, intent
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tests.gates import ACCOUNT, Desk, conf
 
 DAYS = ("2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05")

@@ -44,7 +44,7 @@ from tapewire.daemons.gate.firm.program import ProgramAccount
 from tapewire.daemons.gate.firm.progress import ProgramProgress
 from tapewire.daemons.gate.observed import Observed
 from tapewire.daemons.gate.state import GateState
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.programs import Evaluation, Lock, Program, Trailing
 from tapewire.daemons.settings.structs import Conf, Ingress, RiskLimits, Trading

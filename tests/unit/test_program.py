@@ -17,7 +17,7 @@ from tapewire.bus.messages import Position
 from tapewire.bus.testing import bar, eastern
 from tapewire.daemons.gate import shown
 from tapewire.daemons.gate.firm.progress import Failure, ProgramRule, ProgramState
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings.programs import Consistency, DailyLoss, Evaluation, Funded, Lock, Payouts, Program, Trailing
 from tests.programs import YEAR, Account, bare, intraday, shipped
 

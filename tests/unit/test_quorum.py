@@ -8,7 +8,7 @@ import pytest
 
 from tapewire.bus.messages import TradingDay, VenueChart
 from tapewire.bus.testing import eastern
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.quorum import disagreements
 
 ETH, RTH = "CME US Index Futures ETH", "CME US Index Futures RTH"

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from tapewire.bus import testing
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.report.text import MINUS

@@ -32,7 +32,7 @@ from tapewire.bus.messages import (
 )
 from tapewire.bus.testing import MINUTE_NS, eastern
 from tapewire.daemons.evaluator.core import Evaluator
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.strategies import registry
 from tapewire.strategies.protocol import Exit, Proposal, Suppresses

@@ -14,7 +14,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Action, Bar, Fill, Header, PlaceOrder, Position, Signal, Suppressed, Trade
 from tapewire.bus.testing import eastern
 from tapewire.daemons.evaluator.core import Evaluator
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.strategies import registry
 from tapewire.strategies.protocol import Exit, Move, Proposal, Suppresses

@@ -12,7 +12,7 @@ from tapewire.bus.daemon import Event, Publish
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Session
 from tapewire.bus.stamp import Stamper
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings.load import preset
 from tapewire.daemons.tracker.core import Tracker
 from tapewire.replay.sources.recording import Recording

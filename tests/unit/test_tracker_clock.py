@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.testing import eastern
-from tapewire.daemons.market.clock import Calendar, SessionClock, TradeDate
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock, TradeDate
 from tapewire.strategies.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN
 
 # 2026-03-03 is a Tuesday, -06 a Friday, -08 the Sunday on which summer time begins.

@@ -12,7 +12,7 @@ from tapewire.bus import topics
 from tapewire.bus.daemon import Publish
 from tapewire.bus.messages import Control, Gap, Range, Session
 from tapewire.bus.testing import bar, eastern, event
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as conf
 from tapewire.daemons.tracker import Tracker
 from tapewire.daemons.tracker.core import daemon

@@ -4,7 +4,7 @@ import pytest
 
 from tapewire.bus.messages import CrossBar
 from tapewire.bus.testing import bar, event
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.tracker import Tracker
 
 

@@ -17,7 +17,7 @@ from tapewire.bus.errors import Refused
 from tapewire.bus.messages import Bar, GivenLevels, Header, Levels, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.tracker import init, shown
 from tapewire.daemons.tracker.core import Tracker
 from tapewire.replay import runs, tapes

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tapewire.bus import topics
 from tapewire.bus.messages import Session, TimeframeBar
 from tapewire.bus.testing import MINUTE_NS, bar, eastern, event
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.tracker import Tracker
 
 MINUTES = [2, 3, 5, 7, 15, 30, 45, 60, 240, 720]

@@ -11,7 +11,7 @@ from tapewire.bus import topics
 from tapewire.bus.daemon import Event
 from tapewire.bus.messages import Gap, Header, Tick, TimeframeBar
 from tapewire.bus.testing import MINUTE_NS, bar, eastern, event
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.tracker import Tracker
 from tapewire.replay.sources import candles
 from tapewire.replay.sources.table import Ticks

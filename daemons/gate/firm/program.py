@@ -35,7 +35,8 @@ from tapewire.daemons.gate.firm.progress import (
     ProgramState,
     ProgramToday,
 )
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings.programs import Evaluation, Funded, Program
 from tapewire.daemons.settings.structs import Conf, Instrument
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from tapewire.bus.errors import DataError
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.contracts import Contract, Roll, Rolls
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown, warning
 

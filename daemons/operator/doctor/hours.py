@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from tapewire.bus.messages import VenueChart
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.market.quorum import Disagreement, disagreements
 from tapewire.daemons.operator.doctor.findings import Found, broken, ok, unknown, warning
 
