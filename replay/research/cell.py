@@ -28,7 +28,7 @@ from tapewire.daemons.settings.structs import Conf, Preset
 from tapewire.replay import loop, outputs, runs, venue
 from tapewire.replay import sources as reading
 from tapewire.replay.research import sessions
-from tapewire.replay.research.sessions import Folded, Stream
+from tapewire.replay.research.sessions import Stream, Window
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
@@ -118,7 +118,7 @@ def played(confs: Sequence[Conf], stream: Stream) -> tuple[list[CellRun], list[s
     playing = [CellRun(conf) for conf in confs]
     days: dict[str, None] = {}
     for window in stream.windows():
-        days |= dict.fromkeys(each.session.session for each in window if each.session is not None and each.session.i == 0)
+        days |= window.days
         for each in playing:
             each.play(window)
     for each in playing:
@@ -141,19 +141,18 @@ class CellRun:
         self.off: list[str] = []
         self.refused = 0
 
-    def play(self, window: Sequence[Folded]) -> None:
+    def play(self, window: Window) -> None:
         """Take the next bars. Those that can change nothing are left out: at night a flat account of RTH strategies rests."""
         rests, idle, take = self._rests, self._venue.idle, self._loop.folded
-        night = ""  # the date, while the account is at rest outside RTH
-        for bar, session, made in window:
-            if session is not None and not session.rth and rests is not None:
-                if session.session == night:
-                    continue
-                if idle(bar.instrument) and rests(session):
-                    night = session.session
-                    continue
-            night = ""
-            take(bar, made)
+        bars, beyond = window.bars, window.beyond
+        at, end = 0, len(bars)
+        while at < end:
+            bar, session, made = bars[at]
+            if session is not None and not session.rth and rests is not None and idle(bar.instrument) and rests(session):
+                at = beyond[at]
+            else:
+                take(bar, made)
+                at += 1
 
     def finish(self) -> None:
         """The recording has ended: the venue closes what is open."""

@@ -31,6 +31,17 @@ class Folded(NamedTuple):
     made: Event | None = None
 
 
+class Window(NamedTuple):
+    """Bars of a stream, and what every run over them would find out again.
+
+    beyond: for each bar, the place behind it and the bars outside RTH of its date that follow it. days: dates with an RTH bar.
+    """
+
+    bars: Sequence[Folded]
+    beyond: Sequence[int]
+    days: dict[str, None]
+
+
 def folded(conf: Conf, inputs: Iterable[Input]) -> Iterator[Folded]:
     """Each bar with its session, in order. There is no venue, so no bar gets another position."""
     core = tracker.daemon(conf).core
@@ -69,17 +80,36 @@ class Stream:
         self.conf = conf
         self._recording = recording
         self._flat = Position(conf.trading.account)
-        self._kept = list(self._folded()) if len(recording.bars) <= WINDOW else []
+        self._kept = list(self._windows()) if len(recording.bars) <= WINDOW else []
 
-    def windows(self) -> Iterator[Sequence[Folded]]:
+    def windows(self) -> Iterable[Window]:
         """Its bars in order, so many at a time."""
-        if self._kept:
-            yield self._kept
-            return
+        return self._kept or self._windows()
+
+    def _windows(self) -> Iterator[Window]:
         bars = self._folded()
         while window := list(islice(bars, WINDOW)):
-            yield window
+            yield Window(window, _beyond(window), _days(window))
 
     def _folded(self) -> Iterator[Folded]:
         inputs = self._recording.inputs()
         return folded(self.conf, (replace(each, position=self._flat) if isinstance(each, Bar) else each for each in inputs))
+
+
+def _days(bars: Sequence[Folded]) -> dict[str, None]:
+    """As `Window.days`."""
+    return dict.fromkeys(each.session.session for each in bars if each.session is not None and each.session.i == 0)
+
+
+def _beyond(bars: Sequence[Folded]) -> list[int]:
+    """As `Window.beyond`."""
+    found = [0] * len(bars)
+    place, date = len(bars), ""  # where the bars outside RTH that are being gone through end, and their date
+    for at in range(len(bars) - 1, -1, -1):
+        s = bars[at].session
+        night = "" if s is None or s.rth else s.session
+        if not night or night != date:
+            place = at + 1
+        date = night
+        found[at] = place
+    return found
