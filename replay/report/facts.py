@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Action, DayType, OpenRelation, PriorValue, Profile, Reject, Signal, Trade, ValueRelation
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import excursion, outputs, program, tapes

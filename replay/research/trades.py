@@ -27,7 +27,8 @@ from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Trade
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid

@@ -19,7 +19,8 @@ import pytest
 from tapewire.bus.messages import Alarm, Bar, Body, Reject, Suppressed, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.market.clock import Calendar, SessionClock
+from tapewire.daemons.market.calendar import Calendar
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, runs
 from tapewire.replay.desk.start import configured, costs

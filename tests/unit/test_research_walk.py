@@ -15,7 +15,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Body, Header, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import loop, runs

@@ -12,7 +12,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Auction, Prints, PriorValue, Profile, Session, ValueArea
 from tapewire.bus.testing import bar, event
 from tapewire.daemons import evaluation
-from tapewire.daemons.market.clock import Calendar
+from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import Tracker, shown
