@@ -28,7 +28,7 @@ from tapewire.daemons.settings.structs import Conf, Preset
 from tapewire.replay import loop, outputs, runs, venue
 from tapewire.replay import sources as reading
 from tapewire.replay.research import sessions
-from tapewire.replay.research.sessions import Stream, Window
+from tapewire.replay.research.sessions import FoldedWindow, Stream
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
@@ -141,7 +141,7 @@ class CellRun:
         self.off: list[str] = []
         self.refused = 0
 
-    def play(self, window: Window) -> None:
+    def play(self, window: FoldedWindow) -> None:
         """Take the next bars. Those that can change nothing are left out: at night a flat account of RTH strategies rests."""
         rests, idle, take = self._rests, self._venue.idle, self._loop.folded
         bars, beyond = window.bars, window.beyond

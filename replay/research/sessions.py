@@ -31,7 +31,7 @@ class Folded(NamedTuple):
     made: Event | None = None
 
 
-class Window(NamedTuple):
+class FoldedWindow(NamedTuple):
     """Bars of a stream, and what every run over them would find out again.
 
     beyond: for each bar, the place behind it and the bars outside RTH of its date that follow it. days: dates with an RTH bar.
@@ -82,14 +82,14 @@ class Stream:
         self._flat = Position(conf.trading.account)
         self._kept = list(self._windows()) if len(recording.bars) <= WINDOW else []
 
-    def windows(self) -> Iterable[Window]:
+    def windows(self) -> Iterable[FoldedWindow]:
         """Its bars in order, so many at a time."""
         return self._kept or self._windows()
 
-    def _windows(self) -> Iterator[Window]:
+    def _windows(self) -> Iterator[FoldedWindow]:
         bars = self._folded()
         while window := list(islice(bars, WINDOW)):
-            yield Window(window, _beyond(window), _days(window))
+            yield FoldedWindow(window, _beyond(window), _days(window))
 
     def _folded(self) -> Iterator[Folded]:
         inputs = self._recording.inputs()
@@ -97,12 +97,12 @@ class Stream:
 
 
 def _days(bars: Sequence[Folded]) -> dict[str, None]:
-    """As `Window.days`."""
+    """As `FoldedWindow.days`."""
     return dict.fromkeys(each.session.session for each in bars if each.session is not None and each.session.i == 0)
 
 
 def _beyond(bars: Sequence[Folded]) -> list[int]:
-    """As `Window.beyond`."""
+    """As `FoldedWindow.beyond`."""
     found = [0] * len(bars)
     place, date = len(bars), ""  # where the bars outside RTH that are being gone through end, and their date
     for at in range(len(bars) - 1, -1, -1):

@@ -216,7 +216,7 @@ def begun(conf: Conf, stream: Stream, session: str) -> list[Trade]:
 
     playing, new = account(), False
     for window in stream.windows():
-        for each in window:
+        for each in window.bars:
             if not new and each.session is not None and each.session.session >= session:
                 playing, new = account(), True
                 found.clear()
