@@ -23,7 +23,7 @@ from tests.bench.figures import Figure, table
 
 INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "relay", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
-ASKED = ("http", "page", "watched", "recordings", "rivals", "hostile", "public")
+ASKED = ("walk", "http", "page", "watched", "recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
     parser.add_argument("--frames", type=int, help="how many `hostile` sends (default: a million)")
     parser.add_argument("--speed", type=float, help="how fast `page` plays its session (default: 60 times real time)")
-    parser.add_argument("--data", type=Path, help="recorded bars for `sweep`, in place of synthetic ones")
+    parser.add_argument("--data", type=Path, help="recorded bars for `sweep` and `walk`, in place of synthetic ones")
     parser.add_argument("--against", metavar="REV", help="run the named benches in another revision, too, in turns; ratios")
     parser.add_argument("--rounds", type=int, default=3, help="with --against: turns of each (default: %(default)s)")
     given = parser.parse_args()
@@ -59,9 +59,9 @@ def main() -> None:
                 options["frames"] = given.frames
             if name == "page" and given.speed is not None:
                 options["speed"] = given.speed
-            if name == "sweep" and given.data is not None:
+            if name in ("sweep", "walk") and given.data is not None:
                 options["data"] = given.data
-            inputs = () if name in PROGRAMS else (recorded(),)
+            inputs = () if name in (*PROGRAMS, "walk") else (recorded(),)
             figures += _bench(name)(Path(folder), *inputs, **options)
             print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(_json(figures) if given.json else table(figures))

@@ -54,7 +54,7 @@ def run(revision: str, names: Sequence[str], *, rounds: int, quick: bool) -> lis
     Raises:
         SystemExit: there is no such revision, it cannot be installed, or it can run none of its own and our benches of a name.
     """
-    built = _build(revision)
+    built = made(revision)
     here = Way(Path(sys.executable), ROOT)
     ratios: list[Ratio] = []
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-against-") as folder:
@@ -149,7 +149,7 @@ def _bars(folder: Path, *, quick: bool) -> Path:
     return folder if folder.exists() else sweep.recorded(folder, quick=quick)
 
 
-def _build(revision: str) -> Path:
+def made(revision: str) -> Path:
     """The folder of an installed revision."""
     named = ["git", "-C", os.fspath(ROOT), "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
     found = subprocess.run(named, capture_output=True, text=True)

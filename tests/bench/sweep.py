@@ -37,10 +37,10 @@ def run(folder: Path, *, quick: bool, data: Path | None = None) -> list[Figure]:
     cpu: list[float] = []
     for _ in range(1 if quick else ROUNDS):
         shutil.rmtree(out, ignore_errors=True)
-        used, start = _used_s(), time.perf_counter()
+        used, start = used_s(), time.perf_counter()
         subprocess.run(command, env=os.environ | {"PYTHONSAFEPATH": "1"}, check=True, capture_output=True)
         wall.append(1e6 * (time.perf_counter() - start) / CELLS)
-        cpu.append(1e6 * (_used_s() - used) / CELLS)
+        cpu.append(1e6 * (used_s() - used) / CELLS)
     found = {"wall, per cell": sorted(wall), "CPU time of all processes, per cell": sorted(cpu)}
     return [
         Figure("sweep, two processes", name, taken[len(taken) // 2], per_s=1e6 / taken[len(taken) // 2])
@@ -50,14 +50,19 @@ def run(folder: Path, *, quick: bool, data: Path | None = None) -> list[Figure]:
 
 def recorded(folder: Path, *, quick: bool) -> Path:
     """Synthetic sessions in a new folder."""
+    return made(folder, SHORT if quick else SESSIONS)
+
+
+def made(folder: Path, sessions: int) -> Path:
+    """So many of them."""
     from tapewire.replay.sources import synthetic
     from tests.bench import ours
 
-    synthetic.generate(folder, sessions=SHORT if quick else SESSIONS, seed=ours.SEED, start=ours.START)
+    synthetic.generate(folder, sessions=sessions, seed=ours.SEED, start=ours.START)
     return folder
 
 
-def _used_s() -> float:
+def used_s() -> float:
     """CPU time of the processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
