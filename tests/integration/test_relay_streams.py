@@ -51,7 +51,9 @@ class Stream:
         return self._stack.enter_context(Feeding(self.folder / name, Bus(base_port=self.base)))
 
     def relay(self) -> subprocess.Popen[bytes]:
-        """Start the relay, and wait until it has all."""
+        """Start the relay, and wait until it has all: a line at least, by which it is known to be there."""
+        if not self.feed.sent[self.feed.tier]:
+            self.feed.publish()
         with self.log.open("ab") as log:
             words = [TAPEWIRE, "relay", self.key, "--run", self.run, "--base-port", str(self.base + PORT_BLOCK)]
             started = self._stack.enter_context(subprocess.Popen(words, stderr=log))
