@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tapewire.daemons.operator.doctor import installation
 from tapewire.daemons.operator.doctor.findings import CheckState, Finding, lines, status
+from tapewire.daemons.settings import load as configuration
 
 OK = Finding("disk", CheckState.OK, "2 GiB free")
 BROKEN = Finding("bridge", CheckState.BROKEN, "no heartbeat received", "enable it")
@@ -19,6 +21,14 @@ UNKNOWN = Finding("account", CheckState.UNKNOWN, "see `bridge`")
 def test_the_exit_status_separates_broken_from_unknown(findings: list[Finding], expected: int) -> None:
     """0 only if every check was made and is ok."""
     assert status(findings) == expected
+
+
+def test_the_configuration_that_is_shipped_is_ok() -> None:
+    """Each preset is read, those that name no strategy, too."""
+    found = installation.settings()
+
+    assert (found.state, found.remedy) == (CheckState.OK, "")
+    assert found.value.endswith(f"presets {', '.join(configuration.preset_names())}")
 
 
 def test_a_warning_is_named_and_breaks_nothing() -> None:

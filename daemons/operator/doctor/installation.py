@@ -61,7 +61,9 @@ def clock() -> Found:
 
 def settings() -> Found:
     names = configuration.preset_names()
-    presets = [configuration.preset(name) for name in names]
+    read = [configuration.preset(name) for name in names]
+    # One that leaves the choice of strategies is checked with one that trades on any data.
+    presets = [preset if preset.strategies else configuration.preset(preset.name, ["pipeline"]) for preset in read]
     for overlay in ("live", "replay"):
         for preset in presets:
             configuration.load(overlay, instance="doctor", traded=["MNQ"], preset=preset)
