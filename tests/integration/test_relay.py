@@ -168,6 +168,7 @@ def grown(bars: Path, folder: Path, stack: ExitStack) -> Tree:
         assert eventually(lambda name=name, count=count: len(texts(kept[name])) >= count), (name, count, relays[name].state())
     if nats is not None:
         assert eventually(lambda: relays["bridge"].state().get("nats", {}).get("number") == len(feed))
+    assert eventually(lambda: asked(context, keys["below"], "state")["late_s"] is not None)  # every relay has heard the state above
     answers = {verb: asked(context, keys["below"], verb) for verb in ("performance", "strategies", "state")}
     answers["above"] = asked(context, relays["top"].key, "performance")
     found = {name: [json.loads(text) for text in texts(path)] for name, path in kept.items()}

@@ -15,7 +15,7 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.roles import Role
 from tapewire.daemons import makers
 from tapewire.daemons.operator import supervise
-from tapewire.daemons.settings.structs import Api
+from tapewire.daemons.settings.structs import Api, Conf
 from tests.gates import conf
 
 
@@ -41,10 +41,15 @@ def test_a_client_of_the_bus_starts_where_its_section_says_so(name: str) -> None
     assert parser.get(f"program:{name}", "autostart") == f"%(ENV_TAPEWIRE_{name.upper()})s"
 
 
+def trading() -> Conf:
+    """A configuration with a strategy, as every run has one."""
+    return msgspec.structs.replace(conf(), preset=msgspec.structs.replace(conf().preset, strategies=("pipeline",)))
+
+
 @pytest.mark.parametrize("name", makers.CORES)
 def test_each_is_made_under_its_own_name_and_has_its_role(name: str) -> None:
     """The table of roles says who may send what to its service, and lets it use the services it needs."""
-    daemon = makers.maker(name)(conf())
+    daemon = makers.maker(name)(trading())
 
     assert daemon.name == name
     assert {daemon.serves} <= {"", *roles.ASKS}
@@ -53,7 +58,7 @@ def test_each_is_made_under_its_own_name_and_has_its_role(name: str) -> None:
 
 def test_the_gate_is_the_one_that_keeps_a_log() -> None:
     """So a new epoch reads its log, and would read that of any other daemon whose value requires one."""
-    assert set(makers.durable(conf())) == {"gate"}
+    assert set(makers.durable(trading())) == {"gate"}
 
 
 def test_what_a_daemon_needs_is_asked_for_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:

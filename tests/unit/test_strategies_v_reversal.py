@@ -704,11 +704,11 @@ def test_an_entry_that_is_not_reached_in_30_minutes_is_cancelled() -> None:
 def test_suppressed_setups_are_in_the_journal() -> None:
     """With id, prices, pattern and reason, caused by the session of the bar."""
     said = backtest(settings(CLASSIC), bars("11:00", V3, day=DAY))
-    ((topic, header, body, _),) = [event for event in said if isinstance(event.body, Suppressed)]
-    reader: Body = body
+    (event,) = [event for event in said if isinstance(event.body, Suppressed)]
+    reader: Body = event.body
 
     assert isinstance(reader, Suppressed)
-    assert (topic, header.cause) == ("suppressed.ES.", "session.ES.@1:6")
+    assert (event.topic, event.header.cause) == ("suppressed.ES.", "session.ES.@1:6")
     assert (reader.id, reader.reason, reader.score) == ("20250213_110500_100.00_96.00", "OUTSIDE_WINDOW", 0.7)
     assert bodies(said, Signal) == []
 
