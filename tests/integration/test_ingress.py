@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+import zmq
 
-from tapewire.bus import wire
+from tapewire.bus import access, wire
+from tapewire.bus.client import request_control
+from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.journal import scan
 from tapewire.bus.messages import Bar, ExternalAnswer, Fill, IngressEvent, IngressState, Intents, PlaceOrder
 from tapewire.daemons.operator import supervise
@@ -59,11 +62,25 @@ class Stage:
         self.played = 0
 
     def to(self, number: int) -> Bar:
-        """Play until this many bars are done. Returns the last one."""
+        """Play until this many bars are done, and the gate has seen them all: one that starts again is behind. Returns the last."""
         for bar in self.bars[self.played : number]:
             self.player.bar(bar)
         self.played = number
+        until = time.monotonic() + PATIENCE_S
+        while (seen := self.seen()) < number and time.monotonic() < until:
+            self.player.pump(0.02)
+        assert seen == number
         return self.bars[number - 1]
+
+    def seen(self) -> int:
+        """Up to which bar the gate has come; 0 while it does not answer."""
+        try:
+            with zmq.Context() as context:
+                line = access.local(self.run, "reader").to("control.gate")
+                seen = request_control(context, line, "state", timeout_s=1)["seen"]
+        except (Transient, PeerError):
+            return 0
+        return int(seen.get("session.MNQ.", (0, 0))[1])
 
     def command(self, *command: object, serving: bool = True) -> Outcome:
         """Run an application to its end. serving: the venue continues meanwhile."""
