@@ -369,12 +369,14 @@ def prepare(
     fill_empty: bool = False,
     commission: float | None = None,
     slippage: int | None = None,
+    check: Callable[[Conf], None] = lambda conf: None,
 ) -> tuple[Conf, Recording]:
-    """Read and check everything before anything is written or started."""
+    """Read and check everything before anything is written or started. check: of the settings, before the recording is read."""
     from tapewire.replay.desk.start import configured, costs
 
     values = {**overrides.read(settings or ()), **costs(instrument, commission, slippage)}
     conf = configured(instance, instrument, preset, split(strategies), values, fill, fill_empty, program, own)
+    check(conf)
     tell_instruments(own)
     with bar() as (tell, progress):
         tell(f"reading {data}")

@@ -13,10 +13,9 @@ import msgspec
 import typer
 
 from tapewire.bus.errors import ConfError
-from tapewire.daemons.operator.commands import InstrumentsOption, SetOption, split
+from tapewire.daemons.operator.commands import InstrumentsOption, SetOption
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.commands import (
     CommissionOption,
     DataOption,
@@ -44,6 +43,8 @@ TrialsOption = Annotated[
     int | None, typer.Option(min=1, help="Try so many cells, by Optuna, in place of a whole grid; per window in a walk-forward.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Of the trials: another seed tries others.")]
+JobsOption = Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")]
+ClusterOption = Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -193,10 +194,8 @@ def sweep(
     trials: TrialsOption = None,
     metric: Annotated[str, typer.Option(help="What trials make large in sample: net, sharpe or sortino.")] = "net",
     seed: SeedOption = 1,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
-    ] = None,
+    jobs: JobsOption = None,
+    cluster: ClusterOption = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
     *,
@@ -207,8 +206,6 @@ def sweep(
 
     parts = search.space(settings)
     wanted = None if trials is None else search.Search(trials, metric, seed)
-    checked = _checked(instrument, preset, strategies, fill, "sweep", own)
-    start.checked(checked, parts, wanted)  # report a misspelt name before anything is read
     conf, recording = prepare(
         data,
         instrument,
@@ -221,6 +218,7 @@ def sweep(
         fill_empty=fill_empty,
         commission=commission,
         slippage=slippage,
+        check=lambda made: start.checked(made, parts, wanted),
     )
     with bar("sweep") as (_, progress):
         found = start.swept(
@@ -268,10 +266,8 @@ def walk_forward(
     fill_empty: FillEmptyOption = False,
     commission: CommissionOption = None,
     slippage: SlippageOption = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Processes; all cores without it.")] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of processes here.")
-    ] = None,
+    jobs: JobsOption = None,
+    cluster: ClusterOption = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
     *,
@@ -283,8 +279,6 @@ def walk_forward(
     plan = windows.checked(windows.Plan(sample, test, anchored, purge, embargo, metric))
     parts = search.space(settings)
     wanted = None if trials is None else search.Search(trials, metric, seed)
-    checked = _checked(instrument, preset, strategies, fill, "walk-forward", own)
-    start.checked(checked, parts, wanted)
     conf, recording = prepare(
         data,
         instrument,
@@ -297,6 +291,7 @@ def walk_forward(
         fill_empty=fill_empty,
         commission=commission,
         slippage=slippage,
+        check=lambda made: start.checked(made, parts, wanted),
     )
     with bar("walk-forward") as (_, progress):
         found = start.walked(
@@ -318,12 +313,6 @@ def walk_forward(
             markup=False,
         )
     _ended(found.off)
-
-
-def _checked(instrument: str, preset: str, strategies: str | None, fill: str, instance: str, own: Path | None) -> Conf:
-    """The settings of a run, before its recording is read."""
-    chosen = configuration.preset(preset, split(strategies))
-    return configuration.load("replay", instance=instance, traded=[instrument], preset=chosen, fill=fill, own=own)
 
 
 def _listed(words: Iterable[str]) -> None:
