@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
-import math
 import shutil
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -187,10 +186,9 @@ class WalkForwardResult(StudyResult):
     @property
     def stats(self) -> pd.Series[Any]:
         """The figures of the account over all tests by name (`tapewire.replay.desk.numbers`), and the efficiency of the choice."""
-        import pandas as pd
+        from tapewire.replay.desk import tables
 
-        found = {**self.found.figures, "efficiency": self.found.efficiency}
-        return pd.Series({name: math.nan if value is None else value for name, value in found.items()}, dtype=object)
+        return tables.series({**self.found.figures, "efficiency": self.found.efficiency})
 
     def report(self) -> ReportPage:
         """The page."""
@@ -374,7 +372,7 @@ def compare(
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
-    import pandas as pd
+    from tapewire.replay.desk import tables
 
     history = sources.read(Path(source), zone, region.order("dates", dates))
     found = comparison.compare(
@@ -392,7 +390,7 @@ def compare(
         twins,
         account_only,
         run_only,
-        pd.Series({name: math.nan if value is None else value for name, value in figures.items()}, dtype=object),
+        tables.series(figures),
         found.doubts,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import shutil
 import weakref
 from collections.abc import Iterable, Iterator
@@ -176,9 +175,9 @@ class Run:
     @cached_property
     def stats(self) -> pd.Series[Any]:
         """The figures of the run by name; `tapewire.replay.desk.numbers` has their formulas. NaN: nothing to divide by."""
-        import pandas as pd
+        from tapewire.replay.desk import tables
 
-        return pd.Series({name: math.nan if value is None else value for name, value in self.figures().items()}, dtype=object)
+        return tables.series(self.figures())
 
     def figures(self) -> dict[str, Any]:
         """As `stats`, in plain Python; None where there is nothing to divide by."""

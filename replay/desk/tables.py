@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -135,6 +136,11 @@ def made(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         values = [row.get(column) for row in kept]
         columns[column] = _times(values) if kind == TIME else _column(values, kind)
     return pd.DataFrame(columns)
+
+
+def series(figures: Mapping[str, Any]) -> pd.Series[Any]:
+    """Figures by name; NaN for None, where there was nothing to divide by."""
+    return pd.Series({name: math.nan if value is None else value for name, value in figures.items()}, dtype=object)
 
 
 def auction_row(found: Profile) -> dict[str, Any]:
