@@ -79,8 +79,10 @@ def swept(
             f"metric = {search.metric}: a sweep searches by {', '.join(metrics.OF_SESSIONS)}, which sessions alone give"
         )
 
+    digest = _digest(data)
+
     def jobs(cells: Sequence[Cell]) -> list[Job]:
-        return sweep.jobs(conf, data.recording, data.path, data.source, cells)
+        return sweep.jobs(conf, digest, data.path, data.source, cells)
 
     (base,) = jobs([{}])
     if search is None:
@@ -117,8 +119,10 @@ def walked(
     """
     metrics.checked(windows.checked(plan).metric)
 
+    digest = _digest(data)
+
     def jobs(cells: Sequence[Cell]) -> list[Job]:
-        return trades.jobs(conf, data.recording, data.path, data.source, cells)
+        return trades.jobs(conf, digest, data.path, data.source, cells)
 
     (base,) = jobs([{}])
     known: dict[bytes, int] = {}
@@ -207,6 +211,11 @@ class Computing(Generic[Found]):
             size = sweep.batch(self._conf, self._data.recording, len(missing), self._workers.places)
             sweep.compute(self._out, list(missing.values()), self._workers.executor, self._telling.progress, size, self._work)
         return [sweep.whole(self._out, job, sweep.kept(self._out, job, self._kind)) for job in planned]
+
+
+def _digest(data: Data) -> str:
+    """Taken once: it reads every file, and all jobs are of the files as they were then."""
+    return cells.recording_digest(data.path, data.source, [file.file for file in data.recording.files])
 
 
 def _axes(parts: Sequence[Axis | ValueRange]) -> list[Axis]:

@@ -76,10 +76,9 @@ def prepare(out: Path, ours: Sequence[str] = OURS, kind: str = "a sweep") -> Non
                 (out / name).unlink(missing_ok=True)
 
 
-def jobs(conf: Conf, recording: Recording, data: Path, source: Options, grid_cells: Sequence[Cell]) -> list[Job]:
-    """One job per cell. Raises ConfError for the first setting that is wrong, before anything is computed."""
+def jobs(conf: Conf, files: str, data: Path, source: Options, grid_cells: Sequence[Cell]) -> list[Job]:
+    """One job per cell. files: the recording's digest. Raises ConfError for the first setting that is wrong."""
     confs = [grid.applied(conf, cell) for cell in grid_cells]
-    files = cells.recording_digest(data, source, [file.file for file in recording.files])
     code = cells.code_digest(conf.preset.strategies)
     return [Job(cells.key(each, files, code), str(data), source, files, code, each) for each in confs]
 

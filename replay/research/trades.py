@@ -36,7 +36,6 @@ from tapewire.replay.research.cell import Job
 from tapewire.replay.research.grid import Cell
 from tapewire.replay.research.sessions import Stream
 from tapewire.replay.sources.options import Options
-from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
 
 
@@ -61,9 +60,8 @@ class PlacedTrade(NamedTuple):
 _jobs = msgspec.json.Decoder(tuple[Job, ...])
 
 
-def jobs(conf: Conf, recording: Recording, data: Path, source: Options, chosen: Sequence[Cell]) -> list[Job]:
-    """One job per cell, without its limit of the drawdown. Raises ConfError for the first setting that is wrong."""
-    files = cells.recording_digest(data, source, [file.file for file in recording.files])
+def jobs(conf: Conf, files: str, data: Path, source: Options, chosen: Sequence[Cell]) -> list[Job]:
+    """As `sweep.jobs`, of cells without their limit of the drawdown."""
     code = cells.code_digest(conf.preset.strategies)
     made = []
     for each in chosen:

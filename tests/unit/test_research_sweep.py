@@ -70,10 +70,14 @@ def alone(conf: Conf, read: Recording) -> Result:
     return cell.run([("key", conf)], Stream(conf, read))[0]
 
 
+def digest(data: Path) -> str:
+    return cell.recording_digest(data, Options(), [file.file for file in recording(data).files])
+
+
 def swept(out: Path, data: Path, share: float = 0.5) -> tuple[table.Sweep, int]:
     """A whole sweep, and how many cells were computed."""
     read = recording(data)
-    wanted = sweep.jobs(settings(), read, data, Options(), CELLS)
+    wanted = sweep.jobs(settings(), digest(data), data, Options(), CELLS)
     sweep.prepare(out)
     here = Here(read)
     missing = [job for job in wanted if sweep.finished(out, job) is None]
@@ -121,7 +125,7 @@ def test_a_damaged_cell_is_computed_again(data: Path, tmp_path: Path, damage: by
 def test_what_was_finished_before_an_interruption_is_kept(data: Path, tmp_path: Path) -> None:
     """Ctrl-C after the second cell."""
     read = recording(data)
-    wanted = sweep.jobs(settings(), read, data, Options(), CELLS)
+    wanted = sweep.jobs(settings(), digest(data), data, Options(), CELLS)
     sweep.prepare(tmp_path / "out")
 
     def stop(share: float) -> None:
@@ -163,7 +167,7 @@ def test_another_byte_of_the_recording_is_another_recording(data: Path) -> None:
 
 def test_a_worker_with_other_code_refuses(data: Path) -> None:
     """A cluster that has not been updated must not fill the table."""
-    job = sweep.jobs(settings(), recording(data), data, Options(), CELLS[:1])[0]
+    job = sweep.jobs(settings(), digest(data), data, Options(), CELLS[:1])[0]
 
     with pytest.raises(ConfError, match="a worker has other code"):
         cell.compute(msgspec.json.encode([replace(job, code="0" * 64)]))
@@ -173,7 +177,7 @@ def test_a_wrong_cell_is_refused_before_any_is_computed(data: Path) -> None:
     """The last one of the grid as well as the first."""
     with pytest.raises(ConfError, match="write a distance above 0"):
         sweep.jobs(
-            settings(), recording(data), data, Options(), [{"pipeline.distance_points": 5.0}, {"pipeline.distance_points": 0.0}]
+            settings(), digest(data), data, Options(), [{"pipeline.distance_points": 5.0}, {"pipeline.distance_points": 0.0}]
         )
 
 
