@@ -14,6 +14,9 @@ every bar of the trade date and may propose on any of them. Its positions are no
 of the common exit rules only the account's time to be flat and the day's loss limit apply to them. Its `manage` decides when to be
 flat. A strategy that reports the setups it does not propose adds `suppressed` (see `Suppresses`).
 
+A strategy of regular hours that reads what the night was like, such as features of the last sixty bars at 09:31, has the attribute
+`folds = "all"`: `update` then takes every bar of the trade date, and in all else it is a strategy of regular hours.
+
     class FirstGreen:
         name = "First Green"
         setups = ("FIRST_GREEN",)
@@ -73,6 +76,7 @@ __all__ = [
     "StrategyClass",
     "Suppresses",
     "Suppression",
+    "folds_all_hours",
     "needs_auction",
     "quality",
     "trades_all_hours",
@@ -160,7 +164,8 @@ class Strategy(Protocol):
     setups: the codes its proposals may carry: A-Z, 0-9 and _, at most MAX_SETUP characters.
     Params: its thresholds, a frozen msgspec Struct that refuses unknown fields.
 
-    It may also set `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours. With `reads_auction: ClassVar[bool] =
+    It may also set `hours: ClassVar[Hours] = "all"`; without it, it trades regular hours. With `folds: ClassVar[Hours] = "all"`
+    it takes the bars of all hours, whichever it trades. With `reads_auction: ClassVar[bool] =
     True` a run whose preset has no auction is refused, so `Session.auction` is always there.
     """
 
@@ -174,7 +179,7 @@ class Strategy(Protocol):
         """A new trade date (YYYY-MM-DD): clear the state of the last one."""
 
     def update(self, s: Session) -> None:
-        """Fold one bar of its hours. Called on every such bar, before any other method except `start`."""
+        """Fold one bar of its hours, or of all hours. Called on every such bar, before any other method except `start`."""
 
     def propose(self, s: Session) -> Proposal | None:
         """The proposal at this bar's close, or None. Must not change state. In regular hours only called before the exit time.
@@ -207,6 +212,12 @@ def trades_all_hours(strategy: Strategy) -> bool:
     """Whether a strategy keeps its own hours instead of regular trading hours."""
     hours: Hours = getattr(strategy, "hours", "rth")
     return hours == "all"
+
+
+def folds_all_hours(strategy: Strategy) -> bool:
+    """Whether a strategy takes every bar of a trade date: it trades all hours, or reads what the night was like."""
+    folds: Hours = getattr(strategy, "folds", "rth")
+    return folds == "all" or trades_all_hours(strategy)
 
 
 def needs_auction(strategy: Strategy) -> bool:

@@ -154,8 +154,8 @@ def _check(cls: Any, where: str) -> None:
     setups = getattr(cls, "setups", None)
     if not isinstance(setups, tuple) or not all(isinstance(setup, str) and _SETUP.fullmatch(setup) for setup in setups):
         missing.append(f"setups (a tuple of codes of A-Z, 0-9 and _, at most {MAX_SETUP} characters)")
-    if getattr(cls, "hours", "rth") not in get_args(Hours):
-        missing.append(f"hours ({' or '.join(map(repr, get_args(Hours)))})")
+    words = " or ".join(map(repr, get_args(Hours)))
+    missing += (f"{each} ({words})" for each in ("hours", "folds") if getattr(cls, each, "rth") not in get_args(Hours))
     if missing:
         raise ConfError(f"{where} is not a strategy, it lacks {', '.join(missing)}; see strategies/protocol.py")
 

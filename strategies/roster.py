@@ -38,6 +38,7 @@ from tapewire.strategies.protocol import (
     Strategy,
     Suppresses,
     Suppression,
+    folds_all_hours,
     trades_all_hours,
 )
 
@@ -74,7 +75,8 @@ class StrategyFailure(NamedTuple):
 
 
 class Roster:
-    """Folds sessions into its strategies and collects proposals. Strategies of all hours receive every bar, the others RTH bars.
+    """Folds sessions into its strategies and collects proposals. Strategies of all hours receive every bar, as do those that fold
+    all hours; the others receive RTH bars.
 
     Args:
         exit_time: "HH:MM", no proposal from then on (playbook 5.2), except from strategies that trade all hours; None: never.
@@ -84,6 +86,7 @@ class Roster:
         lost: the proposals of this bar that `choose` did not choose, with the reason.
         strategies: those that still run, in priority order.
         all_hours: those of them that keep their own hours.
+        folding: those of them that take the bars of all hours.
         suppressing: those of them that report the setups they do not propose.
         failures: those that were switched off, oldest first.
     """
@@ -91,6 +94,7 @@ class Roster:
     def __init__(self, strategies: Sequence[Strategy], exit_time: str | None, conflict: Conflict = "priority") -> None:
         self.strategies = tuple(strategies)
         self.all_hours = tuple(strategy for strategy in self.strategies if trades_all_hours(strategy))
+        self.folding = tuple(strategy for strategy in self.strategies if folds_all_hours(strategy))
         self.suppressing = tuple(strategy for strategy in self.strategies if isinstance(strategy, Suppresses))
         self._managing = {strategy.name: strategy for strategy in self.strategies if isinstance(strategy, Manages)}
         self.exit_minute = None if exit_time is None else minute_of(exit_time)
@@ -109,7 +113,7 @@ class Roster:
                     strategy.start(s.session)
                 except FAILURES as error:
                     self._switch_off(strategy, "start", error)
-        for strategy in self.strategies if s.rth else self.all_hours:
+        for strategy in self.strategies if s.rth else self.folding:
             try:
                 strategy.update(s)
             except FAILURES as error:
@@ -214,6 +218,7 @@ class Roster:
     def _switch_off(self, strategy: Strategy, call: str, error: BaseException) -> None:
         self.strategies = tuple(each for each in self.strategies if each is not strategy)
         self.all_hours = tuple(each for each in self.all_hours if each is not strategy)
+        self.folding = tuple(each for each in self.folding if each is not strategy)
         self.suppressing = tuple(each for each in self.suppressing if each is not strategy)
         self._managing.pop(strategy.name, None)
         self.failures.append(StrategyFailure(strategy.name, call, _why(error)))

@@ -190,8 +190,8 @@ class Desk:
         }
 
     def rests(self, s: Session) -> bool:
-        """As `Evaluator.rests`. No strategy takes a bar outside RTH but those of all hours, and those that a new date starts."""
-        if s.rth or s.session != self.date or self.roster.all_hours:
+        """As `Evaluator.rests`. Outside RTH no strategy takes a bar but those that fold all hours, and those that a date starts."""
+        if s.rth or s.session != self.date or self.roster.folding:
             return False
         return not (self.open_entry or self.waiting or self.hole)
 

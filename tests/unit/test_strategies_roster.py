@@ -150,6 +150,24 @@ def test_a_strategy_of_all_hours_receives_every_bar_and_the_others_rth_bars_only
     assert eager.told == ["start 2026-03-03", "update 571", "update 960"]
 
 
+def test_a_strategy_that_folds_all_hours_keeps_regular_ones() -> None:
+    """It is updated at night, and proposes and reports setups in RTH only; switched off, it is updated no more."""
+    reader = Owl("reader", str)
+    reader.hours, reader.folds = "rth", "all"
+    roster = Roster([reader], "15:59")
+    for at in ("03:00", "09:31"):
+        roster.fold(scene(at))
+
+    assert reader.told == ["start 2026-03-03", "update 180", "update 571"]
+    assert names(roster, "03:00") == []
+    assert names(roster, "11:00") == ["reader"]
+    assert roster.suppressed(scene("03:00")) == []
+    assert not roster.keeps_own_hours("reader")
+    reader.update = None  # type: ignore[assignment,method-assign]
+    roster.fold(scene("03:01"))
+    assert roster.folding == ()
+
+
 @pytest.mark.parametrize("conflict", ["priority", "additive", "veto"])
 @pytest.mark.parametrize(("at", "answered"), [("03:00", ["owl"]), ("15:59", ["owl"]), ("16:01", ["owl"])])
 def test_the_exit_time_does_not_apply_to_strategies_of_all_hours(conflict: Conflict, at: str, answered: list[str]) -> None:
