@@ -243,7 +243,7 @@ def read(run: Path, most_days: int = MOST_DAYS, start: str = "", end: str = "") 
         days,
         capital=conf.preset.risk.start,
         undrawn=len(traded[most_days:]),
-        program=program.read(run),
+        program=_judged(program.read(run), start, end),
         reach=(start, end),
     )
 
@@ -277,6 +277,15 @@ def _within(
         bars = [bar for bar in excursion.journalled(run)(conf.traded[0]) if clock.read(bar.close_ns)[0].date in dates]
     part = outputs.summary(conf, sessions, len(bars), signals, rejects, list(kept), outputs.held(conf, bars))
     return replace(part, files=summary.files, ignored=summary.ignored), kept, signals, rejects
+
+
+def _judged(verdict: Verdict | None, start: str, end: str) -> Verdict | None:
+    """The verdict of the whole run, for an account has one history, with its days and payouts between these dates."""
+    if verdict is None:
+        return None
+    days = tuple(day for day in verdict.days if start <= day.session <= (end or day.session))
+    payouts = tuple(paid for paid in verdict.payouts if start <= paid.session <= (end or paid.session))
+    return replace(verdict, days=days, payouts=payouts)
 
 
 def _minutes(run: Path, drawn: list[tuple[str, str]]) -> dict[tuple[str, str], list[Minute]]:

@@ -54,7 +54,7 @@ def page(run: Facts) -> str:
     content = (
         _header(run, title),
         _figures(run),
-        _program(run.program),
+        _program(run.program, part=any(run.reach)),
         _equity(run),
         _spread(run),
         _times(run),
@@ -146,7 +146,7 @@ def _chance(run: Facts) -> str:
     return f'<p class="chance">{text(told)}</p>'
 
 
-def _program(verdict: Verdict | None) -> str:
+def _program(verdict: Verdict | None, *, part: bool) -> str:
     if verdict is None:
         return ""
     columns = (
@@ -168,9 +168,10 @@ def _program(verdict: Verdict | None) -> str:
         )
         for day in verdict.days
     )
+    whole = '<p class="note">The verdict is of the whole run; the days are those of this part.</p>' if part else ""
     payouts = "".join(f"<p>Payout {money(p.amount, signed=False)} asked for on {text(p.session)}.</p>" for p in verdict.payouts)
     return (
-        f"<h2>Program {text(verdict.program)}</h2><p><b>{text(verdict.text)}</b></p>{payouts}"
+        f"<h2>Program {text(verdict.program)}</h2><p><b>{text(verdict.text)}</b></p>{whole}{payouts}"
         f'<p class="soft">{text(verdict.description)}. Terms as of {verdict.as_of}. {text(verdict.check)}. '
         f"{count(verdict.refused, 'entry', 'entries')} refused by the program; fees of the evaluation "
         f"{money(verdict.fees, signed=False)}.</p>{parts.panel(parts.table('', columns, rows, label='Days in the program'))}"

@@ -18,6 +18,7 @@ from tapewire.replay.report import write as report
 from tapewire.replay.report.text import MINUS
 from tests.programs import bare, intraday, shipped
 from tests.runs import SESSION, Tape, at, conf, finished, reject, session, trade
+from tests.unit.test_report import ended, three_days
 
 
 def day(run: Path, *nets: int, refused: int = 0) -> Path:
@@ -216,6 +217,21 @@ def test_the_report_has_a_section_for_the_program(tmp_path: Path) -> None:
     assert "&lt;b&gt;bold&lt;/b&gt; terms. Terms as of 2026-02-01." in page
     assert "$145,504.26" in page
     assert MINUS not in page.split("<h2>Program")[1].split("<h2>")[0]
+
+
+def test_a_part_of_the_run_has_the_verdict_of_the_whole_with_its_own_days(tmp_path: Path) -> None:
+    """An account has one history. The page says so, and lists no other day."""
+    run = ended(three_days(tmp_path / "run"))
+    whole = verdict(run, shipped(name="firm"))
+    page = report(run, start="2027-02-24", out=tmp_path / "part.html").read_text("utf-8")
+    told = page.split("<h2>Program firm")[1].split("<h2>")[0]
+
+    assert {day.session for day in whole.days} > {"2027-02-24"}
+    assert whole.text in told
+    assert "The verdict is of the whole run; the days are those of this part." in told
+    assert "2027-02-24" in told
+    assert "2027-02-23" not in told
+    assert "of the whole run" not in report(run).read_text("utf-8")
 
 
 def test_a_run_in_no_program_has_no_verdict(tmp_path: Path) -> None:
