@@ -46,6 +46,17 @@ class Prices(Struct, frozen=True):
 PricesOfBar: TypeAlias = Prices | Bar
 
 
+class Entered(Struct, frozen=True):
+    """The fields of an entry's Signal that are needed here."""
+
+    entry: float | None
+    stop: float | None
+    limit: float | None
+
+
+EntryOfTrade: TypeAlias = Entered | Signal
+
+
 class Measures(Struct, frozen=True):
     """Measures of one trade, as defined above. r is None where the journal has no entry signal with a stop."""
 
@@ -95,7 +106,7 @@ def measured(
     return found
 
 
-def measure(trade: Trade, entry: Signal | None, bars: Sequence[PricesOfBar], instrument: Instrument | None) -> Measures:
+def measure(trade: Trade, entry: EntryOfTrade | None, bars: Sequence[PricesOfBar], instrument: Instrument | None) -> Measures:
     """One trade.
 
     Args:
@@ -129,7 +140,7 @@ def _prices(trade: Trade, bars: Sequence[PricesOfBar], direction: int, *, limite
             yield bar.low
 
 
-def _multiple(trade: Trade, entry: Signal | None, instrument: Instrument | None) -> float | None:
+def _multiple(trade: Trade, entry: EntryOfTrade | None, instrument: Instrument | None) -> float | None:
     if entry is None or entry.stop is None or instrument is None:
         return None
     enters = entry.entry if entry.limit is None else entry.limit

@@ -27,7 +27,7 @@ from tapewire.replay import lines, runs
 from tapewire.replay.compare import comparison, region
 from tapewire.replay.compare import source as sources
 from tapewire.replay.desk.run import ReportPage, Run
-from tapewire.replay.desk.start import configured, written
+from tapewire.replay.desk.start import configured, costs, written
 from tapewire.replay.research import lookahead as cutting
 from tapewire.replay.research import page, walk_files
 from tapewire.replay.research import search as searches
@@ -79,7 +79,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "verdict": "`same`, or what is wrong",
     },
 }
-"""What the columns are; those of trades and equity are in `tables.COLUMNS`, without mae, mfe and r, and with the window."""
+"""What the columns are; those of trades and equity are in `tables.COLUMNS`, with the window beside them."""
 
 
 class StudyResult:
@@ -161,7 +161,7 @@ class WalkForwardResult(StudyResult):
         from tapewire.replay.desk import tables
 
         rows = lines.read(self.folder / "trades.jsonl")
-        table = tables.made("trades", rows).drop(columns=["mae", "mfe", "r"])
+        table = tables.made("trades", rows)
         table.insert(0, "window", [row["window"] for row in rows])
         return table
 
@@ -227,6 +227,8 @@ def sweep(
     out: str | Path | None = None,
     fill: str = "next_open",
     fill_empty: bool = False,
+    commission: float | None = None,
+    slippage: int | None = None,
     sessions_split: float = 0.7,
     trials: int | None = None,
     metric: str = "net",
@@ -240,7 +242,8 @@ def sweep(
     """Run a grid of settings over a recording, and list the reasons to doubt the best cell.
 
     Args:
-        data, instrument, preset, strategies, start, end, fill_empty, instruments, options, progress: as of `backtest`.
+        data, instrument, preset, strategies, start, end, fill_empty, commission, slippage, instruments, options, progress: as of
+            `backtest`.
         set: the grid: a list of values for each setting, such as {"edge_fade.pause_bars": [10, 20, 40], "fill": ["close"]}.
         out: the folder, whose finished cells are not computed again; None for one that goes with the result.
         sessions_split: share of the sessions on which the best is chosen.
@@ -254,7 +257,18 @@ def sweep(
     if not 0 < sessions_split <= 1:
         raise ConfError(f"sessions_split = {sessions_split}: write a share above 0 and at most 1")
     axes, search = _space(set), None if trials is None else Search(trials, metric, seed)
-    chosen = (instrument, preset, strategies, start, end, fill, fill_empty, instruments, options)
+    chosen = (
+        instrument,
+        preset,
+        strategies,
+        start,
+        end,
+        fill,
+        fill_empty,
+        instruments,
+        options,
+        costs(instrument, commission, slippage),
+    )
     with _prepared("sweep", data, axes, search, *chosen) as (conf, read):
         with _folder(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))
@@ -282,6 +296,8 @@ def walk_forward(
     out: str | Path | None = None,
     fill: str = "next_open",
     fill_empty: bool = False,
+    commission: float | None = None,
+    slippage: int | None = None,
     jobs: int | None = None,
     cluster: str | None = None,
     instruments: str | Path | None = None,
@@ -291,7 +307,8 @@ def walk_forward(
     """Choose a cell of a grid on one window of sessions after another, and trade it on those that follow.
 
     Args:
-        data, instrument, preset, strategies, start, end, fill_empty, instruments, options, progress: as of `backtest`.
+        data, instrument, preset, strategies, start, end, fill_empty, commission, slippage, instruments, options, progress: as of
+            `backtest`.
         set, trials, seed, out, jobs, cluster: as of `sweep`; each window has trials of its own.
         sample, test, anchored, purge, embargo: the windows, in sessions (replay/research/windows.py).
         metric: by which each window chooses: sharpe, sortino, calmar, net, expectancy, profit_factor or win_rate.
@@ -300,7 +317,18 @@ def walk_forward(
     """
     plan = Plan(sample, test, anchored, purge, embargo, metric)
     axes, search = _space(set), None if trials is None else Search(trials, metric, seed)
-    chosen = (instrument, preset, strategies, start, end, fill, fill_empty, instruments, options)
+    chosen = (
+        instrument,
+        preset,
+        strategies,
+        start,
+        end,
+        fill,
+        fill_empty,
+        instruments,
+        options,
+        costs(instrument, commission, slippage),
+    )
     with _prepared("walk-forward", data, axes, search, *chosen) as (conf, read):
         with _folder(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))

@@ -21,12 +21,13 @@ from msgspec.structs import replace
 from tapewire import bus, daemons, form, strategies
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, InvariantError
-from tapewire.bus.messages import Alarm, Body, Header, Reject, Trade
+from tapewire.bus.messages import Alarm, Body, Header, Reject, Signal, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf, Preset
-from tapewire.replay import loop, outputs, runs, venue
+from tapewire.replay import lines, loop, outputs, runs, venue
 from tapewire.replay import sources as reading
+from tapewire.replay.excursion import Entered
 from tapewire.replay.research import sessions
 from tapewire.replay.research.sessions import FoldedWindow, Stream
 from tapewire.replay.sources.options import Options
@@ -37,6 +38,7 @@ SELDOM = (20_000, 50, 100)
 """When a worker looks for garbage in cycles: by then a cell has allocated some megabytes."""
 
 RECORDED = (topics.TRADE, topics.REJECT, topics.ALARM)
+ENTERED = (*RECORDED, topics.SIGNAL)
 NOTHING = Preset(name="", description="", day_type="", strategies=())
 
 
@@ -111,11 +113,11 @@ def run(cells: Sequence[tuple[str, Conf]], stream: Stream) -> list[Result]:
     return [each.result(key, days) for (key, _), each in zip(cells, playing, strict=True)]
 
 
-def played(confs: Sequence[Conf], stream: Stream) -> tuple[list[CellRun], list[str]]:
-    """As `run`: the cells after the last bar, and the recording's sessions with an RTH bar, in order."""
+def played(confs: Sequence[Conf], stream: Stream, *, entries: bool = False) -> tuple[list[CellRun], list[str]]:
+    """As `run`: the cells after the last bar, and the recording's sessions with an RTH bar, in order. entries: keep those, too."""
     if any(_shared(conf) != _shared(stream.conf) for conf in confs):
         raise InvariantError("cells of one recording have different settings beside preset and fill")
-    playing = [CellRun(conf) for conf in confs]
+    playing = [CellRun(conf, entries=entries) for conf in confs]
     days: dict[str, None] = {}
     for window in stream.windows():
         days |= window.days
@@ -129,15 +131,17 @@ def played(confs: Sequence[Conf], stream: Stream) -> tuple[list[CellRun], list[s
 class CellRun:
     """One cell: the cores behind the tracker, and a venue, as in a backtest. The bars come with their sessions.
 
-    trades: in the order of their exits. refused: intents that the gate refused. off: strategies that were switched off.
+    trades: in the order of their exits. entries: by the ids of their trades, if they are kept. refused: intents that the gate
+    refused. off: strategies that were switched off.
     """
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, conf: Conf, *, entries: bool = False) -> None:
         decides, limits = evaluator.daemon(conf), gate.daemon(conf)
         self._venue = runs.venue(conf)
-        self._loop = loop.Loop([decides, limits], self._venue, self._record, conf.epoch, RECORDED)
+        self._loop = loop.Loop([decides, limits], self._venue, self._record, conf.epoch, ENTERED if entries else RECORDED)
         self._rests = decides.core.rests if isinstance(decides.core, evaluator.Evaluator) and not limits.subscribe else None
         self.trades: list[Trade] = []
+        self.entries: dict[str, Entered] = {}
         self.off: list[str] = []
         self.refused = 0
 
@@ -176,6 +180,9 @@ class CellRun:
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Trade:
             self.trades.append(body)
+        elif type(body) is Signal:
+            if body.action in lines.ENTRIES:
+                self.entries[body.order_id] = Entered(body.entry, body.stop, body.limit)
         elif type(body) is Reject:
             self.refused += 1
         elif type(body) is Alarm and body.name == evaluator.STRATEGY_OFF:

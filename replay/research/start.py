@@ -143,7 +143,7 @@ def walked(
                 known[msgspec.json.encode(each)] = len(found)
                 found.append(each)
                 made.append(result)
-                placed.append(trades.placed(result.trades, result.sessions, conf.calendar))
+                placed.append(trades.placed(result, conf.calendar))
             return [known[msgspec.json.encode(each)] for each in cells]
 
         candidates = None

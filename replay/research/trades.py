@@ -17,7 +17,7 @@ A plug-in that remembers its own trades beyond a session remembers those of its 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from tapewire.bus.messages import Trade
 from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.excursion import Entered
 from tapewire.replay.research import cell as cells
 from tapewire.replay.research import grid
 from tapewire.replay.research.cell import Job
@@ -40,21 +41,23 @@ from tapewire.strategies import registry
 
 
 class CellTrades(Struct, frozen=True):
-    """A finished cell. sessions: of the recording, with an RTH bar. refused, off: as of a `Result`."""
+    """A finished cell. sessions: of the recording, with an RTH bar. entries: of the trades. refused, off: as of a `Result`."""
 
     key: str
     sessions: tuple[str, ...]
     trades: tuple[Trade, ...]
+    entries: tuple[Entered | None, ...]
     refused: int
     off: tuple[str, ...]
 
 
 class PlacedTrade(NamedTuple):
-    """A trade with the sessions in which it was decided and closed, as indexes of the recording's."""
+    """A trade with the sessions in which it was decided and closed, as indexes of the recording's, and what its entry asked for."""
 
     trade: Trade
     opened: int
     closed: int
+    entry: Entered | None = None
 
 
 _jobs = msgspec.json.Decoder(tuple[Job, ...])
@@ -67,7 +70,7 @@ def jobs(conf: Conf, files: str, data: Path, source: Options, chosen: Sequence[C
     for each in chosen:
         applied = grid.applied(conf, each)
         free = replace(applied, preset=replace(applied.preset, risk=replace(applied.preset.risk, drawdown=None)))
-        made.append(Job(cells.key(free, files, f"{code} trades"), str(data), source, files, code, free))
+        made.append(Job(cells.key(free, files, f"{code} trades, entries"), str(data), source, files, code, free))
     return made
 
 
@@ -103,23 +106,32 @@ def compute(encoded: bytes) -> list[bytes]:
 
 def run(wanted: Sequence[Job], stream: Stream) -> list[CellTrades]:
     """As `compute`, over a stream that is there already."""
-    playing, sessions = cells.played([job.conf for job in wanted], stream)
+    playing, sessions = cells.played([job.conf for job in wanted], stream, entries=True)
     return [
-        CellTrades(job.key, tuple(sessions), tuple(each.trades), each.refused, tuple(each.off))
+        CellTrades(
+            job.key,
+            tuple(sessions),
+            tuple(each.trades),
+            tuple(each.entries.get(trade.id) for trade in each.trades),
+            each.refused,
+            tuple(each.off),
+        )
         for job, each in zip(wanted, playing, strict=True)
     ]
 
 
-def placed(trades: Iterable[Trade], sessions: Sequence[str], calendar: Calendar) -> list[PlacedTrade]:
+def placed(made: CellTrades, calendar: Calendar) -> list[PlacedTrade]:
     """Trades in the order of their signals. One of a date without RTH counts for the session after it, or for the last one."""
+    sessions = made.sessions
     clock, last = SessionClock(calendar), len(sessions) - 1
     found = [
         PlacedTrade(
             trade,
             min(bisect_left(sessions, trade.session), last),
             min(bisect_left(sessions, clock.read(trade.exit_ns)[0].date), last),
+            entry,
         )
-        for trade in trades
+        for trade, entry in zip(made.trades, made.entries, strict=True)
     ]
     return sorted(found, key=lambda each: (each.trade.signal_ns, each.trade.exit_ns))
 

@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from tapewire.bus import disk
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import equity
+from tapewire.replay import equity, excursion, lines
 from tapewire.replay.research import grid, multiple, walk, walk_page
 from tapewire.replay.research.grid import Axis, Cell
 from tapewire.replay.research.multiple import Overfit, Superior
@@ -34,15 +34,11 @@ from tapewire.replay.research.trades import CellTrades
 from tapewire.replay.research.walk import TestedTrade, Walked
 from tapewire.replay.research.windows import Plan
 from tapewire.replay.sources.recording import Recording
-from tapewire.replay.tapes import wall
 
 NAMES = ("windows", "trades", "sessions", "cells")
 OURS = (*KEPT, *(f"{name}.{ending}" for name in NAMES for ending in ("csv", "jsonl")), "equity.csv", "walk.html", "walk.json")
 
-TRADE = (
-    *("window", "session", "strategy", "setup", "direction", "size", "signal_time", "entry_time", "entry_price", "exit_time"),
-    *("exit_price", "reason", "bars_held", "stop", "target", "gross", "commission", "net", "id", "instrument"),
-)
+TRADE = ("window", *lines.TRADE)
 
 
 class WalkForward(Struct, frozen=True):
@@ -106,7 +102,7 @@ def write(
     )
     rows = {
         "windows": list(windows(walked, cells)),
-        "trades": [trade(each) for each in walked.trades],
+        "trades": [trade(each, recording, conf) for each in walked.trades],
         "sessions": list(sessions(walked)),
         "cells": [cell(walked, each, at) for at, each in enumerate(cells)],
     }
@@ -128,31 +124,11 @@ def windows(walked: Walked, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
         yield {**line, **(dict.fromkeys(cells[0]) if at is None else cells[at])}
 
 
-def trade(tested: TestedTrade) -> dict[str, Any]:
+def trade(tested: TestedTrade, recording: Recording, conf: Conf) -> dict[str, Any]:
     """A trade of the account. session: of its signal; window: from 1."""
-    each = tested.placed.trade
-    return {
-        "window": tested.window + 1,
-        "session": each.session,
-        "strategy": each.strategy,
-        "setup": each.setup,
-        "direction": each.direction,
-        "size": each.size,
-        "signal_time": wall(each.signal_ns),
-        "entry_time": wall(each.entry_ns),
-        "entry_price": each.entry_price,
-        "exit_time": wall(each.exit_ns),
-        "exit_price": each.exit_price,
-        "reason": each.reason,
-        "bars_held": each.bars_held,
-        "stop": each.stop,
-        "target": each.target,
-        "gross": each.gross_cents / 100,
-        "commission": each.commission_cents / 100,
-        "net": each.net_cents / 100,
-        "id": each.id,
-        "instrument": each.instrument,
-    }
+    of = tested.placed
+    measures = excursion.measure(of.trade, of.entry, recording.bars, conf.instruments.get(of.trade.instrument))
+    return {"window": tested.window + 1, **lines.trade(of.trade, measures)}
 
 
 def sessions(walked: Walked) -> Iterator[dict[str, Any]]:

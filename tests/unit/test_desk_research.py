@@ -88,6 +88,21 @@ def test_a_walk_forward_is_of_one_piece(walked):
     assert "Before you believe it" in walked._repr_html_()
 
 
+def test_costs_and_what_a_trade_went_through_are_a_backtests(recorded):
+    """One cell with costs of its own: its trades with mae, mfe and r, and its net in a sweep."""
+    one, costs = {"pipeline.distance_points": 10.0}, {"commission": 0.5, "slippage": 0}
+    run = tapewire.backtest(recorded, strategies=["pipeline"], set=one, journal="none", **costs)
+    walk = tapewire.walk_forward(recorded, set=one, sample=2, test=1, **costs, **PIPELINE)
+    table = tapewire.sweep(recorded, set=one, **costs, **PIPELINE).table
+
+    tested = run.trades[run.trades.session == "2026-03-04"].sort_values(["exit_time", "id"])
+    mine = walk.trades.drop(columns="window").sort_values(["exit_time", "id"])
+    pd.testing.assert_frame_equal(mine.reset_index(drop=True), tested.reset_index(drop=True))
+    assert mine.r.notna().all()
+    assert table.net.iloc[0] == pytest.approx(run.trades.net.sum())
+    assert table.commission.iloc[0] == pytest.approx(1.0 * len(run.trades))
+
+
 @pytest.mark.parametrize(
     ("name", "table"), [(name, name.partition(".")[2]) for name in research.COLUMNS if "Lookahead" not in name]
 )

@@ -19,6 +19,7 @@ from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import loop, runs
+from tapewire.replay.excursion import Entered
 from tapewire.replay.research import cell, grid, start, sweep, trades, walk, walk_files
 from tapewire.replay.research.grid import Axis
 from tapewire.replay.research.sessions import Stream
@@ -231,7 +232,8 @@ def test_a_window_is_what_a_run_from_there_with_a_new_account_makes(recorded: tu
     conf, free = settings(limit), settings(None)
     stream = Stream(conf, recorded[1])
     (whole,), days = cell.played([free], stream)
-    placed = trades.placed(whole.trades, days, conf.calendar)
+    unknown = (None,) * len(whole.trades)
+    placed = trades.placed(CellTrades("key", tuple(days), tuple(whole.trades), unknown, 0, ()), conf.calendar)
     cents = None if limit is None else round(limit * 100)
 
     assert len(days) == 5
@@ -341,7 +343,7 @@ def test_a_folder_of_a_sweep_is_not_one_of_a_walk_forward(tmp_path: Path, record
 def test_a_trade_of_a_date_without_rth_counts_for_the_session_after_it() -> None:
     """And after the last session for that one."""
     made = [replace(trade(at, 1).trade, session=date) for at, date in ((1, "2026-03-03"), (7, "2026-03-09"))]
-    found = trades.placed(made, (DATES[0], DATES[3], DATES[5]), Calendar())
+    found = trades.placed(CellTrades("key", (DATES[0], DATES[3], DATES[5]), tuple(made), (None, None), 0, ()), Calendar())
 
     assert [(each.opened, each.closed) for each in found] == [(1, 1), (2, 2)]
 
@@ -356,6 +358,7 @@ def test_the_account_is_new_for_each_window() -> None:
 
 def test_a_cells_result_goes_through_json(recorded: tuple[Path, Recording]) -> None:
     """As workers send it."""
-    found = CellTrades("key", DATES, tuple(each.trade for each in FIRST), 3, ())
+    entries = (Entered(100.0, 90.0, None), *[None] * (len(FIRST) - 1))
+    found = CellTrades("key", DATES, tuple(each.trade for each in FIRST), entries, 3, ())
 
     assert msgspec.json.decode(msgspec.json.encode(found), type=CellTrades) == found
