@@ -15,7 +15,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$folder" grademark@0.3.0 data-forge@1.10.4 chai@4.5.0 > /dev/null 2>&1
+npm install --silent --no-audit --no-fund --no-save --ignore-scripts --prefix "$folder" \
+    grademark@0.3.0 data-forge@1.10.4 chai@4.5.0 > /dev/null 2>&1
 cat > try.js <<'JS'
 const { DataFrame } = require("data-forge");
 const { backtest } = require("grademark");
