@@ -38,6 +38,7 @@ NAVIGATION: Mapping[str, Mapping[str, str]] = {
         "Questions to a recording": "docs/research.md",
         "Writing a strategy": "strategies/README.md",
         "The playbook": "strategies/PLAYBOOK.md",
+        "Features": "strategies/features/FEATURES.md",
         "Files that are read": "replay/sources/README.md",
         "Any table, by a mapping": "replay/sources/MAPPING.md",
         "Instruments": "docs/instruments.md",

@@ -17,6 +17,7 @@ from tapewire.daemons.operator import cli
 # By the module that registers a command; the first that fits. A new module of a known room needs no line here.
 GROUPS = {
     "replay.research": "Research",
+    "replay.features": "Research",
     "replay.days": "The day",
     "replay.verify": "The day",
     "replay": "Recordings and runs",

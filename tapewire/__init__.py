@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 from tapewire import form as form  # decides where all other modules come from, so it comes first
 
 if TYPE_CHECKING:
+    from tapewire.replay.desk.features import features as features
     from tapewire.replay.desk.research import compare as compare
     from tapewire.replay.desk.research import lookahead as lookahead
     from tapewire.replay.desk.research import sweep as sweep
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 DESK = {
     "backtest": "tapewire.replay.desk.start",
+    "features": "tapewire.replay.desk.features",
     **dict.fromkeys(("Run", "load"), "tapewire.replay.desk.run"),
     **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),
 }

@@ -104,6 +104,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
         "sweep": "Run a grid of settings over a recording, and list the reasons to doubt the best cell.",
         "walk-forward": "Choose a cell of a grid on one window of sessions after another, and trade it on those that follow.",
     },
+    "replay.features.commands": {
+        "features": "Write what a model is trained on: features of each bar, and what became of it.",
+    },
     "replay.verify.commands": {
         "verify": "Decide a day again from its recorded bars and the venue's words, and compare every message with "
         "what was published.",

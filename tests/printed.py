@@ -13,7 +13,10 @@ DRIVE = "/mnt/c/Users/NAME/Documents"
 
 RECORDED, LIVE = "test_printed_commands", "test_printed_live"
 
-ON_RECORDINGS = ("backtest", "data", "demo", "diff", "explain", "lookahead", "replay", "signals", "sweep", "walk-forward", "why")
+ON_RECORDINGS = (
+    *("backtest", "data", "demo", "diff", "explain", "features", "lookahead", "replay", "signals", "sweep", "walk-forward"),
+    "why",
+)
 ON_A_LIVE_RUN = (
     *("accounts", "arm", "bridge", "day", "doctor", "down", "ingress", "keys", "kill", "latency", "mirror", "month", "ready"),
     *("send", "status", "subscribers", "tap", "up", "verify"),

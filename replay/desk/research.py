@@ -7,7 +7,6 @@ columns are. Money is dollars after commission and slippage, times are New York'
 from __future__ import annotations
 
 import csv
-import dataclasses
 import datetime as dt
 import shutil
 import weakref
@@ -15,11 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings.structs import Conf
@@ -27,7 +25,7 @@ from tapewire.replay import lines, runs
 from tapewire.replay.compare import comparison, region
 from tapewire.replay.compare import source as sources
 from tapewire.replay.desk.run import ReportPage, Run
-from tapewire.replay.desk.start import configured, costs, written
+from tapewire.replay.desk.start import configured, costs, opened
 from tapewire.replay.research import lookahead as cutting
 from tapewire.replay.research import page, walk_files
 from tapewire.replay.research import search as searches
@@ -481,9 +479,5 @@ def _prepared(
     conf = configured(instance, instrument, preset, strategies, settings, fill, fill_empty, None, own)
     if parts:
         studies.checked(conf, parts, search)
-    how = options or Options()
-    how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
-    with TemporaryDirectory(prefix="tapewire-") as place:
-        path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
-        recording, calendar = runs.read(path, instrument, lambda share: None, how, conf.instruments)
-        yield replace(conf, calendar=calendar), studies.Data(path.resolve(), how, recording)
+    with opened(conf, data, start, end, options, lambda share: None) as (conf, recording, place):
+        yield conf, studies.Data(place.path.resolve(), place.how, recording)

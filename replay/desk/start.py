@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -19,6 +20,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import keeping, runs
 from tapewire.replay.desk.run import Run
 from tapewire.replay.sources.options import Options
+from tapewire.replay.sources.recording import Recording
 from tapewire.replay.tapes import Kept
 
 if TYPE_CHECKING:
@@ -66,15 +68,10 @@ def backtest(
     own = None if instruments is None else Path(instruments)
     settings = {**(set or {}), **costs(instrument, commission, slippage)}
     conf = configured("backtest", instrument, preset, strategies, settings, fill, fill_empty, program, own)
-    how = options or Options()
-    how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
     tell = progress or (lambda share: None)
     folder = Path(mkdtemp(prefix="tapewire-") if out is None else out)
     try:
-        with TemporaryDirectory(prefix="tapewire-") as place:
-            path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
-            recording, calendar = runs.read(path, instrument, lambda share: tell(share / 2), how, conf.instruments)
-            conf = msgspec.structs.replace(conf, calendar=calendar)
+        with opened(conf, data, start, end, options, lambda share: tell(share / 2)) as (conf, recording, _):
             kept = keeping.chosen(journal, len(recording.bars))
             runs.backtest(conf, recording, folder, lambda share: tell(0.5 + share / 2), kept)
     except BaseException:
@@ -82,6 +79,36 @@ def backtest(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return Run(folder, capital=capital, recording=recording, passing=out is None)
+
+
+class ReadFrom(NamedTuple):
+    """Where a recording came from, and how it was read: another process can read it there again."""
+
+    path: Path
+    how: Options
+
+
+@contextmanager
+def opened(
+    conf: Conf,
+    data: str | Path | pd.DataFrame,
+    start: str | dt.date | None,
+    end: str | dt.date | None,
+    options: Options | None,
+    progress: runs.Progress,
+) -> Iterator[tuple[Conf, Recording, ReadFrom]]:
+    """The recording of the traded instrument, and the settings with its calendar. A table lies in a file while this is open.
+
+    Raises:
+        ConfError, DataError: as `backtest`, whose arguments these are.
+    """
+    (instrument,) = conf.traded
+    how = options or Options()
+    how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
+    with TemporaryDirectory(prefix="tapewire-") as place:
+        path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
+        recording, calendar = runs.read(path, instrument, progress, how, conf.instruments)
+        yield msgspec.structs.replace(conf, calendar=calendar), recording, ReadFrom(path, how)
 
 
 def configured(

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.messages import Session
-from tapewire.strategies.features import moves, times
+from tapewire.strategies.features import (
+    auctions,
+    daytypes,
+    flow,
+    means,
+    moves,
+    opening,
+    others,
+    prices,
+    shapes,
+    times,
+    volatility,
+    volumes,
+)
 from tapewire.strategies.features.feature import Feature
 from tapewire.strategies.features.moment import Moment
 
-FAMILIES = (times, moves)
+FAMILIES = (times, moves, volatility, shapes, volumes, flow, means, prices, opening, daytypes, auctions, others)
 
 
 def _all() -> Iterator[tuple[str, Feature]]:
@@ -26,6 +39,9 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(dict(_all()))
 """Every feature by its name, in a fixed order."""
 
 
+AUCTION = frozenset(feature.name for feature in auctions.table())
+
+
 def chosen(names: Sequence[str]) -> tuple[Feature, ...]:
     """The features of these names, in their order. Raises ConfError for a name that is none, or that is there twice."""
     for at, name in enumerate(names):
@@ -34,6 +50,11 @@ def chosen(names: Sequence[str]) -> tuple[Feature, ...]:
         if name in names[:at]:
             raise ConfError(f"the feature {name!r} is named twice; name it once")
     return tuple(FEATURES[name] for name in names)
+
+
+def reads_auction(names: Iterable[str]) -> bool:
+    """Whether one of these features is of the auction, and so always missing where the preset asks for none."""
+    return any(name in AUCTION for name in names)
 
 
 def digest(names: Sequence[str]) -> str:

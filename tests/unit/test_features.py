@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.testing import bar, session
-from tapewire.strategies.features import FEATURES, FeatureStream, digest
+from tapewire.strategies.features import FEATURES, FeatureStream, digest, page
 
 UNITS = {
     "atr": "ATR",
@@ -40,6 +41,14 @@ def test_a_feature_names_its_unit_and_says_what_it_is(name: str) -> None:
     assert feature.meaning.endswith(".")
     assert "\n" not in feature.meaning
     assert feature.revision >= 1
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    """`python -m tapewire.strategies.features.page > strategies/features/FEATURES.md` after every change of a feature."""
+    committed = Path(page.__file__).with_name("FEATURES.md").read_text("utf-8")
+
+    assert committed == page.page()
+    assert all(f"| `{name}` |" in committed for name in FEATURES)
 
 
 def test_values_come_in_the_order_of_the_names() -> None:
