@@ -37,6 +37,7 @@ from tapewire.replay.research.watch import Use
 from tapewire.replay.research.windows import Plan
 from tapewire.replay.sources.options import Options
 from tapewire.strategies.clock import NEW_YORK
+from tapewire.strategies.features.stream import available
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,8 +73,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "chosen": "in how many windows",
     },
     "Lookahead.table": {
-        "subject": "a strategy, `session` (the tracker) or `arbitrated` (evaluator and gate)",
-        "decisions": "messages, proposals or intents of the whole run",
+        "subject": "a strategy, `session` (the tracker), `arbitrated` (evaluator and gate) or a feature",
+        "decisions": "messages, proposals or intents of the whole run; of a feature, bars with a value",
         "verdict": "`same`, or what is wrong",
     },
 }
@@ -345,6 +346,7 @@ def lookahead(
     end: str | dt.date | None = None,
     cuts: int = 20,
     seed: int = 1,
+    features: bool = False,
     instruments: str | Path | None = None,
     options: Options | None = None,
     progress: runs.Progress | None = None,
@@ -353,7 +355,8 @@ def lookahead(
 
     Args:
         data, instrument, preset, strategies, set, start, end, instruments, options, progress: as of `backtest`.
-        cuts: fresh folds that end anywhere, beside those right after decisions. seed: of their places.
+        cuts: fresh folds that end anywhere, beside those right after decisions. seed: of their places. features: compare the values
+            of all features, too.
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
@@ -369,6 +372,7 @@ def lookahead(
             data=read.path,
             tell=lambda words: None,
             progress=progress or (lambda share: None),
+            features=available(conf.preset.auction_row_ticks) if features else (),
         )
     table, differences, uses = (
         pd.DataFrame([msgspec.structs.asdict(row) for row in rows], columns=[field.name for field in msgspec.structs.fields(kind)])

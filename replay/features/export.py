@@ -27,8 +27,8 @@ from tapewire.replay.research.sessions import Stream
 from tapewire.replay.runs import Progress
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.clock import NEW_YORK
-from tapewire.strategies.features import FEATURES, FeatureStream, digest
-from tapewire.strategies.features.stream import reads_auction
+from tapewire.strategies.features import FeatureStream, digest
+from tapewire.strategies.features.stream import available, reads_auction
 from tapewire.strategies.protocol import Hours
 
 if TYPE_CHECKING:
@@ -207,8 +207,8 @@ class Rows:
 def _wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
     row_ticks = conf.preset.auction_row_ticks
     if names is None:
-        return tuple(name for name in FEATURES if row_ticks or not reads_auction([name]))
-    if not row_ticks and (lacking := [name for name in names if name in FEATURES and reads_auction([name])]):
+        return available(row_ticks)
+    if not row_ticks and (lacking := [name for name in names if reads_auction([name])]):
         raise ConfError(f"the feature {lacking[0]!r} needs the auction; add --set auction_row_ticks=4")
     return tuple(names)
 

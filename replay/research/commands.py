@@ -134,17 +134,25 @@ def lookahead(
     strategies: StrategiesOption = None,
     cuts: Annotated[int, typer.Option(min=0, help="Fresh folds that end anywhere, beside those right after decisions.")] = 20,
     seed: Annotated[int, typer.Option(help="Another seed cuts elsewhere.")] = 1,
+    features: Annotated[bool, typer.Option("--features", help="Compare the values of all features, too.")] = False,
+    settings: SetOption = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
     *,
     source: Options,
 ) -> None:
-    """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if a strategy looks ahead."""
+    """Cut the stream and compare every decision up to the cut with the whole run's. Exit status 1 if something looks ahead."""
     from tapewire.replay.research import lookahead as cutting
+    from tapewire.strategies.features.stream import available
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "lookahead", own=own, source=source)
+    conf, recording = prepare(
+        data, instrument, preset, strategies, "next_open", "lookahead", settings=settings, own=own, source=source
+    )
+    names = available(conf.preset.auction_row_ticks) if features else ()
     with bar() as (tell, progress):
-        analysis = cutting.analyse(conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress)
+        analysis = cutting.analyse(
+            conf, recording, count=cuts, seed=seed, data=data.resolve(), tell=tell, progress=progress, features=names
+        )
     if as_json:
         out.print(msgspec.json.encode(analysis).decode(), markup=False)
     else:
@@ -161,7 +169,9 @@ def account(analysis: Analysis) -> Iterator[str]:
         f"fresh folds   {analysis.cuts} cuts: {analysis.anywhere} anywhere (seed {analysis.seed}), "
         f"{analysis.after} right after the {analysis.decided} bars with a decision"
     )
-    yield "compared      every field of sessions, of each strategy's own proposals and of arbitrated intents up to the cut"
+    compared = "every field of sessions, of each strategy's own proposals and of arbitrated intents"
+    features = f", and {analysis.features} features" if analysis.features else ""
+    yield f"compared      {compared}{features} up to the cut"
     yield ""
     yield from aligned(
         [("subject", "decisions", "verdict"), *((row.subject, str(row.decisions), row.verdict) for row in analysis.rows)]

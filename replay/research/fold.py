@@ -7,7 +7,8 @@ compared byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, runs
 from tapewire.replay.sources.recording import Told
 from tapewire.strategies import registry
+from tapewire.strategies.features import FeatureStream
 from tapewire.strategies.roster import Independent
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -33,7 +35,7 @@ class BarResult(Struct, frozen=True, array_like=True):
     session: the `Session` without the position, empty if the bar was ignored. position: what the venue reported with the bar, an
         input of arbitration alone and the outcome of its own earlier intents.
     proposals: each `Proposal` of a strategy alone, in priority order. intents: the `Intents` of arbitration, if any.
-    off: strategies that were switched off on this bar, and why.
+    off: strategies that were switched off on this bar, and why. features: values of those that were asked for, eight bytes each.
     """
 
     session: bytes = b""
@@ -41,6 +43,7 @@ class BarResult(Struct, frozen=True, array_like=True):
     proposals: tuple[bytes, ...] = ()
     intents: tuple[bytes, ...] = ()
     off: tuple[str, ...] = ()
+    features: bytes = b""
 
     @property
     def decided(self) -> bool:
@@ -49,10 +52,12 @@ class BarResult(Struct, frozen=True, array_like=True):
 
 
 class Fold:
-    """Fresh cores, at the beginning of a recording."""
+    """Fresh cores, at the beginning of a recording. features: computed beside them."""
 
-    def __init__(self, conf: Conf) -> None:
+    def __init__(self, conf: Conf, features: Sequence[str] = ()) -> None:
         preset = conf.preset
+        self._features = FeatureStream(features) if features else None
+        self._packed = struct.Struct(f"<{len(features)}d").pack
         daemons = [tracker.daemon(conf), evaluator.daemon(conf), gate.daemon(conf)]
         self._loop = loop.Loop(daemons, runs.venue(conf), self._record, conf.epoch)
         self._alone = Independent(registry.build(preset.strategies, preset.parameters, preset.day_type), preset.exits.exit_time)
@@ -73,7 +78,8 @@ class Fold:
         proposals = tuple(_encode(proposal) for proposal in self._alone.step(alone))
         faults = self._alone.roster.failures
         off, self._off = tuple(map(str, faults[self._off :])), len(faults)
-        return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off)
+        features = b"" if self._features is None else self._packed(*self._features.take(alone))
+        return BarResult(_encode(alone), _encode(position), proposals, tuple(self._intents), off, features)
 
     def told(self, fact: Told) -> None:
         """What a journal tells beside its bars."""
@@ -89,6 +95,11 @@ class Fold:
 def fields(encoded: bytes) -> dict[str, Any]:
     """An encoded message as plain fields by their dotted names, in the order in which it has them: `flow.delta`, `bar.close`."""
     return dict(_leaves(msgspec.msgpack.decode(encoded), "")) if encoded else {}
+
+
+def values(packed: bytes) -> tuple[float, ...]:
+    """The values of a bar's features."""
+    return struct.unpack(f"<{len(packed) // 8}d", packed)
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,8 @@ The recording is folded whole, with every bar in memory, and then twice more:
     fresh folds    in this process, from the first bar up to several cuts: at random places of a seed, and right after decisions
 
 The analysis compares decisions, not trades: every field of every session message, of every proposal of each strategy alone, and of
-every intent that arbitration sends to the gate, byte for byte. The first fold catches decisions that use future bars, a clock or
+every intent that arbitration sends to the gate, byte for byte; and, if they are asked for, the value of every feature on every bar
+(strategies/features/). The first fold catches decisions that use future bars, a clock or
 chance; the others catch state that one run leaves behind for the next. Inputs are compared before decisions, so a difference names
 the input that differed, or reports that none did: then the strategy used more than the stream.
 
@@ -28,7 +29,7 @@ from tapewire.bus.messages import Bar
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import tapes
 from tapewire.replay.research import withheld
-from tapewire.replay.research.fold import BarResult, Fold, fields
+from tapewire.replay.research.fold import BarResult, Fold, fields, values
 from tapewire.replay.research.watch import Use
 from tapewire.replay.sources.recording import Input, Recording, Told, inputs
 from tapewire.strategies import registry
@@ -43,7 +44,7 @@ ARBITRATED = "arbitrated"
 class Divergence(Struct, frozen=True):
     """The first decision of one subject that differs from the whole run.
 
-    subject: a strategy's display name, "session" (the tracker) or "arbitrated" (evaluator and gate together).
+    subject: a strategy's display name, "session" (the tracker), "arbitrated" (evaluator and gate together) or a feature's name.
     cut: which fold, in words. at: the bar, Eastern wall stamp. field: its dotted name, with the values whole and cut.
     cause: the first input field that differs, or the statement that none does.
     """
@@ -63,7 +64,10 @@ class Divergence(Struct, frozen=True):
 
 
 class SubjectResult(Struct, frozen=True):
-    """One subject of the table. decisions: messages, proposals or intents of the whole run. verdict: "same" or what is wrong."""
+    """One subject of the table. decisions: messages, proposals or intents of the whole run; of a feature, bars with a value.
+
+    verdict: "same" or what is wrong.
+    """
 
     subject: str
     decisions: int
@@ -71,7 +75,7 @@ class SubjectResult(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """What was compared, and the result. after: cuts right after a decision, of so many `decided` bars."""
+    """What was compared, and the result. after: cuts right after a decision, of so many `decided` bars. features: how many."""
 
     bars: int
     seed: int
@@ -82,6 +86,7 @@ class Analysis(Struct, frozen=True):
     rows: tuple[SubjectResult, ...]
     differences: tuple[Divergence, ...]
     uses: tuple[Use, ...]
+    features: int = 0
 
     @property
     def well(self) -> bool:
@@ -97,7 +102,7 @@ Fields: TypeAlias = Mapping[str, object]
 Different: TypeAlias = tuple[str, str, str]
 """A field's name, its value in the whole run and in the cut one."""
 
-Apart: TypeAlias = Callable[[Conf, Iterable[Input]], Iterator[withheld.Decided]]
+Apart: TypeAlias = Callable[[Conf, Iterable[Input], Sequence[str]], Iterator[withheld.Decided]]
 
 
 def analyse(
@@ -110,20 +115,21 @@ def analyse(
     tell: Callable[[str], None],
     progress: Callable[[float], None],
     apart: Apart = withheld.steps,
+    features: Sequence[str] = (),
 ) -> Analysis:
     """Fold three ways and compare.
 
     Args:
         count: cuts anywhere. seed: of their choice. data: the recording's folder, which no strategy has business with.
-        apart: folds bar by bar without knowing the rest.
+        apart: folds bar by bar without knowing the rest. features: names of those to compare, too.
     """
     bars = recording.bars
     tell("whole run")
-    whole = list(_folded(conf, bars, recording.facts, lambda at: progress(at / len(bars) / 3)))
-    comparison = Comparison(bars, whole)
+    whole = list(_folded(conf, bars, recording.facts, features, lambda at: progress(at / len(bars) / 3)))
+    comparison = Comparison(bars, whole, features)
     uses: list[Use] = []
     tell("withheld")
-    for at, told in enumerate(apart(conf, recording.inputs())):
+    for at, told in enumerate(apart(conf, recording.inputs(), features)):
         uses += told.uses
         comparison.bar(at, told.step, "when later bars are withheld")
         progress((1 + (at + 1) / len(bars)) / 3)
@@ -134,7 +140,7 @@ def analyse(
     total, done = sum(cuts), 0
     for cut in cuts:
         words = f"in a fresh fold that ends after {tapes.wall(bars[cut - 1].close_ns)}"
-        for at, step in enumerate(_folded(conf, bars[:cut], recording.facts)):
+        for at, step in enumerate(_folded(conf, bars[:cut], recording.facts, features)):
             comparison.bar(at, step, words)
         done += cut
         progress((2 + done / total) / 3)
@@ -145,9 +151,10 @@ def analyse(
         anywhere=len(anywhere),
         after=len(after),
         decided=len(decided),
-        rows=tuple(_rows(conf, whole, comparison, uses, data)),
+        rows=(*_rows(conf, whole, comparison, uses, data), *_features(features, whole, comparison)),
         differences=tuple(comparison.found.values()),
         uses=tuple(uses),
+        features=len(features),
     )
 
 
@@ -168,8 +175,9 @@ def choose(total: int, decided: Sequence[int], count: int, seed: int) -> tuple[l
 class Comparison:
     """The whole run against others, bar by bar. found: the first difference of each subject, in the order in which they showed."""
 
-    def __init__(self, bars: Sequence[Bar], whole: Sequence[BarResult]) -> None:
+    def __init__(self, bars: Sequence[Bar], whole: Sequence[BarResult], features: Sequence[str] = ()) -> None:
         self._bars = bars
+        self._features = features
         self._whole = whole
         self.found: dict[str, Divergence] = {}
 
@@ -189,9 +197,16 @@ class Comparison:
         if other.intents != whole.intents:
             cause = partial(_cause, _inputs(whole), _inputs(other))
             self._note(ARBITRATED, at, _joined(whole.intents), _joined(other.intents), cut, cause)
+        if len(other.features) == len(whole.features) and other.features != whole.features:
+            self._compare_features(at, whole, other, cut)
         for fault in {*whole.off} ^ {*other.off}:
             was, became = ({"running": fault not in step.off} for step in (whole, other))
             self._note(fault.partition(" is switched off")[0], at, was, became, cut, partial(str, fault))
+
+    def _compare_features(self, at: int, whole: BarResult, other: BarResult, cut: str) -> None:
+        cause = partial(_cause, fields(whole.session), fields(other.session))
+        for name, was, became in zip(self._features, values(whole.features), values(other.features), strict=True):
+            self._note(name, at, {"value": _value(was)}, {"value": _value(became)}, cut, cause)
 
     def _note(self, subject: str, at: int, whole: Fields, short: Fields, cut: str, cause: Callable[[], str]) -> None:
         """Keep the first difference of each subject: those that follow are mostly its consequences."""
@@ -202,9 +217,13 @@ class Comparison:
 
 
 def _folded(
-    conf: Conf, bars: Sequence[Bar], facts: Mapping[int, Sequence[Told]], progress: Callable[[int], None] | None = None
+    conf: Conf,
+    bars: Sequence[Bar],
+    facts: Mapping[int, Sequence[Told]],
+    features: Sequence[str],
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[BarResult]:
-    fold = Fold(conf)
+    fold = Fold(conf, features)
     every = max(1, len(bars) // 200)
     at = 0
     for each in inputs(bars, facts):
@@ -277,6 +296,20 @@ def _rows(
             verdict = "was switched off"
         yield SubjectResult(name, counts.get(name, 0), verdict)
     yield SubjectResult(ARBITRATED, sum(bool(step.intents) for step in whole), _verdict(comparison.found.get(ARBITRATED)))
+
+
+def _features(names: Sequence[str], whole: Sequence[BarResult], comparison: Comparison) -> Iterator[SubjectResult]:
+    counts = [0] * len(names)
+    for step in whole:
+        for place, value in enumerate(values(step.features)):
+            counts[place] += value == value
+    for name, count in zip(names, counts, strict=True):
+        yield SubjectResult(name, count, _verdict(comparison.found.get(name)))
+
+
+def _value(value: float) -> float | str:
+    """A value as it compares equal to itself."""
+    return value if value == value else "missing"
 
 
 def _inside(use: Use, data: Path | None) -> bool:

@@ -9,7 +9,7 @@ addition, replay/research/watch.py records what plug-ins read elsewhere.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection
 
 import msgspec
@@ -45,7 +45,7 @@ _inputs: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Bar | Gap | Gi
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def steps(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
+def steps(conf: Conf, inputs: Iterable[Input], features: Sequence[str] = ()) -> Iterator[Decided]:
     """The other process's decisions on each bar. It has no answer to what is told beside bars.
 
     Raises:
@@ -53,7 +53,9 @@ def steps(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
     """
     context = Apart()
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(there, msgspec.json.encode(conf)), name="tapewire-withheld", daemon=True)
+    process = context.Process(
+        target=_serve, args=(there, msgspec.json.encode(conf), tuple(features)), name="tapewire-withheld", daemon=True
+    )
     process.start()
     there.close()
     try:
@@ -81,14 +83,14 @@ def steps(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
         process.close()
 
 
-def _serve(connection: Connection, configuration: bytes) -> None:
+def _serve(connection: Connection, configuration: bytes, features: tuple[str, ...]) -> None:
     """The other process: a fold over the bars that come in, until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the other side, and with it this one
     conf = msgspec.json.decode(configuration, type=Conf)
     watch = PlugInWatch(registry.packages(conf.preset.strategies))
     watch.install()
     try:
-        fold = Fold(conf)
+        fold = Fold(conf, features)
     except TapewireError as error:
         connection.recv_bytes()
         connection.send_bytes(_encode(Broken(str(error))))

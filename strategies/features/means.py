@@ -33,9 +33,17 @@ def table() -> Iterator[Feature]:
     yield Feature(
         "vwap_slope_10_atr", "ATR", "That VWAP less its value 10 bars before, over ATR.", lambda m: _slope(m, m.vwaps, 10)
     )
-    yield Feature("vwap_side_bars", "bars", "Closes in a row above that VWAP, below 0 if below it; of RTH.", lambda m: m.rth.side)
     yield Feature(
-        "vwap_crossings_count", "count", "How often the close has changed the side of that VWAP in RTH.", lambda m: m.rth.crossings
+        "vwap_side_bars",
+        "bars",
+        "Closes in a row above that VWAP, below 0 if below it; of RTH.",
+        lambda m: m.rth.side if m.rth.bars else None,
+    )
+    yield Feature(
+        "vwap_crossings_count",
+        "count",
+        "How often the close has changed the side of that VWAP in RTH.",
+        lambda m: m.rth.crossings if m.rth.bars else None,
     )
     yield Feature("vwap_eth_atr", "ATR", "The close less the VWAP from 18:00, over ATR.", lambda m: m.from_level(m.s.vwap_eth))
     yield Feature(

@@ -57,6 +57,11 @@ def reads_auction(names: Iterable[str]) -> bool:
     return any(name in AUCTION for name in names)
 
 
+def available(row_ticks: int | None) -> tuple[str, ...]:
+    """All features that a run has. row_ticks: of its auction; without it those of the auction are left out."""
+    return tuple(name for name in FEATURES if row_ticks or name not in AUCTION)
+
+
 def digest(names: Sequence[str]) -> str:
     """SHA-256 over name, unit, meaning and revision of these features, in their order: what a model was trained on.
 

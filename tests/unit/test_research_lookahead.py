@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import FrameType
 from typing import ClassVar
 
 import msgspec
@@ -23,6 +25,8 @@ from tapewire.replay.research.watch import Use
 from tapewire.replay.research.withheld import Decided
 from tapewire.replay.sources.recording import Input, Recording
 from tapewire.strategies import registry
+from tapewire.strategies.features import FEATURES, Feature, stream
+from tapewire.strategies.features.moment import Moment
 from tapewire.strategies.pipeline import Pipeline
 from tapewire.strategies.protocol import Proposal
 
@@ -46,9 +50,9 @@ def settings(*strategies: str) -> Conf:
     return configuration.load("replay", instance="test", traded=["MNQ"], preset=configuration.preset("seed", strategies))
 
 
-def here(conf: Conf, inputs: Iterable[Input]) -> Iterator[Decided]:
+def here(conf: Conf, inputs: Iterable[Input], features: Sequence[str] = ()) -> Iterator[Decided]:
     """Bar by bar, in this process: honest about what is compared, without the wait for another one."""
-    fold = Fold(conf)
+    fold = Fold(conf, features)
     return (Decided(fold.bar(each), ()) for each in inputs if isinstance(each, Bar))
 
 
@@ -58,6 +62,7 @@ def analyse(
     count: int = 5,
     data: Path | None = None,
     recording: Recording | None = None,
+    features: Sequence[str] = (),
 ) -> Analysis:
     return lookahead.analyse(
         conf,
@@ -68,6 +73,7 @@ def analyse(
         tell=lambda text: None,
         progress=lambda share: None,
         apart=apart,
+        features=features,
     )
 
 
@@ -121,7 +127,7 @@ def test_losses_and_given_levels_come_at_the_same_bar_in_every_fold() -> None:
 def test_reading_beside_the_stream_counts_while_deciding_or_from_the_recording(use: Use, verdict: str) -> None:
     """What is read while a plug-in is imported and built is only told: it may be its own parameters."""
 
-    def reads(conf: Conf, bars: Iterable[Input]) -> Iterator[Decided]:
+    def reads(conf: Conf, bars: Iterable[Input], features: Sequence[str]) -> Iterator[Decided]:
         for at, told in enumerate(here(conf, bars)):
             yield Decided(told.step, (use,) if at == 0 else ())
 
@@ -138,6 +144,69 @@ def test_a_strategy_that_was_switched_off_was_not_proved(monkeypatch: pytest.Mon
 
     assert next(row.verdict for row in analysis.rows if row.subject == "Pipeline") == "was switched off"
     assert not analysis.well
+
+
+# --- features --------------------------------------------------------------------------------------------------------------------
+
+
+def peeking(m: Moment) -> float | None:
+    """The move of the next bar, from the first frame up the stack that holds the bars."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and "bars" not in frame.f_locals:
+        frame = frame.f_back
+    later = [] if frame is None else [bar.close for bar in frame.f_locals["bars"] if bar.close_ns > m.bar.close_ns]
+    return later[0] - m.bar.close if later else None
+
+
+def remembering(m: Moment) -> float:
+    """How many bars it has seen, in this run and in earlier ones."""
+    SEEN.append(m.bar.close_ns)
+    return len(SEEN)
+
+
+SEEN: list[int] = []
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, feature: Feature) -> tuple[str, ...]:
+    """The table with a feature more. Returns all names."""
+    planted = {**FEATURES, feature.name: feature}
+    monkeypatch.setattr(stream, "FEATURES", planted)
+    return tuple(planted)
+
+
+def test_no_feature_looks_ahead() -> None:
+    """Each has a row, with the bars on which it has a value."""
+    analysis = analyse(settings("pipeline"), features=tuple(FEATURES))
+
+    assert analysis.well
+    assert analysis.features == len(FEATURES)
+    assert [row.subject for row in analysis.rows] == ["session", "Pipeline", "arbitrated", *FEATURES]
+    assert {row.subject: row.decisions for row in analysis.rows}["move_5_atr"] == len(BARS) - 13  # ATR 14 comes with bar 14
+
+
+@pytest.mark.parametrize("leak", [peeking, remembering])
+def test_a_feature_that_knows_more_than_the_stream_is_found(
+    leak: Callable[[Moment], float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next bar by the frame that holds it; what an earlier run has left. The other features are the same."""
+    SEEN.clear()
+    analysis = analyse(settings("pipeline"), features=plant(monkeypatch, Feature("leak_count", "count", "It knows.", leak)))
+
+    assert {row.subject for row in analysis.rows if row.verdict != lookahead.SAME} == {"leak_count"}
+    (difference,) = analysis.differences
+    assert difference.field == "value"
+    assert "no input differs" in difference.cause
+
+
+@pytest.mark.slow
+def test_features_are_the_same_in_a_process_that_gets_one_bar_at_a_time() -> None:
+    """The real one, with the auction."""
+    conf = settings("pipeline")
+    conf = msgspec.structs.replace(conf, preset=msgspec.structs.replace(conf.preset, auction_row_ticks=4))
+    fold = Fold(conf, tuple(FEATURES))
+
+    for at, told in enumerate(withheld.steps(conf, BARS, tuple(FEATURES))):
+        assert told.step == fold.bar(BARS[at])
 
 
 # --- a difference in words -------------------------------------------------------------------------------------------------------
