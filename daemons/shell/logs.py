@@ -41,7 +41,8 @@ def configure(name: str, *, level: int = logging.INFO) -> structlog.stdlib.Bound
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unbroken(sys.stderr))),
+        # A line is one write, so that it wakes supervisord once.
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Unbroken(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(daemon=name)

@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -42,8 +43,12 @@ from tapewire.daemons.shell.process import Process
 from tapewire.daemons.shell.public import PublicSide
 from tapewire.daemons.shell.readiness import Readiness
 from tapewire.daemons.shell.service import Service
+from tapewire.daemons.shell.ticks import NEVER_NS
 from tapewire.daemons.shell.venue_link import VenueLink
 from tapewire.daemons.shell.watch import Watch
+
+LOG_NS = 50_000_000
+"""A line of the log waits so long, since writing it wakes supervisord, and the chain's next daemon would wait for both."""
 
 
 class Rounds(Process):
@@ -86,7 +91,12 @@ class Rounds(Process):
         self._latest: dict[str, Body] = {}
         self._promised: list[tuple[Send, Report]] = []
         self._noted: list[tuple[str, str, Body]] = []
+        self._log_at_ns = NEVER_NS
         self._encode = msgspec.msgpack.Encoder().encode
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.log_noted()
+        super().__exit__(kind, error, trace)
 
     # --- a round --------------------------------------------------------------------------------------------------------------
 
@@ -113,13 +123,16 @@ class Rounds(Process):
             if self.daemon.timed is not None:
                 self._time(*self.daemon.timed, events)
             self._strike("sent", events)
-            self._log_noted()
+            if self._noted and self._log_at_ns == NEVER_NS:
+                self._log_at_ns = now_ns + LOG_NS
         else:
             self._deliver(now_ns)
         if self.venue is not None:
             self.venue.acknowledge()
         if self.public is not None and not self.folding:
             self.public.pass_time(now_ns)
+        if now_ns >= self._log_at_ns:
+            self.log_noted()
         self.jobs.advance()
 
     def step(self, event: Event) -> None:
@@ -194,8 +207,9 @@ class Rounds(Process):
             for event in events:
                 self.faults.strike(step, event.header.event_ns, event.topic)
 
-    def _log_noted(self) -> None:
-        """Behind everything else of the round: writing a log delays nobody."""
+    def log_noted(self) -> None:
+        """Write the log's lines of what was published."""
+        self._log_at_ns = NEVER_NS
         noted, self._noted = self._noted, []
         for name, cause, body in noted:
             event, fields = audit.line(body)
@@ -218,7 +232,7 @@ class Rounds(Process):
     def next_timer_ns(self) -> int:
         if self.jobs:
             return 0
-        at_ns = self.outgoing.next_ns()
+        at_ns = min(self.outgoing.next_ns(), self._log_at_ns)
         return at_ns if self.venue is None else min(at_ns, self.venue.next_ns())
 
     def pending(self) -> dict[str, int]:

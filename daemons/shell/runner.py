@@ -76,6 +76,7 @@ class Runner(Rounds):
 
     def leave(self) -> None:
         """Write down what this epoch leaves, so that the next one need not fold it. Of a durable daemon that was told to stop."""
+        self.log_noted()
         durable = self.daemon.durable
         if self.log is None or durable is None or self.folding:
             return

@@ -107,6 +107,16 @@ def test_the_latency_of_a_replay_is_shown_hop_by_hop(tapewire: Run, first: Calla
     assert "a bar to signal: p99 " in text.stdout
 
 
+def test_the_log_of_the_gate_names_every_signal(first: Callable[..., Any]) -> None:
+    """In order. Its lines wait until the chain has had its turn, and the last ones until the gate ends; none is lost by that."""
+    _, replayed = first(*PIPELINE)
+    lines = [json.loads(line) for line in (replayed / "logs" / "gate.log").read_text("utf-8").splitlines()]
+    signals = [json.loads(line)["id"] for line in (replayed / "signals.jsonl").read_text("utf-8").splitlines()]
+
+    assert [line["id"] for line in lines if line["event"] == "signal"] == signals
+    assert lines[-1]["event"] == "stopped"
+
+
 def test_a_second_run_repeats_the_first(tapewire: Run, first: Callable[..., Any], bars: Path, tmp_path: Path) -> None:
     """Neither way differs from a second run of itself; the second run replaces the first in the same folder, too."""
     before = tuple(made(folder) for folder in first(*PIPELINE))
