@@ -203,6 +203,8 @@ class Case:
         return sizing.rooms(self.account, self.request.instrument, self.risk_cents, self.leaving)
 
     def _month(self, text: str) -> Contract | None:
+        if not text:
+            return None
         try:
             return self.months.read(text, self.hours.trade_date(self.request.bar_ns))[1]
         except DataError:
