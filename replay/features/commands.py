@@ -23,6 +23,7 @@ from tapewire.replay.commands import (
     SlippageOption,
     StrategiesOption,
     bar,
+    err,
     out,
     prepare,
 )
@@ -111,6 +112,8 @@ def features(
     if as_json:
         out.print(msgspec.json.encode({"out": str(path), "rows": len(frame), **frame.attrs["tapewire"]}).decode(), markup=False)
         return
+    if wanted is None and not conf.preset.auction_row_ticks:
+        err.print("note: without the features of the auction, which need --set auction_row_ticks=4", markup=False)
     for name, text in account(frame):
         out.print(f"{name:<13} {text}", markup=False)
     out.print(f"results: {path}", markup=False)

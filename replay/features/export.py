@@ -85,7 +85,7 @@ def table(
     import pandas as pd
 
     wanted = _wanted(conf, names)
-    rows = Rows(wanted)
+    rows = Rows(wanted, rth_only=hours == "rth" and labels != "outcome")
     run = CellRun(conf, entries=True) if labels == "outcome" else None
     done = 0
     for window in Stream(conf, recording).windows():
@@ -103,10 +103,10 @@ def table(
         run.finish()
         places, columns = _outcomes(outcomes(run, conf, recording), rows)
     else:
-        places = np.flatnonzero(rows.rth) if hours == "rth" else np.arange(len(rows.rth))
+        places = np.asarray(rows.places)
         columns = {} if labels == "none" else _barriers(rule or TripleBarrier(), rows, places)
     index = pd.DatetimeIndex(pd.to_datetime(np.asarray(rows.close_ns)[places], utc=True), name="time").tz_convert(NEW_YORK.key)
-    made = pd.DataFrame(rows.values()[places], index=index, columns=list(wanted))
+    made = pd.DataFrame(rows.values(places), index=index, columns=list(wanted))
     frame = pd.concat([pd.DataFrame({"session": [rows.sessions[at] for at in places]}, index), made], axis=1)
     for name, column in columns.items():
         frame[name] = column
@@ -156,11 +156,16 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 
 class Rows:
-    """Every bar of a recording: its features, and the columns that labels are made of."""
+    """Every bar of a recording: the columns that labels are made of, and the features of those that may be rows of the table.
 
-    def __init__(self, names: Sequence[str]) -> None:
+    places: of these bars among all, rising.
+    """
+
+    def __init__(self, names: Sequence[str], *, rth_only: bool = False) -> None:
         self._stream = FeatureStream(names)
+        self._rth_only = rth_only
         self._values = array("d")
+        self.places = array("q")
         self.close_ns = array("q")
         self.rth: list[bool] = []
         self.sessions: list[str] = []
@@ -170,7 +175,10 @@ class Rows:
 
     def take(self, s: Session) -> None:
         """The next bar."""
-        self._values.extend(self._stream.take(s))
+        self._stream.fold(s)
+        if s.rth or not self._rth_only:
+            self._values.extend(self._stream.values())
+            self.places.append(len(self.rth))
         bar = s.bar
         self.close_ns.append(bar.close_ns)
         self.rth.append(s.rth)
@@ -179,9 +187,10 @@ class Rows:
         self._volumes.append(bar.volume)
         self._over = s.minute >= s.closes if s.rth else s.rth_high is not None
 
-    def values(self) -> barriers.Floats:
-        """A row per bar, a column per feature."""
-        return np.asarray(self._values).reshape(len(self.rth), -1)
+    def values(self, places: barriers.Whole) -> barriers.Floats:
+        """The features of the bars at these places: a row each, a column per feature."""
+        kept = np.asarray(self.places)
+        return np.asarray(self._values).reshape(len(kept), len(self._stream.names))[np.searchsorted(kept, places)]
 
     def path(self) -> barriers.Path:
         """The bars as labels need them."""
@@ -208,6 +217,8 @@ def _wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
     row_ticks = conf.preset.auction_row_ticks
     if names is None:
         return available(row_ticks)
+    if not names:
+        raise ConfError("names: name a feature; `tapewire features --list` shows all")
     if not row_ticks and (lacking := [name for name in names if reads_auction([name])]):
         raise ConfError(f"the feature {lacking[0]!r} needs the auction; add --set auction_row_ticks=4")
     return tuple(names)

@@ -88,8 +88,9 @@ class Moment:
     s, bar: the newest. atr: ATR 14 in points, None while it is missing or nothing moves. r: height of the valid initial balance.
     weekday: of the trade date, 0 for Monday. first_open, high, low: of the date so far. rth: of its RTH bars.
     run: consecutive closes above the one before, or below as a negative number. delta: contracts bought less sold of the bar.
-    closes, highs, lows, true_ranges, volumes, up_volumes, deltas, vwaps, vwaps_eth, ema20s: of the last bars; up_volumes has the
-    volume of bars that closed above their open, else 0. crosses: closes of each other instrument, of the last bars.
+    closes, highs, lows, heights, volumes, up_volumes, deltas, vwaps, vwaps_eth, ema20s: of the last bars; up_volumes has the volume
+    of bars that closed above their open, else 0. ways, squares, rises: of the moves from close to close, |c - c[1]|, its square,
+    and 1 for one upwards, else 0. true_range: of the bar. crosses: closes of each other instrument, of the last bars.
     """
 
     __slots__ = (
@@ -101,19 +102,23 @@ class Moment:
         "deltas",
         "ema20s",
         "first_open",
+        "heights",
         "high",
         "highs",
         "low",
         "lows",
         "r",
+        "rises",
         "rth",
         "run",
         "s",
-        "true_ranges",
+        "squares",
+        "true_range",
         "up_volumes",
         "volumes",
         "vwaps",
         "vwaps_eth",
+        "ways",
         "weekday",
     )
 
@@ -132,7 +137,9 @@ class Moment:
         self.run = 0
         self.rth = RthSoFar()
         self.first_open, self.high, self.low = math.nan, -math.inf, math.inf
-        self.closes, self.highs, self.lows, self.true_ranges = Last(), Last(), Last(), Last()
+        self.closes, self.highs, self.lows, self.heights = Last(), Last(), Last(), Last()
+        self.ways, self.squares, self.rises = Last(), Last(), Last()
+        self.true_range = 0.0
         self.volumes, self.up_volumes, self.deltas = Last(), Last(), Last()
         self.vwaps, self.vwaps_eth, self.ema20s = Last(), Last(), Last()
         self.crosses: dict[str, Last] = {}
@@ -143,9 +150,13 @@ class Moment:
         self.s, self.bar = s, bar
         if before is None:
             self.first_open, before = bar.open, bar.close
-            self.true_ranges.add(bar.high - bar.low)
+            self.true_range = bar.high - bar.low
         else:
-            self.true_ranges.add(max(bar.high, before) - min(bar.low, before))
+            move = bar.close - before
+            self.true_range = max(bar.high, before) - min(bar.low, before)
+            self.ways.add(abs(move))
+            self.squares.add(move * move)
+            self.rises.add(move > 0)
         self.high, self.low = max(self.high, bar.high), min(self.low, bar.low)
         ask, bid = bar.ask_volume, bar.bid_volume
         known = ask is not None and bid is not None and (ask + bid > 0 or not bar.volume)
@@ -155,6 +166,7 @@ class Moment:
         self.closes.add(bar.close)
         self.highs.add(bar.high)
         self.lows.add(bar.low)
+        self.heights.add(bar.high - bar.low)
         self.volumes.add(bar.volume)
         self.up_volumes.add(bar.volume if bar.close > bar.open else 0)
         self.deltas.add(self.delta)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
-from math import fsum
 
 from tapewire.strategies.features.feature import Feature
 from tapewire.strategies.features.moment import Moment, ratio
@@ -18,15 +16,13 @@ def _moved(n: int, m: Moment) -> float | None:
 
 
 def _efficiency(n: int, m: Moment) -> float | None:
-    closes, moved = m.closes.last(n + 1), m.moved(n)
-    if closes is None or moved is None:
-        return None
-    return ratio(abs(moved), fsum(abs(after - before) for before, after in pairwise(closes)))
+    moved = m.moved(n)
+    return None if moved is None else ratio(abs(moved), m.ways.total(n))
 
 
 def _up(n: int, m: Moment) -> float | None:
-    closes = m.closes.last(n + 1)
-    return None if closes is None else sum(after > before for before, after in pairwise(closes)) / n
+    rises = m.rises.total(n)
+    return None if rises is None else rises / n
 
 
 def _gap(m: Moment) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import fsum
 
 from tapewire.strategies.features.feature import Feature
 from tapewire.strategies.features.moment import Moment, place, ratio
@@ -15,10 +14,8 @@ def _part(m: Moment, points: float) -> float | None:
 
 
 def _height_20(m: Moment) -> float | None:
-    highs, lows = m.highs.last(20), m.lows.last(20)
-    if highs is None or lows is None:
-        return None
-    return ratio(m.bar.high - m.bar.low, fsum(high - low for high, low in zip(highs, lows, strict=True)) / 20)
+    total = m.heights.total(20)
+    return None if total is None else ratio(m.bar.high - m.bar.low, total / 20)
 
 
 def _inside(m: Moment) -> float | None:

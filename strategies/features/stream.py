@@ -87,17 +87,25 @@ class FeatureStream:
         self._session = ""
 
     def start(self, session: str) -> None:
-        """A new trade date, YYYY-MM-DD. `take` does it by itself where the session's date is another."""
+        """A new trade date, YYYY-MM-DD. `fold` does it by itself where the session's date is another."""
         self._session = session
         self._moment.start(session)
 
-    def take(self, s: Session) -> tuple[float, ...]:
-        """Fold the next bar, and return the values after it in the order of the names. NaN is missing; none is infinite."""
+    def fold(self, s: Session) -> None:
+        """Take the next bar: all that a bar needs whose values nobody asks for."""
         if s.session != self._session:
             self.start(s.session)
+        self._moment.fold(s)
+
+    def values(self) -> tuple[float, ...]:
+        """The values after the last bar, in the order of the names. NaN is missing; none is infinite. Changes nothing."""
         moment = self._moment
-        moment.fold(s)
         return tuple([_plain(value(moment)) for value in self._values])
+
+    def take(self, s: Session) -> tuple[float, ...]:
+        """Take the next bar, and return the values after it."""
+        self.fold(s)
+        return self.values()
 
 
 def _plain(value: float | None) -> float:

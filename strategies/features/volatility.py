@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
-from math import fsum, sqrt
+from math import sqrt
 
 from tapewire.strategies.features.feature import Feature
 from tapewire.strategies.features.moment import Moment, place, ratio
 
 
 def _deviation(n: int, m: Moment) -> float | None:
-    closes = m.closes.last(n + 1)
-    return None if closes is None else sqrt(fsum((after - before) * (after - before) for before, after in pairwise(closes)) / n)
+    total = m.squares.total(n)
+    return None if total is None else sqrt(total / n)
 
 
 def _volatility(n: int, m: Moment) -> float | None:
@@ -59,7 +58,7 @@ def table() -> Iterator[Feature]:
         lambda m: ratio(_deviation(10, m), _deviation(60, m)),
     )
     yield Feature(
-        "true_range_atr", "ATR", "The true range: max(h, c[1]) - min(l, c[1]), over ATR.", lambda m: m.in_atr(m.true_ranges.back(0))
+        "true_range_atr", "ATR", "The true range: max(h, c[1]) - min(l, c[1]), over ATR.", lambda m: m.in_atr(m.true_range)
     )
     for n in (5, 15, 30, 60):
         yield Feature(f"range_{n}_atr", "ATR", f"Highest high less lowest low of the last {n} bars, over ATR.", partial(_range, n))

@@ -73,6 +73,13 @@ def test_without_an_auction_its_features_are_left_out_or_refused(recorded: Path)
         tapewire.features(recorded, names=["tpo_poc_atr"])
 
 
+@pytest.mark.parametrize("labels", ["none", "outcome"])
+def test_no_feature_at_all_is_refused(labels: str, recorded: Path) -> None:
+    """An empty list is not all of them."""
+    with pytest.raises(ConfError, match="names: name a feature"):
+        tapewire.features(recorded, names=[], labels=labels)
+
+
 def test_outcomes_are_the_trades_of_the_backtest(recorded: Path, outcomes: pd.DataFrame, whole: pd.DataFrame) -> None:
     """Each at the bar that decided it, with the features of that bar, its end, its sign and its R."""
     trades = tapewire.backtest(recorded, strategies=["pipeline"]).trades.sort_values("signal_time", kind="stable")
