@@ -83,7 +83,7 @@ class Threshold:
         if _name(host) not in self._hosts:
             raise Problem(421, "HOST", f"{host[:80]!r} is not a name of this server; add it to names in [api] if it is")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and urlsplit(origin).netloc != host and origin not in self._origins:
+        if origin and _place(origin) != host and origin not in self._origins:
             raise Problem(403, "ORIGIN", f"a page of {origin[:80]!r} may not use this server")
         if acts:
             site = headers.get(b"sec-fetch-site", b"same-origin")
@@ -92,6 +92,14 @@ class Threshold:
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > MAX_BODY:
                 raise Problem(413, "LENGTH", f"a body has at most {MAX_BODY} bytes")
+
+
+def _place(origin: str) -> str | None:
+    """The host and the port of an origin; None if it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _name(host: str) -> str:

@@ -120,7 +120,16 @@ def test_its_own_names_are_taken(host: str, door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:9000", "http://localhost:8006", "chrome-extension://x"]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:9000",
+        "http://localhost:8006",
+        "chrome-extension://x",
+        "http://[",
+        "http://[x]",
+    ],
 )
 def test_a_page_of_another_origin_is_refused(origin: str, door: Door) -> None:
     """Other servers of this machine are others as well; no answer allows a page to read it."""
