@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from starlette.routing import compile_path
 from starlette.websockets import WebSocket
 
 from tapewire import __version__
-from tapewire.daemons.api import bodies, direct, entering, history, live, metrics, operations, public, reading, signals
+from tapewire.daemons.api import bodies, entering, history, live, metrics, operations, public, reading, signals
+from tapewire.daemons.api.direct import Direct
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import TITLES, Problem
 from tapewire.daemons.api.threshold import Threshold
@@ -66,7 +66,7 @@ def made(door: OpenDoor) -> Threshold:
 
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     app.mount("/", PageFiles(app, directory=PAGE, html=True), name="page")
-    return Threshold(app, door.conf.api, partial(direct.answer, door))
+    return Threshold(app, door.conf.api, Direct(door))
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -6,12 +6,10 @@ a bar that is waited for, of bars that come with the question, and of every refu
 
 from __future__ import annotations
 
-import msgspec
-
 from tapewire.bus.roles import Role
 from tapewire.daemons.api import deciding
 from tapewire.daemons.api.bodies import decoded, json_only
-from tapewire.daemons.api.callers import HEADER
+from tapewire.daemons.api.callers import HEADER, Caller
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.api.shapes import SignalRequest
@@ -19,21 +17,31 @@ from tapewire.daemons.api.shapes import SignalRequest
 READS = (Role.READER, Role.OPERATOR)
 KEY = HEADER.lower().encode()
 
-_encode = msgspec.json.Encoder().encode
 
+class Direct:
+    """What `Threshold` asks when nothing speaks against a request (threshold.py, `AtOnce`)."""
 
-def answer(door: OpenDoor, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
-    """The JSON of a decision that is there, for a caller who may have it; None for the usual way. Only an answer counts as a call.
+    def __init__(self, door: OpenDoor) -> None:
+        self._door = door
 
-    Args:
-        headers: by their names in lower case.
-    """
-    caller = door.callers.known(headers.get(KEY, b"").decode("latin-1"))
-    if caller is None or caller.role not in READS:
-        return None
-    try:
-        json_only(headers.get(b"content-type", b"").decode("latin-1"))
-        found = deciding.at_once(door, decoded(body, SignalRequest))
-    except Problem:
-        return None
-    return None if found is None or door.callers.too_often(caller) else _encode(found)
+    def admitted(self, headers: dict[bytes, bytes]) -> Caller | None:
+        """The caller, if his key may have the answer, and his body says that it is JSON."""
+        caller = self._door.callers.known(headers.get(KEY, b"").decode("latin-1"))
+        if caller is None or caller.role not in READS:
+            return None
+        try:
+            json_only(headers.get(b"content-type", b"").decode("latin-1"))
+        except Problem:
+            return None
+        return caller
+
+    def answer(self, caller: Caller, body: bytes) -> bytes | None:
+        """The JSON of a decision that is there. Only an answer counts as a call."""
+        callers = self._door.callers
+        if not callers.still(caller):
+            return None
+        try:
+            found = deciding.at_once(self._door, decoded(body, SignalRequest))
+        except Problem:
+            return None
+        return None if found is None or callers.too_often(caller) else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,11 +21,13 @@ from tapewire.bus.roles import CONTROL_PORT, VENUE
 from tapewire.daemons.api.asking import VerbRefused
 from tapewire.daemons.api.callers import Caller, Callers
 from tapewire.daemons.api.codes import Codes
+from tapewire.daemons.api.decided import DecidedBars
 from tapewire.daemons.api.measures import Contents, Passing
 from tapewire.daemons.api.memory import Recent, SeenFact
 from tapewire.daemons.api.ports import Ports
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.api.stream import Hub
+from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
 
@@ -52,6 +54,8 @@ class OpenDoor:
         self.codes = Codes(time.monotonic)
         self.callers = Callers(keys, conf.api.requests_per_s, time.monotonic)
         self.recent = Recent()
+        self.decided = DecidedBars(self.recent, edge=conf.preset.day_type == "edge")
+        self.clocks = {name: SessionClock(conf.calendar_of(name)) for name in conf.traded}
         self.passing = Passing()
         self.contents = Contents(conf.traded)
         self.counting = threading.Lock()  # one reads on in the journal for the metrics
@@ -94,6 +98,7 @@ class OpenDoor:
         """These have come over the bus."""
         new = [fact for each in facts if (fact := self.recent.take(each)) is not None]
         if new:
+            self.decided.take(new)
             self.hub.tell(new)
             waiting, self._waiting = self._waiting, set()
             for future in waiting:
@@ -128,17 +133,10 @@ class OpenDoor:
         found = {told.topic: wire.decode(told.frame)[1] for told in self.recent.last(prefix)}
         return {topic: body for topic, body in found.items() if isinstance(body, kind)}
 
-    def kept(self, topic: str, kind: type[Kind], at_ns: int | None = None) -> list[Kind]:
-        """What is kept of a topic, oldest first. at_ns: only of this market time."""
-        found = (wire.decode(told.frame)[1] for told in self.recent.of(topic, at_ns))
+    def kept(self, topic: str, kind: type[Kind]) -> list[Kind]:
+        """What is kept of a topic, oldest first."""
+        found = (wire.decode(told.frame)[1] for told in self.recent.of(topic))
         return [body for body in found if isinstance(body, kind)]
-
-    def newest(self, topic: str, kind: type[Kind], since_ns: int) -> Iterator[Kind]:
-        """What is kept of a topic since a market time, newest first. Each is decoded when it is looked at."""
-        for told in self.recent.since(topic, since_ns):
-            body = wire.decode(told.frame)[1]
-            if isinstance(body, kind):
-                yield body
 
     def snapshot(self, gate: dict[str, Any] | None) -> Snapshot:
         """What the run's lights are judged by. gate: the state that the gate reports."""

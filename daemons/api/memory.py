@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice, takewhile
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tapewire.bus import topics
 
@@ -27,7 +28,7 @@ _encode = msgspec.json.Encoder().encode
 _market_time = attrgetter("at_ns")
 
 
-class SeenFact(NamedTuple):
+class SeenFact(Struct, frozen=True, gc=False):
     """A fact as it came over the bus. at_ns: its market time. seen: which one it was, counted from the first."""
 
     topic: str
@@ -79,7 +80,7 @@ class Recent:
             if told.epoch == last.epoch:
                 self.lost += told.seq - last.seq - 1
         self._seen += 1
-        told = told._replace(seen=self._seen)
+        told = msgspec.structs.replace(told, seen=self._seen)
         kept.append(told)
         return told
 
@@ -97,16 +98,15 @@ class Recent:
         return sorted(topic for topic in self._topics if topic.startswith(prefix))
 
     def of(self, topic: str, at_ns: int | None = None) -> list[SeenFact]:
-        """What is kept of a topic, oldest first. at_ns: only of this market time, which rises within a topic."""
-        kept = self._topics.get(topic, ())
+        """What is kept of a topic, oldest first. at_ns: only of this market time."""
         if at_ns is None:
-            return [*kept]
-        first = bisect_left(kept, at_ns, key=_market_time)
-        return [*takewhile(lambda told: told.at_ns == at_ns, islice(kept, first, None))]
+            return [*self._topics.get(topic, ())]
+        return [*takewhile(lambda told: told.at_ns == at_ns, self.since(topic, at_ns))]
 
     def since(self, topic: str, at_ns: int) -> Iterator[SeenFact]:
-        """What is kept of a topic back to a market time, newest first."""
-        return takewhile(lambda told: told.at_ns >= at_ns, reversed(self._topics.get(topic, ())))
+        """What is kept of a topic from a market time on, which rises within a topic; oldest first."""
+        kept = self._topics.get(topic, ())
+        return islice(kept, bisect_left(kept, at_ns, key=_market_time), None)
 
     def all(self, prefixes: tuple[str, ...]) -> list[SeenFact]:
         """What is kept of the topics with one of these prefixes, in the order in which it came."""

@@ -67,7 +67,8 @@ class ApiProcess(Process):
                         found.append((header.event_ns, not length.topic.startswith(topics.SESSION), told))
         except Transient as error:
             self.logger.warning("no_past", error=str(error))
-        self.door.take([told for _, _, told in sorted(found, key=lambda each: each[:2])])
+        for _, _, told in sorted(found, key=lambda each: each[:2]):
+            self.door.recent.take(told)
         held, self._held = self._held or [], None
         self.door.take(held)
 
@@ -76,7 +77,7 @@ class ApiProcess(Process):
         loop = asyncio.get_running_loop()
         loop.add_reader(self._stream.fileno(), self._drain_all)
         application = app.made(self.door)
-        serving = server.made(application, self.conf.api, application.at_once)
+        serving = server.made(application, self.conf.api, application)
         task = asyncio.create_task(serving.serve(sockets=[self.listening]))
         watching = asyncio.create_task(live.watch(self.door))
         try:

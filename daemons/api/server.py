@@ -14,7 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tapewire.bus.errors import Transient
-from tapewire.daemons.api.threshold import AnswersAtOnce, Application
+from tapewire.daemons.api.callers import Caller
+from tapewire.daemons.api.threshold import Application, AtOnce
 from tapewire.daemons.settings.structs import Api
 
 MOST_CONNECTIONS = 512  # with one more, the one that has waited longest without a whole request is closed
@@ -22,6 +23,7 @@ PATIENCE_S = 10.0  # for a whole request, and for one that follows on the same c
 ANSWER_S = 30.0  # for an answer to be made, and to be read
 MAX_HEAD = 256 << 10  # bytes that come at once; a head that is longer ends the connection
 AT_ONCE = b"/signal"
+HEADS = 64  # of requests that were answered at once, which are remembered; a client has as many as its bodies have lengths
 MOST_AT_ONCE = 64 << 10  # bytes of its body; a longer one takes the usual way
 CLOSE_S = 2.0
 MAX_TOLD = 64 << 10  # what a reader of the stream may send
@@ -30,18 +32,28 @@ MAX_TOLD = 64 << 10  # what a reader of the stream may send
 class HttpConnection(HttpToolsProtocol):
     """A connection with bounds. uvicorn itself waits for ever for a request to be whole, of any length, and for a reader.
 
+    A `POST` to the address `AT_ONCE` is answered where its last byte arrives, if it can be. A head that comes again, byte for byte,
+    is not read again: a platform sends the same one with every bar.
+
     Args:
-        at_once: answers a `POST` to the address `AT_ONCE` where its last byte arrives, or leaves it to the application.
+        at_once: gives the answers; None leaves all to the application.
     """
 
     _limit: asyncio.TimerHandle | None = None
     _until = 0.0
     _head = 0
+    _within = False  # a part of a request has come
+    _come = b""  # what is being read
     _body: bytearray | None = None  # of a request that may be answered at once
 
-    def __init__(self, *args: Any, at_once: AnswersAtOnce, **more: Any) -> None:
+    def __init__(self, *args: Any, at_once: AtOnce | None, **more: Any) -> None:
         super().__init__(*args, **more)
         self._at_once = at_once
+        shared = self.server_state.__dict__
+        # The connections of this server from which nothing whole has come, the longest first. They make room for others.
+        self._waiting: dict[HttpConnection, None] = shared.setdefault("waiting", {})
+        # The heads of requests that were answered at once: the length of the body, and the caller.
+        self._heads: dict[bytes, tuple[int, Caller]] = shared.setdefault("heads", {})
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -53,13 +65,18 @@ class HttpConnection(HttpToolsProtocol):
             self._await_request()
 
     def data_received(self, data: bytes) -> None:
+        if not self._within and self._is_known(data):
+            return
+        self._come = data
         self._head += len(data)
         if self._head > MAX_HEAD:
             self.transport.abort()
             return
         super().data_received(data)
+        self._come = b""
 
     def on_message_begin(self) -> None:
+        self._within = True
         super().on_message_begin()
         self._await_request()
 
@@ -79,14 +96,12 @@ class HttpConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._within = False
         self._head = 0
         self._waiting.pop(self, None)
         if self._body is not None:
-            if (answer := self._answer(bytes(self._body))) is not None:
+            if self._is_admitted(bytes(self._body)):
                 self._body = None
-                self.transport.write(answer)
-                self.server_state.total_requests += 1
-                self._await_request()
                 return
             self._usual_way()
         self._wait(ANSWER_S)
@@ -106,29 +121,61 @@ class HttpConnection(HttpToolsProtocol):
         self._stop()
         super().handle_websocket_upgrade()
 
-    @property
-    def _waiting(self) -> dict[HttpConnection, None]:
-        """The connections of this server from which nothing whole has come, the longest first. They make room for others."""
-        waiting: dict[HttpConnection, None] = self.server_state.__dict__.setdefault("waiting", {})
-        return waiting
+    def _is_known(self, data: bytes) -> bool:
+        """Answer a whole request whose head was answered before. What a head decides by itself was decided then."""
+        end = data.find(b"\r\n\r\n") + 4
+        known = self._heads.get(data[:end])
+        if known is None or len(data) != end + known[0] or not self._is_free():
+            return False
+        self._unset_keepalive_if_required()
+        return self._is_answered(known[1], data[end:])
 
     def _is_plain(self) -> bool:
-        """Whether it is a POST of which nothing but the body has to be known, and no earlier one is unanswered."""
+        """Whether it is a POST of which nothing but the body has to be known."""
         return (
-            self.parser.get_method() == b"POST"
+            self._at_once is not None
+            and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
             and not self.expect_100_continue
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
+            and self._is_free()
         )
 
-    def _answer(self, body: bytes) -> bytes | None:
+    def _is_free(self) -> bool:
+        """Whether an answer may leave now: no earlier request is unanswered, and the last answer has left."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _is_admitted(self, body: bytes) -> bool:
+        """Answer a request that is plain, and remember its head if that has come in one piece with the body."""
+        assert self._at_once is not None
         try:
-            return self._at_once(dict(self.headers), body)
+            caller = self._at_once.admitted(dict(self.headers))
+        except Exception:  # as below
+            return False
+        if caller is None or not self._is_answered(caller, body):
+            return False
+        end = self._come.find(b"\r\n\r\n") + 4
+        if self._come[end:] == body:
+            self._heads[self._come[:end]] = len(body), caller
+            if len(self._heads) > HEADS:
+                del self._heads[next(iter(self._heads))]
+        return True
+
+    def _is_answered(self, caller: Caller, body: bytes) -> bool:
+        assert self._at_once is not None
+        try:
+            answer = self._at_once.answer(caller, body)
         except Exception:  # the usual way meets it again, and tells it
-            return None
+            return False
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self._waiting.pop(self, None)
+        self._await_request()
+        return True
 
     def _usual_way(self) -> None:
         """Give what was held back of a request to uvicorn."""
@@ -178,7 +225,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def made(application: Application, settings: Api, at_once: AnswersAtOnce = lambda headers, body: None) -> Server:
+def made(application: Application, settings: Api, at_once: AtOnce | None = None) -> Server:
     """A server with these settings. at_once: answers what it can before the application is asked."""
     config = uvicorn.Config(
         application,

@@ -8,11 +8,12 @@ is refused by the host that the request names.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from tapewire.bus.bounds import MAX_MESSAGE
 from tapewire.daemons.api.bodies import JSON
+from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.problems import Problem
 from tapewire.daemons.settings.structs import LOOPBACK, Api
 
@@ -20,8 +21,17 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-AnswersAtOnce = Callable[[dict[bytes, bytes], bytes], bytes | None]
-"""The answer to a request by its headers (names in lower case) and its body; None if there is none at once."""
+
+
+class AtOnce(Protocol):
+    """Answers some requests before the application is asked; None is the usual way."""
+
+    def admitted(self, headers: dict[bytes, bytes]) -> Caller | None:
+        """The caller, as far as headers decide it; the same ones decide the same. Their names are in lower case."""
+
+    def answer(self, caller: Caller, body: bytes) -> bytes | None:
+        """The answer to his body, if his key still is one."""
+
 
 MAX_BODY = MAX_MESSAGE - 1_024  # it travels on in a request of the bus
 SAFE = ("GET", "HEAD")
@@ -47,10 +57,10 @@ class Threshold:
     turned_away: how many requests did not pass, by code.
 
     Args:
-        signal: answers `POST /signal` at once, by its headers and its body, or not at all.
+        signal: the JSON for a `POST /signal` (direct.py).
     """
 
-    def __init__(self, application: Application, settings: Api, signal: AnswersAtOnce) -> None:
+    def __init__(self, application: Application, settings: Api, signal: AtOnce) -> None:
         self.turned_away: dict[str, int] = {}
         self._application = application
         self._signal = signal
@@ -69,13 +79,17 @@ class Threshold:
             return
         await self._application(scope, _bounded(receive) if scope["type"] == "http" else receive, _with_headers(send))
 
-    def at_once(self, headers: dict[bytes, bytes], body: bytes) -> bytes | None:
-        """The whole answer to a `POST /signal` that can be given now (direct.py); None for the usual way."""
+    def admitted(self, headers: dict[bytes, bytes]) -> Caller | None:
+        """As `AtOnce` has it, of a `POST /signal`."""
         try:
             self._check(headers, acts=True)
         except Problem:
             return None
-        found = self._signal(headers, body)
+        return self._signal.admitted(headers)
+
+    def answer(self, caller: Caller, body: bytes) -> bytes | None:
+        """The whole answer, head and body."""
+        found = self._signal.answer(caller, body)
         return None if found is None else b"%s%d\r\n\r\n%s" % (HEAD, len(found), found)
 
     def _check(self, headers: dict[bytes, bytes], *, acts: bool) -> None:

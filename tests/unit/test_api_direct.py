@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from tapewire.bus import wire
+from tapewire.bus import keys, wire
 from tapewire.bus.messages import Bar, Intents
+from tapewire.bus.roles import Role
 from tapewire.daemons.api import deciding, server
 from tapewire.daemons.settings.structs import Api
 from tapewire.replay.sources import synthetic
@@ -57,7 +58,7 @@ def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
         await door.application(scope, receive, send)
 
     bound = server.listening(conf.api)
-    made = server.made(application, conf.api, door.application.at_once)
+    made = server.made(application, conf.api, door.application)
     thread = threading.Thread(target=lambda: asyncio.run(made.serve(sockets=[bound])))
     thread.start()
     yield Lane(door, bars[first : first + 60], port, usual)
@@ -213,3 +214,70 @@ def test_a_fault_on_the_way_is_left_to_the_usual_one(lane: Lane, line: Line, mon
     status, headers, _ = line.answer()
 
     assert (status, headers["content-type"]) == (500, "application/problem+json")
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The heads that were read since the test began."""
+    found: list[bytes] = []
+    usual = server.HttpConnection.on_headers_complete
+
+    def counted(connection: server.HttpConnection) -> None:
+        found.append(connection.url)
+        usual(connection)
+
+    monkeypatch.setattr(server.HttpConnection, "on_headers_complete", counted)
+    return found
+
+
+def test_a_head_that_comes_again_is_not_read_again(lane: Lane, line: Line, parsed: list[bytes]) -> None:
+    """Whichever connection it comes by; the answers are those of the bars. A body in two pieces is read as any."""
+    bodies = [json.dumps(request(bar)).encode().ljust(400) for bar in lane.bars[:3]]
+    questions = [asked(lane, body, "x-mine: 1") for body in bodies]
+    found = []
+    for question in questions:
+        line.send(question)
+        found.append(line.answer())
+    other = Line(lane.port)
+    other.send(questions[0])
+    found.append(other.answer())
+    read = len(parsed)
+    other.send(questions[0][:-9])
+    other.send(questions[0][-9:])
+    found.append(other.answer())
+    other.close()
+
+    usual = [lane.door.client("reader").post("/signal", content=body, headers={"content-type": JSON}).content for body in bodies]
+    assert read == 1
+    assert [body for _, _, body in found] == [*usual, usual[0], usual[0]]
+
+
+def test_a_known_head_with_a_key_that_is_gone_is_refused(lane: Lane, line: Line) -> None:
+    """The key is looked at with every request, whatever is remembered."""
+    key = keys.new(lane.door.open.run, "visitor", Role.READER)
+    lane.door.keys.refresh()
+    question = asked(lane, request(lane.bars[0]), x_api_key=key.token)
+    statuses = []
+    for revoked in (False, False, True):
+        if revoked:
+            keys.revoke(lane.door.open.run, "visitor")
+            lane.door.keys.refresh()
+        line.send(question)
+        statuses.append(line.answer()[0])
+
+    assert statuses == [200, 200, 401]
+
+
+def test_behind_an_unanswered_request_a_known_head_waits_its_turn(lane: Lane, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer never overtakes another on its connection."""
+    monkeypatch.setattr(deciding, "DECIDE_S", 0.2)
+    known = asked(lane, request(lane.bars[0]))
+    line.send(known)
+    line.answer()
+    line.send(asked(lane, request(lane.bars[0]) | {"timestamp": "2027-03-03T10:31:00"}))
+    line.send(known)
+
+    codes = [json.loads(line.answer()[2])["code"] for _ in range(2)]
+
+    assert codes[0] == "TIMEOUT"
+    assert codes[1] != "TIMEOUT"

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from tapewire.bus import wire
-from tapewire.bus.messages import Bar, Decisions, Reject, Signal
-from tapewire.daemons.api import deciding
+from tapewire.bus.messages import Bar, Decisions, Reject, Session, Signal
+from tapewire.daemons.api import decided, deciding
 from tapewire.daemons.api.bodies import decoded
 from tapewire.daemons.api.examples import GENERATE, INIT, SIGNAL
 from tapewire.daemons.api.shapes import SignalAnswer, SignalRequest
@@ -174,6 +174,38 @@ def test_any_doubt_is_no_signal(
     got = door.client("reader").post("/signal", json=request(last) | change).json()
 
     assert (got["action"], got["code"]) == ("NONE", code)
+
+
+def test_a_bar_that_comes_anew_is_answered_anew(folder: Path, door: Door) -> None:
+    """An answer that was made is made again; one of the past is made when somebody asks."""
+    *_, (bar, facts) = streamed(door.open.conf, folder)
+    for fact in facts:
+        door.open.recent.take(fact)
+    session = next(each for each in facts if each.topic == "session.MNQ.")
+    header, body = wire.decode(session.frame)
+    assert isinstance(body, Session)
+    other = msgspec.structs.replace(body, bar=msgspec.structs.replace(body.bar, volume=body.bar.volume + 1))
+    client = door.client("reader")
+
+    first = client.post("/signal", json=request(bar)).json()["code"]
+    frame = wire.encode(msgspec.structs.replace(header, seq=header.seq + 1), other)
+    door.open.take([msgspec.structs.replace(session, seq=session.seq + 1, frame=frame)])
+    second = client.post("/signal", json=request(bar)).json()["code"]
+
+    assert (first, second) == ("NO_SETUP", "DIFFERENT")
+
+
+def test_answers_have_a_bound(folder: Path, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes; asked for again, it is made again."""
+    monkeypatch.setattr(decided, "MOST", 10)
+    bars = []
+    for bar, facts in streamed(door.open.conf, folder):
+        door.open.take([*facts])
+        bars.append(bar)
+    body = decoded(json_of(request(bars[-100])), SignalRequest)
+
+    assert len(door.open.decided._made["MNQ"]) == 10
+    assert asyncio.run(deciding.decision(door.open, body)).code == "NO_SETUP"
 
 
 def test_without_an_evaluator_there_is_no_signal(door: Door) -> None:
