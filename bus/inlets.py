@@ -98,6 +98,15 @@ class Inlets:
                 self._used[source] = None
         return [source.handler for source in ready]
 
+    @property
+    def unsure(self) -> bool:
+        """Whether a socket was used, so that `wait` has to ask it: its descriptor may not tell what has come."""
+        return bool(self._used)
+
+    def fileno(self) -> int:
+        """A descriptor that can be read when one of these can, for an event loop of somebody else."""
+        return self._epoll.fileno()
+
     def close(self) -> None:
         """Give the descriptor back."""
         self._epoll.close()

@@ -61,6 +61,8 @@ def start(name: str, run_dir: Path) -> int:
         return process.run(conf, run_dir, logger)
     if name == "api":
         makers.check(conf)
+        if conf.bus.pin != "off" and len(os.sched_getaffinity(0)) > 1:  # else it shares a core with the decision chain
+            limits.take_short_turns()
         from tapewire.daemons.api import process as api
 
         return api.run(conf, run_dir, logger)

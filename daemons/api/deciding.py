@@ -147,8 +147,7 @@ def close_of(timestamp: str) -> int:
     """The close of a bar, UTC ns. Raises Problem."""
     try:
         at = dt.datetime.fromisoformat(timestamp)
-        at = at.replace(tzinfo=at.tzinfo or NEW_YORK)
-        seconds = at.timestamp()
+        seconds = (at if at.tzinfo else at.replace(tzinfo=NEW_YORK)).timestamp()
     except (ValueError, OverflowError):
         raise wrong(
             f"{timestamp[:40]!r} is no time; write 2026-02-19T10:31:00 (New York), or with an offset", "timestamp"

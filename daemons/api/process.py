@@ -25,7 +25,7 @@ from tapewire.daemons.api.ports import BusPorts
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
 
-TURN_S = 0.05  # between two looks at the control port, the signals and the heartbeat
+TURN_S = 0.2  # at most between two rounds of the shell: its heartbeat is due although nothing comes
 JOURNAL_S = 10.0  # a logger that does not answer within this time is gone on without
 
 BEATS = topics.BEAT.encode()
@@ -75,25 +75,26 @@ class ApiProcess(Process):
     async def serve(self) -> None:
         """Serve until it is stopped."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._stream.fileno(), self._drain_all)
+        loop.add_reader(self._stream.fileno(), self.drain_all)
         application = app.made(self.door)
         serving = server.made(application, self.conf.api, application)
         task = asyncio.create_task(serving.serve(sockets=[self.listening]))
         watching = asyncio.create_task(live.watch(self.door))
+        over: asyncio.Future[None] = loop.create_future()
+        turning = Turning(self, over)
         try:
-            while not task.done():
-                self._drain_all()
-                self.pump(0.0)
-                await asyncio.sleep(TURN_S)
-        except Stopped:
-            pass
+            await asyncio.wait((task, over), return_when=asyncio.FIRST_COMPLETED)
         finally:
             serving.should_exit = True
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            turning.close()
             loop.remove_reader(self._stream.fileno())
             self.door.ports.close()
+        if over.done():
+            with suppress(Stopped):
+                over.result()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -104,7 +105,8 @@ class ApiProcess(Process):
             "refused_keys": self.door.callers.refused,
         }
 
-    def _drain_all(self) -> None:
+    def drain_all(self) -> None:
+        """Take all that has come over the bus."""
         while self._drain() == BATCH:
             pass
 
@@ -139,6 +141,42 @@ class ApiProcess(Process):
         if not socket.poll(0):
             self.pump(min(timeout_s, 0.005))
         return bool(socket.poll(0))
+
+
+class Turning:
+    """The rounds of the shell inside an event loop: when something has come for it, and now and then.
+
+    Args:
+        over: gets what ends the process.
+    """
+
+    def __init__(self, process: ApiProcess, over: asyncio.Future[None]) -> None:
+        self._process = process
+        self._over = over
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop.add_reader(process.inlets.fileno(), self._turn)
+        self._turn()
+
+    def close(self) -> None:
+        """No more."""
+        self._loop.remove_reader(self._process.inlets.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _turn(self) -> None:
+        if self._over.done():
+            return
+        process = self._process
+        try:
+            process.drain_all()  # its descriptor tells each arrival once; here what it may have kept to itself
+            process.pump(0.0)
+        except Exception as error:
+            self._over.set_exception(error)
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(0.0 if process.inlets.unsure else TURN_S, self._turn)
 
 
 def _read(frames: list[bytes]) -> SeenFact | None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
 import signal
+import struct
+import sys
 from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # sched_setattr(2), which Python's library does not have
+SHORT_NS = 100_000  # the shortest turn that Linux grants
 
 RAISE = "raise the hard limit: `LimitNOFILE=` in the systemd unit, or `ulimit -Hn` in the shell that starts tapewire"
 NEEDED_FILES = 4_096
@@ -50,6 +55,18 @@ def give_way(niceness: int, *, batch: bool = False) -> None:
     if batch:
         with suppress(AttributeError, OSError):  # a system without this policy: the niceness alone
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def take_short_turns() -> None:
+    """Ask for short turns of the processor (Linux 6.12; earlier ones take no notice). To be called before a context is made.
+
+    A process that needs little at a time is then woken before others that are in the middle of a turn; its share stays what it was.
+    """
+    number = SCHED_SETATTR.get(platform.machine())
+    if sys.platform == "linux" and number is not None and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        niceness = os.getpriority(os.PRIO_PROCESS, 0)
+        asked = struct.pack("=IIQiIQQQ", 48, os.SCHED_OTHER, 0, niceness, 0, SHORT_NS, 0, 0)
+        ctypes.CDLL(None).syscall(number, 0, asked, 0)
 
 
 def enough_files(limit: int) -> bool:
