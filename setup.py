@@ -44,7 +44,7 @@ MODULES = """
     daemons.tracker.acceptance daemons.tracker.auction daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
     daemons.tracker.cross daemons.tracker.daytype daemons.tracker.flow daemons.tracker.gaps daemons.tracker.history
     daemons.tracker.levels daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes
-    replay.loop replay.venue
+    replay.loop replay.venue.book replay.venue.core replay.venue.matching replay.venue.rules replay.venue.reports
     strategies.auction strategies.candles strategies.clock strategies.figures strategies.indicators strategies.roster
 """
 """What is compiled, without `tapewire.`: everything between a bar's arrival and the last message that it leads to."""

@@ -36,6 +36,7 @@ NAVIGATION: Mapping[str, Mapping[str, str]] = {
     "Research": {
         "Python and notebooks": "docs/python.md",
         "Questions to a recording": "docs/research.md",
+        "How orders are filled": "docs/fills.md",
         "Writing a strategy": "strategies/README.md",
         "The playbook": "strategies/PLAYBOOK.md",
         "Features": "strategies/features/FEATURES.md",

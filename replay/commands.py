@@ -21,8 +21,8 @@ from tapewire.bus.messages import Alarm
 from tapewire.daemons.operator import instances, supervise
 from tapewire.daemons.operator.commands import LIVE, InstrumentsOption, SetOption, split, tell_instruments
 from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.settings import fills, overrides
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import logs
 from tapewire.replay import applied, keeping, keyboard, runs, tapes
@@ -45,7 +45,14 @@ DataOption = Annotated[
 InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
 PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
 StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
-FillOption = Annotated[str, typer.Option(help="next_open or close.")]
+FillOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"How orders are filled: {', '.join(fills.MODELS)} (docs/fills.md); compare: all of them (backtest). Without it the "
+        "preset's, else next_open.",
+        show_default=False,
+    ),
+]
 FillEmptyOption = Annotated[bool, typer.Option("--fill-empty", help="Bars with volume 0 fill orders, too.")]
 ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's program to the account (conf/programs).")]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
@@ -82,7 +89,7 @@ def backtest(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    fill: FillOption = "next_open",
+    fill: FillOption = None,
     fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
@@ -95,12 +102,15 @@ def backtest(
     source: Options,
 ) -> None:
     """Run recorded bars through the daemons' cores in this process: the fast way to the same result."""
+    compares = fill == fills.COMPARE
+    if compares and (program or journal):
+        raise ConfError(f"--fill compare has no journal and no program; leave out --{'program' if program else 'journal'}")
     conf, recording = prepare(
         data,
         instrument,
         preset,
         strategies,
-        fill,
+        None if compares else fill,
         "backtest",
         program,
         settings,
@@ -110,12 +120,34 @@ def backtest(
         commission=commission,
         slippage=slippage,
     )
+    if compares:
+        _compare_models(conf, recording, out_dir, as_json=as_json)
+        return
     kept = _kept(journal, len(recording.bars))
     heard: list[Alarm] = []
     with bar() as (tell, progress):
         tell("backtest")
         summary = runs.backtest(conf, recording, out_dir, progress, kept, heard.append)
     show(summary, heard, out_dir, as_json)
+
+
+def _compare_models(conf: Conf, recording: Recording, out_dir: Path, *, as_json: bool) -> None:
+    """Run all fill models, and show them side by side. Exit status 1 if a strategy was switched off."""
+    from tapewire.replay.research import models
+
+    with bar() as (tell, _):
+        tell(f"{len(fills.MODELS)} fill models")
+        found = models.compare(conf, recording, out_dir)
+    if as_json:
+        out.print(msgspec.json.encode(found).decode(), markup=False)
+    else:
+        for line in models.table(found):
+            out.print(line, markup=False)
+        out.print(f"results: {out_dir} ({', '.join(models.OURS)})", markup=False)
+    for each in found.models:
+        for text in each.off:
+            err.print(f"{each.fill}: {text}", style="red", markup=False)
+    raise typer.Exit(1 if any(each.off for each in found.models) else 0)
 
 
 @reads_files
@@ -125,7 +157,7 @@ def replay(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    fill: FillOption = "next_open",
+    fill: FillOption = None,
     fill_empty: FillEmptyOption = False,
     program: ProgramOption = None,
     settings: SetOption = None,
@@ -268,7 +300,7 @@ def chaos(
     """Replay while killing and freezing daemons, and compare with an undisturbed run. Exit status 1 if anything differs."""
     from tapewire.replay import chaos as storms
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "chaos", own=own, source=source)
+    conf, recording = prepare(data, instrument, preset, strategies, None, "chaos", own=own, source=source)
     recording = msgspec.structs.replace(recording, bars=recording.bars[:bars])
     conf = elsewhere(conf)
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
@@ -360,7 +392,7 @@ def prepare(
     instrument: str,
     preset: str,
     strategies: str | None,
-    fill: str,
+    fill: str | None,
     instance: str,
     program: str | None = None,
     settings: list[str] | None = None,
@@ -539,6 +571,8 @@ def lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield from applied.lines(summary.applied)
     for name, words in summary.costs.items():
         yield "costs", f"{name}: {words}"
+    for number, rule in enumerate(each for each in summary.fill_rules if each.flatters):
+        yield "flatters" if number == 0 else "", f"{rule.of}: {rule.rule}"
     yield "intents", f"{summary.intents} entries requested; refused: {refused or 'none'}"
     if summary.suppressed:
         yield "not asked for", ", ".join(f"{reason} {count}" for reason, count in summary.suppressed.items())

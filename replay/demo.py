@@ -57,7 +57,7 @@ class Choice(NamedTuple):
 
     def prepare(self, bars: Path) -> tuple[Conf, Recording]:
         settings = [*self.settings]
-        return commands.prepare(bars, self.instrument, self.preset, self.strategies, "next_open", "demo", settings=settings)
+        return commands.prepare(bars, self.instrument, self.preset, self.strategies, None, "demo", settings=settings)
 
 
 def choice(preset: str | None) -> Choice:

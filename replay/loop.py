@@ -28,7 +28,8 @@ from tapewire.bus.errors import ConfError, Poisoned, TapewireError, raised_at
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Body, Gap, GivenLevels, Header, Position, Session
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
-from tapewire.replay.venue import Venue, VenueReport
+from tapewire.replay.venue.core import Venue
+from tapewire.replay.venue.reports import VenueReport
 
 Record: TypeAlias = Callable[[str, Header, Body], None]
 

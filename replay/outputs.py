@@ -36,6 +36,7 @@ from tapewire.replay.attendance import Attendance, SessionCount
 from tapewire.replay.excursion import PricesOfBar
 from tapewire.replay.lines import ENTRIES, dollars
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
+from tapewire.replay.venue.stated import StatedRule, stated
 
 
 class Tally(Struct, frozen=True):
@@ -52,7 +53,7 @@ class Summary(Struct, frozen=True):
     refusals: intents that the gate refused, by reason. suppressed: complete setups that were not requested, by reason: a rule of
     ours (LOWER_PRIORITY, OPPOSED, EXIT_BAR, DAILY_LOSS), or the strategy's own. applied: what each strategy got beside itself.
     costs: per instrument, in words. bought_and_held: one contract from the first open to the last close, before costs; None of
-    several instruments.
+    several instruments. fill_rules: how the simulated venue filled orders, in words; empty where another venue did.
     """
 
     instruments: tuple[str, ...]
@@ -81,6 +82,7 @@ class Summary(Struct, frozen=True):
     suppressed: dict[str, int] = {}
     applied: dict[str, Applied] = {}
     costs: dict[str, str] = {}
+    fill_rules: tuple[StatedRule, ...] = ()
 
 
 def write(
@@ -232,6 +234,7 @@ def summary(
         suppressed=dict(sorted((suppressed or {}).items())),
         applied=applied(conf),
         costs={name: _costs(conf, name) for name in conf.traded},
+        fill_rules=() if conf.bus.clock_runs else stated(conf),
     )
 
 

@@ -29,7 +29,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, Process, Stopped, Taken
 from tapewire.replay.keyboard import Keyboard
 from tapewire.replay.pace import Pace
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tapewire.strategies.clock import SECOND_NS
 
 SOURCE = "nt"

@@ -37,7 +37,8 @@ from tapewire.replay.player import Player
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Input, Recording
 from tapewire.replay.tapes import Kept
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue import core as venues
+from tapewire.replay.venue.core import Venue
 
 if TYPE_CHECKING:
     from tapewire.replay.sources.reading import Reading
@@ -261,8 +262,7 @@ def checked(instance: Instance) -> Callable[[], None]:
 
 def venue(conf: Conf) -> Venue:
     """The simulated venue of a run."""
-    traded = {symbol: conf.instruments[symbol] for symbol in conf.traded}
-    return Venue(traded, conf.trading.account, conf.fill, fill_empty=conf.fill_empty)
+    return venues.of(conf, conf.traded, conf.trading.account)
 
 
 def finish(out: Path, conf: Conf, recording: Recording, keeper: keeping.Keeper | None = None) -> Summary:

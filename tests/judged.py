@@ -18,7 +18,8 @@ from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell import lives, recovery
 from tapewire.replay import keeping, loop, runs
 from tapewire.replay.sources.recording import Recording
-from tapewire.replay.venue import Venue, VenueReport
+from tapewire.replay.venue.core import Venue
+from tapewire.replay.venue.reports import VenueReport
 
 LOG = "gate.log"
 

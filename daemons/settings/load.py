@@ -22,7 +22,7 @@ from tapewire.bus import disk
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
-from tapewire.daemons.settings import caps, overrides, rails
+from tapewire.daemons.settings import caps, fills, overrides, rails
 from tapewire.daemons.settings import instruments as tables
 from tapewire.daemons.settings.alerting import Alerting
 from tapewire.daemons.settings.files import FOLDER, convert, read_table, remedy
@@ -180,7 +180,7 @@ def load(
     traded: Iterable[str],
     preset: Preset,
     calendar: Calendar | None = None,
-    fill: str = "next_open",
+    fill: str | None = None,
     fill_empty: bool = False,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     program: str | None = None,
@@ -191,9 +191,10 @@ def load(
     """The configuration of one run: base.toml, the overlay, then `changes` ({"bus": {"base_port": 7000}}).
 
     Their [risk] is laid over the preset's (daemons/settings/rails.py). program: a prop-firm program by name, in place of the one
-    that [trading] names. fill, fill_empty: of the simulated venue (playbook 5.1). own: a person's own table of instruments, besides
-    the one in the configuration folder. account: a file with the same sections, laid over the overlay: its ports, its account, its
-    limits. terms: fields of instruments by symbol, for this run ({"MNQ": {"commission": 0.5}}).
+    that [trading] names. fill, fill_empty: of the simulated venue (docs/fills.md); without a model the preset's. own: a person's
+    own table of instruments, besides the one in the configuration folder. account: a file with the same sections, laid over the
+    overlay: its ports, its account, its limits. terms: fields of instruments by symbol, for this run
+    ({"MNQ": {"commission": 0.5}}).
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}, {} if account is None else _read(str(account.resolve()))]
     files = f"conf/{overlay}.toml" if account is None else f"conf/{overlay}.toml + {account}"
@@ -231,8 +232,7 @@ def load(
     preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
     rails.check(preset.risk, where, complete=overlay == "live")
     where = f"conf/base.toml + {files}"
-    if fill not in ("next_open", "close"):
-        raise ConfError(f"unknown fill model {fill!r}{suggest(fill, ('next_open', 'close'))}; known: next_open, close")
+    chosen_fill = fills.model(preset.fill if fill is None else fill)
     defined = table_of_instruments(own).with_terms(terms or {})
     for symbol in traded:
         defined.of(symbol)
@@ -251,7 +251,7 @@ def load(
         traded=tuple(traded),
         preset=preset,
         calendar=calendar or Calendar(),
-        fill=fill,
+        fill=chosen_fill,
         fill_empty=fill_empty,
         rolls=_roll_tables(),
         form=form.FORM,

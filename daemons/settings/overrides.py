@@ -1,9 +1,10 @@
 """Single settings of a preset by name, as `--set` writes them: `v_reversal.drop_threshold=5.0`.
 
 A name is the path of a key in a preset, joined by dots: a parameter of a strategy that the run trades, `exits.exit_time`,
-`risk.max_trades`, `conflict`, `day_type`, `auction_row_ticks`. A value is written as in TOML; text needs no quotes, a list needs
-its brackets, and `none` removes the rule; a file writes it as the text "none" in [exits] and [risk], because TOML has no null. A
-changed setting becomes part of the run's preset, so `run.json` and the daemons' verb `parameters` show it.
+`risk.max_trades`, `fills.partial_share`, `fill`, `conflict`, `day_type`, `auction_row_ticks`. A value is written as in TOML; text
+needs no quotes, a list needs its brackets, and `none` removes the rule; a file writes it as the text "none" in [exits], [risk] and
+[fills], because TOML has no null. A changed setting becomes part of the run's preset, so `run.json` and the daemons' verb
+`parameters` show it.
 `instruments.MNQ.commission=0.5` changes the terms of an instrument, for this run.
 """
 
@@ -18,11 +19,12 @@ from msgspec import Struct
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings import rails
+from tapewire.daemons.settings.fills import FillOptions
 from tapewire.daemons.settings.structs import Exits, Preset, RiskLimits
 
 RISK = "risk"
-SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, RISK: RiskLimits}
-SINGLE = ("conflict", "day_type", "auction_row_ticks")
+SECTIONS: Mapping[str, type[Struct]] = {"exits": Exits, RISK: RiskLimits, "fills": FillOptions}
+SINGLE = ("conflict", "day_type", "auction_row_ticks", "fill")
 INSTRUMENTS = "instruments"
 NONE = "none"
 
@@ -96,7 +98,7 @@ def laid_over(preset: Preset, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without(section: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of [exits] or [risk] in which "none" has become what switches a rule off: None, an empty list, or `loosened`."""
+    """A table of one of SECTIONS in which "none" has become what switches a rule off: None, an empty list, or `loosened`."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(SECTIONS[section])}
     found = {key: _off(kinds.get(key)) if each in (None, NONE) else each for key, each in table.items()}
     return rails.named(found) if section == RISK else found
@@ -128,5 +130,6 @@ def _unknown(name: str, preset: Preset) -> str:
     if head in registry.defined() and head not in preset.strategies:
         return f"--set {name}: {head} is not traded in this run; traded: {', '.join(preset.strategies)} (see --strategies)"
     return (
-        f"--set {name}: nothing has this name{suggest(name, names(preset))}; write a strategy, exits or risk, a dot and its setting"
+        f"--set {name}: nothing has this name{suggest(name, names(preset))}; "
+        "write a strategy, exits, risk or fills, a dot and its setting"
     )

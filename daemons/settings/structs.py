@@ -16,6 +16,7 @@ from tapewire.daemons.market.periods import period
 from tapewire.daemons.market.ticks import HIGHEST, price
 from tapewire.daemons.market.week import product
 from tapewire.daemons.settings.alerting import Alerting
+from tapewire.daemons.settings.fills import NEXT_OPEN, FillOptions
 from tapewire.daemons.settings.programs import Program
 from tapewire.strategies.roster import Conflict
 
@@ -316,6 +317,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     strategies: registry names in priority order. parameters: per registry name, read by that strategy's own typed Params.
     conflict: how several proposals on one bar are resolved: "priority", "additive" or "veto" (strategies/roster.py).
+    fill, fills: the fill model of the simulated venue where the run names none, and its options (docs/fills.md).
     auction_row_ticks: the session has TPO and volume profile, with so many ticks in a row (strategies/auction.py); 0: none.
     """
 
@@ -324,9 +326,11 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     day_type: str
     strategies: tuple[str, ...]
     conflict: Conflict = "priority"
+    fill: str = NEXT_OPEN
     auction_row_ticks: int = 0
     exits: Exits = Exits()
     risk: RiskLimits = RiskLimits()
+    fills: FillOptions = FillOptions()
     parameters: dict[str, dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
@@ -457,7 +461,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     program: the prop-firm program that the account is in, None for none. epoch: the number of this start of the run. since: per
     topic, epoch and number of the last record in the journal when this start began; folds: per topic, the first record to read,
     counted from 0 (daemons/shell/epochs.py). rolls: the contract months; without a table no month is named or checked. fill,
-    fill_empty: the fill model of the simulated venue, and whether bars with volume 0 fill (playbook 5.1). form: the form of the
+    fill_empty: the fill model of the simulated venue, and whether bars with volume 0 fill (docs/fills.md). form: the form of the
     code that made this configuration, "compiled" or "interpreted".
     """
 
@@ -469,7 +473,7 @@ class Conf(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     preset: Preset
     calendar: Calendar = Calendar()
     calendars: dict[str, Calendar] = {}
-    fill: str = "next_open"
+    fill: str = NEXT_OPEN
     fill_empty: bool = False
     epoch: int = 1
     since: dict[str, tuple[int, int]] = {}

@@ -1,4 +1,4 @@
-// A simulated broker behind the stand-in account, for one instrument. It fills orders from bars by the rules of replay/venue.py (fill model
+// A simulated broker behind the stand-in account, for one instrument. It fills orders from bars by the rules of replay/venue (fill model
 // next_open), so that a run through the bridge must give the trades of `tapewire replay`. It reports as NinjaTrader does: order states,
 // executions, bracket orders per execution, an order that closes at the session's end.
 //

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Bar, Profile
@@ -178,6 +180,13 @@ class Run:
         from tapewire.replay.desk import tables
 
         return tables.series(self.figures())
+
+    @property
+    def fill_rules(self) -> pd.DataFrame:
+        """How orders were filled: of which orders, by which rule, and whether it flatters."""
+        from tapewire.replay.desk import tables
+
+        return tables.made("fill_rules", map(msgspec.structs.asdict, self.summary.fill_rules))
 
     def figures(self) -> dict[str, Any]:
         """As `stats`, in plain Python; None where there is nothing to divide by."""

@@ -42,6 +42,11 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "mfe": (FLOAT, "furthest price in its favour, likewise"),
         "r": (FLOAT, "net as a multiple of what the entry put at risk; NaN without a stop"),
     },
+    "fill_rules": {
+        "of": (TEXT, "which orders, or which moment"),
+        "rule": (TEXT, "how the simulated venue fills them"),
+        "flatters": (FLAG, "whether it may show more than an account would have made"),
+    },
     "signals": {
         "id": (TEXT, "of the signal"),
         "time": (TIME, "close of the bar that decided it"),

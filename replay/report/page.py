@@ -22,11 +22,6 @@ MOST_IGNORED = 200
 FEW = 20  # sessions, of which a bootstrap says too little about the others
 OPENED = 3  # sessions that are open at first
 
-FILLS = {
-    "next_open": "An entry decided on a bar fills at the open of the next one",
-    "close": "An entry decided on a bar fills at that bar's close",
-}
-
 TRADE = (
     *(Column("Session"), Column("Strategy"), Column("Side"), Column("Size", "n"), Column("In", "n"), Column("Price", "n")),
     *(Column("Out", "n"), Column("Price", "n"), Column("Exit")),
@@ -428,16 +423,21 @@ def _completeness(summary: Summary) -> str:
     return f'<h2>Completeness</h2><p class="soft">{lead}. {left}</p><div class="columns">{"".join(tables)}</div>'
 
 
+def _fills(summary: Summary) -> str:
+    """The rules by which orders were filled, those that flatter marked."""
+    if not summary.fill_rules:
+        return "<p>Orders were filled by the venue.</p>"
+    rows = ((text(each.of), text(each.rule), "yes" if each.flatters else "") for each in summary.fill_rules)
+    columns = (Column("Orders"), Column("Fill", "wide"), Column("Flatters"))
+    return parts.panel(parts.table(f"Fill model {summary.fill}", columns, rows))
+
+
 def _notes(run: Facts) -> str:
     summary = run.summary
-    fill = FILLS.get(summary.fill, f"Fill model {summary.fill}")
-    empty = "fills orders like any other" if summary.fill_empty else "fills nothing"
     return (
         "<h2>What these figures assume</h2>"
-        f"<p>{text(fill)}. A bar with volume 0 {empty}. "
-        "A bar that touches both stop and target counts as stopped. A gap through the stop fills at the open, beyond the stop. "
-        "Every fill, targets included, pays the instrument's slippage against us. Both sides pay commission. "
-        "Real fills can still be worse: nothing here knows the queue, the spread or how much could be had at a price.</p>"
+        f"{_fills(summary)}"
+        "<p>Both sides pay commission. Real fills can still be worse: nothing here knows the queue or the spread.</p>"
         "<p>Sharpe, Sortino and Calmar are annualised with 252 sessions, of which every one of the recording counts, also those "
         "without a trade. All money is realised: the open profit between two bars is in no figure, only in MAE and MFE. The "
         "interval is a bootstrap over sessions; the number of sessions needed is that of a two-sided test of 5 % with a power of "

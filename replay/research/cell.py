@@ -224,9 +224,9 @@ def recording_digest(data: Path, source: Options, files: Iterable[str]) -> str:
 @functools.cache
 def code_digest(names: tuple[str, ...]) -> str:
     """The digest of all source that decides, and of the plug-ins among these strategies."""
-    packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies, reading)]
+    packages = [Path(str(package.__file__)).parent for package in (bus, daemons, strategies, reading, venue)]
     sources = [(f"{path.relative_to(folder.parent)}", path) for folder in packages for path in folder.rglob("*.py")]
-    sources += [(module.__name__, form.source(module)) for module in (loop, venue, sessions, sys.modules[__name__])]
+    sources += [(module.__name__, form.source(module)) for module in (loop, sessions, sys.modules[__name__])]
     for name in registry.packages(names):
         file = Path(str(inspect.getsourcefile(registry.load(name))))
         files = file.parent.rglob("*.py") if (file.parent / "__init__.py").exists() else [file]

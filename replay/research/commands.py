@@ -68,7 +68,7 @@ def signals(
     """Every strategy alone, no position, no arbitration: proposals, session state, levels. Exit status 1 if one of them failed."""
     from tapewire.replay.research import signals as independent
 
-    conf, recording = prepare(data, instrument, preset, strategies, "next_open", "signals", own=own, source=source)
+    conf, recording = prepare(data, instrument, preset, strategies, None, "signals", own=own, source=source)
     with bar() as (tell, progress):
         tell("signals")
         findings = independent.write(conf, recording, out_dir, progress)
@@ -112,7 +112,7 @@ def why(
     if (data is None) is (run is None):
         raise ConfError("write --data with a recording, or --run with a run's folder")
     conf, recording = prepare(
-        data or run or Path(), instrument, preset, strategies, "next_open", "why", settings=settings, own=own, source=source
+        data or run or Path(), instrument, preset, strategies, None, "why", settings=settings, own=own, source=source
     )
     if run is not None:
         conf = configuration.read(run)
@@ -145,9 +145,7 @@ def lookahead(
     from tapewire.replay.research import lookahead as cutting
     from tapewire.strategies.features.stream import available
 
-    conf, recording = prepare(
-        data, instrument, preset, strategies, "next_open", "lookahead", settings=settings, own=own, source=source
-    )
+    conf, recording = prepare(data, instrument, preset, strategies, None, "lookahead", settings=settings, own=own, source=source)
     names = available(conf.preset.auction_row_ticks) if features else ()
     with bar() as (tell, progress):
         analysis = cutting.analyse(
@@ -194,7 +192,7 @@ def sweep(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    fill: FillOption = "next_open",
+    fill: FillOption = None,
     fill_empty: FillEmptyOption = False,
     commission: CommissionOption = None,
     slippage: SlippageOption = None,
@@ -272,7 +270,7 @@ def walk_forward(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    fill: FillOption = "next_open",
+    fill: FillOption = None,
     fill_empty: FillEmptyOption = False,
     commission: CommissionOption = None,
     slippage: SlippageOption = None,

@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import fills, overrides
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.strategies import checked_strategies
 from tapewire.daemons.settings.structs import Conf
 
@@ -74,9 +74,10 @@ def applied(conf: Conf, cell: Cell) -> Conf:
         ConfError: an undefined name, with the nearest defined one, or a value that does not fit.
     """
     where = f"--set {', '.join(f'{name}={value}' for name, value in cell.items())}"
-    fill = cell.get("fill", conf.fill)
-    if fill not in ("next_open", "close"):
-        raise ConfError(f"{where}: unknown fill model {fill!r}; known: next_open, close")
+    try:
+        fill = fills.model(str(cell.get("fill", conf.fill)))
+    except ConfError as error:
+        raise ConfError(f"{where}: {error}") from error
     if TRACKED in cell:
         raise ConfError(f"{where}: {TRACKED} changes the sessions, which all cells share; run one sweep for each value")
     preset = configuration.changed(conf.preset, {name: value for name, value in cell.items() if name != "fill"})

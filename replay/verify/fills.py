@@ -1,6 +1,6 @@
 """The venue's fills beside those of the simulated venue: slippage of each trade, missed and extra fills.
 
-Every entry that was sent is played alone through the simulated venue (replay/venue.py), from its deciding bar on, with the moves
+Every entry that was sent is played alone through the simulated venue (replay/venue), from its deciding bar on, with the moves
 and closes that were sent for it at their times. So one fill that differs changes no other comparison. Slippage is in points,
 positive against us, and is measured between two fills: the simulated one has its own slippage in it, as in a backtest.
 """
@@ -30,7 +30,7 @@ from tapewire.bus.messages import (
 from tapewire.daemons.settings.structs import Conf, Instrument
 from tapewire.daemons.shell import recovery
 from tapewire.replay import tapes
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue import core as venues
 from tapewire.replay.verify import again, record
 from tapewire.replay.verify.again import Given
 from tapewire.replay.verify.record import Dates, Epoch
@@ -154,7 +154,7 @@ def _concerns(command: Command, entry: str) -> bool:
 
 def _simulated(conf: Conf, at_ns: int, order: PlaceOrder, sent: Sequence[Sent], bars: Sequence[Bar]) -> list[Execution]:
     """What the simulated venue makes of an entry and what followed it."""
-    venue = Venue({order.instrument: conf.instruments[order.instrument]}, order.account, conf.fill, fill_empty=conf.fill_empty)
+    venue = venues.of(conf, [order.instrument], order.account)
     found: list[Execution] = []
     waiting: list[Sent] = [(at_ns, order), *sent]
     for number, bar in enumerate(bars):

@@ -18,7 +18,8 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import keeping, loop, runs
 from tapewire.replay.loop import Record
-from tapewire.replay.venue import Venue, VenueReport
+from tapewire.replay.venue.core import Venue
+from tapewire.replay.venue.reports import VenueReport
 from tests.bench import ours
 from tests.bench.figures import Figure, compared, quantile
 

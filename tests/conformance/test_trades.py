@@ -24,7 +24,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tests import recordings
 from tests.shared import SHARED, needs_shared
 

@@ -20,7 +20,7 @@ from tapewire.daemons.shell import epochs, logs
 from tapewire.replay import runs, tapes
 from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tapewire.replay.verify import record, verdict
 from tests.integration.conftest import run
 from tests.integration.test_processes import eventually

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from msgspec import UNSET
 
 from tapewire import form
 from tapewire.bus import topics
-from tapewire.bus.messages import ClosePosition, PlaceOrder
+from tapewire.bus.messages import ClosePosition, Fill, OrderEvent, OrderStatus, PlaceOrder
 from tapewire.daemons.operator.latency import HOPS
 from tapewire.replay import tapes
 from tests.integration.conftest import START, TAPEWIRE, Run, run
@@ -27,6 +28,10 @@ pytestmark = pytest.mark.slow
 MEAN_CROSS = Path(__file__).parents[1] / "mean_cross.py"
 REAL = SHARED / "data" / "ninjatrader"
 SYNTH = SHARED / "conformance" / "synth"
+IN_PARTS = (  # another fill model, with orders in parts and rejections
+    *("--fill", "ninjatrader", "--strategies", "pipeline", "--set", "risk.contracts=4"),
+    *("--set", "fills.partial_share=0.002", "--set", "fills.reject_share=0.2", "--set", "fills.slippage_atr=0.05"),
+)
 PIPELINE = ("--strategies", "pipeline", "--set", "auction_row_ticks=1")  # with the auction, which no other run here has
 
 
@@ -64,7 +69,7 @@ def first(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     return once
 
 
-@pytest.mark.parametrize("options", [(), PIPELINE, ("--fill", "close", "--preset", "adaptive")])
+@pytest.mark.parametrize("options", [(), PIPELINE, IN_PARTS, ("--fill", "close", "--preset", "adaptive")])
 def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable[..., Any], options: tuple[str, ...]) -> None:
     """Journal and results are equal, and `tapewire diff` reports so with status 0."""
     a, b = first(*options)
@@ -73,6 +78,22 @@ def test_backtest_and_replay_leave_the_same_bytes(tapewire: Run, first: Callable
     assert results(a) == results(b)
     assert ("auction.MNQ.tape" in journal(a)) == (options == PIPELINE)
     assert tapewire("diff", a, b).returncode == 0
+
+
+def test_orders_in_parts_and_rejections_come_to_the_books(first: Callable[..., Any]) -> None:
+    """The run that both ways agree on has entries and exits in several fills, rejected orders, and positions that add up."""
+    _, replayed = first(*IN_PARTS)
+    fills = list(tapes.facts(replayed, "fill.", Fill))
+    orders = list(tapes.facts(replayed, topics.ORDER, OrderEvent))
+    trades = [json.loads(line) for line in (replayed / "trades.jsonl").read_text().splitlines()]
+
+    for role in ("ENTRY", "EXIT"):
+        assert max(Counter(fill.order_id for fill in fills if fill.role == role).values()) > 1, role
+    statuses = {OrderStatus.PARTIAL, OrderStatus.FILLED, OrderStatus.REJECTED, OrderStatus.CANCELLED}
+    assert statuses <= {each.status for each in orders}
+    assert sum(fill.qty for fill in fills) == 0
+    assert sum(abs(fill.qty) for fill in fills) == 2 * sum(trade["size"] for trade in trades)
+    assert {each["of"] for each in json.loads((replayed / "summary.json").read_text())["fill_rules"]} >= {"rejected", "quantity"}
 
 
 def test_a_plug_in_that_turns_leaves_the_same_bytes(

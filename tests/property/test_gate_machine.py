@@ -37,7 +37,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.testing import bar, eastern, intent
 from tapewire.daemons.gate.core import Gate
 from tapewire.daemons.settings.structs import RiskLimits
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tests.gates import ACCOUNT, conf
 
 MINUTE_NS = 60_000_000_000

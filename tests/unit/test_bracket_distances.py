@@ -25,7 +25,7 @@ from tapewire.bus.testing import bar, eastern, intent, session
 from tapewire.daemons.gate.books.orders import Order
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.structs import RiskLimits
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tapewire.strategies import registry
 from tapewire.strategies.protocol import Proposal
 from tapewire.strategies.roster import Roster

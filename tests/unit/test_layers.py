@@ -93,7 +93,11 @@ PURE_IN_SHELL_ROOMS = {
     "daemons.relay.uptake",
 }
 CORES_OF_REPLAY = {
-    "replay.venue",
+    "replay.venue.book",
+    "replay.venue.core",
+    "replay.venue.matching",
+    "replay.venue.rules",
+    "replay.venue.reports",
     "replay.loop",
     "replay.days.book",
     "replay.days.events",

@@ -28,7 +28,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.testing import bar, intent, intents, session
 from tapewire.daemons.gate import core as gate
 from tapewire.replay import loop
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tests.gates import ACCOUNT, conf
 
 

@@ -24,7 +24,7 @@ from tapewire.bus.messages import (
 from tapewire.bus.testing import bar, eastern, intent
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.structs import RiskLimits
-from tapewire.replay.venue import Venue
+from tapewire.replay.venue.core import Venue
 from tapewire.strategies import registry
 from tests.crossing import ZIGZAG, bars, of, played, settings
 from tests.gates import ACCOUNT, Desk, conf

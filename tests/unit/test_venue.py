@@ -24,9 +24,11 @@ from tapewire.bus.messages import (
 )
 from tapewire.bus.testing import bar, eastern
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.fills import CLOSE, NEXT_OPEN
 from tapewire.daemons.settings.load import instruments
 from tapewire.replay import runs
-from tapewire.replay.venue import CLOSE, NEXT_OPEN, Venue, VenueReport
+from tapewire.replay.venue.core import Venue
+from tapewire.replay.venue.reports import VenueReport
 
 ACCOUNT = "Sim101"
 LONG, SHORT = Action.ENTER_LONG, Action.ENTER_SHORT
