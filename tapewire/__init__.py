@@ -20,6 +20,7 @@ from tapewire import form as form  # decides where all other modules come from, 
 
 if TYPE_CHECKING:
     from tapewire.replay.desk.features import features as features
+    from tapewire.replay.desk.fills import compare_fills as compare_fills
     from tapewire.replay.desk.research import compare as compare
     from tapewire.replay.desk.research import lookahead as lookahead
     from tapewire.replay.desk.research import sweep as sweep
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 DESK = {
     "backtest": "tapewire.replay.desk.start",
     "features": "tapewire.replay.desk.features",
+    "compare_fills": "tapewire.replay.desk.fills",
     **dict.fromkeys(("Run", "load"), "tapewire.replay.desk.run"),
     **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),
 }

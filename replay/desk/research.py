@@ -224,7 +224,7 @@ def sweep(
     start: str | dt.date | None = None,
     end: str | dt.date | None = None,
     out: str | Path | None = None,
-    fill: str = "next_open",
+    fill: str | None = None,
     fill_empty: bool = False,
     commission: float | None = None,
     slippage: int | None = None,
@@ -268,8 +268,8 @@ def sweep(
         options,
         costs(instrument, commission, slippage),
     )
-    with _prepared("sweep", data, axes, search, *chosen) as (conf, read):
-        with _folder(out) as folder:
+    with prepared("sweep", data, axes, search, *chosen) as (conf, read):
+        with kept(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))
             found = studies.swept(conf, read, axes, sessions_split, folder, studies.Processes(jobs, cluster), told, search)
         return SweepResult(folder, found, passing=out is None)
@@ -293,7 +293,7 @@ def walk_forward(
     start: str | dt.date | None = None,
     end: str | dt.date | None = None,
     out: str | Path | None = None,
-    fill: str = "next_open",
+    fill: str | None = None,
     fill_empty: bool = False,
     commission: float | None = None,
     slippage: int | None = None,
@@ -328,8 +328,8 @@ def walk_forward(
         options,
         costs(instrument, commission, slippage),
     )
-    with _prepared("walk-forward", data, axes, search, *chosen) as (conf, read):
-        with _folder(out) as folder:
+    with prepared("walk-forward", data, axes, search, *chosen) as (conf, read):
+        with kept(out) as folder:
             told = studies.Telling(lambda words: None, progress or (lambda share: None))
             found = studies.walked(conf, read, axes, plan, folder, studies.Processes(jobs, cluster), told, search)
         return WalkForwardResult(folder, found, passing=out is None)
@@ -362,8 +362,8 @@ def lookahead(
     """
     import pandas as pd
 
-    chosen = (instrument, preset, strategies, start, end, "next_open", False, instruments, options)
-    with _prepared("lookahead", data, (), None, *chosen, set) as (conf, read):
+    chosen = (instrument, preset, strategies, start, end, None, False, instruments, options)
+    with prepared("lookahead", data, (), None, *chosen, set) as (conf, read):
         found = cutting.analyse(
             conf,
             read.recording,
@@ -450,7 +450,7 @@ def _space(values: Mapping[str, Any]) -> tuple[Axis | ValueRange, ...]:
 
 
 @contextmanager
-def _folder(out: str | Path | None) -> Iterator[Path]:
+def kept(out: str | Path | None) -> Iterator[Path]:
     """Where results go; a passing folder is removed if they cannot be made."""
     folder = Path(mkdtemp(prefix="tapewire-") if out is None else out)
     try:
@@ -462,7 +462,7 @@ def _folder(out: str | Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _prepared(
+def prepared(
     instance: str,
     data: str | Path | pd.DataFrame,
     parts: Sequence[Axis | ValueRange],
@@ -472,7 +472,7 @@ def _prepared(
     strategies: Iterable[str] | None,
     start: str | dt.date | None,
     end: str | dt.date | None,
-    fill: str,
+    fill: str | None,
     fill_empty: bool,
     instruments: str | Path | None,
     options: Options | None,
