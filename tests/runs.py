@@ -60,7 +60,7 @@ def at(minute: int) -> int:
 def conf(**changes: object) -> Conf:
     fields = {
         "instance": "test",
-        "bus": Bus(),
+        "bus": Bus(clock_runs=False),
         "trading": Trading(),
         "instruments": instruments(),
         "traded": ("MNQ",),

@@ -162,7 +162,7 @@ def test_another_preset_shows_in_the_summary(tmp_path):
     outputs.write(a, conf())
     outputs.write(b, conf(fill="close"))
 
-    assert found(a, b).fields == (FieldDifference("fill", "next_open", "close"),)
+    assert found(a, b).fields[0] == FieldDifference("fill", "next_open", "close")
 
 
 def test_it_reads_as_text(tmp_path):

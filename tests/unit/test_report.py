@@ -314,11 +314,12 @@ def test_every_text_is_escaped(tmp_path):
 
 
 def test_what_the_figures_assume_is_on_the_page(tmp_path):
-    """The fill model's pessimism, its limits, and what synthetic bars cannot show."""
+    """Each rule by which orders were filled, which of them flatter, and what synthetic bars cannot show."""
     page = report_of(finished(tmp_path / "run"))
 
-    assert "fills at the open of the next one" in page
-    assert "touches both stop and target counts as stopped" in page
+    assert "<caption>Fill model next_open</caption>" in page
+    assert '<td>stop and target on one bar</td><td class="wide">the stop</td><td></td>' in page
+    assert re.search(r"<td>a gap over a limit or a target</td><td[^>]*>at the open[^<]*</td><td>yes</td>", page)
     assert "proves nothing about profit" in page
 
 
