@@ -35,7 +35,7 @@ def features(
     set: Mapping[str, Any] | None = None,  # the option's own name
     start: str | dt.date | None = None,
     end: str | dt.date | None = None,
-    fill: str = "next_open",
+    fill: str | None = None,
     fill_empty: bool = False,
     instruments: str | Path | None = None,
     commission: float | None = None,

@@ -56,7 +56,7 @@ def features(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    fill: FillOption = "next_open",
+    fill: FillOption = None,
     fill_empty: FillEmptyOption = False,
     settings: SetOption = None,
     commission: CommissionOption = None,
