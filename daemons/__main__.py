@@ -12,9 +12,10 @@ from tapewire.bus import private
 from tapewire.bus.errors import TapewireError, Transient
 from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.shell import limits, logs
+from tapewire.daemons.shell import limits
 
 OUTSIDE = 5  # the niceness of the process to which anybody may connect: whatever comes, the decision chain goes first
+DRAW = frozenset({"api"})  # it imports commands, for what it answers
 SUPERVISED = "TAPEWIRE_SOCKET"  # supervisord has started us
 
 
@@ -27,6 +28,10 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="the run's directory, with run.json")
     arguments = parser.parse_args()
     private.limit()
+    if arguments.name not in DRAW:
+        undrawn()
+    from tapewire.daemons.shell import logs
+
     logger = logs.configure(arguments.name)
     if form.WHY:
         logger.warning("interpreted", why=form.WHY)
@@ -43,8 +48,15 @@ def main() -> int:
         return error.status
 
 
+def undrawn() -> None:
+    """Hide rich from this process: structlog imports it where it is installed, with all that it brings, 4 MB for nothing drawn."""
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+
+
 def start(name: str, run_dir: Path) -> int:
     """Run the named daemon. Imports are here because a process should load only its own daemon: it starts in half the time."""
+    from tapewire.daemons.shell import logs
+
     conf = configuration.read(run_dir)
     logger = logs.configure(name)
     if name == "broker":

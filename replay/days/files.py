@@ -24,7 +24,7 @@ from tapewire.replay.days.sums import Sums
 from tapewire.replay.excursion import Measures, Prices
 from tapewire.replay.outputs import Summary
 from tapewire.replay.report import facts, page
-from tapewire.replay.sources.dayfolder import LOST
+from tapewire.replay.sources.recording import LOST
 from tapewire.strategies.clock import EVENING, NEW_YORK, RTH_CLOSE, RTH_OPEN, SECOND_NS, hhmm
 
 BAR_COLUMNS = "timestamp,open,high,low,close,volume"

@@ -19,13 +19,12 @@ from tapewire.bus import topics
 from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Bar, CrossBar, Gap, GivenLevels, Levels
 from tapewire.replay.sources import journal
-from tapewire.replay.sources.recording import Input
+from tapewire.replay.sources.recording import LOST, Input
 from tapewire.replay.sources.table import Content, Head, Options, Progress
 from tapewire.strategies.clock import MINUTE_NS, RTH_CLOSE, RTH_OPEN, SECOND_NS
 
 NAME = "tapewire days"
 INIT = "session_init.json"
-LOST = "lost"  # the phase of a bar that the journal has and the run's tracker never got
 PLACES = ("", "*/", "*/*/", "*/*/*/", "days/*/*/*/")  # a day, a month, a year, all days, or their run
 
 

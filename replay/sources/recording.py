@@ -14,6 +14,9 @@ Told: TypeAlias = Gap | GivenLevels
 Input: TypeAlias = Bar | Told
 """What a run takes of a recording."""
 
+LOST = "lost"
+"""The phase, in the folders of days, of a bar that the journal has and the run's tracker never got."""
+
 
 class Ignored(Struct, frozen=True):
     """A row that was left out (playbook 1.1). why: "repeated" has the stamp of the last accepted row, "late" an earlier one."""

@@ -80,3 +80,22 @@ def test_no_other_daemon_loads_what_the_door_needs() -> None:
     loaded = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
 
     assert loaded.split() == []
+
+
+def test_a_daemon_loads_nothing_that_draws_or_tabulates() -> None:
+    """Each starts, and logs, without rich, which its logging library would import; the daybook writes without numpy."""
+    processes = [
+        f"tapewire.{name}" for name in ("daemons.broker", "daemons.logger", "replay.days.process", "daemons.alerts.process")
+    ]
+    modules = [*makers.CORES.values(), *processes, "tapewire.daemons.shell.runner", "tapewire.daemons.shell.logs"]
+    script = (
+        "import importlib, sys; from tapewire.daemons.__main__ import undrawn; undrawn(); "
+        f"[importlib.import_module(name) for name in {modules}]; "
+        "sys.modules['tapewire.daemons.shell.logs'].configure('x').info('begun'); "
+        "print(*{'rich.console', 'pygments', 'typer', 'numpy', 'pandas'} & {*sys.modules})"
+    )
+
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
+    assert '"event": "begun"' in done.stderr
