@@ -35,6 +35,7 @@ NAVIGATION: Mapping[str, Mapping[str, str]] = {
     },
     "Research": {
         "Python and notebooks": "docs/python.md",
+        "Coming from another engine": "docs/engines.md",
         "Questions to a recording": "docs/research.md",
         "How orders are filled": "docs/fills.md",
         "Writing a strategy": "strategies/README.md",

@@ -23,7 +23,7 @@ from tests.bench.figures import Figure, table
 
 INSIDE = ("codec", "journal", "loop", "hop", "chain", "durable", "lockstep", "fanout", "relay", "backfill", "ticks")
 PROGRAMS = ("start", "sweep")
-ASKED = ("walk", "http", "page", "watched", "recordings", "rivals", "hostile", "public")
+ASKED = ("walk", "memory", "http", "page", "watched", "recordings", "rivals", "hostile", "public")
 """These run when they are named, `rivals` also when it is installed."""
 
 
@@ -36,7 +36,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="figures as JSON on stdout")
     parser.add_argument("--frames", type=int, help="how many `hostile` sends (default: a million)")
     parser.add_argument("--speed", type=float, help="how fast `page` plays its session (default: 60 times real time)")
-    parser.add_argument("--data", type=Path, help="recorded bars for `sweep` and `walk`, in place of synthetic ones")
+    parser.add_argument("--data", type=Path, help="bars of yours for `sweep`, `walk`, `memory`, `rivals --trades`")
+    parser.add_argument("--sessions", type=int, help="how many `rivals` plays (default: 250)")
+    parser.add_argument("--trades", action="store_true", help="with `rivals`: compare trade for trade, measure nothing")
     parser.add_argument("--against", metavar="REV", help="run the named benches in another revision, too, in turns; ratios")
     parser.add_argument("--rounds", type=int, default=3, help="with --against: turns of each (default: %(default)s)")
     given = parser.parse_args()
@@ -49,6 +51,9 @@ def main() -> None:
         ratios = against.run(given.against, given.names, rounds=given.rounds, quick=given.quick)
         print(_json(ratios) if given.json else against.table(ratios))
         return
+    if given.trades:
+        _traded(given.data, as_json=given.json)
+        return
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder:
         recorded = functools.cache(lambda: _recorded(Path(folder) / "bars", 4 if given.quick else 12))
@@ -57,14 +62,24 @@ def main() -> None:
             options: dict[str, object] = {"quick": given.quick}
             if name == "hostile" and given.frames is not None:
                 options["frames"] = given.frames
+            if name == "rivals" and given.sessions is not None:
+                options["sessions"] = given.sessions
             if name == "page" and given.speed is not None:
                 options["speed"] = given.speed
-            if name in ("sweep", "walk") and given.data is not None:
+            if name in ("sweep", "walk", "memory") and given.data is not None:
                 options["data"] = given.data
-            inputs = () if name in (*PROGRAMS, "walk") else (recorded(),)
+            inputs = () if name in (*PROGRAMS, "walk", "memory", "rivals") else (recorded(),)
             figures += _bench(name)(Path(folder), *inputs, **options)
             print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr)
     print(_json(figures) if given.json else table(figures))
+
+
+def _traded(data: Path | None, *, as_json: bool) -> None:
+    from tests.bench import trades
+
+    with tempfile.TemporaryDirectory(prefix="tapewire-bench-") as folder:
+        found = trades.run(Path(folder), data)
+    print(_json(found) if as_json else trades.table(found))
 
 
 def _usual() -> list[str]:

@@ -62,8 +62,8 @@ def run(revision: str, names: Sequence[str], *, rounds: int, quick: bool) -> lis
         theirs = built / ".venv" / "bin" / "python"
         for name in names:
             words = [name, "--json", *(["--quick"] if quick else [])]
-            if name == "sweep":
-                words += ["--data", os.fspath(_bars(Path(folder) / "bars", quick=quick))]
+            if name in ("sweep", "memory"):
+                words += ["--data", os.fspath(_bars(Path(folder) / "bars", name, quick=quick))]
             that, last = None, ""
             pairs: list[tuple[list[Figure], list[Figure]]] = []
             for number in range(rounds):
@@ -142,11 +142,14 @@ def _figures_of(way: Way, words: Sequence[str]) -> tuple[list[Figure] | None, st
         return None, f"{error}: {done.stdout[:200]}"
 
 
-def _bars(folder: Path, *, quick: bool) -> Path:
+def _bars(folder: Path, name: str, *, quick: bool) -> Path:
     """Bars for both, since not every revision can make them."""
-    from tests.bench import sweep
+    from tests.bench import memory, sweep
 
-    return folder if folder.exists() else sweep.recorded(folder, quick=quick)
+    short, whole = (sweep.SHORT, sweep.SESSIONS) if name == "sweep" else memory.LENGTHS
+    sessions = short if quick else whole
+    path = folder / f"sessions-{sessions}"
+    return path if path.exists() else sweep.made(path, sessions)
 
 
 def made(revision: str) -> Path:

@@ -13,6 +13,7 @@ dependency.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -20,12 +21,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from msgspec import Struct, convert
 
+from tapewire.bus.messages import Bar
 from tapewire.replay import runs
 from tapewire.replay.sources import synthetic
 from tests.bench import ours
@@ -35,11 +37,18 @@ from tests.bench.rival.played import Rule
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / ".venv-bench"
 STAMP = ENVIRONMENT / ".installed"
-PINS = ("nautilus_trader==1.221.0", "backtesting==0.6.6", "backtrader==1.9.78.123")
-SCRIPTS = {"NautilusTrader": "by_nautilus.py", "backtesting.py": "by_backtesting.py", "backtrader": "by_backtrader.py"}
+COMMON = ("backtesting==0.6.6", "backtrader==1.9.78.123", "vectorbt==1.2.0")
+NEWEST, OLDER = "nautilus_trader==1.231.0", "nautilus_trader==1.221.0"  # the newest needs Python 3.12
+SCRIPTS = {
+    "NautilusTrader": "by_nautilus.py",
+    "backtesting.py": "by_backtesting.py",
+    "backtrader": "by_backtrader.py",
+    "vectorbt": "by_vectorbt.py",
+}
 BASELINE = "NautilusTrader"
 YEAR, SHORT = 250, 10  # sessions
 ROUNDS = 3
+CELLS = 64  # what vectorbt is made for; the others are at their best with one
 
 # Short averages in both: long ones cost NautilusTrader time per bar. So the distance of stop and target makes trades few.
 FEW = Rule(fast=10, slow=30, stop=80, target=160)
@@ -71,24 +80,33 @@ Runs = dict[str, list[Taken]]
 
 def installed() -> bool:
     """Whether the rivals are installed in the compared versions."""
-    return STAMP.exists() and STAMP.read_text().split() == list(PINS)
+    return STAMP.exists() and STAMP.read_text().split() == list(pins(newer_python()))
 
 
-def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
-    """Few trades, many trades, tapewire's stages, peak memory. `recorded` is too short for this and not used."""
-    _install()
-    data, packed = _year(SHORT if quick else YEAR)
+def run(folder: Path, *, quick: bool, sessions: int = YEAR) -> list[Figure]:
+    """Few trades, many trades, many cells at once, tapewire's stages, peak memory. sessions: of the recording."""
+    install()
+    data, packed = _year(SHORT if quick else sessions)
     few: Runs = {}
     many: Runs = {}
+    at_once: Runs = {}
     stages: list[Taken] = []
     for number in range(1 if quick else ROUNDS):
         print(f"rivals: round {number + 1}", file=sys.stderr)
         _round(few, FEW, PLAIN, data, packed, folder)
         _round(many, MANY, PIPELINE, data, packed, folder)
+        at_once.setdefault("vectorbt", []).append(_child([*command(SCRIPTS["vectorbt"], packed, FEW), "--cells", str(CELLS)]))
+        at_once.setdefault("tapewire, seed", []).append(_ours([str(data), "seed", "--cells", str(CELLS)]))
         stages.append(_ours([str(data), "seed", "--stages", "--journal", str(folder / "rivals")]))
     return [
         *_rates("rivals, a few trades", few),
         *_rates("rivals, many trades", many),
+        *compared(
+            f"rivals, {CELLS} cells at once, a bar of a cell",
+            {name: [each.us for each in of] for name, of in at_once.items()},
+            "vectorbt",
+            rate=True,
+        ),
         *_stages(stages),
         *_memory("rivals, peak memory, a few trades", few),
         *_memory("rivals, peak memory, many trades", many),
@@ -98,8 +116,7 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
 def _round(taken: Runs, rule: Rule, tapewire: Mapping[str, Sequence[str]], data: Path, packed: Path, folder: Path) -> None:
     """Each engine once."""
     for name, script in SCRIPTS.items():
-        command = [str(ENVIRONMENT / "bin" / "python"), str(ROOT / "tests" / "bench" / "rival" / script), str(packed)]
-        taken.setdefault(name, []).append(_child([*command, *map(str, rule)]))
+        taken.setdefault(name, []).append(_child(command(script, packed, rule)))
     for name, options in tapewire.items():
         plain = [str(data), *options]
         taken.setdefault(name, []).append(_ours(plain))
@@ -155,25 +172,55 @@ def _year(sessions: int) -> tuple[Path, Path]:
         shutil.rmtree(data, ignore_errors=True)
         synthetic.generate(data, sessions=sessions, seed=ours.SEED, start=ours.START)
         bars = runs.read(data, ours.INSTRUMENT, lambda share: None)[0].bars
-        prices = {
-            name: np.array([getattr(bar, name) for bar in bars], float) for name in ("open", "high", "low", "close", "volume")
-        }
         unfinished = data / "unfinished.npz"
-        np.savez(unfinished, close_ns=np.array([bar.close_ns for bar in bars]), **prices)
+        pack(unfinished, bars)
         unfinished.rename(packed)
     return data, packed
 
 
-def _install() -> None:
+def pack(path: Path, bars: Iterable[Bar]) -> None:
+    """Bars as the rivals read them."""
+    rows = [(bar.close_ns, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars]
+    close_ns, *prices = zip(*rows, strict=True)
+    named = zip(("open", "high", "low", "close", "volume"), (np.array(each, float) for each in prices), strict=True)
+    np.savez(path, allow_pickle=False, close_ns=np.array(close_ns), **dict(named))
+
+
+def command(script: str, packed: Path, rule: Rule) -> list[str]:
+    """The call of a rival's script."""
+    return [str(ENVIRONMENT / "bin" / "python"), str(ROOT / "tests" / "bench" / "rival" / script), str(packed), *map(str, rule)]
+
+
+def pins(newer: Path | None) -> tuple[str, ...]:
+    """The compared versions. newer: a Python from 3.12 on."""
+    return (OLDER if newer is None else NEWEST, *COMMON)
+
+
+@functools.cache
+def newer_python() -> Path | None:
+    """A Python from 3.12 on: this one, one on the path, or one of pyenv's. None if there is none."""
+    names = [f"python3.{minor}" for minor in range(12, 15)]
+    found = [shutil.which(name) for name in names]
+    pyenv = sorted((Path.home() / ".pyenv" / "versions").glob("3.1[2-4].*/bin/python"))
+    for each in (sys.executable, *filter(None, found), *map(str, pyenv)):
+        said = subprocess.run([each, "-c", "import sys; print(sys.version_info >= (3, 12))"], capture_output=True, text=True)
+        if said.stdout.strip() == "True":  # a name of pyenv's may lead to no Python
+            return Path(each)
+    return None
+
+
+def install() -> None:
     """Make the rivals' environment, unless it exists with these versions."""
     if installed():
         return
-    print(f"rivals: installing {', '.join(PINS)} into {ENVIRONMENT}", file=sys.stderr)
+    newer = newer_python()
+    wanted = pins(newer)
+    print(f"rivals: installing {', '.join(wanted)} into {ENVIRONMENT}", file=sys.stderr)
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        subprocess.run([*pip, *PINS], check=True)
+        subprocess.run([str(newer or sys.executable), "-m", "venv", str(ENVIRONMENT)], check=True)
+        subprocess.run([*pip, *wanted], check=True)
     except subprocess.CalledProcessError as error:
         raise SystemExit("rivals: not installed, see above; the other benches need none of them") from error
-    STAMP.write_text("\n".join(PINS) + "\n")
+    STAMP.write_text("\n".join(wanted) + "\n")

@@ -5,44 +5,60 @@ from __future__ import annotations
 import time
 import warnings
 
+import backtesting
+import numpy as np
 import pandas as pd
 from backtesting import Backtest, Strategy
-from backtesting.lib import crossover
-from played import CASH, Rule, arguments, columns, tell
+from played import CASH, Rule, Told, arguments, columns, crosses, tell, write
 
 
 def mean(close, bars: int):
-    return pd.Series(close).rolling(bars).mean()
+    return pd.Series(close).rolling(bars).mean().to_numpy()
+
+
+def crossed(close, rule: Rule):
+    return crosses(mean(close, rule.fast), mean(close, rule.slow))
 
 
 class Cross(Strategy):
     rule: Rule
+    reverses: bool
 
     def init(self) -> None:
-        self.fast = self.I(mean, self.data.Close, self.rule.fast)
-        self.slow = self.I(mean, self.data.Close, self.rule.slow)
+        self.cross = self.I(crossed, self.data.Close, self.rule)
 
     def next(self) -> None:
-        if self.position:
+        cross = self.cross[-1]
+        held = self.position.size
+        if not cross or (held and not (self.reverses and held * cross < 0)):
             return
+        if held:
+            self.position.close()
         close = self.data.Close[-1]
-        if crossover(self.fast, self.slow):
-            self.buy(size=1, sl=close - self.rule.stop, tp=close + self.rule.target)
-        elif crossover(self.slow, self.fast):
-            self.sell(size=1, sl=close + self.rule.stop, tp=close - self.rule.target)
+        enter = self.buy if cross > 0 else self.sell
+        enter(size=1, sl=close - cross * self.rule.stop, tp=close + cross * self.rule.target)
 
 
 def main() -> None:
-    path, Cross.rule = arguments()
+    asked = arguments()
+    Cross.rule, Cross.reverses = asked.rule, asked.reverses
     start = time.perf_counter()
-    given = columns(path)
+    given = columns(asked.path)
     frame = pd.DataFrame(
         {name.capitalize(): given[name] for name in ("open", "high", "low", "close", "volume")},
         index=pd.to_datetime(given["close_ns"]),
     )
-    backtest = Backtest(frame, Cross, cash=CASH, finalize_trades=True)
+    backtest = Backtest(frame, Cross, cash=CASH, finalize_trades=asked.listed is None)
     load_s = time.perf_counter() - start
-    tell(lambda: int(backtest.run()["# Trades"]), bars=len(frame), load_s=load_s)
+    if asked.listed is None:
+        tell(lambda: int(backtest.run()["# Trades"]), bars=len(frame), load_s=load_s)
+        return
+    trades = [
+        Told(int(np.sign(row.Size)), int(row.EntryBar), float(row.EntryPrice), int(row.ExitBar), float(row.ExitPrice))
+        for row in backtest.run()._trades.sort_values("EntryBar").itertuples()
+    ]
+    cross = crossed(given["close"], asked.rule)
+    write(asked.listed, backtesting.__version__, trades, {int(at): int(cross[at]) for at in np.flatnonzero(cross)})
 
 
 if __name__ == "__main__":

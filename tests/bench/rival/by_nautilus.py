@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import nautilus_trader
+import numpy as np
 import pandas as pd
 from nautilus_trader.backtest.config import BacktestEngineConfig
 from nautilus_trader.backtest.engine import BacktestEngine
@@ -17,7 +19,7 @@ from nautilus_trader.model.instruments import FuturesContract
 from nautilus_trader.model.objects import Money, Price, Quantity
 from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.trading.strategy import Strategy
-from played import CASH, MULTIPLIER, TICK, Rule, arguments, columns, tell
+from played import CASH, MULTIPLIER, TICK, Told, arguments, columns, tell, write
 
 INSTRUMENT = InstrumentId(Symbol("MNQ"), Venue("XCME"))
 BARS = BarType.from_str(f"{INSTRUMENT}-1-MINUTE-LAST-EXTERNAL")
@@ -29,6 +31,7 @@ class CrossConfig(StrategyConfig, frozen=True):
     slow: int
     stop: float
     target: float
+    reverses: bool
 
 
 class Cross(Strategy):
@@ -47,9 +50,20 @@ class Cross(Strategy):
     def on_bar(self, bar: Bar) -> None:
         if not self.slow.initialized:
             return
-        before, self.above = self.above, self.fast.value > self.slow.value
-        if before is None or before == self.above or not self.portfolio.is_flat(INSTRUMENT):
+        fast, slow = self.fast.value, self.slow.value
+        before = self.above
+        self.above = before if fast == slow else fast > slow
+        if before is None or before == self.above:
             return
+        self.on_cross(bar)
+
+    def on_cross(self, bar: Bar) -> None:
+        if not self.portfolio.is_flat(INSTRUMENT):
+            long = self.portfolio.is_net_long(INSTRUMENT)
+            if not self.config.reverses or long == self.above:
+                return
+            self.cancel_all_orders(INSTRUMENT)
+            self.close_all_positions(INSTRUMENT)
         side = 1 if self.above else -1
         close = bar.close.as_double()
         make = self.instrument.make_price
@@ -65,10 +79,25 @@ class Cross(Strategy):
         )
 
 
+class Listed(Cross):
+    """The same, and it remembers."""
+
+    def __init__(self, config: CrossConfig) -> None:
+        super().__init__(config)
+        self.crossed: dict[int, int] = {}
+
+    def on_cross(self, bar: Bar) -> None:
+        self.crossed[bar.ts_event] = 1 if self.above else -1
+        super().on_cross(bar)
+
+
 def main() -> None:
-    path, rule = arguments()
+    asked = arguments()
     start = time.perf_counter()
-    engine, count = _loaded(path, rule)
+    given = columns(asked.path)
+    config = CrossConfig(**asked.rule._asdict(), reverses=asked.reverses)
+    strategy = Cross(config) if asked.listed is None else Listed(config)
+    engine = _loaded(given, strategy)
     load_s = time.perf_counter() - start
 
     def play() -> int:
@@ -76,11 +105,26 @@ def main() -> None:
         filled = [order for order in engine.cache.orders_closed() if order.status == OrderStatus.FILLED]
         return len(filled) // 2  # an entry and what ended it
 
-    tell(play, bars=count, load_s=load_s)
+    if asked.listed is None:
+        tell(play, bars=len(given["close_ns"]), load_s=load_s)
+        return
+    engine.run()
+    at = {int(close_ns): bar for bar, close_ns in enumerate(given["close_ns"])}
+    closed = sorted(engine.cache.positions_closed(), key=lambda each: (each.ts_opened, each.ts_closed))
+    trades = [
+        Told(
+            1 if each.entry == OrderSide.BUY else -1,
+            at[each.ts_opened],
+            float(each.avg_px_open),
+            at[each.ts_closed],
+            float(each.avg_px_close),
+        )
+        for each in closed
+    ]
+    write(asked.listed, nautilus_trader.__version__, trades, {at[each]: side for each, side in strategy.crossed.items()})
 
 
-def _loaded(path, rule: Rule) -> tuple[BacktestEngine, int]:
-    given = columns(path)
+def _loaded(given: dict[str, np.ndarray], strategy: Strategy) -> BacktestEngine:
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False))
     engine.add_venue(INSTRUMENT.venue, OmsType.HEDGING, AccountType.MARGIN, [Money(CASH, USD)], base_currency=USD)
     instrument = FuturesContract(
@@ -103,10 +147,11 @@ def _loaded(path, rule: Rule) -> tuple[BacktestEngine, int]:
         {name: given[name] for name in ("open", "high", "low", "close", "volume")},
         index=pd.to_datetime(given["close_ns"], utc=True),
     )
+    frame["volume"] = frame["volume"].astype("int64")  # pandas 3 hands out the values of one kind read-only, and it needs to write
     bars = BarDataWrangler(BARS, instrument).process(frame)
     engine.add_data(bars)
-    engine.add_strategy(Cross(CrossConfig(**rule._asdict())))
-    return engine, len(bars)
+    engine.add_strategy(strategy)
+    return engine
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """tapewire: the in-process backtest with all its daemons, or the same with a clock around each stage.
 
-    python -m tests.bench.rival.by_tapewire DATA PRESET [--pipeline] [--journal FOLDER] [--stages]
+    python -m tests.bench.rival.by_tapewire DATA PRESET [--pipeline] [--journal FOLDER] [--stages] [--cells N]
 
---pipeline adds the strategy that trades on any data to the preset's seven.
+--pipeline adds the strategy that trades on any data to the preset's seven. --cells runs so many cells of a sweep in one process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tapewire.bus.wire import Encoder
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.tape import Tape
 from tapewire.replay import loop, runs
+from tapewire.replay.research import cell, grid
+from tapewire.replay.research.sessions import Stream
 from tapewire.replay.sources.recording import Recording
 from tests.bench import ours
 from tests.bench.loop import TimedCore, TimedVenue
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--pipeline", action="store_true")
     parser.add_argument("--journal", type=Path)
     parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--cells", type=int)
     given = parser.parse_args()
     conf = ours.settings(given.preset)
     if given.pipeline:
@@ -66,13 +69,22 @@ def main() -> None:
     spent: dict[str, int] = {}
 
     def play() -> int | None:
+        if given.cells:
+            return _cells(conf, recording, given.cells)
         if given.stages:
             spent.update(_clocked(conf, recording, kept))
         else:
             loop.run(ours.daemons(conf), runs.venue(conf), recording.bars, None if kept is None else kept.record)
         return None if kept is None else kept.close()
 
-    tell(play, bars=len(recording.bars), load_s=load_s, more=lambda: {"stages_ns": spent})
+    tell(play, bars=len(recording.bars) * (given.cells or 1), load_s=load_s, more=lambda: {"stages_ns": spent})
+
+
+def _cells(conf: Conf, recording: Recording, count: int) -> int:
+    """So many cells of a strategy's pause over one fold of the recording. Returns the trades of all."""
+    made = [(f"{bars}", grid.applied(conf, {"edge_fade.pause_bars": bars})) for bars in range(1, count + 1)]
+    results = cell.run(made, Stream(conf, recording))
+    return sum(day.trades for result in results for day in result.days)
 
 
 def _clocked(conf: Conf, recording: Recording, kept: Kept | None) -> dict[str, int]:
