@@ -10,7 +10,8 @@ torn tail is cut off and kept beside the file as `<name>.torn`. Damage with good
 can explain, is no crash of ours: the file is set aside as `<name>.quarantined`, so that no process starts from it by accident.
 
 Appends are buffered; `flush` hands them to the operating system (enough against a kill), `sync` to the disk (enough against a
-power cut). One process writes; `scan` lets any other read along.
+power cut), a new file's name with them: until then nobody has been told that it lasts. One process writes; `scan` lets any other
+read along.
 
 The oldest records may be compressed (bus/archive.py); the first line then says at which place the file goes on. A place counts the
 bytes of a file that was never compressed, so it stays the same. `scan` reads both parts as one; an open `Journal` is the rest.
@@ -55,8 +56,9 @@ class Journal:
     whole records only, and every further write raises again.
     """
 
-    def __init__(self, path: Path, fd: int, starts: array[int], size: int, line: _FirstLine) -> None:
-        """Use `Journal.open`."""
+    def __init__(self, path: Path, fd: int, starts: array[int], size: int, line: _FirstLine, *, new: bool) -> None:
+        """Use `Journal.open`. new: its name may not be on the disk."""
+        self._new = new
         self._line = line
         self.path = path
         self._name = os.fspath(path)  # looked at before every write
@@ -107,22 +109,17 @@ class Journal:
                 first = continued(archive.end(path)) if archive.beside(path).exists() else MAGIC
                 os.ftruncate(fd, 0)
                 _write_all(fd, first, 0)
-                os.fsync(fd)
                 file.seek(0)
                 line = _first_line(path, file)
                 assert line is not None
-                size = line.length
-            else:
-                size = line.length
-                for offset, payload in _records(path, file):
-                    if isinstance(payload, _Damage):
-                        _repair(path, fd, payload, len(starts))
-                        break
-                    starts.append(offset)
-                    size = offset + HEAD.size + len(payload)
-        if new:
-            disk.sync_folder(path.parent)
-        return cls(path, fd, starts, size, line)
+            size = line.length
+            for offset, payload in _records(path, file):
+                if isinstance(payload, _Damage):
+                    _repair(path, fd, payload, len(starts))
+                    break
+                starts.append(offset)
+                size = offset + HEAD.size + len(payload)
+        return cls(path, fd, starts, size, line, new=new)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -194,10 +191,13 @@ class Journal:
         self.flush()
         try:
             os.fsync(self._fd)
+            if self._new:
+                disk.sync_folder(self.path.parent)
         except OSError as error:
             # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
             self._broken = str(disk.refused(self.path, error))
             raise JournalError(self._broken) from error
+        self._new = False
 
     def restore(self) -> None:
         """Write the file anew if it is no longer the one at its path, and note that in `restored`. Does nothing when it is broken.

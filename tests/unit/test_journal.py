@@ -386,6 +386,21 @@ def test_after_a_failed_fsync_nothing_more_is_written(path, monkeypatch):
     log.close()
 
 
+def test_a_new_file_is_on_the_disk_with_its_first_sync(path, monkeypatch):
+    """Its bytes, then its name, and the name once; opening it and handing bytes over wait for no disk."""
+    path.parent.mkdir()
+    waited = []
+    monkeypatch.setattr(journal.os, "fsync", lambda fd: waited.append(os.readlink(f"/proc/self/fd/{fd}")))
+    with Journal.open(path) as log:
+        log.extend([b"one"])
+        assert waited == []
+        for record in (b"two", b"three"):
+            log.append(record)
+            log.sync()
+
+    assert waited == [str(path), str(path.parent), str(path)]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_without_write_access_is_named(tmp_path):
     """The error names the path and the access that it needs."""
