@@ -43,7 +43,7 @@ MODULES = """
     daemons.shell.service daemons.shell.tape daemons.shell.venue_link
     daemons.tracker.acceptance daemons.tracker.auction daemons.tracker.averages daemons.tracker.confidence daemons.tracker.core
     daemons.tracker.cross daemons.tracker.daytype daemons.tracker.flow daemons.tracker.gaps daemons.tracker.history
-    daemons.tracker.levels daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes
+    daemons.tracker.levels daemons.tracker.prices daemons.tracker.ranges daemons.tracker.session_model daemons.tracker.timeframes
     replay.loop replay.venue.book replay.venue.core replay.venue.matching replay.venue.rules replay.venue.reports
     strategies.auction strategies.candles strategies.clock strategies.figures strategies.indicators strategies.roster
 """

@@ -8,7 +8,7 @@ fields. So bodies stay free of routing, and any MessagePack reader sees one flat
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -18,14 +18,16 @@ from tapewire.bus.bounds import MAX_FRAME, MAX_MESSAGE, Bound, OutOfBounds
 from tapewire.bus.errors import PeerError
 from tapewire.bus.messages import PROTOCOL_VERSION, Bar, Body, Header, Session
 
-_encoder = msgspec.msgpack.Encoder()
-_header_decoder = msgspec.msgpack.Decoder(Header)
-_body_decoder: msgspec.msgpack.Decoder[Body] = msgspec.msgpack.Decoder(Body)
+_encoder: Final = msgspec.msgpack.Encoder()
+_header_decoder: Final = msgspec.msgpack.Decoder(Header)
+_body_decoder: Final[msgspec.msgpack.Decoder[Body]] = msgspec.msgpack.Decoder(Body)
 
 # A struct encodes to a map: of up to 15 pairs with one byte in front (0x80 + pairs), of more with three (0xDE, pairs in two bytes).
-_MAP16 = 0xDE
-_HEADER_PAIRS = len(Header.__struct_fields__)
-_STARTS = tuple(bytes((0x80 | pairs,)) if pairs < 16 else b"\xde" + pairs.to_bytes(2, "big") for pairs in range(_HEADER_PAIRS, 256))
+_MAP16: Final = 0xDE
+_HEADER_PAIRS: Final = len(Header.__struct_fields__)
+_STARTS: Final = tuple(
+    bytes((0x80 | pairs,)) if pairs < 16 else b"\xde" + pairs.to_bytes(2, "big") for pairs in range(_HEADER_PAIRS, 256)
+)
 """How a message starts, by the number of its body's pairs (`type` is one of them)."""
 
 

@@ -96,16 +96,16 @@ class Candles(Generic[K]):
         self._volume, self._ask, self._bid = bar.volume, bar.ask_volume, bar.bid_volume
 
     def _add(self, bar: Part) -> None:
+        high, low = bar.high, bar.low
         self._bars += 1
-        if bar.high > self._high:
-            self._high = bar.high
-        if bar.low < self._low:
-            self._low = bar.low
+        if high > self._high:
+            self._high = high
+        if low < self._low:
+            self._low = low
         self._close = bar.close
         self._volume += bar.volume
-        ask, bid = self._ask, self._bid
-        self._ask = None if ask is None or bar.ask_volume is None else ask + bar.ask_volume
-        self._bid = None if bid is None or bar.bid_volume is None else bid + bar.bid_volume
+        self._ask = added(self._ask, bar.ask_volume)
+        self._bid = added(self._bid, bar.bid_volume)
 
     def _finish(self) -> Candle[K]:
         bars, self._bars = self._bars, 0

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
 NEW_YORK = ZoneInfo("America/New_York")
-SECOND_NS = 1_000_000_000
-MINUTE_NS = 60 * SECOND_NS
+SECOND_NS: Final = 1_000_000_000
+MINUTE_NS: Final = 60 * SECOND_NS
 
-DAY = 24 * 60
-EVENING = 18 * 60  # a later stamp belongs to the next trade date
-RTH_OPEN = 9 * 60 + 30  # the first RTH bar is stamped one minute later
-RTH_CLOSE = 16 * 60
-FRIDAY = 4
+DAY: Final = 24 * 60
+EVENING: Final = 18 * 60  # a later stamp belongs to the next trade date
+RTH_OPEN: Final = 9 * 60 + 30  # the first RTH bar is stamped one minute later
+RTH_CLOSE: Final = 16 * 60
+FRIDAY: Final = 4
 
 TimeOfDay: TypeAlias = Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM, such as 13:00")]
 

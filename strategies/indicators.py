@@ -27,14 +27,12 @@ from typing import Literal
 
 from mypy_extensions import mypyc_attr
 
-from tapewire.bus.messages import Bar
-
 Method = Literal["simple", "wilder"]
 
 
-def typical(bar: Bar) -> float:
+def typical(high: float, low: float, close: float) -> float:
     """`(high + low + close) / 3`, in points."""
-    return (bar.high + bar.low + bar.close) / 3
+    return (high + low + close) / 3
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -157,7 +157,7 @@ class VwapBounce:
             self.rsi.fold(bar.close)
         self.previous, self.bar = self.bar, bar
         if s.rth or p.session_reset == "18:00":
-            price = bar.close if p.price_basis == "close" else typical(bar)
+            price = bar.close if p.price_basis == "close" else typical(bar.high, bar.low, bar.close)
             self.bands.fold(price, bar.volume)
             before, self.band = self.band, self.bands.band(p.band_entry)
             self.touched = self.band if p.touch_band == "current" else before

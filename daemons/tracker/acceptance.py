@@ -4,10 +4,13 @@ extension (2.4). Every rule counts post-IB bars. Acceptance reads closes, the ex
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar, FirstSide
+from typing import Final
+
+from tapewire.bus.messages import FirstSide
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
-TOUCH_GAP = 3  # post-IB bars between two touches of one series, at most
+TOUCH_GAP: Final = 3  # post-IB bars between two touches of one series, at most
 
 
 class Acceptance:
@@ -41,7 +44,7 @@ class Acceptance:
         self.touches = 0
         self.max_down = 0.0
 
-    def fold(self, k: int, bar: Bar) -> None:
+    def fold(self, k: int, bar: BarPrices) -> None:
         """Take post-IB bar number k."""
         ibh, ibl, _, r = self._balance
         close, low = bar.close, bar.low

@@ -10,7 +10,7 @@ depend more on where the feed began than on the market. No rule of the playbook 
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.strategies.indicators import Ema
 
 
@@ -28,7 +28,7 @@ class Averages:
         self.ema200 = Ema(200, from_first=True)
         self.atr14: float | None = None
 
-    def fold(self, bar: Bar) -> None:
+    def fold(self, bar: BarPrices) -> None:
         """Take a bar."""
         high, low, close, before = bar.high, bar.low, bar.close, self._close
         bars = self._bars = self._bars + 1

@@ -7,15 +7,17 @@ Usage and point of control sort prices into bins of a tenth of the initial balan
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
-from tapewire.bus.messages import Bar, Scores
+from tapewire.bus.messages import Scores
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
-LEAST = 5  # bars from which on there is a score and a point of control
-CLOSES = 20  # closes in the point of control
-MOVES = 3  # points of control before their move counts
+LEAST: Final = 5  # bars from which on there is a score and a point of control
+CLOSES: Final = 20  # closes in the point of control
+MOVES: Final = 3  # points of control before their move counts
 
-NOTHING = Scores()
+NOTHING: Final = Scores()
 
 
 class PointOfControl:
@@ -107,7 +109,7 @@ class DayConfidence:
         self._visited: set[int] = set()
         self._poc = PointOfControl(self._bin)
 
-    def fold(self, bar: Bar) -> Scores:
+    def fold(self, bar: BarPrices) -> Scores:
         """Take a post-IB bar; all scores are 0 for the first four."""
         ibh, ibl, mid, r = self._balance
         close = bar.close

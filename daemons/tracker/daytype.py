@@ -5,11 +5,12 @@ The type describes this bar and may change back and forth. `Widest` keeps, for d
 
 from __future__ import annotations
 
-from tapewire.bus.messages import Bar, DayType
+from tapewire.bus.messages import DayType
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
 
-def extensions(balance: InitialBalance, bar: Bar) -> tuple[float, float]:
+def extensions(balance: InitialBalance, bar: BarPrices) -> tuple[float, float]:
     """How far the bar's wicks reach beyond the initial balance, above and below, in R, at least 0."""
     return max(0.0, bar.high - balance.high) / balance.r, max(0.0, balance.low - bar.low) / balance.r
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
+from typing import Final
 
 from tapewire.bus.messages import Bar, Flow
 
-WINDOW = 20
+WINDOW: Final = 20
 
 
 class PreDelta:

@@ -8,13 +8,14 @@ are bullish only, and last until they are filled. A zone already counts on the b
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tapewire.bus.messages import Bar
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.strategies.candles import Candle, Candles, bucket_end
 
-EXPIRY = 30  # one-minute bars after a zone was created
-QUARTER = 15  # minutes
+EXPIRY: Final = 30  # one-minute bars after a zone was created
+QUARTER: Final = 15  # minutes
 
 
 class Zone(NamedTuple):
@@ -32,12 +33,12 @@ class MinuteGaps:
 
     def __init__(self) -> None:
         self._j = -1
-        self._before: Bar | None = None
-        self._last: Bar | None = None
+        self._before: BarPrices | None = None
+        self._last: BarPrices | None = None
         self._bulls: list[Zone] = []
         self._bears: list[Zone] = []
 
-    def fold(self, bar: Bar) -> tuple[bool, bool]:
+    def fold(self, bar: BarPrices) -> tuple[bool, bool]:
         """Take an RTH bar. Returns whether it has `fvg_bull` and `fvg_bear`."""
         self._j = j = self._j + 1
         before, last = self._before, self._last
@@ -52,7 +53,7 @@ class MinuteGaps:
             bears.append(Zone(before.low, bar.high, j - 1))
         return bool(bulls) and self._test_bulls(bar), bool(bears) and self._test_bears(bar)
 
-    def _test_bulls(self, bar: Bar) -> bool:
+    def _test_bulls(self, bar: BarPrices) -> bool:
         low, close, zones = bar.low, bar.close, self._bulls
         if self._j - zones[0].born > EXPIRY:
             del zones[0]
@@ -67,7 +68,7 @@ class MinuteGaps:
             self._bulls = [zone for zone in zones if not (low <= zone.top and close < zone.bottom)]
         return traded
 
-    def _test_bears(self, bar: Bar) -> bool:
+    def _test_bears(self, bar: BarPrices) -> bool:
         high, close, zones = bar.high, bar.close, self._bears
         if self._j - zones[0].born > EXPIRY:
             del zones[0]

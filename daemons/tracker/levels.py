@@ -6,11 +6,12 @@ day high" is another number. Where no bar gives a level, one that a person gave 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from tapewire.bus.messages import Bar, Levels
+from tapewire.bus.messages import Levels
+from tapewire.daemons.tracker.prices import BarPrices
 
 # Close stamps as places in the trade date (daemons/market/clock.py), both ends included.
 OVERNIGHT = (-359, 570)
@@ -19,7 +20,7 @@ LONDON = (121, 300)
 PREMARKET = (361, 570)
 
 NAMES = Levels.__struct_fields__
-NOTHING = Levels()
+NOTHING: Final = Levels()
 
 
 class Previous(NamedTuple):
@@ -40,7 +41,7 @@ class Extremes:
         self.high: float | None = None
         self.low: float | None = None
 
-    def fold(self, at: int, bar: Bar) -> bool:
+    def fold(self, at: int, bar: BarPrices) -> bool:
         """Take a bar. Returns whether it changed the window's high or low."""
         if not self._first <= at <= self._last:
             return False
@@ -77,7 +78,7 @@ class NightLevels:
         self.from_person = levels
         self.levels = self._levels()
 
-    def fold(self, at: int, bar: Bar) -> None:
+    def fold(self, at: int, bar: BarPrices) -> None:
         """Take a bar outside RTH."""
         changed = self._overnight.fold(at, bar)
         changed |= self._asia.fold(at, bar)

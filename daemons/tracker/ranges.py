@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tapewire.bus.messages import Bar, Range
+from tapewire.bus.messages import Range
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.strategies.clock import RTH_OPEN
 
 
@@ -36,7 +37,7 @@ class OpeningRange:
         self.final = False
         self.range: Range | None = None
 
-    def fold(self, at: int, bar: Bar) -> None:
+    def fold(self, at: int, bar: BarPrices) -> None:
         """Take the RTH bar stamped `at`."""
         if self.final:
             return
@@ -47,7 +48,7 @@ class OpeningRange:
             valid = self.final and self._bars >= self._least and (self._flat or self._high - self._low > 0)
             self.range = Range(self._high, self._low, self._open, self._close, self._bars, self.final, valid)
 
-    def _add(self, bar: Bar) -> None:
+    def _add(self, bar: BarPrices) -> None:
         if self._bars == 0:
             self._high, self._low, self._open = bar.high, bar.low, bar.open
         if bar.high > self._high:
@@ -74,7 +75,7 @@ class OpeningRanges:
         self.ib: Range | None = None
         self.balance: InitialBalance | None = None
 
-    def fold(self, at: int, bar: Bar) -> None:
+    def fold(self, at: int, bar: BarPrices) -> None:
         """Take the RTH bar stamped `at`. `balance` is set with the end of a valid initial balance."""
         if self._ib.final:
             return

@@ -8,6 +8,8 @@ moving averages advance.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import UNSET
 
 from tapewire.bus.messages import Bar, DayType, Flow, GivenLevels, Levels, Scores, Session
@@ -22,11 +24,12 @@ from tapewire.daemons.tracker.flow import OrderFlow, PreDelta
 from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
 from tapewire.daemons.tracker.history import BalanceHistory
 from tapewire.daemons.tracker.levels import NightLevels, Previous
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance, OpeningRanges
 from tapewire.strategies.clock import DAY, RTH_OPEN
-from tapewire.strategies.indicators import Vwap, typical
+from tapewire.strategies.indicators import Vwap
 
-IB_END = RTH_OPEN + 60
+IB_END: Final = RTH_OPEN + 60
 
 
 class PostIb:
@@ -44,7 +47,7 @@ class PostIb:
         self.widest = Widest()
         self.k: int | None = None
 
-    def fold(self, bar: Bar) -> None:
+    def fold(self, bar: BarPrices) -> None:
         """Take a post-IB bar."""
         self.k = k = 0 if self.k is None else self.k + 1
         self.acceptance.fold(k, bar)
@@ -56,7 +59,7 @@ class PostIb:
 
 
 # Used until there is a valid initial balance. It is never folded.
-NO_POST_IB = PostIb(InitialBalance(high=0.0, low=0.0, mid=0.0, r=0.0))
+NO_POST_IB: Final = PostIb(InitialBalance(high=0.0, low=0.0, mid=0.0, r=0.0))
 
 
 class SessionState:
@@ -93,7 +96,7 @@ class SessionState:
         self.low: float | None = None
         self.close: float | None = None
 
-    def advance(self, at: int, bar: Bar) -> bool:
+    def advance(self, at: int, bar: BarPrices) -> bool:
         """Take an RTH bar. Returns whether it is a post-IB bar."""
         self.i = 0 if self.i is None else self.i + 1
         if self.high is None or bar.high > self.high:
@@ -101,7 +104,7 @@ class SessionState:
         if self.low is None or bar.low < self.low:
             self.low = bar.low
         self.close = bar.close
-        self.vwap.fold(typical(bar), bar.volume)
+        self.vwap.fold(bar.typical, bar.volume)
         self.ranges.fold(at, bar)
         balance = self.ranges.balance
         if balance is None:
@@ -200,26 +203,28 @@ class SessionModel:
 
     def fold(self, bar: Bar) -> Session | None:
         """Take a bar. Returns None if it is ignored: repeated, late, or with a price that is not a finite number."""
-        if self._last_ns is not None and bar.close_ns <= self._last_ns:
+        close_ns = bar.close_ns
+        if self._last_ns is not None and close_ns <= self._last_ns:
             self.late += 1
             return None
-        day, at = self._clock.read(bar.close_ns)
-        prices = bar.open + bar.high + bar.low + bar.close
-        if prices - prices != 0.0:  # inf - inf and nan - nan are nan
+        day, at = self._clock.read(close_ns)
+        prices = BarPrices(bar)
+        total = prices.open + prices.high + prices.low + prices.close
+        if total - total != 0.0:  # inf - inf and nan - nan are nan
             self.refused += 1
             self._degraded = True
             self._distrusted = day.date
             return None
-        self._last_ns = bar.close_ns
+        self._last_ns = close_ns
         today = self._today
         if today is None or today.day.date != day.date:
             today = self._open(day)
         self._hole = False
         if self._given:
-            self._take_given(today, bar.close_ns)
-        today.vwap_eth.fold(typical(bar), bar.volume)
-        self._averages.fold(bar)
-        self.last = self._record(today, at, bar)
+            self._take_given(today, close_ns)
+        today.vwap_eth.fold(prices.typical, prices.volume)
+        self._averages.fold(prices)
+        self.last = self._record(today, at, bar, prices)
         return self.last
 
     def _open(self, day: TradeDate) -> SessionState:
@@ -245,7 +250,7 @@ class SessionModel:
                 waiting.append(given)
         self._given = waiting
 
-    def _record(self, today: SessionState, at: int, bar: Bar) -> Session:
+    def _record(self, today: SessionState, at: int, bar: Bar, prices: BarPrices) -> Session:
         """Advance the model by one bar and return its record. Fields that describe an RTH bar are empty outside RTH."""
         day, averages, auction = today.day, self._averages, self.auction
         i: int | None = None
@@ -256,17 +261,17 @@ class SessionModel:
         day_type_midpoint: DayType = "none"
         rth = RTH_OPEN < at <= day.closes
         if rth:
-            is_post_ib = today.advance(at, bar)
+            is_post_ib = today.advance(at, prices)
             post_ib = today.post_ib
             i, k = today.i, post_ib.k
             flow = self._flow.fold(bar, today.pre_delta, post_ib=is_post_ib)
-            fvg_bull, fvg_bear = self._gaps.fold(bar)
+            fvg_bull, fvg_bear = self._gaps.fold(prices)
             fvg_bull_15m = today.quarter_gaps.fold(at, bar)
             day_type_edge, day_type_midpoint = post_ib.day_type_edge, post_ib.day_type_midpoint
             if auction is not None:
-                auction.fold(at, day.closes, bar.open, bar.high, bar.low, bar.volume)
+                auction.fold(at, day.closes, prices.open, prices.high, prices.low, prices.volume)
         else:
-            today.night.fold(at, bar)
+            today.night.fold(at, prices)
             if auction is not None and at > day.closes:
                 auction.end()
         ranges, post_ib = today.ranges, today.post_ib

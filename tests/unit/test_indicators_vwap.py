@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapewire.bus.testing import bar
 from tapewire.strategies.indicators import Vwap, typical
 
 TICKS = st.integers(80_000, 100_000).map(lambda ticks: ticks * 0.25)
@@ -16,7 +15,7 @@ def run(candles):
     """A VWAP over bars of these (high, low, close, volume)."""
     vwap = Vwap()
     for high, low, close, volume in candles:
-        vwap.fold(typical(bar(high=high, low=low, close=close)), volume)
+        vwap.fold(typical(high, low, close), volume)
     return vwap
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.acceptance import Acceptance
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
 IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
@@ -14,7 +15,7 @@ def after(*closes):
     """The counters after post-IB bars with these closes."""
     acceptance = Acceptance(IB)
     for k, close in enumerate(closes):
-        acceptance.fold(k, bar(open=close))
+        acceptance.fold(k, BarPrices(bar(open=close)))
     return acceptance
 
 
@@ -45,7 +46,7 @@ def touches(*bars):
     """Count after post-IB bars given as (low, close)."""
     acceptance = Acceptance(IB)
     for k, (low, close) in enumerate(bars):
-        acceptance.fold(k, bar(open=close, low=low))
+        acceptance.fold(k, BarPrices(bar(open=close, low=low)))
     return acceptance.touches
 
 
@@ -75,7 +76,7 @@ def test_the_downside_extension_counts_wicks_and_never_falls():
     """Widest `(IBL-L)/R` so far, 0 while no bar went below."""
     acceptance, seen = Acceptance(IB), []
     for k, low in enumerate([1010.0, 980.0, 990.0, 970.0, 1050.0]):
-        acceptance.fold(k, bar(open=1060.0, low=low))
+        acceptance.fold(k, BarPrices(bar(open=1060.0, low=low)))
         seen.append(acceptance.max_down)
 
     assert seen == [0.0, 0.2, 0.2, 0.3, 0.3]

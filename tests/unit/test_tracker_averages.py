@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.averages import Averages
+from tapewire.daemons.tracker.prices import BarPrices
 from tests.shared import SHARED, needs_shared
 
 TICKS = st.integers(80_000, 84_000).map(lambda ticks: ticks * 0.25)
@@ -20,7 +21,7 @@ def folded(candles):
     averages = Averages()
     known = []
     for high, low, close in candles:
-        averages.fold(bar(high=high, low=low, close=close))
+        averages.fold(BarPrices(bar(high=high, low=low, close=close)))
         known.append((averages.ema20.value, averages.ema50.value, averages.ema200.value, averages.atr14))
     return known
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tapewire.bus.messages import Scores
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.confidence import DayConfidence, PointOfControl
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
 IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
@@ -17,7 +18,7 @@ IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 def scores(*closes, balance=IB):
     """The scores after each of these post-IB bars, high and low at the close."""
     confidence = DayConfidence(balance)
-    return [confidence.fold(bar(open=close)) for close in closes]
+    return [confidence.fold(BarPrices(bar(open=close))) for close in closes]
 
 
 def test_four_bars_score_nothing():
@@ -109,7 +110,7 @@ def test_running_scores_are_the_playbooks_definitions(shapes, r):
     bars = []
     for place, up, down in shapes:
         close = 1000.0 + (place - 300) * r / 200
-        bars.append(bar(open=close, high=close + up * r / 50, low=close - down * r / 50))
+        bars.append(BarPrices(bar(open=close, high=close + up * r / 50, low=close - down * r / 50)))
     confidence = DayConfidence(balance)
 
     assert [confidence.fold(each) for each in bars] == [definition(balance, bars[:n]) for n in range(1, len(bars) + 1)]

@@ -28,7 +28,7 @@ def clock(minute):
 def tape(day=TUESDAY, first="09:31", last="16:00", *without, evening=False):
     """Bars of a lively day, every minute from first to last but some; evening: on the evening before the trade date.
 
-    Prices depend on the wall-clock minute alone, so that any two days are alike.
+    BarPrices depend on the wall-clock minute alone, so that any two days are alike.
     """
     date = (dt.date.fromisoformat(day) - dt.timedelta(days=evening)).isoformat()
     begin, end = (int(at[:2]) * 60 + int(at[3:]) for at in (first, last))

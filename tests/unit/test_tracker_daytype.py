@@ -4,6 +4,7 @@ import pytest
 
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.daytype import Widest, edge, extensions, midpoint
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance
 
 IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
@@ -36,7 +37,7 @@ IB = InitialBalance(high=1100.0, low=1000.0, mid=1050.0, r=100.0)
 )
 def test_the_edge_model_reads_the_wicks_first_match(high, low, expected):
     """0.2, 0.5 and 1.0 belong to the smaller type; outside bars resolve upward; an equal 0.25 both ways goes down."""
-    assert edge(*extensions(IB, bar(open=1050.0, high=high, low=low))) == expected
+    assert edge(*extensions(IB, BarPrices(bar(open=1050.0, high=high, low=low)))) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_midpoint_model_reads_the_close(close, expected):
 
 def test_an_extension_is_never_negative():
     """A bar within the initial balance extends it by nothing."""
-    assert extensions(IB, bar(open=1050.0)) == (0.0, 0.0)
+    assert extensions(IB, BarPrices(bar(open=1050.0))) == (0.0, 0.0)
 
 
 def test_the_widest_type_of_the_day_stays_while_the_bars_type_moves_on():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.gaps import MinuteGaps, QuarterHourGaps
+from tapewire.daemons.tracker.prices import BarPrices
 
 G = 1.0  # the least gap after a close of 10,000: 0.0001 of it; a quarter-hour gap needs twice that
 
@@ -17,7 +18,7 @@ def candle(low, high, close):
 def minute_gaps(*candles):
     """(fvg_bull, fvg_bear) of each one-minute bar."""
     gaps = MinuteGaps()
-    return [gaps.fold(candle(*given)) for given in candles]
+    return [gaps.fold(BarPrices(candle(*given))) for given in candles]
 
 
 FIRST = (9990.0, 9995.0, 9992.0)

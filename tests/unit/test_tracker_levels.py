@@ -6,12 +6,13 @@ from tapewire.bus.messages import IbHistory, Levels
 from tapewire.bus.testing import bar
 from tapewire.daemons.tracker.history import BalanceHistory
 from tapewire.daemons.tracker.levels import NightLevels, Previous
+from tapewire.daemons.tracker.prices import BarPrices
 
 
 def levels_of(at):
     """Names of the levels that have a value after a single bar at this place."""
     night = NightLevels(None)
-    night.fold(at, bar(open=100.0))
+    night.fold(at, BarPrices(bar(open=100.0)))
     return {name.removesuffix("_high") for name in Levels.__struct_fields__ if getattr(night.levels, name) and "_high" in name}
 
 
@@ -62,7 +63,7 @@ def test_levels_hold_the_bars_so_far():
     night = NightLevels(Previous(high=120.0, low=80.0, close=110.0))
     seen = []
     for at, low, high in [(-300, 99.0, 101.0), (-299, 99.5, 100.5), (-298, 98.0, 100.0), (-297, 99.0, 103.0)]:
-        night.fold(at, bar(open=99.75, low=low, high=high))
+        night.fold(at, BarPrices(bar(open=99.75, low=low, high=high)))
         seen.append((night.levels.overnight_high, night.levels.overnight_low))
 
     assert seen == [(101.0, 99.0), (101.0, 99.0), (101.0, 98.0), (103.0, 98.0)]

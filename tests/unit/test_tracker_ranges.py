@@ -4,6 +4,7 @@ import pytest
 
 from tapewire.bus.messages import Range
 from tapewire.bus.testing import bar
+from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.daemons.tracker.ranges import InitialBalance, OpeningRanges
 
 
@@ -11,7 +12,7 @@ def fold(minutes, *, wide=1.0):
     """Ranges after RTH bars at these places; each bar's high is its place, so that a range's high names its last bar."""
     ranges = OpeningRanges()
     for at in minutes:
-        ranges.fold(at, bar(open=float(at) - wide, close=float(at)))
+        ranges.fold(at, BarPrices(bar(open=float(at) - wide, close=float(at))))
     return ranges
 
 
@@ -71,7 +72,7 @@ def test_an_initial_balance_without_height_is_not_valid():
     """Only the IB requires R > 0: the flat drive of the same bars is valid."""
     ranges = OpeningRanges()
     for at in minutes(571, 630):
-        ranges.fold(at, bar(open=100.0))
+        ranges.fold(at, BarPrices(bar(open=100.0)))
 
     assert ranges.drive is not None
     assert ranges.drive.valid

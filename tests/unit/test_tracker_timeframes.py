@@ -18,7 +18,7 @@ FLOW = ("ask_volume", "bid_volume", "delta", "up_ticks", "down_ticks")
 
 
 def tape(*stretches, without=()):
-    """Bars of every minute of some stretches, each "YYYY-MM-DD HH:MM HH:MM". Prices are a fixed walk."""
+    """Bars of every minute of some stretches, each "YYYY-MM-DD HH:MM HH:MM". BarPrices are a fixed walk."""
     bars = []
     for stretch in stretches:
         day, first, last = stretch.split()

@@ -91,7 +91,7 @@ TRADES = st.lists(
 
 @given(TRADES, st.sampled_from([1, 5, 10, 15, 30, 60]))
 def test_the_bars_are_those_of_a_recording_of_the_same_trades(trades, seconds):
-    """Prices, volume, sides, delta, up and down ticks: one rule for a feed and for a file (strategies/trades.py)."""
+    """BarPrices, volume, sides, delta, up and down ticks: one rule for a feed and for a file (strategies/trades.py)."""
     trades = sorted(trades)
     ms, price, size, bid, spread = (np.array(column) for column in zip(*trades, strict=True))
     stamp = START_NS + ms * 1_000_000
