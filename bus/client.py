@@ -14,7 +14,6 @@ from tapewire.bus import sockets, wire
 from tapewire.bus.access import Line
 from tapewire.bus.clock import WallClock
 from tapewire.bus.credit import Pager
-from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import (
     PROTOCOL_VERSION,
@@ -30,6 +29,7 @@ from tapewire.bus.messages import (
     Verb,
 )
 from tapewire.bus.sequence import Sequencer
+from tapewire.bus.stamp import ref
 
 Context = zmq.Context[zmq.Socket[bytes]]
 Wait = Callable[[zmq.Socket[bytes], float], bool]

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from tapewire.bus import topics
 from tapewire.bus.messages import Body, Header, Stage
+from tapewire.bus.stamp import ref
 
 # Events and outputs are Structs, as several are made for each bar: a NamedTuple takes three times as long to make and to read. They
 # hold frozen values alone, which form no cycle, so the garbage collector need not look at them.
@@ -37,12 +38,7 @@ class Event(Struct, frozen=True, gc=False):
         return ref(self.topic, self.header)
 
 
-def ref(topic: str, header: Header) -> str:
-    """The name of a message, as it stands in the `cause` of what it leads to."""
-    return f"{topic}@{header.epoch}:{header.seq}"
-
-
-BEGINS = "-"
+BEGINS: Final = "-"
 """The cause of a `Publish` that begins a chain: no message led to it, whatever event the core was given."""
 
 

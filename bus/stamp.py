@@ -7,6 +7,11 @@ from mypy_extensions import mypyc_attr
 from tapewire.bus.messages import PROTOCOL_VERSION, Header
 
 
+def ref(topic: str, header: Header) -> str:
+    """The name of a message, as it stands in the `cause` of what it leads to."""
+    return f"{topic}@{header.epoch}:{header.seq}"
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Stamper:
     """Makes headers for one source in one epoch."""

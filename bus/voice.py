@@ -14,9 +14,9 @@ must give each message the number and the name that it had the first time.
 
 from __future__ import annotations
 
-from tapewire.bus.daemon import BEGINS, Event, Output, Publish, Reply, ref
+from tapewire.bus.daemon import BEGINS, Event, Output, Publish, Reply
 from tapewire.bus.messages import Header
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 
 
 class Voice:
@@ -26,10 +26,10 @@ class Voice:
         stamper: numbers the daemon's topics. A process also numbers with it the facts that no event led to, such as gaps.
     """
 
-    __slots__ = ("_stamp",)
+    __slots__ = ("stamper",)
 
     def __init__(self, stamper: Stamper) -> None:
-        self._stamp = stamper.header
+        self.stamper = stamper
 
     def header(self, event: Event, output: Output) -> Header:
         """The header of an output; it takes the next number of its topic. To be called once for each output, in their order.
@@ -37,8 +37,9 @@ class Voice:
         Args:
             event: what led to the output.
         """
-        led, event_ns = ref(event.topic, event.header), event.header.event_ns
+        given = event.header
+        led, event_ns = ref(event.topic, given), given.event_ns
         if isinstance(output, Publish):
             cause = output.cause
-            return self._stamp(output.topic, output.at_ns or event_ns, ("" if cause == BEGINS else cause) if cause else led)
-        return self._stamp(output.topic, event_ns, led if isinstance(output, Reply) else output.cause or led)
+            return self.stamper.header(output.topic, output.at_ns or event_ns, ("" if cause == BEGINS else cause) if cause else led)
+        return self.stamper.header(output.topic, event_ns, led if isinstance(output, Reply) else output.cause or led)

@@ -19,12 +19,12 @@ import zmq
 
 from tapewire.bus import access, sockets, topics, wire
 from tapewire.bus.client import History, request_control
-from tapewire.bus.daemon import Event, ref
+from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError, Refused, Transient
 from tapewire.bus.messages import Ack, Bar, Body, EvalDone, Gap, GivenLevels, Hello, Lease
 from tapewire.bus.outbox import Outbox
 from tapewire.bus.sequence import Sequencer
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, Process, Stopped, Taken
 from tapewire.replay.keyboard import Keyboard

@@ -18,7 +18,6 @@ import zmq
 
 from tapewire.bus import access, keys, sockets, topics, wire
 from tapewire.bus.client import request_control
-from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import Door, Guard
 from tapewire.bus.messages import (
@@ -34,7 +33,7 @@ from tapewire.bus.messages import (
     OrderUpdate,
     PlaceOrder,
 )
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf

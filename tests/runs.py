@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tapewire.bus import access, topics, wire
-from tapewire.bus.daemon import ref
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Action, Bar, Body, Intent, Intents, Range, Reason, Reject, Session, Signal, Trade
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.load import instruments
 from tapewire.daemons.settings.structs import Bus, Conf, Preset, Trading

@@ -19,9 +19,9 @@ from tapewire.bus import sockets, wire
 from tapewire.bus.access import Line
 from tapewire.bus.client import RETRY_S, Context, request_frames
 from tapewire.bus.clock import WallClock
-from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import PROTOCOL_VERSION, Body, Control, Header, Report, Verb
+from tapewire.bus.stamp import ref
 
 BATCH = 256
 CONNECT_S = 1.0  # for a handshake inside the machine, and a daemon that is starting

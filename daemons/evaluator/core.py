@@ -35,7 +35,20 @@ from mypy_extensions import mypyc_attr
 from tapewire.bus import topics
 from tapewire.bus.daemon import Daemon, Event, Output, Publish, Request
 from tapewire.bus.fields import copied
-from tapewire.bus.messages import Action, Alarm, Begun, Decisions, EvalDone, Gap, Intent, Intents, Position, Session, Suppressed
+from tapewire.bus.messages import (
+    Action,
+    Alarm,
+    Bar,
+    Begun,
+    Decisions,
+    EvalDone,
+    Gap,
+    Intent,
+    Intents,
+    Position,
+    Session,
+    Suppressed,
+)
 from tapewire.daemons.evaluator import shown
 from tapewire.daemons.evaluator.exits import ExitRules, Held
 from tapewire.daemons.market import ticks as rounding
@@ -199,12 +212,12 @@ class Desk:
         """Decide on a closed bar."""
         self._fold(s)
         facts = self._suppressed(s) if self.roster.suppressing else ()
-        intents = self._decide(s)
+        bar = s.bar
+        intents = self._decide(s, bar)
         if self.roster.lost:
             facts += tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.lost)
         if len(self.roster.failures) > self.failures:
             facts += self._alarms(s)
-        bar = s.bar
         done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
         if intents:
             request = Intents(
@@ -223,7 +236,8 @@ class Desk:
         if self.waiting:
             self.waiting.append(Waiting("", done, event.ref))
             return facts
-        return (*facts, Publish(self.done_on, done))
+        finished = Publish(self.done_on, done)
+        return (*facts, finished) if facts else (finished,)
 
     def decided(self, event: Event, reply: Decisions) -> Sequence[Output]:
         """Take the gate's reply for one bar. A duplicate, or a reply to no pending request, changes nothing."""
@@ -256,17 +270,18 @@ class Desk:
             return ()
         return tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.suppressed(s))
 
-    def _decide(self, s: Session) -> tuple[Intent, ...]:
-        position = s.bar.position
-        if position is None or s.bar.phase == "historical":
+    def _decide(self, s: Session, bar: Bar) -> tuple[Intent, ...]:
+        position = bar.position
+        if position is None or bar.phase == "historical":
             return ()
-        held = position.entry_id if position.qty else ""
+        qty, working = position.qty, position.working
+        held = position.entry_id if qty else ""
         if self.open_entry and self.open_entry != held:
             self.entries.pop(self.open_entry, None)
         self.open_entry = held
-        if position.working and not (position.qty and position.working == (position.entry_id,)):
+        if working and not (qty and working == (held,)):
             return ()
-        return self._leave_or_move(s, position) if position.qty else self._enter(s, position)
+        return self._leave_or_move(s, position) if qty else self._enter(s, position)
 
     def _alarms(self, s: Session) -> tuple[Publish, ...]:
         """Publishes an alarm for each strategy that was switched off on this bar."""
@@ -276,6 +291,8 @@ class Desk:
 
     def _enter(self, s: Session, position: Position) -> tuple[Intent, ...]:
         proposals = self.roster.choose(s)
+        if not proposals:
+            return ()
         if self.day_loss is not None and position.realised <= -self.day_loss:
             detail = f"the session is at {position.realised:.2f} $, and [exits] day_loss = {self.day_loss:g} closes what is opened"
             self.roster.lost += [Suppression(proposal, DAILY_LOSS, detail) for proposal in proposals]

@@ -26,7 +26,7 @@ from mypy_extensions import mypyc_attr
 from tapewire.bus import access, roles, sockets, topics, wire
 from tapewire.bus.bounds import Bound, OutOfBounds
 from tapewire.bus.clock import WallClock
-from tapewire.bus.daemon import Event, ref
+from tapewire.bus.daemon import Event
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.guard import Door
 from tapewire.bus.inlets import Handler, Inlets
@@ -34,7 +34,7 @@ from tapewire.bus.keys import Keys
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Control, Header, Report, Resend
 from tapewire.bus.ring import Resends, Ring
 from tapewire.bus.sequence import Sequencer
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import control, limits
 from tapewire.daemons.shell.doors import Doors

@@ -21,12 +21,12 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from tapewire.bus import topics, wire
-from tapewire.bus.daemon import Command, Daemon, Event, ref
+from tapewire.bus.daemon import Command, Daemon, Event
 from tapewire.bus.errors import PeerError
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Ack, Gap, TopicLength
 from tapewire.bus.recall import Recalled, recall
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 from tapewire.bus.voice import Voice
 from tapewire.daemons.shell.aside import Aside
 

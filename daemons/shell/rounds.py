@@ -25,10 +25,11 @@ import msgspec
 import structlog
 
 from tapewire.bus import topics, wire
-from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request, ref
+from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request
 from tapewire.bus.errors import InvariantError, Poisoned, Refused
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import PROTOCOL_VERSION, Body, Control, Header, Report, Stage
+from tapewire.bus.stamp import ref
 from tapewire.bus.voice import Voice
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import audit, control, venue_link

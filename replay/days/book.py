@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.bus import topics
-from tapewire.bus.daemon import ref
 from tapewire.bus.messages import (
     Bar,
     Fill,
@@ -26,6 +25,7 @@ from tapewire.bus.messages import (
     Signal,
     Trade,
 )
+from tapewire.bus.stamp import ref
 from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.replay.attendance import Attendance

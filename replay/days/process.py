@@ -20,10 +20,11 @@ import msgspec
 import structlog
 
 from tapewire.bus import private, sockets, topics, wire
-from tapewire.bus.daemon import Event, ref
+from tapewire.bus.daemon import Event
 from tapewire.bus.errors import JournalError, PeerError, Transient
 from tapewire.bus.journal import extent, scan
 from tapewire.bus.messages import Header, Lap
+from tapewire.bus.stamp import ref
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import limits
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped

@@ -19,9 +19,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tapewire.bus import access, sockets, wire
 from tapewire.bus.client import request_control
-from tapewire.bus.daemon import ref
 from tapewire.bus.keys import Keys
 from tapewire.bus.messages import Bar, Gap, Header
+from tapewire.bus.stamp import ref
 from tapewire.daemons import makers
 from tapewire.daemons.alerts import addresses
 from tapewire.daemons.alerts.addresses import Address

@@ -10,8 +10,8 @@ import zmq
 
 from tapewire.bus import access, sockets, wire
 from tapewire.bus.access import Line
-from tapewire.bus.daemon import ref
 from tapewire.bus.messages import Ack, Body, Execution, Header, Hello
+from tapewire.bus.stamp import ref
 from tests import bridges
 
 pytestmark = pytest.mark.slow

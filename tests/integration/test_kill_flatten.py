@@ -12,8 +12,8 @@ import pytest
 import zmq
 
 from tapewire.bus import access, sockets, wire
-from tapewire.bus.daemon import ref
 from tapewire.bus.messages import Ack, Body, ClosePosition, Execution, Header, Hello, Lease, OrderStatus, OrderUpdate
+from tapewire.bus.stamp import ref
 from tapewire.daemons.operator import instances
 from tapewire.daemons.operator.instances import Instance
 from tests import bridges

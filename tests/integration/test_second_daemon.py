@@ -13,9 +13,9 @@ import zmq
 
 from tapewire.bus import access, keys, sockets, wire
 from tapewire.bus.client import History, request_control
-from tapewire.bus.daemon import ref
 from tapewire.bus.errors import PeerError, Transient
 from tapewire.bus.messages import Alarm, Arm, Body, Header
+from tapewire.bus.stamp import ref
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import epochs, latch
 from tapewire.daemons.shell.doors import Doors

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tapewire.bus import topics, wire
-from tapewire.bus.daemon import ref
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import Alarm, Body, EvalDone, Gap, Header
+from tapewire.bus.stamp import ref
 from tapewire.bus.testing import bar, session
 from tapewire.replay.verify import bars
 from tapewire.replay.verify.bars import BarsOfInstrument

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tapewire.bus import wire
-from tapewire.bus.daemon import ref
 from tapewire.bus.errors import ConfError, JournalError
 from tapewire.bus.journal import Journal
 from tapewire.bus.messages import PROTOCOL_VERSION, Ack, Header, Kill, PlaceOrder
+from tapewire.bus.stamp import ref
 from tapewire.bus.testing import event, intent, intents
 from tapewire.daemons.gate import state
 from tapewire.daemons.gate.core import daemon

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
-from tapewire.bus.daemon import Daemon, Event, Output, Publish, Reply, Request, ref
+from tapewire.bus.daemon import Daemon, Event, Output, Publish, Reply, Request
 from tapewire.bus.errors import ConfError, Poisoned
 from tapewire.bus.messages import (
     Alarm,
@@ -25,6 +25,7 @@ from tapewire.bus.messages import (
     Signal,
     Trade,
 )
+from tapewire.bus.stamp import ref
 from tapewire.bus.testing import bar, intent, intents, session
 from tapewire.daemons.gate import core as gate
 from tapewire.replay import loop

@@ -1,8 +1,7 @@
 """Numbers for the messages of a source."""
 
-from tapewire.bus.daemon import ref
 from tapewire.bus.messages import PROTOCOL_VERSION, Header
-from tapewire.bus.stamp import Stamper
+from tapewire.bus.stamp import Stamper, ref
 
 
 def test_each_topic_is_counted_from_one():
