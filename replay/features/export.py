@@ -1,7 +1,8 @@
 """The table: a row per bar with its features, and what became of it.
 
 The recording is folded once. `COLUMNS` says what stands beside the features; `frame.attrs["tapewire"]` says of what and how it was
-made, and Parquet keeps it.
+made (instrument, root, label, its definition, ticks in a row of the auction, and the count and digest of the features), and Parquet
+keeps it.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def table(
         "root": recording.root,
         "label": labels,
         "definition": {"triple-barrier": str(rule or TripleBarrier()), "outcome": OUTCOME}.get(labels, ""),
+        "auction_row_ticks": conf.preset.auction_row_ticks,
         "count": len(wanted),
         "digest": digest(wanted),
     }

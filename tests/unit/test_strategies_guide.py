@@ -22,11 +22,11 @@ GUIDE = (Path(strategies.__file__).parent / "README.md").read_text("utf-8")
 PRIOR = PriorValue("2026-03-02", ValueArea(21_000.0, 21_040.0, 20_960.0), None, 21_080.0, 20_900.0)
 
 
-def example() -> Any:
-    (source,) = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+def example(name: str = "ValueReturn") -> Any:
+    (source,) = (each for each in re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL) if f"class {name}" in each)
     names: dict[str, Any] = {"__name__": "guide"}
     exec(compile(source, "strategies/README.md", "exec"), names)  # the document's own words
-    return names["ValueReturn"]
+    return names[name]
 
 
 def proposals(close: float, auction: Auction | None) -> list[Proposal]:
@@ -70,3 +70,18 @@ def test_a_run_without_an_auction_is_refused_for_a_strategy_that_reads_it(monkey
     assert all(needs_auction(each) for each in checked_strategies("MNQ", terms, asks))
     with pytest.raises(ConfError, match="--set auction_row_ticks=1"):
         checked_strategies("MNQ", terms, configuration.preset("seed", ["value_return"]))
+
+
+def test_the_example_with_features_counts_the_night_and_proposes_once() -> None:
+    """A fall from 09:10 on, of 0.2 ATR a bar: at 09:40 it has gone 6 ATR straight down. Missing values propose nothing."""
+    made = example("StraightDown")
+    alone = Independent([made(made.Params(), lambda s: "none")], "15:59")
+    found = []
+    for minute in range(550, 590):
+        clock, close = f"{minute // 60:02}:{minute % 60:02}", 21_000.0 - (minute - 550)
+        falls = session(clock, bar=bar(clock, close + 1.0, close), atr14=5.0, vwap=21_000.0, vwap_sigma=5.0)
+        found += [(clock, each) for each in alone.step(falls)]
+
+    ((clock, proposal),) = found
+    assert (clock, proposal.setup, proposal.target) == ("09:40", "STRAIGHT_DOWN", 21_000.0)
+    assert proposal.reason.startswith("-6.0 ATR in 30 bars, 1.00 straight")
