@@ -35,7 +35,8 @@ from tapewire.replay.sources.recording import Input, Recording, Told, inputs
 from tapewire.strategies import registry
 
 MOST_BARS = 500_000
-"""Bars that the fresh folds may take in all, about ten seconds; beyond that, cuts after decisions are thinned evenly."""
+"""Bars that the fresh folds may take in all, about ten seconds; beyond that, cuts after decisions are thinned evenly. A third of
+them with features, which take as long again as the rest twice."""
 
 SESSION = "session"
 ARBITRATED = "arbitrated"
@@ -135,7 +136,7 @@ def analyse(
         progress((1 + (at + 1) / len(bars)) / 3)
     tell("fresh folds")
     decided = [at for at, step in enumerate(whole) if step.decided]
-    anywhere, after = choose(len(bars), decided, count, seed)
+    anywhere, after = choose(len(bars), decided, count, seed, MOST_BARS // 3 if features else MOST_BARS)
     cuts = sorted({*anywhere, *after})
     total, done = sum(cuts), 0
     for cut in cuts:
@@ -158,8 +159,8 @@ def analyse(
     )
 
 
-def choose(total: int, decided: Sequence[int], count: int, seed: int) -> tuple[list[int], list[int]]:
-    """Where to cut, as numbers of bars kept: `count` places by the seed, and right after decisions while MOST_BARS allows.
+def choose(total: int, decided: Sequence[int], count: int, seed: int, most: int = MOST_BARS) -> tuple[list[int], list[int]]:
+    """Where to cut, as numbers of bars kept: `count` places by the seed, and right after decisions, of `most` bars in all.
 
     Args:
         total: bars of the recording. decided: indexes of bars with a decision.
@@ -167,7 +168,7 @@ def choose(total: int, decided: Sequence[int], count: int, seed: int) -> tuple[l
     anywhere = random.Random(seed).sample(range(1, total + 1), min(count, total))  # noqa: S311 - places to look, not secrets
     after = [at + 1 for at in decided]
     every = 1
-    while sum(after[::every]) > MOST_BARS:
+    while sum(after[::every]) > most:
         every += 1
     return sorted(anywhere), after[::every]
 

@@ -169,10 +169,10 @@ def test_a_script_may_sweep_on_its_top_level(recorded, tmp_path):
 
 def test_look_ahead_is_a_table(recorded):
     """As the command's; nothing is found. Of features those that the run has."""
-    found = tapewire.lookahead(recorded, strategies=["pipeline"], end=FIRST, cuts=2, features=True)
+    found = tapewire.lookahead(recorded, strategies=["edge_fade"], end=FIRST, cuts=2, features=True)
 
     assert found.well
-    assert [*found.table.subject] == ["session", "Pipeline", "arbitrated", *available(None)]
+    assert [*found.table.subject] == ["session", "Edge Fade", "arbitrated", *available(None)]
     assert {*found.table.columns} == {*research.COLUMNS["Lookahead.table"]}
     assert len(found.differences) == len(found.uses) == 0
     assert [*found.differences.columns][:3] == ["subject", "cut", "at"]
