@@ -22,6 +22,7 @@ from tapewire.bus.messages import Alarm, Bar, Body, Gap, GivenLevels, Header, Le
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings import load as configuration
+from tapewire.daemons.settings.fills import MODELS
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, outputs, runs
@@ -162,7 +163,12 @@ def backtest(conf: Conf, recording: Recording) -> Result:
 
 CELLS = st.fixed_dictionaries(
     {
-        "fill": st.sampled_from(("next_open", "close")),
+        "fill": st.sampled_from(MODELS),
+        "fills.partial_share": st.sampled_from((None, 0.002)),
+        "fills.reject_share": st.sampled_from((None, 0.3)),
+        "fills.slippage_atr": st.sampled_from((None, 0.1)),
+        "risk.one_position": st.none(),  # so that entries of `additive` come to the venue
+        "risk.one_entry_per_bar": st.none(),
         "conflict": st.sampled_from(("priority", "additive", "veto")),
         "exits.exit_time": st.sampled_from(("11:00", "15:30", "15:59")),
         "risk.max_trades": st.sampled_from((1, 3, 10)),

@@ -2,18 +2,85 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from tapewire.bus.messages import Action, Bar, ClosePosition, Execution, MoveBracket, OrderStatus, OrderUpdate, PlaceOrder
+import tapewire
+from tapewire.bus.messages import (
+    Action,
+    Bar,
+    ClosePosition,
+    Execution,
+    Fill,
+    MoveBracket,
+    OrderStatus,
+    OrderUpdate,
+    PlaceOrder,
+    Session,
+)
 from tapewire.bus.testing import bar, eastern
+from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.load import instruments
+from tapewire.replay import tapes
+from tapewire.replay.sources import synthetic
 from tapewire.replay.venue.core import Venue
 from tapewire.replay.venue.reports import VenueReport
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import LONG, DayTypeOf, Proposal
 
 ACCOUNT = "Sim101"
+FIRST = dt.date(2026, 3, 2)
+LOOSENED = ("conflict=additive", "risk.one_position=none", "risk.one_entry_per_bar=none")
+
+
+class Morning:
+    """Buys at 10:00, one point below the stop of the other one."""
+
+    name: ClassVar[str] = "Morning"
+    setups: ClassVar[tuple[str, ...]] = ("MORNING",)
+    points: ClassVar[float] = 11.0
+
+    class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        pass
+
+    def __init__(self, params: Params, day_type: DayTypeOf) -> None:
+        self.minute = 0
+
+    def start(self, session: str) -> None:
+        self.minute = 0
+
+    def update(self, s: Session) -> None:
+        self.minute = s.minute
+
+    def propose(self, s: Session) -> Proposal | None:
+        if self.minute != 600:
+            return None
+        close = s.bar.close
+        return Proposal(
+            strategy=self.name,
+            setup=self.setups[0],
+            direction=LONG,
+            entry=close,
+            stop=close - self.points,
+            target=close + self.points,
+            reason="10:00",
+        )
+
+    def consume(self, proposal: Proposal) -> None:
+        pass
+
+
+class Early(Morning):
+    """The same with a bracket that is nearer."""
+
+    name: ClassVar[str] = "Early"
+    setups: ClassVar[tuple[str, ...]] = ("EARLY",)
+    points: ClassVar[float] = 10.0
 
 
 def entry(name: str, action: Action = Action.ENTER_LONG, **fields: Any) -> PlaceOrder:
@@ -120,3 +187,22 @@ def test_a_resting_limit_of_another_entry_outlives_a_stop() -> None:
     assert fills(stopped) == [("A", "ENTRY", 1, 100.25), ("A", "STOP", -1, 89.75)]
     assert fills(entered) == [("B", "ENTRY", 1, 88.0)]
     assert venue.position("MNQ").entry_id == "B"
+
+
+def test_a_run_trades_two_strategies_as_one_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through evaluator, gate, venue and books: one trade of both strategies' contracts, which ends with the last of them."""
+    points = [EntryPoint(name, f"{__name__}:{name.title()}", registry.GROUP) for name in ("morning", "early")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points if group == registry.GROUP else [])
+    synthetic.generate(tmp_path / "bars", sessions=1, seed=8, start=FIRST)
+    chosen: dict[str, Any] = {"preset": "bare", "strategies": ["morning", "early"]}
+    settings = overrides.read(LOOSENED)
+
+    both = tapewire.backtest(tmp_path / "bars", set=settings, **chosen)
+    alone = tapewire.backtest(tmp_path / "bars", set={"conflict": "additive"}, **chosen)
+
+    filled = [(each.order_id[-4:], each.role, each.qty) for each in tapes.facts(both.folder, "fill.", Fill)]
+    assert [each[1:] for each in filled[:2]] == [("ENTRY", 1), ("ENTRY", 1)]
+    assert sum(qty for _, _, qty in filled) == 0
+    assert [(each.strategy, each.size) for each in both.trades.itertuples()] == [("Morning", 2)]
+    assert alone.summary.refusals == {"ENTRY_ON_BAR": 1}
+    assert [(each.strategy, each.size) for each in alone.trades.itertuples()] == [("Morning", 1)]
