@@ -401,7 +401,7 @@ def prepare(
     fill_empty: bool = False,
     commission: float | None = None,
     slippage: int | None = None,
-    check: Callable[[Conf], None] = lambda conf: None,
+    check: Callable[[Conf], object] = lambda conf: None,
 ) -> tuple[Conf, Recording]:
     """Read and check everything before anything is written or started. check: of the settings, before the recording is read."""
     from tapewire.replay.desk.start import configured, costs

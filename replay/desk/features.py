@@ -61,6 +61,7 @@ def features(
     own = None if instruments is None else Path(instruments)
     settings = {**(set or {}), **costs(instrument, commission, slippage)}
     conf = configured("features", instrument, preset, strategies, settings, fill, fill_empty, None, own)
+    export.wanted(conf, names)
     tell = progress or (lambda share: None)
     with opened(conf, data, start, end, options, lambda share: tell(share / 2)) as (conf, recording, _):
         return export.table(

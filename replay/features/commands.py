@@ -67,7 +67,7 @@ def features(
     source: Options,
 ) -> None:
     """Write what a model is trained on: features of each bar, and what became of it."""
-    from tapewire.strategies.features import FEATURES, digest
+    from tapewire.strategies.features import FEATURES
 
     if shown:
         rows = [("name", "unit", "revision", "meaning")]
@@ -85,8 +85,6 @@ def features(
 
     kind, rule = export.checked(labels), TripleBarrier(profit_atr, loss_atr, bars, _side(side))
     wanted = split(names)
-    if wanted is not None:
-        digest(wanted)
     export.ending(path)
     conf, recording = prepare(
         data,
@@ -101,6 +99,7 @@ def features(
         fill_empty=fill_empty,
         commission=commission,
         slippage=slippage,
+        check=lambda made: export.wanted(made, wanted),
     )
     with bar() as (tell, progress):
         tell("features")

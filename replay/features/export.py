@@ -29,7 +29,7 @@ from tapewire.replay.runs import Progress
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.clock import NEW_YORK
 from tapewire.strategies.features import FeatureStream, digest
-from tapewire.strategies.features.stream import available, reads_auction
+from tapewire.strategies.features.stream import available, chosen, reads_auction
 from tapewire.strategies.protocol import Hours
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def table(
     """
     import pandas as pd
 
-    wanted = _wanted(conf, names)
-    rows = Rows(wanted, rth_only=hours == "rth" and labels != "outcome")
+    named = wanted(conf, names)
+    rows = Rows(named, rth_only=hours == "rth" and labels != "outcome")
     run = CellRun(conf, entries=True) if labels == "outcome" else None
     done = 0
     for window in Stream(conf, recording).windows():
@@ -107,7 +107,7 @@ def table(
         places = np.asarray(rows.places)
         columns = {} if labels == "none" else _barriers(rule or TripleBarrier(), rows, places)
     index = pd.DatetimeIndex(pd.to_datetime(np.asarray(rows.close_ns)[places], utc=True), name="time").tz_convert(NEW_YORK.key)
-    made = pd.DataFrame(rows.values(places), index=index, columns=list(wanted))
+    made = pd.DataFrame(rows.values(places), index=index, columns=list(named))
     frame = pd.concat([pd.DataFrame({"session": [rows.sessions[at] for at in places]}, index), made], axis=1)
     for name, column in columns.items():
         frame[name] = column
@@ -117,8 +117,8 @@ def table(
         "label": labels,
         "definition": {"triple-barrier": str(rule or TripleBarrier()), "outcome": OUTCOME}.get(labels, ""),
         "auction_row_ticks": conf.preset.auction_row_ticks,
-        "count": len(wanted),
-        "digest": digest(wanted),
+        "count": len(named),
+        "digest": digest(named),
     }
     progress(1.0)
     return frame
@@ -215,7 +215,12 @@ class Rows:
         return last, known
 
 
-def _wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
+def wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The features of a table; None for all that the run has.
+
+    Raises:
+        ConfError: none, a name that is no feature's, or a feature of the auction without one.
+    """
     row_ticks = conf.preset.auction_row_ticks
     if names is None:
         return available(row_ticks)
@@ -223,7 +228,7 @@ def _wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
         raise ConfError("names: name a feature; `tapewire features --list` shows all")
     if not row_ticks and (lacking := [name for name in names if reads_auction([name])]):
         raise ConfError(f"the feature {lacking[0]!r} needs the auction; add --set auction_row_ticks=4")
-    return tuple(names)
+    return tuple(feature.name for feature in chosen(names))
 
 
 def _barriers(rule: TripleBarrier, rows: Rows, places: barriers.Whole) -> dict[str, Any]:

@@ -34,6 +34,7 @@ STANDS_FOR = (  # what a reader puts in place; fewer sessions, so that it is qui
     (r"--from 2026-03-27", "--from 2026-03-23"),
     (r"--sample 60 --test 20", "--sample 2 --test 1"),
     (r"sample=4", "sample=2"),
+    (r"^lookahead (.*)--features", r"lookahead \1--features --to 2026-03-23 --cuts 2"),
     (r"--strategies first_green", "--strategies edge_fade"),
     (r"\bID\b", "MNQ-20260323-1218-VWAP_PULLBACK-EL"),
 )
