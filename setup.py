@@ -55,10 +55,10 @@ GROUP = "tapewire_native"
 MYPY = """[mypy]
 ignore_missing_imports = True
 follow_imports = silent
-[mypy-arch.*,dask.*,distributed.*,optuna.*]
+[mypy-arch.*,dask.*,distributed.*,numpy.*,onnxruntime.*,optuna.*]
 follow_imports = skip
 """
-"""How mypy reads the sources for the compiler. Of the four it would read all that they import, too: for a quarter of an hour."""
+"""How mypy reads the sources for the compiler. Of these it would read all that they import, too: for a quarter of an hour."""
 
 NEEDS = ["mypy >= 1.20", "mypy_extensions", "msgspec", "pyzmq", "structlog", "msgpack", "pynacl"]
 """What a compiling build needs beside setuptools: the compiler, and what the compiled modules import."""

@@ -27,6 +27,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracking
 from tapewire.daemons.tracker.core import Tracker
 from tapewire.daemons.tracker.init import levels_of
+from tapewire.strategies import registry
 
 MOST_BARS = 5_000
 SLICE = 16  # bars folded before the stream is looked at again: about a millisecond
@@ -98,6 +99,8 @@ def _fresh(conf: Conf, asked: Question) -> tuple[Tracker, Evaluator]:
         raise Refused("UNKNOWN_INSTRUMENT", f"{symbol[:40]!r} is not traded here; traded: {', '.join(conf.traded)}")
     if any(bar.instrument != symbol for bar in asked.bars):
         raise Refused("UNKNOWN_INSTRUMENT", f"the bars are of several instruments; the last one is of {symbol}")
+    if own := registry.local(conf.preset.strategies) & asked.settings.keys():
+        raise Refused("SETTINGS", f"{min(own)} names a file of this machine, which no question may do; set it in the preset")
     calendars = {symbol: conf.calendar_of(symbol)}
     try:
         preset = load.changed(conf.preset, asked.settings)

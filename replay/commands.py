@@ -414,6 +414,7 @@ def prepare(
         tell(f"reading {data}")
         recording, calendar = runs.read(data, instrument, progress, source, conf.instruments)
     tell_read(recording)
+    runs.askable(conf, recording)
     return msgspec.structs.replace(conf, calendar=calendar), recording
 
 

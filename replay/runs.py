@@ -39,6 +39,8 @@ from tapewire.replay.sources.recording import Input, Recording
 from tapewire.replay.tapes import Kept
 from tapewire.replay.venue import core as venues
 from tapewire.replay.venue.core import Venue
+from tapewire.strategies import registry
+from tapewire.strategies.protocol import Learned
 
 if TYPE_CHECKING:
     from tapewire.replay.sources.reading import Reading
@@ -67,6 +69,7 @@ OURS = (
         "poisoned",
         "days",
         lives.FOLDER,
+        configuration.MODELS,
         *RESULTS,
         access.LINK,
     ),
@@ -151,6 +154,14 @@ def read(
     first, last = (dt.datetime.fromtimestamp(bar.close_ns / 1e9, dt.UTC).date() for bar in (recording.bars[0], recording.bars[-1]))
     folder = data if data.is_dir() else data.parent
     return recording, calendar_for(folder, first, last + dt.timedelta(1), defined[instrument].calendar)
+
+
+def askable(conf: Conf, recording: Recording) -> None:
+    """Refuse a recording that holds bars which a strategy was trained on: it would know the answers. Raises ConfError."""
+    preset = conf.preset
+    for strategy in registry.build(preset.strategies, preset.parameters, preset.day_type):
+        if isinstance(strategy, Learned) and (why := strategy.knows(recording.bars[0].close_ns, recording.bars[-1].close_ns)):
+            raise ConfError(f"{strategy.name}: {why}")
 
 
 def reading(options: Options, instrument: str = "", instruments: Mapping[str, Instrument] | None = None) -> Reading:

@@ -68,6 +68,7 @@ __all__ = [
     "Direction",
     "Exit",
     "Hours",
+    "Learned",
     "Manages",
     "Move",
     "Proposal",
@@ -206,6 +207,17 @@ class Suppresses(Protocol):
 
     def suppressed(self, s: Session) -> Sequence[Suppression]:
         """Those of this bar. Called after `update` and before `propose`, in a position or not; must not change state."""
+
+
+@runtime_checkable
+class Learned(Protocol):
+    """A strategy that was fitted to data: what it cannot be asked about it says itself. An empty text is no objection."""
+
+    def unfit(self, symbol: str, root: str, auction_row_ticks: int | None) -> str:
+        """Why it may not trade this instrument, with an auction of such rows."""
+
+    def knows(self, first_ns: int, last_ns: int) -> str:
+        """Why it may not be asked about the bars from one close to the other: it was fitted to them."""
 
 
 def trades_all_hours(strategy: Strategy) -> bool:

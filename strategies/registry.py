@@ -24,6 +24,7 @@ from tapewire.strategies.b_day_ibl_fade import BDayIblFade
 from tapewire.strategies.bear_accept_short import BearAcceptShort
 from tapewire.strategies.edge_fade import EdgeFade
 from tapewire.strategies.ibh_sweep_fail import IbhSweepFail
+from tapewire.strategies.model import Model
 from tapewire.strategies.or_reversal import OrReversal
 from tapewire.strategies.p_day import PDay
 from tapewire.strategies.pipeline import Pipeline
@@ -47,6 +48,7 @@ BUILT_IN: Mapping[str, StrategyClass] = {
     "bear_accept_short": BearAcceptShort,
     "v_reversal": VReversal,
     "vwap_bounce": VwapBounce,
+    "model": Model,
     "pipeline": Pipeline,
 }
 
@@ -96,6 +98,26 @@ def load(name: str) -> StrategyClass:
     return cls
 
 
+def pinned(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], folder: str) -> dict[str, dict[str, Any]]:
+    """The parameters by strategy, in which the files that they name are named for good: an absolute path, and what is in it.
+
+    folder: where a relative path begins. Raises ConfError: a file cannot be read.
+    """
+    found = {name: dict(table) for name, table in parameters.items()}
+    for name in names:
+        if name in found and (pin := getattr(BUILT_IN.get(name), "pinned", None)) is not None:
+            try:
+                found[name] = pin(found[name], folder)
+            except ConfError as error:
+                raise ConfError(f"[parameters.{name}]: {error}") from error
+    return found
+
+
+def local(names: Iterable[str]) -> set[str]:
+    """The settings of built-in strategies that only this machine's settings may hold, as `--set` names them: paths of files."""
+    return {f"{name}.{each}" for name in names if name in BUILT_IN for each in getattr(BUILT_IN[name], "local", ())}
+
+
 def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day_type: str) -> list[Strategy]:
     """The strategies of a preset in priority order.
 
@@ -125,6 +147,8 @@ def build(names: Iterable[str], parameters: Mapping[str, Mapping[str, Any]], day
 def _built(name: str, cls: StrategyClass, params: Any, day_type: DayTypeOf) -> Strategy:
     try:
         strategy: Strategy = cls(params, day_type)
+    except ConfError as error:
+        raise ConfError(f"[parameters.{name}]: {error}") from error
     except Exception as error:  # as on import: a plug-in's constructor may raise anything
         where = type(error).__name__
         raise ConfError(f"strategy {name!r} cannot be built: {where}: {error}; repair it or leave it out of the preset") from error

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire import form
-from tapewire.bus import disk
+from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.market.calendar import Calendar
 from tapewire.daemons.market.contracts import Rolls, RollTable
@@ -45,6 +45,9 @@ from tapewire.daemons.settings.structs import (
 from tapewire.strategies.clock import minute_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")  # of a run
+
+MODELS = "models"
+"""The folder in which a run keeps the models that its settings name."""
 
 SECTIONS = ("bus", "trading", "tracker", "publisher", "subscribers", "mirror", "ingress", "api", "alerts", "risk")
 
@@ -104,7 +107,17 @@ def preset(name: str, strategies: Iterable[str] | None = None, settings: Iterabl
     for section in overrides.SECTIONS:
         if isinstance(given := table.get(section), dict):
             table[section] = overrides.without(section, given)
-    return changed(convert({"name": Path(name).stem, **table}, Preset, file), overrides.read(settings))
+    made = convert({"name": Path(name).stem, **table}, Preset, file)
+    return changed(_pinned(made, str(Path(file).parent) if name.endswith(".toml") else ""), overrides.read(settings))
+
+
+def _pinned(preset: Preset, folder: str) -> Preset:
+    """With the files that its parameters name for good. folder: where a relative path begins; empty: the working folder."""
+    if not preset.parameters:
+        return preset
+    from tapewire.strategies import registry
+
+    return msgspec.structs.replace(preset, parameters=registry.pinned(preset.strategies, preset.parameters, folder))
 
 
 def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
@@ -120,7 +133,7 @@ def changed(preset: Preset, values: Mapping[str, Any]) -> Preset:
     where = f"--set {', '.join(f'{name}={value}' for name, value in values.items())}"
     table = overrides.laid_over(preset, values)
     try:
-        made = convert(table, Preset, where)
+        made = _pinned(convert(table, Preset, where), "")
         registry.build(made.strategies, made.parameters, made.day_type)
     except ConfError as error:
         raise ConfError(str(error) if str(error).startswith(where) else f"{where}: {error}") from error
@@ -282,10 +295,37 @@ def alerting() -> Alerting:
 
 
 def write(conf: Conf, run: Path) -> Path:
-    """Write the resolved configuration to run.json in the run's directory. Raises DiskError."""
+    """Write the resolved configuration to run.json in the run's directory, and the files that it names beside it. Raises DiskError.
+
+    A run keeps its models: so it starts again, and is judged, with what it began with, whatever is trained meanwhile.
+    """
     path = run / "run.json"
-    disk.replace(path, msgspec.json.format(msgspec.json.encode(conf), indent=2))
+    parameters = {name: _kept(table, run) for name, table in conf.preset.parameters.items()}
+    kept = msgspec.structs.replace(conf, preset=msgspec.structs.replace(conf.preset, parameters=parameters))
+    disk.replace(path, msgspec.json.format(msgspec.json.encode(kept), indent=2))
     return path
+
+
+def _kept(table: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """A strategy's parameters with the pinned file in the run's folder, named from there."""
+    path, sha256 = table.get("path"), table.get("sha256")
+    if not isinstance(path, str) or not isinstance(sha256, str) or not Path(path).is_file():
+        return dict(table)
+    name = f"{MODELS}/{sha256}{Path(path).suffix}"
+    if not (run / name).exists():
+        with disk.writing(run / MODELS):
+            (run / MODELS).mkdir(parents=True, exist_ok=True, mode=private.FOLDER)
+        disk.replace(run / name, Path(path).read_bytes())
+    return {**table, "path": name}
+
+
+def _found(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Those of a file `path` in a run's folder, or in one within it, with the place of what the run keeps."""
+    name = table.get("path")
+    if not isinstance(name, str) or not name.startswith(f"{MODELS}/"):
+        return dict(table)
+    places = (folder / name for folder in path.resolve().parents)
+    return {**table, "path": str(next((place for place in places if place.is_file()), path.parent / name))}
 
 
 def read(run: Path) -> Conf:
@@ -300,9 +340,11 @@ def read(run: Path) -> Conf:
 def decoded(content: bytes, path: Path) -> Conf:
     """The configuration in the content of a run.json, also by an earlier version. Raises ConfError."""
     try:
-        return msgspec.convert(_upgraded(msgspec.json.decode(content)), Conf)
+        conf = msgspec.convert(_upgraded(msgspec.json.decode(content)), Conf)
     except msgspec.MsgspecError as error:
         raise ConfError(f"{path}: {error}{remedy(str(error), Conf)}") from error
+    parameters = {name: _found(table, path) for name, table in conf.preset.parameters.items()}
+    return msgspec.structs.replace(conf, preset=msgspec.structs.replace(conf.preset, parameters=parameters))
 
 
 def _upgraded(written: Any) -> Any:

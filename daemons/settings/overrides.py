@@ -92,6 +92,8 @@ def laid_over(preset: Preset, values: Mapping[str, Any]) -> dict[str, Any]:
             table[head] = rails.laid_over(table[head], changed) if over else {**table[head], **changed}
         elif rest and head in preset.strategies:
             table["parameters"].setdefault(head, {})[rest] = new
+            if rest == "path" and f"{head}.sha256" not in values:  # another file has another content
+                table["parameters"][head].pop("sha256", None)
         else:
             raise ConfError(_unknown(name, preset))
     return table

@@ -13,7 +13,7 @@ from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.structs import MAX_SYMBOL, Instrument, Preset
 from tapewire.strategies import registry
 from tapewire.strategies.clock import minute_of
-from tapewire.strategies.protocol import Strategy, needs_auction
+from tapewire.strategies.protocol import Learned, Strategy, needs_auction
 
 
 def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> list[Strategy]:
@@ -21,7 +21,7 @@ def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> l
 
     Raises:
         ConfError: the preset names an unknown strategy or parameter, contradicts itself, a strategy counts in other ticks than the
-            instrument, or the symbol is too long for an intent's id.
+            instrument, was fitted to another market, or the symbol is too long for an intent's id.
     """
     if len(symbol) > MAX_SYMBOL:
         raise ConfError(f"instrument {symbol!r} has {len(symbol)} characters, at most {MAX_SYMBOL} fit into an intent's id")
@@ -31,6 +31,7 @@ def checked_strategies(symbol: str, instrument: Instrument, preset: Preset) -> l
     _check_names(preset, strategies)
     _check_ticks(symbol, instrument, strategies)
     _check_auction(preset, strategies)
+    _check_learned(symbol, instrument, preset, strategies)
     return strategies
 
 
@@ -78,3 +79,10 @@ def _check_auction(preset: Preset, strategies: Sequence[Strategy]) -> None:
                 f"{strategy.name} reads the auction, and preset {preset.name!r} has none; write auction_row_ticks = 1 (ticks in a "
                 "row of the profile) in the preset, or --set auction_row_ticks=1"
             )
+
+
+def _check_learned(symbol: str, instrument: Instrument, preset: Preset, strategies: Sequence[Strategy]) -> None:
+    """Refuse a strategy that was fitted to another market. Raises ConfError."""
+    for strategy in strategies:
+        if isinstance(strategy, Learned) and (why := strategy.unfit(symbol, instrument.root, preset.auction_row_ticks)):
+            raise ConfError(f"{strategy.name}: {why}")

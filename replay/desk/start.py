@@ -108,6 +108,7 @@ def opened(
     with TemporaryDirectory(prefix="tapewire-") as place:
         path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
         recording, calendar = runs.read(path, instrument, progress, how, conf.instruments)
+        runs.askable(conf, recording)
         yield msgspec.structs.replace(conf, calendar=calendar), recording, ReadFrom(path, how)
 
 

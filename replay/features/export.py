@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+import msgspec
 import numpy as np
 
 from tapewire.bus import disk
@@ -120,6 +121,8 @@ def table(
         "count": len(named),
         "digest": digest(named),
     }
+    if labels == "triple-barrier":
+        frame.attrs["tapewire"] |= msgspec.structs.asdict(rule or TripleBarrier())  # side, distances and time
     progress(1.0)
     return frame
 

@@ -94,7 +94,7 @@ class Breaks(Nights):
 
 
 PLUG_INS = [EntryPoint("nights", f"{__name__}:Nights", registry.GROUP), EntryPoint("breaks", f"{__name__}:Breaks", registry.GROUP)]
-NAMES = (*(name for name in registry.BUILT_IN if name != "vwap_bounce"), *(point.name for point in PLUG_INS))
+NAMES = (*(name for name in registry.BUILT_IN if name not in ("vwap_bounce", "model")), *(point.name for point in PLUG_INS))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -132,9 +132,11 @@ PURE = {
     "zoneinfo",
 }
 # Installed plug-ins are found by their metadata; which ones there are is part of the configuration, not of a decision.
+# The file of a model is likewise read once, when a run is built; its answers are a function of the file and of the row.
 # Base64 and signatures are functions of their bytes.
 ALLOWED = {
     "strategies.registry": {"importlib"},
+    "strategies.model_file": {"numpy", "onnxruntime", "pathlib"},
     "bus.feed": {"base64", "binascii", "nacl"},
     "daemons.relay.uptake": {"nacl"},
 }
