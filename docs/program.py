@@ -18,6 +18,7 @@ from tapewire.daemons.operator import cli
 GROUPS = {
     "replay.research": "Research",
     "replay.features": "Research",
+    "replay.training": "Research",
     "replay.days": "The day",
     "replay.verify": "The day",
     "replay": "Recordings and runs",

@@ -107,6 +107,9 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
     "replay.features.commands": {
         "features": "Write what a model is trained on: features of each bar, and what became of it.",
     },
+    "replay.training.commands": {
+        "train": "Train a model for the strategy `model`: walk-forward, calibration, a card, and the file, proved row by row.",
+    },
     "replay.verify.commands": {
         "verify": "Decide a day again from its recorded bars and the venue's words, and compare every message with "
         "what was published.",
