@@ -38,6 +38,8 @@ NAVIGATION: Mapping[str, Mapping[str, str]] = {
         "Coming from another engine": "docs/engines.md",
         "Questions to a recording": "docs/research.md",
         "How orders are filled": "docs/fills.md",
+        "A model that learned": "docs/model.md",
+        "The model example": "examples/model/README.md",
         "Writing a strategy": "strategies/README.md",
         "The playbook": "strategies/PLAYBOOK.md",
         "Features": "strategies/features/FEATURES.md",

@@ -14,8 +14,8 @@ DRIVE = "/mnt/c/Users/NAME/Documents"
 RECORDED, LIVE = "test_printed_commands", "test_printed_live"
 
 ON_RECORDINGS = (
-    *("backtest", "data", "demo", "diff", "explain", "features", "lookahead", "replay", "signals", "sweep", "walk-forward"),
-    "why",
+    *("backtest", "data", "demo", "diff", "explain", "features", "lookahead", "replay", "signals", "sweep", "train"),
+    *("walk-forward", "why"),
 )
 ON_A_LIVE_RUN = (
     *("accounts", "arm", "bridge", "day", "doctor", "down", "ingress", "keys", "kill", "latency", "mirror", "month", "ready"),
@@ -31,6 +31,7 @@ ELSEWHERE = (  # words, and the test that runs such a command
     (r"^backfill|data/mnq", "integration/test_bridge_backfill.py"),
     (r"^compare", "integration/test_compare.py"),
     (r"bob\.toml|var/bob|--instance bob", "integration/test_accounts.py"),
+    (r"out/example|LATER", "integration/test_model.py"),
     (r"^alert", "integration/test_alerts.py"),
     (r"^(anchor|audit)", "integration/test_subscribers.py"),
     (r"^relay|relay1|var/relay", "integration/test_relay.py"),
