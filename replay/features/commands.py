@@ -66,7 +66,7 @@ def features(
     *,
     source: Options,
 ) -> None:
-    """Write what a model is trained on: features of each bar, and what became of it."""
+    """Write what a model is trained on: features of each bar, and what became of it. Exit status 1 if a strategy failed."""
     from tapewire.strategies.features import FEATURES
 
     if shown:
@@ -108,14 +108,18 @@ def features(
         )
         tell(f"writing {path}")
         export.write(frame, path)
+    off: list[str] = frame.attrs["tapewire"]["off"]
+    for text in off:
+        err.print(text, style="red", markup=False)
     if as_json:
         out.print(msgspec.json.encode({"out": str(path), "rows": len(frame), **frame.attrs["tapewire"]}).decode(), markup=False)
-        return
+        raise typer.Exit(1 if off else 0)
     if wanted is None and not conf.preset.auction_row_ticks:
         err.print("note: without the features of the auction, which need --set auction_row_ticks=4", markup=False)
     for name, text in account(frame):
         out.print(f"{name:<13} {text}", markup=False)
     out.print(f"results: {path}", markup=False)
+    raise typer.Exit(1 if off else 0)
 
 
 def account(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:

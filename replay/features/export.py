@@ -1,8 +1,8 @@
 """The table: a row per bar with its features, and what became of it.
 
 The recording is folded once. `COLUMNS` says what stands beside the features; `frame.attrs["tapewire"]` says of what and how it was
-made (instrument, root, label, its definition, ticks in a row of the auction, and the count and digest of the features), and Parquet
-keeps it.
+made (instrument, root, label, its definition, ticks in a row of the auction, count and digest of the features, strategies that were
+switched off), and Parquet keeps it.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def table(
         "auction_row_ticks": conf.preset.auction_row_ticks,
         "count": len(named),
         "digest": digest(named),
+        "off": [] if run is None else run.off,
     }
     if labels == "triple-barrier":
         frame.attrs["tapewire"] |= msgspec.structs.asdict(rule or TripleBarrier())  # side, distances and time

@@ -38,8 +38,8 @@ def _all() -> Iterator[tuple[str, Feature]]:
 FEATURES: Mapping[str, Feature] = MappingProxyType(dict(_all()))
 """Every feature by its name, in a fixed order."""
 
-
 AUCTION = frozenset(feature.name for feature in auctions.table())
+"""Names of those that the auction is needed for."""
 
 
 def chosen(names: Sequence[str]) -> tuple[Feature, ...]:
@@ -85,21 +85,29 @@ class FeatureStream:
         self._values = [each.value for each in chosen(names)]
         self._moment = Moment()
         self._session = ""
+        self._begun = False
 
     def start(self, session: str) -> None:
         """A new trade date, YYYY-MM-DD. `fold` does it by itself where the session's date is another."""
         self._session = session
+        self._begun = False
         self._moment.start(session)
 
     def fold(self, s: Session) -> None:
         """Take the next bar: all that a bar needs whose values nobody asks for."""
         if s.session != self._session:
             self.start(s.session)
+        self._begun = True
         self._moment.fold(s)
 
     def values(self) -> tuple[float, ...]:
-        """The values after the last bar, in the order of the names. NaN is missing; none is infinite. Changes nothing."""
+        """The values after the last bar, in the order of the names. NaN is missing; none is infinite. Changes nothing.
+
+        All are missing before the first bar of a date.
+        """
         moment = self._moment
+        if not self._begun:
+            return (math.nan,) * len(self.names)
         return tuple([_plain(value(moment)) for value in self._values])
 
     def take(self, s: Session) -> tuple[float, ...]:

@@ -72,6 +72,16 @@ def test_a_new_trade_date_begins_without_the_bars_of_the_last() -> None:
     assert math.isnan(stream.take(session("18:02", session="2026-03-04", atr14=4.0))[0])
 
 
+def test_before_the_first_bar_of_a_date_everything_is_missing() -> None:
+    """Not what the last date has left."""
+    stream = FeatureStream(["rth_flag", "weekday_code"])
+    before = stream.values()
+    stream.fold(session("09:31"))
+    stream.start("2026-03-04")
+
+    assert all(map(math.isnan, (*before, *stream.values())))
+
+
 @pytest.mark.parametrize("atr", [None, 0.0, 1e-300])
 def test_where_nothing_moves_there_is_no_measure(atr: float | None) -> None:
     """A feature in ATR is missing then, and never infinite."""

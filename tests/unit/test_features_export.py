@@ -16,8 +16,10 @@ from tapewire.replay.features.export import COLUMNS
 from tapewire.replay.sources import synthetic
 from tapewire.strategies.features import FEATURES, digest
 from tapewire.strategies.features.stream import AUCTION
+from tapewire.strategies.pipeline import Pipeline
 from tests import command
 
+PROPOSE = Pipeline.propose
 FIRST = dt.date(2026, 3, 2)
 NAMES = ["move_5_atr", "vwap_sigma", "ib_place_r"]
 WITHOUT = ["up_ticks_share", "ib_mean10_ratio", "ib_p90_ratio", "regime_code", "single_above_atr"]
@@ -140,6 +142,15 @@ def test_the_command_writes_the_same_table(recorded: Path, outcomes: pd.DataFram
     assert again["id"].tolist() == outcomes["id"].tolist()
     np.testing.assert_array_equal(again[NAMES].to_numpy(), outcomes[NAMES].to_numpy())
     assert '"rows":' in second.stdout
+
+
+def test_a_strategy_that_fails_is_told(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its trades up to there are labelled, and the table says so."""
+    monkeypatch.setattr(Pipeline, "propose", lambda self, s: 1 / 0 if s.minute > 700 else PROPOSE(self, s))
+    made = tapewire.features(recorded, end="2026-03-02", **PIPELINE)
+
+    assert 0 < len(made) < 40
+    assert "Pipeline is switched off" in made.attrs["tapewire"]["off"][0]
 
 
 def test_the_command_shows_the_list() -> None:
