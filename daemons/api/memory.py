@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tapewire.bus import topics
+from tapewire.bus.roles import PUBLISHES, Role
 
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 KEPT = {topics.SESSION: 1_500, topics.TIMEFRAME: 500, topics.PUBLIC: 5_000}
@@ -22,6 +23,11 @@ KEPT_ONE = (topics.BEAT, topics.RISK, topics.POSITION, topics.FEED, topics.EVAL_
 """Of these only the last fact has a meaning."""
 LEFT_OUT = (topics.RESEND, topics.WELCOME, topics.BAR)
 """Topics that no reader of the stream needs: what is requested again, and bars, which their `session` holds."""
+READ = (
+    *sorted({prefix for role, prefixes in PUBLISHES.items() if role is not Role.BRIDGE for prefix in prefixes}),
+    *(topics.BEAT, topics.GAP, topics.ALARM),
+)
+"""What the stream is subscribed to. Each message that is sent to nobody spares the broker a wake-up between a bar and its order."""
 
 _decode = msgspec.msgpack.Decoder().decode
 _encode = msgspec.json.Encoder().encode

@@ -20,7 +20,7 @@ from tapewire.bus.messages import Beat, Header
 from tapewire.bus.roles import VENUE
 from tapewire.daemons.api import app, live, server
 from tapewire.daemons.api.door import OpenDoor
-from tapewire.daemons.api.memory import LEFT_OUT, SeenFact, most
+from tapewire.daemons.api.memory import LEFT_OUT, READ, SeenFact, most
 from tapewire.daemons.api.ports import BusPorts
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell.process import BATCH, WELCOME, Process, Stopped
@@ -45,7 +45,7 @@ class ApiProcess(Process):
         super().__init__("api", conf, run, subscribe=(), logger=logger)
         self.listening = server.listening(conf.api)
         self.door = OpenDoor(conf, run, BusPorts(run, self.access, self.context), self.doors.guard.keys, logger)
-        self._stream = sockets.subscriber(self.context, self.access.to("broker.out"), ("",))
+        self._stream = sockets.subscriber(self.context, self.access.to("broker.out"), READ)
         self._joined = False
         self._held: list[SeenFact] | None = []  # what comes before the past is known
 

@@ -12,10 +12,10 @@ import pytest
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from tapewire.bus import keys, wire
+from tapewire.bus import keys, roles, topics, wire
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Header, Risk, TradingState
 from tapewire.bus.testing import bar
-from tapewire.daemons.api import live, stream
+from tapewire.daemons.api import live, memory, stream
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.memory import KEPT_ELSE, Recent, SeenFact
 from tapewire.daemons.api.stream import Hub, Listener
@@ -259,3 +259,10 @@ def test_the_past_is_bounded_and_of_some_topics_one_fact() -> None:
     ]
     assert len(kept) == KEPT_ELSE + 2
     assert [each.seen for each in kept] == sorted(each.seen for each in kept)
+
+
+def test_it_reads_what_anybody_publishes_but_what_it_leaves_out() -> None:
+    """A new topic is read without a word here; bars are in their sessions, and nobody needs a request to send again."""
+    published = {*(each for prefixes in roles.PUBLISHES.values() for each in prefixes), topics.BEAT, topics.GAP, topics.ALARM}
+
+    assert set(memory.READ) == published - {topics.RAW}
