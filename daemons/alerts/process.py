@@ -57,6 +57,7 @@ READ = (
 CLOCK = (topics.EVAL_DONE,)  # it tells that a bar is done, and with it market time; what was missed of it is not missed
 ROUND_S = 1.0
 ROUND_NS = int(ROUND_S * SECOND_NS)
+GATHER_NS = SECOND_NS // 10  # alerts of a moment are written down together: the disk is the gate's, too, which waits for it
 PAGE = 500
 STOP_S = 2.0
 PAUSE_S = 0.2
@@ -92,6 +93,7 @@ class Alerts(Process):
         self._new: list[PendingAlert] = []  # of this round
         self._changed = self._delivered = False
         self._next_round_ns = 0
+        self._gathered_ns = 0  # when the new ones are written down
         self._told: deque[Delivery] = deque()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
@@ -141,6 +143,7 @@ class Alerts(Process):
 
     def finish(self) -> None:
         """What can be delivered at once is; the rest stays in the file."""
+        self._hand_over()
         for courier in self.couriers.values():
             courier.stop(STOP_S / len(self.couriers))
         self._hear()
@@ -165,11 +168,13 @@ class Alerts(Process):
             self._next_round_ns = now_ns + ROUND_NS
             self._post(self.desk.look(now_ns, self.beats, self.beat_notes, self.clock.now_ns()))
             self.pulse.look(now_ns, well=self.desk.well)
-        if self._new or self._delivered or (due and self._changed):
+        if self._new and not self._gathered_ns:
+            self._gathered_ns = now_ns + GATHER_NS
+        if (self._new and now_ns >= self._gathered_ns) or self._delivered or (due and self._changed):
             self._hand_over()
 
     def next_timer_ns(self) -> int:
-        return self._next_round_ns
+        return min(self._next_round_ns, self._gathered_ns or self._next_round_ns)
 
     def state(self) -> dict[str, Any]:
         queued = dict.fromkeys(self.couriers, 0)
@@ -221,6 +226,7 @@ class Alerts(Process):
     def _hand_over(self) -> None:
         """Write down what the round has decided, then give it to the couriers."""
         new, self._new = self._new, []
+        self._gathered_ns = 0
         self.kept.waiting += new
         for name in {each.channel for each in new}:
             own = [each for each in self.kept.waiting if each.channel == name]
