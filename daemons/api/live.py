@@ -15,7 +15,7 @@ from tapewire.bus.roles import CONTROL_PORT, Role, SubscriberTier
 from tapewire.daemons.api.callers import HEADER, Caller
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import Problem
-from tapewire.daemons.api.stream import PAST, STALL_S, Listener, facts_message
+from tapewire.daemons.api.stream import STALL_S, Listener, in_parts
 
 READS = (Role.READER, Role.OPERATOR, Role.SUBSCRIBER)
 ASK_S = 5.0  # in which the first message must come
@@ -127,8 +127,8 @@ async def _send(door: OpenDoor, socket: WebSocket, listener: Listener, past: lis
     with suppress(WebSocketDisconnect):
         about = door.about(public=caller.role is Role.SUBSCRIBER) | {"kind": "hello", "role": caller.role.value, "past": len(past)}
         await _out(socket, listener, msgspec.json.encode(about))
-        for at in range(0, len(past), PAST):
-            await _out(socket, listener, facts_message([told.text for told in past[at : at + PAST]], past=True))
+        for message in in_parts(past):
+            await _out(socket, listener, message)
             await asyncio.sleep(0)  # others take their turn
         await _out(socket, listener, b'{"kind":"live"}')
         while True:

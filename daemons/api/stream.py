@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.memory import SeenFact
 
 MOST_BYTES = 4 << 20  # unread of one reader, beside what the kernel has taken
 STALL_S = 5.0  # without one message that has left
-PAST = 100  # facts of the past in one message
+PART = 32 << 10  # of the past in one message, or one fact: a reader on a bad line gets so much within the time of a stall
 
 
 class Listener:
@@ -90,6 +90,21 @@ class Hub:
         """The same to all."""
         for listener in [*self.listeners]:
             listener.put(message)
+
+
+def in_parts(facts: Iterable[SeenFact]) -> Iterator[bytes]:
+    """Facts of the past in messages."""
+    texts: list[bytes] = []
+    size = 0
+    for fact in facts:
+        text = fact.text
+        if texts and size + len(text) > PART:
+            yield facts_message(texts, past=True)
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text)
+    if texts:
+        yield facts_message(texts, past=True)
 
 
 def facts_message(texts: list[bytes], *, past: bool) -> bytes:

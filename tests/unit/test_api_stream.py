@@ -266,3 +266,15 @@ def test_it_reads_what_anybody_publishes_but_what_it_leaves_out() -> None:
     published = {*(each for prefixes in roles.PUBLISHES.values() for each in prefixes), topics.BEAT, topics.GAP, topics.ALARM}
 
     assert set(memory.READ) == published - {topics.RAW}
+
+
+def test_the_past_comes_in_parts_that_a_bad_line_takes() -> None:
+    """All of it, in order; no part is longer than a stall allows."""
+    facts = [risk(seq) for seq in range(1, 501)]
+
+    parts = [*stream.in_parts(facts)]
+
+    assert len(parts) > 2
+    assert max(map(len, parts)) <= stream.PART + 1_000
+    assert [fact["seq"] for part in parts for fact in json.loads(part)["facts"]] == [*range(1, 501)]
+    assert [*stream.in_parts([])] == []
