@@ -56,18 +56,20 @@ def compared(
     return figures
 
 
-def by_turn(bench: str, turns: Mapping[str, list[list[float]]], baseline: str, other: str, note: str = "") -> list[Figure]:
-    """All turns together, and the median of each turn of the other against the one before it: what else the machine did for a while
-    is in few of them."""
+def by_turn(bench: str, turns: Mapping[str, list[list[float]]], baseline: str, notes: Mapping[str, str]) -> list[Figure]:
+    """All turns together, and the median of each turn of another against that of the baseline before it: what else the machine did
+    for a while is in few of them."""
     together = {name: [taken for turn in each for taken in turn] for name, each in turns.items()}
-    pairs = [*zip(turns[baseline], turns[other], strict=False)]
-    x50, x99 = (
-        statistics.median(quantile(with_it, at) / quantile(without, at) for without, with_it in pairs) for at in (0.5, 0.99)
-    )
-    return [
-        *compared(bench, together, baseline, notes={other: note}),
-        Figure(bench, f"median of {len(pairs)} turns", quantile(together[other], 0.5), x50=x50, x99=x99),
-    ]
+    figures = compared(bench, together, baseline, notes=notes)
+    for name in turns:
+        pairs = [*zip(turns[baseline], turns[name], strict=False)]
+        if name != baseline:
+            x50, x99 = (
+                statistics.median(quantile(with_it, at) / quantile(without, at) for without, with_it in pairs) for at in (0.5, 0.99)
+            )
+            title = f"{name}: median of {len(pairs)} turns"
+            figures.append(Figure(bench, title, quantile(together[name], 0.5), x50=x50, x99=x99))
+    return figures
 
 
 def quantile(taken: Sequence[float], share: float) -> float:

@@ -64,8 +64,8 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     )
     notes = {"bar": note, "order": f"{after['turned_away']:,} turned away"}
     return [
-        *by_turn(f"{NAME}, bar to eval.done", turns["bar"], ALONE, CROWD, notes["bar"]),
-        *by_turn(f"{NAME}, bar to signal", turns["order"], ALONE, CROWD, notes["order"]),
+        *by_turn(f"{NAME}, bar to eval.done", turns["bar"], ALONE, {CROWD: notes["bar"]}),
+        *by_turn(f"{NAME}, bar to signal", turns["order"], ALONE, {CROWD: notes["order"]}),
     ]
 
 
