@@ -26,8 +26,10 @@ class Matching:
 
     def trade(self, book: InstrumentBook, bar: Bar, reports: list[VenueReport]) -> None:
         """The working orders at the open, then the brackets."""
-        self.offer(book, bar)
-        self.price_slippage(book, bar)
+        if self._shares:
+            self.offer(book, bar)
+        if self._varies:
+            self.price_slippage(book, bar)
         if book.exit is not None and book.lots:
             self.leave(book, book.exit, bar, bar.open, bar, reports)
         if book.entries:
@@ -97,7 +99,10 @@ class Matching:
 
         Contracts that came in at a limit within the bar have only the rest of it before them.
         """
-        rules, stop, target = self._rules, lot.stop, lot.target
+        stop, target = lot.stop, lot.target
+        if not lot.stopped and _misses(bar, stop, target, lot.side):
+            return
+        rules = self._rules
         since = lot.since if lot.since_ns == bar.close_ns else WHOLE
         if since != WHOLE and rules.path == WORST:
             target = None
@@ -182,6 +187,15 @@ class Matching:
             return
         for lot in book.lots.copy():
             self._sell(book, lot, lot.qty, book.bar, book.traded.close, "SESSION_END", book.traded, reports)
+
+
+def _misses(bar: Bar, stop: float | None, target: float | None, side: int) -> bool:
+    """Whether a bar comes to neither price, as most do."""
+    if side > 0:
+        return (stop is None or (bar.low > stop and bar.open > stop)) and (
+            target is None or (bar.high < target and bar.open < target)
+        )
+    return (stop is None or (bar.high < stop and bar.open < stop)) and (target is None or (bar.low > target and bar.open > target))
 
 
 def working_entry(book: InstrumentBook, order_id: str) -> Working | None:
