@@ -8,9 +8,9 @@ it was in training. The answers are the same live, in a replay and in a backtest
     LONG    p(long) is at least `long_at_least`, and p(short) below `short_at_least`
     SHORT   the other way round; a model of one side proposes that side alone
 
-Nothing is proposed within the span of the training: a strategy that is asked about it knows the answers. A recording that holds any
-of it is refused before the run begins, unless `in_sample` is set. A model that answers what is no probability is switched off, as
-any strategy that fails.
+Nothing is proposed within the span of the training: who is asked about it knows the answers. A recording that holds any of it is
+refused before the run begins, unless `in_sample` is set; a live run that begins anew folds such days again, and trades on. A model
+that answers what is no probability is switched off, as any strategy that fails.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from tapewire.bus.messages import Position, Quality, Session
 from tapewire.strategies import model_file
-from tapewire.strategies.clock import TimeOfDay, minute_of, new_york
+from tapewire.strategies.clock import TimeOfDay, minute_of
 from tapewire.strategies.protocol import LONG, SHORT, DayTypeOf, Direction, Exit, Hours, Proposal, quality
 
 
@@ -118,7 +118,7 @@ class Model:
     def knows(self, first_ns: int, last_ns: int) -> str:
         """Why it may not be asked about bars from the one close to the other: it was trained on some of them. Empty if it may."""
         terms = self.terms
-        if self.params.in_sample or last_ns < terms.first_ns or first_ns > terms.last_ns:
+        if not self._trained_on(first_ns, last_ns):
             return ""
         return (
             f"path = {self.params.path!r} was trained on {terms.first} to {terms.last}, and the bars lie within; take later ones "
@@ -136,8 +136,8 @@ class Model:
     def propose(self, s: Session) -> Proposal | None:
         if s.minute < self.begin or s.minute >= self.until or self.taken >= self.most or s.atr14 is None:
             return None
-        if known := self.knows(s.bar.close_ns, s.bar.close_ns):
-            raise ValueError(f"{new_york(s.bar.close_ns):%Y-%m-%d %H:%M}: {known}")
+        if self._trained_on(s.bar.close_ns):
+            return None
         long_probability, short_probability = self._asked()
         return self._long(s, long_probability, short_probability) or self._short(s, long_probability, short_probability)
 
@@ -148,6 +148,11 @@ class Model:
     def manage(self, s: Session, position: Position) -> Exit | None:
         hold = self.params.hold_bars
         return Exit("MODEL_TIME") if hold is not None and self.bars - self.entered_at >= hold else None
+
+    def _trained_on(self, first_ns: int, last_ns: int | None = None) -> bool:
+        """Whether it knows the bar with this close, or some of those up to the other one."""
+        last_ns = first_ns if last_ns is None else last_ns
+        return not self.params.in_sample and first_ns <= self.terms.last_ns and last_ns >= self.terms.first_ns
 
     def _asked(self) -> tuple[float, float]:
         """p(long) and p(short); 0 of a side that the model does not have. Raises ValueError for what is no probability."""

@@ -16,6 +16,8 @@ import os
 import platform
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
@@ -108,10 +110,11 @@ def present(strategies: Iterable[str]) -> Code:
     """The code as it lies on the disk now.
 
     Args:
-        strategies: registry names; the packages of plug-ins among them belong to it.
+        strategies: registry names; the packages of plug-ins among them belong to it, and what answers for a model.
     """
+    names = tuple(strategies)
     files = {path.relative_to(ROOT).as_posix(): path for room in ROOMS for path in _sources(ROOT / room)}
-    for name, package in registry.packages(strategies).items():
+    for name, package in registry.packages(names).items():
         files |= {f"plug-in {name}: {place}": path for place, path in _plug_in(package)}
     versions = {
         "form": form.FORM,
@@ -119,6 +122,9 @@ def present(strategies: Iterable[str]) -> Code:
         "tapewire": tapewire.__version__,
         "msgspec": msgspec.__version__,
     }
+    if "model" in names:
+        with suppress(PackageNotFoundError):
+            versions["onnxruntime"] = version("onnxruntime")
     return Code({place: digest(files[place].read_bytes()) for place in sorted(files)}, versions)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -218,7 +218,7 @@ def _terms(tables: Sequence[TrainingRows], of: Of, recipe: Recipe, sides: Sequen
         data=hashlib.sha256("".join(rows.digest() for rows in tables).encode()).hexdigest(),
         seed=recipe.seed,
         tapewire=tapewire.__version__,
-        libraries={name: version(name) for name in LIBRARIES},
+        libraries={name: str(import_module(module).__version__) for name, module in LIBRARIES.items()},
     )
 
 

@@ -12,10 +12,15 @@ import pytest
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Position, Session
 from tapewire.bus.testing import bar, session
+from tapewire.daemons import evaluation
 from tapewire.daemons.settings import load as configuration
+from tapewire.replay.research import lookahead
 from tapewire.replay.research.steps import Instrumented
+from tapewire.replay.sources.recording import Recording
 from tapewire.strategies import registry
+from tapewire.strategies.features import FEATURES, stream
 from tapewire.strategies.model import Model
+from tapewire.strategies.model_file import TrainedModel
 from tapewire.strategies.protocol import Exit, Proposal
 from tapewire.strategies.roster import Roster
 from tests import models
@@ -183,15 +188,18 @@ def test_an_answer_that_is_no_probability_switches_it_off(both: str, answer: flo
     assert f"p(short) = {answer}: the model's answer is no probability" in failure.why
 
 
-def test_within_its_own_training_it_is_switched_off_unless_told_so(both: str) -> None:
-    """Whatever way the bars come: nothing is proposed by who knows the answer."""
+def test_within_its_own_training_it_proposes_nothing_unless_told_so(both: str) -> None:
+    """Whatever way the bars come. It is not switched off: a live run that begins anew folds its last weeks again."""
     within = at(day="2026-01-12")
-    roster = Roster([made(both, (0.9, 0.1))], None)
+    strategy = made(both, (0.9, 0.1))
+    roster = Roster([strategy], None)
     roster.fold(within)
+    proposed_within = roster.choose(within)
+    roster.fold(at())
 
-    assert roster.choose(within) == []
-    assert "was trained on 2026-01-05 to 2026-01-20" in roster.failures[0].why
-    assert "in_sample = true" in roster.failures[0].why
+    assert proposed_within == []
+    assert roster.failures == []
+    assert [each.setup for each in roster.choose(at())] == ["MODEL_LONG"]
     assert proposed(made(both, (0.9, 0.1), in_sample=True), within) is not None
 
 
@@ -298,3 +306,52 @@ def test_a_run_keeps_its_model(both: str, tmp_path: Path) -> None:
     assert before == kept
     assert isinstance(registry.build(kept.strategies, kept.parameters, kept.day_type)[0], Model)
     assert msgspec.json.encode(conf.preset.parameters["model"]["path"]) == msgspec.json.encode(str(mine))
+
+
+def test_a_question_over_the_wire_names_no_file(both: str) -> None:
+    """Whoever may ask for an evaluation: the path is this machine's own."""
+    preset = configuration.preset("bare", ["model"], [f"model.path={both}", "model.stop_points=10"])
+    conf = configuration.load("replay", instance="test", traded=["MNQ"], preset=preset)
+    bars = [bar("11:00", day=LATER)]
+
+    for settings in ({"model.path": "/etc/hostname"}, {"model.sha256": "0" * 64}):
+        question = msgspec.json.encode({"bars": bars, "settings": settings}).decode()
+        answer = next(each for each in evaluation.evaluate(conf, question) if each is not None)
+        assert isinstance(answer, dict)
+        assert (answer["code"], answer["signal"]["action"]) == ("SETTINGS", "NONE")
+        assert "names a file of this machine" in answer["signal"]["reason"]
+    question = msgspec.json.encode({"bars": bars, "settings": {"model.long_at_least": 0.9}}).decode()
+    answer = next(each for each in evaluation.evaluate(conf, question) if each is not None)
+    assert isinstance(answer, dict)
+    assert answer["code"] == "NO_SETUP"
+
+
+def test_a_feature_that_remembers_another_run_is_found(both: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the whole run leaves its closes behind, and in a fresh fold the feature reads the next one. `lookahead` names it."""
+    seen: dict[int, float] = {}
+
+    def peeks(moment: Any) -> float | None:
+        seen[moment.bar.close_ns] = moment.bar.close
+        return seen.get(moment.bar.close_ns + 60_000_000_000, 0.0) - moment.bar.close
+
+    name = models.NAMES[0]
+    monkeypatch.setattr(stream, "FEATURES", {**FEATURES, name: FEATURES[name]._replace(value=peeks)})
+    monkeypatch.setattr(TrainedModel, "ask", lambda self, values: (1.0 if values[0] > 0 else 0.0, 0.0))
+    preset = configuration.preset("bare", ["model"], [f"model.path={both}", "model.stop_points=10"])
+    conf = configuration.load("replay", instance="test", traded=["MNQ"], preset=preset)
+    times = [f"{(571 + n) // 60:02}:{(571 + n) % 60:02}" for n in range(40)]
+    bars = [bar(time, open=21_000.0 + n % 3, day=LATER, position=None) for n, time in enumerate(times)]
+
+    analysis = lookahead.analyse(
+        conf,
+        Recording("MNQ", "NQ", bars),
+        count=3,
+        seed=1,
+        data=None,
+        tell=lambda text: None,
+        progress=lambda share: None,
+        apart=lambda conf, inputs, features: iter(()),
+    )
+
+    assert {row.subject: row.verdict == "same" for row in analysis.rows}["Model"] is False
+    assert not analysis.well
