@@ -20,7 +20,7 @@ the bars that it needs, without order flow, without movement.
 **Names end with the unit**: `_atr` multiples of ATR, `_r` shares of R, `_w` shares of the range that is named, `_sigma`
 deviations, `_share` a part of a whole, `_ratio` a quotient, `_percent`, `_bp` hundredths of a percent, `_minutes`, `_bars`,
 `_count`, `_flag` 0 or 1, `_code` whole numbers in a told order. A feature whose values change gets a new revision:
-`tests/golden/features.json` holds the values of each on invented bars.
+`tests/golden/features.json` holds the values of each on invented bars, as a digest.
 """
 HEADING = "\n## {title}\n\n{words}.\n\n| name | is | revision |\n| --- | --- | --- |\n"
 
