@@ -45,6 +45,7 @@ class HttpConnection(HttpToolsProtocol):
     _within = False  # a part of a request has come
     _come = b""  # what is being read
     _body: bytearray | None = None  # of a request that may be answered at once
+    _started: Any = None  # the request that the application answers; `cycle` is the last one that has come
 
     def __init__(self, *args: Any, at_once: AtOnce | None, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -111,7 +112,14 @@ class HttpConnection(HttpToolsProtocol):
         super().on_response_complete()
         self._await_request()
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._started = cycle
+        super()._start_asgi_task(cycle, app)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._started is not None:  # uvicorn tells the last one only, and an earlier one would write to nobody
+            self._started.disconnected = True
+            self._started.message_event.set()
         self._waiting.pop(self, None)
         self._stop()
         super().connection_lost(exc)

@@ -22,7 +22,10 @@ LONG = "x" * (48 << 20)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with a word, or with more than a socket holds."""
+    """Answers with a word, or with more than a socket holds; or when the client has gone."""
+    if scope["path"] == "/gone":
+        while (await receive())["type"] != "http.disconnect":
+            pass
     await PlainTextResponse(LONG if scope["path"] == "/long" else "word")(scope, receive, send)
 
 
@@ -142,3 +145,14 @@ def test_a_port_that_is_taken_is_told() -> None:
         other.listen()
         with pytest.raises(Transient, match=r"set port in \[api\]"):
             server.listening(Api(port=other.getsockname()[1]))
+
+
+def test_a_client_that_goes_leaves_no_request_behind(served: server.Server, port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """It had asked again before it was answered. The application hears that it has gone, and no answer is written to nobody."""
+    with opened(port) as hasty:
+        hasty.sendall(GET.replace(b" / ", b" /gone ") * 2)
+        begun = eventually(lambda: bool(served.server_state.tasks))
+
+    assert begun
+    assert eventually(lambda: not served.server_state.tasks)
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
