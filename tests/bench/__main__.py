@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="how many `hostile` sends (default: a million)")
     parser.add_argument("--speed", type=float, help="how fast `page` plays its session (default: 60 times real time)")
     parser.add_argument("--data", type=Path, help="bars of yours for `sweep`, `walk`, `memory`, `rivals --trades`")
-    parser.add_argument("--sessions", type=int, help="how many `rivals` plays (default: 250)")
+    parser.add_argument("--sessions", type=int, help="how many `rivals` plays (default: 40)")
     parser.add_argument("--trades", action="store_true", help="with `rivals`: compare trade for trade, measure nothing")
     parser.add_argument("--against", metavar="REV", help="run the named benches in another revision, too, in turns; ratios")
     parser.add_argument("--rounds", type=int, default=3, help="with --against: turns of each (default: %(default)s)")

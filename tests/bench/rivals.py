@@ -1,4 +1,4 @@
-"""The in-process backtest against other engines on the same year of one-minute bars: time per bar and peak memory.
+"""The in-process backtest against other engines on the same one-minute bars: time per bar and peak memory.
 
 Ours runs everything it has: tracker, evaluator with all seven strategies of a preset, gate, publisher and venue. The others run
 one average that crosses another, by the same rule (rival/played.py), and their own simulated broker. Each run is a fresh process
@@ -46,7 +46,7 @@ SCRIPTS = {
     "vectorbt": "by_vectorbt.py",
 }
 BASELINE = "NautilusTrader"
-YEAR, SHORT = 250, 10  # sessions
+USUAL, SHORT = 40, 10  # sessions; NautilusTrader's time with many trades grows with their square
 ROUNDS = 3
 CELLS = 64  # what vectorbt is made for; the others are at their best with one
 
@@ -83,10 +83,10 @@ def installed() -> bool:
     return STAMP.exists() and STAMP.read_text().split() == list(pins(newer_python()))
 
 
-def run(folder: Path, *, quick: bool, sessions: int = YEAR) -> list[Figure]:
+def run(folder: Path, *, quick: bool, sessions: int = USUAL) -> list[Figure]:
     """Few trades, many trades, many cells at once, tapewire's stages, peak memory. sessions: of the recording."""
     install()
-    data, packed = _year(SHORT if quick else sessions)
+    data, packed = _recorded(SHORT if quick else sessions)
     few: Runs = {}
     many: Runs = {}
     at_once: Runs = {}
@@ -161,7 +161,7 @@ def _child(command: Sequence[str]) -> Taken:
     return convert(json.loads(done.stdout.splitlines()[-1]), Taken)
 
 
-def _year(sessions: int) -> tuple[Path, Path]:
+def _recorded(sessions: int) -> tuple[Path, Path]:
     """The synthetic sessions, and their bars as the rivals read them. Kept between runs of the bench."""
     made_by = Path(synthetic.__file__).read_bytes() + f"{ours.SEED} {ours.START} {sessions}".encode()
     name = f"tapewire-bench-{os.getuid()}-{hashlib.sha256(made_by).hexdigest()[:12]}"
