@@ -193,6 +193,8 @@ class Journal:
             os.fsync(self._fd)
             if self._new:
                 disk.sync_folder(self.path.parent)
+        except FileNotFoundError:
+            return  # the folder has gone, and the file's name with it: `restore` brings back both
         except OSError as error:
             # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
             self._broken = str(disk.refused(self.path, error))
@@ -248,6 +250,7 @@ class Journal:
             raise
         os.close(self._fd)
         self._fd = fd
+        self._new = False
         self._place = _place(os.fstat(fd))
 
     def cut(self, count: int) -> None:

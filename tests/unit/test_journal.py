@@ -401,6 +401,19 @@ def test_a_new_file_is_on_the_disk_with_its_first_sync(path, monkeypatch):
     assert waited == [str(path), str(path.parent), str(path)]
 
 
+def test_a_new_file_whose_folder_has_gone_is_written_anew(path):
+    """A sync between the two cannot bring the name to the disk; the records are not lost by that."""
+    path.parent.mkdir()
+    with Journal.open(path) as log:
+        log.extend([b"one"])
+        shutil.rmtree(path.parent)
+        log.sync()
+        log.restore()
+
+        assert log.restored == ["was deleted or moved"]
+    assert list(scan(path)) == [b"one"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_without_write_access_is_named(tmp_path):
     """The error names the path and the access that it needs."""
