@@ -1,8 +1,9 @@
 """Bars and orders beside the api and the alerts daemon, and beside nothing, in turns, in one run of the real daemons.
 
 Somebody reads the stream: a program that does nothing else, which shows what the two daemons cost, or a page in a browser, which
-draws on this machine as well. `neither` means that the two processes do not run. CPU time is counted beside the latency: of the
-chain's processes, which have a core for themselves, of the two daemons and of the browser.
+draws on this machine as well. Or a thousand clients are slow at the api's door. `neither` means that the two processes do not run.
+CPU time is counted beside the latency: of the chain's processes, which have a core for themselves, of the two daemons and of the
+browser.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ CHAIN = ("broker", "tracker", "evaluator", "gate")
 REST_S = 0.02  # a live bar is alone; 50 a second are fifty times as many as a chart of seconds has
 BLOCK = 195
 SETTLE_S = 1.0  # the past is told and drawn, the daemons that have started are done with it
-OFF, READ, DRAWN = "neither", "api and alerts, a plain reader", "api and alerts, a page"
+OFF, READ, DRAWN, SLOW = (
+    "neither",
+    "api and alerts, a plain reader",
+    "api and alerts, a page",
+    "api and alerts, a thousand slow clients",
+)
+PROGRAMS = {READ: "stream_reader", SLOW: "slow_clients"}
 ALERTS: dict[str, object] = {
     "enabled": True,
     "channels": {"log": {"per_minute": 600}},
@@ -61,7 +68,7 @@ class Clients:
         if kind == DRAWN:
             self._page = self._visitor.connected(self._token)
             return
-        command = [sys.executable, "-m", "tests.bench.stream_reader", str(self._port), self._token]
+        command = [sys.executable, "-m", f"tests.bench.{PROGRAMS[kind]}", str(self._port), self._token]
         self._reader = subprocess.Popen(command, stdout=subprocess.PIPE)
         os.sched_setaffinity(self._reader.pid, self._cores)
         assert self._reader.stdout is not None
@@ -126,9 +133,9 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
         raise SystemExit(why)
     place = folder / "watched"
     place.mkdir()
-    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: BLOCK * (6 if quick else 24)]
+    bars = [bar for bar, rth in zip(recorded.bars, recorded.rth, strict=True) if rth][: BLOCK * (8 if quick else 24)]
     conf = ours.settings("seed", ["pipeline"])
-    kinds = (OFF, READ, DRAWN)
+    kinds = (OFF, READ, DRAWN, SLOW)
     turns: dict[str, dict[str, list[list[float]]]] = {what: {kind: [] for kind in kinds} for what in ("bar", "order")}
     spent: dict[str, dict[str, list[float]]] = {kind: {} for kind in kinds}
     drawn: list[int] = []
