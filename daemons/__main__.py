@@ -14,7 +14,7 @@ from tapewire.daemons import makers
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.shell import limits
 
-OUTSIDE = 5  # the niceness of the process to which anybody may connect: whatever comes, the decision chain goes first
+OUTSIDE = 5  # the niceness of processes to which anybody may connect, or that tell people: whatever comes, the chain goes first
 DRAW = frozenset({"api"})  # it imports commands, for what it answers
 SUPERVISED = "TAPEWIRE_SOCKET"  # supervisord has started us
 
@@ -73,6 +73,7 @@ def start(name: str, run_dir: Path) -> int:
         return process.run(conf, run_dir, logger)
     if name == "api":
         makers.check(conf)
+        limits.give_way(OUTSIDE)
         if conf.bus.pin != "off" and len(os.sched_getaffinity(0)) > 1:  # else it shares a core with the decision chain
             limits.take_short_turns()
         from tapewire.daemons.api import process as api
