@@ -191,15 +191,11 @@ class Journal:
         self.flush()
         try:
             os.fsync(self._fd)
-            if self._new:
-                disk.sync_folder(self.path.parent)
-        except FileNotFoundError:
-            return  # the folder has gone, and the file's name with it: `restore` brings back both
+            self._new = self._new and not _named(self.path.parent)
         except OSError as error:
             # After a failed fsync the kernel may have dropped the pages: the state of the tail is undefined, so write no more.
             self._broken = str(disk.refused(self.path, error))
             raise JournalError(self._broken) from error
-        self._new = False
 
     def restore(self) -> None:
         """Write the file anew if it is no longer the one at its path, and note that in `restored`. Does nothing when it is broken.
@@ -529,6 +525,15 @@ def _unused(path: Path, suffix: str) -> Path:
 def _place(status: os.stat_result) -> tuple[int, int]:
     """What tells one file from every other."""
     return status.st_dev, status.st_ino
+
+
+def _named(folder: Path) -> bool:
+    """Bring a new file's name to the disk. False if its folder has gone and the name with it: `restore` brings back both."""
+    try:
+        disk.sync_folder(folder)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_all(fd: int, data: bytes | bytearray, at: int) -> None:
