@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Direction
 
 KEY = "tapewire"
 """Of the entry in the file's metadata that holds `ModelTerms` as JSON."""
@@ -31,8 +32,6 @@ DIGITS = 6
 """Of an answer: float32 holds seven, and the last one differs between kinds of processor."""
 
 NOWHERE = "/dev/null"  # in it is no file: data outside a model has no place
-
-ModelSide: TypeAlias = Literal["LONG", "SHORT"]
 
 
 class ModelTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,7 +55,7 @@ class ModelTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     last: str
     label: str
     definition: str
-    sides: tuple[ModelSide, ...]
+    sides: tuple[Direction, ...]
     thresholds: tuple[float, ...]
     auction_row_ticks: int
     data: str

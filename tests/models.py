@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tapewire.bus.messages import Direction
 from tapewire.replay.research.windows import Plan
 from tapewire.replay.training import rows as training
 from tapewire.replay.training import start
@@ -18,7 +19,6 @@ from tapewire.replay.training.card import ModelCard
 from tapewire.replay.training.rows import TrainingRows
 from tapewire.strategies.features import FEATURES, digest
 from tapewire.strategies.features.stream import reads_auction
-from tapewire.strategies.model_file import ModelSide
 
 FIRST = dt.date(2026, 1, 5)
 NAMES = tuple(name for name in FEATURES if not reads_auction([name]))[:: len(FEATURES) // 9][:6]
@@ -28,7 +28,7 @@ MNQ = start.Of("MNQ", "NQ")
 
 
 def table(
-    sessions: int = 12, bars: int = 60, seed: int = 1, side: ModelSide = "LONG", names: Sequence[str] = NAMES, missing: float = 0.1
+    sessions: int = 12, bars: int = 60, seed: int = 1, side: Direction = "LONG", names: Sequence[str] = NAMES, missing: float = 0.1
 ) -> pd.DataFrame:
     """A row pays more often where the first feature is high, and where the second is missing."""
     random = np.random.default_rng(seed)

@@ -21,8 +21,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Direction
 from tapewire.replay.training.rows import Chosen, TrainingRows, Values
-from tapewire.strategies.model_file import ModelSide
 
 if TYPE_CHECKING:
     from sklearn.calibration import CalibratedClassifierCV
@@ -68,7 +68,7 @@ def one_thread() -> Iterator[None]:
 class SideModel(NamedTuple):
     """A fitted side: scikit-learn's trees and sigmoid together."""
 
-    side: ModelSide
+    side: Direction
     fitted: CalibratedClassifierCV
 
 

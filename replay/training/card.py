@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from tapewire.bus.messages import Direction
 from tapewire.replay.training.boosting import Recipe
 from tapewire.replay.training.scores import CalibrationBin, Score
 from tapewire.strategies.features import FEATURES
-from tapewire.strategies.model_file import ModelSide, ModelTerms
+from tapewire.strategies.model_file import ModelTerms
 
 SIZE, EDGE = 360, 44  # of the picture and of the room for its labels, pixels
 
@@ -31,13 +32,13 @@ class WindowScore(Struct, frozen=True):
     sample_last: str
     test_first: str
     test_last: str
-    scores: dict[ModelSide, Score]
+    scores: dict[Direction, Score]
 
 
 class SideCard(Struct, frozen=True):
     """One side over all windows. reached: rows at or above the threshold; paid: the share of them that paid, None without one."""
 
-    side: ModelSide
+    side: Direction
     threshold: float
     chosen: str
     score: Score

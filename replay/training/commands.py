@@ -17,9 +17,9 @@ from tapewire.replay.options import reads_files
 from tapewire.replay.sources.options import Options
 
 if TYPE_CHECKING:
+    from tapewire.bus.messages import Direction
     from tapewire.replay.training.card import ModelCard
     from tapewire.replay.training.rows import TrainingRows
-    from tapewire.strategies.model_file import ModelSide
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +94,7 @@ def train(
     err.print("This is no evidence of profit: read card.md, then `tapewire backtest` on later bars", markup=False)
 
 
-def _read(tables: list[Path], sides: list[ModelSide]) -> list[TrainingRows]:
+def _read(tables: list[Path], sides: list[Direction]) -> list[TrainingRows]:
     from tapewire.replay.training import rows
 
     return [each for path in tables for each in rows.read(path, sides[0])]
@@ -104,7 +104,7 @@ def _made(
     data: Path,
     instrument: str,
     names: str | None,
-    sides: list[ModelSide],
+    sides: list[Direction],
     rule: tuple[float, float, int],
     settings: list[str] | None,
     own: Path | None,
@@ -126,8 +126,8 @@ def _made(
     return found
 
 
-def _sides(words: str) -> list[ModelSide]:
-    known: dict[str, ModelSide] = {"long": "LONG", "short": "SHORT"}
+def _sides(words: str) -> list[Direction]:
+    known: dict[str, Direction] = {"long": "LONG", "short": "SHORT"}
     found = split(words) or []
     for word in found:
         if word.lower() not in known:

@@ -1,6 +1,6 @@
 """From scikit-learn to ONNX, and the proof that both answer alike.
 
-The trees are written by hand: skl2onnx 1.20 cannot convert HistGradientBoosting with onnx 1.23 (findings/), and loses the
+The trees are written by hand: skl2onnx 1.20 cannot convert HistGradientBoosting with onnx 1.23, and loses the
 indicators of missing values of an imputer, so the other classifiers of scikit-learn would lose them too. ONNX has what is needed:
 TreeEnsembleRegressor goes left at `x <= value`, and at a missing value where `nodes_missing_value_tracks_true` says so, which is
 what scikit-learn does. Thresholds are float64 there and float32 here; the largest float32 that is not above one splits every

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapewire.bus.errors import ConfError
+from tapewire.bus.messages import Direction
 from tapewire.strategies.features import FEATURES, digest
-from tapewire.strategies.model_file import ModelSide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ Whole: TypeAlias = NDArray[np.int64]
 Chosen: TypeAlias = NDArray[np.bool_]
 
 SESSION, LABEL, ENDS, DIRECTION = "session", "label", "ends_ns", "direction"
-SIDES: tuple[ModelSide, ...] = ("LONG", "SHORT")
+SIDES: tuple[Direction, ...] = ("LONG", "SHORT")
 LABELS = (-1, 0, 1)
 
 
@@ -37,7 +37,7 @@ class TrainingRows(NamedTuple):
     the label looks at. session: its trade date. told: what the table says of itself.
     """
 
-    side: ModelSide
+    side: Direction
     features: tuple[str, ...]
     values: Values
     pays: Chosen
@@ -58,7 +58,7 @@ class TrainingRows(NamedTuple):
         return found.hexdigest()
 
 
-def read(path: Path, side: ModelSide) -> list[TrainingRows]:
+def read(path: Path, side: Direction) -> list[TrainingRows]:
     """The rows of a Parquet or CSV file, for each side that it has. side: of one that does not say its own. Raises ConfError."""
     import pandas as pd
 
@@ -73,7 +73,7 @@ def read(path: Path, side: ModelSide) -> list[TrainingRows]:
     return of_table(frame, str(path), side)
 
 
-def of_table(frame: pd.DataFrame, where: str, side: ModelSide = "LONG") -> list[TrainingRows]:
+def of_table(frame: pd.DataFrame, where: str, side: Direction = "LONG") -> list[TrainingRows]:
     """The rows of a table, for each side that it has. Rows without a label are left out. Raises ConfError."""
     import pandas as pd
 
