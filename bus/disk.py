@@ -11,14 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
 from tapewire.bus import private
-from tapewire.bus.errors import JournalError
+from tapewire.bus.errors import ConfError, JournalError
 
 _ROOM = "make room there (`df -h {folder}`), then try again"
 _OWNER = "give this user write access to it, or name another folder"
@@ -92,6 +92,20 @@ def final(name: str) -> str:
     """The name that an unfinished file was to have; any other name as it is."""
     found = re.fullmatch(r"\.(.+?)(?:\.\d+)?\.unfinished", name)
     return name if found is None else found[1]
+
+
+def only(folder: Path, ours: Container[str], kind: str) -> None:
+    """Refuse a folder for results that holds others' files. One that is not there holds none.
+
+    Args:
+        ours: names of files that may be there, whole or unfinished. kind: what writes them, in words, such as "a run".
+    Raises:
+        ConfError: with the first of the others.
+    """
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if foreign := [name for name in names if final(name) not in ours]:
+        named = ", ".join(foreign[:3])
+        raise ConfError(f"--out {folder} holds files that are not {kind}'s ({named}); name a new or empty folder")
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,11 +5,15 @@ Times are Eastern wall stamps, as bars have them; money is dollars and cents.
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tapewire.bus import disk
 from tapewire.bus.errors import DataError
 from tapewire.bus.messages import Action, Reject, Signal, Trade
 from tapewire.replay.excursion import Measures
@@ -29,6 +33,20 @@ def read(path: Path) -> list[dict[str, Any]]:
         return msgspec.json.Decoder(dict[str, Any]).decode_lines(path.read_bytes())
     except (OSError, msgspec.MsgspecError) as error:
         raise DataError(f"{path}: {error}; run it again") from error
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a results file, a line for each row. Raises DiskError."""
+    disk.replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows for a spreadsheet. Raises DiskError."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    disk.replace(path, text.getvalue().encode())
 
 
 def dollars(cents: int) -> float:

@@ -13,8 +13,6 @@ file appears whole or not at all, and `summary.json` is written last: if it exis
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -114,13 +112,13 @@ def write(
         found = replace(found, files=recording.files, ignored=recording.ignored)
     with disk.writing(run / "summary.json"):
         (run / "summary.json").unlink(missing_ok=True)
-    _lines(run / "signals.jsonl", map(lines.signal, signals))
-    _lines(run / "intents.jsonl", intents)
+    lines.write(run / "signals.jsonl", map(lines.signal, signals))
+    lines.write(run / "intents.jsonl", intents)
     measures = excursion.measured(bars, trades, signals, conf.instruments)
     done = [lines.trade(trade, measures[trade.id]) for trade in trades]
-    _lines(run / "trades.jsonl", done)
-    _csv(run / "trades.csv", lines.TRADE, done)
-    _csv(run / "equity.csv", equity.COLUMNS, equity.rows(done, conf.preset.risk.start, conf.calendar))
+    lines.write(run / "trades.jsonl", done)
+    lines.write_csv(run / "trades.csv", lines.TRADE, done)
+    lines.write_csv(run / "equity.csv", equity.COLUMNS, equity.rows(done, conf.preset.risk.start, conf.calendar))
     disk.replace(run / "summary.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     return found
 
@@ -153,18 +151,6 @@ def read_summary(run: Path) -> Summary:
         raise ConfError(f"{run} has no summary.json: the run did not finish; start it again") from error
     except msgspec.MsgspecError as error:
         raise DataError(f"{path}: {error}; start the run again") from error
-
-
-def _lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    disk.replace(path, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-
-
-def _csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    disk.replace(path, text.getvalue().encode())
 
 
 def _intents(signals: list[Signal], rejects: list[Reject], conf: Conf) -> Iterator[dict[str, Any]]:

@@ -90,9 +90,7 @@ def prepare(out: Path, *, keep: str = "", writes: tuple[str, ...] = OURS) -> Pat
     with disk.writing(out):
         out.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     _occupy(out.resolve())
-    foreign = sorted(path.name for path in out.iterdir() if disk.final(path.name) not in (*OURS, *RESEARCH, keys.FOLDER))
-    if foreign:
-        raise ConfError(f"--out {out} holds files that are not a run's ({', '.join(foreign[:3])}); name a new or empty folder")
+    disk.only(out, (*OURS, *RESEARCH, keys.FOLDER), "a run")
     for path in out.iterdir():
         if path.name == keep or disk.final(path.name) not in writes:
             continue

@@ -7,8 +7,6 @@ fills.html      the page
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +17,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.bus import disk
-from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Trade
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings.fills import MODELS
@@ -52,11 +49,7 @@ def prepare(out: Path) -> None:
     Raises:
         ConfError: it holds other files. DiskError: it cannot be made ready.
     """
-    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    foreign = [name for name in names if disk.final(name) not in OURS]
-    if foreign:
-        named = ", ".join(foreign[:3])
-        raise ConfError(f"--out {out} holds files that are not a comparison's ({named}); name a new or empty folder")
+    disk.only(out, OURS, "a comparison")
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
         for name in OURS:
@@ -82,8 +75,8 @@ def compare(conf: Conf, recording: Recording, out: Path) -> ComparedModels:
         models=tuple(each.run for each in made),
     )
     rows = [{"fill": each.run.fill, **row} for each in made for row in each.rows]
-    disk.replace(out / "trades.jsonl", b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-    disk.replace(out / "trades.csv", _csv(rows))
+    lines.write(out / "trades.jsonl", rows)
+    lines.write_csv(out / "trades.csv", ("fill", *lines.TRADE), rows)
     disk.replace(out / "fills.html", models_page.page(found, {each.run.fill: each.nets for each in made}).encode())
     disk.replace(out / "fills.json", msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     return found
@@ -123,11 +116,3 @@ def _made(conf: Conf, run: cell.CellRun, days: Sequence[str], recording: Recordi
 def _row(trade: Trade, run: cell.CellRun, conf: Conf, recording: Recording) -> dict[str, Any]:
     measures = excursion.measure(trade, run.entries.get(trade.id), recording.bars, conf.instruments.get(trade.instrument))
     return lines.trade(trade, measures)
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("fill", *lines.TRADE), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

@@ -65,10 +65,7 @@ def prepare(out: Path, ours: Sequence[str] = OURS, kind: str = "a sweep") -> Non
     Raises:
         ConfError: it holds files that no sweep writes. DiskError: it cannot be made ready.
     """
-    names = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    foreign = [name for name in names if disk.final(name) not in ours]
-    if foreign:
-        raise ConfError(f"--out {out} holds files that are not {kind}'s ({', '.join(foreign[:3])}); name a new or empty folder")
+    disk.only(out, ours, kind)
     with disk.writing(out):
         (out / "cells").mkdir(parents=True, exist_ok=True)
         for name in ours:

@@ -92,9 +92,7 @@ def train(
         raise ConfError(f"share = {thresholds.share}: write a share of the rows, above 0 and below 1")
     sessions = sorted({str(date) for rows in tables for date in rows.session})
     steps = windows(len(sessions), plan)
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in OURS) if out.is_dir() else []
-    if foreign:
-        raise ConfError(f"--out {out} holds files that are not a training's ({', '.join(foreign[:3])}); name a new or empty folder")
+    disk.only(out, OURS, "a training")
     with one_thread():
         card, content = _trained(tables, of, sessions, steps, plan, recipe, thresholds, progress)
     _write(out, content, card, tables[0].told)
