@@ -84,11 +84,48 @@ def table(
     Raises:
         ConfError: a wrong name, or a feature of the auction without one.
     """
-    import pandas as pd
-
-    named = wanted(conf, names)
-    rows = Rows(named, rth_only=hours == "rth" and labels != "outcome")
+    if labels == "triple-barrier":
+        (made,) = barrier_tables(conf, recording, names, (rule or TripleBarrier(),), hours=hours, progress=progress)
+        return made
+    rows = Rows(wanted(conf, names), rth_only=hours == "rth" and labels == "none")
     run = CellRun(conf, entries=True) if labels == "outcome" else None
+    _fold(conf, recording, rows, run, progress)
+    if run is None:
+        made = _frame(conf, recording, rows, np.asarray(rows.places), {}, labels, "")
+    else:
+        run.finish()
+        places, columns = _outcomes(outcomes(run, conf, recording), rows)
+        made = _frame(conf, recording, rows, places, columns, labels, OUTCOME, run.off)
+    progress(1.0)
+    return made
+
+
+def barrier_tables(
+    conf: Conf,
+    recording: Recording,
+    names: Sequence[str] | None,
+    rules: Sequence[TripleBarrier],
+    *,
+    hours: Hours = "rth",
+    progress: Progress = lambda share: None,
+) -> list[pd.DataFrame]:
+    """As `table` with labels by triple barrier, one for each rule: the features are computed once for all of them."""
+    rows = Rows(wanted(conf, names), rth_only=hours == "rth")
+    _fold(conf, recording, rows, None, progress)
+    places, path = np.asarray(rows.places), rows.path()
+    tables = []
+    for rule in rules:
+        made = barriers.labelled(rule, path)
+        columns = {"label": made.label[places], "ends_ns": made.ends_ns[places], "label_atr": made.move_atr[places]}
+        frame = _frame(conf, recording, rows, places, columns, "triple-barrier", str(rule))
+        frame.attrs["tapewire"] |= msgspec.structs.asdict(rule)  # side, distances and time
+        tables.append(frame)
+    progress(1.0)
+    return tables
+
+
+def _fold(conf: Conf, recording: Recording, rows: Rows, run: CellRun | None, progress: Progress) -> None:
+    """Take all bars of a recording. Raises DataError without one of a session."""
     done = 0
     for window in Stream(conf, recording).windows():
         for each in window.bars:
@@ -101,14 +138,23 @@ def table(
             run.play(window)
     if not rows.sessions:
         raise DataError("the recording has no bar of a session; name another one")
-    if run is not None:
-        run.finish()
-        places, columns = _outcomes(outcomes(run, conf, recording), rows)
-    else:
-        places = np.asarray(rows.places)
-        columns = {} if labels == "none" else _barriers(rule or TripleBarrier(), rows, places)
+
+
+def _frame(
+    conf: Conf,
+    recording: Recording,
+    rows: Rows,
+    places: barriers.Whole,
+    columns: Mapping[str, Any],
+    labels: Kind,
+    definition: str,
+    off: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The table of the bars at these places, with these columns behind the features."""
+    import pandas as pd
+
     index = pd.DatetimeIndex(pd.to_datetime(np.asarray(rows.close_ns)[places], utc=True), name="time").tz_convert(NEW_YORK.key)
-    made = pd.DataFrame(rows.values(places), index=index, columns=list(named))
+    made = pd.DataFrame(rows.values(places), index=index, columns=list(rows.names))
     frame = pd.concat([pd.DataFrame({"session": [rows.sessions[at] for at in places]}, index), made], axis=1)
     for name, column in columns.items():
         frame[name] = column
@@ -116,15 +162,12 @@ def table(
         "instrument": recording.instrument,
         "root": recording.root,
         "label": labels,
-        "definition": {"triple-barrier": str(rule or TripleBarrier()), "outcome": OUTCOME}.get(labels, ""),
+        "definition": definition,
         "auction_row_ticks": conf.preset.auction_row_ticks,
-        "count": len(named),
-        "digest": digest(named),
-        "off": [] if run is None else run.off,
+        "count": len(rows.names),
+        "digest": digest(rows.names),
+        "off": [*off],
     }
-    if labels == "triple-barrier":
-        frame.attrs["tapewire"] |= msgspec.structs.asdict(rule or TripleBarrier())  # side, distances and time
-    progress(1.0)
     return frame
 
 
@@ -164,10 +207,11 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 class Rows:
     """Every bar of a recording: the columns that labels are made of, and the features of those that may be rows of the table.
 
-    places: of these bars among all, rising.
+    names: of the features. places: of these bars among all, rising.
     """
 
     def __init__(self, names: Sequence[str], *, rth_only: bool = False) -> None:
+        self.names = tuple(names)
         self._stream = FeatureStream(names)
         self._rth_only = rth_only
         self._values = array("d")
@@ -196,7 +240,7 @@ class Rows:
     def values(self, places: barriers.Whole) -> barriers.Floats:
         """The features of the bars at these places: a row each, a column per feature."""
         kept = np.asarray(self.places)
-        return np.asarray(self._values).reshape(len(kept), len(self._stream.names))[np.searchsorted(kept, places)]
+        return np.asarray(self._values).reshape(len(kept), len(self.names))[np.searchsorted(kept, places)]
 
     def path(self) -> barriers.Path:
         """The bars as labels need them."""
@@ -233,11 +277,6 @@ def wanted(conf: Conf, names: Sequence[str] | None) -> tuple[str, ...]:
     if not row_ticks and (lacking := [name for name in names if reads_auction([name])]):
         raise ConfError(f"the feature {lacking[0]!r} needs the auction; add --set auction_row_ticks=4")
     return tuple(feature.name for feature in chosen(names))
-
-
-def _barriers(rule: TripleBarrier, rows: Rows, places: barriers.Whole) -> dict[str, Any]:
-    made = barriers.labelled(rule, rows.path())
-    return {"label": made.label[places], "ends_ns": made.ends_ns[places], "label_atr": made.move_atr[places]}
 
 
 def _outcomes(made: Sequence[TradeOutcome], rows: Rows) -> tuple[barriers.Whole, dict[str, Any]]:

@@ -115,15 +115,24 @@ def _made(
     from tapewire.replay.features.barriers import TripleBarrier
     from tapewire.replay.training import rows
 
+    wanted = split(names)
     rules = [TripleBarrier(*rule, side) for side in sides]
-    conf, recording = prepare(data, instrument, "seed", None, "next_open", "train", settings=settings, own=own, source=source)
-    found: list[TrainingRows] = []
+    conf, recording = prepare(
+        data,
+        instrument,
+        "seed",
+        None,
+        None,
+        "train",
+        settings=settings,
+        own=own,
+        source=source,
+        check=lambda made: export.wanted(made, wanted),
+    )
     with bar() as (tell, progress):
-        for each in rules:
-            tell(f"features, {each.side.lower()}")
-            frame = export.table(conf, recording, split(names), labels="triple-barrier", rule=each, progress=progress)
-            found += rows.of_table(frame, str(data), each.side)
-    return found
+        tell("features")
+        frames = export.barrier_tables(conf, recording, wanted, rules, progress=progress)
+    return [each for frame, side in zip(frames, sides, strict=True) for each in rows.of_table(frame, str(data), side)]
 
 
 def _sides(words: str) -> list[Direction]:
