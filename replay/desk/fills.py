@@ -37,7 +37,7 @@ class ComparedFills(StudyResult):
         """A row for each model, its figures as `Run.stats` names them, `refused`, and how many trades ended by which order."""
         import pandas as pd
 
-        reasons = sorted({reason for each in self.found.models for reason in each.ended})
+        reasons = self.found.reasons
         return pd.DataFrame(
             [
                 {**each.figures, "refused": each.refused, **{f"ended {reason}": each.ended.get(reason, 0) for reason in reasons}}

@@ -94,7 +94,7 @@ def table(
         made = _frame(conf, recording, rows, np.asarray(rows.places), {}, labels, "")
     else:
         run.finish()
-        places, columns = _outcomes(outcomes(run, conf, recording), rows)
+        places, columns = _outcomes(outcomes(run, recording), rows)
         made = _frame(conf, recording, rows, places, columns, labels, OUTCOME, run.off)
     progress(1.0)
     return made

@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tapewire.bus.messages import Trade
-from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import excursion
 from tapewire.replay.research.cell import CellRun
 from tapewire.replay.sources.recording import Recording
 
@@ -25,11 +23,11 @@ class TradeOutcome(NamedTuple):
     r: float | None
 
 
-def outcomes(run: CellRun, conf: Conf, recording: Recording) -> list[TradeOutcome]:
+def outcomes(run: CellRun, recording: Recording) -> list[TradeOutcome]:
     """The trades of a finished run that has kept their entries, by the bars that decided them."""
     made = []
     for trade in run.trades:
-        found = excursion.measure(trade, run.entries.get(trade.id), recording.bars, conf.instruments.get(trade.instrument))
+        found = run.measured(trade, recording.bars)
         made.append(TradeOutcome(trade, _sign(trade.net_cents), found.r))
     return sorted(made, key=lambda each: (each.trade.signal_ns, each.trade.exit_ns, each.trade.id))
 

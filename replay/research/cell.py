@@ -21,13 +21,13 @@ from msgspec.structs import replace
 from tapewire import bus, daemons, form, strategies
 from tapewire.bus import topics
 from tapewire.bus.errors import ConfError, InvariantError
-from tapewire.bus.messages import Alarm, Body, Header, Reject, Signal, Trade
+from tapewire.bus.messages import Alarm, Bar, Body, Header, Reject, Signal, Trade
 from tapewire.daemons.evaluator import core as evaluator
 from tapewire.daemons.gate import core as gate
 from tapewire.daemons.settings.structs import Conf, Preset
-from tapewire.replay import lines, loop, outputs, runs, venue
+from tapewire.replay import excursion, lines, loop, outputs, runs, venue
 from tapewire.replay import sources as reading
-from tapewire.replay.excursion import Entered
+from tapewire.replay.excursion import Entered, Measures
 from tapewire.replay.research import sessions
 from tapewire.replay.research.sessions import FoldedWindow, Stream
 from tapewire.replay.sources.options import Options
@@ -137,6 +137,7 @@ class CellRun:
 
     def __init__(self, conf: Conf, *, entries: bool = False) -> None:
         decides, limits = evaluator.daemon(conf), gate.daemon(conf)
+        self._instruments = conf.instruments
         self._venue = runs.venue(conf)
         self._loop = loop.Loop([decides, limits], self._venue, self._record, conf.epoch, ENTERED if entries else RECORDED)
         self._rests = decides.core.rests if isinstance(decides.core, evaluator.Evaluator) and not limits.subscribe else None
@@ -176,6 +177,10 @@ class CellRun:
             )
         drawdown = outputs.max_drawdown_cents(trade.net_cents for trade in self.trades)
         return Result(key, tuple(found[session] for session in sorted(found)), self.refused, drawdown, tuple(self.off))
+
+    def measured(self, trade: Trade, bars: Sequence[Bar]) -> Measures:
+        """How far a trade went, of a run that has kept its entries. bars: of the recording."""
+        return excursion.measure(trade, self.entries.get(trade.id), bars, self._instruments.get(trade.instrument))
 
     def _record(self, topic: str, header: Header, body: Body) -> None:
         if type(body) is Trade:

@@ -17,11 +17,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.bus import disk
-from tapewire.bus.messages import Trade
 from tapewire.daemons.operator.tables import aligned
 from tapewire.daemons.settings.fills import MODELS
 from tapewire.daemons.settings.structs import Conf
-from tapewire.replay import equity, excursion, lines
+from tapewire.replay import equity, lines
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
 from tapewire.replay.research import cell, models_page
@@ -84,7 +83,7 @@ def compare(conf: Conf, recording: Recording, out: Path) -> ComparedModels:
 
 def table(found: ComparedModels) -> Iterator[str]:
     """The models beside each other, as lines for a terminal."""
-    reasons = sorted({reason for each in found.models for reason in each.ended})
+    reasons = found.reasons
     rows = [("fill", *(name.replace("_", " ") for name in SHOWN), "refused", *reasons)]
     for each in found.models:
         ended = (str(each.ended.get(reason, 0)) for reason in reasons)
@@ -99,7 +98,7 @@ def _shown(name: str, value: float | None) -> str:
 
 
 def _made(conf: Conf, run: cell.CellRun, days: Sequence[str], recording: Recording) -> Made:
-    rows = [_row(trade, run, conf, recording) for trade in run.trades]
+    rows = [lines.trade(trade, run.measured(trade, recording.bars)) for trade in run.trades]
     closed = list(equity.closed(rows, conf.calendar))
     results = [
         ClosedTrade(session, row["net"], row["gross"], row["commission"], row["r"], row["bars_held"])
@@ -111,8 +110,3 @@ def _made(conf: Conf, run: cell.CellRun, days: Sequence[str], recording: Recordi
     ended = dict(sorted(Counter(trade.reason for trade in run.trades).items()))
     told = ModelRun(fill=conf.fill, rules=stated(conf), figures=figures, ended=ended, refused=run.refused, off=tuple(run.off))
     return Made(told, rows, numbers.by_session(results, sessions))
-
-
-def _row(trade: Trade, run: cell.CellRun, conf: Conf, recording: Recording) -> dict[str, Any]:
-    measures = excursion.measure(trade, run.entries.get(trade.id), recording.bars, conf.instruments.get(trade.instrument))
-    return lines.trade(trade, measures)

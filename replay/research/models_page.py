@@ -40,6 +40,11 @@ class ComparedModels(Struct, frozen=True):
     bars: int
     models: tuple[ModelRun, ...]
 
+    @property
+    def reasons(self) -> list[str]:
+        """What ended trades of any of them."""
+        return sorted({reason for each in self.models for reason in each.ended})
+
 
 def page(found: ComparedModels, nets: Mapping[str, Sequence[float]]) -> str:
     """The whole document. nets: by model, the net of each session, in dollars."""
@@ -51,7 +56,7 @@ def page(found: ComparedModels, nets: Mapping[str, Sequence[float]]) -> str:
         "not hangs on what no bar tells.</p>",
         _figures(found.models),
         f"<h2>Equity</h2><figure>{_equity(nets, found.sessions)}<figcaption>{_keys(found.models)}</figcaption></figure>",
-        _ended(found.models),
+        _ended(found),
         _rules(found.models),
         *(f'<p class="loss">{text(f"{each.fill}: {words}")}</p>' for each in found.models for words in each.off),
     )
@@ -106,10 +111,10 @@ def _keys(models: Sequence[ModelRun]) -> str:
     return "".join(f'<span class="key k-m{at}">{text(each.fill)}</span>' for at, each in enumerate(models))
 
 
-def _ended(models: Sequence[ModelRun]) -> str:
-    reasons = sorted({reason for each in models for reason in each.ended})
+def _ended(found: ComparedModels) -> str:
+    reasons = found.reasons
     columns = (Column("Model"), *parts.numbers(*reasons))
-    rows = ((text(each.fill), *(f"{each.ended.get(reason, 0):,}" for reason in reasons)) for each in models)
+    rows = ((text(each.fill), *(f"{each.ended.get(reason, 0):,}" for reason in reasons)) for each in found.models)
     return f"<h2>What ended the trades</h2>{parts.panel(parts.table('', columns, rows, label='What ended the trades'))}"
 
 

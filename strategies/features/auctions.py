@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
-from tapewire.bus.messages import Auction, OpenRelation, PriorValue, ValueArea, ValueRelation
+from tapewire.bus.messages import Auction, OpenRelation, Prints, PriorValue, ValueArea, ValueRelation
 from tapewire.strategies.features.feature import Feature
 from tapewire.strategies.features.moment import Moment, place
 
@@ -81,16 +81,9 @@ def _tail(m: Moment, rows: int) -> float | None:
     return None if (auction := _auction(m)) is None else m.in_atr(rows * auction.row)
 
 
-def _single_above(m: Moment) -> float | None:
-    auction = _auction(m)
-    above = [] if auction is None else [each.low - m.bar.close for each in auction.singles if each.low > m.bar.close]
-    return m.in_atr(min(above)) if above else None
-
-
-def _single_below(m: Moment) -> float | None:
-    auction = _auction(m)
-    below = [] if auction is None else [m.bar.close - each.high for each in auction.singles if each.high < m.bar.close]
-    return m.in_atr(min(below)) if below else None
+def _singles(m: Moment) -> tuple[Prints, ...]:
+    """Runs of single prints between the extremes."""
+    return () if (auction := _auction(m)) is None else auction.singles
 
 
 def table() -> Iterator[Feature]:
@@ -170,8 +163,18 @@ def table() -> Iterator[Feature]:
         "Runs of single prints between the extremes.",
         lambda m: None if (auction := _auction(m)) is None else len(auction.singles),
     )
-    yield Feature("single_above_atr", "ATR", "From the close up to the nearest run of single prints, over ATR.", _single_above)
-    yield Feature("single_below_atr", "ATR", "From the close down to the nearest run of single prints, over ATR.", _single_below)
+    yield Feature(
+        "single_above_atr",
+        "ATR",
+        "From the close up to the nearest run of single prints, over ATR.",
+        lambda m: m.up_to(each.low for each in _singles(m)),
+    )
+    yield Feature(
+        "single_below_atr",
+        "ATR",
+        "From the close down to the nearest run of single prints, over ATR.",
+        lambda m: m.down_to(each.high for each in _singles(m)),
+    )
     yield Feature(
         "prior_poor_high_flag",
         "flag",

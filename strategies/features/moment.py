@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 
 from tapewire.bus.messages import Bar, Range, Session
 
@@ -195,6 +196,16 @@ class Moment:
     def from_level(self, level: float | None) -> float | None:
         """How far the close lies above a price, in ATR; below 0 beneath it."""
         return None if level is None else self.in_atr(self.bar.close - level)
+
+    def up_to(self, prices: Iterable[float]) -> float | None:
+        """From the close up to the nearest of these prices above it, in ATR; None without one."""
+        close = self.bar.close
+        return self.in_atr(min((price - close for price in prices if price > close), default=None))
+
+    def down_to(self, prices: Iterable[float]) -> float | None:
+        """From the close down to the nearest of these prices below it, in ATR; None without one."""
+        close = self.bar.close
+        return self.in_atr(min((close - price for price in prices if price < close), default=None))
 
     def moved(self, n: int) -> float | None:
         """The close less the close n bars before, in points."""

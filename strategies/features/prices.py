@@ -37,16 +37,6 @@ def _known(m: Moment) -> list[float]:
     return [*found, ib.high, ib.low] if ib is not None and ib.valid else found
 
 
-def _above(m: Moment) -> float | None:
-    above = [price - m.bar.close for price in _known(m) if price > m.bar.close]
-    return m.in_atr(min(above)) if above else None
-
-
-def _below(m: Moment) -> float | None:
-    below = [m.bar.close - price for price in _known(m) if price < m.bar.close]
-    return m.in_atr(min(below)) if below else None
-
-
 def _height(m: Moment, low: float | None, high: float | None) -> float | None:
     return None if low is None or high is None else m.in_atr(high - low)
 
@@ -73,13 +63,13 @@ def table() -> Iterator[Feature]:
         "nearest_above_atr",
         "ATR",
         "From the close up to the nearest of these levels and the edges of the initial balance, over ATR.",
-        _above,
+        lambda m: m.up_to(_known(m)),
     )
     yield Feature(
         "nearest_below_atr",
         "ATR",
         "From the close down to the nearest of these levels and the edges of the initial balance, over ATR.",
-        _below,
+        lambda m: m.down_to(_known(m)),
     )
     yield Feature(
         "overnight_range_atr",
