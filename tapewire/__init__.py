@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from tapewire.replay.desk.run import Run as Run
     from tapewire.replay.desk.run import load as load
     from tapewire.replay.desk.start import backtest as backtest
+    from tapewire.replay.desk.train import train as train
 
 DESK = {
     "backtest": "tapewire.replay.desk.start",
     "features": "tapewire.replay.desk.features",
+    "train": "tapewire.replay.desk.train",
     "compare_fills": "tapewire.replay.desk.fills",
     **dict.fromkeys(("Run", "load"), "tapewire.replay.desk.run"),
     **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),

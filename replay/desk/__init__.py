@@ -6,6 +6,7 @@
     run.report()                                                        # the page, shown inside Jupyter
     run.explain(run.trades.id.iloc[0])
 
-`research` has `tapewire.sweep`, `walk_forward`, `lookahead` and `compare`. It runs the same cores and leaves the same files as the
-commands, which are thin shells over it. Nothing is imported here: the report of a live day needs the figures alone.
+`research` has `tapewire.sweep`, `walk_forward`, `lookahead` and `compare`, `train` has `tapewire.train`. It runs the same cores and
+leaves the same files as the commands, which are thin shells over it. Nothing is imported here: the report of a live day needs the
+figures alone.
 """

@@ -30,7 +30,7 @@ def features(
     side: Direction = LONG,
     hours: Hours = "rth",
     instrument: str = "MNQ",
-    preset: str = "seed",
+    preset: str | Path = "seed",
     strategies: Iterable[str] | None = None,
     set: Mapping[str, Any] | None = None,  # the option's own name
     start: str | dt.date | None = None,

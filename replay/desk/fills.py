@@ -74,7 +74,7 @@ def compare_fills(
     data: str | Path | pd.DataFrame,
     *,
     instrument: str = "MNQ",
-    preset: str = "seed",
+    preset: str | Path = "seed",
     strategies: Iterable[str] | None = None,
     set: Mapping[str, Any] | None = None,  # the option's own name
     start: str | dt.date | None = None,

@@ -33,7 +33,7 @@ def backtest(
     data: str | Path | pd.DataFrame,
     *,
     instrument: str = "MNQ",
-    preset: str = "seed",
+    preset: str | Path = "seed",
     strategies: Iterable[str] | None = None,
     set: Mapping[str, Any] | None = None,  # the option's own name
     start: str | dt.date | None = None,
@@ -115,7 +115,7 @@ def opened(
 def configured(
     instance: str,
     instrument: str,
-    preset: str,
+    preset: str | Path,
     strategies: Iterable[str] | None,
     settings: Mapping[str, Any] | Iterable[str] | None,
     fill: str | None,
@@ -129,7 +129,7 @@ def configured(
     """
     names = None if strategies is None else list(strategies)
     values, terms = overrides.split(settings if isinstance(settings, Mapping) else overrides.read(settings or ()))
-    chosen = configuration.changed(configuration.preset(preset, names), values)
+    chosen = configuration.changed(configuration.preset(str(preset), names), values)
     return configuration.load(
         "replay",
         instance=instance,

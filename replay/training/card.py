@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from tapewire.bus.messages import Direction
+from tapewire.daemons.operator.tables import aligned
 from tapewire.replay.training.boosting import Recipe
 from tapewire.replay.training.scores import CalibrationBin, Score
 from tapewire.strategies.features import FEATURES
@@ -67,6 +68,27 @@ class ModelCard(Struct, frozen=True):
 def markdown(card: ModelCard, picture: str) -> str:
     """The card for a person. picture: the name of the file with the calibration."""
     return "\n".join(_lines(card, picture)) + "\n"
+
+
+def short(card: ModelCard) -> Iterator[str]:
+    """The card for a terminal: what it was made of, and a row per side."""
+    terms = card.terms
+    yield f"trained on    {terms.first} to {terms.last}, {card.sessions} sessions, {card.rows:,} rows"
+    yield f"features      {len(terms.features)}, definitions {terms.digest[:12]}"
+    yield f"windows       {card.plan}"
+    yield f"conversion    {card.rows:,} rows one at a time, at most {card.difference:.1e} from scikit-learn"
+    rows = [
+        ("out of sample", "rows", "base rate", "log loss", "base rate's", "Brier", "AUC", "threshold", "reached", "of these paid")
+    ]
+    for each in card.sides:
+        log_loss, base_log_loss, brier, _, auc = _scores(each.score)
+        rows.append(
+            (
+                *(each.side, f"{each.score.rows:,}", f"{each.score.base_rate:.4f}", log_loss, base_log_loss, brier, auc),
+                *(f"{each.threshold:.4f}", f"{each.reached:,}", "-" if each.paid is None else f"{each.paid:.4f}"),
+            )
+        )
+    yield from aligned(rows)
 
 
 def _lines(card: ModelCard, picture: str) -> Iterator[str]:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
 
-from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.commands import InstrumentsOption, SetOption, split
-from tapewire.daemons.operator.tables import aligned
-from tapewire.daemons.settings import load as configuration
 from tapewire.replay.commands import InstrumentOption, JsonOption, bar, err, out, prepare
 from tapewire.replay.options import reads_files
 from tapewire.replay.sources.options import Options
-
-if TYPE_CHECKING:
-    from tapewire.bus.messages import Direction
-    from tapewire.replay.training.card import ModelCard
-    from tapewire.replay.training.rows import TrainingRows
 
 
 def register(app: typer.Typer) -> None:
@@ -66,8 +59,11 @@ def train(
     source: Options,
 ) -> None:
     """Train a model for the strategy `model`: walk-forward, calibration, a card, and the file, proved row by row."""
+    from tapewire.replay.features import export
+    from tapewire.replay.features.barriers import TripleBarrier
     from tapewire.replay.research.windows import Plan, checked
-    from tapewire.replay.training import start
+    from tapewire.replay.training import card as cards
+    from tapewire.replay.training import rows, start
     from tapewire.replay.training.boosting import Recipe
 
     if (data is None) is (not tables):
@@ -75,98 +71,37 @@ def train(
     start.check()
     plan = checked(Plan(sample, test, anchored, purge, embargo))
     recipe = Recipe(trees=trees, leaves=leaves, rate=rate, rows_at_least=rows_at_least, seed=seed)
+    thresholds = start.Thresholds(threshold, share)
+    named = rows.sides(split(sides) or [])
     if data is None:
-        made = _read(tables or [], _sides(sides))
+        made = [each for path in tables or [] for each in rows.read(path, named[0])]
     else:
-        made = _made(data, instrument, names, _sides(sides), (profit_atr, loss_atr, bars), settings, own, source)
-    symbol = str(made[0].told.get("instrument", instrument)) if made else instrument
-    of = start.Of(symbol, configuration.instrument(symbol, own).root)
+        rules = [TripleBarrier(profit_atr, loss_atr, bars, side) for side in named]
+        wanted = split(names)
+        conf, recording = prepare(
+            data,
+            instrument,
+            "seed",
+            None,
+            None,
+            "train",
+            settings=settings,
+            own=own,
+            source=source,
+            check=lambda found: export.wanted(found, wanted),
+        )
+        with bar() as (tell, progress):
+            tell("features")
+            made = rows.of_recording(conf, recording, wanted, rules, progress)
     with bar() as (tell, progress):
         tell("train")
         card = start.train(
-            made, out_dir, of, plan=plan, recipe=recipe, thresholds=start.Thresholds(threshold, share), progress=progress
+            made, out_dir, start.origin(made, instrument, own), plan=plan, recipe=recipe, thresholds=thresholds, progress=progress
         )
     if as_json:
         out.print(msgspec.json.encode(card).decode(), markup=False)
         return
-    _show(card)
+    for line in cards.short(card):
+        out.print(line, markup=False)
     out.print(f"results: {out_dir} ({', '.join(start.OURS)})", markup=False)
     err.print("This is no evidence of profit: read card.md, then `tapewire backtest` on later bars", markup=False)
-
-
-def _read(tables: list[Path], sides: list[Direction]) -> list[TrainingRows]:
-    from tapewire.replay.training import rows
-
-    return [each for path in tables for each in rows.read(path, sides[0])]
-
-
-def _made(
-    data: Path,
-    instrument: str,
-    names: str | None,
-    sides: list[Direction],
-    rule: tuple[float, float, int],
-    settings: list[str] | None,
-    own: Path | None,
-    source: Options,
-) -> list[TrainingRows]:
-    """A table of each side of a recording."""
-    from tapewire.replay.features import export
-    from tapewire.replay.features.barriers import TripleBarrier
-    from tapewire.replay.training import rows
-
-    wanted = split(names)
-    rules = [TripleBarrier(*rule, side) for side in sides]
-    conf, recording = prepare(
-        data,
-        instrument,
-        "seed",
-        None,
-        None,
-        "train",
-        settings=settings,
-        own=own,
-        source=source,
-        check=lambda made: export.wanted(made, wanted),
-    )
-    with bar() as (tell, progress):
-        tell("features")
-        frames = export.barrier_tables(conf, recording, wanted, rules, progress=progress)
-    return [each for frame, side in zip(frames, sides, strict=True) for each in rows.of_table(frame, str(data), side)]
-
-
-def _sides(words: str) -> list[Direction]:
-    known: dict[str, Direction] = {"long": "LONG", "short": "SHORT"}
-    found = split(words) or []
-    for word in found:
-        if word.lower() not in known:
-            raise ConfError(f"--sides {words!r}{suggest(word, known)}; write long, short or long,short")
-    if not found:
-        raise ConfError("--sides: write long, short or long,short")
-    return [known[word.lower()] for word in found]
-
-
-def _show(card: ModelCard) -> None:
-    """A card in short."""
-    terms = card.terms
-    out.print(f"trained on    {terms.first} to {terms.last}, {card.sessions} sessions, {card.rows:,} rows", markup=False)
-    out.print(f"features      {len(terms.features)}, definitions {terms.digest[:12]}", markup=False)
-    out.print(f"windows       {card.plan}", markup=False)
-    out.print(f"conversion    {card.rows:,} rows one at a time, at most {card.difference:.1e} from scikit-learn", markup=False)
-    rows = [
-        ("out of sample", "rows", "base rate", "log loss", "base rate's", "Brier", "AUC", "threshold", "reached", "of these paid")
-    ]
-    rows += [
-        (
-            *(each.side, f"{each.score.rows:,}", f"{each.score.base_rate:.4f}", f"{each.score.log_loss:.4f}"),
-            *(
-                f"{each.score.base_log_loss:.4f}",
-                f"{each.score.brier:.4f}",
-                "-" if each.score.auc is None else f"{each.score.auc:.4f}",
-            ),
-            *(f"{each.threshold:.4f}", f"{each.reached:,}", "-" if each.paid is None else f"{each.paid:.4f}"),
-        )
-        for each in card.sides
-    ]
-    for line in aligned(rows):
-        out.print(line, markup=False)

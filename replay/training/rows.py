@@ -1,21 +1,27 @@
 """A table of features and labels as arrays: what a model is trained on.
 
-The table is one that `tapewire features` wrote. Its labels are of one side, that of its triple barrier; of outcomes each row has a
-side of its own. A row pays if its label is 1. Features are float32 from here on, because that is what a model file takes: training
-and answer see the same numbers. A missing value is NaN.
+The table is one that `tapewire features` wrote, or is made of a recording at once. Its labels are of one side, that of its triple
+barrier; of outcomes each row has a side of its own. A row pays if its label is 1. Features are float32 from here on, because that
+is what a model file takes: training and answer see the same numbers. A missing value is NaN.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapewire.bus.errors import ConfError
+from tapewire.bus.errors import ConfError, suggest
 from tapewire.bus.messages import Direction
+from tapewire.daemons.settings.structs import Conf
+from tapewire.replay.features import export
+from tapewire.replay.features.barriers import TripleBarrier
+from tapewire.replay.runs import Progress
+from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.features import FEATURES, digest
 
 if TYPE_CHECKING:
@@ -56,6 +62,43 @@ class TrainingRows(NamedTuple):
         for array in (self.values.astype("<f4"), *(each.astype("<i8") for each in (self.pays, self.close_ns, self.ends_ns))):
             found.update(array.tobytes())
         return found.hexdigest()
+
+
+def sides(words: Iterable[str]) -> list[Direction]:
+    """The sides by these words, in any case. Raises ConfError for another word, one that comes twice, and for none."""
+    known: dict[str, Direction] = {side.lower(): side for side in SIDES}
+    found: list[Direction] = []
+    for word in words:
+        if (side := known.get(word.lower())) is None:
+            raise ConfError(f"sides: {word!r}{suggest(word, known)}; write long, short or both")
+        if side in found:
+            raise ConfError(f"sides: {word!r} comes twice; name each once")
+        found.append(side)
+    if not found:
+        raise ConfError("sides: none is named; write long, short or both")
+    return found
+
+
+def of_recording(
+    conf: Conf,
+    recording: Recording,
+    names: Sequence[str] | None,
+    rules: Sequence[TripleBarrier],
+    progress: Progress = lambda share: None,
+) -> list[TrainingRows]:
+    """The rows of a recording, labelled by each of these rules: one for each side.
+
+    Args:
+        names: of the features; None for all.
+    Raises:
+        ConfError: a wrong name, or no row has a label.
+    """
+    frames = export.barrier_tables(conf, recording, names, rules, progress=progress)
+    return [
+        each
+        for frame, rule in zip(frames, rules, strict=True)
+        for each in of_table(frame, f"the bars of {recording.root}", rule.side)
+    ]
 
 
 def read(path: Path, side: Direction) -> list[TrainingRows]:

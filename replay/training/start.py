@@ -18,11 +18,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 import tapewire
 from tapewire.bus import disk
 from tapewire.bus.errors import ConfError
+from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.files import FOLDER
 from tapewire.replay.research.windows import Plan, WalkWindow, windows
 from tapewire.replay.training import card as cards
@@ -41,11 +43,17 @@ OURS = (MODEL, CARD, FIGURES, PICTURE, PRESET)
 LIBRARIES = {"scikit-learn": "sklearn", "onnx": "onnx", "onnxruntime": "onnxruntime", "numpy": "numpy"}
 
 
-class Thresholds(NamedTuple):
+class Thresholds(Struct, frozen=True):
     """given: of every side; None: the probability that `share` of the rows out of sample reach."""
 
     given: float | None = None
     share: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.given is not None and not 0 <= self.given <= 1:
+            raise ConfError(f"threshold = {self.given}: write a probability, 0 to 1")
+        if not 0 < self.share < 1:
+            raise ConfError(f"share = {self.share}: write a share of the rows, above 0 and below 1")
 
 
 BY_SHARE = Thresholds()
@@ -63,6 +71,12 @@ class Of(NamedTuple):
 
     instrument: str
     root: str
+
+
+def origin(tables: Sequence[TrainingRows], instrument: str, own: Path | None) -> Of:
+    """What the tables say that they are of, else this instrument. own: a file of instruments. Raises ConfError."""
+    symbol = str(tables[0].told.get("instrument", instrument)) if tables else instrument
+    return Of(symbol, configuration.instrument(symbol, own).root)
 
 
 def train(
@@ -86,10 +100,6 @@ def train(
     check()
     tables = sorted(tables, key=lambda rows: rows.side)
     _together(tables)
-    if thresholds.given is not None and not 0 <= thresholds.given <= 1:
-        raise ConfError(f"threshold = {thresholds.given}: write a probability, 0 to 1")
-    if not 0 < thresholds.share < 1:
-        raise ConfError(f"share = {thresholds.share}: write a share of the rows, above 0 and below 1")
     sessions = sorted({str(date) for rows in tables for date in rows.session})
     steps = windows(len(sessions), plan)
     disk.only(out, OURS, "a training")
