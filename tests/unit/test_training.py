@@ -219,8 +219,6 @@ def test_outcomes_have_the_side_of_each_row() -> None:
     [
         ({"plan": Plan(sample=12, test=3)}, r"the recording has 12 sessions, and the first test begins after 12"),
         ({"plan": Plan(sample=6, test=3, purge=5)}, r"purge = 5 leaves 1 of 6 sessions"),
-        ({"thresholds": start.Thresholds(1.5)}, r"threshold = 1.5: write a probability, 0 to 1"),
-        ({"thresholds": start.Thresholds(None, 0.0)}, r"share = 0.0: write a share"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_anything_is_written(
@@ -229,6 +227,14 @@ def test_settings_that_do_not_fit_are_refused_before_anything_is_written(
     with pytest.raises(ConfError, match=words):
         models.trained(tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [((1.5,), r"threshold = 1.5: write a probability, 0 to 1"), ((None, 0.0), r"share = 0.0: write a share")]
+)
+def test_thresholds_are_shares(settings: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(ConfError, match=words):
+        start.Thresholds(*settings)
 
 
 def test_tables_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
