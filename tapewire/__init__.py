@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from tapewire.replay.desk.run import load as load
     from tapewire.replay.desk.start import backtest as backtest
     from tapewire.replay.desk.train import train as train
+    from tapewire.replay.sources.options import Options as Options
 
 DESK = {
     "backtest": "tapewire.replay.desk.start",
     "features": "tapewire.replay.desk.features",
     "train": "tapewire.replay.desk.train",
+    "Options": "tapewire.replay.sources.options",
     "compare_fills": "tapewire.replay.desk.fills",
     **dict.fromkeys(("Run", "load"), "tapewire.replay.desk.run"),
     **dict.fromkeys(("compare", "lookahead", "sweep", "walk_forward"), "tapewire.replay.desk.research"),

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tapewire.bus.messages import LONG, Direction
+from tapewire.bus.messages import LONG
 from tapewire.replay import runs
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.start import configured, costs, opened
-from tapewire.replay.features import export
+from tapewire.replay.features import barriers, export
 from tapewire.replay.features.barriers import TripleBarrier
 from tapewire.replay.sources.options import Options
-from tapewire.strategies.protocol import Hours
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@typed
 def features(
     data: str | Path | pd.DataFrame,
     *,
@@ -27,8 +28,8 @@ def features(
     profit_atr: float = 2.0,
     loss_atr: float = 2.0,
     bars: int = 30,
-    side: Direction = LONG,
-    hours: Hours = "rth",
+    side: str = LONG,
+    hours: str = "rth",
     instrument: str = "MNQ",
     preset: str | Path = "seed",
     strategies: Iterable[str] | None = None,
@@ -52,18 +53,20 @@ def features(
         data, instrument, preset, strategies, set, start, end: as of `backtest`; likewise fill, fill_empty, instruments, commission,
             slippage, options, progress.
         names: of the features; None for all, without those of the auction where the preset has none.
-        labels: "triple-barrier", "outcome" or "none". profit_atr, loss_atr: distances from the close, bars: the time, side: LONG or
-            SHORT, of the triple barrier. hours: which bars are rows: "rth", or "all" of the trade date.
+        labels: "triple-barrier", "outcome" or "none". profit_atr, loss_atr: distances from the close, bars: the time, side: long or
+            short, of the triple barrier. hours: which bars are rows: "rth", or "all" of the trade date.
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """
-    kind, rule = export.checked(labels), TripleBarrier(profit_atr, loss_atr, bars, side)
+    kind, rows_of = export.checked(labels), export.hours(hours)
+    rule = TripleBarrier(profit_atr, loss_atr, bars, barriers.side(side))
     own = None if instruments is None else Path(instruments)
     settings = {**(set or {}), **costs(instrument, commission, slippage)}
     conf = configured("features", instrument, preset, strategies, settings, fill, fill_empty, None, own)
-    export.wanted(conf, names)
+    chosen = None if names is None else [*names]
+    export.wanted(conf, chosen)
     tell = progress or (lambda share: None)
     with opened(conf, data, start, end, options, lambda share: tell(share / 2)) as (conf, recording, _):
         return export.table(
-            conf, recording, names, labels=kind, rule=rule, hours=hours, progress=lambda share: tell(0.5 + share / 2)
+            conf, recording, chosen, labels=kind, rule=rule, hours=rows_of, progress=lambda share: tell(0.5 + share / 2)
         )

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.research import StudyResult, kept, prepared
 from tapewire.replay.desk.run import ReportPage
 from tapewire.replay.desk.start import costs
@@ -70,6 +71,7 @@ class ComparedFills(StudyResult):
         return ReportPage(self.folder / "fills.html")
 
 
+@typed
 def compare_fills(
     data: str | Path | pd.DataFrame,
     *,

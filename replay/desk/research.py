@@ -24,6 +24,7 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import lines, runs
 from tapewire.replay.compare import comparison, region
 from tapewire.replay.compare import source as sources
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.run import ReportPage, Run
 from tapewire.replay.desk.start import configured, costs, opened
 from tapewire.replay.research import lookahead as cutting
@@ -214,6 +215,7 @@ class ComparedAccount(NamedTuple):
     doubts: tuple[str, ...]
 
 
+@typed
 def sweep(
     data: str | Path | pd.DataFrame,
     *,
@@ -275,6 +277,7 @@ def sweep(
         return SweepResult(folder, found, passing=out is None)
 
 
+@typed
 def walk_forward(
     data: str | Path | pd.DataFrame,
     *,
@@ -335,6 +338,7 @@ def walk_forward(
         return WalkForwardResult(folder, found, passing=out is None)
 
 
+@typed
 def lookahead(
     data: str | Path | pd.DataFrame,
     *,
@@ -381,6 +385,7 @@ def lookahead(
     return Lookahead(found.well, table, differences, uses)
 
 
+@typed
 def compare(
     source: str | Path,
     run: str | Path | Run,

@@ -19,6 +19,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.replay import auction, equity, explain, lines, outputs, report, runs, tapes
 from tapewire.replay.attendance import SessionCount
 from tapewire.replay.desk import numbers
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.numbers import ClosedTrade
 from tapewire.replay.research import why
 from tapewire.replay.sources.recording import Recording
@@ -157,6 +158,7 @@ class Run:
 
         return tables.made("auction", map(tables.auction_row, self._profiles(0)))
 
+    @typed
     def profile(self, session: str, row_ticks: int = 0) -> pd.DataFrame:
         """The rows of one session's profile, from the highest price down: TPOs with their brackets, and volume at price.
 
@@ -198,6 +200,7 @@ class Run:
             bought_and_held=self.summary.bought_and_held,
         )
 
+    @typed
     def by(self, group: str) -> pd.DataFrame:
         """Figures of the trades of each strategy, direction, weekday, hour (New York, of the entry), day type or exit reason.
 
@@ -225,6 +228,7 @@ class Run:
         """The page, written anew."""
         return ReportPage(report.write(self.folder))
 
+    @typed
     def explain(self, name: str) -> Story:
         """From a trade, signal or order back to its bar, and forward to its result.
 
@@ -233,6 +237,7 @@ class Run:
         """
         return Story(explain.explain(self.folder, name))
 
+    @typed
     def why_not(self, strategy: str = "", session: str = "") -> Reasons:
         """How many bars passed each condition of a strategy, the nearest miss of each session, and what the gate refused.
 
@@ -246,6 +251,7 @@ class Run:
             recording, _ = runs.read(self.folder, self.summary.instruments[0], lambda share: None, None, self.conf.instruments)
         return Reasons(why.explain(self.conf, recording, lambda share: None, strategy=strategy, session=session))
 
+    @typed
     def to_parquet(self, folder: str | Path) -> list[Path]:
         """Write each table as a file of its own. Returns the files. Needs pyarrow: `pip install 'tapewire[parquet]'`."""
         place = Path(folder)
@@ -300,6 +306,7 @@ class Run:
         return auction.profiles(self.conf, bars, row_ticks)
 
 
+@typed
 def load(folder: str | Path, *, capital: float | None = None) -> Run:
     """A run that a command or `backtest` has left.
 

@@ -18,6 +18,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings import overrides
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay import keeping, runs
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.run import Run
 from tapewire.replay.sources.options import Options
 from tapewire.replay.sources.recording import Recording
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 FLOW = ("ask_volume", "bid_volume")
 
 
+@typed
 def backtest(
     data: str | Path | pd.DataFrame,
     *,
@@ -104,7 +106,7 @@ def opened(
     """
     (instrument,) = conf.traded
     how = options or Options()
-    how = dataclasses.replace(how, start=str(start or how.start), end=str(end or how.end))
+    how = dataclasses.replace(how, start=_date(start) or how.start, end=_date(end) or how.end)
     with TemporaryDirectory(prefix="tapewire-") as place:
         path = Path(data) if isinstance(data, str | Path) else written(data, conf.instruments[instrument].root, Path(place))
         recording, calendar = runs.read(path, instrument, progress, how, conf.instruments)
@@ -141,6 +143,13 @@ def configured(
         own=own,
         terms=terms,
     )
+
+
+def _date(given: str | dt.date | None) -> str:
+    """A trade date in words; a moment's own, such as that of a pandas Timestamp."""
+    if isinstance(given, dt.datetime):
+        given = given.date()
+    return "" if given is None else str(given)
 
 
 def costs(instrument: str, commission: float | None, slippage: int | None) -> dict[str, Any]:

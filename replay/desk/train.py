@@ -14,9 +14,10 @@ import msgspec
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Direction
 from tapewire.replay import runs
+from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.research import StudyResult, kept
 from tapewire.replay.desk.start import configured, opened
-from tapewire.replay.features import export
+from tapewire.replay.features import barriers, export
 from tapewire.replay.features.barriers import TripleBarrier
 from tapewire.replay.research.windows import Plan, checked
 from tapewire.replay.sources.options import Options
@@ -133,6 +134,7 @@ class Training(StudyResult):
         )
 
 
+@typed
 def train(
     data: str | Path | pd.DataFrame | None = None,
     *,
@@ -141,7 +143,7 @@ def train(
     profit_atr: float = 2.0,
     loss_atr: float = 2.0,
     bars: int = 30,
-    sides: Iterable[str] = rows.SIDES,
+    sides: Iterable[str] = barriers.SIDES,
     sample: int = 60,
     test: int = 20,
     anchored: bool = False,
@@ -183,7 +185,8 @@ def train(
     plan = checked(Plan(sample, test, anchored, purge, embargo))
     recipe = Recipe(trees=trees, leaves=leaves, rate=rate, rows_at_least=rows_at_least, seed=seed)
     thresholds = training.Thresholds(threshold, share)
-    named = rows.sides(sides)
+    chosen = None if names is None else [*names]
+    named = barriers.sides(sides)
     own = None if instruments is None else Path(instruments)
     tell = progress or (lambda share: None)
     if data is None:
@@ -191,9 +194,9 @@ def train(
     else:
         rules = [TripleBarrier(profit_atr, loss_atr, bars, side) for side in named]
         conf = configured("train", instrument, "seed", None, set, None, False, None, own)
-        export.wanted(conf, names)
+        export.wanted(conf, chosen)
         with opened(conf, data, start, end, options, lambda share: tell(share / 4)) as (conf, recording, _):
-            made = rows.of_recording(conf, recording, names, rules, lambda share: tell(0.25 + share / 4))
+            made = rows.of_recording(conf, recording, chosen, rules, lambda share: tell(0.25 + share / 4))
     with kept(out) as folder:
         card = training.train(
             made,

@@ -18,17 +18,36 @@ where nothing was touched. Where the recording ends before the hours do, that is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from tapewire.bus.errors import ConfError
-from tapewire.bus.messages import LONG, Direction
+from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.messages import LONG, SHORT, Direction
 
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
+
+SIDES: tuple[Direction, ...] = (LONG, SHORT)
+
+
+def side(word: str) -> Direction:
+    """LONG or SHORT by its word, in any case. Raises ConfError for another word."""
+    known: dict[str, Direction] = {each.lower(): each for each in SIDES}
+    if (found := known.get(word.lower())) is None:
+        raise ConfError(f"side {word!r}{suggest(word, known)}: write long or short")
+    return found
+
+
+def sides(words: Iterable[str]) -> list[Direction]:
+    """As `side`, of each. Raises ConfError for one that comes twice, too, and for none."""
+    found = [side(word) for word in words]
+    if not found or len(set(found)) < len(found):
+        raise ConfError(f"sides {', '.join(found) or 'are missing'}: write long, short, or each once")
+    return found
 
 
 class TripleBarrier(Struct, frozen=True):

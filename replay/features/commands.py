@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from tapewire.bus.errors import ConfError, suggest
-from tapewire.bus.messages import LONG, SHORT, Direction
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator.commands import InstrumentsOption, SetOption, split
 from tapewire.daemons.operator.tables import aligned
 from tapewire.replay.commands import (
@@ -80,10 +79,10 @@ def features(
         return
     if data is None or path is None:
         raise ConfError("write --data with a recording and --out with a file, or --list")
-    from tapewire.replay.features import export
+    from tapewire.replay.features import barriers, export
     from tapewire.replay.features.barriers import TripleBarrier
 
-    kind, rule = export.checked(labels), TripleBarrier(profit_atr, loss_atr, bars, _side(side))
+    kind, rule = export.checked(labels), TripleBarrier(profit_atr, loss_atr, bars, barriers.side(side))
     wanted = split(names)
     export.ending(path)
     conf, recording = prepare(
@@ -133,10 +132,3 @@ def account(frame: pd.DataFrame) -> Iterator[tuple[str, str]]:
     none = int(frame["label"].isna().sum())
     yield "labels", ", ".join(f"{value}: {count}" for value, count in counts.items()) + f"; none: {none}"
     yield "", told["definition"]
-
-
-def _side(word: str) -> Direction:
-    sides: dict[str, Direction] = {"long": LONG, "short": SHORT}
-    if word.lower() not in sides:
-        raise ConfError(f"--side {word!r}{suggest(word, sides)}; write long or short")
-    return sides[word.lower()]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["triple-barrier", "outcome", "none"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+HOURS: tuple[Hours, ...] = get_args(Hours)
 OUTCOME = "1 if the trade that this bar decided made money after costs, -1 if it lost, 0 if neither"
 EVERY = 2_000
 """Bars from one telling of the progress to the next."""
@@ -177,6 +178,14 @@ def checked(kind: str) -> Kind:
         if kind.replace("_", "-") == each:
             return each
     raise ConfError(f"labels {kind!r}{suggest(kind, KINDS)}; write {', '.join(KINDS)}")
+
+
+def hours(word: str) -> Hours:
+    """The word for the bars that are rows. Raises ConfError for another."""
+    for each in HOURS:
+        if word == each:
+            return each
+    raise ConfError(f"hours {word!r}{suggest(word, HOURS)}; write {', '.join(HOURS)}")
 
 
 def ending(path: Path) -> str:

@@ -59,7 +59,7 @@ def train(
     source: Options,
 ) -> None:
     """Train a model for the strategy `model`: walk-forward, calibration, a card, and the file, proved row by row."""
-    from tapewire.replay.features import export
+    from tapewire.replay.features import barriers, export
     from tapewire.replay.features.barriers import TripleBarrier
     from tapewire.replay.research.windows import Plan, checked
     from tapewire.replay.training import card as cards
@@ -72,7 +72,7 @@ def train(
     plan = checked(Plan(sample, test, anchored, purge, embargo))
     recipe = Recipe(trees=trees, leaves=leaves, rate=rate, rows_at_least=rows_at_least, seed=seed)
     thresholds = start.Thresholds(threshold, share)
-    named = rows.sides(split(sides) or [])
+    named = barriers.sides(split(sides) or [])
     if data is None:
         made = [each for path in tables or [] for each in rows.read(path, named[0])]
     else:

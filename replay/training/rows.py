@@ -8,18 +8,18 @@ is what a model file takes: training and answer see the same numbers. A missing 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapewire.bus.errors import ConfError, suggest
+from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Direction
 from tapewire.daemons.settings.structs import Conf
 from tapewire.replay.features import export
-from tapewire.replay.features.barriers import TripleBarrier
+from tapewire.replay.features.barriers import SIDES, TripleBarrier
 from tapewire.replay.runs import Progress
 from tapewire.replay.sources.recording import Recording
 from tapewire.strategies.features import FEATURES, digest
@@ -32,7 +32,6 @@ Whole: TypeAlias = NDArray[np.int64]
 Chosen: TypeAlias = NDArray[np.bool_]
 
 SESSION, LABEL, ENDS, DIRECTION = "session", "label", "ends_ns", "direction"
-SIDES: tuple[Direction, ...] = ("LONG", "SHORT")
 LABELS = (-1, 0, 1)
 
 
@@ -62,21 +61,6 @@ class TrainingRows(NamedTuple):
         for array in (self.values.astype("<f4"), *(each.astype("<i8") for each in (self.pays, self.close_ns, self.ends_ns))):
             found.update(array.tobytes())
         return found.hexdigest()
-
-
-def sides(words: Iterable[str]) -> list[Direction]:
-    """The sides by these words, in any case. Raises ConfError for another word, one that comes twice, and for none."""
-    known: dict[str, Direction] = {side.lower(): side for side in SIDES}
-    found: list[Direction] = []
-    for word in words:
-        if (side := known.get(word.lower())) is None:
-            raise ConfError(f"sides: {word!r}{suggest(word, known)}; write long, short or both")
-        if side in found:
-            raise ConfError(f"sides: {word!r} comes twice; name each once")
-        found.append(side)
-    if not found:
-        raise ConfError("sides: none is named; write long, short or both")
-    return found
 
 
 def of_recording(

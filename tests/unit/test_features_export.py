@@ -168,7 +168,7 @@ def test_the_command_shows_the_list() -> None:
         (("--data", "DIR"), "write --data with a recording and --out with a file, or --list"),
         (("--data", "DIR", "--out", "x.xlsx"), "--out x.xlsx: write a name that ends with .parquet or .csv"),
         (("--data", "DIR", "--out", "x.csv", "--labels", "tripel"), "labels 'tripel' (did you mean 'triple-barrier'?)"),
-        (("--data", "DIR", "--out", "x.csv", "--side", "lon"), "--side 'lon' (did you mean 'long'?); write long or short"),
+        (("--data", "DIR", "--out", "x.csv", "--side", "lon"), "side 'lon' (did you mean 'long'?): write long or short"),
         (("--data", "DIR", "--out", "x.csv", "--names", "vwap"), "unknown feature 'vwap'"),
         (("--data", "DIR", "--out", "x.csv", "--names", "value_code"), "needs the auction; add --set auction_row_ticks=4"),
         (("--data", "DIR", "--out", "x.csv", "--loss-atr", "0"), "loss_atr = 0.0: write a distance above 0"),
