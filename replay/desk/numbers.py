@@ -177,10 +177,11 @@ def groups(trades: Sequence[ClosedTrade], names: Sequence[str]) -> Mapping[str, 
     found: dict[str, list[ClosedTrade]] = {}
     for trade, name in zip(trades, names, strict=True):
         found.setdefault(name, []).append(trade)
-    return {name: _short(of) for name, of in sorted(found.items())}
+    return {name: of_group(of) for name, of in sorted(found.items())}
 
 
-def _short(trades: Sequence[ClosedTrade]) -> dict[str, Any]:
+def of_group(trades: Sequence[ClosedTrade]) -> dict[str, Any]:
+    """What `groups` tells of one of them."""
     nets = [trade.net for trade in trades]
     wins, losses = [net for net in nets if net > 0], [net for net in nets if net < 0]
     return {

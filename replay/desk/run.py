@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import html
 import shutil
 import weakref
@@ -222,7 +223,10 @@ class Run:
             names = list(table[group])
         else:
             raise ConfError(f"by({group!r}): write one of {', '.join(GROUPS)}")
-        return pd.DataFrame.from_dict(dict(numbers.groups(self._results, names)), orient="index")
+        found = numbers.groups(self._results, names)
+        order = [day for day in calendar.day_name if day in found] if group == "weekday" else [*found]
+        made = pd.DataFrame([found[name] for name in order], index=order, columns=[*numbers.of_group(())])
+        return made.astype({name: "int64" if name == "trades" else "float64" for name in made.columns})
 
     def report(self) -> ReportPage:
         """The page, written anew."""

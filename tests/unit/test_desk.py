@@ -102,6 +102,20 @@ def test_groups_of_trades_are_the_whole(run, group):
     assert found.net.sum() == pytest.approx(run.summary.net)
 
 
+def test_groups_of_no_trades_have_the_same_columns(run, still):
+    """And the same types: a notebook that adds them up does not fail on a quiet week."""
+    pd.testing.assert_series_equal(still.by("strategy").dtypes, run.by("strategy").dtypes)
+    assert still.by("strategy").net.sum() == 0.0
+
+
+def test_weekdays_stand_in_their_order(run):
+    """Not in that of the alphabet, by which Wednesday is the last."""
+    later = tapewire.load(run.folder)
+    later.__dict__["trades"] = run.trades.assign(entry_time=run.trades.entry_time + pd.Timedelta(days=2))
+
+    assert [*later.by("weekday").index] == ["Wednesday", "Thursday"]
+
+
 def test_buy_and_hold_is_one_contract_from_the_first_open_to_the_last_close(run, recorded):
     """In memory and read again from the journal."""
     bars = pd.read_csv(recorded / "NQ_Volumetric_1.csv.gz", comment="#")
