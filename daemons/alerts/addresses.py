@@ -57,7 +57,7 @@ def read(path: Path) -> dict[str, Address]:
         ConfError: others can read the file, or it is not what it should be. The text holds nothing of its content.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Windows' editors write a byte-order mark
         mode = path.stat().st_mode
     except FileNotFoundError:
         return {}

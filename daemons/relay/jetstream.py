@@ -71,7 +71,7 @@ class NatsLogin(Struct, frozen=True, forbid_unknown_fields=True):
         if path is None:
             return cls()
         try:
-            content = path.read_text("utf-8")
+            content = path.read_text("utf-8-sig")
             readable = private.readable(path)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfError(f"--nats-login {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, suggest
 from tapewire.daemons.settings.files import FOLDER, convert, read_table
+from tapewire.daemons.settings.structs import RiskLimits
 
 
 class Tier(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,10 +54,9 @@ def cap(name: str, start: float) -> int:
     return held[-1]
 
 
-def applied(limits: Mapping[str, Any]) -> dict[str, Any]:
-    """A [risk] table with `account_contracts` cut to the table that it names."""
-    name, own = limits.get("caps"), limits.get("account_contracts")
-    if not name:
-        return {**limits}
-    most = cap(name, limits["start"])
-    return {**limits, "account_contracts": most if own is None else min(own, most)}
+def applied(limits: RiskLimits) -> RiskLimits:
+    """The limits with `account_contracts` cut to the table that they name. Raises ConfError, as `cap`."""
+    if not limits.caps:
+        return limits
+    most, own = cap(limits.caps, limits.start), limits.account_contracts
+    return replace(limits, account_contracts=most if own is None else min(own, most))

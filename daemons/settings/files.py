@@ -28,11 +28,15 @@ REPLACED = {
 def read_table(path: Path) -> dict[str, Any]:
     """A TOML file as a table of one's own; the values in it are to be read only. Raises ConfError if it is missing or no TOML."""
     try:
-        return {**_parsed(path.read_text("utf-8"))}
+        return {**_parsed(path.read_text("utf-8-sig"))}  # Windows' editors write a byte-order mark
     except FileNotFoundError as error:
         raise ConfError(f"{path} is missing; reinstall tapewire or restore the file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfError(f"{path}: {error}; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfError(f"{path}: {error}; correct that line") from error
+    except OSError as error:
+        raise ConfError(f"{path}: cannot be read ({error.strerror}); name a file that this user may read") from error
 
 
 @lru_cache(maxsize=32)
@@ -46,8 +50,11 @@ LARGEST = 1e15  # of a setting: larger numbers are no money, price or time, and 
 
 def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
     """A table as a struct; the error names the place, the key and the nearest key that exists."""
-    for name, value in _numbers(table):
-        if not (math.isfinite(value) and abs(value) <= LARGEST):
+    for name, value in _values(table):
+        if isinstance(value, str):
+            if "\0" in value:  # a file of this name cannot be asked for
+                raise ConfError(f"{where}: {name} = {value!r} holds a NUL character; remove it")
+        elif not (math.isfinite(value) and abs(value) <= LARGEST):
             raise ConfError(f"{where}: {name} = {value} is no number to count with; write a finite one, or leave the key out")
     try:
         return msgspec.convert(table, kind)
@@ -55,15 +62,15 @@ def convert(table: Mapping[str, Any], kind: type[T], where: str) -> T:
         raise ConfError(f"{where}: {error}{remedy(str(error), kind)}") from error
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    """Every number in a table, with the path of its key."""
+def _values(value: Any, name: str = "") -> Iterator[tuple[str, float | str]]:
+    """Every number and every text in a table, with the path of its key."""
     if isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _numbers(each, f"{name}.{key}" if name else str(key))
+            yield from _values(each, f"{name}.{key}" if name else str(key))
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _numbers(each, name)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield from _values(each, name)
+    elif isinstance(value, int | float | str) and not isinstance(value, bool):
         yield name, value
 
 

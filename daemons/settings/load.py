@@ -211,38 +211,17 @@ def load(
     """
     layers = [_read("base.toml"), _read(f"{overlay}.toml"), changes or {}, {} if account is None else _read(str(account.resolve()))]
     files = f"conf/{overlay}.toml" if account is None else f"conf/{overlay}.toml + {account}"
-    bus: dict[str, Any] = {}
-    trading: dict[str, Any] = {}
-    tracker: dict[str, Any] = {}
-    publisher: dict[str, Any] = {}
-    subscribers: dict[str, Any] = {}
-    mirror: dict[str, Any] = {}
-    ingress: dict[str, Any] = {}
-    api: dict[str, Any] = {}
-    alerts: dict[str, Any] = {}
+    sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     limits: dict[str, Any] = msgspec.to_builtins(preset.risk)
     for layer in layers:
         for section, values in layer.items():
-            if section not in SECTIONS:
-                raise ConfError(f"{files}: unknown section [{section}]{suggest(section, SECTIONS)}")
+            _check_section(section, values, files)
             if section == "risk":
                 limits = rails.laid_over(limits, overrides.without(section, values))
             else:
-                sections = {
-                    "bus": bus,
-                    "trading": trading,
-                    "tracker": tracker,
-                    "publisher": publisher,
-                    "subscribers": subscribers,
-                    "mirror": mirror,
-                    "ingress": ingress,
-                    "api": api,
-                    "alerts": alerts,
-                }
                 sections[section].update(values)
-    limits = caps.applied(limits)
     where = f"preset {preset.name!r} + {files} [risk]"
-    preset = msgspec.structs.replace(preset, risk=convert(limits, RiskLimits, where))
+    preset = msgspec.structs.replace(preset, risk=caps.applied(convert(limits, RiskLimits, where)))
     rails.check(preset.risk, where, complete=overlay == "live")
     where = f"conf/base.toml + {files}"
     chosen_fill = fills.model(preset.fill if fill is None else fill)
@@ -251,15 +230,15 @@ def load(
         defined.of(symbol)
     conf = Conf(
         instance=instance,
-        bus=convert(bus, Bus, f"{where} [bus]"),
-        trading=convert(trading, Trading, f"{where} [trading]"),
-        tracker=convert(tracker, Tracking, f"{where} [tracker]"),
-        publisher=convert(publisher, Publishing, f"{where} [publisher]"),
-        subscribers=convert(subscribers, Subscribers, f"{where} [subscribers]"),
-        mirror=convert(mirror, Mirroring, f"{where} [mirror]"),
-        ingress=convert(ingress, Ingress, f"{where} [ingress]"),
-        api=convert(api, Api, f"{where} [api]"),
-        alerts=convert(alerts, Alerting, f"{where} [alerts]"),
+        bus=convert(sections["bus"], Bus, f"{where} [bus]"),
+        trading=convert(sections["trading"], Trading, f"{where} [trading]"),
+        tracker=convert(sections["tracker"], Tracking, f"{where} [tracker]"),
+        publisher=convert(sections["publisher"], Publishing, f"{where} [publisher]"),
+        subscribers=convert(sections["subscribers"], Subscribers, f"{where} [subscribers]"),
+        mirror=convert(sections["mirror"], Mirroring, f"{where} [mirror]"),
+        ingress=convert(sections["ingress"], Ingress, f"{where} [ingress]"),
+        api=convert(sections["api"], Api, f"{where} [api]"),
+        alerts=convert(sections["alerts"], Alerting, f"{where} [alerts]"),
         instruments=defined.table,
         traded=tuple(traded),
         preset=preset,
@@ -289,9 +268,20 @@ def load(
 
 def alerting() -> Alerting:
     """The section [alerts] of the live configuration. Raises ConfError."""
-    layers = (_read("base.toml"), _read("live.toml"))
-    table = {key: value for layer in layers for key, value in layer.get("alerts", {}).items()}
+    table: dict[str, Any] = {}
+    for file in ("base.toml", "live.toml"):
+        values = _read(file).get("alerts", {})
+        _check_section("alerts", values, f"conf/{file}")
+        table.update(values)
     return convert(table, Alerting, "conf/base.toml + conf/live.toml [alerts]")
+
+
+def _check_section(section: str, values: Any, files: str) -> None:
+    """Refuse a section that there is not, and one that is no table. Raises ConfError."""
+    if section not in SECTIONS:
+        raise ConfError(f"{files}: unknown section [{section}]{suggest(section, SECTIONS)}")
+    if not isinstance(values, Mapping):
+        raise ConfError(f"{files}: {section} = {values!r} is no section; write [{section}] on a line, and its settings below it")
 
 
 def write(conf: Conf, run: Path) -> Path:

@@ -12,7 +12,7 @@ loosened by name is trade-relay's.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -66,15 +66,23 @@ def named(table: Mapping[str, Any]) -> dict[str, Any]:
     """A [risk] table in which each rail and switch that is None stands in `loosened` instead."""
     none = [name for name in (*RAILS, *SWITCHES) if name in table and table[name] is None]
     kept = {key: value for key, value in table.items() if key not in none}
-    return {**kept, "loosened": [*dict.fromkeys((*table.get("loosened", ()), *none))]} if none else kept
+    return {**kept, "loosened": [*dict.fromkeys((*_loosened(table), *none))]} if none else kept
 
 
 def laid_over(table: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
     """A [risk] table with another one laid over it."""
-    loosened = layer.get("loosened", ())
+    loosened = _loosened(layer)
     kept = {key: value for key, value in table.items() if key not in loosened}
-    still = [name for name in table.get("loosened", ()) if name not in layer and name not in loosened]
+    still = [name for name in _loosened(table) if name not in layer and name not in loosened]
     return {**kept, **layer, "loosened": [*still, *loosened]}
+
+
+def _loosened(table: Mapping[str, Any]) -> Sequence[str]:
+    """What a [risk] table, as it is written, loosens. Raises ConfError if that is no list of names."""
+    names = table.get("loosened", ())
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfError(f'[risk] loosened = {names!r}: write a list of rails, such as ["day_profit"]')
+    return names
 
 
 def check(limits: RiskLimits, where: str, *, complete: bool) -> None:

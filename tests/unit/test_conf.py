@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -15,8 +17,11 @@ from tapewire.daemons.settings.alerting import within
 from tapewire.daemons.settings.structs import PORT_BLOCK, PORTS, Bus, Conf, Trading
 from tapewire.strategies.clock import hhmm
 
+WRONG: list[object] = [5, -1.5, True, "x", "", [], ["x"], [["x"]], {"x": 5}, dt.date(2024, 1, 1)]
+"""One of each type that TOML has, and none that a section or one of its lists could be."""
 
-def load(overlay: str = "replay", **changes: dict[str, object]) -> Conf:
+
+def load(overlay: str = "replay", **changes: Any) -> Conf:
     return conf.load(overlay, instance="test", traded=["MNQ"], preset=conf.preset("seed"), changes=changes)
 
 
@@ -66,6 +71,49 @@ def test_a_wrong_key_or_value_is_named(changes: dict[str, dict[str, object]], na
         load(**changes)
 
     assert all(name in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize("value", [each for each in WRONG if not isinstance(each, dict)])
+@pytest.mark.parametrize("section", conf.SECTIONS)
+def test_a_section_that_is_no_table_is_named(section: str, value: object) -> None:
+    """`bus = 5` in place of `[bus]`: no traceback, and no setting that is passed over."""
+    with pytest.raises(ConfError) as caught:
+        load(**{section: value})
+
+    assert f"{section} = {value!r} is no section; write [{section}]" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize("name", ["loosened", "caps", "sizing", "strategy_day_loss", "entry_windows", "loss_streak"])
+def test_a_limit_of_any_type_is_taken_or_refused_with_its_name(name: str, value: object) -> None:
+    """Also what is read before the section has its types: what it loosens, and the table of caps."""
+    refused = ""
+    try:
+        load(risk={name: value})
+    except ConfError as error:
+        refused = str(error)
+
+    assert not refused or name in refused
+
+
+@pytest.mark.parametrize("path", ["publisher.signal_files", "mirror.public", "api.certificate", "bus.host"])
+def test_a_character_that_no_path_can_hold_is_refused(path: str) -> None:
+    """TOML can write it, the system cannot be asked for it."""
+    section, _, name = path.partition(".")
+
+    with pytest.raises(ConfError, match=rf"\[{section}\]: {name} = 'a\\x00b' holds a NUL character"):
+        load(**{section: {name: "a\0b"}})
+
+
+def test_a_file_that_windows_has_saved_is_read(tmp_path: Path) -> None:
+    """Its editors put a byte-order mark before the first line; as UTF-16 the file is refused with the remedy."""
+    text = (conf.FOLDER / "presets" / "seed.toml").read_text("utf-8")
+    (tmp_path / "mine.toml").write_text(text, "utf-8-sig")
+    (tmp_path / "wide.toml").write_text(text, "utf-16")
+
+    assert conf.preset(str(tmp_path / "mine.toml")).strategies == conf.preset("seed").strategies
+    with pytest.raises(ConfError, match=r"wide\.toml: .*; save it as UTF-8"):
+        conf.preset(str(tmp_path / "wide.toml"))
 
 
 def test_an_address_in_the_settings_is_refused_and_not_repeated() -> None:
