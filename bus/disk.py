@@ -21,7 +21,7 @@ from tapewire.bus import private
 from tapewire.bus.errors import ConfError, JournalError
 
 _ROOM = "make room there (`df -h {folder}`), then try again"
-_OWNER = "give this user write access to it, or name another folder"
+_OWNER = "give this user access to it, or name another folder"
 _LIMIT = "raise the limit of the shell that starts tapewire (`ulimit -f unlimited`)"
 _MOUNT = (
     "Linux mounts a disk with a fault so (`dmesg`): check it and mount it to write; WSL2 does after `wsl --shutdown` on Windows"
@@ -35,9 +35,16 @@ REMEDIES: Mapping[int, str] = MappingProxyType(
         errno.EIO: "check the disk (`dmesg`)",
         errno.EACCES: _OWNER,
         errno.EPERM: _OWNER,
+        errno.ENOENT: "make the folder that is missing, or correct the path",
+        errno.ENOTDIR: "a file stands where a folder should be: correct the path",
+        errno.EISDIR: "a folder stands where a file should be: name another file, or remove what is in the way",
+        errno.ENAMETOOLONG: "name a shorter one",
+        errno.ELOOP: "a link there leads to itself: remove it",
     }
 )
 """What to do about an error of the disk, by its number."""
+UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+"""Errors that only writing has."""
 
 
 class DiskError(JournalError):

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from typer.core import TyperGroup
 import tapewire
 from tapewire import commands, form
 from tapewire.bus import disk, private
-from tapewire.bus.errors import Interrupted, TapewireError
+from tapewire.bus.errors import ConfError, Interrupted, TapewireError
 
 LONGEST = 400
 """Letters of a line in the overview, before it is cut to fit."""
@@ -96,14 +98,21 @@ def _application(
 def main() -> None:
     """Run a command. A TapewireError prints one line on stderr and sets the exit status of its class.
 
-    Ctrl-C exits with 130 and one line.
+    Ctrl-C exits with 130 and one line. What the terminal's encoding lacks is printed as its escape.
     """
     private.limit()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        for word in sys.argv:
+            word.encode()
         application()(prog_name="tapewire")
     except TapewireError as error:
         _say(f"tapewire: {error}")
         sys.exit(error.status)
+    except UnicodeEncodeError as error:
+        _say(f"tapewire: {error.object!r} is no UTF-8: rename that file or folder (`ls -b` shows it); a run could not name it")
+        sys.exit(ConfError.status)
     except SystemExit as end:
         if end.code == Interrupted.status:  # typer turns Ctrl-C into this
             _say("tapewire: interrupted")
@@ -114,12 +123,20 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(0)  # `tapewire tap | head`: the reader has closed its end
     except OSError as error:
-        if error.errno not in disk.REMEDIES:
+        if error.filename is None and error.errno not in disk.REMEDIES:
             raise
-        refused = disk.refused(os.fsdecode(error.filename2 or error.filename or "standard output"), error)
+        what = "written" if error.errno in disk.UNWRITTEN else "used"
+        refused = disk.refused(_place(error), error, what)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still holds for it has no place
         _say(f"tapewire: {refused}")
         sys.exit(refused.status)
+
+
+def _place(error: OSError) -> str:
+    """What an error of the disk is about."""
+    if (name := error.filename2 or error.filename) is not None:
+        return str(name) if isinstance(name, int) else os.fsdecode(name)
+    return "the working folder" if error.errno == errno.ENOENT else "standard output"
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,8 @@ def gather(places: Sequence[Path], reading: Reading, progress: Progress) -> Gath
         raise DataError(
             f"{path}: no bars, as no file is in a format that can be read; it holds {there}; known formats: {formats.known()}"
         )
+    if odd := [each.path for each in known if os.fsencode(each.name) != each.name.encode("utf-8", "replace")]:
+        raise DataError(f"{odd[0]}: its name is no UTF-8, so no result could name it; rename it (`ls -b` shows it)")
     told = list(dict.fromkeys(line for each in known for line in each.told))
     if unknown := [each.unread for each in files if each.found is None]:
         told.append(f"not read, in no known format: {listed(unknown)}")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import tapewire
 from tapewire import commands, form
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator import cli
 
 INSTALLED = (str(Path(sys.executable).with_name("tapewire")),)
@@ -53,6 +54,53 @@ def test_files_of_the_current_directory_are_not_imported(tmp_path: Path) -> None
     done = run(MODULE, "backtest", "--help", cwd=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("keys list --run " + "x" * 300, "cannot be used (File name too long); name a shorter one"),
+        ("data inspect " + "y/" * 2_500, "cannot be used (File name too long); name a shorter one"),
+    ],
+)
+def test_a_path_that_the_system_refuses_is_one_sentence(line: str, told: str, tmp_path: Path) -> None:
+    """Whatever its reason, and wherever the command meets it: path, reason, remedy, and status 74."""
+    done = run(INSTALLED, *line.split(), cwd=tmp_path)
+
+    assert done.returncode == 74
+    (said,) = done.stderr.strip().splitlines()
+    assert said.startswith("tapewire: ")
+    assert said.endswith(told)
+
+
+def test_a_name_that_is_no_utf8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """No file of a run could hold it."""
+    done = run(INSTALLED, "new-strategy", "mine", "--to", os.fsdecode(b"B\xe4rs"), cwd=tmp_path)
+
+    assert done.returncode == ConfError.status
+    assert done.stderr == (
+        r"tapewire: 'B\udce4rs' is no UTF-8: rename that file or folder (`ls -b` shows it); a run could not name it" "\n"
+    )
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    """A shell stays in a folder that another one has removed."""
+    done = run(("bash", "-c", f"mkdir gone && cd gone && rmdir ../gone && {INSTALLED[0]} data inspect ."), cwd=tmp_path)
+
+    assert done.returncode == 74
+    assert done.stderr.strip().startswith("tapewire: the working folder: cannot be used (No such file or directory); ")
+
+
+def test_a_terminal_that_lacks_a_letter_gets_its_escape(tmp_path: Path) -> None:
+    """Such as one of an old encoding: a command that has done its work does not fail because it says so."""
+    place = tmp_path / "Übung Ω"
+
+    done = run(INSTALLED, "new-strategy", "mine", "--to", str(place), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+    assert done.returncode == 0, done.stderr
+    assert r"\xdcbung \u03a9" in done.stdout
+    assert any(place.iterdir())
 
 
 def test_a_shell_is_offered_a_completion() -> None:

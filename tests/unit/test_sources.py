@@ -349,6 +349,18 @@ def test_a_plain_and_a_compressed_file_together_are_refused(tmp_path, packing):
         read(tmp_path)
 
 
+def test_a_name_that_is_no_utf8_is_refused_before_anything_is_computed(tmp_path):
+    """An archive from another system brings such names; a summary could not hold one. A file that is no recording may have one."""
+    (tmp_path / os.fsdecode(b"Erl\xe4uterung.pdf")).write_bytes(b"%PDF")
+    bars = export(tmp_path, GOOD)
+    assert len(read(tmp_path).bars) == 1
+
+    bars.rename(tmp_path / os.fsdecode(b"NQ_Volumetric_\xe4.csv"))
+
+    with pytest.raises(DataError, match=r"its name is no UTF-8, so no result could name it; rename it"):
+        read(tmp_path)
+
+
 def test_an_unknown_instrument_is_refused_with_a_suggestion(tmp_path):
     """There is no default contract."""
     with pytest.raises(DataError, match="unknown instrument 'MNK' \\(did you mean 'MNQ'"):
