@@ -171,7 +171,7 @@ def train(
         data, instrument, set, start, end, instruments, options, progress: as of `backtest`. tables: in place of data, what
             `features` returned, or the files of the command `features`: one of each side, or one alone.
         names: of the features; None for all that the run has. profit_atr, loss_atr, bars: of the labels, as of `features`.
-        sides: "LONG", "SHORT" or both; of a file that does not say its side, the first of them.
+        sides: "LONG", "SHORT" or both; one of them for a file that does not say its side, as CSV.
         sample, test, anchored, purge, embargo: the windows, in sessions (replay/research/windows.py).
         threshold: probability from which a side is proposed; None for the one that `share` of the rows out of sample reach.
         trees, leaves, rate, rows_at_least, seed: of the boosting (replay/training/boosting.py).
@@ -190,7 +190,7 @@ def train(
     own = None if instruments is None else Path(instruments)
     tell = progress or (lambda share: None)
     if data is None:
-        made = [each for table in _listed(tables) for each in _read(table, named[0])]
+        made = [each for table in _listed(tables) for each in _read(table, rows.only(named))]
     else:
         rules = [TripleBarrier(profit_atr, loss_atr, bars, side) for side in named]
         conf = configured("train", instrument, "seed", None, set, None, False, None, own)
@@ -216,7 +216,7 @@ def _listed(tables: Table | Sequence[Table] | None) -> list[Table]:
     return [*tables] if isinstance(tables, Sequence) and not isinstance(tables, str) else [tables]
 
 
-def _read(table: Table, side: Direction) -> list[rows.TrainingRows]:
+def _read(table: Table, side: Direction | None) -> list[rows.TrainingRows]:
     return rows.read(Path(table), side) if isinstance(table, str | Path) else rows.of_table(table, "a table", side)
 
 

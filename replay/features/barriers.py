@@ -108,7 +108,7 @@ def labelled(rule: TripleBarrier, path: Path) -> BarrierLabels:
     label, leaves = np.full(count, np.nan), np.full(count, np.nan)
     ends = np.arange(count)
     waiting = np.flatnonzero(np.isfinite(path.atr) & (path.last > ends))
-    for step in range(1, rule.bars + 1):
+    for step in range(1, min(rule.bars, count) + 1):
         at = waiting + step
         inside = at <= path.last[waiting]
         late = waiting[~inside]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LEAST = 2
 """Rows that pay, and rows that do not, at least, on either part of a sample."""
+LAST_SEED = 2**32 - 1
+"""Of numpy's generators."""
 
 
 class Recipe(Struct, frozen=True):
@@ -50,6 +52,8 @@ class Recipe(Struct, frozen=True):
         for name, least in (("trees", 1), ("leaves", 2), ("rows_at_least", 1), ("l2", 0), ("seed", 0)):
             if not getattr(self, name) >= least:
                 raise ConfError(f"{name} = {getattr(self, name)}: write {least} or more")
+        if self.seed > LAST_SEED:
+            raise ConfError(f"seed = {self.seed}: write {LAST_SEED} or less")
         if not 0 < self.rate <= 1 or not 0 < self.calibrated < 1:
             raise ConfError(f"rate = {self.rate}, calibrated = {self.calibrated}: write shares above 0 and below 1")
 

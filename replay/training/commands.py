@@ -34,8 +34,11 @@ def train(
     loss_atr: Annotated[float, typer.Option(help="With --data: the loss's distance from the close, in ATR.")] = 2.0,
     bars: Annotated[int, typer.Option(help="With --data: bars until the time is over.")] = 30,
     sides: Annotated[
-        str, typer.Option(help="With --data: long, short or long,short. Of a table that does not say its side: long.")
-    ] = ("long,short"),
+        str | None,
+        typer.Option(
+            help="With --data: long, short or long,short; both without it. Of a table that does not say its side (CSV): its own."
+        ),
+    ] = None,
     sample: Annotated[int, typer.Option(help="Sessions on which a window trains; with --anchored the first one.")] = 60,
     test: Annotated[int, typer.Option(help="Sessions after it on which it is scored.")] = 20,
     anchored: Annotated[bool, typer.Option("--anchored", help="Every sample begins with the first session.")] = False,
@@ -72,9 +75,9 @@ def train(
     plan = checked(Plan(sample, test, anchored, purge, embargo))
     recipe = Recipe(trees=trees, leaves=leaves, rate=rate, rows_at_least=rows_at_least, seed=seed)
     thresholds = start.Thresholds(threshold, share)
-    named = barriers.sides(split(sides) or [])
+    named = barriers.SIDES if sides is None else barriers.sides(split(sides) or [])
     if data is None:
-        made = [each for path in tables or [] for each in rows.read(path, named[0])]
+        made = [each for path in tables or [] for each in rows.read(path, rows.only(named))]
     else:
         rules = [TripleBarrier(profit_atr, loss_atr, bars, side) for side in named]
         wanted = split(names)

@@ -239,8 +239,10 @@ def _planned(plan: Plan, count: int) -> str:
 
 
 def _write(out: Path, content: bytes, card: ModelCard, told: Mapping[str, Any]) -> None:
+    """The preset, which trades the model, goes first and comes last: no earlier one stands beside a part of this training."""
     with disk.writing(out):
         out.mkdir(parents=True, exist_ok=True)
+        (out / PRESET).unlink(missing_ok=True)
     disk.replace(out / MODEL, content)
     disk.replace(out / PICTURE, cards.picture(card).encode())
     disk.replace(out / CARD, cards.markdown(card, PICTURE).encode())

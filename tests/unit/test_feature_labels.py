@@ -87,6 +87,13 @@ def test_a_bar_that_nobody_traded_touches_nothing() -> None:
     assert first_label(TripleBarrier(bars=1), quiet) == Expected(0.0, "11:01", 0.0)
 
 
+def test_a_time_that_no_session_has_ends_with_the_session() -> None:
+    """A thousand billion bars are as many as there are, and take no longer."""
+    quiet = minutes(*[flat(100)] * 6, first="15:55")
+
+    assert first_label(TripleBarrier(bars=10**12), quiet) == first_label(TripleBarrier(bars=6), quiet)
+
+
 def test_without_a_bar_behind_it_or_an_atr_there_is_no_label() -> None:
     """NaN, and it looks at nothing but itself."""
     (label, ends, move) = first_label(TWO, minutes(flat(100)))

@@ -171,6 +171,12 @@ def told(**fields: Any) -> Any:
     return change
 
 
+def without_side(frame: pd.DataFrame) -> pd.DataFrame:
+    """As of a CSV file, which keeps nothing of what a table says of itself."""
+    frame.attrs = {}
+    return frame
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -183,6 +189,17 @@ def told(**fields: Any) -> Any:
         (lambda frame: frame.tz_localize(None), r"times in a zone"),
         (lambda frame: frame[::-1], r"in their order"),
         (lambda frame: frame.assign(**{models.NAMES[2]: np.inf}), rf"{models.NAMES[2]} has an infinite value"),
+        (lambda frame: frame.assign(**{models.NAMES[2]: 1e300}), rf"{models.NAMES[2]} has an infinite value"),
+        (lambda frame: frame.assign(**{models.NAMES[2]: "high"}), rf"{models.NAMES[2]} = 'high' is no number"),
+        (lambda frame: frame.assign(label="up"), r"label = 'up' is no number"),
+        (lambda frame: frame.assign(ends_ns=np.nan), r"ends_ns = 'nan' is no whole number"),
+        (lambda frame: frame.assign(ends_ns="late"), r"ends_ns = 'late' is no whole number"),
+        (lambda frame: frame.assign(ends_ns=0), r"ends_ns = 0 lies before its bar \(2026-01-05 09:31"),
+        (lambda frame: frame.assign(session="today"), r"session = 'today' is no trade date"),
+        (lambda frame: frame.set_index(np.arange(len(frame))), r"times in a zone"),
+        (lambda frame: frame.set_index(np.full(len(frame), "yesterday")), r"times in a zone \(.*yesterday"),
+        (lambda frame: frame.iloc[[0, 1, 1, 2]], r"the bar 2026-01-05 09:32:00-05:00 stands there twice"),
+        (without_side, r"does not say its side, as Parquet does; write --sides long or --sides short"),
     ],
 )
 def test_a_table_that_is_none_is_refused(change: Any, words: str) -> None:
@@ -267,6 +284,25 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 def test_a_recipe_that_is_none_is_refused_by_name(name: str) -> None:
     with pytest.raises(ConfError, match=f"{name} = 0"):
         Recipe(**{name: 0})
+
+
+def test_a_seed_is_one_that_numpy_takes() -> None:
+    assert Recipe(seed=2**32 - 1).seed == 2**32 - 1
+    with pytest.raises(ConfError, match="seed = 4294967296: write 4294967295 or less"):
+        Recipe(seed=2**32)
+
+
+def test_a_training_that_stops_while_it_writes_leaves_no_preset_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preset is what trades a model, and its distances are those of its own labels."""
+    models.trained(tmp_path / "out")
+    monkeypatch.setattr(start.cards, "markdown", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        models.trained(tmp_path / "out")
+
+    assert not (tmp_path / "out" / "model.toml").exists()
 
 
 def test_without_a_library_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
