@@ -20,7 +20,7 @@ from tapewire.daemons.api import bodies, entering, history, live, metrics, opera
 from tapewire.daemons.api.direct import Direct
 from tapewire.daemons.api.door import OpenDoor
 from tapewire.daemons.api.problems import TITLES, Problem
-from tapewire.daemons.api.threshold import Threshold
+from tapewire.daemons.api.threshold import STREAM, Receive, Scope, Send, Threshold
 
 PAGE = Path(__file__).with_name("static")
 ABOUT = "The bus of tapewire over HTTP. Keys are those of the bus: `tapewire keys token NAME` prints one for the header X-API-Key."
@@ -33,6 +33,10 @@ class PageFiles(StaticFiles):
     def __init__(self, app: FastAPI, **settings: Any) -> None:
         super().__init__(**settings)
         self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whole files alone: parts of them would have refusals of another shape."""
+        await super().__call__({**scope, "headers": [each for each in scope["headers"] if each[0] != b"range"]}, receive, send)
 
     async def get_response(self, path: str, scope: MutableMapping[str, Any]) -> Response:
         for known, described in self._app.openapi()["paths"].items():
@@ -60,7 +64,7 @@ def made(door: OpenDoor) -> Threshold:
     ):
         app.include_router(router)
 
-    @app.websocket("/stream")
+    @app.websocket(STREAM)
     async def stream(socket: WebSocket) -> None:
         await live.serve(door, socket)
 

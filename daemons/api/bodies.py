@@ -44,9 +44,11 @@ async def raw_body(request: Request) -> bytes:
     """The bytes of a body that says it is JSON.
 
     Raises:
-        Problem: it says it is something else.
+        Problem: it says it is something else, or is packed.
     """
     json_only(request.headers.get("content-type", ""))
+    if (packed := request.headers.get("content-encoding", "identity").strip().lower()) != "identity":
+        raise Problem(415, "PACKED", f"the body is packed ({packed[:60]}); send it as it is, without content-encoding")
     return await request.body()
 
 

@@ -41,22 +41,7 @@ SHOWN = 100  # trades and alarms in the status
 @router.post("/api/live/kill", summary="Stop entries at once", responses=gives(None, 422, 503))
 async def kill(request: Request, caller: Killer, flatten: Flatten = False) -> Response:
     """Latch the kill switch: every entry is refused until it is armed, across restarts. It counts for no rate."""
-    door = door_of(request)
-    faults = []
-    try:
-        latch.write(door.run / LATCH.file, caller.name)  # first: the gate looks at it, whatever happens next
-    except JournalError as error:
-        faults.append(str(error))
-    try:
-        risk = await _word(door, caller, Kill(caller.name, flatten))
-    except Problem as problem:
-        risk = None
-        faults.append(problem.detail)
-        if len(faults) > 1:
-            raise Problem(503, "NOTHING", f"neither the disk nor the gate has taken it: {'; '.join(faults)}") from None
-    on_disk = latch.read(door.run / LATCH.file) != ""
-    told = {"on_disk": on_disk, "acknowledged": risk is not None, "faults": faults}
-    return json({"killed": True, "flatten": flatten, "risk": risk, **told})
+    return json(await _killed(door_of(request), caller, flatten=flatten))
 
 
 @router.post("/api/live/arm", summary="Release the kill switch", responses=gives(None, 503))
@@ -88,10 +73,15 @@ async def start(request: Request, caller: Operator) -> Response:
 async def stop(request: Request, caller: Operator) -> Response:
     """Latch the kill switch; positions keep their stops. Replies with the final counts."""
     door = door_of(request)
-    if await door.killed():
+    try:
+        runs = not await door.killed()
+    except Problem:  # it finds the latch when it is back
+        runs = True
+    if not runs:
         raise Problem(409, "STOPPED", "trading does not run")
-    latch.write(door.run / LATCH.file, caller.name)
-    await _word(door, caller, Kill(caller.name))
+    told = await _killed(door, caller)
+    if not told["acknowledged"]:
+        raise Problem(503, "AWAY", f"latched on the disk, where the gate finds it when it is back: {'; '.join(told['faults'])}")
     return json(await _status(door))
 
 
@@ -134,6 +124,25 @@ async def replay(request: Request, caller: Operator, verb: ReplayVerb, argument:
     return json(await door.act(caller, "control.replay", verb, argument))
 
 
+async def _killed(door: OpenDoor, caller: Caller, *, flatten: bool = False) -> dict[str, Any]:
+    """Latch the kill switch, on the disk and in the gate. Raises Problem: neither has taken it."""
+    faults = []
+    try:
+        latch.write(door.run / LATCH.file, caller.name)  # first: the gate looks at it, whatever happens next
+    except JournalError as error:
+        faults.append(str(error))
+    try:
+        risk = await _word(door, caller, Kill(caller.name, flatten))
+    except Problem as problem:
+        risk = None
+        faults.append(problem.detail)
+        if len(faults) > 1:
+            raise Problem(503, "NOTHING", f"neither the disk nor the gate has taken it: {'; '.join(faults)}") from None
+    on_disk = latch.read(door.run / LATCH.file) != ""
+    told = {"on_disk": on_disk, "acknowledged": risk is not None, "faults": faults}
+    return {"killed": True, "flatten": flatten, "risk": risk, **told}
+
+
 async def _word(door: OpenDoor, caller: Caller, word: Kill | Arm) -> Risk:
     """Tell the gate. Raises Problem: it does not reply."""
     reply = await door.request(caller, "gate", WORD, word, timeout_s=WORD_S)
@@ -145,7 +154,10 @@ async def _word(door: OpenDoor, caller: Caller, word: Kill | Arm) -> Risk:
 async def _armed(door: OpenDoor, caller: Caller) -> Risk:
     path = door.run / LATCH.file
     who = latch.read(path)
-    latch.release(path)  # first: the gate looks at it
+    try:
+        latch.release(path)  # first: the gate looks at it
+    except JournalError as error:
+        raise Problem(503, "DISK", str(error)) from None
     try:
         return await _word(door, caller, Arm(caller.name))
     except Problem:

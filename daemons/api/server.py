@@ -15,7 +15,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from tapewire.bus.errors import Transient
 from tapewire.daemons.api.callers import Caller
-from tapewire.daemons.api.threshold import Application, AtOnce
+from tapewire.daemons.api.problems import Problem
+from tapewire.daemons.api.threshold import HEADERS, Application, AtOnce
 from tapewire.daemons.settings.structs import Api
 
 MOST_CONNECTIONS = 512  # with one more, the one that has waited longest without a whole request is closed
@@ -111,6 +112,20 @@ class HttpConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._await_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP: say so in the shape of every refusal, unless an answer is still to come before it."""
+        own = self.cycle if self._within else None  # of the request that has gone wrong on its way
+        if own is not None and own is self._started and not own.response_started:
+            own.disconnected = True
+            own.message_event.set()
+        elif not self._is_free():
+            self.transport.abort()
+            return
+        response = Problem(400, "HTTP", "this is no request of HTTP/1.1", headers={"connection": "close"}).response()
+        head = b"".join(b"%s: %s\r\n" % header for header in (*response.raw_headers, *HEADERS))
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%s\r\n%s" % (head, bytes(response.body)))
+        self.transport.close()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._started = cycle

@@ -35,6 +35,7 @@ class AtOnce(Protocol):
 
 MAX_BODY = MAX_MESSAGE - 1_024  # it travels on in a request of the bus
 SAFE = ("GET", "HEAD")
+STREAM = "/stream"
 HEADERS = (
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
@@ -73,10 +74,14 @@ class Threshold:
             return
         try:
             self._check(dict(scope["headers"]), acts=scope["type"] == "http" and scope["method"] not in SAFE)
+            if scope["type"] == "websocket" and scope["path"] != STREAM:
+                raise Problem(404, "NOT_FOUND", f"the stream is at {STREAM}")
         except Problem as problem:
             self.turned_away[problem.code] = self.turned_away.get(problem.code, 0) + 1
             await _refuse(problem, scope, receive, send)
             return
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server, which knows better, leaves the body away
         await self._application(scope, _bounded(receive) if scope["type"] == "http" else receive, _with_headers(send))
 
     def admitted(self, headers: dict[bytes, bytes]) -> Caller | None:

@@ -191,6 +191,22 @@ def test_requests_that_come_together_are_answered_in_order(lane: Lane, line: Lin
         assert found[number][2] == lane.door.client("operator").post("/signal", json=bodies[number]).content
 
 
+def test_a_head_alone_is_asked_for_as_the_whole(lane: Lane) -> None:
+    """As monitors ask: the status and the headers of a GET, and no body."""
+    host = f"host: 127.0.0.1:{lane.port}\r\nconnection: close\r\n\r\n"
+    found = []
+    for method in ("GET", "HEAD"):
+        with socket.create_connection(("127.0.0.1", lane.port), timeout=20) as opened:
+            opened.sendall(f"{method} /health HTTP/1.1\r\n{host}".encode())
+            found.append(b"".join(iter(lambda: opened.recv(65_536), b"")).partition(b"\r\n\r\n"))
+
+    (whole, _, body), (alone, _, nothing) = found
+    assert whole.startswith(b"HTTP/1.1 200 OK")
+    assert whole == alone
+    assert body
+    assert not nothing
+
+
 def test_an_answer_at_once_counts_for_the_rate(lane: Lane, line: Line) -> None:
     """The one too many is refused, and told when to come again."""
     statuses = []

@@ -205,6 +205,13 @@ def test_an_allotment_fills_with_time() -> None:
     assert (allotment.take(10.5), allotment.take(10.5)) == (0.0, 0.5)
 
 
+def test_less_than_one_request_a_second_are_some() -> None:
+    """One in four seconds: the first at once. It has room for one, or nobody would ever be let in."""
+    allotment = Allotment(0.25)
+
+    assert [allotment.take(10.0), allotment.take(10.0), allotment.take(14.0)] == [0.0, 4.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -218,6 +225,7 @@ def test_an_allotment_fills_with_time() -> None:
         ("GET", "/trades/history?days=many", 422),
         ("POST", "/api/replay/rewind", 422),
         ("POST", "/api/live/kill?flatten=perhaps", 422),
+        ("POST", "/signal", 415),
     ],
 )
 def test_every_refusal_has_one_shape(method: str, path: str, status: int, door: Door) -> None:
@@ -301,6 +309,48 @@ def test_a_kill_without_a_gate_is_on_the_disk(door: Door, tmp_path: Path) -> Non
 
     assert (killed.status_code, killed.json()["on_disk"], killed.json()["acknowledged"]) == (200, True, False)
     assert (armed.status_code, (tmp_path / LATCH.file).read_text()) == (503, "operator")
+
+
+def test_a_stop_without_a_gate_is_on_the_disk_too(door: Door, tmp_path: Path) -> None:
+    """It says so: the gate was not there to take it, and finds it."""
+    door.ports.away = True
+
+    stopped = door.client("operator").post("/api/live/stop")
+
+    assert (stopped.status_code, (tmp_path / LATCH.file).read_text()) == (503, "operator")
+    assert stopped.json()["detail"].startswith("latched on the disk, where the gate finds it when it is back: gate: no reply")
+
+
+def test_a_disk_that_refuses_is_told_and_the_gate_as_well(door: Door, tmp_path: Path) -> None:
+    """A folder in place of the latch can neither be written nor removed. Killing goes on in the gate; arming leaves it killed."""
+    operator = door.client("operator")
+    (tmp_path / LATCH.file).mkdir()
+
+    killed, armed = operator.post("/api/live/kill"), operator.post("/api/live/arm")
+    door.ports.killed = False
+    stopped = operator.post("/api/live/stop")
+
+    assert (killed.status_code, killed.json()["acknowledged"]) == (200, True)
+    assert "cannot be written" in killed.json()["faults"][0]
+    assert (armed.status_code, armed.json()["code"]) == (503, "DISK")
+    assert (stopped.status_code, door.ports.killed) == (200, True)
+
+
+def test_a_packed_body_is_refused_with_the_remedy(door: Door) -> None:
+    got = door.client("reader").post(
+        "/signal", content=b"x", headers={"content-type": "application/json", "content-encoding": "gzip"}
+    )
+
+    assert (got.status_code, got.json()["code"]) == (415, "PACKED")
+    assert "send it as it is" in got.json()["detail"]
+
+
+def test_a_part_of_a_file_is_the_whole_of_it(door: Door) -> None:
+    """Also where no such part can be."""
+    whole, part, none = (door.client().get("/main.js", headers=each) for each in ({}, {"range": "bytes=1-2"}, {"range": "bytes=x"}))
+
+    assert {each.status_code for each in (whole, part, none)} == {200}
+    assert whole.content == part.content == none.content
 
 
 def test_trading_starts_only_as_the_run_was_started(door: Door) -> None:

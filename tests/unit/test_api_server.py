@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -97,6 +98,32 @@ def test_a_connection_that_brings_no_request_is_closed(sent: bytes, port: int) -
 
         assert answers(port)
         assert ended(slow)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GARBAGE / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /gone HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["TLS", "a method", "a version", "a length", "two lengths", "a chunk"],
+)
+def test_what_is_no_http_is_refused_in_the_shape_of_every_refusal(sent: bytes, port: int) -> None:
+    """RFC 9457, with the headers of every answer; then the connection is closed."""
+    with opened(port) as stranger:
+        stranger.sendall(sent)
+        come = b"".join(iter(lambda: stranger.recv(65_536), b""))
+
+    head, _, body = come.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"x-content-type-options: nosniff" in head
+    assert json.loads(body)["code"] == "HTTP"
+    assert b"content-length: %d\r\n" % len(body) in head
 
 
 def flood(connection: socket.socket) -> None:

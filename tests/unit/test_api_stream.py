@@ -148,6 +148,15 @@ def test_a_page_of_another_server_gets_no_stream(header: str, value: str, status
     assert denied.value.status_code == status
 
 
+def test_a_stream_of_another_address_is_refused(door: Door) -> None:
+    """In the shape of every refusal."""
+    elsewhere = door.client("reader").websocket_connect("/state", headers={"Host": "127.0.0.1:8006"})
+    with pytest.raises(WebSocketDenialResponse) as denied, elsewhere:
+        pass
+
+    assert (denied.value.status_code, denied.value.json()["code"]) == (404, "NOT_FOUND")
+
+
 def test_its_own_page_gets_a_stream(door: Door) -> None:
     """With the origin of its server."""
     with door.stream("reader", Origin=URL) as socket:
