@@ -26,6 +26,7 @@ from statistics import NormalDist, fmean, pstdev, stdev, variance
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tapewire.replay.report.text import count
 from tapewire.replay.research import multiple
 from tapewire.replay.research.multiple import Overfit, Superior
 
@@ -161,8 +162,9 @@ MEANINGS = {
 
 
 def _words(doubt: Doubt, best: Try, search: Sequence[str]) -> list[str]:
+    tried = f"{count(doubt.trials, 'cell')} {'was' if doubt.trials == 1 else 'were'} tried"
     lines = [
-        f"{doubt.trials} cells were tried, {doubt.distinct} of them with different results. The best in sample is {best.label}. "
+        f"{tried}, {doubt.distinct} of them with different results. The best in sample is {best.label}. "
         "It was chosen for its result, so the result is better than what is to be expected of it."
     ]
     if doubt.net_in <= 0:
@@ -189,7 +191,7 @@ def _words(doubt: Doubt, best: Try, search: Sequence[str]) -> list[str]:
     lines += search
     sessions = doubt.sessions_in + doubt.sessions_out
     if sessions < FEW_SESSIONS or best.trades < FEW_TRADES:
-        few = f"{sessions} sessions and {best.trades} trades are few"
+        few = f"{count(sessions, 'session')} and {count(best.trades, 'trade')} are few"
         lines.append(f"{few}: the next ones can turn any of these figures.")
     lines.append("None of this says that any cell will make money.")
     return lines

@@ -25,6 +25,7 @@ from msgspec import Struct
 from tapewire.replay import equity
 from tapewire.replay.desk import numbers
 from tapewire.replay.desk.numbers import ClosedTrade
+from tapewire.replay.report.text import count
 from tapewire.replay.research import metrics, windows
 from tapewire.replay.research.trades import LimitedAccount, PlacedTrade, of_window
 from tapewire.replay.research.windows import Plan, WalkWindow
@@ -257,9 +258,11 @@ def words(walked: Walked) -> list[str]:
     """What to think of before one believes it."""
     plan, figures, steps = walked.plan, walked.figures, walked.steps
     fixed = [each.net for each in walked.fixed]
+    found, chosen = count(len(steps), "window"), f"by {plan.metric} among {count(len(fixed), 'cell')}"
+    tests, trades = count(len(walked.sessions), "session"), count(figures["trades"], "trade")
     lines = [
-        f"{len(steps)} windows: each chose by {plan.metric} among {len(fixed)} cells, and the choice traded the sessions after it. "
-        f"Together they made {figures['net']:+,.2f} on {len(walked.sessions)} sessions, with {figures['trades']} trades."
+        f"{found}: each chose {chosen}, and the choice traded the sessions after it. "
+        f"Together they made {figures['net']:+,.2f} on {tests}, with {trades}."
     ]
     if figures["confidence_low"] is not None:
         reach = f"between {figures['confidence_low']:+,.2f} and {figures['confidence_high']:+,.2f} (95 %)"
@@ -277,9 +280,9 @@ def words(walked: Walked) -> list[str]:
     if walked.efficiency is not None:
         lines.append(f"A session of the tests brought {walked.efficiency:.0%} of what a session of the samples had promised.")
     if rested := sum(step.cell is None for step in steps):
-        lines.append(f"{rested} windows had no cell with a figure to be chosen by; nothing was traded in them.")
+        lines.append(f"{count(rested, 'window')} had no cell with a figure to be chosen by; nothing was traded in them.")
     if lost := sum(step.cell is not None and step.sample_net <= 0 for step in steps):
-        lines.append(f"In {lost} windows not even the chosen cell had made money in its sample.")
+        lines.append(f"In {count(lost, 'window')} not even the chosen cell had made money in its sample.")
     if limited := sum(step.limited for step in steps):
         lines.append(f"The limit of the drawdown, which holds over all windows, forbade {limited} entries.")
     if walked.held:

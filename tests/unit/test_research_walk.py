@@ -118,7 +118,7 @@ def test_nothing_is_traded_where_no_cell_has_a_figure() -> None:
     found = walked([each_session(0, 0, 0, 7)], [None], DATES[:4], NET, 1_000.0)
 
     assert (found.steps[0].cell, found.steps[0].rank, found.nets) == (None, None, (0.0,))
-    assert any("1 windows had no cell" in words for words in walk.words(found))
+    assert any("1 window had no cell" in words for words in walk.words(found))
 
 
 def test_an_open_position_at_a_samples_end_is_not_known_yet() -> None:
