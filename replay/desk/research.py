@@ -359,8 +359,8 @@ def lookahead(
 
     Args:
         data, instrument, preset, strategies, set, start, end, instruments, options, progress: as of `backtest`.
-        cuts: fresh folds that end anywhere, beside those right after decisions. seed: of their places. features: compare the values
-            of all features, too.
+        cuts: how many anywhere, beside those right after decisions. seed: of their places. features: compare the values of all
+            features, too.
     Raises:
         ConfError, DataError: with what is wrong, where, and the remedy.
     """

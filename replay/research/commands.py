@@ -132,7 +132,7 @@ def lookahead(
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
     strategies: StrategiesOption = None,
-    cuts: Annotated[int, typer.Option(min=0, help="Fresh folds that end anywhere, beside those right after decisions.")] = 20,
+    cuts: Annotated[int, typer.Option(min=0, help="Cuts anywhere, beside those right after decisions.")] = 20,
     seed: Annotated[int, typer.Option(help="Another seed cuts elsewhere.")] = 1,
     features: Annotated[bool, typer.Option("--features", help="Compare the values of all features, too.")] = False,
     settings: SetOption = None,
@@ -163,10 +163,9 @@ def account(analysis: Analysis) -> Iterator[str]:
     """A look-ahead analysis for a person."""
     yield f"bars          {analysis.bars}, folded whole; {analysis.decided} of them with a proposal or an intent"
     yield "withheld      each bar handed to another process after its answer to the one before: a cut after every bar"
-    yield (
-        f"fresh folds   {analysis.cuts} cuts: {analysis.anywhere} anywhere (seed {analysis.seed}), "
-        f"{analysis.after} right after the {analysis.decided} bars with a decision"
-    )
+    after = f"right after each of the {analysis.decided} bars with a decision"
+    yield f"fresh folds   two take turns at {analysis.cuts} cuts: {analysis.anywhere} anywhere (seed {analysis.seed}), and {after}"
+    yield f"              {analysis.anywhere} more begin anew, one at each of the cuts anywhere"
     compared = "every field of sessions, of each strategy's own proposals and of arbitrated intents"
     features = f", and {analysis.features} features" if analysis.features else ""
     yield f"compared      {compared}{features} up to the cut"

@@ -1,15 +1,21 @@
 """Look-ahead analysis by prefix invariance: cutting the stream after any bar changes nothing up to that bar (playbook 7.2).
 
-The recording is folded whole, with every bar in memory, and then twice more:
+The recording is folded whole, with every bar in memory, and then again:
 
-    withheld       in a process that gets one bar at a time, each after it has decided on the one before: a cut after every bar
-    fresh folds    in this process, from the first bar up to several cuts: at random places of a seed, and right after decisions
+    withheld    in a process that gets one bar at a time, each after it has decided on the one before: a cut after every bar
+    pair        by two fresh folds in this process, which take turns at each cut: at random places of a seed, and right after every
+                decision. One decides where the other has just passed and stopped; then that one goes on
+    anew        by another one that begins with the first bar at each of the random cuts, when the pair stands there, and ends there
+                too, or sooner
 
 The analysis compares decisions, not trades: every field of every session message, of every proposal of each strategy alone, and of
 every intent that arbitration sends to the gate, byte for byte; and, if they are asked for, the value of every feature on every bar
-(strategies/features/). The first fold catches decisions that use future bars, a clock or
-chance; the others catch state that one run leaves behind for the next. Inputs are compared before decisions, so a difference names
-the input that differed, or reports that none did: then the strategy used more than the stream.
+(strategies/features/). Withheld bars show decisions that use future bars, a clock or chance; the others show state that a run
+leaves behind for another one, also in the middle of what follows a decision. Inputs are compared before decisions, so a difference
+names the input that differed, or reports that none did: then the strategy used more than the stream.
+
+The pair folds each bar twice, however many cuts there are. What begins anew takes a trade date, or two recordings in all where that
+is more: so the analysis of a long recording takes as long as six runs.
 
 The analysis cannot cut what a plug-in reads beside the stream (a file, a connection). It watches for it: during a decision, or
 inside the recording's own folder, it counts as look-ahead; while the plug-in is imported and built, it is reported.
@@ -20,6 +26,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,12 +38,11 @@ from tapewire.replay import tapes
 from tapewire.replay.research import withheld
 from tapewire.replay.research.fold import BarResult, Fold, fields, values
 from tapewire.replay.research.watch import Use
-from tapewire.replay.sources.recording import Input, Recording, Told, inputs
+from tapewire.replay.sources.recording import Input, Recording, Told
 from tapewire.strategies import registry
 
-MOST_BARS = 500_000
-"""Bars that the fresh folds may take in all, about ten seconds; beyond that, cuts after decisions are thinned evenly. A third of
-them with features, which take as long again as the rest twice."""
+A_DATE = 1_380
+"""Bars of a trade date. What begins anew takes so many, or its share of two recordings where that is more."""
 
 SESSION = "session"
 ARBITRATED = "arbitrated"
@@ -76,13 +82,12 @@ class SubjectResult(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """What was compared, and the result. after: cuts right after a decision, of so many `decided` bars. features: how many."""
+    """What was compared, and the result. decided: bars with a decision, each with a cut after it. features: how many."""
 
     bars: int
     seed: int
     cuts: int
     anywhere: int
-    after: int
     decided: int
     rows: tuple[SubjectResult, ...]
     differences: tuple[Divergence, ...]
@@ -118,39 +123,43 @@ def analyse(
     apart: Apart = withheld.steps,
     features: Sequence[str] = (),
 ) -> Analysis:
-    """Fold three ways and compare.
+    """Fold, fold again and compare.
 
     Args:
         count: cuts anywhere. seed: of their choice. data: the recording's folder, which no strategy has business with.
         apart: folds bar by bar without knowing the rest. features: names of those to compare, too.
     """
-    bars = recording.bars
+    bars, facts = recording.bars, recording.facts
+    anywhere = choose(len(bars), count, seed)
+    longest = max(A_DATE, 2 * len(bars) // max(1, len(anywhere)))
+    work = Work(4 * len(bars) + sum(min(cut, longest) for cut in anywhere), progress)
     tell("whole run")
-    whole = list(_folded(conf, bars, recording.facts, features, lambda at: progress(at / len(bars) / 3)))
+    whole = [work.done(step) for _, step in _steps(Fold(conf, features), bars, 0, facts)]
     comparison = Comparison(bars, whole, features)
     uses: list[Use] = []
     tell("withheld")
     for at, told in enumerate(apart(conf, recording.inputs(), features)):
         uses += told.uses
-        comparison.bar(at, told.step, "when later bars are withheld")
-        progress((1 + (at + 1) / len(bars)) / 3)
-    tell("fresh folds")
+        comparison.bar(at, work.done(told.step), "when later bars are withheld")
     decided = [at for at, step in enumerate(whole) if step.decided]
-    anywhere, after = choose(len(bars), decided, count, seed, MOST_BARS // 3 if features else MOST_BARS)
-    cuts = sorted({*anywhere, *after})
-    total, done = sum(cuts), 0
-    for cut in cuts:
-        words = f"in a fresh fold that ends after {tapes.wall(bars[cut - 1].close_ns)}"
-        for at, step in enumerate(_folded(conf, bars[:cut], recording.facts, features)):
-            comparison.bar(at, step, words)
-        done += cut
-        progress((2 + done / total) / 3)
+    cuts = sorted({*anywhere, *(at + 1 for at in decided)})
+    tell("fresh folds")
+    pair = Fold(conf, features), Fold(conf, features)
+    for first, cut in pairwise(sorted({0, *cuts, len(bars)})):
+        where = tapes.wall(bars[cut - 1].close_ns)
+        turns = [(fold, first, bars[first:cut], f"in a fresh fold, one of two that take turns until {where}") for fold in pair]
+        if cut in anywhere:
+            turns.append(
+                (Fold(conf, features), 0, bars[: min(cut, longest)], f"in a fold begun anew while others stand at {where}")
+            )
+        for fold, start, stretch, words in turns:
+            for at, step in _steps(fold, stretch, start, facts):
+                comparison.bar(at, work.done(step), words)
     return Analysis(
         bars=len(bars),
         seed=seed,
         cuts=len(cuts),
         anywhere=len(anywhere),
-        after=len(after),
         decided=len(decided),
         rows=(*_rows(conf, whole, comparison, uses, data), *_features(features, whole, comparison)),
         differences=tuple(comparison.found.values()),
@@ -159,18 +168,25 @@ def analyse(
     )
 
 
-def choose(total: int, decided: Sequence[int], count: int, seed: int, most: int = MOST_BARS) -> tuple[list[int], list[int]]:
-    """Where to cut, as numbers of bars kept: `count` places by the seed, and right after decisions, of `most` bars in all.
+def choose(total: int, count: int, seed: int) -> frozenset[int]:
+    """Where to cut anywhere, as numbers of bars kept: `count` places by the seed. total: bars of the recording."""
+    return frozenset(random.Random(seed).sample(range(1, total + 1), min(count, total)))  # noqa: S311 - places, not secrets
 
-    Args:
-        total: bars of the recording. decided: indexes of bars with a decision.
-    """
-    anywhere = random.Random(seed).sample(range(1, total + 1), min(count, total))  # noqa: S311 - places to look, not secrets
-    after = [at + 1 for at in decided]
-    every = 1
-    while sum(after[::every]) > most:
-        every += 1
-    return sorted(anywhere), after[::every]
+
+class Work:
+    """How much is done, told a few hundred times. total: bars to fold in all."""
+
+    def __init__(self, total: int, progress: Callable[[float], None]) -> None:
+        self._total, self._progress = total, progress
+        self._every = max(1, total // 500)
+        self._folded = 0
+
+    def done(self, step: BarResult) -> BarResult:
+        """Count a bar, and give its result back."""
+        self._folded += 1
+        if self._folded % self._every == 0:
+            self._progress(self._folded / self._total)
+        return step
 
 
 class Comparison:
@@ -217,24 +233,12 @@ class Comparison:
             self.found[subject] = Divergence(subject, cut, tapes.wall(self._bars[at].close_ns), name, was, became, cause())
 
 
-def _folded(
-    conf: Conf,
-    bars: Sequence[Bar],
-    facts: Mapping[int, Sequence[Told]],
-    features: Sequence[str],
-    progress: Callable[[int], None] | None = None,
-) -> Iterator[BarResult]:
-    fold = Fold(conf, features)
-    every = max(1, len(bars) // 200)
-    at = 0
-    for each in inputs(bars, facts):
-        if not isinstance(each, Bar):
-            fold.told(each)
-            continue
-        at += 1
-        yield fold.bar(each)
-        if progress is not None and at % every == 0:
-            progress(at)
+def _steps(fold: Fold, bars: Sequence[Bar], first: int, facts: Mapping[int, Sequence[Told]]) -> Iterator[tuple[int, BarResult]]:
+    """Give a fold its next bars, with the facts before each. first: place of the first one in the recording."""
+    for at, bar in enumerate(bars, first):
+        for fact in facts.get(at, ()):
+            fold.told(fact)
+        yield at, fold.bar(bar)
 
 
 def _by_strategy(proposals: Iterable[bytes]) -> dict[str, dict[str, object]]:

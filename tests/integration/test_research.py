@@ -141,7 +141,7 @@ def test_what_ships_does_not_look_ahead(tapewire: Run, bars: Path) -> None:
     analysis = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout
     assert {row["verdict"] for row in analysis["rows"]} == {"same"}
-    assert analysis["after"] == analysis["decided"] > 0
+    assert analysis["cuts"] >= analysis["decided"] > 0
 
 
 @pytest.mark.parametrize(
@@ -291,4 +291,4 @@ def test_a_dask_cluster_leaves_the_same_table(tapewire: Run, bars: Path, tmp_pat
     assert "0 there already, 4 to compute" in there.stderr
     assert all((tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes() for name in RESULTS)
     assert all((tmp_path / "walked" / name).read_bytes() == (tmp_path / "far" / name).read_bytes() for name in WALKED)
-    assert walked.stdout.startswith("* 1 windows: each chose by sharpe among 4 cells")
+    assert walked.stdout.startswith("* 1 window: each chose by sharpe among 4 cells")

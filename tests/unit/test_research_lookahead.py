@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import ClassVar
@@ -28,7 +27,7 @@ from tapewire.strategies import registry
 from tapewire.strategies.features import FEATURES, Feature, stream
 from tapewire.strategies.features.moment import Moment
 from tapewire.strategies.pipeline import Pipeline
-from tapewire.strategies.protocol import Proposal
+from tapewire.strategies.protocol import DayTypeOf, Proposal
 
 BARS = [testing.bar(f"{9 + at // 60:02}:{at % 60:02}", 21_000.0 + at % 7, index=at - 25) for at in range(25, 60)]
 
@@ -63,6 +62,7 @@ def analyse(
     data: Path | None = None,
     recording: Recording | None = None,
     features: Sequence[str] = (),
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Analysis:
     return lookahead.analyse(
         conf,
@@ -71,7 +71,7 @@ def analyse(
         seed=1,
         data=data,
         tell=lambda text: None,
-        progress=lambda share: None,
+        progress=progress,
         apart=apart,
         features=features,
     )
@@ -86,7 +86,7 @@ def test_an_honest_strategy_is_the_same_at_every_cut() -> None:
 
     assert analysis.well
     assert [(row.subject, row.decisions) for row in analysis.rows] == [("session", 35), ("Pipeline", 8), ("arbitrated", 15)]
-    assert (analysis.decided, analysis.after, analysis.anywhere) == (15, 15, 5)
+    assert (analysis.decided, analysis.cuts, analysis.anywhere) == (15, 18, 5)
 
 
 def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +99,73 @@ def test_state_that_outlives_a_run_is_named_with_the_first_decision_it_changes(m
     assert not analysis.well
     assert (difference.at, difference.field, difference.whole) == ("2026-03-03T09:31:00", "the decision", "nothing")
     assert "no input differs" in difference.cause
+
+
+class Blocks(Pipeline):
+    """Its class is blocked for ten bars by each proposal, and free again when the recording ends."""
+
+    name: ClassVar[str] = "Blocks"
+    until_ns: ClassVar[int] = 0
+
+    def update(self, s: Session) -> None:
+        if s.bar.close_ns == BARS[-1].close_ns:
+            type(self).until_ns = 0
+
+    def propose(self, s: Session) -> Proposal | None:
+        if s.bar.close_ns < self.until_ns or s.bar.close_ns == BARS[-1].close_ns:
+            return None
+        if proposal := super().propose(s):
+            type(self).until_ns = s.bar.close_ns + 10 * 60_000_000_000
+        return proposal
+
+
+class Inherits(Pipeline):
+    """Does nothing if a run before it has stopped in the middle: it is built from what that one left in the class."""
+
+    name: ClassVar[str] = "Inherits"
+    left: ClassVar[bool] = False
+
+    def __init__(self, params: Pipeline.Params, day_type: DayTypeOf) -> None:
+        super().__init__(params, day_type)
+        self.idle = self.left
+
+    def update(self, s: Session) -> None:
+        type(self).left = s.bar.close_ns != BARS[-1].close_ns
+
+    def propose(self, s: Session) -> Proposal | None:
+        return None if self.idle else super().propose(s)
+
+
+@pytest.mark.parametrize(("leak", "subject"), [(Blocks, "arbitrated"), (Inherits, "Inherits")])
+def test_what_a_run_leaves_in_the_middle_is_found(leak: type[Pipeline], subject: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole run after a whole run shows nothing of it. Neither does a process that has run nothing before."""
+    monkeypatch.setattr(Blocks, "until_ns", 0)
+    monkeypatch.setattr(Inherits, "left", False)
+    monkeypatch.setitem(registry.BUILT_IN, "leak", leak)  # type: ignore[arg-type]
+    conf = settings("leak")
+    whole = [[fold.bar(bar) for bar in BARS] for fold in (Fold(conf) for _ in range(2))]
+
+    analysis = analyse(conf)
+
+    assert whole[0] == whole[1]
+    assert not analysis.well
+    assert subject in {each.subject for each in analysis.differences}
+
+
+def test_more_decisions_take_no_more_folding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every bar is folded four times, and again by each fold that begins anew; progress tells of it to the end."""
+    folded: list[Bar] = []
+    real = Fold.bar
+    monkeypatch.setattr(Fold, "bar", lambda self, bar: folded.append(bar) or real(self, bar))
+    heard: list[float] = []
+
+    analysis = analyse(settings("pipeline"), count=2, progress=heard.append)
+
+    anew = sum(lookahead.choose(len(BARS), 2, seed=1))
+    assert analysis.decided == 15
+    assert len(folded) == 4 * len(BARS) + anew
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0
 
 
 def test_losses_and_given_levels_come_at_the_same_bar_in_every_fold() -> None:
@@ -252,30 +319,19 @@ def proposal(entry: float) -> bytes:
 # --- where to cut ---------------------------------------------------------------------------------------------------------------
 
 
-def test_cuts_are_anywhere_by_the_seed_and_right_after_every_decision() -> None:
-    """The bar that decided is the last one that is kept."""
-    anywhere, after = lookahead.choose(1_000, [4, 9, 700], 20, seed=3)
+def test_cuts_are_anywhere_by_the_seed() -> None:
+    """As many as were asked for, each another number of bars."""
+    anywhere = lookahead.choose(1_000, 20, seed=3)
 
-    assert after == [5, 10, 701]
-    assert len(set(anywhere)) == 20
+    assert len(anywhere) == 20
     assert all(1 <= cut <= 1_000 for cut in anywhere)
-    assert (anywhere, after) == lookahead.choose(1_000, [4, 9, 700], 20, seed=3)
-    assert anywhere != lookahead.choose(1_000, [4, 9, 700], 20, seed=4)[0]
-
-
-def test_too_many_decisions_are_thinned_evenly() -> None:
-    """Folding anew costs every bar up to the cut; the withheld fold covers all of them anyway."""
-    decided = range(100_000)
-    _, after = lookahead.choose(100_000, decided, 0, seed=1)
-
-    gaps = {b - a for a, b in pairwise(after)}
-    assert sum(after) <= lookahead.MOST_BARS
-    assert len(gaps) == 1
+    assert anywhere == lookahead.choose(1_000, 20, seed=3)
+    assert anywhere != lookahead.choose(1_000, 20, seed=4)
 
 
 def test_a_short_recording_has_no_more_cuts_than_bars() -> None:
     """Asking for twenty cuts of three bars is no error."""
-    assert lookahead.choose(3, [], 20, seed=1) == ([1, 2, 3], [])
+    assert lookahead.choose(3, 20, seed=1) == {1, 2, 3}
 
 
 # --- the other process -----------------------------------------------------------------------------------------------------------
