@@ -12,11 +12,12 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from docs import program
+from tapewire import commands
 
 ROOT = Path(__file__).parents[1]
 HERE = PurePosixPath("docs")
@@ -276,16 +277,14 @@ def arranged(text: str) -> str:
     return "\n".join(out) + "\n"
 
 
-def navigation(commands: Mapping[str, list[str]]) -> list[dict[str, list[object]]]:
+def navigation(groups: Mapping[str, Iterable[str]]) -> list[dict[str, list[object]]]:
     """The navigation as `mkdocs.yml` has it, with the commands by what they are for."""
     nav: list[dict[str, list[object]]] = [
         {part: [{title: documents()[source].as_posix()} for title, source in titles.items()]} for part, titles in NAVIGATION.items()
     ]
     overview: list[object] = [{"All commands": f"{COMMANDS}/index.md"}]
-    groups: list[object] = [
-        {group: [{name: f"{COMMANDS}/{name}.md"} for name in sorted(names)]} for group, names in commands.items()
-    ]
-    nav.insert(3, {"Commands": overview + groups})
+    pages: list[object] = [{title: [{name: f"{COMMANDS}/{name}.md"} for name in sorted(names)]} for title, names in groups.items()]
+    nav.insert(3, {"Commands": overview + pages})
     return nav
 
 
@@ -305,7 +304,7 @@ def write(folder: Path) -> Path:
     shutil.copy(ROOT / ICON, content / "static")
     configuration = folder / "mkdocs.yml"
     base = (ROOT / HERE / "mkdocs.yml").read_text("utf-8")
-    configuration.write_text(f"{base}\nnav: {json.dumps(navigation(program.groups()))}\n", "utf-8")
+    configuration.write_text(f"{base}\nnav: {json.dumps(navigation(commands.by_title()))}\n", "utf-8")
     return configuration
 
 

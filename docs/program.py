@@ -14,21 +14,6 @@ from pymdownx.slugs import slugify
 from tapewire import commands
 from tapewire.daemons.operator import cli
 
-# By the module that registers a command; the first that fits. A new module of a known room needs no line here.
-GROUPS = {
-    "replay.research": "Research",
-    "replay.features": "Research",
-    "replay.training": "Research",
-    "replay.days": "The day",
-    "replay.verify": "The day",
-    "replay": "Recordings and runs",
-    "daemons.operator.subscribers": "Subscribers",
-    "daemons.operator.audit": "Subscribers",
-    "daemons.operator.anchor": "Subscribers",
-    "daemons.operator.relay": "Subscribers",
-    "daemons.operator": "The live run",
-    "": "Others",
-}
 FENCE = re.compile(r"^\s*(```+)")
 HEADING = re.compile(r"^#+ (.+)$")
 PRINTED = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?tapewire(?= |$)")
@@ -55,15 +40,6 @@ class Printed(NamedTuple):
     def name(self) -> str:
         """The command."""
         return self.words.split()[0]
-
-
-def groups() -> dict[str, list[str]]:
-    """The commands by what they are for, in the order of GROUPS."""
-    found: dict[str, list[str]] = {title: [] for title in GROUPS.values()}
-    for module, names in commands.COMMANDS.items():
-        place = next(title for start, title in GROUPS.items() if module.startswith(start))
-        found[place].extend(names)
-    return {title: names for title, names in found.items() if names}
 
 
 def command(name: str) -> Any:
@@ -101,17 +77,16 @@ def pages(shown: Iterable[Printed], places: Mapping[str, PurePosixPath]) -> Iter
     by_name: dict[str, list[Printed]] = {}
     for each in shown:
         by_name.setdefault(each.name, []).append(each)
-    for names in groups().values():
+    for names in commands.by_title().values():
         for name in names:
             yield name, page(name, by_name.get(name, []), places)
 
 
 def overview() -> str:
     """All commands, each with its line of `tapewire --help`."""
-    lines = {name: line for names in commands.COMMANDS.values() for name, line in names.items()}
     parts = ["# Commands\n\nMade from the program itself, as `tapewire --help` and `tapewire COMMAND --help` tell it.\n"]
-    for title, names in groups().items():
-        rows = "".join(f"| [{name}]({name}.md) | {cell(lines[name])} |\n" for name in names)
+    for title, lines in commands.by_title().items():
+        rows = "".join(f"| [{name}]({name}.md) | {cell(line)} |\n" for name, line in lines.items())
         parts.append(f"\n## {title}\n\n| command | does |\n| --- | --- |\n{rows}")
     return "".join(parts)
 

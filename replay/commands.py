@@ -42,9 +42,11 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 DataOption = Annotated[
     Path, typer.Option("--data", help="A file or folder with recorded bars or trades (`tapewire data formats`).")
 ]
-InstrumentOption = Annotated[str, typer.Option(help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
-PresetOption = Annotated[str, typer.Option(help="Which strategies with which numbers: of conf/presets, or a path.toml.")]
-StrategiesOption = Annotated[str | None, typer.Option(help="Comma-separated list instead of the preset's.")]
+InstrumentOption = Annotated[str, typer.Option(metavar="NAME", help="What to trade; MNQ reads NQ (conf/instruments.toml).")]
+PresetOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Which strategies with which numbers: of conf/presets, or a path.toml.")
+]
+StrategiesOption = Annotated[str | None, typer.Option(metavar="NAME,NAME", help="Comma-separated list instead of the preset's.")]
 FillOption = Annotated[
     str | None,
     typer.Option(
@@ -54,8 +56,12 @@ FillOption = Annotated[
     ),
 ]
 FillEmptyOption = Annotated[bool, typer.Option("--fill-empty", help="Bars with volume 0 fill orders, too.")]
-ProgramOption = Annotated[str | None, typer.Option(help="Apply a prop firm's program to the account (conf/programs).")]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier run there is replaced.")]
+ProgramOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Apply a prop firm's program to the account (conf/programs).")
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results; an earlier run there is replaced.")
+]
 JournalOption = Annotated[
     str | None,
     typer.Option(
@@ -257,10 +263,12 @@ def compare(
     source: Annotated[Path, typer.Argument(help="NinjaTrader's Trades or Executions grid, or its NinjaTrader.sqlite.")],
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     account: Annotated[str | None, typer.Option(help="Which account, where the source has several.")] = None,
-    zone: Annotated[str | None, typer.Option(help="Zone of the PC that exported a grid, such as Europe/Berlin.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Zone of the PC that exported a grid, such as Europe/Berlin.")
+    ] = None,
     dates: Annotated[str | None, typer.Option(help="dmy or mdy: order of a grid's dates, where no day is above 12.")] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First trade date; without it the run's.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last trade date; without it the run's.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First trade date; without it the run's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last trade date; without it the run's.")] = None,
     window: Annotated[float, typer.Option(min=0, max=60, help="Largest distance of two entries, in minutes.")] = 5,
     as_json: JsonOption = False,
 ) -> None:
@@ -338,8 +346,8 @@ def explain(
 
 def report(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    first: Annotated[str | None, typer.Option("--from", help="First trade date; without it the run's.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last trade date; without it the run's.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First trade date; without it the run's.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last trade date; without it the run's.")] = None,
     path: Annotated[Path | None, typer.Option("--out", help="The file; without it report.html of the run.")] = None,
 ) -> None:
     """Write a run's report.html again; of a live run as it is now, or of some of its dates."""

@@ -22,10 +22,12 @@ ENDS = ("", "open", "close")
 
 
 def _files(
-    zone: Annotated[str, typer.Option(help="Zone of the stamps, such as America/Chicago or UTC.", rich_help_panel=PANEL)] = "",
+    zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Zone of the stamps, such as America/Chicago or UTC.", rich_help_panel=PANEL)
+    ] = "",
     stamps: Annotated[str, typer.Option(help="open or close: which end of a bar its stamp names.", rich_help_panel=PANEL)] = "",
-    start: Annotated[str, typer.Option("--from", help="First trade date, YYYY-MM-DD.", rich_help_panel=PANEL)] = "",
-    end: Annotated[str, typer.Option("--to", help="Last trade date, YYYY-MM-DD.", rich_help_panel=PANEL)] = "",
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="First trade date, YYYY-MM-DD.", rich_help_panel=PANEL)] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last trade date, YYYY-MM-DD.", rich_help_panel=PANEL)] = "",
     contract: Annotated[str, typer.Option(help='Only this contract, such as "NQ 03-27".', rich_help_panel=PANEL)] = "",
     kind: Annotated[str, typer.Option(help="minute or tick: which files of NinjaTrader's database.", rich_help_panel=PANEL)] = "",
     roll: Annotated[

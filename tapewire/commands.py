@@ -119,3 +119,29 @@ COMMANDS: Mapping[str, Mapping[str, str]] = {
 """By module, without `tapewire.`."""
 
 GROUP = "tapewire.commands"
+
+# By the module that registers a command; the first that fits. A new module of a known room needs no line here.
+TITLES: Mapping[str, str] = {
+    "replay.research": "Research",
+    "replay.features": "Research",
+    "replay.training": "Research",
+    "replay.days": "The day",
+    "replay.verify": "The day",
+    "replay.mirror": "The day",
+    "replay": "Recordings and runs",
+    "daemons.operator.new_strategy": "Research",
+    "daemons.operator.subscribers": "Subscribers",
+    "daemons.operator.audit": "Subscribers",
+    "daemons.operator.anchor": "Subscribers",
+    "daemons.operator.relay": "Subscribers",
+    "daemons": "The live run",
+}
+ORDER = ("Recordings and runs", "Research", "The live run", "The day", "Subscribers")
+
+
+def by_title() -> dict[str, dict[str, str]]:
+    """The commands with their lines, by what they are for."""
+    found: dict[str, dict[str, str]] = {title: {} for title in ORDER}
+    for module, lines in COMMANDS.items():
+        found[next(title for start, title in TITLES.items() if module.startswith(start))].update(lines)
+    return found

@@ -10,10 +10,10 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from textwrap import shorten
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.core import TyperGroup
@@ -24,7 +24,8 @@ from tapewire.bus import disk, private
 from tapewire.bus.errors import ConfError, Interrupted, TapewireError
 
 LONGEST = 400
-"""Letters of a line in the overview, before it is cut to fit."""
+"""Letters of a line in the overview."""
+VALUES: Mapping[Any, str] = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
 
 
 class Commands(TyperGroup):
@@ -45,10 +46,11 @@ class Commands(TyperGroup):
         return _foreign().get(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        lines = _lines() | {name: command.get_short_help_str(LONGEST) for name, command in _foreign().items()}
-        room = formatter.width - 6 - max(map(len, lines))
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, shorten(line, room, placeholder="...")) for name, line in lines.items()])
+        foreign = {name: command.get_short_help_str(LONGEST) for name, command in _foreign().items()}
+        widest = max(map(len, (*_lines(), *foreign)))
+        for title, lines in (commands.by_title() | ({"Other packages": foreign} if foreign else {})).items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(widest), line) for name, line in lines.items()])
 
 
 def application() -> typer.Typer:
@@ -77,7 +79,21 @@ def registered(*functions: Callable[[typer.Typer], None]) -> dict[str, Any]:
     app.callback()(lambda: None)
     for register in functions:
         register(app)
-    return dict(typer.main.get_group(app).commands)
+    found = dict(typer.main.get_group(app).commands)
+    for command in found.values():
+        _name_values(command)
+    return found
+
+
+def _name_values(command: Any) -> None:
+    """What an option takes is TEXT, NUMBER or PATH in the help, where it has no better word. Typer shows types of Python."""
+    for each in command.params:
+        python = getattr(getattr(each, "type_descriptor", None), "annotation", None)  # older versions have words of their own
+        of = get_args(python) or (python,)
+        if each.param_type_name == "option" and each.metavar is None and of[0] in VALUES:
+            each.metavar = VALUES[of[0]]
+    for below in getattr(command, "commands", {}).values():
+        _name_values(below)
 
 
 def _print_version(wanted: bool) -> None:

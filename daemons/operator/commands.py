@@ -37,6 +37,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
+        metavar="NAME=VALUE",
         help="Change one value, such as v_reversal.drop_threshold=5.0 or exits.day_loss=none; may be repeated.",
     ),
 ]
@@ -55,12 +56,14 @@ def register(app: typer.Typer) -> None:
 
 def up(
     instrument: Annotated[
-        list[str] | None, typer.Option("--instrument", help="Instrument to trade (default: MNQ); may be repeated.")
+        list[str] | None, typer.Option("--instrument", metavar="NAME", help="Instrument to trade (default: MNQ); may be repeated.")
     ] = None,
     preset: Annotated[
         str, typer.Option(help="Strategies and their parameters: a name in conf/presets or the path of a file.")
     ] = "seed",
-    strategies: Annotated[str | None, typer.Option(help="Comma-separated strategies instead of the preset's.")] = None,
+    strategies: Annotated[
+        str | None, typer.Option(metavar="NAME,NAME", help="Comma-separated strategies instead of the preset's.")
+    ] = None,
     settings: SetOption = None,
     own: InstrumentsOption = None,
     account: Annotated[

@@ -37,7 +37,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 app = typer.Typer(help="Start by itself on trading days.", no_args_is_help=True, rich_markup_mode=None)
 
 AtOption = Annotated[str, typer.Option("--at", help="When to start, HH:MM in New York.")]
-UpArgument = Annotated[list[str] | None, typer.Argument(metavar="[-- OPTIONS OF UP]", help="Such as -- --preset seed.")]
+UpArgument = Annotated[list[str] | None, typer.Argument(metavar="-- OPTIONS OF UP", help="Such as -- --preset seed.")]
 
 
 class Planned(Struct, frozen=True):

@@ -58,13 +58,18 @@ def send(
     sl: Annotated[str | None, typer.Option(help="Distance of the stop from the price, in points.")] = None,
     stop: Annotated[str | None, typer.Option(help="With move: the new price of the stop.")] = None,
     target: Annotated[str | None, typer.Option(help="With move: the new price of the target.")] = None,
-    ttl: Annotated[str | None, typer.Option(help="Validity of an entry in seconds of market time.")] = None,
+    ttl: Annotated[
+        str | None, typer.Option(help="Validity of an entry in seconds of market time; without it `ttl_s` of `[ingress]`, 30.")
+    ] = None,
     request_id: Annotated[
         str | None, typer.Option(help="Your own id: a repeated request with the same id is not traded twice.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Refuse the signal if the gate trades another account.")] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="Strategy name for the books and the limits; a close or move is for what it has opened.")
+        str | None,
+        typer.Option(
+            help="Strategy name for the books and the limits, `external` without it; a close or move is for what it has opened."
+        ),
     ] = None,
     instance: InstanceOption = None,
     json: JsonOption = False,

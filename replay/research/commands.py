@@ -186,7 +186,11 @@ def sweep(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
     settings: Annotated[
         list[str],
-        typer.Option("--set", help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUES",
+            help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step.",
+        ),
     ],
     instrument: InstrumentOption = "MNQ",
     preset: PresetOption = "seed",
@@ -254,7 +258,11 @@ def walk_forward(
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results; finished cells there are not computed again.")],
     settings: Annotated[
         list[str],
-        typer.Option("--set", help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUES",
+            help="name=value,value; once per setting. With --trials also name=low..high or name=low..high:step.",
+        ),
     ],
     sample: Annotated[int, typer.Option(help="Sessions on which a window chooses; with --anchored the first one.")] = 60,
     test: Annotated[int, typer.Option(help="Sessions after it on which the choice is traded.")] = 20,

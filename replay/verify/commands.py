@@ -14,7 +14,7 @@ from tapewire.daemons.operator.commands import LIVE
 from tapewire.replay.commands import JsonOption, out
 from tapewire.replay.verify import bars, record, text, verdict
 
-DateArgument = Annotated[str | None, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD; without it the last day that has bars.")]
+DateArgument = Annotated[str | None, typer.Argument(metavar="DATE", help="YYYY-MM-DD; without it the last day that has bars.")]
 RunOption = Annotated[
     str | None, typer.Option("--run", "--instance", help="Name of the run, or its folder; without it the live run, up or not.")
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,27 @@ def test_both_ways_offer_the_commands_of_all_packages(program: tuple[str, ...]) 
     done = run(program, "--help")
 
     assert {"up", "doctor", "backtest", "replay", "sweep"} <= set(done.stdout.split())
+
+
+def test_the_overview_cuts_no_line_and_has_each_command_under_what_it_is_for() -> None:
+    """Lines go on below themselves; a command has one title, and stands under it."""
+    overview = " ".join(CliRunner().invoke(cli.application(), ["--help"]).stdout.split())
+
+    titles = [overview.index(f"{title}: {next(iter(lines))} ") for title, lines in commands.by_title().items()]
+    assert titles == sorted(titles)
+    for lines in commands.by_title().values():
+        assert [f"{name} {line}" for name, line in lines.items() if f"{name} {line}" not in overview] == []
+    assert sorted(name for lines in commands.by_title().values() for name in lines) == sorted(cli._lines())
+
+
+@pytest.mark.parametrize("words", ["sweep", "replay", "relay", "data convert", "schedule install"])
+def test_what_an_option_takes_is_told_without_the_types_of_python(words: str) -> None:
+    """`list[str]` and `float range` are words of a programmer."""
+    told = CliRunner().invoke(cli.application(), [*words.split(), "--help"]).stdout
+
+    options = told.partition("Options:")[2]
+    assert re.search(r"^  --\w+ [A-Z]+ ", options, re.MULTILINE)
+    assert re.findall(r"^  -.*<.+?>", options, re.MULTILINE) == []
 
 
 def test_files_of_the_current_directory_are_not_imported(tmp_path: Path) -> None:
