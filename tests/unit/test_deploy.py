@@ -16,7 +16,7 @@ import yaml
 
 from tapewire.daemons.operator import commands
 from tapewire.daemons.settings import load as configuration
-from tapewire.daemons.settings.structs import PORTS, Bus, Conf
+from tapewire.daemons.settings.structs import PORTS, Api, Bus, Conf
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -153,14 +153,33 @@ def test_what_compose_mounts_and_builds_is_there() -> None:
     assert named == set(composed()["volumes"])
 
 
-def test_the_settings_of_the_container_are_settings() -> None:
+def settings(path: Path) -> Conf:
+    return configuration.load("live", instance="desk", traded=["MNQ"], preset=configuration.preset("seed", None, ()), account=path)
+
+
+@pytest.mark.parametrize("kind", ["docker", "systemd"])
+def test_the_settings_of_a_desk_are_settings(kind: str) -> None:
     """They load over `conf/live.toml`, and trading is off."""
-    path = DEPLOY / "docker" / "desk.toml"
-    preset = configuration.preset("seed", None, ())
-    conf = configuration.load("live", instance="desk", traded=["MNQ"], preset=preset, account=path)
+    conf = settings(DEPLOY / kind / "desk.toml")
 
     assert conf.api.enabled
     assert not conf.trading.enabled
+
+
+def test_a_service_opens_no_port_to_the_network_before_it_is_told_to() -> None:
+    """The container must, within itself; a machine as it is installed must not, and sends no key as it is."""
+    conf = settings(DEPLOY / "systemd" / "desk.toml")
+
+    assert (conf.bus.host, conf.api.host) == (Bus().host, Api().host)
+    assert not conf.api.plain_outside
+
+
+def test_what_is_commented_out_in_the_settings_of_a_service_are_settings(tmp_path: Path) -> None:
+    text = re.sub(r"^# (?=\w+ = )", "", (DEPLOY / "systemd" / "desk.toml").read_text("utf-8"), flags=re.MULTILINE)
+    (tmp_path / "desk.toml").write_text(text)
+
+    conf = settings(tmp_path / "desk.toml")
+    assert (conf.bus.host, conf.api.names) == ("192.168.1.20", ("signals.example",))
 
 
 def test_every_setting_of_the_table_exists() -> None:
@@ -174,8 +193,8 @@ def test_every_setting_of_the_table_exists() -> None:
 
 
 def test_every_setting_that_is_changed_is_in_the_table() -> None:
-    desk = (DEPLOY / "docker" / "desk.toml").read_bytes()
-    changed = {(section, name) for section, values in msgspec.toml.decode(desk).items() for name in values}
+    desks = [msgspec.toml.decode(path.read_bytes()) for path in DEPLOY.glob("*/desk.toml")]
+    changed = {(section, name) for desk in desks for section, values in desk.items() for name in values}
 
     assert changed <= set(re.findall(r"^\| `\[(\w+)\] (\w+)` \|", README, re.MULTILINE))
 
