@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import pathlib
 import sys
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -21,6 +22,7 @@ from tapewire.daemons.api.problems import Problem
 from tapewire.replay import tapes
 from tapewire.replay.days import folders
 from tapewire.replay.explain import StoryMessage, shown
+from tapewire.replay.research.reasons import StrategyReasons
 
 router = APIRouter()
 Reader = Annotated[Caller, Depends(needs(Role.READER, Role.OPERATOR))]
@@ -28,10 +30,12 @@ Date = Annotated[str, Path(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="
 Name = Annotated[
     str, Path(pattern="^[A-Za-z0-9_.@:-]{1,200}$", description="Of an intent, order, execution or trade; or topic@epoch:seq.")
 ]
+Instrument = Annotated[str, Query(pattern="^[A-Za-z0-9]{1,16}$", description="A traded instrument.")]
 MOST_DAYS = 90
-EXPLAIN_S = 20.0
+BESIDE_S = 20.0
+FOLDED = datetime.timedelta(days=40)  # initial balances of twenty sessions, and the day before
 YIELDING = ("nice", "-n", "19")
-_explaining = asyncio.Lock()
+_one = asyncio.Lock()
 
 
 class ListedDay(Struct, frozen=True):
@@ -81,24 +85,56 @@ async def explain(request: Request, caller: Reader, name: Name) -> Response:
     unknown = Problem(404, "NOT_FOUND", f"nothing in the journal is called {name!r}")
     if not (run / tapes.FOLDER).is_dir():
         raise unknown
-    command = (*YIELDING, sys.executable, "-P", "-m", "tapewire", "explain", "--json", "--run", str(run), "--", name)
-    async with _explaining:
+    status, out, err = await _beside("explain", "--json", "--run", str(run), "--", name)
+    if status == ConfError.status:
+        raise unknown
+    if status:
+        raise Problem(503, "DATA", err)
+    steps = msgspec.json.decode(out, type=list[StoryMessage])
+    return json({"steps": [msgspec.to_builtins(step) | {"shown": shown(step)} for step in steps]})
+
+
+@router.get("/why/{date}", summary="Why no setup was complete", responses=gives(None, 404, 422, 503))
+async def why(request: Request, caller: Reader, date: Date, instrument: Instrument = "MNQ") -> Response:
+    """Of each strategy on a trade date: how many bars passed each of its conditions, where the last one ended, the nearest miss.
+
+    What `tapewire why --run RUN --session DATE` tells of the bars that the journal has now, in a process of its own, as `/explain`.
+    """
+    run = door_of(request).run
+    if not (run / tapes.FOLDER).is_dir():
+        raise Problem(404, "NOT_FOUND", "this run keeps no journal")
+    first = datetime.date.fromisoformat(date) - FOLDED
+    asked = ("--json", "--run", str(run), "--instrument", instrument, "--from", str(first), "--to", date, "--session", date)
+    status, out, err = await _beside("why", *asked)
+    if status == ConfError.status:
+        raise Problem(404, "NOT_FOUND", err)
+    if status:
+        raise Problem(503, "DATA", err)
+    whys = msgspec.json.decode(out, type=list[StrategyReasons])
+    return json({"strategies": [_reasons(each) for each in whys]})
+
+
+def _reasons(why: StrategyReasons) -> dict[str, object]:
+    told = {"last": None if why.last is None else str(why.last), "nearest": [str(each) for each in why.nearest]}
+    built: dict[str, object] = msgspec.to_builtins(why)
+    return built | told
+
+
+async def _beside(*words: str) -> tuple[int, bytes, str]:
+    """A command of ours in a process of its own, one at a time and at the lowest priority: its status, output, and last words."""
+    command = (*YIELDING, sys.executable, "-P", "-m", "tapewire", *words)
+    async with _one:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         try:
-            async with asyncio.timeout(EXPLAIN_S):
+            async with asyncio.timeout(BESIDE_S):
                 out, err = await process.communicate()
         except TimeoutError:
-            raise Problem(503, "TIMEOUT", "the journal is long; `tapewire explain` takes its time") from None
+            raise Problem(503, "TIMEOUT", f"the journal is long; `tapewire {words[0]}` takes its time") from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    if process.returncode == ConfError.status:
-        raise unknown
-    if process.returncode:
-        raise Problem(503, "DATA", err.decode("utf-8", "replace").strip()[-300:])
-    steps = msgspec.json.decode(out, type=list[StoryMessage])
-    return json({"steps": [msgspec.to_builtins(step) | {"shown": shown(step)} for step in steps]})
+    return process.returncode or 0, out, err.decode("utf-8", "replace").strip()[-300:]
 
 
 def _lines(run: pathlib.Path) -> list[ListedDay]:

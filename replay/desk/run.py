@@ -23,6 +23,7 @@ from tapewire.replay.desk import numbers
 from tapewire.replay.desk.arguments import typed
 from tapewire.replay.desk.numbers import ClosedTrade
 from tapewire.replay.research import why
+from tapewire.replay.research.reasons import StrategyReasons
 from tapewire.replay.sources.recording import Recording
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Story(tuple[explain.StoryMessage, ...]):
         return "\n".join(map(str, self))
 
 
-class Reasons(tuple[why.StrategyReasons, ...]):
+class Reasons(tuple[StrategyReasons, ...]):
     """Why strategies did not trade, one after another."""
 
     def __repr__(self) -> str:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from tapewire.bus.errors import ConfError, suggest
@@ -21,65 +20,12 @@ from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.tracker import core as tracker
 from tapewire.replay import loop, runs, tapes
 from tapewire.replay.lines import ENTRIES
+from tapewire.replay.research.reasons import Condition, Nearest, StrategyReasons
 from tapewire.replay.research.steps import Instrumented, Miss
 from tapewire.replay.sources.recording import Input, Recording
 from tapewire.strategies import registry
-from tapewire.strategies.clock import hhmm
-from tapewire.strategies.figures import shown
 from tapewire.strategies.protocol import Suppresses
 from tapewire.strategies.roster import Independent
-
-MINUTES = "s.minute"  # a comparison of times of day, in minutes after midnight
-
-
-class Condition(Struct, frozen=True):
-    """What must hold, how many bars came to it, and for how many of them it held."""
-
-    text: str
-    reached: int
-    held: int
-
-
-class Nearest(Struct, frozen=True):
-    """The bar of a session that came furthest without a proposal: when, at which condition, and by how much it missed.
-
-    was, wanted, by: of a comparison of numbers; None of another condition.
-    """
-
-    session: str
-    time: str
-    condition: str
-    was: float | None = None
-    wanted: float | None = None
-    by: float | None = None
-
-    def __str__(self) -> str:
-        if self.was is None or self.wanted is None or self.by is None:
-            return f"{self.time}  {self.condition}"
-        if MINUTES in self.condition:
-            return f"{self.time}  {self.condition}: {hhmm(int(self.was))} against {hhmm(int(self.wanted))}"
-        return f"{self.time}  {self.condition}: {shown(self.was)} against {shown(self.wanted)}, by {shown(self.by)}"
-
-
-class StrategyReasons(Struct, frozen=True):
-    """One strategy. asked: bars at which it was asked. elsewhere: bars at which it said no in another way than by a condition.
-
-    held_back: complete setups that it did not propose, by its reason. refused: entries that the gate refused, by reason. traded:
-    entries that the gate approved. in_position: proposals that were not asked for because a position was open. off: why it was
-    switched off.
-    """
-
-    strategy: str
-    asked: int
-    proposed: int
-    conditions: tuple[Condition, ...]
-    nearest: tuple[Nearest, ...]
-    elsewhere: int
-    held_back: dict[str, int]
-    refused: dict[str, int]
-    traded: int
-    in_position: int = 0
-    off: str = ""
 
 
 class _Count:
@@ -93,6 +39,7 @@ class _Count:
         self.held_back: Counter[str] = Counter()
         self.made: list[int] = []  # closes of the bars with a proposal
         self._nearest: dict[str, tuple[tuple[int, float], Nearest]] = {}
+        self._last: tuple[Session, int, Miss | None] | None = None
 
     def take(self, s: Session, *, proposed: bool) -> None:
         notes, steps = self.watch.notes, self.watch.steps
@@ -103,6 +50,7 @@ class _Count:
             self.held[step] += 1
         for step, _ in notes.failed:
             self.reached[step] += 1
+        self._last = None
         if proposed:
             self.made.append(s.bar.close_ns)
             return
@@ -110,10 +58,14 @@ class _Count:
             self.elsewhere += 1
             return
         step, miss = max(notes.failed, key=lambda each: (steps[each[0]].place, -_share(each[1])))
+        self._last = s, step, miss
         rank = (steps[step].place, -_share(miss))
         if s.session not in self._nearest or rank > self._nearest[s.session][0]:
-            told = () if miss is None else (float(miss.was), float(miss.wanted), float(miss.by))
-            self._nearest[s.session] = rank, Nearest(s.session, tapes.wall(s.bar.close_ns), steps[step].text, *told)
+            self._nearest[s.session] = rank, self._told(s, step, miss)
+
+    def _told(self, s: Session, step: int, miss: Miss | None) -> Nearest:
+        told = () if miss is None else (float(miss.was), float(miss.wanted), float(miss.by))
+        return Nearest(s.session, tapes.wall(s.bar.close_ns), self.watch.steps[step].text, *told)
 
     def result(self, gate: _Gate, off: str) -> StrategyReasons:
         name = self.watch.strategy.name
@@ -135,6 +87,7 @@ class _Count:
             traded=gate.traded[name],
             in_position=sum((name, at) not in gate.asked and any(a < at < b for a, b in gate.open) for at in self.made),
             off=off,
+            last=None if self._last is None else self._told(*self._last),
         )
 
 
@@ -259,6 +212,8 @@ def lines(whys: list[StrategyReasons]) -> Iterator[str]:
         if why.nearest:
             yield "  nearest of each session:"
             yield from (f"    {nearest}" for nearest in why.nearest)
+        if why.last:
+            yield f"  at the last bar, {why.last}"
 
 
 def _wanted(asked: str, names: Mapping[str, str]) -> list[str]:

@@ -169,6 +169,21 @@ def test_a_trade_appears_and_leads_to_its_chain(shown: Shown) -> None:
     shown.page.locator("#sheet [value=close]").click()
 
 
+def test_why_not_tells_which_condition_each_strategy_lacked(shown: Shown) -> None:
+    """Of the bars that have been played, decided again beside the replay: of each strategy, with the time of the last bar."""
+    shown.page.locator("#why").click()
+    told = shown.page.locator("#sheet .reasons")
+    told.first.wait_for(timeout=60_000)
+
+    assert told.count() == 4
+    assert (
+        f"The last bar lacked: {dt.datetime.fromtimestamp(shown.bars()[-1].close_ns / 1e9, NEW_YORK):%H:%M} "
+        in told.first.inner_text()
+    )
+    assert told.locator("td.words").count() > 3
+    shown.page.locator("#sheet [value=close]").click()
+
+
 def test_a_day_opens_its_report(shown: Shown) -> None:
     """As the daybook has written it, with its own style and without a script."""
     shown.page.reload()

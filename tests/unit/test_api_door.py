@@ -28,6 +28,7 @@ ALLOWED = {
     ("GET", "/days"): {"reader", "operator"},
     ("GET", "/days/2026-03-05/report"): {"reader", "operator"},
     ("GET", "/explain/MNQ-1"): {"reader", "operator"},
+    ("GET", "/why/2026-03-05"): {"reader", "operator"},
     ("GET", "/trades/today"): {"reader", "operator", "subscriber"},
     ("GET", "/trades/history"): {"reader", "operator", "subscriber"},
     ("GET", "/performance"): {"reader", "operator", "subscriber"},

@@ -15,7 +15,7 @@ import tapewire
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay import runs
-from tapewire.replay.research import why
+from tapewire.replay.research.reasons import Nearest
 from tapewire.replay.research.sessions import sessions
 from tapewire.replay.research.steps import Instrumented, Miss
 from tapewire.replay.sources import synthetic
@@ -223,6 +223,16 @@ def test_refusals_and_trades_are_those_of_the_run(run):
     assert sum(each.traded for each in whys) == len(run.proposals) - len(refused) > 0
 
 
+def test_the_last_bar_tells_which_condition_it_lacked(run):
+    """Of every strategy the same bar, of the last session; not one that was a complete setup, or has no single conditions."""
+    whys = [each for each in run.why_not() if each.last]
+
+    assert {each.last.session for each in whys} == {run.sessions.session.iloc[-1]}
+    assert len({each.last.time for each in whys}) == 1
+    assert all(each.last.condition in {condition.text for condition in each.conditions} for each in whys)
+    assert repr(run.why_not()).count(f"at the last bar, {whys[0].last.time}") == len(whys)
+
+
 def test_one_session_is_counted_with_the_history_of_those_before(run):
     """The counts of the sessions add up to those of all."""
     (whole,) = run.why_not("edge_fade")
@@ -245,7 +255,7 @@ def test_a_strategy_or_a_session_that_is_not_there_is_refused(run, strategy, ses
 
 def test_a_time_of_day_is_shown_as_one():
     """Minutes after midnight mean nothing to a person."""
-    nearest = why.Nearest("2026-03-02", "2026-03-02T14:00:00", "s.minute < '13:30'", 840.0, 810.0, 30.0)
+    nearest = Nearest("2026-03-02", "2026-03-02T14:00:00", "s.minute < '13:30'", 840.0, 810.0, 30.0)
 
     assert str(nearest) == "2026-03-02T14:00:00  s.minute < '13:30': 14:00 against 13:30"
 

@@ -315,6 +315,24 @@ async function explain(id) {
   }
 }
 
+// Which condition each strategy lacked, at the last bar and on the whole date: the date is decided again, beside the run.
+async function whyNot() {
+  const date = model.market(chosen).bars.at(-1)?.session;
+  if (!date) {
+    tell("No bar yet.");
+    return;
+  }
+  const title = `Why no setup, ${chosen}, ${date}`;
+  sheet(title, el("p.soft", {}, "Deciding the date again…"));
+  try {
+    const { strategies } = await get(`why/${date}?instrument=${encodeURIComponent(chosen)}`);
+    sheet(title, ...strategies.map(panels.reasons));
+  } catch (error) {
+    sheet(title, el("p.error", {}, error.message));
+  }
+}
+$("why").addEventListener("click", whyNot);
+
 const KINDS = { bar: "Bar", session: "What was known of the session", intents: "A strategy proposes", decisions: "The gate decides", signal: "Signal", reject: "Refusal", place_order: "Order to the venue", close_position: "Close to the venue", move_bracket: "Move to the venue", order_event: "Order", fill: "Fill", position_changed: "Position", trade: "Trade", risk: "Account" };
 
 function step(each) {

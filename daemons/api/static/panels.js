@@ -135,6 +135,21 @@ export function strategies(model, market) {
       row.values ? el("p.soft.values", {}, row.values) : null)));
 }
 
+// What one strategy lacked on a date. Conditions are its own code; those that every bar passed say nothing and are left out.
+export function reasons(each) {
+  const lacked = each.conditions.filter(({ reached, held }) => reached > held);
+  const refused = Object.entries(each.refused).map(([reason, count]) => `${words(reason)} ${count}`).join(", ");
+  const told = `Asked at ${each.asked.toLocaleString("en-US")} bars, proposed ${each.proposed}${refused ? `, refused: ${refused}` : ""}, traded ${each.traded}.`;
+  const near = each.nearest.at(-1);
+  const short = (text) => text.replace(/^\S+T(\d\d:\d\d):\d\d\s+/, "$1 ");
+  return el("section.reasons", {}, el("h3", {}, each.strategy), el("p", {}, told),
+    each.off ? el("p.error", {}, `Switched off: ${each.off}`) : null,
+    each.last ? el("p", {}, "The last bar lacked: ", el("code", {}, short(each.last))) : null,
+    near && near !== each.last ? el("p", {}, "The nearest lacked: ", el("code", {}, short(near))) : null,
+    lacked.length ? el("table", {}, el("thead", {}, el("tr", {}, ...["Came to it", "Held", "Condition"].map((name, at) => el("th", { scope: "col", class: at < 2 ? "n" : null }, name)))),
+      el("tbody", {}, ...lacked.map(({ reached, held, text }) => el("tr", {}, el("td.n", {}, reached.toLocaleString("en-US")), el("td.n", {}, held.toLocaleString("en-US")), el("td.words", {}, el("code", {}, text)))))) : null);
+}
+
 function asked(model, session, bar) {
   if (model.state.killed) return "Killed: every entry is refused";
   if (session.degraded) return "The date has a gap: no entries";
