@@ -21,6 +21,7 @@ NAMED_DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w./]+\.(?:py|cs|conf|toml|md))(?:::(\w+))?`")
 PROTOCOL_SECTION = re.compile(r"PROTOCOL(?:\.md)?,?\s+(?:section\s+)?(\d+)\b")
+CITED_SECTION = re.compile(r'\b(README|RUNBOOK|PLAYBOOK|SCHEDULE|MAPPING)(?:\.md)?(?:\]\([^)]*\))?, "([^"\n]+)"')
 CODE = re.compile(r"`[^`]*`")
 SPELLED_PATH = re.compile(r"`([\w.-]+(?:/[\w.-]*)*)(?:::\w+)?`")
 GUIDES = ("README.md", "CONTRIBUTING.md", "daemons/RUNBOOK.md", "daemons/gate/README.md", "strategies/README.md", "bus/PROTOCOL.md")
@@ -148,6 +149,21 @@ def test_every_cited_section_of_the_protocol_exists() -> None:
 
     assert cited
     assert not [each for each in sorted(cited) if each[1] not in headings]
+
+
+def headings(path: Path) -> set[str]:
+    """Of a document; a line in a fence is none."""
+    outside = re.sub(r"^\s*```.*?^\s*```", "", (ROOT / path).read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"^#+ (.+)$", outside, re.MULTILINE))
+
+
+def test_every_section_that_is_cited_by_its_heading_exists() -> None:
+    """As `RUNBOOK.md, "The day"`, in any text; a section may have moved to another document."""
+    cited = [(name, *found) for name, text in shipped() for found in CITED_SECTION.findall(text)]
+    there = {(path.stem, heading) for path in DOCUMENTS for heading in headings(path)}
+
+    assert len(cited) >= 5
+    assert [each for each in cited if not any(each[1] == stem and each[2] in heading for stem, heading in there)] == []
 
 
 # --- ARCHITECTURE.md ------------------------------------------------------------------------------------------------------------
