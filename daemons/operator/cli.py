@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -81,19 +81,40 @@ def registered(*functions: Callable[[typer.Typer], None]) -> dict[str, Any]:
         register(app)
     found = dict(typer.main.get_group(app).commands)
     for command in found.values():
-        _name_values(command)
+        _adapt_help(command)
     return found
 
 
-def _name_values(command: Any) -> None:
-    """What an option takes is TEXT, NUMBER or PATH in the help, where it has no better word. Typer shows types of Python."""
+def _adapt_help(command: Any) -> None:
+    """What an option takes is TEXT, NUMBER or PATH, where it has no better word; typer has Python's types. No line is cut."""
     for each in command.params:
         python = getattr(getattr(each, "type_descriptor", None), "annotation", None)  # older versions have words of their own
         of = get_args(python) or (python,)
         if each.param_type_name == "option" and each.metavar is None and of[0] in VALUES:
             each.metavar = VALUES[of[0]]
-    for below in getattr(command, "commands", {}).values():
-        _name_values(below)
+    if below := getattr(command, "commands", {}):
+        command.format_commands = partial(_format_commands, below)
+    else:
+        command.format_options = partial(_format_options, command)
+    for each in below.values():
+        _adapt_help(each)
+
+
+def _format_commands(below: Mapping[str, Any], ctx: Any, formatter: Any) -> None:
+    with formatter.section("Commands"):
+        formatter.write_dl([(name, each.get_short_help_str(LONGEST)) for name, each in below.items()])
+
+
+def _format_options(command: Any, ctx: Any, formatter: Any) -> None:
+    """Arguments, options, and the options that belong to a section of their own; typer draws these with rich alone."""
+    sections: dict[str, list[Any]] = {}
+    for each in command.get_params(ctx):
+        title = "Arguments" if each.param_type_name == "argument" else getattr(each, "rich_help_panel", None) or "Options"
+        if record := each.get_help_record(ctx):
+            sections.setdefault(title, []).append(record)
+    for title in sorted(sections, key=("Arguments", "Options").count, reverse=True):
+        with formatter.section(title):
+            formatter.write_dl(sections[title])
 
 
 def _print_version(wanted: bool) -> None:

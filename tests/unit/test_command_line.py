@@ -68,6 +68,21 @@ def test_what_an_option_takes_is_told_without_the_types_of_python(words: str) ->
     assert re.findall(r"^  -.*<.+?>", options, re.MULTILINE) == []
 
 
+def test_the_options_of_files_have_a_section_of_their_own() -> None:
+    """They are the same of every command that reads recordings, and behind the command's own."""
+    told = CliRunner().invoke(cli.application(), ["data", "inspect", "--help"]).stdout
+
+    own, files = told.partition("Options:")[2].split("How the files are to be read:")
+    assert re.findall(r"^  (--[\w-]+)", own, re.MULTILINE) == ["--instrument", "--instruments", "--json", "--help"]
+    assert {"--zone", "--from", "--mapping"} <= set(re.findall(r"^  (--[\w-]+)", files, re.MULTILINE))
+
+
+def test_a_group_cuts_no_line_of_its_commands() -> None:
+    told = " ".join(CliRunner().invoke(cli.application(), ["keys", "--help"]).stdout.split())
+
+    assert "token Print a key as one word, for the header X-API-Key of HTTP and for the page." in told
+
+
 def test_files_of_the_current_directory_are_not_imported(tmp_path: Path) -> None:
     """A file named as a module of Python or of a dependency does not replace it, although `-m` puts the directory on the path."""
     for name in ("typer", "statistics", "replay"):
