@@ -526,8 +526,10 @@ def show(summary: Summary, alarms: Iterable[Alarm], out_dir: Path, as_json: bool
 def told(run: Path) -> Iterator[tuple[str, str]]:
     """What the trades of a run amount to, and how little that may say: name, text. The formulas are in replay/desk/numbers.py."""
     from tapewire.replay.desk.run import load
+    from tapewire.replay.report.text import many_sessions
 
-    found = {name: "none" if value is None else f"{value:,.2f}" for name, value in load(run).figures().items()}
+    figures = load(run).figures()
+    found = {name: "none" if value is None else f"{value:,.2f}" for name, value in figures.items()}
     yield (
         "a trade",
         (
@@ -537,14 +539,9 @@ def told(run: Path) -> Iterator[tuple[str, str]]:
     )
     yield "a year", f"Sharpe {found['sharpe']}, Sortino {found['sortino']}, Calmar {found['calmar']} (252 sessions)"
     if found["confidence_low"] != "none":
-        needed = found["sessions_needed"].removesuffix(".00")
-        yield (
-            "a session",
-            (
-                f"{found['session_mean']} $, between {found['confidence_low']} and {found['confidence_high']} with 95 %; "
-                f"{needed} sessions would tell it from 0"
-            ),
-        )
+        told = f"{found['session_mean']} $, between {found['confidence_low']} and {found['confidence_high']} with 95 %"
+        needed = figures["sessions_needed"]
+        yield "a session", told if needed is None else f"{told}; {many_sessions(int(needed))} would tell it from 0"
 
 
 def untold(run: Path) -> Iterator[tuple[str, str]]:

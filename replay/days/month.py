@@ -72,7 +72,9 @@ def of(month: str, days: Sequence[Performance]) -> MonthSummary:
 
 
 def page(summary: MonthSummary) -> bytes:
-    """The month as one page that needs no network and no other file."""
+    """The month as one page that needs no network and no other file; the reports of its days lie in the folders beside it."""
+    from tapewire.replay.report import charts  # here, because the daybook would hold it all the time
+
     total = summary.figures
     figures = (
         ("Net", money(total["net"]), tone(total["net"]), "after commission"),
@@ -89,12 +91,22 @@ def page(summary: MonthSummary) -> bytes:
         if total[key]
     )
     days = (
-        (day.session, f"{day.trades:,}", f"{day.wins:,}", parts.net(day.net), f"{day.missing:,}", "" if day.closed else "open")
+        (
+            _linked(day.session),
+            f"{day.trades:,}",
+            f"{day.wins:,}",
+            parts.net(day.net),
+            f"{day.missing:,}",
+            "" if day.closed else "open",
+        )
         for day in summary.days
     )
+    drawn = charts.daily([(day.session, day.net) for day in summary.days])
+    caption = "<figcaption>Bars: the net of each day. Line: their sum so far. Dollars, realised.</figcaption>"
+    figure = f"<figure>{drawn}{caption}</figure>" if drawn else ""
     content = (
         f'<header><h1>{text(summary.month)}</h1><p class="facts">{count(len(summary.days), "day")}</p></header>',
-        f"{parts.tiles(figures)}<h2>Days</h2>{parts.panel(parts.table('', DAYS, days, label='Days'))}",
+        f"{parts.tiles(figures)}<h2>Days</h2>{figure}{parts.panel(parts.table('', DAYS, days, label='Days'))}",
         f'<h2>Results</h2><div class="columns">{groups}</div>',
     )
     return parts.document(f"tapewire month {summary.month}", content).encode()
@@ -113,6 +125,11 @@ def rows(group: Mapping[str, Any], key: str) -> list[tuple[str, ...]]:
         )
         for name in names
     ]
+
+
+def _linked(session: str) -> str:
+    """A day, and the way to its report from the month's folder."""
+    return f'<a href="{text(session[8:])}/report.html">{text(session)}</a>'
 
 
 def _escaped(cells: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from tapewire.replay import tapes
 from tapewire.replay.report.facts import Done
@@ -66,6 +67,28 @@ def equity(trades: Sequence[Done], sessions: Sequence[str]) -> str:
         y=steps(lower, 3, axis),
         x=[(place, "", rank) for place, _, rank in labels],
     )
+
+
+def daily(days: Sequence[tuple[str, float]]) -> str:
+    """The net of each day as a bar, and their sum so far as a line, in dollars. Returns nothing for less than two."""
+    if len(days) < 2:
+        return ""
+    size, sums = len(days), list(accumulate(net for _, net in days))
+    y = padded(min(0.0, *sums, *(net for _, net in days)), max(0.0, *sums, *(net for _, net in days)), 0.08)
+    zero = down(y(0))
+    shapes, titles = [], []
+    for at, ((day, net), total) in enumerate(zip(days, sums, strict=True)):
+        left, right = (at + 0.2) / size * WIDTH, (at + 0.8) / size * WIDTH
+        kind = "win" if net > 0 else "lose"
+        shapes.append(f'<path class="bar {kind}" d="M{left:.1f} {zero}V{down(y(net))}H{right:.1f}V{zero}z"/>')
+        told = f"{day}: {money(net)}, so far {money(total)}"
+        field = f'x="{percent(at / size)}" y="0" width="{percent(1 / size)}" height="100%"'
+        titles.append(f'<rect class="hit" {field}><title>{told}</title></rect>')
+    line = "L".join(f"{(at + 0.5) / size * WIDTH:.1f} {down(y(total))}" for at, total in enumerate(sums))
+    shapes += [f'<path class="zero" d="M0 {zero}H{WIDTH}"/>', f'<path class="equity" d="M{line}"/>']
+    labels = ranked([((at + 0.5) / size - 0.03, day[5:]) for at, (day, _) in enumerate(days)], 0.075, 0.14)
+    about = f"Net of {count(size, 'day')}, in sum {money(sums[-1])}"
+    return plot("equity-plot", about, WIDTH, shapes, titles, y=steps(y, 6, axis), x=labels, ruled=False)
 
 
 def _stepped(x: Sequence[float], y: Sequence[int]) -> str:

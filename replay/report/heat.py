@@ -77,7 +77,7 @@ def _cell(trades: Sequence[Done], shade: Callable[[float], str] | None, *, label
     net = _net(trades)
     won = sum(each.trade.net_cents > 0 for each in trades) / len(trades)
     told = f"{money(net)}, {count(len(trades), 'trade')}, {share(won)} with a gain"
-    kind = "sum" if shade is None else shade(net)
+    kind = "sum" if shade is None else shade(net) if round(net) else "even"
     return f'<td class="{kind}" title="{text(told)}"{named}>{short(net)}</td>'
 
 

@@ -15,7 +15,7 @@ from tapewire.replay.program import Verdict
 from tapewire.replay.report import candles, charts, facts, heat, parts, profile
 from tapewire.replay.report.facts import Done, DrawnSession, Facts
 from tapewire.replay.report.parts import Column
-from tapewire.replay.report.text import DASH, MINUS, count, money, price, ratio, share, text, tone
+from tapewire.replay.report.text import DASH, MINUS, count, many_sessions, money, price, ratio, share, text, tone
 
 MOST_ROWS = 100  # trades that stand in the page itself; the script leafs through all
 MOST_IGNORED = 200
@@ -136,8 +136,8 @@ def _chance(run: Facts) -> str:
         told += f"that is {'above' if low > 0 else 'below'} 0, if the next sessions are like these. "
     if have < FEW:
         told += f"Of fewer than {FEW} sessions the interval is too narrow. "
-    if of["sessions_needed"] is not None:
-        told += f"To tell such a mean from 0 takes about {count(of['sessions_needed'], 'session')}."
+    if (needed := of["sessions_needed"]) is not None:
+        told += f"To tell such a mean from 0 takes {many_sessions(needed)}."
     return f'<p class="chance">{text(told)}</p>'
 
 
@@ -336,7 +336,7 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
     return (
         f'<details class="day" data-session="{text(day.session)}"{" open" if opened else ""}><summary><h3>{text(day.session)}</h3>'
         f"<span>{weekday}</span><span>{text(day.instrument)}</span><span>{text(height)}</span>"
-        f"<span>widest type {text(widest)}</span>"
+        f"<span>day type at its furthest {text(widest)}</span>"
         f"<span>{count(len(day.holdings), 'trade')}</span>{result}</summary>"
         f"<figure>{candles.session(day, day_type)}"
         f"<figcaption>{legend}<span>{marks}</span>{beyond}"
@@ -398,7 +398,7 @@ def _applied(summary: Summary) -> str:
     """What each strategy got beside itself."""
     if not summary.applied:
         return ""
-    columns = (Column("Strategy"), Column("Common exits", "wide"), Column("Limits", "wide"), Column("Size", "wide"))
+    columns = (Column("Strategy"), Column("Common exits", "wide"), Column("Limits", "wide"), Column("Size", "words"))
     rows = [tuple(map(text, (name, words(each.exits), words(each.limits), each.size))) for name, each in summary.applied.items()]
     costs = "".join(f"<p>{text(name)}: {text(each)}.</p>" for name, each in summary.costs.items())
     return f"<h2>What was applied</h2>{costs}{parts.panel(parts.table('', columns, rows))}"

@@ -24,7 +24,7 @@ MOST_COLUMNS = 5  # of a table that stays one on a phone; of a wider one each ro
 
 
 class Column(Struct, frozen=True):
-    """A column of a table. kind: "" for text, "n" for a number, set right, "wide" for text that may wrap."""
+    """A column of a table. kind: "" for text, "n" for a number, set right, "words" for text that wraps, "wide" within words too."""
 
     name: str
     kind: str = ""

@@ -8,6 +8,7 @@ from tapewire.strategies.figures import shown
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+MOST_SESSIONS = 10_000
 
 
 def text(value: object) -> str:
@@ -57,3 +58,8 @@ def tone(number: float | None) -> str:
 
 def _sign(number: float, signed: bool) -> str:
     return MINUS if number < 0 else "+" if number > 0 and signed else ""
+
+
+def many_sessions(needed: int) -> str:
+    """How many sessions a test would take. Beyond forty years the figure says nothing more."""
+    return f"about {count(needed, 'session')}" if needed <= MOST_SESSIONS else f"more than {MOST_SESSIONS:,} sessions (40 years)"

@@ -10,6 +10,8 @@ import pytest
 
 from tapewire.replay.days import month
 from tapewire.replay.report import page as report
+from tapewire.replay.report import parts
+from tapewire.replay.report.parts import Column
 from tapewire.replay.report.text import MINUS
 from tapewire.replay.research import table
 from tapewire.replay.research.cell import DayResult, Result
@@ -107,6 +109,23 @@ def test_nothing_is_cut_and_axe_finds_nothing(
     page.screenshot(path=browser.PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate(CUT) == []
     assert (width, scheme) not in ((1400, "light"), (390, "dark")) or browser.faults(page) == []
+    page.context.close()
+
+
+def test_a_phone_breaks_a_long_name_and_no_heading(visitor: Visitor, tmp_path: Path) -> None:
+    """A code of a reason is one word; a heading above cards has their whole width, and a cell without a word takes no room."""
+    names = ("Trades", "Gains", "Profit factor", "Per trade", "Mean R")
+    cards = (Column("Type"), *parts.numbers(*names), Column("State"))
+    long = parts.table("By day type at the entry", cards, [("p_day", *["1"] * 5, "")])
+    exits = ("VWAP_BREACH_PM", "12", "100.0%", "0.00", f"{MINUS}$1,184.74")
+    short = parts.table("", (Column("Exit"), *parts.numbers(*names[:4])), [exits])
+    path = tmp_path / "page.html"
+    path.write_text(parts.document("a page", (parts.panel(long), parts.panel(short))))
+    page = opened(visitor, path, width=390, height=844)
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("caption").bounding_box()["height"] < 40
+    assert not page.locator("td[data-label=State]").is_visible()
     page.context.close()
 
 

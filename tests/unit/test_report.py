@@ -15,8 +15,9 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Action
 from tapewire.daemons.settings import load as configuration
 from tapewire.replay import outputs
+from tapewire.replay.days import month
 from tapewire.replay.report import facts, heat, page, plot, write
-from tapewire.replay.report.text import MINUS, money, price, short
+from tapewire.replay.report.text import MINUS, many_sessions, money, price, short
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tests import reports
 from tests.runs import SESSION, Tape, at, conf, finished, session, signal, trade
@@ -252,6 +253,35 @@ def test_the_figures_are_those_of_the_desk(tmp_path):
     assert "that cannot be told from 0" in shown
     assert "1 session long, not recovered" in shown
     assert f"takes about {found.figures['sessions_needed']:,} sessions" in shown
+
+
+@pytest.mark.parametrize(
+    ("needed", "words"),
+    [(1, "about 1 session"), (10_000, "about 10,000 sessions"), (10_001, "more than 10,000 sessions (40 years)")],
+)
+def test_more_sessions_than_anybody_has_are_not_counted(needed, words):
+    assert many_sessions(needed) == words
+
+
+def test_a_sum_that_is_shown_as_nothing_has_no_colour(tmp_path):
+    """Its shade is that of the furthest, and with one month that is its own: here 36 cents."""
+    tape = Tape(tmp_path / "run")
+    tape.publish("session.MNQ.", at(661), session(661, 100))
+    tape.publish("trade.MNQ.", at(662), trade(661, 662, 36))
+    tape.close()
+    found = facts.read(ended(tmp_path / "run"), 10)
+
+    assert 'class="even"' in heat.months(found.trades, [SESSION])
+
+
+def test_a_month_draws_its_days_and_leads_to_their_reports():
+    """A bar for each day, the line of their sum, and a link into the folder beside the page."""
+    days = reports.performances()
+    shown = month.page(month.of("2025-01", days)).decode()
+
+    assert shown.count('class="bar ') == len(days)
+    assert f"Net of {len(days)} days, in sum " in shown
+    assert f'<a href="{days[0].session[8:]}/report.html">{days[0].session}</a>' in shown
 
 
 def test_some_dates_make_a_page_of_their_own(tmp_path):
