@@ -2,18 +2,22 @@
 
 A daemon that starts folds the same inputs by the same functions (daemons/shell/recovery.py): the journal without what it had lost,
 with its gaps where they occurred, and the gate its log. Here the outputs are kept instead of being sent. Days before the date are
-folded for the state that they leave; if they came out otherwise, the date still begins with the numbers that it had.
+folded for the state that they leave; if they came out otherwise, the date still begins with the numbers that it had. So one fold
+serves many dates, in their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tapewire.bus import topics, wire
 from tapewire.bus.daemon import Daemon, Event, Output, Request
 from tapewire.bus.errors import Poisoned, raised_at
-from tapewire.bus.messages import Ack, Decisions, Gap, Header, Intents
+from tapewire.bus.messages import Ack, Body, Decisions, Gap, Header, Intents
 from tapewire.bus.stamp import Stamper
 from tapewire.bus.voice import Voice
 from tapewire.daemons.gate import core as gate
@@ -22,7 +26,7 @@ from tapewire.daemons.shell import epochs, recovery
 from tapewire.daemons.shell.aside import Aside
 from tapewire.daemons.shell.epochs import Make
 from tapewire.replay.verify import record
-from tapewire.replay.verify.record import Dates, Epoch, EpochJournal, LogFile, Number
+from tapewire.replay.verify.record import DatedFrames, Dates, Epoch, EpochJournal, LogFile, Number
 
 Given = dict[str, dict[Number, bytes]]
 """Messages by topic and number."""
@@ -45,55 +49,59 @@ class _ReadAside(Aside):
         return Poisoned(self._name, f"{type(error).__name__} at {raised_at(error)}")
 
 
-class _DateNumbers(Stamper):
-    """Numbers the messages of an epoch; the date begins with the numbers that it had.
+class Fold(ABC):
+    """One daemon of one epoch, folded as far as the dates that are asked about, and what it gives for each.
 
     Args:
-        first: the number of the date's first message by topic.
+        dates: those that will be asked about.
     """
 
-    def __init__(self, source: str, epoch: int, date: str, first: Mapping[str, int]) -> None:
-        super().__init__(source, epoch)
-        self._date = date
-        self._first = dict(first)
-        self._dates = Dates()
-
-    def header(self, topic: str, event_ns: int, cause: str = "") -> Header:
-        if topic in self._first and self._dates.of(event_ns) >= self._date:
-            self.last[topic] = self._first.pop(topic) - 1
-        return super().header(topic, event_ns, cause)
-
-
-class EpochFold:
-    """One daemon of one epoch and its outputs on one date.
-
-    Args:
-        published: what it has published on the date.
-    """
-
-    def __init__(self, run: Path, daemon: Daemon, epoch: int, date: str, published: Given) -> None:
-        first = {topic: min(seq for _, seq in numbers) for topic, numbers in of_epoch(published, epoch).items()}
+    def __init__(self, run: Path, daemon: Daemon, epoch: int, dates: Iterable[str]) -> None:
         self.daemon = daemon
         self.core = daemon.core
-        self.given: Given = {}
-        self._date = date
+        self._asked = frozenset(dates)
         self._dates = Dates()
         self._aside = _ReadAside(run, daemon)
-        self._voice = Voice(_DateNumbers(daemon.name, epoch, date, first))
+        self._voice = Voice(Stamper(daemon.name, epoch))
+        self._given: dict[str, list[tuple[str, Header, Body]]] = {}
+        self._error: Unstepped | None = None
 
-    def past(self, event: Event) -> None:
+    def of(self, date: str, published: Given) -> Given:
+        """What it gives for a date, no earlier than the last one that was asked about; each date once.
+
+        Args:
+            published: what it has published on the date in this epoch.
+        Raises:
+            Unstepped: its core raises on a recorded event, of this date or before.
+        """
+        if self._error is None:
+            try:
+                self._advance(date)
+            except Unstepped as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return _numbered(self._given.pop(date, []), published)
+
+    @abstractmethod
+    def _advance(self, date: str) -> None:
+        """Fold to the end of a date."""
+
+    def _past(self, event: Event) -> None:
         """An event of an earlier epoch, whose outputs were another's."""
         self._outputs(event)
 
-    def step(self, event: Event) -> list[Intents]:
+    def _step(self, event: Event) -> list[Intents]:
         """An event of this epoch. Returns the requests that wait for an answer."""
         asked: list[Intents] = []
         for output in self._outputs(event):
             header = self._voice.header(event, output)
             if isinstance(output, Request) and isinstance(output.body, Intents):
                 asked.append(output.body)
-            if output.topic.startswith(record.JUDGED[self.daemon.name]) and self._dates.of(header.event_ns) == self._date:
-                self.given.setdefault(output.topic, {})[header.epoch, header.seq] = wire.encode(header, output.body)
+            if output.topic.startswith(record.JUDGED[self.daemon.name]):
+                date = self._dates.of(header.event_ns)
+                if date in self._asked:
+                    self._given.setdefault(date, []).append((output.topic, header, output.body))
         return asked
 
     def _outputs(self, event: Event) -> Sequence[Output]:
@@ -103,56 +111,87 @@ class EpochFold:
             raise Unstepped(self.daemon.name, event, error.text) from error
 
 
-def of_journal(
-    run: Path, epoch: Epoch, make: Make, date: str, published: Given, conf: Conf | None = None, besides: Given | None = None
-) -> Given:
-    """What a daemon that folds the journal gives for the date.
+class JournalFold(Fold):
+    """A daemon that folds the journal.
 
     Args:
         conf: in place of the epoch's own. besides: messages that it had read and the journal lacks.
-    Raises:
-        Unstepped: its core raises on a recorded event.
     """
-    conf = conf or epoch.conf
-    daemon = make(conf)
-    fold, dates = EpochFold(run, daemon, conf.epoch, date, published), Dates()
-    subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
-    past = recovery.of_history(EpochJournal(run, epoch.until, besides), daemon, subscribe, conf.since, conf.folds)
-    answers = {
-        (event.body.instrument, event.body.id): event
-        for event in past.answers.values()
-        if isinstance(event.body, Decisions) and event.header.epoch == conf.epoch
-    }
-    new, market_ns = conf.epoch == 1, 0
-    for of_this_epoch, event in past.facts:
-        if not isinstance(event.body, Gap):
-            if dates.of(event.header.event_ns) > date:
-                break
-            market_ns = max(market_ns, event.header.event_ns)
-        if of_this_epoch and not new:
-            fold.step(epochs.begun(daemon.name, conf.epoch, market_ns))
-            new = True
-        if not new:
-            fold.past(event)
-            continue
-        for asked in fold.step(event):
-            if (answer := answers.pop((asked.instrument, asked.id), None)) is not None:
-                fold.step(answer)
-    return fold.given
+
+    def __init__(
+        self, run: Path, epoch: Epoch, make: Make, dates: Iterable[str], conf: Conf | None = None, besides: Given | None = None
+    ) -> None:
+        conf = conf or epoch.conf
+        daemon = make(conf)
+        super().__init__(run, daemon, conf.epoch, dates)
+        subscribe = tuple(prefix for prefix in daemon.subscribe if prefix != topics.GAP)
+        past = recovery.of_history(EpochJournal(run, epoch.until, besides), daemon, subscribe, conf.since, conf.folds)
+        self._answers = {
+            (event.body.instrument, event.body.id): event
+            for event in past.answers.values()
+            if isinstance(event.body, Decisions) and event.header.epoch == conf.epoch
+        }
+        self._facts = past.facts
+        self._next: tuple[bool, Event] | None = None  # read, and of a later date
+        self._epoch, self._new, self._market_ns = conf.epoch, conf.epoch == 1, 0
+
+    def _advance(self, date: str) -> None:
+        while (fact := self._next or next(self._facts, None)) is not None:
+            of_this_epoch, event = fact
+            if not isinstance(event.body, Gap):
+                if self._dates.of(event.header.event_ns) > date:
+                    self._next = fact
+                    return
+                self._market_ns = max(self._market_ns, event.header.event_ns)
+            self._next = None
+            self._take(of_this_epoch, event)
+
+    def _take(self, of_this_epoch: bool, event: Event) -> None:
+        if of_this_epoch and not self._new:
+            self._step(epochs.begun(self.daemon.name, self._epoch, self._market_ns))
+            self._new = True
+        if not self._new:
+            self._past(event)
+            return
+        for asked in self._step(event):
+            if (answer := self._answers.pop((asked.instrument, asked.id), None)) is not None:
+                self._step(answer)
 
 
-def of_log(run: Path, epoch: Epoch, date: str, published: Given, conf: Conf | None = None) -> Given:
-    """What the gate gives for the date, from its log of this epoch. Arguments and errors as `of_journal`."""
-    conf = conf or epoch.conf
-    daemon = gate.daemon(conf)
-    fold, log = EpochFold(run, daemon, conf.epoch, date, published), log_of(epoch)
-    carried = recovery.began_with(log)
-    if carried is not None and daemon.durable is not None:
-        fold.core = daemon.durable.restored(carried.core)
-    for _, event in recovery.inputs(log):
-        if not isinstance(event.body, Ack):
-            fold.step(event)
-    return fold.given
+class LogFold(Fold):
+    """The gate, which folds its log of an epoch: all of it at once.
+
+    Args:
+        conf: in place of the epoch's own.
+    """
+
+    def __init__(self, run: Path, epoch: Epoch, dates: Iterable[str], conf: Conf | None = None) -> None:
+        conf = conf or epoch.conf
+        super().__init__(run, gate.daemon(conf), conf.epoch, dates)
+        self._log: LogFile | None = log_of(epoch)
+
+    def _advance(self, date: str) -> None:
+        log, self._log = self._log, None
+        if log is None:
+            return
+        carried = recovery.began_with(log)
+        if carried is not None and self.daemon.durable is not None:
+            self.core = self.daemon.durable.restored(carried.core)
+        for _, event in recovery.inputs(log):
+            if not isinstance(event.body, Ack):
+                self._step(event)
+
+
+def _numbered(given: Iterable[tuple[str, Header, Body]], published: Given) -> Given:
+    """The messages of a date by their numbers. It begins with the numbers that it had, however the days before it come out."""
+    following = {topic: min(seq for _, seq in numbers) for topic, numbers in published.items()}
+    found: Given = {}
+    for topic, header, body in given:
+        if topic in following:
+            header = replace(header, seq=following[topic])
+            following[topic] += 1
+        found.setdefault(topic, {})[header.epoch, header.seq] = wire.encode(header, body)
+    return found
 
 
 def log_of(epoch: Epoch) -> LogFile:
@@ -175,7 +214,6 @@ def judgeable(published: Given, given: Given) -> Given:
     return {topic: found for topic, found in published.items() if topic in given or not topic.startswith(topics.TIMEFRAME)}
 
 
-def published(run: Path, daemon: str, date: str) -> Given:
+def published(recorded: DatedFrames, daemon: str, date: str) -> Given:
     """What a daemon has published on the date, by topic and number."""
-    dates = Dates()
-    return {topic: found for topic in record.judged(run, daemon) if (found := record.frames(run, topic, date, dates))}
+    return {topic: found for topic in record.judged(recorded.run, daemon) if (found := recorded.of(topic, date))}

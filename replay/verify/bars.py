@@ -29,7 +29,7 @@ from tapewire.replay import tapes
 from tapewire.replay.attendance import Attendance
 from tapewire.replay.days.files import utc
 from tapewire.replay.verify import record
-from tapewire.replay.verify.record import Dates, Number
+from tapewire.replay.verify.record import DatedFrames, Dates, Number
 
 FORMAT = "tapewire bar completeness 1"
 WHY = {
@@ -118,8 +118,13 @@ def prove(run: Path, date: str) -> Completeness:
     Raises:
         ConfError: there is no journal.
     """
-    tracked = tapes.topics(run, topics.BAR)
-    found = tuple(each for topic in tracked if (each := _of_topic(run, topic, date)) is not None)
+    return of_record(DatedFrames(run, [date]), date)
+
+
+def of_record(recorded: DatedFrames, date: str) -> Completeness:
+    """The same, of a record that is read for more than this."""
+    tracked = tapes.topics(recorded.run, topics.BAR)
+    found = tuple(each for topic in tracked if (each := _of_topic(recorded, topic, date)) is not None)
     return Completeness(FORMAT, date, bool(found) and all(each.complete for each in found), found)
 
 
@@ -144,30 +149,32 @@ def lost_line(lost: LostBars) -> str:
     return f"{bars} lost by the {lost.who}, {which}{where}: {lost.why}" + (f" ({lost.told})" if lost.told else "")
 
 
-def _of_topic(run: Path, topic: str, date: str) -> BarsOfInstrument | None:
-    dates = Dates()
+def _of_topic(recorded: DatedFrames, topic: str, date: str) -> BarsOfInstrument | None:
+    run, dates = recorded.run, Dates()
     bar_of = msgspec.msgpack.Decoder(Bar)
-    recorded: list[tuple[Number, bytes, Bar]] = []
-    previous: tuple[Number, Bar] | None = None
+    bars: list[tuple[Number, bytes, Bar]] = []
+    before: bytes | None = None
     for frame in tapes.frames(run, topic):
         of = dates.of(record.header_of(frame).event_ns)
         if of > date:
             break
-        found = (record.number(frame), bar_of.decode(frame))
         if of == date:
-            recorded.append((found[0], frame, found[1]))
+            bars.append((record.number(frame), frame, bar_of.decode(frame)))
         else:
-            previous = found
-    if not recorded:
+            before = frame
+    if not bars:
         return None
-    instrument = recorded[0][2].instrument
-    sessions = {record.header_of(frame).cause: name for name, frame in _named(run, topics.of(topics.SESSION, instrument), date)}
-    decided = _decided(run, instrument, date)
-    rows = tuple(_rows(topic, recorded, sessions, decided))
+    previous = None if before is None else (record.number(before), bar_of.decode(before))
+    instrument = bars[0][2].instrument
+    sessions = {
+        record.header_of(frame).cause: name for name, frame in _named(recorded, topics.of(topics.SESSION, instrument), date)
+    }
+    decided = _decided(recorded, instrument, date)
+    rows = tuple(_rows(topic, bars, sessions, decided))
     told = {reader: [gap for gap in record.gaps(run, reader) if gap.topic == topic] for reader in ("tracker", "logger")}
-    holes = list(_holes(topic, previous, [(at, bar) for at, _, bar in recorded], told, _alarm(run)))
+    holes = list(_holes(topic, previous, [(at, bar) for at, _, bar in bars], told, _alarm(run)))
     lost = (*holes, *_undecided(topic, rows, told["tracker"]))
-    sent = len(recorded) + sum(each.count for each in holes if each.who not in ("bridge", "run"))
+    sent = len(bars) + sum(each.count for each in holes if each.who not in ("bridge", "run"))
     dropped = sum(each.count for each in holes if each.who == "bridge")
     digest = hashlib.sha256(b"".join(msgspec.json.encode(row) + b"\n" for row in rows)).hexdigest()
     return BarsOfInstrument(
@@ -180,7 +187,7 @@ def _of_topic(run: Path, topic: str, date: str) -> BarsOfInstrument | None:
         late=sum(row.late for row in rows),
         sessions=sum(bool(row.session) for row in rows),
         decided=sum(bool(row.decided) for row in rows),
-        rth=_attended(run, instrument, date),
+        rth=_attended(recorded, instrument, date),
         lost=lost,
         complete=not lost,
         digest=digest,
@@ -266,21 +273,21 @@ def _undecided(topic: str, rows: Sequence[BarLine], told: list[Gap]) -> Iterator
         yield LostBars(who, 1, row.bar, row.bar, row.close, WHY[who])
 
 
-def _named(run: Path, topic: str, date: str) -> Iterator[tuple[str, bytes]]:
-    if topic in tapes.topics(run, topic):
-        yield from ((record.name(topic, at), frame) for at, frame in record.frames(run, topic, date, Dates()).items())
+def _named(recorded: DatedFrames, topic: str, date: str) -> Iterator[tuple[str, bytes]]:
+    if topic in tapes.topics(recorded.run, topic):
+        yield from ((record.name(topic, at), frame) for at, frame in recorded.of(topic, date).items())
 
 
-def _decided(run: Path, instrument: str, date: str) -> dict[int, str]:
+def _decided(recorded: DatedFrames, instrument: str, date: str) -> dict[int, str]:
     """The end of each bar's decision, by the bar's close."""
     done = msgspec.msgpack.Decoder(EvalDone)
-    return {done.decode(frame).bar_ns: name for name, frame in _named(run, topics.of(topics.EVAL_DONE, instrument), date)}
+    return {done.decode(frame).bar_ns: name for name, frame in _named(recorded, topics.of(topics.EVAL_DONE, instrument), date)}
 
 
-def _attended(run: Path, instrument: str, date: str) -> str:
+def _attended(recorded: DatedFrames, instrument: str, date: str) -> str:
     counted, minute = Attendance(), msgspec.msgpack.Decoder(_Attended)
     topic = topics.of(topics.SESSION, instrument)
-    for _, frame in _named(run, topic, date):
+    for _, frame in _named(recorded, topic, date):
         counted.minute(topic, minute.decode(frame))
     return next((each.note for each in counted.sessions() if each.session == date), "no session")
 

@@ -15,6 +15,10 @@ from tapewire.replay.commands import JsonOption, out
 from tapewire.replay.verify import bars, record, text, verdict
 
 DateArgument = Annotated[str | None, typer.Argument(metavar="DATE", help="YYYY-MM-DD; without it the last day that has bars.")]
+DatesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="DATE", help="YYYY-MM-DD, one or more; without it the last day that has bars.")
+]
+EveryOption = Annotated[bool, typer.Option("--all", help="Every day that has bars.")]
 RunOption = Annotated[
     str | None, typer.Option("--run", "--instance", help="Name of the run, or its folder; without it the live run, up or not.")
 ]
@@ -27,24 +31,27 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    date: DateArgument = None,
+    dates: DatesArgument = None,
+    every: EveryOption = False,
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Decide a day again from its recorded bars and the venue's words, and compare every message with what was published.
 
-    Writes verdict.json into the day's folder. Exit status 0: equal; 1: a message differs, with its cause, or the record is not
-    whole.
+    Several days are decided in one pass over the record. Writes verdict.json into each day's folder. Exit status 0: equal; 1: a
+    message differs, with its cause, or the record is not whole.
     """
     path = _run(run)
-    found = verdict.judge(path, _date(path, date))
-    verdict.write(path, found)
-    if as_json:
-        out.print(msgspec.json.encode(found).decode(), markup=False)
-    else:
-        for line in text.lines(found):
+    if every and dates:
+        raise ConfError(f"--all and {dates[0]}: write one of them")
+    wanted = record.dates_of(path) if every else [_date(path, date) for date in dates] if dates else [_date(path, None)]
+    equal = True
+    for found in verdict.judged(path, wanted):
+        verdict.write(path, found)
+        equal = equal and found.verdict == "equal"
+        for line in [msgspec.json.encode(found).decode()] if as_json else text.lines(found):
             out.print(line, markup=False)
-    raise typer.Exit(0 if found.verdict == "equal" else 1)
+    raise typer.Exit(0 if equal else 1)
 
 
 def prove(

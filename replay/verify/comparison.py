@@ -7,7 +7,6 @@ A message that only the logger lost is no difference either; it is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -19,7 +18,7 @@ from tapewire.replay.diff import ABSENT, FieldDifference
 from tapewire.replay.explain import StoryMessage
 from tapewire.replay.verify import record
 from tapewire.replay.verify.again import Given
-from tapewire.replay.verify.record import Dates, Number
+from tapewire.replay.verify.record import DatedFrames, Number
 
 
 class Mismatch(NamedTuple):
@@ -114,9 +113,8 @@ class Ways:
         published, given: all messages of the date, of every daemon.
     """
 
-    def __init__(self, run: Path, date: str, published: Given, given: Given) -> None:
-        dates = Dates()
-        raw = {topic: record.frames(run, topic, date, dates) for topic in tapes.topics(run, topics.BAR)}
+    def __init__(self, recorded: DatedFrames, date: str, published: Given, given: Given) -> None:
+        raw = {topic: recorded.of(topic, date) for topic in tapes.topics(recorded.run, topics.BAR)}
         self._published = {**raw, **published}
         self._given = given
 

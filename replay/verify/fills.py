@@ -8,7 +8,6 @@ positive against us, and is measured between two fills: the simulated one has it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
@@ -33,7 +32,7 @@ from tapewire.replay import tapes
 from tapewire.replay.venue import core as venues
 from tapewire.replay.verify import again, record
 from tapewire.replay.verify.again import Given
-from tapewire.replay.verify.record import Dates, Epoch
+from tapewire.replay.verify.record import DatedFrames, Dates, Epoch
 
 ENTRY, FOREIGN = "ENTRY", "FOREIGN"
 
@@ -87,7 +86,7 @@ class FillsOfDay(Struct, frozen=True):
     dollars: float = 0.0
 
 
-def measure(run: Path, epochs: Sequence[Epoch], date: str, sent: Given) -> FillsOfDay:
+def measure(recorded: DatedFrames, epochs: Sequence[Epoch], date: str, sent: Given) -> FillsOfDay:
     """The fills of a date. Without a gate's log there are none to measure.
 
     Args:
@@ -95,8 +94,8 @@ def measure(run: Path, epochs: Sequence[Epoch], date: str, sent: Given) -> Fills
     """
     executions, foreign = _executions(epochs, date)
     commands = _commands(sent)
-    strategies = {each.order_id: each.strategy for each in _facts(run, topics.SIGNAL, Signal, date)}
-    details = {each.order_id: each.detail for each in _facts(run, topics.ORDER, OrderEvent, date) if each.detail}
+    strategies = {each.order_id: each.strategy for each in _facts(recorded, topics.SIGNAL, Signal, date)}
+    details = {each.order_id: each.detail for each in _facts(recorded, topics.ORDER, OrderEvent, date) if each.detail}
     bars: dict[str, list[Bar]] = {}
     conf = epochs[-1].conf
     found = []
@@ -104,7 +103,7 @@ def measure(run: Path, epochs: Sequence[Epoch], date: str, sent: Given) -> Fills
         if not isinstance(order, PlaceOrder) or order.instrument not in conf.instruments:
             continue
         if order.instrument not in bars:
-            bars[order.instrument] = list(_facts(run, topics.bar(order.instrument), Bar, date))
+            bars[order.instrument] = list(_facts(recorded, topics.bar(order.instrument), Bar, date))
         its = [(at, each) for at, each in commands if _concerns(each, order.id)]
         simulated = _simulated(conf, at_ns, order, its, bars[order.instrument])
         ours = {order.id, *(each.id for _, each in its)}
@@ -139,11 +138,10 @@ def _commands(sent: Given) -> list[Sent]:
     return sorted(((record.header_of(frame).event_ns, decoder.decode(frame)) for frame in frames), key=lambda each: each[0])
 
 
-def _facts(run: Path, prefix: str, kind: type[T], date: str) -> list[T]:
-    decoder, dates = msgspec.msgpack.Decoder(kind), Dates()
-    return [
-        decoder.decode(frame) for topic in tapes.topics(run, prefix) for frame in record.frames(run, topic, date, dates).values()
-    ]
+def _facts(recorded: DatedFrames, prefix: str, kind: type[T], date: str) -> list[T]:
+    decoder = msgspec.msgpack.Decoder(kind)
+    found = (recorded.of(topic, date) for topic in tapes.topics(recorded.run, prefix))
+    return [decoder.decode(frame) for messages in found for frame in messages.values()]
 
 
 def _concerns(command: Command, entry: str) -> bool:

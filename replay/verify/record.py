@@ -7,7 +7,7 @@ behind `since` of its settings and ends with `since` of the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,14 +130,32 @@ def of_epochs(run: Path) -> list[Epoch]:
     return [Epoch(conf, folder, end) for (conf, folder), end in zip(known, [*ends, None], strict=True)]
 
 
-def frames(run: Path, topic: str, date: str, dates: Dates) -> dict[Number, bytes]:
-    """The messages of one topic and one trade date, by their numbers."""
-    found: dict[Number, bytes] = {}
-    for frame in tapes.frames(run, topic):
-        header = _header.decode(frame)
-        if dates.of(header.event_ns) == date:
-            found[header.epoch, header.seq] = frame
-    return found
+class DatedFrames:
+    """The messages of a run on the trade dates that are asked about. The file of a topic is read once for all of them.
+
+    Args:
+        dates: those that will be asked about.
+    """
+
+    def __init__(self, run: Path, dates: Iterable[str]) -> None:
+        self.run = run
+        self._asked = frozenset(dates)
+        self._read: dict[str, dict[str, dict[Number, bytes]]] = {}
+
+    def of(self, topic: str, date: str) -> dict[Number, bytes]:
+        """The messages of one topic and one date, by their numbers."""
+        if topic not in self._read:
+            self._read[topic] = self._of_topic(topic)
+        return self._read[topic].get(date, {})
+
+    def _of_topic(self, topic: str) -> dict[str, dict[Number, bytes]]:
+        dates, found = Dates(), dict[str, dict[Number, bytes]]()
+        for frame in tapes.frames(self.run, topic):
+            header = _header.decode(frame)
+            date = dates.of(header.event_ns)
+            if date in self._asked:
+                found.setdefault(date, {})[header.epoch, header.seq] = frame
+        return found
 
 
 def judged(run: Path, daemon: str) -> list[str]:

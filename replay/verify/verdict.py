@@ -8,6 +8,8 @@ booking that was published? And how do the venue's fills compare with the simula
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,16 +24,19 @@ from tapewire.replay import tapes
 from tapewire.replay.days import folders
 from tapewire.replay.days.files import Performance, pretty
 from tapewire.replay.verify import again, bars, causes, comparison, fills, record, versions
-from tapewire.replay.verify.again import Given, Unstepped
+from tapewire.replay.verify.again import Fold, Given, JournalFold, LogFold, Unstepped
 from tapewire.replay.verify.bars import LostBars
 from tapewire.replay.verify.causes import WORDS, Explained
 from tapewire.replay.verify.comparison import Mismatch, Ways
 from tapewire.replay.verify.fills import FillsOfDay
-from tapewire.replay.verify.record import JUDGED, Dates, Epoch, Number
+from tapewire.replay.verify.record import JUDGED, DatedFrames, Dates, Epoch, Number
 from tapewire.replay.verify.versions import Versions
 
 GATE = "gate"
 RESTS_ON_HISTORY = ("tracker", "evaluator")
+AT_ONCE = 20
+"""Dates whose messages are held in memory together: about 3 MB each."""
+
 KINDS = tuple(prefix for prefixes in JUDGED.values() for prefix in prefixes)
 
 Answer = Literal["equal", "diverged", "unproved"]
@@ -61,21 +66,44 @@ class DayVerdict(Struct, frozen=True):
     fills: FillsOfDay
 
 
+class _Folds:
+    """Each daemon of each epoch, folded once for all dates that are judged."""
+
+    def __init__(self, run: Path, dates: Sequence[str]) -> None:
+        self._run = run
+        self._dates = dates
+        self._open: dict[tuple[int, str], Fold] = {}
+
+    def of(self, epoch: Epoch, daemon: str) -> Fold:
+        key = (epoch.conf.epoch, daemon)
+        if key not in self._open:
+            self._open[key] = self.new(epoch, daemon)
+        return self._open[key]
+
+    def new(self, epoch: Epoch, daemon: str, conf: Conf | None = None, besides: Given | None = None) -> Fold:
+        """One that no other date shares. Arguments as for `JournalFold`."""
+        if daemon == GATE:
+            return LogFold(self._run, epoch, self._dates, conf)
+        return JournalFold(self._run, epoch, makers.maker(daemon), self._dates, conf, besides)
+
+
 class _Judgement:
     """All epochs of a date, folded and compared."""
 
-    def __init__(self, run: Path, date: str, epochs: list[Epoch], *, whole: bool) -> None:
-        self.run = run
+    def __init__(self, recorded: DatedFrames, date: str, epochs: list[Epoch], folds: _Folds, *, whole: bool) -> None:
+        self.recorded = recorded
+        self.run = recorded.run
         self.date = date
+        self._folds = folds
         self.whole = whole
-        self.published: dict[str, Given] = {daemon: again.published(run, daemon, date) for daemon in JUDGED}
+        self.published: dict[str, Given] = {daemon: again.published(recorded, daemon, date) for daemon in JUDGED}
         self.given: Given = {}
         self.differences: list[Mismatch] = []
         self.errors: list[tuple[Epoch, Unstepped]] = []
         self.unrecorded: Given = {}
         self.unjudged: list[str] = []
         self.epochs = [each for each in epochs if self._touched(each)]
-        self._lost = record.gaps(run, "logger")
+        self._lost = record.gaps(self.run, "logger")
         for epoch in self.epochs:
             for daemon in JUDGED:
                 self._judge(epoch, daemon)
@@ -83,21 +111,19 @@ class _Judgement:
 
     def fold(self, epoch: Epoch, daemon: str, conf: Conf | None = None) -> Given:
         """What a daemon gives for the date."""
-        published = again.of_epoch(self.published[daemon], epoch.conf.epoch)
-        if daemon == GATE:
-            return again.of_log(self.run, epoch, self.date, published, conf)
-        return again.of_journal(
-            self.run, epoch, makers.maker(daemon), self.date, published, conf, again.of_epoch(self.unrecorded, epoch.conf.epoch)
-        )
+        besides = {} if daemon == GATE else again.of_epoch(self.unrecorded, epoch.conf.epoch)
+        alone = conf is not None or besides  # what only the logger lost of this date is not known to another date's fold
+        fold = self._folds.new(epoch, daemon, conf, besides) if alone else self._folds.of(epoch, daemon)
+        return fold.of(self.date, again.of_epoch(self.published[daemon], epoch.conf.epoch))
 
     def found(self, epoch: Epoch, daemon: str, given: Given) -> tuple[list[Mismatch], Given]:
         """Where that differs from what was published, and what only the logger lost."""
         number = epoch.conf.epoch
         published = again.judgeable(again.of_epoch(self.published[daemon], number), given)
-        newest_ns = record.newest_ns(self.run, epoch)
+        newest_ns = cache(lambda: record.newest_ns(self.run, epoch))
 
         def cut(topic: str, at: Number, frame: bytes) -> bool:
-            return at > record.end(self.run, topic, number) and record.header_of(frame).event_ns >= newest_ns
+            return at > record.end(self.run, topic, number) and record.header_of(frame).event_ns >= newest_ns()
 
         return comparison.differences(daemon, number, published, given, self._lost, whole=self.whole, cut=cut)
 
@@ -166,18 +192,32 @@ class _Judgement:
 
 
 def judge(run: Path, date: str) -> DayVerdict:
-    """Judge a trade date of a run.
+    """Judge a trade date of a run. Errors as of `judged`."""
+    return next(judged(run, [date]))
+
+
+def judged(run: Path, dates: Iterable[str]) -> Iterator[DayVerdict]:
+    """Judge trade dates of a run, in their order; each epoch is folded once for all of them.
 
     Raises:
         ConfError: the run has no such day. DataError, JournalError: a part of the record cannot be read.
     """
-    known = record.dates_of(run)
-    if date not in known:
-        raise ConfError(f"{run} has no bar of {date}; it has {known[0]} to {known[-1]} ({len(known)} days)")
-    closed = _closed(run, date, known[-1])
-    judgement = _Judgement(run, date, record.of_epochs(run), whole=closed)
-    lost = tuple(each for of in bars.prove(run, date).instruments for each in of.lost)
-    measured = fills.measure(run, judgement.epochs, date, judgement.sent())
+    known, asked = record.dates_of(run), sorted(set(dates))
+    for date in asked:
+        if date not in known:
+            raise ConfError(f"{run} has no bar of {date}; it has {known[0]} to {known[-1]} ({len(known)} days)")
+    epochs, folds = record.of_epochs(run), _Folds(run, asked)
+    for start in range(0, len(asked), AT_ONCE):
+        some = asked[start : start + AT_ONCE]
+        recorded = DatedFrames(run, some)
+        for date in some:
+            yield _verdict(_Judgement(recorded, date, epochs, folds, whole=_closed(run, date, known[-1])))
+
+
+def _verdict(judgement: _Judgement) -> DayVerdict:
+    run, date = judgement.run, judgement.date
+    lost = tuple(each for of in bars.of_record(judgement.recorded, date).instruments for each in of.lost)
+    measured = fills.measure(judgement.recorded, judgement.epochs, date, judgement.sent())
     changes = {epoch.conf.epoch: versions.of(run, epoch) for epoch in judgement.epochs}
     first = _first(judgement, changes, lost, measured)
     code = tuple(sorted({path for each in changes.values() for paths in each.code.values() for path in paths}))
@@ -185,7 +225,7 @@ def judge(run: Path, date: str) -> DayVerdict:
         session=date,
         verdict="diverged" if first is not None else "unproved" if judgement.unjudged or not judgement.epochs else "equal",
         summary="",
-        closed=closed,
+        closed=judgement.whole,
         epochs=tuple(epoch.conf.epoch for epoch in judgement.epochs),
         checked=judgement.checked(),
         lost=lost,
@@ -228,7 +268,7 @@ def _first(
     """The divergence that the verdict names."""
     by_number = {epoch.conf.epoch: epoch for epoch in judgement.epochs}
     if judgement.differences:
-        ways = Ways(judgement.run, judgement.date, judgement.all_published(), judgement.given)
+        ways = Ways(judgement.recorded, judgement.date, judgement.all_published(), judgement.given)
         found = ways.first(judgement.differences)
         epoch = by_number[found.epoch]
         return causes.of_difference(

@@ -56,8 +56,10 @@ def killed(bars: Path, program: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_a_run_in_which_every_daemon_was_killed_is_equal(killed: Path) -> None:
     """Both days, by the command; each bar is decided, and no fill differs from the simulated venue's."""
     done = [run("verify", date, "--run", killed) for date in DATES]
+    together = run("verify", "--all", "--run", killed)
 
-    assert [each.returncode for each in done] == [0, 0], done
+    assert [each.returncode for each in (*done, together)] == [0, 0, 0], done
+    assert together.stdout == "".join(each.stdout for each in done)
     assert all(f"{date}: equal; " in each.stdout for date, each in zip(DATES, done, strict=True))
     assert all("0 missed, 0 extra, 0 foreign fills" in each.stdout for each in done)
     assert run("prove", DATES[1], "--run", killed).returncode == 0

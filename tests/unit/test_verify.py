@@ -13,9 +13,11 @@ import msgspec
 import pytest
 
 from tapewire.bus import topics, wire
+from tapewire.bus.daemon import Daemon
 from tapewire.bus.errors import ConfError
 from tapewire.bus.journal import Journal, scan
-from tapewire.bus.messages import Execution, Fill, Gap, GivenLevels, Header, Levels
+from tapewire.bus.messages import Execution, Fill, Gap, GivenLevels, Header, Levels, Signal
+from tapewire.daemons.publisher import core as publisher
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 from tapewire.daemons.shell import lives, recovery
@@ -24,7 +26,7 @@ from tapewire.replay.days import folders
 from tapewire.replay.days.process import Days
 from tapewire.replay.sources import synthetic
 from tapewire.replay.sources.recording import Recording
-from tapewire.replay.verify import text, verdict, versions
+from tapewire.replay.verify import again, text, verdict, versions
 from tapewire.replay.verify.record import Dates, EpochJournal
 from tapewire.replay.verify.verdict import DayVerdict
 from tapewire.strategies import pipeline
@@ -270,6 +272,49 @@ def test_a_day_is_judged_by_itself(run: Path) -> None:
 
     assert first(found[0]) == ("record", "position.MNQ.@1:4")
     assert found[1].verdict == "equal"
+
+
+def without_a_position(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged.rewritten(judged.tape(run, "position.MNQ."), lambda number, frame: None if number == 3 else frame)
+
+
+def lost_by_the_logger(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged.rewritten(judged.tape(run, "session.MNQ."), lambda number, frame: None if number == 30 else frame)
+    with Journal.open(judged.tape(run, "sys.gap.logger.")) as told:
+        told.append(wire.encode(Header(1, "logger", 1, 1, 0), Gap("session.MNQ.", 1, 31, 31, "logger")))
+
+
+def raising_on_the_second_day(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raises = {message.id for message in tapes.facts(run, topics.SIGNAL, Signal) if message.session == SECOND}
+    public = publisher.public_signal
+    monkeypatch.setattr(publisher, "public_signal", lambda signal: 1 / 0 if signal.id in raises else public(signal))
+
+
+@pytest.mark.parametrize("change", [None, without_a_position, lost_by_the_logger, raising_on_the_second_day])
+def test_many_days_are_folded_once_and_come_out_as_each_alone(
+    change: Callable[[Path, pytest.MonkeyPatch], None] | None, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal, or with a difference of the first day, with what only the logger lost, or with a core that raises on the second day.
+    What the logger lost on a day is a fold of that day alone."""
+    if change is not None:
+        change(run, monkeypatch)
+    alone = [verdict.judge(run, date) for date in (FIRST, SECOND)]
+    begun: list[str] = []
+    monkeypatch.setattr(again.Fold, "__init__", counted(again.Fold.__init__, begun))
+
+    together = list(verdict.judged(run, [SECOND, FIRST]))
+
+    assert msgspec.json.encode(together) == msgspec.json.encode(alone)
+    again_alone = ["evaluator", "publisher"] if change is lost_by_the_logger else []
+    assert sorted(begun) == sorted(["tracker", "gate", "evaluator", "publisher", *again_alone])
+
+
+def counted(begin: Callable[..., None], begun: list[str]) -> Callable[..., None]:
+    def beginning(fold: again.Fold, run: Path, daemon: Daemon, *rest: Any) -> None:
+        begun.append(daemon.name)
+        begin(fold, run, daemon, *rest)
+
+    return beginning
 
 
 def test_levels_of_a_person_are_folded_at_the_same_bar(played: tuple[Conf, Recording], tmp_path: Path) -> None:
