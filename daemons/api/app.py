@@ -54,6 +54,7 @@ def made(door: OpenDoor) -> Threshold:
     app.add_exception_handler(HTTPException, _other)
     app.add_exception_handler(Exception, _fault)
     for router in (
+        live.router,
         reading.router,
         signals.router,
         public.router,
@@ -70,7 +71,7 @@ def made(door: OpenDoor) -> Threshold:
 
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     app.mount("/", PageFiles(app, directory=PAGE, html=True), name="page")
-    return Threshold(app, door.conf.api, Direct(door))
+    return Threshold(app, door.conf.api, Direct(door), live.Newcomers(door).refusal, door.turned_away.add)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tapewire.bus.keys import Credential, Key, Keys
 from tapewire.bus.roles import FOR_PEOPLE, Role
+from tapewire.daemons.api.allotment import Allotment
 from tapewire.daemons.api.problems import Problem
 
 HEADER = "X-API-Key"
@@ -35,26 +36,6 @@ class Caller(NamedTuple):
     @property
     def role(self) -> Role:
         return self.key.role
-
-
-class Allotment:
-    """So many requests a second, and twice as many at once, one at least."""
-
-    __slots__ = ("_at_once", "_at_s", "_left", "_per_s")
-
-    def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._left = self._at_once = max(1.0, 2 * per_s)
-        self._at_s = 0.0
-
-    def take(self, now_s: float) -> float:
-        """0 if there is room for one more; otherwise the seconds until there is."""
-        self._left = min(self._at_once, self._left + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
-        if self._left >= 1:
-            self._left -= 1
-            return 0.0
-        return (1 - self._left) / self._per_s
 
 
 class Callers:

@@ -26,7 +26,9 @@ from tapewire.daemons.api.measures import Contents, Passing
 from tapewire.daemons.api.memory import Recent, SeenFact
 from tapewire.daemons.api.ports import Ports
 from tapewire.daemons.api.problems import Problem
+from tapewire.daemons.api.slow import SlowKeys
 from tapewire.daemons.api.stream import Hub
+from tapewire.daemons.api.turned_away import TurnedAway
 from tapewire.daemons.market.clock import SessionClock
 from tapewire.daemons.operator.snapshot import BridgeBeat, Snapshot
 from tapewire.daemons.settings.structs import Conf
@@ -53,6 +55,8 @@ class OpenDoor:
         self.logger = logger
         self.codes = Codes(time.monotonic)
         self.callers = Callers(keys, conf.api.requests_per_s, time.monotonic)
+        self.turned_away = TurnedAway(logger, time.monotonic)
+        self.slow = SlowKeys(time.monotonic)
         self.recent = Recent()
         self.decided = DecidedBars(self.recent, edge=conf.preset.day_type == "edge")
         self.clocks = {name: SessionClock(conf.calendar_of(name)) for name in conf.traded}

@@ -302,6 +302,10 @@ def _clients(door: OpenDoor, found: Scrape) -> Iterator[Any]:
     yield Gauge("tapewire_streams", "Readers of the stream.", value=len(door.hub.listeners))
     yield Counter("tapewire_streams_cut", "Readers of the stream that read too slowly.", value=door.hub.cut_off)
     yield Counter("tapewire_refused_keys", "HTTP requests without a valid key.", value=door.callers.refused)
+    away = Counter("tapewire_http_turned_away", "HTTP clients that did not get in, by why.", labels=["code"])
+    for code, count in door.turned_away.counts.items():
+        away.add_metric([code], count)
+    yield away
     channels = found.reports.get("alerts", {}).get("channels")
     if channels is None:
         return

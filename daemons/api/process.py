@@ -101,6 +101,7 @@ class ApiProcess(Process):
             **super().state(),
             "streams": len(self.door.hub.listeners),
             "streams_cut": self.door.hub.cut_off,
+            "http_turned_away": {code: count for code, count in self.door.turned_away.counts.items() if count},
             "stream_lost": self.door.recent.lost,
             "refused_keys": self.door.callers.refused,
         }

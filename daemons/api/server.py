@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import uvicorn
@@ -14,15 +13,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from tapewire.bus.errors import Transient
+from tapewire.daemons.api import accepting
+from tapewire.daemons.api.accepting import Accepting
+from tapewire.daemons.api.allotment import Allotment
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.problems import Problem
-from tapewire.daemons.api.threshold import HEADERS, Application, AtOnce
+from tapewire.daemons.api.threshold import Application, Doorman, whole
 from tapewire.daemons.settings.structs import Api
 
-MOST_CONNECTIONS = 512  # with one more, the one that has waited longest without a whole request is closed
+MOST_CONNECTIONS = 1_024  # with one more, the one that has waited longest without a whole request is closed
 PATIENCE_S = 10.0  # for a whole request, and for one that follows on the same connection
 ANSWER_S = 30.0  # for an answer to be made, and to be read
-MAX_HEAD = 256 << 10  # bytes that come at once; a head that is longer ends the connection
+MAX_HEAD = 64 << 10  # bytes, in one piece or in many; a head that is longer ends the connection
+MAX_LINES = 128  # of a head: each costs more memory than its bytes
 AT_ONCE = b"/signal"
 HEADS = 64  # of requests that were answered at once, which are remembered; a client has as many as its bodies have lengths
 MOST_AT_ONCE = 64 << 10  # bytes of its body; a longer one takes the usual way
@@ -37,7 +40,7 @@ class HttpConnection(HttpToolsProtocol):
     is not read again: a platform sends the same one with every bar.
 
     Args:
-        at_once: gives the answers; None leaves all to the application.
+        doorman: gives the answers, and says who gets no stream.
     """
 
     _limit: asyncio.TimerHandle | None = None
@@ -48,9 +51,9 @@ class HttpConnection(HttpToolsProtocol):
     _body: bytearray | None = None  # of a request that may be answered at once
     _started: Any = None  # the request that the application answers; `cycle` is the last one that has come
 
-    def __init__(self, *args: Any, at_once: AtOnce | None, **more: Any) -> None:
+    def __init__(self, *args: Any, doorman: Doorman, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._at_once = at_once
+        self._doorman = doorman
         shared = self.server_state.__dict__
         # The connections of this server from which nothing whole has come, the longest first. They make room for others.
         self._waiting: dict[HttpConnection, None] = shared.setdefault("waiting", {})
@@ -60,6 +63,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
+            self._doorman.turned_away("CROWD")
             longest = next(iter(self._waiting), self)
             longest.transport.abort()
             self._waiting.pop(longest, None)
@@ -71,11 +75,11 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._come = data
         self._head += len(data)
-        if self._head > MAX_HEAD:
-            self.transport.abort()
-            return
         super().data_received(data)
         self._come = b""
+        if self._within and (self._head > MAX_HEAD or len(self.headers) > MAX_LINES):
+            self._doorman.turned_away("LENGTH")
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         self._within = True
@@ -115,6 +119,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP: say so in the shape of every refusal, unless an answer is still to come before it."""
+        self._doorman.turned_away("HTTP")
         own = self.cycle if self._within else None  # of the request that has gone wrong on its way
         if own is not None and own is self._started and not own.response_started:
             own.disconnected = True
@@ -122,9 +127,7 @@ class HttpConnection(HttpToolsProtocol):
         elif not self._is_free():
             self.transport.abort()
             return
-        response = Problem(400, "HTTP", "this is no request of HTTP/1.1", headers={"connection": "close"}).response()
-        head = b"".join(b"%s: %s\r\n" % header for header in (*response.raw_headers, *HEADERS))
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%s\r\n%s" % (head, bytes(response.body)))
+        self.transport.write(whole(Problem(400, "HTTP", "this is no request of HTTP/1.1")))
         self.transport.close()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -140,6 +143,11 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
+        refusal = self._doorman.no_stream(dict(self.headers))
+        if refusal is not None:
+            self.transport.write(refusal)
+            self.transport.close()
+            return
         self._waiting.pop(self, None)
         self._stop()
         super().handle_websocket_upgrade()
@@ -156,8 +164,7 @@ class HttpConnection(HttpToolsProtocol):
     def _is_plain(self) -> bool:
         """Whether it is a POST of which nothing but the body has to be known."""
         return (
-            self._at_once is not None
-            and self.parser.get_method() == b"POST"
+            self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
@@ -172,9 +179,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def _is_admitted(self, body: bytes) -> bool:
         """Answer a request that is plain, and remember its head if that has come in one piece with the body."""
-        assert self._at_once is not None
         try:
-            caller = self._at_once.admitted(dict(self.headers))
+            caller = self._doorman.admitted(dict(self.headers))
         except Exception:  # as below
             return False
         if caller is None or not self._is_answered(caller, body):
@@ -187,9 +193,8 @@ class HttpConnection(HttpToolsProtocol):
         return True
 
     def _is_answered(self, caller: Caller, body: bytes) -> bool:
-        assert self._at_once is not None
         try:
-            answer = self._at_once.answer(caller, body)
+            answer = self._doorman.answer(caller, body)
         except Exception:  # the usual way meets it again, and tells it
             return False
         if answer is None:
@@ -239,23 +244,50 @@ class StreamConnection(WebSocketsSansIOProtocol):
         if not self.handshake_complete:
             self.scope["state"]["cut"] = self.transport.abort
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":  # a refusal is an answer, which uvicorn would log as a missing one
+            self.handshake_complete = True
+
 
 class Server(uvicorn.Server):
     """The server of one application on one socket; the process has the signals."""
+
+    _accepting: Accepting | None = None
+
+    def __init__(self, config: uvicorn.Config, doorman: Doorman) -> None:
+        super().__init__(config)
+        self._doorman = doorman
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets is not None
+        await super().startup(sockets=[])  # it would take whoever comes
 
-def made(application: Application, settings: Api, at_once: AtOnce | None = None) -> Server:
-    """A server with these settings. at_once: answers what it can before the application is asked."""
+        def connection() -> HttpConnection:
+            return HttpConnection(self.config, self.server_state, self.lifespan.state, doorman=self._doorman)
+
+        allotment, refused = Allotment(accepting.PER_S), self._doorman.turned_away
+        self._accepting = Accepting(sockets[0], connection, allotment, refused, tls=self.config.ssl, patience_s=PATIENCE_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._accepting is not None:
+            self._accepting.close()
+        await super().shutdown(sockets)
+
+
+def made(application: Application, settings: Api, doorman: Doorman) -> Server:
+    """A server with these settings. doorman: answers what it can before the application is asked."""
     config = uvicorn.Config(
         application,
-        http=partial(HttpConnection, at_once=at_once),  # type: ignore[arg-type]
+        http="httptools",
         ws=StreamConnection,
         lifespan="off",
         log_config=None,
+        log_level="error",  # what strangers send is counted, not logged one by one
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -267,7 +299,7 @@ def made(application: Application, settings: Api, at_once: AtOnce | None = None)
         ssl_certfile=settings.certificate or None,
         ssl_keyfile=settings.private_key or None,
     )
-    return Server(config)
+    return Server(config, doorman)
 
 
 def listening(settings: Api) -> socket.socket:
@@ -280,7 +312,7 @@ def listening(settings: Api) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((settings.host, settings.port))
-        bound.listen(256)
+        bound.listen(accepting.QUEUE)
     except OSError as error:
         bound.close()
         raise Transient(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}; set port in [api]") from error

@@ -22,14 +22,14 @@ class Listener:
     """One reader of the stream.
 
     Args:
-        prefixes: the topics that it wants. cut: ends its connection at once, whatever waits to be sent.
+        prefixes: the topics that it wants. end: ends its connection at once, whatever waits to be sent.
     """
 
-    def __init__(self, caller: Caller, prefixes: tuple[str, ...], cut: Callable[[], None]) -> None:
+    def __init__(self, caller: Caller, prefixes: tuple[str, ...], end: Callable[[], None]) -> None:
         self.caller = caller
         self.prefixes = prefixes
         self.cut_off = False
-        self._cut = cut
+        self._end = end
         self.size = 0
         self._queue: deque[bytes] = deque()
         self._come = asyncio.Event()
@@ -42,7 +42,7 @@ class Listener:
         self.size += len(message)
         self._come.set()
         if self.size > MOST_BYTES:
-            self.end()
+            self.cut()
 
     async def next(self) -> bytes:
         """The next message, when there is one."""
@@ -53,11 +53,15 @@ class Listener:
         self.size -= len(message)
         return message
 
-    def end(self) -> None:
-        """Cut it off."""
+    def cut(self) -> None:
+        """End it: it does not read."""
         self.cut_off = True
+        self.end()
+
+    def end(self) -> None:
+        """End its connection at once."""
         self._queue.clear()
-        self._cut()
+        self._end()
 
 
 class Hub:

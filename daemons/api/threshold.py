@@ -8,6 +8,7 @@ is refused by the host that the request names.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -33,6 +34,16 @@ class AtOnce(Protocol):
         """The answer to his body, if his key still is one."""
 
 
+class Doorman(AtOnce, Protocol):
+    """Stands before the application."""
+
+    def no_stream(self, headers: dict[bytes, bytes]) -> bytes | None:
+        """The whole answer to one who asks for a stream and gets none; None if he gets one. Their names are in lower case."""
+
+    def turned_away(self, code: str) -> None:
+        """Somebody did not get in. code: one of turned_away.py."""
+
+
 MAX_BODY = MAX_MESSAGE - 1_024  # it travels on in a request of the bus
 SAFE = ("GET", "HEAD")
 STREAM = "/stream"
@@ -55,16 +66,23 @@ HEAD = b"".join(
 class Threshold:
     """The application behind these checks.
 
-    turned_away: how many requests did not pass, by code.
-
     Args:
-        signal: the JSON for a `POST /signal` (direct.py).
+        signal: the JSON for a `POST /signal` (direct.py). stream: why one gets no stream, by his headers. turned_away: is told who
+            did not get in, by code.
     """
 
-    def __init__(self, application: Application, settings: Api, signal: AtOnce) -> None:
-        self.turned_away: dict[str, int] = {}
+    def __init__(
+        self,
+        application: Application,
+        settings: Api,
+        signal: AtOnce,
+        stream: Callable[[dict[bytes, bytes]], Problem | None],
+        turned_away: Callable[[str], None],
+    ) -> None:
+        self.turned_away = turned_away
         self._application = application
         self._signal = signal
+        self._stream = stream
         self._hosts = {*LOOPBACK, "[::1]", settings.host, *settings.names}
         self._origins = set(settings.origins)
 
@@ -77,7 +95,7 @@ class Threshold:
             if scope["type"] == "websocket" and scope["path"] != STREAM:
                 raise Problem(404, "NOT_FOUND", f"the stream is at {STREAM}")
         except Problem as problem:
-            self.turned_away[problem.code] = self.turned_away.get(problem.code, 0) + 1
+            self.turned_away(problem.code)
             await _refuse(problem, scope, receive, send)
             return
         if scope["type"] == "http" and scope["method"] == "HEAD":
@@ -96,6 +114,14 @@ class Threshold:
         """The whole answer, head and body."""
         found = self._signal.answer(caller, body)
         return None if found is None else b"%s%d\r\n\r\n%s" % (HEAD, len(found), found)
+
+    def no_stream(self, headers: dict[bytes, bytes]) -> bytes | None:
+        """As `Doorman` has it."""
+        problem = self._stream(headers)
+        if problem is None:
+            return None
+        self.turned_away(problem.code)
+        return whole(problem)
 
     def _check(self, headers: dict[bytes, bytes], *, acts: bool) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
@@ -149,6 +175,15 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
+
+
+def whole(problem: Problem) -> bytes:
+    """The whole answer, which ends the connection."""
+    response = problem.response()
+    title = HTTPStatus(problem.status).phrase.encode()
+    headers = [*response.raw_headers, *HEADERS, (b"connection", b"close")]
+    lines = [b"HTTP/1.1 %d %s" % (problem.status, title), *(b"%s: %s" % header for header in headers)]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])
 
 
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

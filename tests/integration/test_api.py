@@ -8,6 +8,8 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -51,6 +53,7 @@ BARS = 900  # of the first part, in which the door is killed; the rest fills a q
 SEED = 15
 EXAMPLES = 4  # of each endpoint
 KILLS = 3  # of each
+CROWDED_S = 20  # it only ends a kill that gets no answer
 MOMENT_S = 0.05  # within which a victim dies after its bar, while the next ones are played
 GONE = ("WebSocket connection", "net::ERR_")  # what a browser itself says on the console of a server that is away
 
@@ -72,6 +75,7 @@ class Served(NamedTuple):
     kills: by name. page: None without a browser. answers: statuses of requests meanwhile. told: what a reader was told after the
     last kill. state: the door's own report in the end, and how far it gives way to others. left: the journal. fuzzed: what came of
     sending all that its document allows and forbids, afterwards. judged: by role and verb, whether the daemons let it pass.
+    kills_in_crowd: statuses of kills beside a thousand slow clients, at the end. refused: how many of those were, by code.
     """
 
     undisturbed: Path
@@ -84,6 +88,8 @@ class Served(NamedTuple):
     left: dict[str, bytes]
     fuzzed: dict[GenerationMode, Sent | Exception]
     judged: dict[tuple[str, str], bool]
+    kills_in_crowd: list[int]
+    refused: dict[str, int]
     log: str
 
 
@@ -244,8 +250,26 @@ def played(conf: Conf, bars: tuple[Bar, ...], undisturbed: Path, disturbed: Path
                 for name, verb in (("gate", "ready"), ("control.logger", "ping"), ("control.publisher", "stop"))
                 if (key.role.value, verb) != ("operator", "stop")
             }
+            kills, refused = crowded(disturbed, port, reader, operator)
     log = (disturbed / "logs" / "api.log").read_text()
-    return Served(undisturbed, disturbed, killer.kills, page, answers, told, state, left, sending.result(), judged, log)
+    found = sending.result()
+    return Served(undisturbed, disturbed, killer.kills, page, answers, told, state, left, found, judged, kills, refused, log)
+
+
+def crowded(run: Path, port: int, reader: Key, operator: Key) -> tuple[list[int], dict[str, int]]:
+    """A thousand slow clients come. Statuses of kills meanwhile, each on a connection of its own; and who was turned away."""
+    address, headers = f"http://127.0.0.1:{port}/api/live/kill", {"X-API-Key": operator.token}
+    command = [sys.executable, "-m", "tests.bench.slow_clients", str(port), reader.token, "usual"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as crowd:
+        try:
+            assert crowd.stdout is not None
+            crowd.stdout.readline()
+            kills = [httpx2.post(address, headers=headers, timeout=CROWDED_S).status_code for _ in range(KILLS)]
+            with zmq.Context() as context:
+                state = request_control(context, access.local(run, "reader").to("control.api"), "state")
+        finally:
+            crowd.kill()
+    return kills, state["http_turned_away"]
 
 
 def fuzz(port: int, operator: Key) -> dict[GenerationMode, Sent | Exception]:
@@ -332,7 +356,19 @@ def test_a_reader_that_does_not_read_is_cut_and_told(served: Served) -> None:
     cut = [json.loads(line) for line in served.log.splitlines() if '"reader_cut_off"' in line]
 
     assert served.state["streams_cut"] == 1
-    assert [each["key"] for each in cut] == ["reader"]
+    assert {each["key"] for each in cut} == {"reader"}
+    assert cut[0]["wait_s"] > 0
+
+
+def test_a_thousand_slow_clients_do_not_keep_a_kill_out(served: Served) -> None:
+    """From a connection that comes after them. They are refused by a code, each of which the log tells once in a while."""
+    told = Counter(json.loads(line)["code"] for line in served.log.splitlines() if '"turned_away"' in line)
+
+    assert served.kills_in_crowd == [200] * KILLS
+    assert {"FULL", "BUSY", "SLOW"} & set(served.refused)
+    assert set(served.refused) <= set(told)
+    assert max(told.values()) < 10 < sum(served.refused.values())
+    assert "ASGI" not in served.log
 
 
 def test_the_door_gives_way_to_the_other_daemons(served: Served) -> None:

@@ -14,7 +14,6 @@ from tapewire.bus.messages import Arm, ExternalSignal, Kill
 from tapewire.bus.roles import FOR_PEOPLE
 from tapewire.daemons.api import threshold
 from tapewire.daemons.api.asking import VerbRefused
-from tapewire.daemons.api.callers import Allotment
 from tapewire.daemons.api.examples import LICENSE, SEND, SIGNAL, START
 from tapewire.daemons.gate.switch import LATCH
 from tapewire.daemons.settings import load as configuration
@@ -33,6 +32,7 @@ ALLOWED = {
     ("GET", "/trades/history"): {"reader", "operator", "subscriber"},
     ("GET", "/performance"): {"reader", "operator", "subscriber"},
     ("GET", "/strategies"): {"reader", "operator", "subscriber"},
+    ("GET", "/stream"): {"reader", "operator", "subscriber"},
     ("GET", "/api/v1/connection/test"): {"reader", "operator", "external"},
     ("GET", "/api/v1/signals/health"): {"reader", "operator", "external"},
     ("GET", "/api/live/status"): {"reader", "operator"},
@@ -194,23 +194,6 @@ def test_guessing_is_slowed_down(door: Door) -> None:
 
     assert {each.status_code for each in guesses} == {401, 429}
     assert door.client("reader").get("/state").status_code == 200
-
-
-def test_an_allotment_fills_with_time() -> None:
-    """Two a second: four at once, then one each half second."""
-    allotment = Allotment(2.0)
-
-    first = [allotment.take(10.0) for _ in range(5)]
-
-    assert first == [0.0, 0.0, 0.0, 0.0, 0.5]
-    assert (allotment.take(10.5), allotment.take(10.5)) == (0.0, 0.5)
-
-
-def test_less_than_one_request_a_second_are_some() -> None:
-    """One in four seconds: the first at once. It has room for one, or nobody would ever be let in."""
-    allotment = Allotment(0.25)
-
-    assert [allotment.take(10.0), allotment.take(10.0), allotment.take(14.0)] == [0.0, 4.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 from tapewire.bus import keys, roles, topics, wire
 from tapewire.bus.messages import PROTOCOL_VERSION, Beat, Body, Header, Risk, TradingState
 from tapewire.bus.testing import bar
-from tapewire.daemons.api import live, memory, stream
+from tapewire.daemons.api import live, memory, slow, stream
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.memory import KEPT_ELSE, Recent, SeenFact
 from tapewire.daemons.api.stream import Hub, Listener
@@ -82,10 +82,10 @@ def test_a_program_may_show_its_key_in_the_header(door: Door) -> None:
 @pytest.mark.parametrize(
     ("first", "code"),
     [
-        ({}, live.CLOSED_KEY),
-        ({"key": "reader." + "0" * 128}, live.CLOSED_KEY),
-        ({"key": "external"}, live.CLOSED_ROLE),
-        ({"key": "subscriber"}, live.CLOSED_ROLE),
+        ({}, live.CLOSED[401]),
+        ({"key": "reader." + "0" * 128}, live.CLOSED[401]),
+        ({"key": "external"}, live.CLOSED[403]),
+        ({"key": "subscriber"}, live.CLOSED[403]),
         ({"key": "reader", "colour": 1}, 1007),
         ({"key": "reader", "topics": ["x."] * 33}, 1007),
         (["reader"], 1007),
@@ -119,7 +119,7 @@ def test_a_subscriber_streams_what_is_public_by_his_tier(tier: str, enabled: boo
         if seen is None:
             with pytest.raises(WebSocketDisconnect) as closed:
                 socket.receive_json()
-            assert closed.value.code == live.CLOSED_ROLE
+            assert closed.value.code == live.CLOSED[403]
         else:
             hello = socket.receive_json()
             assert [each["topic"] for each in told(socket, "facts")["facts"]] == seen
@@ -171,11 +171,14 @@ def test_one_reader_too_many_is_sent_away(tmp_path: Path) -> None:
     with door.stream("reader") as first:
         first.send_json({})
         told(first, "live")
-        with door.stream("reader") as second, pytest.raises(WebSocketDisconnect) as closed:
-            second.receive_json()
+        with door.stream("reader") as second:
+            second.send_json({})
+            with pytest.raises(WebSocketDisconnect) as closed:
+                second.receive_json()
         first.portal.call(door.open.take, [risk(1)])
 
-        assert closed.value.code == live.CLOSED_FULL
+        assert (closed.value.code, closed.value.reason) == (live.CLOSED[503], f"FULL {live.FULL_S}")
+        assert door.open.turned_away.counts["FULL"] == 1
         assert told(first, "facts")["facts"][0]["seq"] == 1
 
 
@@ -201,7 +204,7 @@ def test_a_full_queue_cuts_its_reader_and_no_other(door: Door, monkeypatch: pyte
 
 
 def test_a_message_that_does_not_leave_cuts_its_reader(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The send waits for a reader that has stopped reading: it is ended, not waited for."""
+    """The send waits for a reader that has stopped reading: it is ended, not waited for, and its key waits."""
     monkeypatch.setattr(live, "STALL_S", 0.01)
     caller = door.open.callers.known(door.tokens["reader"])
     assert caller is not None
@@ -215,6 +218,75 @@ def test_a_message_that_does_not_leave_cuts_its_reader(door: Door, monkeypatch: 
     asyncio.run(live._out(Stalled(), listener, b"{}"))  # type: ignore[arg-type]
 
     assert (cut, listener.cut_off) == (["cut"], True)
+
+
+def test_a_key_whose_reader_was_cut_waits_and_is_told_how_long(door: Door) -> None:
+    """At the stream and before it; other keys read meanwhile."""
+    door.open.slow.cut("reader")
+    with door.stream("reader") as refused:
+        refused.send_json({})
+        with pytest.raises(WebSocketDisconnect) as closed:
+            refused.receive_json()
+    asked = door.client("reader").get("/stream")
+    with door.stream("operator") as other:
+        other.send_json({})
+        hello = other.receive_json()
+
+    assert (closed.value.code, closed.value.reason) == (live.CLOSED[429], f"SLOW {slow.FIRST_S:.0f}")
+    assert (asked.status_code, asked.json()["code"], asked.headers["retry-after"]) == (429, "SLOW", f"{slow.FIRST_S:.0f}")
+    assert hello["role"] == "operator"
+    assert door.open.turned_away.counts["SLOW"] == 1
+
+
+def test_a_key_that_comes_too_often_is_told_when_it_may(tmp_path: Path) -> None:
+    """Not that it is wrong: a page would forget it."""
+    door = Door(msgspec.structs.replace(configured(), api=Api(requests_per_s=0.5)), tmp_path)
+    with door.stream("reader") as first:
+        first.send_json({})
+        told(first, "live")
+        with door.stream("reader") as second:
+            second.send_json({})
+            with pytest.raises(WebSocketDisconnect) as closed:
+                second.receive_json()
+
+    assert (closed.value.code, closed.value.reason.split()[0]) == (live.CLOSED[429], "RATE")
+
+
+def test_newcomers_are_looked_at_before_a_stream_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who shows a good key goes before those who show none, of whom so many may come; who has to wait is told so at once."""
+    monkeypatch.setattr(live, "NEWCOMERS_PER_S", 1e-9)
+    monkeypatch.setattr(live.Allotment, "take", lambda allotment, now_s: 0.4)
+    door = Door(configured(), tmp_path)
+    newcomers = live.Newcomers(door.open)
+    shown = {b"x-api-key": door.tokens["reader"].encode()}
+
+    nobody, reader = newcomers.refusal({}), newcomers.refusal(shown)
+    door.open.slow.cut("reader")
+    slowly = newcomers.refusal(shown)
+
+    assert nobody is not None
+    assert slowly is not None
+    assert (nobody.status, nobody.code, nobody.headers) == (503, "BUSY", {"Retry-After": "1"})
+    assert reader is None
+    assert (slowly.status, slowly.code) == (429, "SLOW")
+
+
+def test_the_past_is_told_within_its_budget(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beyond it waits; the reader gets all of it."""
+    asked: list[int] = []
+
+    def once_too_much(keys: slow.SlowKeys, name: str, size: int) -> float:
+        asked.append(size)
+        return 0.001 if len(asked) == 1 else 0.0
+
+    monkeypatch.setattr(slow.SlowKeys, "past", once_too_much)
+    door.open.take([risk(1, topic="signal.MNQ.")])
+    with door.stream("reader") as socket:
+        socket.send_json({"topics": ["signal."]})
+
+        assert [each["seq"] for each in told(socket, "facts")["facts"]] == [1]
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
 
 
 def test_a_revoked_key_ends_its_streams(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,7 @@ def answer() -> str:
         counting=threading.Lock(),
         hub=SimpleNamespace(listeners=[1], cut_off=2),
         callers=SimpleNamespace(refused=3),
+        turned_away=SimpleNamespace(counts={"SLOW": 4}),
     )
     beat = Beat("gate", 1, 0, 0, {}, received=4, healed=5, lost=6)
     gate = {
@@ -215,6 +216,7 @@ def samples(answer: str) -> dict[str, list[tuple[dict[str, str], float]]]:
         ("tapewire_trading_state", {"state": "ACTIVE"}, 0),
         ("tapewire_limit_left", {"limit": "day_loss", "unit": "dollars"}, 800),
         ("tapewire_alerts_queued", {"channel": "phone"}, 1),
+        ("tapewire_http_turned_away_total", {"code": "SLOW"}, 4),
         ("tapewire_bar_age_seconds", {"instrument": "MNQ"}, 12),
     ],
 )
