@@ -73,8 +73,12 @@ def no_room(door: OpenDoor, caller: Caller | None) -> Problem | None:
     """Why nobody gets a stream now, or not this caller; None if he does."""
     if caller is not None and (wait_s := door.slow.wait(caller.name)) > 0:
         return _later(429, "SLOW", f"a reader with the key {caller.name!r} did not read and was cut off", wait_s)
-    if len(door.hub.listeners) >= door.conf.api.readers:
-        return _later(503, "FULL", f"{door.conf.api.readers} readers are open, which is all that may be ([api] readers)", FULL_S)
+    listeners, settings = door.hub.listeners, door.conf.api
+    if caller is not None and sum(each.caller.name == caller.name for each in listeners) >= settings.readers_of_key:
+        why = f"the key {caller.name!r} has {settings.readers_of_key} readers open, which is all that it may ([api] readers_of_key)"
+        return _later(429, "MANY", why, FULL_S)
+    if len(listeners) >= settings.readers:
+        return _later(503, "FULL", f"{settings.readers} readers are open, which is all that may be ([api] readers)", FULL_S)
     return None
 
 

@@ -35,7 +35,8 @@ _market_time = attrgetter("at_ns")
 
 
 class SeenFact(Struct, frozen=True, gc=False):
-    """A fact as it came over the bus. at_ns: its market time. seen: which one it was, counted from the first."""
+    """A fact as it came over the bus. at_ns: its market time. seen: which one it was, counted from the first. made: its text, or
+    nothing yet."""
 
     topic: str
     epoch: int
@@ -43,10 +44,16 @@ class SeenFact(Struct, frozen=True, gc=False):
     at_ns: int
     frame: bytes
     seen: int = 0
+    made: bytes = b""
 
     @property
     def text(self) -> bytes:
-        """The fact as JSON."""
+        """The fact as JSON: made when it is first told, and kept, because each reader who comes is told it again."""
+        if not self.made:
+            msgspec.structs.force_setattr(self, "made", self._json())
+        return self.made
+
+    def _json(self) -> bytes:
         fields: dict[str, Any] = _decode(self.frame)
         head = {name: fields.pop(name) for name in HEADER if name in fields}
         shown = {

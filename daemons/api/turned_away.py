@@ -18,6 +18,7 @@ CODES = MappingProxyType(
         "QUEUE": "more new connections came than are taken in a second; they wait until their turn comes",
         "CROWD": "there are too many connections; the one that has waited longest without a whole request is closed",
         "FILES": "this process may open no more files; raise its limit (`tapewire doctor`)",
+        "MANY": "a key has as many readers of the stream open as it may; readers_of_key in [api] allows more",
         "FULL": "as many readers of the stream are open as may be; readers in [api] allows more",
         "BUSY": "more readers of the stream came than are let in in a second",
         "SLOW": "a key whose reader did not read came again too early",

@@ -414,7 +414,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     host, port: where it listens. certificate, private_key: files of TLS in PEM; empty for plain HTTP, which a host other than this
     machine takes only with `plain_outside`. names: further host names by which it may be called, such as that of a proxy.
     origins: origins whose pages may use it besides its own, such as "https://desk.example". requests_per_s: of one key; twice as
-    many may come at once. readers: how many streams are open at a time.
+    many may come at once. readers: how many streams are open at a time. readers_of_key: how many of these of one key.
     """
 
     enabled: bool = False
@@ -427,6 +427,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     origins: tuple[str, ...] = ()
     requests_per_s: float = 50.0
     readers: int = 64
+    readers_of_key: int = 8
 
     def __post_init__(self) -> None:
         if not 0 < self.port < 65_536:
@@ -438,8 +439,8 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
                 f"host = {self.host!r} is reached from other machines, and without TLS the network reads every key: name "
                 "certificate and private_key, or write plain_outside = true if a proxy in front of it speaks TLS"
             )
-        if self.requests_per_s <= 0 or self.readers < 1:
-            raise ValueError("requests_per_s and readers are more than 0")
+        if self.requests_per_s <= 0 or self.readers < 1 or self.readers_of_key < 1:
+            raise ValueError("requests_per_s, readers and readers_of_key are more than 0")
 
 
 class Fault(Struct, frozen=True, forbid_unknown_fields=True):

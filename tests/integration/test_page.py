@@ -7,14 +7,19 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tapewire.bus import keys, topics
 from tapewire.bus.messages import Bar, Fill, Trade
+from tapewire.bus.roles import Role
 from tapewire.replay import tapes
 from tapewire.replay.sources import synthetic
 from tests import browser
@@ -278,6 +283,66 @@ def test_kill_latches_at_one_press_and_arm_asks_back(shown: Shown) -> None:
     page.locator("#ask-yes").click()
     page.locator("#kill[data-latched=false]").wait_for()
     assert shown.gate()["ready"]
+
+
+def test_the_page_comes_again_when_it_is_told_to(shown: Shown) -> None:
+    """A key that has to wait is told so, and for how long; until then the page asks nothing."""
+    page = shown.visitor.page()
+    came: list[Any] = []
+
+    def refuse(stream: Any) -> None:
+        came.append(stream)
+        stream.close(code=4429, reason="SLOW 30")
+
+    page.route_web_socket("**/stream", refuse)
+    page.clock.install()
+    page.locator("#key").fill(shown.token("reader"))
+    page.locator("#door-form button").click()
+    page.locator("#link", has_text="read too slowly and has to wait, trying again in 30 s").wait_for()
+
+    page.clock.run_for(29_900)
+    assert len(came) == 1
+    page.clock.run_for(8_000)
+    assert browser.until(lambda: len(came) == 2, page)
+    page.context.close()
+
+
+def new_reader(shown: Shown, name: str) -> str:
+    """A key that the door knows."""
+    token = keys.new(shown.out, name, Role.READER).token
+    address = shown.visitor.address + "api/live/status"
+    assert eventually(lambda: httpx2.get(address, headers={"X-API-Key": token}).status_code == 200)
+    return token
+
+
+def fill(crowd: ExitStack, address: str, token: str) -> int:
+    """Open readers until one is refused. Returns the status."""
+    while True:
+        try:
+            reader = crowd.enter_context(connect(address, additional_headers={"X-API-Key": token}))
+        except InvalidStatus as refused:
+            return refused.response.status_code
+        reader.send("{}")
+        reader.recv()
+
+
+def test_the_page_says_that_there_is_no_room_and_gets_in_when_there_is(shown: Shown) -> None:
+    """One reader too many is refused before a stream is made; the page asks why, because its browser does not tell."""
+    address = shown.visitor.address.replace("http", "ws") + "stream"
+    said, full = len(shown.visitor.said), list[int]()
+    with ExitStack() as crowd:
+        while (status := fill(crowd, address, new_reader(shown, f"crowd-{len(full)}"))) == 429:
+            full.append(status)
+        page = shown.visitor.page()
+        page.locator("#key").fill(shown.token("operator"))
+        page.locator("#door-form button").click()
+        page.locator("#link", has_text="too many readers are connected, trying again in 5 s").wait_for()
+    page.locator(browser.CONNECTED).wait_for()
+
+    assert (len(full), status) == (7, 503)
+    assert all("503" in each for each in shown.visitor.said[said:])  # what a browser itself says of it
+    del shown.visitor.said[said:]
+    page.context.close()
 
 
 @pytest.mark.parametrize(("width", "height", "scheme", "judged"), SIZES)

@@ -165,20 +165,27 @@ def test_its_own_page_gets_a_stream(door: Door) -> None:
         assert socket.receive_json()["kind"] == "hello"
 
 
-def test_one_reader_too_many_is_sent_away(tmp_path: Path) -> None:
-    """The others stay."""
-    door = Door(msgspec.structs.replace(configured(), api=Api(readers=1)), tmp_path)
+@pytest.mark.parametrize(
+    ("settings", "key", "status", "code"),
+    [
+        (Api(readers=1), "operator", 503, "FULL"),
+        (Api(readers_of_key=1), "reader", 429, "MANY"),
+    ],
+)
+def test_one_reader_too_many_is_sent_away(settings: Api, key: str, status: int, code: str, tmp_path: Path) -> None:
+    """Of all, or of its key. The others stay."""
+    door = Door(msgspec.structs.replace(configured(), api=settings), tmp_path)
     with door.stream("reader") as first:
         first.send_json({})
         told(first, "live")
-        with door.stream("reader") as second:
+        with door.stream(key) as second:
             second.send_json({})
             with pytest.raises(WebSocketDisconnect) as closed:
                 second.receive_json()
         first.portal.call(door.open.take, [risk(1)])
 
-        assert (closed.value.code, closed.value.reason) == (live.CLOSED[503], f"FULL {live.FULL_S}")
-        assert door.open.turned_away.counts["FULL"] == 1
+        assert (closed.value.code, closed.value.reason) == (live.CLOSED[status], f"{code} {live.FULL_S}")
+        assert door.open.turned_away.counts[code] == 1
         assert told(first, "facts")["facts"][0]["seq"] == 1
 
 

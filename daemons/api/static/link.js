@@ -6,7 +6,13 @@ const KEPT = "tapewire.key";
 const TOPICS = ["session.", "intent.", "suppressed.", "signal.", "reject.", "order.", "fill.", "trade.", "risk.",
   "sys.alarm.", "sys.gap.", "feed.status.", "ops.event."];
 const AGAIN_MS = [500, 1000, 2000, 4000, 8000];
-const REFUSED = { 4401: "This key is not valid here, or was revoked.", 4403: "The role of this key may not read the stream." };
+const REFUSED = { 401: "This key is not valid here, or was revoked.", 403: "The role of this key may not read the stream." };
+const LATER = { // why the server wants to be asked later
+  MANY: "too many readers with this key are connected",
+  FULL: "too many readers are connected",
+  SLOW: "this key read too slowly and has to wait",
+  RATE: "this key calls too often",
+};
 
 export const key = {
   get: () => sessionStorage.getItem(KEPT),
@@ -15,10 +21,11 @@ export const key = {
 };
 
 export class Refusal extends Error {
-  constructor(status, code, text) {
+  constructor(status, code, text, after = 0) {
     super(text);
     this.status = status;
     this.code = code;
+    this.after = after; // seconds to wait
   }
 }
 
@@ -34,7 +41,8 @@ async function request(method, path, headers, body) {
   try {
     problem = await response.json();
   } catch { /* no JSON: the status has to do */ }
-  throw new Refusal(response.status, problem.code ?? "", problem.detail ?? problem.title ?? `the server replied ${response.status}`);
+  throw new Refusal(response.status, problem.code ?? "", problem.detail ?? problem.title ?? `the server replied ${response.status}`,
+    Number(response.headers.get("Retry-After")) || 0);
 }
 
 const keyed = () => ({ "X-API-Key": key.get() ?? "" });
@@ -57,11 +65,15 @@ export class Stream {
 
   open() {
     this.wanted = true;
+    let open = false;
     this.stands("wait", "connecting");
     const address = new URL("stream", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = this.socket = new WebSocket(address);
-    socket.onopen = () => socket.send(JSON.stringify({ key: key.get() ?? "", topics: TOPICS }));
+    socket.onopen = () => {
+      open = true;
+      socket.send(JSON.stringify({ key: key.get() ?? "", topics: TOPICS }));
+    };
     socket.onmessage = (event) => {
       const message = JSON.parse(event.data);
       if (message.kind === "live") {
@@ -70,16 +82,19 @@ export class Stream {
       }
       this.told(message);
     };
-    socket.onclose = (event) => {
+    socket.onclose = async (event) => {
       if (socket !== this.socket || !this.wanted) return;
-      if (REFUSED[event.code]) {
+      const refusal = event.code >= 4400 ? worded(event) : open ? null : await asked();
+      if (socket !== this.socket || !this.wanted) return;
+      if (REFUSED[refusal?.status]) {
         this.wanted = false;
-        this.stands("refused", REFUSED[event.code]);
+        this.stands("refused", REFUSED[refusal.status]);
         return;
       }
-      this.stands("off", "connection lost, trying again");
-      const wait = AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)];
-      this.timer = setTimeout(() => this.wanted && this.open(), wait);
+      const why = LATER[refusal?.code];
+      this.stands("off", why ? `${why}, trying again in ${refusal.after} s` : "connection lost, trying again");
+      const wait = Math.max(AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)], 1000 * (refusal?.after ?? 0));
+      this.timer = setTimeout(() => this.wanted && this.open(), wait * (1 + Math.random() / 4)); // not all pages at once
     };
   }
 
@@ -87,5 +102,21 @@ export class Stream {
     this.wanted = false;
     clearTimeout(this.timer);
     this.socket?.close();
+  }
+}
+
+// Why the server has closed the stream: a code, and seconds to wait. The code of the close is 4000 more than the status.
+function worded({ code, reason }) {
+  const [word, seconds] = reason.split(" ");
+  return { status: code - 4000, code: word, after: Number(seconds) || 0 };
+}
+
+// Why it let no stream in, which a browser does not tell. Null if it would by now.
+async function asked() {
+  try {
+    await get("stream");
+    return null;
+  } catch (refusal) {
+    return refusal;
   }
 }
