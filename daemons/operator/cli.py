@@ -159,6 +159,11 @@ def main() -> None:
         sys.exit(Interrupted.status)
     except BrokenPipeError:
         sys.exit(0)  # `tapewire tap | head`: the reader has closed its end
+    except RuntimeError as error:  # of pathlib before Python 3.13, in place of ELOOP
+        if not str(error).startswith("Symlink loop"):
+            raise
+        _say(f"tapewire: {error}; {disk.REMEDIES[errno.ELOOP]}")
+        sys.exit(disk.DiskError.status)
     except OSError as error:
         if error.filename is None and error.errno not in disk.REMEDIES:
             raise

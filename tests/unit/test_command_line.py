@@ -97,11 +97,14 @@ def test_files_of_the_current_directory_are_not_imported(tmp_path: Path) -> None
     ("line", "told"),
     [
         ("keys list --run " + "x" * 300, "cannot be used (File name too long); name a shorter one"),
+        ("doctor --run loop", "a link there leads to itself: remove it"),
         ("data inspect " + "y/" * 2_500, "cannot be used (File name too long); name a shorter one"),
     ],
 )
 def test_a_path_that_the_system_refuses_is_one_sentence(line: str, told: str, tmp_path: Path) -> None:
     """Whatever its reason, and wherever the command meets it: path, reason, remedy, and status 74."""
+    (tmp_path / "loop").symlink_to("loop")
+
     done = run(INSTALLED, *line.split(), cwd=tmp_path)
 
     assert done.returncode == 74
