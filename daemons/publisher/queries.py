@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -13,6 +15,7 @@ from tapewire.daemons.publisher.summary import by_strategy, figures
 from tapewire.daemons.settings.structs import Conf
 
 USUAL_DAYS, MOST_DAYS = 7, 90
+PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
 See: TypeAlias = Callable[[int], Sequence[Body]]
 """The messages of the last so many trade dates, oldest first."""
 
@@ -60,6 +63,8 @@ def performance(see: See, argument: str = "") -> dict[str, Any]:
 
 def session(see: See, argument: str = "") -> dict[str, Any]:
     """The summaries of a trade date or month. argument: YYYY-MM-DD or YYYY-MM; the last one if it is empty."""
+    if argument and not _is_period(argument):
+        raise Refused("DATE", f"{argument[:20]!r} is no trade date and no month; write YYYY-MM-DD or YYYY-MM")
     found = [each for each in see(MOST_DAYS) if isinstance(each, PublicSummary)]
     period = argument or max((each.period for each in found if each.period == each.session), default="")
     last = {each.instrument: each for each in found if each.period == period}
@@ -87,6 +92,14 @@ def _told(found: Sequence[Body]) -> dict[str, Any]:
 
 def _dated(found: Sequence[Body]) -> list[PublicSignal | PublicTrade | PublicSummary]:
     return [each for each in found if isinstance(each, PublicSignal | PublicTrade | PublicSummary)]
+
+
+def _is_period(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text if len(text) > len("YYYY-MM") else f"{text}-01")
+    except ValueError:
+        return False
+    return PERIOD.fullmatch(text) is not None
 
 
 def _days(argument: str) -> int:

@@ -35,7 +35,7 @@ def answered(asked: Control, answers: Answers, others: Iterable[str] = ()) -> Re
     """The reply of one of these, or that there is no such verb. others: verbs that are answered elsewhere."""
     answer = answers.get(asked.verb)
     if answer is None:
-        return Report(asked.id, False, f"unknown verb {asked.verb!r}; known: {', '.join((*answers, *others))}")
+        return Report(asked.id, False, f"VERB: unknown verb {asked.verb[:60]!r}; known: {', '.join((*answers, *others))}")
     try:
         return Report(asked.id, True, json.dumps(answer(asked.argument)))
     except Refused as refused:

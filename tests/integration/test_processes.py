@@ -123,7 +123,7 @@ def test_every_process_answers_its_verbs_and_names_them_otherwise(up: instances.
             request_control(context, operator.to("tracker"), "init")
         for port, verbs in ports.items():
             line = operator.to(port)
-            with pytest.raises(PeerError, match=f"unknown verb 'stae'; known: {', '.join(verbs)}"):
+            with pytest.raises(PeerError, match=f"VERB: unknown verb 'stae'; known: {', '.join(verbs)}"):
                 request_control(context, line, "stae")
             for verb in verbs:
                 if verb not in ("accounts", "init"):
