@@ -136,7 +136,9 @@ def place(run: Path) -> Path:
     try:
         return Path(os.readlink(run / LINK))
     except OSError:
-        raise Transient(f"{run} is not up; start it with `tapewire up`") from None
+        raise Transient(
+            f"{run} is not up; start it with `tapewire up`, after `tapewire down` if the folder was removed while it ran"
+        ) from None
 
 
 def unix(folder: Path, port: str) -> str:

@@ -21,6 +21,8 @@ from tapewire.daemons.settings.structs import Conf
 
 out = Console(soft_wrap=True, highlight=False)
 
+OF_A_RUN = frozenset({"run.json", "journal", keys.FOLDER})
+"""Some of these a run's folder holds, if anything: it may be made, and keys given away, before the first start."""
 RunOption = Annotated[Path, typer.Option(help="The run's folder; its keys lie in RUN/keys.")]
 ToOption = Annotated[Path, typer.Option("--to", help="Folder for the file. Whoever can read it can use the key.")]
 NameArgument = Annotated[str, typer.Argument(help="Name of the key; `tapewire keys list` shows all.")]
@@ -117,11 +119,14 @@ def folder(run: Path) -> Path:
     """The run's folder, as a whole path. Makes its keys if it has none yet, so they can be given away before the first start.
 
     Raises:
-        ConfError: there is no such folder.
+        ConfError: there is no such folder, or it holds others' files.
     """
     if run != LIVE and not run.is_dir():
         raise ConfError(f"--run {run}: no such folder; without the option it is {LIVE}")
     run = run.resolve()
+    held = {path.name for path in run.iterdir()} if run.is_dir() else set()
+    if held and not held & OF_A_RUN:
+        raise ConfError(f"--run {run} holds no run, so no keys are made there; name a run's folder, such as {LIVE}")
     keys.make(run)
     return run
 

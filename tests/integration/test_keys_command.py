@@ -134,3 +134,22 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
     assert done.returncode == ConfError.status
     assert "no such folder" in done.stderr
     assert not (tmp_path / "lve").exists()
+
+
+@pytest.mark.parametrize("line", ["keys list", "keys token reader", "subscribers list", "anchor", "keys bridge --to ."])
+def test_no_secrets_are_made_in_a_folder_that_is_no_runs(line: str, tmp_path: Path) -> None:
+    """A mistaken --run, such as the working folder, made the keys of a run there, for whom they never open anything."""
+    (tmp_path / "notes.txt").write_text("mine")
+
+    done = run(*line.split(), "--run", tmp_path)
+
+    assert done.returncode == ConfError.status
+    assert f"--run {tmp_path} holds no run, so no keys are made there" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_may_be_made_and_keys_given_away_before_the_first_start(tmp_path: Path) -> None:
+    done = run("keys", "list", "--run", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "keys" / "server.key").exists()
