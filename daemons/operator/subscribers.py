@@ -92,7 +92,7 @@ def add(
     """Make a subscriber's key. It works at once; `tapewire subscribers export` writes the file for him."""
     run = folder(run)
     served = ServedFeed.of(run)
-    key = keys.new(run, name, Role.SUBSCRIBER, tier=served.tier(tier), expires=moment(expires))
+    key = keys.new(run, name, Role.SUBSCRIBER, tier=served.tier(tier), expires=coming(expires))
     out.print(f"{_told(key)}: write his file with `tapewire subscribers export {name} --to FOLDER`", markup=False)
     if not served.enabled:
         out.print(
@@ -207,6 +207,14 @@ def moment(text: str, *, where: str = "--expires") -> dt.datetime | None:
     except (ValueError, OverflowError):
         pass
     raise ConfError(f"{where} {text!r}: write a last day such as 2027-01-31, or a moment with its offset, 2027-01-31T21:00+00:00")
+
+
+def coming(text: str) -> dt.datetime | None:
+    """As `moment`, and still to come. Raises ConfError."""
+    at = moment(text)
+    if at is not None and at <= dt.datetime.now(dt.UTC):
+        raise ConfError(f"--expires {text!r} is over; write a later one (`tapewire subscribers revoke` ends a key at once)")
+    return at
 
 
 def _find(run: Path, name: str) -> Key:
