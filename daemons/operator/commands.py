@@ -301,7 +301,13 @@ def _check_account(conf: Conf) -> None:
     from tapewire.daemons.settings import load as configuration
 
     for each in instances.running():
-        other = configuration.read(Path(each.run)).trading
+        try:
+            other = configuration.read(Path(each.run)).trading
+        except ConfError as error:
+            stop = f"`tapewire down --instance {each.name}`"
+            raise ConfError(
+                f"the run {each.name} is up, and nobody can tell what it trades ({error}); stop it with {stop}"
+            ) from None
         if conf.trading.enabled and each.kind == instances.LIVE and (other.enabled, other.account) == (True, conf.trading.account):
             raise ConfError(
                 f"the run {each.name} trades account {other.account} already ({each.run}); stop it, or name another account"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 DAEMONS = makers.NAMES
 """The daemons that every run has."""
-START_S = 30.0
+START_S = 60.0  # of a machine that is busy with something else; a daemon that has ended is told at once
 STOP_S = 20.0
 LOOK_S = 3.0  # a supervisord that does not say what runs within this time is shown as one that does not reply
 PR_SET_PDEATHSIG = 1

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tapewire.daemons.operator import instances
+from tapewire.bus.errors import ConfError
+from tapewire.daemons.operator import commands, instances
+from tapewire.daemons.settings import load as configuration
 
 EXIT_OF_ONE_THREAD = {"x86_64": 60, "aarch64": 93}.get(platform.machine())
 STAYS = "import sys; print(flush=True); sys.stdin.read()"
@@ -55,3 +57,13 @@ def test_a_zombie_with_a_thread_left_is_alive() -> None:
     process.communicate()
 
     assert held
+
+
+def test_a_run_whose_folder_is_gone_is_told_with_the_way_to_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows which account it trades, so no other run is started beside it."""
+    gone = instances.Instance("anna", instances.LIVE, str(tmp_path / "gone"), "127.0.0.1", 7550, 1, "")
+    monkeypatch.setattr(instances, "running", lambda: [gone])
+    conf = configuration.load("live", instance="bob", traded=["MNQ"], preset=configuration.preset("seed"))
+
+    with pytest.raises(ConfError, match=r"run anna is up, and nobody can tell .*; stop it: `tapewire down --instance anna`"):
+        commands._check_account(conf)
