@@ -256,10 +256,18 @@ def free_base_port(host: str, wanted: int) -> int:
     and its supervisord have ended.
 
     Raises:
-        Transient: no block is free.
+        ConfError: the host is none of this machine. Transient: no block is free.
     """
     from tapewire.daemons.settings.structs import PORT_BLOCK
 
+    with sockets_of_python.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError as error:
+            raise ConfError(
+                f"[bus] host = {host!r} is no address of this machine ({error.strerror}); write 127.0.0.1, or the one at which "
+                "NinjaTrader reaches it"
+            ) from None
     for base in range(wanted, wanted + 200 * PORT_BLOCK, PORT_BLOCK):
         if claim(host, base):
             if not taken(host, base):

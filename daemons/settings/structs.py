@@ -94,6 +94,9 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _above(self, "beat_s", "heal_s", "journal_s", "history_readers")
+        for name, given in (("host", self.host or "*"), ("public_host", self.public_host.removeprefix("*"))):
+            if not set("[]:*/ ").isdisjoint(given):  # no name and no IPv4 address
+                raise ValueError(f"{name} = {getattr(self, name)!r}: write an IPv4 address of this machine, such as 127.0.0.1")
         if not 0 < self.base_port <= HIGHEST_PORT:
             raise ValueError(f"base_port = {self.base_port}: write a port from 1 to {HIGHEST_PORT}")
         if isinstance(self.pin, int):

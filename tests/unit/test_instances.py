@@ -65,5 +65,5 @@ def test_a_run_whose_folder_is_gone_is_told_with_the_way_to_end_it(tmp_path: Pat
     monkeypatch.setattr(instances, "running", lambda: [gone])
     conf = configuration.load("live", instance="bob", traded=["MNQ"], preset=configuration.preset("seed"))
 
-    with pytest.raises(ConfError, match=r"run anna is up, and nobody can tell .*; stop it: `tapewire down --instance anna`"):
+    with pytest.raises(ConfError, match=r"run anna is up, and nobody can tell .*; stop it with `tapewire down --instance anna`"):
         commands._check_account(conf)

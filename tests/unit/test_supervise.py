@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.shell.process import cores_of, own_core
 
@@ -44,6 +45,13 @@ def test_a_released_block_is_free_again() -> None:
 
     assert supervise.claim(HOST, base)
     supervise.release(HOST, base)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nobody.invalid"])
+def test_a_host_that_is_no_address_of_this_machine_is_named(host: str) -> None:
+    """Each of its ports was called in use, by a program of Windows perhaps."""
+    with pytest.raises(ConfError, match=rf"\[bus\] host = '{host}' is no address of this machine \(.+\); write 127.0.0.1, or"):
+        supervise.free_base_port(host, 7_550)
 
 
 @pytest.mark.parametrize("count", [2, 4, 8])
