@@ -101,6 +101,8 @@ class Bus(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"base_port = {self.base_port}: write a port from 1 to {HIGHEST_PORT}")
         if isinstance(self.pin, int):
             _at_least_0(self, "pin")
+        elif self.pin not in ("auto", "off") and not (self.pin.isascii() and self.pin.isdigit()):
+            raise ValueError(f'pin = {self.pin!r}: write "auto", "off", or the number of a core')
 
     def address(self, name: str) -> str:
         """The tcp address of a named port (a key of PORTS)."""

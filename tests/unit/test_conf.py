@@ -48,6 +48,7 @@ def test_a_live_configuration_refuses_unlimited_strategies() -> None:
         ({"bus": {"base_prot": 1}}, ["base_prot", "base_port"]),
         ({"trading": {"acount": "Sim101"}}, ["acount", "account"]),
         ({"tradin": {"enabled": True}}, ["tradin", "trading"]),
+        ({"bus": {"pin": "fast"}}, ["[bus]", "pin = 'fast'", '"auto", "off"', "number of a core"]),
         ({"bus": {"host": ""}}, ["[bus]", "host = ''", "such as 127.0.0.1"]),
         ({"bus": {"host": "::1"}}, ["[bus]", "host = '::1'", "IPv4 address of this machine"]),
         ({"bus": {"public_host": "[::]"}}, ["[bus]", "public_host = '[::]'", "IPv4 address of this machine"]),
