@@ -24,6 +24,8 @@ from tapewire.strategies.figures import decimals
 HEADER = ("v", "source", "epoch", "seq", "event_ns", "cause", "type")
 QUEUE = 1_000  # messages queued for a tap that does not read; beyond it the newest are dropped, and the tap reports how many
 
+QUIET = 3  # seconds without a message, after which a person is told that the tap waits
+
 
 def run(instance: Instance, prefixes: tuple[str, ...], *, as_json: bool, since: str | None, rate: bool, count: int | None) -> None:
     """Print messages until interrupted, or until `count` of them are printed.
@@ -125,9 +127,12 @@ def _messages(
 
 
 def _lines(stream: Iterator[tuple[str, dict[str, Any]] | None], as_json: bool, count: int | None) -> None:
-    printed = 0
+    printed = silent = 0
     for each in stream:
         if each is None:
+            silent += 1
+            if silent == QUIET and not printed:
+                print("tap: connected, and nothing has come yet; Ctrl-C ends it", file=sys.stderr)
             continue
         topic, message = each
         text = json.dumps({"topic": topic, **message}) if as_json else line(topic, message)

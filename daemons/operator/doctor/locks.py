@@ -88,7 +88,8 @@ def judge(turned: Iterable[tuple[Turned, int]], now_s: float) -> Found:
         if last.why in (Why.NO_LOCK, Why.GAVE_UP, Why.EXPIRED) or age_s > RECENT_S:
             continue
         return broken(f"{last.port}: {_who(last)} was turned away {count} times, last {age_s:.0f} s ago", _remedy(last))
-    return ok(f"{total} peers were turned away, none with a key in the last minute")
+    who = "1 peer was" if total == 1 else f"{total} peers were"
+    return ok(f"{who} turned away, none with a key in the last minute")
 
 
 def _who(last: Turned) -> str:
