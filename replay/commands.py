@@ -253,7 +253,7 @@ def diff(
         out.print(msgspec.json.encode(found).decode(), markup=False)
     elif found is None:
         same = "the same results" if missing else "the same messages and the same results"
-        out.print(f"no difference: {a} and {b} hold {same}")
+        out.print(f"no difference: {a} and {b} hold {same}", markup=False)
     else:
         out.print(str(found), markup=False)
     raise typer.Exit(0 if found is None else 1)
@@ -317,7 +317,7 @@ def chaos(
         if matrix:
             outcome = storms.matrix(conf, recording, out_dir, progress, tell, logger)
         else:
-            err.print(f"seed {chosen}")
+            err.print(f"seed {chosen}", markup=False)
             outcome = storms.storm(conf, recording, out_dir, chosen, every, progress, tell, logger)
     if as_json:
         out.print(msgspec.json.encode(outcome).decode(), markup=False)
@@ -355,7 +355,7 @@ def report(
     from tapewire.replay.compare import comparison
 
     start, end = comparison.date("--from", first), comparison.date("--to", last)
-    out.print(f"report: {reports.write(run, start=start or '', end=end or '', out=path)}")
+    out.print(f"report: {reports.write(run, start=start or '', end=end or '', out=path)}", markup=False)
 
 
 def backfill(
@@ -392,7 +392,10 @@ def backfill(
     if as_json:
         out.print(msgspec.json.encode(filled).decode(), markup=False)
     else:
-        out.print(f"{filled.path}: {filled.bars} bars" + (f", {filled.resumed} of them from before" if filled.resumed else ""))
+        out.print(
+            f"{filled.path}: {filled.bars} bars" + (f", {filled.resumed} of them from before" if filled.resumed else ""),
+            markup=False,
+        )
 
 
 def prepare(
@@ -434,9 +437,9 @@ def _kept(asked: str | None, bars: int) -> Kept:
     kind = keeping.chosen(kind, bars)
     sizes = {each: f"about {max(1, round(keeping.estimate(each, bars) / 1e6)):,} MB" for each in keeping.KINDS}
     if kind == "all":
-        err.print(f"journal: all messages, {sizes['all']}")
+        err.print(f"journal: all messages, {sizes['all']}", markup=False)
     elif kind == "decisions":
-        err.print(f"journal: decisions and what led to them, {sizes['decisions']} (--journal all: {sizes['all']})")
+        err.print(f"journal: decisions and what led to them, {sizes['decisions']} (--journal all: {sizes['all']})", markup=False)
     else:
         err.print("journal: none; explain, report and diff of messages need --journal decisions or all")
     return kind
@@ -463,7 +466,9 @@ def play(
     pace = paces.Pace(speed=fastness, paused=control, bars=len(recording.bars), last_ns=recording.bars[-1].close_ns)
     conf = elsewhere(conf)
     if control:
-        err.print(f"waits before the first bar: start it with the space bar or `tapewire ask replay start`; {keyboard.HELP}")
+        err.print(
+            f"waits before the first bar: start it with the space bar or `tapewire ask replay start`; {keyboard.HELP}", markup=False
+        )
     with bar() as (tell, progress):
         summary = runs.replay(conf, recording, out_dir, progress, pace=pace, logger=logs.configure("replay"), tell=tell, hold=hold)
     show(summary, tapes.facts(out_dir, ALARMS, Alarm), out_dir, as_json)
@@ -520,7 +525,7 @@ def show(summary: Summary, alarms: Iterable[Alarm], out_dir: Path, as_json: bool
     for line in () if verdict is None else programs.lines(verdict):
         out.print(line, markup=False)
     messages = "" if tapes.kept(out_dir) == "none" else f", {tapes.FOLDER}/"
-    out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json{messages})")
+    out.print(f"results: {out_dir} (report.html, signals.jsonl, trades.jsonl, summary.json{messages})", markup=False)
 
 
 def told(run: Path) -> Iterator[tuple[str, str]]:

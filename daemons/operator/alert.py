@@ -69,9 +69,12 @@ def listed(
     unused = [name for name in known if name not in alerting.channels and name != HEARTBEAT]
     if unused:
         out.print(f"an address, but no [alerts.channels.NAME]: {', '.join(unused)}", markup=False)
-    out.print(f"outside heartbeat: {'every ' + format(alerting.heartbeat_s, 'g') + ' s' if HEARTBEAT in known else 'no address'}")
+    out.print(
+        f"outside heartbeat: {'every ' + format(alerting.heartbeat_s, 'g') + ' s' if HEARTBEAT in known else 'no address'}",
+        markup=False,
+    )
     if not alerting.enabled:
-        out.print("alerts are off: write `enabled = true` under [alerts] in conf/live.toml")
+        out.print("alerts are off: write `enabled = true` under [alerts] in conf/live.toml", markup=False)
     for each in recent:
         at = f"{local(each.at_ns, NEW_YORK):%Y-%m-%d %H:%M:%S}" if each.at_ns > DATED_NS else " " * 19
         text = f"  {each.text.splitlines()[0]}" if each.text else ""

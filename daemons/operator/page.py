@@ -40,9 +40,8 @@ def open_page(
     run = Path(instances.choose(instance).run)
     api = configuration.read(run).api
     if not api.enabled:
-        raise ConfError(
-            f"{run}: the page is off; write enabled = true under [api] of conf/live.toml, then `tapewire down` and `up`; or start the replay with --api PORT"
-        )
+        remedy = "write enabled = true under [api] of conf/live.toml, then `tapewire down` and `up`"
+        raise ConfError(f"{run}: the page is off; {remedy}; or start the replay with --api PORT")
     there = address(api)
     code = _code(there, api, keys.find(run, key).token)
     out.print(f"page: {there}", markup=False)

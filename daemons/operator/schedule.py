@@ -94,7 +94,7 @@ def remove(
     _drop(name)
     if not unavailable():
         _systemctl("daemon-reload")
-    out.print(f"removed: {PREFIX}{name}.timer")
+    out.print(f"removed: {PREFIX}{name}.timer", markup=False)
 
 
 @app.command()

@@ -39,7 +39,7 @@ def restart(
     chosen = instances.choose(instance)
     wanted = daemon(name, supervise.names(chosen))
     supervise.restart(chosen, wanted)
-    out.print(f"restarted: {name} of {chosen.name}, pid {instances.daemons(chosen.run).get(name, 0)}")
+    out.print(f"restarted: {name} of {chosen.name}, pid {instances.daemons(chosen.run).get(name, 0)}", markup=False)
 
 
 def logs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import re
@@ -18,6 +19,7 @@ from tapewire import commands, form
 from tapewire.bus.errors import ConfError
 from tapewire.daemons.operator import cli
 
+ROOT = Path(__file__).parents[2]
 INSTALLED = (str(Path(sys.executable).with_name("tapewire")),)
 MODULE = (sys.executable, "-m", "tapewire")
 
@@ -210,3 +212,23 @@ def test_another_package_adds_a_command(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert [line.split(maxsplit=1) for line in overview.stdout.splitlines()][-1] == ["greet", "Say hello."]
     assert called.stdout == "hello\n"
+
+
+def test_no_text_is_read_as_markup() -> None:
+    """What stands in brackets is a section of the settings, or of a path: rich takes it for a style, and prints nothing."""
+    printed = [
+        (path, call)
+        for folder in ("daemons", "replay")
+        for path in (ROOT / folder).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("out.print", "err.print") and call.args
+    ]
+    read = [
+        f"{path.name}:{call.lineno}"
+        for path, call in printed
+        if "markup" not in {each.arg for each in call.keywords}
+        and not (isinstance(call.args[0], ast.Constant) and "[" not in str(call.args[0].value))
+    ]
+
+    assert len(printed) > 50
+    assert read == []
