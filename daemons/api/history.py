@@ -32,7 +32,8 @@ Name = Annotated[
 ]
 Instrument = Annotated[str, Query(pattern="^[A-Za-z0-9]{1,16}$", description="A traded instrument.")]
 MOST_DAYS = 90
-BESIDE_S = 20.0
+EXPLAIN_S = 20.0
+WHY_S = 60.0  # it decides up to forty dates again
 FOLDED = datetime.timedelta(days=40)  # initial balances of twenty sessions, and the day before
 YIELDING = ("nice", "-n", "19")
 _one = asyncio.Lock()
@@ -85,7 +86,7 @@ async def explain(request: Request, caller: Reader, name: Name) -> Response:
     unknown = Problem(404, "NOT_FOUND", f"nothing in the journal is called {name!r}")
     if not (run / tapes.FOLDER).is_dir():
         raise unknown
-    status, out, err = await _beside("explain", "--json", "--run", str(run), "--", name)
+    status, out, err = await _beside(EXPLAIN_S, "explain", "--json", "--run", str(run), "--", name)
     if status == ConfError.status:
         raise unknown
     if status:
@@ -105,7 +106,7 @@ async def why(request: Request, caller: Reader, date: Date, instrument: Instrume
         raise Problem(404, "NOT_FOUND", "this run keeps no journal")
     first = datetime.date.fromisoformat(date) - FOLDED
     asked = ("--json", "--run", str(run), "--instrument", instrument, "--from", str(first), "--to", date, "--session", date)
-    status, out, err = await _beside("why", *asked)
+    status, out, err = await _beside(WHY_S, "why", *asked)
     if status == ConfError.status:
         raise Problem(404, "NOT_FOUND", err)
     if status:
@@ -120,13 +121,13 @@ def _reasons(why: StrategyReasons) -> dict[str, object]:
     return built | told
 
 
-async def _beside(*words: str) -> tuple[int, bytes, str]:
+async def _beside(limit_s: float, *words: str) -> tuple[int, bytes, str]:
     """A command of ours in a process of its own, one at a time and at the lowest priority: its status, output, and last words."""
     command = (*YIELDING, sys.executable, "-P", "-m", "tapewire", *words)
     async with _one:
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
         try:
-            async with asyncio.timeout(BESIDE_S):
+            async with asyncio.timeout(limit_s):
                 out, err = await process.communicate()
         except TimeoutError:
             raise Problem(503, "TIMEOUT", f"the journal is long; `tapewire {words[0]}` takes its time") from None

