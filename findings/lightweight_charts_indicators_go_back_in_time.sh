@@ -6,8 +6,8 @@
 # Behaviour: a series of lightweight-charts has to be sorted by time, each time once, and the readme of the package hands each plot straight
 # to setData. A divergence is known two bars after its peak; at that bar the series gets a point with the time of the peak instead of its
 # own. So the peak's time is in the series twice, first without a value, the bar at which it was known is not in it at all, and the times
-# go back at each divergence. The four other series of the same call have each bar once. Of the 405 indicators of the package no other
-# does this over the same bars. Without a divergence in the bars all is well, so a chart works until the first one.
+# go back at each divergence. The four other series of the same call have each bar once, as have all series of the other indicators of
+# the package over such bars. The chart's documentation wants ordered data; its development build raises for any other.
 #
 # Output seen (400 bars of a minute, two waves on a slope):
 #   macd1Line: 400 points, 400 times, 0 steps back
