@@ -100,7 +100,9 @@ def _platform(snapshot: Snapshot) -> tuple[bool, str]:
 def _account(conf: Conf, snapshot: Snapshot) -> tuple[bool, str]:
     account = conf.trading.account
     if not (conf.trading.enabled and account):
-        return False, "trading is off (conf/live.toml: set account and enabled in [trading])"
+        latched = snapshot.gate is not None and snapshot.gate["killed"]
+        also = "; the kill switch is latched, too (`tapewire arm` releases it)" if latched else ""
+        return False, f"trading is off (conf/live.toml: set account and enabled in [trading]){also}"
     if snapshot.gate is None:
         return False, NO_GATE
     if snapshot.gate["killed"]:

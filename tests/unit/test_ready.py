@@ -94,3 +94,11 @@ def test_a_heartbeat_just_within_its_limit_is_fresh() -> None:
 def test_an_account_that_is_not_enabled_is_not_ready() -> None:
     """Trading is off until the account is named and enabled."""
     assert list(off(snapshot(), trading=Trading())) == ["account"]
+
+
+def test_a_latched_kill_switch_is_told_although_trading_is_off() -> None:
+    """Or a person who presses kill before the first day sees no trace of it, and wonders later why nothing is traded."""
+    told = off(snapshot(gate={**GATE, "killed": True}), trading=Trading())["account"]
+
+    assert told.startswith("trading is off")
+    assert told.endswith("; the kill switch is latched, too (`tapewire arm` releases it)")
