@@ -49,7 +49,7 @@ class _ReadAside(Aside):
         return Poisoned(self._name, f"{type(error).__name__} at {raised_at(error)}")
 
 
-class Fold(ABC):
+class DaemonFold(ABC):
     """One daemon of one epoch, folded as far as the dates that are asked about, and what it gives for each.
 
     Args:
@@ -111,7 +111,7 @@ class Fold(ABC):
             raise Unstepped(self.daemon.name, event, error.text) from error
 
 
-class JournalFold(Fold):
+class JournalFold(DaemonFold):
     """A daemon that folds the journal.
 
     Args:
@@ -158,7 +158,7 @@ class JournalFold(Fold):
                 self._step(answer)
 
 
-class LogFold(Fold):
+class LogFold(DaemonFold):
     """The gate, which folds its log of an epoch: all of it at once.
 
     Args:

@@ -24,7 +24,7 @@ from tapewire.replay import tapes
 from tapewire.replay.days import folders
 from tapewire.replay.days.files import Performance, pretty
 from tapewire.replay.verify import again, bars, causes, comparison, fills, record, versions
-from tapewire.replay.verify.again import Fold, Given, JournalFold, LogFold, Unstepped
+from tapewire.replay.verify.again import DaemonFold, Given, JournalFold, LogFold, Unstepped
 from tapewire.replay.verify.bars import LostBars
 from tapewire.replay.verify.causes import WORDS, Explained
 from tapewire.replay.verify.comparison import Mismatch, Ways
@@ -72,15 +72,15 @@ class _Folds:
     def __init__(self, run: Path, dates: Sequence[str]) -> None:
         self._run = run
         self._dates = dates
-        self._open: dict[tuple[int, str], Fold] = {}
+        self._open: dict[tuple[int, str], DaemonFold] = {}
 
-    def of(self, epoch: Epoch, daemon: str) -> Fold:
+    def of(self, epoch: Epoch, daemon: str) -> DaemonFold:
         key = (epoch.conf.epoch, daemon)
         if key not in self._open:
             self._open[key] = self.new(epoch, daemon)
         return self._open[key]
 
-    def new(self, epoch: Epoch, daemon: str, conf: Conf | None = None, besides: Given | None = None) -> Fold:
+    def new(self, epoch: Epoch, daemon: str, conf: Conf | None = None, besides: Given | None = None) -> DaemonFold:
         """One that no other date shares. Arguments as for `JournalFold`."""
         if daemon == GATE:
             return LogFold(self._run, epoch, self._dates, conf)
