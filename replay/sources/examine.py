@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -70,6 +70,15 @@ class Examined:
             self.error = error
 
 
+def _in_wsl(path: Path) -> str:
+    """For an error about a path as Windows writes it: where WSL has the same file. Empty for other paths."""
+    of_windows = PureWindowsPath(path.as_posix())
+    if not of_windows.drive.endswith(":"):
+        return ""
+    here = Path("/mnt", of_windows.drive[0].lower(), *of_windows.parts[1:])
+    return f"; in WSL a path of Windows is written {here}"
+
+
 def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
     """The files to look at, and what was left out in words: one file, or all of a folder and the folders in it.
 
@@ -82,7 +91,7 @@ def paths(path: Path, reading: Reading) -> tuple[list[Path], list[str]]:
         return [path], []
     if not path.is_dir():
         state = "is neither a file nor a folder" if path.exists() else "is not there"
-        raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some")
+        raise DataError(f"{path} {state}; name a file with bars or trades, or a folder that holds some{_in_wsl(path)}")
     if tapes := journal.tapes(path):
         return tapes, []
     if days_of_run := dayfolder.folders(path):

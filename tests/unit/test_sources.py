@@ -289,6 +289,12 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path):
         read(tmp_path / "nowhere")
 
 
+def test_a_path_of_windows_is_told_as_wsl_has_it():
+    """Copied from the Explorer, it names nothing here."""
+    with pytest.raises(DataError, match=r"in WSL a path of Windows is written /mnt/c/Users/me/NinjaTrader 8/db$"):
+        read(Path(r"C:\Users\me\NinjaTrader 8\db"))
+
+
 def test_a_path_that_is_neither_file_nor_folder_is_refused(tmp_path):
     """A pipe or a device is there, but nothing can be read from it twice."""
     os.mkfifo(tmp_path / "pipe")
