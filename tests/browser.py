@@ -28,6 +28,18 @@ CONNECTED = "#link[data-state=on]"
 SERIOUS = ("serious", "critical")
 
 
+BROKEN = """() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const told = walk.currentNode.data.match(/[−+]\\$[\\d,.]*\\d/), parent = walk.currentNode.parentElement;
+    const flows = !parent.closest("svg, script, style, [hidden]") && parent.getClientRects().length;
+    if (told && flows && getComputedStyle(parent).whiteSpace !== "nowrap") found.push(walk.currentNode.data);
+  }
+  return found;
+}"""
+"""Texts of a page in which a line may end between the sign of an amount and its dollars."""
+
+
 class Visitor:
     """A browser with one page after another.
 

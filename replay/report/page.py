@@ -15,7 +15,7 @@ from tapewire.replay.program import Verdict
 from tapewire.replay.report import candles, charts, facts, heat, parts, profile
 from tapewire.replay.report.facts import Done, DrawnSession, Facts
 from tapewire.replay.report.parts import Column
-from tapewire.replay.report.text import DASH, MINUS, count, many_sessions, money, price, ratio, share, text, tone
+from tapewire.replay.report.text import DASH, MINUS, count, many_sessions, money, price, ratio, sentence, share, text, tone
 
 MOST_ROWS = 100  # trades that stand in the page itself; the script leafs through all
 MOST_IGNORED = 200
@@ -138,7 +138,7 @@ def _chance(run: Facts) -> str:
         told += f"Of fewer than {FEW} sessions the interval is too narrow. "
     if (needed := of["sessions_needed"]) is not None:
         told += f"To tell such a mean from 0 takes {many_sessions(needed)}."
-    return f'<p class="chance">{text(told)}</p>'
+    return f'<p class="chance">{sentence(told)}</p>'
 
 
 def _program(verdict: Verdict | None, *, part: bool) -> str:
@@ -332,7 +332,7 @@ def _day(day: DrawnSession, day_type: str, *, opened: bool) -> str:
     legend = "".join(f'<span class="key {kind}">{name}</span>' for kind, name in keys)
     outside = candles.hidden(day)
     beyond = f"<span>{count(outside, 'trade')} outside RTH not drawn.</span>" if outside else ""
-    result = f'<span class="{tone(net)}">{money(net)}</span>' if day.holdings else ""
+    result = parts.net(net) if day.holdings else ""
     return (
         f'<details class="day" data-session="{text(day.session)}"{" open" if opened else ""}><summary><h3>{text(day.session)}</h3>'
         f"<span>{weekday}</span><span>{text(day.instrument)}</span><span>{text(height)}</span>"

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tapewire.replay.report.text import money, text, tone
+from tapewire.replay.report.text import money, sentence, text, tone
 
 FILES = Path(__file__).parent / "static"
 MOST_COLUMNS = 5  # of a table that stays one on a phone; of a wider one each row becomes a card
@@ -78,7 +78,7 @@ def _json(data: dict[str, Any]) -> str:
 def tiles(figures: Iterable[tuple[str, str, str, str]]) -> str:
     """Figures in a row: name, value, its CSS class, and small words below."""
     cells = (
-        f'<div><dt>{text(name)}</dt><dd class="{kind}">{text(value)}<small>{text(small)}</small></dd></div>'
+        f'<div><dt>{text(name)}</dt><dd class="{kind}">{sentence(value)}<small>{sentence(small)}</small></dd></div>'
         for name, value, kind, small in figures
     )
     return f'<dl class="figures">{"".join(cells)}</dl>'

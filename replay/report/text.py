@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import html
+import re
 
 from tapewire.strategies.figures import shown
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 MOST_SESSIONS = 10_000
+_AMOUNT = re.compile(rf"[{MINUS}+]\$[\d,.]*\d[kM]?")
 
 
 def text(value: object) -> str:
     """Any value, safe between tags and inside quoted attributes."""
     return html.escape(str(value), quote=True)
+
+
+def sentence(words: object) -> str:
+    """As `text`, of words with amounts in them: a line may otherwise end between the sign of one and its dollars."""
+    return _AMOUNT.sub(r'<span class="whole">\g<0></span>', text(words))
 
 
 def money(dollars: float | None, *, signed: bool = True) -> str:

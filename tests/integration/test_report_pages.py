@@ -101,13 +101,15 @@ def many(visitor: Visitor, pages: dict[str, Path]) -> Any:
 def test_nothing_is_cut_and_axe_finds_nothing(
     visitor: Visitor, pages: dict[str, Path], name: str, width: int, height: int, scheme: str
 ) -> None:
-    """On a desk and on a phone, light and dark: every cell and label lies in its frame, no labels of an axis overlap."""
+    """On a desk and on a phone, light and dark: every cell and label lies in its frame, no labels of an axis overlap, amounts
+    are whole."""
     page = opened(visitor, pages[name], width=width, height=height, scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((each, at) => { each.open = at < 5; })")
 
     browser.PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=browser.PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
     assert page.evaluate(CUT) == []
+    assert page.evaluate(browser.BROKEN) == []
     assert (width, scheme) not in ((1400, "light"), (390, "dark")) or browser.faults(page) == []
     page.context.close()
 

@@ -17,7 +17,7 @@ from tapewire.daemons.settings import load as configuration
 from tapewire.replay import outputs
 from tapewire.replay.days import month
 from tapewire.replay.report import facts, heat, page, plot, write
-from tapewire.replay.report.text import MINUS, many_sessions, money, price, short
+from tapewire.replay.report.text import MINUS, many_sessions, money, price, sentence, short
 from tapewire.replay.sources.recording import Ignored, Recording, SourceFile
 from tests import reports
 from tests.runs import SESSION, Tape, at, conf, finished, session, signal, trade
@@ -243,13 +243,22 @@ def test_each_trade_has_its_reason_and_its_id(tmp_path):
     assert [(row[-2], row[-1]) for row in data(found)["trades"]] == [("low in the IB", f"O-{at}") for at in (660, 699, 799)]
 
 
+def test_an_amount_within_words_is_one_piece():
+    """A line may end between a sign and what follows it. What has no sign, or is no amount, is as it was; words are safe."""
+    words = f"{MINUS}$1,234.50 to +$4, of $5 & {MINUS}3"
+
+    assert sentence(words) == (
+        f'<span class="whole">{MINUS}$1,234.50</span> to <span class="whole">+$4</span>, of $5 &amp; {MINUS}3'
+    )
+
+
 def test_the_figures_are_those_of_the_desk(tmp_path):
     """With the interval, the sessions that it would take, and the drawdown of the sessions. Mean of 0, 4.26 and -2."""
     found = facts.read(ended(three_days(tmp_path / "run")), 10)
     shown = page.page(found)
 
     assert found.figures["session_mean"] == pytest.approx(0.7533, abs=1e-4)
-    assert f"95 %: {MINUS}$2.00 to +$4.26" in shown
+    assert f'95 %: <span class="whole">{MINUS}$2.00</span> to <span class="whole">+$4.26</span>' in shown
     assert "that cannot be told from 0" in shown
     assert "1 session long, not recovered" in shown
     assert f"takes about {found.figures['sessions_needed']:,} sessions" in shown

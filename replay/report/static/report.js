@@ -100,7 +100,7 @@ function trades(table) {
     const net = chosen.reduce((sum, row) => sum + Math.round(number(row.cells[heads.length - 1]) * 100), 0) / 100;
     const sum = `${net < 0 ? MINUS : net > 0 ? "+" : ""}$${Math.abs(net).toLocaleString("en-US", { minimumFractionDigits: 2 })}`;
     const span = chosen.length ? `${at * PAGE + 1} to ${Math.min((at + 1) * PAGE, chosen.length)} of ` : "";
-    told.textContent = `${span}${chosen.length.toLocaleString("en-US")} trades, net ${sum}`;
+    told.replaceChildren(`${span}${chosen.length.toLocaleString("en-US")} trades, net `, el("span", { class: "whole" }, sum));
     first.disabled = back.disabled = at === 0;
     next.disabled = last.disabled = at === end;
   }
