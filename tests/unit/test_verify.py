@@ -300,7 +300,7 @@ def test_many_days_are_folded_once_and_come_out_as_each_alone(
         change(run, monkeypatch)
     alone = [verdict.judge(run, date) for date in (FIRST, SECOND)]
     begun: list[str] = []
-    monkeypatch.setattr(again.Fold, "__init__", counted(again.Fold.__init__, begun))
+    monkeypatch.setattr(again.DaemonFold, "__init__", counted(again.DaemonFold.__init__, begun))
 
     together = list(verdict.judged(run, [SECOND, FIRST]))
 
@@ -310,7 +310,7 @@ def test_many_days_are_folded_once_and_come_out_as_each_alone(
 
 
 def counted(begin: Callable[..., None], begun: list[str]) -> Callable[..., None]:
-    def beginning(fold: again.Fold, run: Path, daemon: Daemon, *rest: Any) -> None:
+    def beginning(fold: again.DaemonFold, run: Path, daemon: Daemon, *rest: Any) -> None:
         begun.append(daemon.name)
         begin(fold, run, daemon, *rest)
 
