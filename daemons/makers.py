@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from tapewire.bus.errors import ConfError
@@ -34,7 +35,7 @@ EXTRAS = {"api": ("fastapi", "uvicorn", "httptools", "uvloop", "websockets", "pr
 
 
 def check(conf: Conf) -> None:
-    """Whether what the daemons of a run need is installed.
+    """Whether what the daemons of a run need is installed, and the files of TLS are.
 
     Raises:
         ConfError: it is not; the text has the remedy.
@@ -45,6 +46,28 @@ def check(conf: Conf) -> None:
             raise ConfError(
                 f"the daemon {name} needs {', '.join(missing)}: pip install 'tapewire[{name}]', or set enabled = false in [{name}]"
             )
+    if conf.api.enabled and conf.api.certificate:
+        _check_tls(conf.api.certificate, conf.api.private_key)
+
+
+def _check_tls(certificate: str, private_key: str) -> None:
+    """Raises ConfError for files that are not there, or no certificate with its key."""
+    import ssl
+
+    for name, path in (("certificate", certificate), ("private_key", private_key)):
+        if not Path(path).is_absolute():
+            raise ConfError(f"[api] {name} = {path!r}: write the whole path, as the api works in the run's folder")
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise ConfError(f"[api] {name} = {path!r} cannot be read ({error.strerror}); name a file in PEM") from None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password=lambda: b"")
+    except (OSError, ValueError) as error:
+        raise ConfError(
+            f"[api] certificate = {certificate!r}, private_key = {private_key!r}: no certificate with its key ({error}); "
+            "name files in PEM that belong together, the key without a pass phrase"
+        ) from None
 
 
 def names(conf: Conf) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -99,3 +101,41 @@ def test_a_daemon_loads_nothing_that_draws_or_tabulates() -> None:
 
     assert done.stdout.split() == []
     assert '"event": "begun"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, r"\[api\] certificate = '.*a\.pem' cannot be read \(No such file or directory\); name a file in PEM"),
+        ("no PEM", r"no certificate with its key \(.*\); name files in PEM"),
+    ],
+    ids=["not there", "no PEM"],
+)
+def test_files_of_tls_are_read_before_anything_starts(content: str | None, told: str, tmp_path: Path) -> None:
+    """The api ended in a traceback, and was started again and again."""
+    if content is not None:
+        for name in ("a.pem", "b.pem"):
+            (tmp_path / name).write_text(content)
+    api = Api(enabled=True, certificate=str(tmp_path / "a.pem"), private_key=str(tmp_path / "b.pem"))
+
+    with pytest.raises(ConfError, match=told):
+        makers.check(msgspec.structs.replace(conf(), api=api))
+    with pytest.raises(ConfError, match=r"certificate = 'a\.pem': write the whole path"):
+        makers.check(msgspec.structs.replace(conf(), api=Api(enabled=True, certificate="a.pem", private_key="b.pem")))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine, so no certificate can be made")
+def test_a_certificate_with_its_key_is_taken_and_one_with_a_pass_phrase_refused(tmp_path: Path) -> None:
+    """OpenSSL would ask for the pass phrase, where nobody sits."""
+    own, locked = tmp_path / "own.pem", tmp_path / "locked.pem"
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost -days 1"
+    for key, phrase in ((own, ["-nodes"]), (locked, ["-passout", "pass:secret"])):
+        words = ["openssl", *make.split(), *phrase, "-keyout", str(key), "-out", f"{key}.cert"]
+        subprocess.run(words, check=True, capture_output=True)
+
+    def chosen(key: Path) -> Conf:
+        return msgspec.structs.replace(conf(), api=Api(enabled=True, certificate=f"{key}.cert", private_key=str(key)))
+
+    makers.check(chosen(own))
+    with pytest.raises(ConfError, match="the key without a pass phrase"):
+        makers.check(chosen(locked))
