@@ -74,6 +74,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DiskError: the disk refuses.
     """
+    if not path.name:  # the working folder, or the root of all
+        raise refused(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
     hidden = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         hidden.unlink(missing_ok=True)  # of a process that died on the way: with its mode

@@ -49,6 +49,13 @@ def test_a_file_that_is_not_finished_leaves_nothing(tmp_path: Path, error: BaseE
     assert left(tmp_path) == ["run.json"]
 
 
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_folder_is_no_file_to_write(path: str) -> None:
+    """As `--out .` of a command that writes one file."""
+    with pytest.raises(DiskError, match=r"cannot be written \(Is a directory\); a folder stands where a file should be"):
+        disk.replace(Path(path), b"")
+
+
 @pytest.mark.parametrize("number", [*disk.REMEDIES, errno.EISDIR])
 def test_an_error_is_one_sentence_with_file_reason_and_remedy(number: int) -> None:
     """For each reason that a disk has."""
