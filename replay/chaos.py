@@ -23,12 +23,14 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from tapewire.bus.errors import Interrupted
 from tapewire.bus.messages import Bar, Fill, PlaceOrder, Trade
 from tapewire.daemons.operator import supervise
 from tapewire.daemons.operator.instances import Instance
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf, Fault
 from tapewire.daemons.shell import faults
+from tapewire.daemons.shell.process import Stopped
 from tapewire.replay import diff, runs, tapes
 from tapewire.replay.player import Player
 from tapewire.replay.sources.recording import Recording
@@ -148,21 +150,25 @@ Watcher = Callable[[Instance], Callable[[Bar], None]]
 def _replay(
     conf: Conf, recording: Recording, run: Path, progress: runs.Progress, logger: structlog.stdlib.BoundLogger, watch: Watcher
 ) -> None:
+    """Raises Interrupted: a person has ended it."""
     configuration.write(conf, run)
     done = runs.counting(len(recording.bars), progress)
-    with (
-        runs.supervised(conf, run, lambda text: None) as instance,
-        Player(conf, run, runs.venue(conf), logger, runs.checked(instance)) as player,
-    ):
-        played = watch(instance)
+    try:
+        with (
+            runs.supervised(conf, run, lambda text: None) as instance,
+            Player(conf, run, runs.venue(conf), logger, runs.checked(instance)) as player,
+        ):
+            played = watch(instance)
 
-        def each(bar: Bar) -> None:
-            played(bar)
-            done()
+            def each(bar: Bar) -> None:
+                played(bar)
+                done()
 
-        player.join()
-        player.play(recording.inputs(), played=each)
-        player.finish()
+            player.join()
+            player.play(recording.inputs(), played=each)
+            player.finish()
+    except (KeyboardInterrupt, Stopped):
+        raise Interrupted(f"interrupted; the daemons are stopped; {run} holds an unfinished run") from None
 
 
 def _timed(durations: list[tuple[int, float]]) -> Watcher:

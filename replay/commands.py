@@ -299,7 +299,7 @@ def chaos(
         int | None, typer.Option(help="Seed of the random kills and freezes; printed, so that the run can be repeated.")
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Bars between two random strikes, on average.")] = 150,
-    bars: Annotated[int | None, typer.Option(help="Only this many bars.")] = None,
+    bars: Annotated[int | None, typer.Option(min=1, help="Only this many bars.")] = None,
     own: InstrumentsOption = None,
     as_json: JsonOption = False,
     *,
