@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,6 +77,8 @@ def whole(path: Path) -> Iterator[BinaryIO]:
     """
     if not path.name:  # the working folder, or the root of all
         raise refused(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if is_device(path):
+        raise DiskError(f"{path}: cannot be written (it is a device, a pipe or a socket); name a file")
     hidden = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         hidden.unlink(missing_ok=True)  # of a process that died on the way: with its mode
@@ -89,6 +92,15 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError):
             raise refused(path, error) from error
         raise
+
+
+def is_device(path: Path) -> bool:
+    """Whether neither a file nor a folder has this name: a file in its place would take `/dev/null` from everybody."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nothing has
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or os.path.realpath(path.parent) == "/dev"
 
 
 def replace(path: Path, content: bytes) -> None:

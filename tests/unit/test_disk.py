@@ -56,6 +56,18 @@ def test_a_folder_is_no_file_to_write(path: str) -> None:
         disk.replace(Path(path), b"")
 
 
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path) -> None:
+    """A file would be renamed over it: as root, `--out /dev/null` took that from the whole machine."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+
+    for name in ("pipe", "link"):
+        with pytest.raises(DiskError, match=r"cannot be written \(it is a device, a pipe or a socket\); name a file"):
+            disk.replace(tmp_path / name, b"")
+    assert left(tmp_path) == ["link", "pipe"]
+    assert disk.is_device(Path("/dev/null"))
+
+
 @pytest.mark.parametrize("number", [*disk.REMEDIES, errno.EISDIR])
 def test_an_error_is_one_sentence_with_file_reason_and_remedy(number: int) -> None:
     """For each reason that a disk has."""
