@@ -355,6 +355,7 @@ def test_it_fits_every_screen_and_has_no_serious_fault(width: int, height: int, 
     browser.PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=browser.PICTURES / f"{width}x{height}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(browser.BROKEN) == []
     assert not judged or browser.faults(page) == []
     page.context.close()
 

@@ -7,7 +7,7 @@ import { Model } from "./model.js";
 import { GROUPS } from "./overlay.js";
 import * as panels from "./panels.js";
 import { stamp } from "./time.js";
-import { capital, el, money, put, signed, words } from "./words.js";
+import { capital, el, money, put, sentence, signed, words } from "./words.js";
 
 const STATE_MS = 1000; // at most one question for the state in so long
 const IDLE_MS = 4000; // and one in so long when nothing comes
@@ -202,7 +202,7 @@ async function act(path, done, body) {
 
 function confirm(title, what, yes) {
   $("ask-title").textContent = title;
-  $("ask-what").replaceChildren(...what.map((line) => el("li", {}, line)));
+  $("ask-what").replaceChildren(...what.map((line) => el("li", {}, ...sentence(line))));
   $("ask-yes").textContent = yes;
   $("ask").returnValue = "";
   $("ask").showModal();

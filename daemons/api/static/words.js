@@ -18,6 +18,9 @@ export function money(cents, { plus = true } = {}) {
   return `${cents < 0 ? "−" : plus && cents > 0 ? "+" : ""}$${text}`;
 }
 
+// Words with amounts in them, for an element: no line ends between the sign of one and its dollars.
+export const sentence = (text) => text.split(/([−+]\$[\d,.]*\d)/).map((part, at) => (at % 2 ? el("span.whole", {}, part) : part));
+
 export const signed = (number) => (number < 0 ? `−${-number}` : number > 0 ? `+${number}` : "0");
 export const tone = (number) => (number > 0 ? "gain" : number < 0 ? "loss" : "");
 
