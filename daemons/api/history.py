@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from tapewire.bus.errors import ConfError, DataError
 from tapewire.bus.roles import Role
-from tapewire.daemons.api.bodies import gives, json
+from tapewire.daemons.api.bodies import gives, json, wrong
 from tapewire.daemons.api.callers import Caller
 from tapewire.daemons.api.keyed import door_of, needs
 from tapewire.daemons.api.problems import Problem
@@ -101,10 +101,13 @@ async def why(request: Request, caller: Reader, date: Date, instrument: Instrume
 
     What `tapewire why --run RUN --session DATE` tells of the bars that the journal has now, in a process of its own, as `/explain`.
     """
+    try:
+        first = datetime.date.fromisoformat(date) - FOLDED
+    except (ValueError, OverflowError):
+        raise wrong(f"{date} is no date that a run has", "date") from None
     run = door_of(request).run
     if not (run / tapes.FOLDER).is_dir():
         raise Problem(404, "NOT_FOUND", "this run keeps no journal")
-    first = datetime.date.fromisoformat(date) - FOLDED
     asked = ("--json", "--run", str(run), "--instrument", instrument, "--from", str(first), "--to", date, "--session", date)
     status, out, err = await _beside(WHY_S, "why", *asked)
     if status == ConfError.status:

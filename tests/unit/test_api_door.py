@@ -206,6 +206,8 @@ def test_guessing_is_slowed_down(door: Door) -> None:
         ("DELETE", "/state", 405),
         ("OPTIONS", "/state", 405),
         ("GET", "/trades/history?days=0", 422),
+        ("GET", "/why/2026-02-31", 422),
+        ("GET", "/why/0001-01-01", 422),
         ("GET", "/trades/history?days=many", 422),
         ("POST", "/api/replay/rewind", 422),
         ("POST", "/api/live/kill?flatten=perhaps", 422),
