@@ -32,7 +32,7 @@ from tapewire import form  # noqa: E402
 
 MODULES = """
     bus.bounds bus.client bus.clock bus.credit bus.inlets bus.lastvalue bus.outbox bus.ring bus.roles
-    bus.sequence bus.served bus.sockets bus.stamp bus.topics bus.voice bus.wire
+    bus.sequence bus.served bus.sockets bus.stamp bus.step bus.topics bus.value bus.voice bus.wire
     daemons.broker daemons.logger
     daemons.evaluator.core daemons.evaluator.exits
     daemons.gate.blotter daemons.gate.core daemons.gate.facts daemons.gate.flatten

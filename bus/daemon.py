@@ -12,70 +12,33 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
-
-from msgspec import Struct
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from tapewire.bus import topics
-from tapewire.bus.messages import Body, Header, Stage
-from tapewire.bus.stamp import ref
+from tapewire.bus.messages import Body, Stage
+from tapewire.bus.step import BEGINS, Command, Event, Output, Publish, Reply, Request
 
-# Events and outputs are Structs, as several are made for each bar: a NamedTuple takes three times as long to make and to read. They
-# hold frozen values alone, which form no cycle, so the garbage collector need not look at them.
-
-
-class Event(Struct, frozen=True, gc=False):
-    """A message as a core sees it. `sender` names the peer of a request ("" for a published fact)."""
-
-    topic: str
-    header: Header
-    body: Body
-    sender: str = ""
-
-    @property
-    def ref(self) -> str:
-        """The message's name, `topic@epoch:seq`."""
-        return ref(self.topic, self.header)
-
-
-BEGINS: Final = "-"
-"""The cause of a `Publish` that begins a chain: no message led to it, whatever event the core was given."""
-
-
-class Publish(Struct, frozen=True, gc=False):
-    """Publish it. Cause and event time are the triggering event's, unless a cause or a time (`at_ns`, not 0) is given."""
-
-    topic: str
-    body: Body
-    cause: str = ""
-    at_ns: int = 0
-
-
-class Request(Struct, frozen=True, gc=False):
-    """Publish it, and deliver it to the service until the service replies: with a message that names it as its cause."""
-
-    service: str
-    topic: str
-    body: Body
-    cause: str = ""
-
-
-class Reply(Struct, frozen=True, gc=False):
-    """Publish it, and send it to the requester. Its cause is the request, by which the requester recognises it."""
-
-    topic: str
-    body: Body
-
-
-class Command(Struct, frozen=True, gc=False):
-    """Publish it, and deliver it on the venue link until the venue has acknowledged it."""
-
-    topic: str
-    body: Body
-    cause: str = ""
-
-
-Output: TypeAlias = Publish | Request | Reply | Command
+__all__ = [
+    "BEGINS",
+    "USUAL",
+    "Accepted",
+    "Admission",
+    "Command",
+    "Core",
+    "Daemon",
+    "Event",
+    "Job",
+    "Latch",
+    "LinkPolicy",
+    "LogPolicy",
+    "Output",
+    "PublicPolicy",
+    "Publish",
+    "Reply",
+    "Request",
+    "Sink",
+    "When",
+]
 
 
 class Core(Protocol):

@@ -23,8 +23,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
-
 from tapewire.bus import topics, wire
 from tapewire.bus.clock import ManualClock
 from tapewire.bus.daemon import Command, Daemon, Event, Output, Publish, Reply, Request
@@ -257,7 +255,7 @@ class MemoryBus:
     def _deliver(self, message: Event, direct: str = "") -> None:
         for name, daemon in self._daemons.items():
             if name == direct:
-                self._queue.append((name, replace(message, sender=message.header.source)))
+                self._queue.append((name, message.but(sender=message.header.source)))
             elif daemon.subscribe and topics.matches(message.topic, daemon.subscribe):
                 self._queue.append((name, message))
 

@@ -17,7 +17,7 @@ and are not published, on either path.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -46,11 +46,14 @@ class Participant:
         self.voice = Voice(Stamper(daemon.name, epoch))
 
 
-class Route(NamedTuple):
+class Route:
     """Where the facts of a topic go: who subscribed, and what records them."""
 
-    readers: tuple[Participant, ...]
-    record: Record | None
+    __slots__ = ("readers", "record")
+
+    def __init__(self, readers: tuple[Participant, ...], record: Record | None) -> None:
+        self.readers: Final = readers
+        self.record: Final = record
 
 
 class Loop:
@@ -108,7 +111,7 @@ class Loop:
         if readers:
             self._give(readers, Event(topic, self._nt.header(topic, bar.close_ns), stood))
         if made is not None and isinstance(made.body, Session):
-            self._give(self._route(made.topic).readers, made if same else replace(made, body=replace(made.body, bar=stood)))
+            self._give(self._route(made.topic).readers, made if same else made.but(body=replace(made.body, bar=stood)))
         self._drain()
 
     def _trade(self, bar: Bar) -> Position:
@@ -179,7 +182,7 @@ class Loop:
                 route = routes.get(topic)
                 if route is None:
                     route = self._route(topic)
-                readers, record = route
+                readers, record = route.readers, route.record
                 if not readers and record is None:
                     continue  # nobody sees its number
                 header = participant.voice.header(event, output)
@@ -205,7 +208,8 @@ class Loop:
 
     def _publish(self, topic: str, header: Header, body: Body, to: Participant | None = None, sender: str = "") -> None:
         """Record it and queue it: for `to` as a request or an answer, for everyone else who subscribed as a fact."""
-        readers, record = self._route(topic)
+        route = self._route(topic)
+        readers, record = route.readers, route.record
         if record is not None:
             record(topic, header, body)
         if to is not None:

@@ -121,8 +121,9 @@ class Evaluator:
         """
         body = event.body
         if type(body) is Session:
-            desk = self._desks.get(body.bar.instrument)
-            return desk.session(event, body) if desk else ()
+            bar = body.bar
+            desk = self._desks.get(bar.instrument)
+            return desk.session(event, body, bar) if desk else ()
         if type(body) is Decisions:
             desk = self._desks.get(body.instrument)
             return desk.decided(event, body) if desk else ()
@@ -208,27 +209,27 @@ class Desk:
             return False
         return not (self.open_entry or self.waiting or self.hole)
 
-    def session(self, event: Event, s: Session) -> Sequence[Output]:
-        """Decide on a closed bar."""
-        self._fold(s)
+    def session(self, event: Event, s: Session, bar: Bar) -> Sequence[Output]:
+        """Decide on a closed bar. bar: the session's."""
+        date = s.session
+        self._fold(s, date)
         facts = self._suppressed(s) if self.roster.suppressing else ()
-        bar = s.bar
         intents = self._decide(s, bar)
         if self.roster.lost:
             facts += tuple(Publish(self.suppressed_on, _fact(each, s)) for each in self.roster.lost)
         if len(self.roster.failures) > self.failures:
             facts += self._alarms(s)
-        done = EvalDone(self.symbol, s.session, bar.close_ns, bar.index, len(intents))
+        done = EvalDone(self.symbol, date, bar.close_ns, bar.index, len(intents))
         if intents:
             request = Intents(
                 id=_stamp(s),
                 instrument=self.symbol,
-                session=s.session,
+                session=date,
                 bar_ns=bar.close_ns,
                 bar_index=bar.index,
                 close=bar.close,
                 intents=intents,
-                degraded=s.degraded or s.session == self.degraded_date,
+                degraded=s.degraded or date == self.degraded_date,
                 missing=s.missing,
             )
             self.waiting.append(Waiting(request.id, done, ""))
@@ -255,12 +256,12 @@ class Desk:
             outputs.append(Publish(self.done_on, bar.done, bar.cause, bar.done.bar_ns))  # an earlier bar may have delayed it
         return outputs
 
-    def _fold(self, s: Session) -> None:
-        if s.session != self.date:
-            self.date, self.bars = s.session, 0
+    def _fold(self, s: Session, date: str) -> None:
+        if date != self.date:
+            self.date, self.bars = date, 0
             self.entries.clear()
         if self.hole:
-            self.hole, self.degraded_date = False, s.session
+            self.hole, self.degraded_date = False, date
         self.bars += 1
         self.roster.fold(s)
 

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from tapewire.bus import topics
 from tapewire.bus.daemon import Admission, Command, Daemon, Event, LinkPolicy, LogPolicy, Output, Publish, Reply, When
 from tapewire.bus.messages import (
@@ -335,7 +333,7 @@ class Gate:
         outputs, decided = self._observe(now_ns, request), list[Output]()
         decision = self._decide_one(latest.ref, request, request.intents[0], decided, instead)
         published, reply = self.inbox.decided(signal, decision)
-        outputs += [each if isinstance(each, Reply) else replace(each, cause=latest.ref) for each in decided]
+        outputs += [each if isinstance(each, Reply) else each.but(cause=latest.ref) for each in decided]
         return [*outputs, *published], reply
 
     def _session(self, event: Event, session: Session) -> list[Output]:

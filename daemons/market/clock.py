@@ -9,9 +9,12 @@ Monday) falls outside all of them without a rule of its own.
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from tapewire.bus.errors import ConfError
+from tapewire.bus.value import Value
 from tapewire.daemons.market.calendar import Calendar
 from tapewire.strategies.clock import DAY, EVENING, MINUTE_NS, NEW_YORK, RTH_CLOSE, RTH_OPEN
 
@@ -21,11 +24,16 @@ def session_id(date: str, instrument: str) -> str:
     return f"{date}-{instrument}"
 
 
-class TradeDate(NamedTuple):
+@mypyc_attr(acyclic=True)
+class TradeDate(Value):
     """One trade date. closes: the RTH close in minutes after midnight; equal to RTH_OPEN on a holiday, which has no RTH."""
 
-    date: str
-    closes: int
+    __slots__ = ("closes", "date")
+    __match_args__ = ("date", "closes")
+
+    def __init__(self, date: str, closes: int) -> None:
+        self.date: Final = date
+        self.closes: Final = closes
 
 
 class SessionClock:

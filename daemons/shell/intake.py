@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import msgspec
 import structlog
-from msgspec.structs import replace
 
 from tapewire.bus import wire
 from tapewire.bus.clock import Clock
@@ -143,4 +142,4 @@ class Intake:
 def _moved(event: Event, at_ns: int) -> tuple[Event, bytes]:
     """The event at another market time, and its frame."""
     header = msgspec.structs.replace(event.header, event_ns=at_ns)
-    return replace(event, header=header), wire.encode(header, event.body)
+    return event.but(header=header), wire.encode(header, event.body)

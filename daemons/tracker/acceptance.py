@@ -46,7 +46,7 @@ class Acceptance:
 
     def fold(self, k: int, bar: BarPrices) -> None:
         """Take post-IB bar number k."""
-        ibh, ibl, _, r = self._balance
+        ibh, ibl = self._balance.high, self._balance.low
         close, low = bar.close, bar.low
         self.above = self.above + 1 if close > ibh else 0
         self.below = self.below + 1 if close < ibl else 0
@@ -61,4 +61,4 @@ class Acceptance:
                 near = self._last_touch is not None and k - self._last_touch <= TOUCH_GAP
                 self.touches = self.touches + 1 if near else 1
                 self._last_touch = k
-            self.max_down = max(self.max_down, (ibl - low) / r)
+            self.max_down = max(self.max_down, (ibl - low) / self._balance.r)

@@ -111,12 +111,13 @@ class DayConfidence:
 
     def fold(self, bar: BarPrices) -> Scores:
         """Take a post-IB bar; all scores are 0 for the first four."""
-        ibh, ibl, mid, r = self._balance
+        balance = self._balance
+        mid, r = balance.mid, balance.r
         close = bar.close
         self._n += 1
-        if close > ibh:
+        if close > balance.high:
             self._above += 1
-        elif close < ibl:
+        elif close < balance.low:
             self._below += 1
         if close > mid:
             self._upper += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -32,17 +32,20 @@ MINUTE = "1m"  # of what is traded, it is on `raw.bar.`
 USUAL = "equity"
 
 
-class Feed(NamedTuple):
+class Feed:
     """One tracked instrument: its name, the topics of its session records and profiles, its clock, its session model, its longer
     timeframes.
     """
 
-    instrument: str
-    session_topic: str
-    auction_topic: str
-    clock: SessionClock
-    model: SessionModel
-    timeframes: tuple[Timeframe, ...]
+    __slots__ = ("auction_topic", "clock", "instrument", "model", "session_topic", "timeframes")
+
+    def __init__(self, instrument: str, clock: SessionClock, model: SessionModel, timeframes: tuple[Timeframe, ...]) -> None:
+        self.instrument: Final = instrument
+        self.session_topic: Final = topics.of(topics.SESSION, instrument)
+        self.auction_topic: Final = topics.of(topics.AUCTION, instrument)
+        self.clock: Final = clock
+        self.model: Final = model
+        self.timeframes: Final = timeframes
 
 
 class Tracker:
@@ -147,7 +150,7 @@ class Tracker:
         made = tuple(Timeframe(instrument, each, self._product(instrument)) for each in longer)
         size = self._rows.get(instrument)
         model = SessionModel(clock, None if size is None else AuctionState(instrument, size))
-        return Feed(instrument, topics.of(topics.SESSION, instrument), topics.of(topics.AUCTION, instrument), clock, model, made)
+        return Feed(instrument, clock, model, made)
 
     def _of_trades(self, instrument: str) -> TradeBars:
         """Of a traded instrument only what is shorter than its minutes; of others, whose minutes nobody follows, all."""

@@ -6,20 +6,28 @@ So a missing minute delays the end of a range by a bar and never lets a later pr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from tapewire.bus.messages import Range
+from tapewire.bus.value import Value
 from tapewire.daemons.tracker.prices import BarPrices
 from tapewire.strategies.clock import RTH_OPEN
 
 
-class InitialBalance(NamedTuple):
+@mypyc_attr(acyclic=True)
+class InitialBalance(Value):
     """The edges, the middle and the height R of a valid initial balance, in points."""
 
-    high: float
-    low: float
-    mid: float
-    r: float
+    __slots__ = ("high", "low", "mid", "r")
+    __match_args__ = ("high", "low", "mid", "r")
+
+    def __init__(self, high: float, low: float, mid: float, r: float) -> None:
+        self.high: Final = high
+        self.low: Final = low
+        self.mid: Final = mid
+        self.r: Final = r
 
 
 class OpeningRange:

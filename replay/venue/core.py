@@ -119,18 +119,18 @@ class Venue:
 
     def on_bar(self, bar: Bar) -> list[VenueReport]:
         """Take the next bar. Returns its effect on our orders; nothing for a bar that is not later than the last one."""
-        book = self._books[bar.instrument]
-        if book.bar is not None and bar.close_ns <= book.bar.close_ns:
+        book, close_ns = self._books[bar.instrument], bar.close_ns
+        if book.bar is not None and close_ns <= book.bar.close_ns:
             return []
         reports: list[VenueReport] = []
-        date = self._clock.read(bar.close_ns)[0].date
+        date = self._clock.read(close_ns)[0].date
         if date != book.date:
             self._matching.end_date(book, reports)
             book.date = date
             book.realised_cents = 0
             book.cached = None
         book.bar = bar
-        self.now_ns = bar.close_ns
+        self.now_ns = close_ns
         if self._fills(bar):
             before, book.traded = book.traded, bar
             if book.entries or book.lots:
@@ -140,7 +140,7 @@ class Venue:
             if self._follows_atr:
                 book.measure(bar, before)
         elif book.entries:
-            for working in [each for each in book.entries if bar.close_ns >= each.order.valid_until_ns]:
+            for working in [each for each in book.entries if close_ns >= each.order.valid_until_ns]:
                 self._matching.expire(book, working, "nothing was traded in time", reports)
         if reports:
             book.cached = None

@@ -158,7 +158,7 @@ def test_another_type_or_another_instrument_is_another_thing() -> None:
 def test_a_bar_is_told_once_for_ever() -> None:
     """Hours later as well: of the same type, instrument and bar."""
     late = signal(NOON_NS)
-    late = msgspec.structs.replace(late, header=msgspec.structs.replace(late.header, event_ns=eastern("15:00")))
+    late = late.but(header=msgspec.structs.replace(late.header, event_ns=eastern("15:00")))
 
     assert len(told(desk(), signal(NOON_NS), late)) == 1
 

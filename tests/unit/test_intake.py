@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 import structlog
-from msgspec.structs import replace
 
 from tapewire.bus import wire
 from tapewire.bus.clock import ManualClock
@@ -94,7 +93,7 @@ def test_a_request_waits_for_the_fact_it_refers_to(released_by: Event) -> None:
     """It follows the fact, in the same round. An older fact does not release it."""
     into = intake(Admission(waits=True), reads=True)
     older = sent(1, Alarm("bar", ""), SENT_NS - 1)
-    take(into, replace(sent(5, at_ns=SENT_NS), header=sent(1).header))
+    take(into, sent(5, at_ns=SENT_NS).but(header=sent(1).header))
     into.fact(older, b"")
     before = [type(each.body) for each in into.hand_over()[1]]
     into.fact(released_by, b"")

@@ -118,7 +118,7 @@ def test_running_scores_are_the_playbooks_definitions(shapes, r):
 
 def definition(balance, bars):
     """Playbook 2.7, term by term over whole lists."""
-    ibh, ibl, ibm, r = balance
+    ibh, ibl, ibm, r = balance.high, balance.low, balance.mid, balance.r
     n, closes = len(bars), [each.close for each in bars]
     if n < 5:
         return Scores()

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from tapewire.bus import topics
 from tapewire.bus.daemon import Event
@@ -156,7 +155,7 @@ def test_a_late_trade_is_left_out():
 def test_trades_of_what_is_not_defined_are_foreign():
     """Nor does a topic speak for another instrument."""
     core = tracker("5s")
-    other = replace(tick(1), topic="raw.tick.ES.")
+    other = tick(1).but(topic="raw.tick.ES.")
 
     assert [*core.step(tick(1, instrument="XX")), *core.step(other)] == []
     assert core.foreign == 2
@@ -235,6 +234,6 @@ def test_the_day_from_trades_is_the_day():
         for at_ns in (first, last - 1, last + MINUTE_NS)
     ]
 
-    got = [output.body for body in feed for output in core.step(replace(tick(0), body=body))]
+    got = [output.body for body in feed for output in core.step(tick(0).but(body=body))]
 
     assert [(each.session, each.close_ns, each.volume, each.delta, each.ticks) for each in got] == [(DAY, last, 2, 2, 2)]
