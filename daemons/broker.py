@@ -91,7 +91,7 @@ class Broker:
         inlets = self.inlets
         inlets.add(signals.socket, signals.drain)
         inlets.add(self.control, self._controlled)
-        inlets.add(self.outgoing, self._subscribed)
+        inlets.add(self.outgoing, self._subscribed, seldom=True)
         inlets.add(self.incoming, self._forward)
         beat_ns = int(self.conf.bus.beat_s * SECOND_NS)
         next_beat_ns = self.clock.monotonic_ns()

@@ -107,8 +107,8 @@ class Feeding:
     def bind(self, make: Callable[[Any, Door], zmq.Socket[bytes]], door: Door) -> zmq.Socket[bytes]:
         return make(self.context, door)
 
-    def listen(self, socket: Any, handler: Handler) -> None:
-        self.inlets.add(socket, handler)
+    def listen(self, socket: Any, handler: Handler, *, seldom: bool = False) -> None:
+        self.inlets.add(socket, handler, seldom=seldom)
 
     def send(self, socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> None:
         self.inlets.used(socket)

@@ -173,9 +173,9 @@ class Relay:
             where = ", ".join(door.addresses)
             raise Transient(f"relay: cannot bind {door.port} at {where}: {error}; is another relay there? (--base-port)") from error
 
-    def listen(self, socket: Any, handler: Handler) -> None:
-        """Call `handler` whenever the socket is readable."""
-        self.inlets.add(socket, handler)
+    def listen(self, socket: Any, handler: Handler, *, seldom: bool = False) -> None:
+        """Call `handler` whenever the socket may be readable (bus/inlets.py)."""
+        self.inlets.add(socket, handler, seldom=seldom)
 
     def send(self, socket: zmq.Socket[bytes], frames: Sequence[bytes], flags: int = 0) -> None:
         """Send by a socket that is listened to. Raises as `sockets.send` does."""

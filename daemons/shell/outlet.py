@@ -48,7 +48,7 @@ class Outlet:
         self._cut: set[str] = set()
         self._guard = host.doors.guard
         self._logger = host.logger
-        host.listen(self._socket, self._subscribed)
+        host.listen(self._socket, self._subscribed, seldom=True)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Send a message; its topic is the first frame."""

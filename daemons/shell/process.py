@@ -106,7 +106,7 @@ class Process:
         self.facts_in = sockets.subscriber(self.context, self.access.to("broker.out"), (*subscribe, topics.BEAT, topics.RESEND))
         self.listen(self._signals.socket, self._signals.drain)
         self.listen(self.control, self._controlled)
-        self.listen(self.facts_out, self._subscribed)
+        self.listen(self.facts_out, self._subscribed, seldom=True)
         self.listen(self.facts_in, self._facts)
 
     # --- life ---------------------------------------------------------------------------------------------------------------
@@ -145,9 +145,9 @@ class Process:
         for frames in backlog:
             self._fact(frames, now_ns)
 
-    def listen(self, socket: Any, handler: Handler) -> None:
-        """Call `handler` from `pump` whenever the socket is readable."""
-        self.inlets.add(socket, handler)
+    def listen(self, socket: Any, handler: Handler, *, seldom: bool = False) -> None:
+        """Call `handler` from `pump` whenever the socket may be readable (bus/inlets.py)."""
+        self.inlets.add(socket, handler, seldom=seldom)
 
     def pump(self, timeout_s: float) -> None:
         """One round: wait at most `timeout_s` (less if a timer is due), handle what arrived, heal, finish the round, beat.
@@ -272,10 +272,10 @@ class Process:
         self.stopping = True
 
     def _subscribed(self) -> None:
-        self.facts_out.recv_multipart()
-        if self._writable:  # the broker came back: what was said meanwhile is lost, and this beat lets readers notice
-            self._next_beat_ns = 0
-        self._writable = True
+        for _ in sockets.arrived(self.facts_out, 1):
+            if self._writable:  # the broker came back: what was said meanwhile is lost, and this beat lets readers notice
+                self._next_beat_ns = 0
+            self._writable = True
 
     def _facts(self) -> None:
         room = BATCH

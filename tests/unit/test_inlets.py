@@ -99,6 +99,20 @@ def test_a_sign_that_a_send_has_taken_away_is_made_up_for(pair: Callable[[], End
     assert len(inlets.wait(PATIENCE_MS)) == 1
 
 
+def test_a_socket_that_seldom_hears_is_asked_once_in_a_while(pair: Callable[[], Ends], inlets: Inlets) -> None:
+    """Not before the next wait, whoever sends by it; and a process that sends no more sleeps on no message."""
+    ends = pair()
+    inlets.add(ends.near, lambda: None, seldom=True)
+    assert inlets.wait(0) == []
+    ends.far.send(b"x")
+    inlets.used(ends.near)
+    assert ends.near.getsockopt(zmq.EVENTS)  # as a send does now and then
+
+    waits = iter(lambda: inlets.wait(PATIENCE_MS), None)
+
+    assert len(next(filter(None, waits))) == 1
+
+
 def test_an_emptied_socket_is_woken_by_the_next_message(pair: Callable[[], Ends], inlets: Inlets) -> None:
     """It is not asked before the wait, so the descriptor must tell."""
     ends = pair()
