@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from msgspec import UNSET, UnsetType
 
@@ -22,9 +22,9 @@ from tapewire.daemons.market.hours import Hours
 from tapewire.daemons.settings.structs import Conf, Instrument, RiskLimits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
-    """One intent and its surroundings.
+    """One intent and its surroundings. Nothing of it changes while it is looked at, so what many checks ask for is found once.
 
     request: the message that the intent came in. account: as it stands, with the intents of the bar that were approved before this
     one. decided: ids of all intents before this one. entered: the bar of the last approved entry of each instrument. killed: the
@@ -43,6 +43,9 @@ class Case:
     killed: bool
     program: ProgramAccount | None = None
     superseded: str = ""
+    _bracket: tuple[float | None, float | None] | None = field(default=None, init=False)
+    _room: list[tuple[int, str]] | None = field(default=None, init=False)
+    _chart: tuple[Contract | None] | None = field(default=None, init=False)
 
     @property
     def conf(self) -> Conf:
@@ -73,9 +76,11 @@ class Case:
     @property
     def charted(self) -> Contract | None:
         """The contract on the venue's chart; where it names none, the one in front on the bar's trade date. None: unknown."""
-        name = self.request.instrument
-        there = self.observed.charts.get(name, "")
-        return self._month(there) or self.months.find_front(name, self.hours.trade_date(self.request.bar_ns))
+        if self._chart is None:
+            name = self.request.instrument
+            there = self.observed.charts.get(name, "")
+            self._chart = (self._month(there) or self.months.find_front(name, self.hours.trade_date(self.request.bar_ns)),)
+        return self._chart[0]
 
     @property
     def contract(self) -> str:
@@ -134,13 +139,12 @@ class Case:
     @property
     def stop(self) -> float | None:
         """The stop as it would be sent, on the tick."""
-        toward = self.intent.stop_rounding is StopRounding.TOWARD
-        return self._on_grid(self.intent.stop, -self.direction if toward else self.direction)
+        return self._on_tick()[0]
 
     @property
     def target(self) -> float | None:
         """The target as it would be sent, on the tick."""
-        return self._on_grid(self.intent.target, self.direction)
+        return self._on_tick()[1]
 
     @property
     def risk_cents(self) -> int:
@@ -200,7 +204,9 @@ class Case:
         return None if points is UNSET or price is None or self.enters is None else round(abs(self.enters - price), 10)
 
     def _rooms(self) -> list[tuple[int, str]]:
-        return sizing.rooms(self.account, self.request.instrument, self.risk_cents, self.leaving)
+        if self._room is None:
+            self._room = sizing.rooms(self.account, self.request.instrument, self.risk_cents, self.leaving)
+        return self._room
 
     def _month(self, text: str) -> Contract | None:
         if not text:
@@ -209,6 +215,13 @@ class Case:
             return self.months.read(text, self.hours.trade_date(self.request.bar_ns))[1]
         except DataError:
             return None
+
+    def _on_tick(self) -> tuple[float | None, float | None]:
+        if self._bracket is None:
+            side = self.direction
+            away = -side if self.intent.stop_rounding is StopRounding.TOWARD else side
+            self._bracket = self._on_grid(self.intent.stop, away), self._on_grid(self.intent.target, side)
+        return self._bracket
 
     def _on_grid(self, price: float | None, direction: int) -> float | None:
         return None if price is None else rounding.protective(price, self.terms.tick, direction)
