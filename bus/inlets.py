@@ -4,8 +4,8 @@
 kernel watches the descriptor that libzmq has for each socket (epoll), and only a socket that it names is asked.
 
 Such a descriptor (ZMQ_FD) says that something has happened to its socket: nearly always that a message has come. So the handler
-is called without asking, and must bear to find nothing. Any use of the socket may take that sign away while a message is there. So a
-socket that was used is asked before the next wait (`used`). Those whose handlers are called are used by that.
+is called without asking, and must bear to find nothing. Any use of the socket may take that sign away while a message is there. So
+a socket that was used is asked before the next wait (`used`). Those whose handlers are called are used by that.
 
 To ask costs as much as to receive. A socket that sends much and hears little (XPUB: of subscriptions) would be asked after each
 message, and never have anything: it is asked once in a while (`seldom`).
@@ -59,8 +59,8 @@ class Inlets:
         """Wait for a ZeroMQ socket, or for anything with a `fileno`.
 
         Args:
-            handler: is to read it, and may find nothing. seldom: what comes may wait for 10 ms when a use of the socket has taken its
-                sign away.
+            handler: is to read it, and may find nothing.
+            seldom: what comes may wait for 10 ms when a use of the socket has taken its sign away.
         """
         self._added += 1
         if isinstance(source, zmq.Socket):
