@@ -16,12 +16,13 @@ from tapewire.bus.errors import ConfError
 from tapewire.bus.roles import DAEMONS, FOR_PEOPLE, Role
 from tapewire.daemons.operator.commands import LIVE
 from tapewire.daemons.operator.tables import aligned
+from tapewire.daemons.relay import settings as relays
 from tapewire.daemons.settings import load as configuration
 from tapewire.daemons.settings.structs import Conf
 
 out = Console(soft_wrap=True, highlight=False)
 
-OF_A_RUN = frozenset({"run.json", "journal", keys.FOLDER})
+OF_A_RUN = frozenset({"run.json", "journal", keys.FOLDER, relays.FILE})
 """Some of these a run's folder holds, if anything: it may be made, and keys given away, before the first start."""
 RunOption = Annotated[Path, typer.Option(help="The run's folder; its keys lie in RUN/keys.")]
 ToOption = Annotated[Path, typer.Option("--to", help="Folder for the file. Whoever can read it can use the key.")]
