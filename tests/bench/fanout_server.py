@@ -71,7 +71,7 @@ class Ours:
         parts.send = lambda socket, frames, flags=0: sockets.send(socket, frames, flags)
         self.outlet = Outlet(cast(Host, parts), "public", ReaderLimits(bus.reader_mib, None))
 
-    def _listen(self, socket: Any, handler: Callable[[], None]) -> None:
+    def _listen(self, socket: Any, handler: Callable[[], None], *, seldom: bool = False) -> None:
         self.socket, self.handler = socket, handler
 
     def send(self, frames: list[bytes]) -> None:

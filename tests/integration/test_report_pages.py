@@ -114,14 +114,14 @@ def test_nothing_is_cut_and_axe_finds_nothing(
     page.context.close()
 
 
-def test_a_phone_breaks_a_long_name_and_no_heading(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_phone_breaks_a_long_name_and_no_heading(visitor: Visitor, pages: dict[str, Path]) -> None:
     """A code of a reason is one word; a heading above cards has their whole width, and a cell without a word takes no room."""
     names = ("Trades", "Gains", "Profit factor", "Per trade", "Mean R")
     cards = (Column("Type"), *parts.numbers(*names), Column("State"))
     long = parts.table("By day type at the entry", cards, [("p_day", *["1"] * 5, "")])
     exits = ("VWAP_BREACH_PM", "12", "100.0%", "0.00", f"{MINUS}$1,184.74")
     short = parts.table("", (Column("Exit"), *parts.numbers(*names[:4])), [exits])
-    path = tmp_path / "page.html"
+    path = pages["phone"] = pages["run"].with_name("phone.html")
     path.write_text(parts.document("a page", (parts.panel(long), parts.panel(short))))
     page = opened(visitor, path, width=390, height=844)
 

@@ -44,7 +44,7 @@ class Ports:
             clock=self.clock,
             logger=structlog.get_logger(),
             bind=lambda make, door: door.port,
-            listen=lambda socket, handler: None,
+            listen=lambda socket, handler, *, seldom=False: None,
             send=lambda port, frames, flags=0: self.sent.setdefault(port, []).append(list(frames)),
         )
 
