@@ -140,11 +140,12 @@ def run(folder: Path, recorded: ours.Recorded, *, quick: bool) -> list[Figure]:
     spent: dict[str, dict[str, list[float]]] = {kind: {} for kind in kinds}
     drawn: list[int] = []
     api: dict[str, object] = {"enabled": True, "port": free()}
+    core = ours.chain_core()
     with ours.running(conf, place / "run", api=api, alerts=ALERTS) as conf, ours.apart(), contextlib.ExitStack() as stack:
         visitor = stack.enter_context(browser.visiting(f"http://127.0.0.1:{conf.api.port}/"))
         clients = Clients(conf, place / "run", visitor)
         clients.end()
-        stack.enter_context(ours.on_core(ours.chain_core()))
+        stack.enter_context(ours.on_core(core))
         player = stack.enter_context(ours.TimedPlayer(conf, place / "run", rest_s=REST_S))
         number, before = 0, {}
 
