@@ -16,14 +16,14 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import zmq
 
+from tapewire.bus.sockets import readable
+
 Handler = Callable[[], None]
 
-_EVENTS = int(zmq.EVENTS)
-_READABLE = int(zmq.POLLIN)
 _AT_ONCE = 64  # descriptors that one call reports; the rest waits for the next one
 _SELDOM_NS = 10_000_000
 
@@ -38,9 +38,6 @@ class _Source:
         self.socket = socket
         self.handler = handler
         self.seldom = seldom
-
-    def readable(self) -> bool:
-        return self.socket is None or cast(int, self.socket.getsockopt(_EVENTS)) & _READABLE != 0
 
 
 class Inlets:
@@ -114,7 +111,7 @@ class Inlets:
             else:
                 timeout_ms = min(timeout_ms, 1 + left_ns // 1_000_000)
         if self._used:
-            ready = [source for source in self._used if source.readable()]
+            ready = [source for source in self._used if source.socket is not None and readable(source.socket)]
             self._used.clear()
         for fd, _ in self._epoll.poll(0 if ready else timeout_ms / 1000, _AT_ONCE):
             source = self._by_fd[fd]

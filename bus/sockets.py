@@ -184,7 +184,7 @@ def arrived(socket: zmq.Socket[bytes], limit: int) -> Iterator[list[bytes]]:
         except zmq.Again:
             return
         yield _frames(socket, first)
-        if not _more(socket):
+        if not readable(socket):
             return
 
 
@@ -206,7 +206,7 @@ def from_peers(socket: zmq.Socket[bytes], limit: int, guard: Guard | None = None
             if guard.endless.suspects:
                 guard.endless.heard(_connection(first))
         yield who, _frames(socket, first)
-        if not _more(socket):
+        if not readable(socket):
             return
 
 
@@ -223,7 +223,7 @@ def subscriptions(socket: zmq.Socket[bytes], limit: int) -> Iterator[tuple[str, 
         asked, *more = _frames(socket, first)
         if asked[:1] in (b"\x00", b"\x01") and not more:
             yield _sender(first), _connection(first), asked
-        if not _more(socket):
+        if not readable(socket):
             return
 
 
@@ -255,8 +255,8 @@ def _frames(socket: zmq.Socket[bytes], first: zmq.Frame) -> list[bytes]:
     return frames
 
 
-def _more(socket: zmq.Socket[bytes]) -> bool:
-    """Whether there is another message. To receive and to be told by an exception that there is none takes twice as long."""
+def readable(socket: zmq.Socket[bytes]) -> bool:
+    """Whether a message is there. To receive and to be told by an exception that there is none takes twice as long."""
     return cast(int, socket.getsockopt(_EVENTS)) & _READABLE != 0
 
 
