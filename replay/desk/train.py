@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgspec
+from msgspec.structs import asdict
 
 from tapewire.bus.errors import ConfError
 from tapewire.bus.messages import Direction
@@ -104,7 +104,7 @@ class Training(StudyResult):
         """A row per side, over all windows."""
         card = self.card
         kept = ("side", "threshold", "chosen", "reached", "paid")
-        return _table([{**{name: getattr(each, name) for name in kept}, **_plain(each.score)} for each in card.sides])
+        return _table([{**{name: getattr(each, name) for name in kept}, **asdict(each.score)} for each in card.sides])
 
     @cached_property
     def windows(self) -> pd.DataFrame:
@@ -112,7 +112,7 @@ class Training(StudyResult):
         kept = ("number", "sample_first", "sample_last", "test_first", "test_last")
         return _table(
             [
-                {**{name: getattr(each, name) for name in kept}, "side": side, **_plain(score)}
+                {**{name: getattr(each, name) for name in kept}, "side": side, **asdict(score)}
                 for each in self.card.windows
                 for side, score in each.scores.items()
             ]
@@ -121,7 +121,7 @@ class Training(StudyResult):
     @cached_property
     def calibration(self) -> pd.DataFrame:
         """A row per side and tenth of the rows out of sample."""
-        return _table([{"side": each.side, **_plain(part)} for each in self.card.sides for part in each.calibration])
+        return _table([{"side": each.side, **asdict(part)} for each in self.card.sides for part in each.calibration])
 
     @cached_property
     def features(self) -> pd.DataFrame:
@@ -218,10 +218,6 @@ def _listed(tables: Table | Sequence[Table] | None) -> list[Table]:
 
 def _read(table: Table, side: Direction | None) -> list[rows.TrainingRows]:
     return rows.read(Path(table), side) if isinstance(table, str | Path) else rows.of_table(table, "a table", side)
-
-
-def _plain(row: msgspec.Struct) -> dict[str, Any]:
-    return msgspec.structs.asdict(row)
 
 
 def _table(found: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
